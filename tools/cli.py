@@ -1,4 +1,4 @@
-"""`ponto`: what an operator does with a deployment. Slices add commands of their own."""
+"""`ponto`: the operators' command line. Slices add commands to it."""
 
 import sys
 from collections.abc import Sequence
@@ -63,39 +63,39 @@ _REFERENCE_COMMANDS = {
     ),
     "dlq": LazyCommand(
         _dlq,
-        "Dead letters: list, redrive, export, purge; pause the drain.",
+        "List, redrive, export or purge dead letters; pause the drain.",
         "ponto dlq list                   the dead letters of the running local stack",
     ),
     "keys": LazyCommand(
         _keys,
-        "API keys, one per device or site; the rows of one.",
-        "ponto keys create gate-1         an API key for a device or site, its value shown once",
+        "Manage API keys, one per device or site; list a key's punches.",
+        "ponto keys create gate-1         create a key for a device or site; its value is shown once",
     ),
     "plan": LazyCommand(
         _plan,
-        "Requests/s at the peak, what binds, and a month's bill.",
-        "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs",
+        "Forecast the peak, its tightest limit, and a month's bill.",
+        "ponto plan 20000 --stage dev     the tightest limit at the peak, and a month's bill",
     ),
     "remove": LazyCommand(
         _remove,
-        "Empty the buckets that go with a stage, and remove it.",
-        "ponto remove --stage dev         empty its buckets, and remove it",
+        "Remove a stage, with the contents of its buckets.",
+        "ponto remove --stage dev         remove it, with the contents of its buckets",
     ),
     "schema": LazyCommand(
         _schema,
-        "Apply the migrations, and set limits and logins of roles.",
+        "Apply the migrations; set the roles' limits and logins.",
         "ponto schema --stage dev         apply the migrations, and set the roles' logins",
     ),
     "trace": LazyCommand(
         _trace,
-        "Where a punch is: a row, a dead letter, or the queue.",
-        "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",
+        "Find a punch: as a row, as a dead letter, or in the queue.",
+        "ponto trace --employee 123 --day 2026-11-24   find punches: row, dead letter or queue",
     ),
 }
 try:
     slices.check()
     COMMANDS = commands.collect(_REFERENCE_COMMANDS, enabled.load())
-except CommandError as error:  # `commands.run` comes too late
+except CommandError as error:  # raised at import, before `commands.run` could report it
     print_error(f"ponto: {error}")
     sys.exit(error.status)
 
@@ -104,11 +104,11 @@ except CommandError as error:  # `commands.run` comes too late
     "ponto",
     commands=commands.group_commands(COMMANDS),
     epilog=f"examples:\n{commands.examples(COMMANDS)}\n\n"
-    "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
+    "exit status: 0 done, 1 partly done, 2 the request or the deployment is wrong\n",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def ponto() -> None:
-    """What an operator does with a deployment of the time clock."""
+    """Operate a deployment of the time clock."""
 
 
 def main(words: Sequence[str] | None = None, collaborators: object = None) -> int:

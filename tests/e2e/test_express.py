@@ -81,7 +81,7 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     done = account.run("deploy", "--json", *params)
 
     assert done.status == 0, done.err
-    assert done.err.index("making the cluster") < done.err.index("sls deploy")
+    assert done.err.index("creating the cluster") < done.err.index("sls deploy")
     assert done.json["applied"] == migrations()
     assert f"database created: {DATABASE}" in done.err
     rows = server.execute(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
@@ -93,4 +93,4 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     removed = account.run("remove", "--yes")
     assert removed.status == 0, removed.err
     assert account.api.changes == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
-    assert account.run("remove", "--yes").err.endswith("is --stage, --region or --profile another?\n")  # all is gone
+    assert account.run("remove", "--yes").err.endswith("check --stage, --region and --profile\n")  # all is gone

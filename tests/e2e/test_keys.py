@@ -123,7 +123,7 @@ def test_two_keys_of_a_stage_have_two_names(prod: OtherDeployment, gateway: Gate
     again = run("create", "gate-1")
 
     assert again.status == 2
-    assert "there is a key gate-1 already" in again.err
+    assert "the key gate-1 exists already" in again.err
     assert gateway.list_keys_and_plans() == before
     assert run("create", "gate-1", "--state", prod.state).status == 0
     run("revoke", "gate-1", "--yes")
@@ -133,7 +133,7 @@ def test_two_keys_of_a_stage_have_two_names(prod: OtherDeployment, gateway: Gate
 @pytest.mark.parametrize(
     ("operation", "error", "message"),
     [
-        ("CreateUsagePlan", TOO_MANY, "AWS allows 300 in an account and region: revoke keys that nobody uses"),
+        ("CreateUsagePlan", TOO_MANY, "AWS allows 300 in an account and region by default. Revoke unused keys"),
         ("CreateUsagePlanKey", KeyboardInterrupt(), "stopped"),
     ],
 )
@@ -173,7 +173,7 @@ def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Run) 
     assert lines[0].split() == ["name", "id", "enabled", "requests/s", "burst", "a", "day", "today"]
     assert lines[1].split()[0::2] == ["gate-1", "yes", "20", "0"]
     assert lines[2].split() == ["gate-2", other["id"], "yes", "10", "20", "10000", "17"]
-    assert lines[3] == "2 keys made by this command"
+    assert lines[3] == "2 keys created by this command"
     assert [(key["name"], key["usedToday"]) for key in machines.json["keys"]] == [("gate-1", 0), ("gate-2", 17)]
     for shown in (table, machines):
         assert value not in shown.out + shown.err
@@ -230,7 +230,7 @@ def test_what_this_command_did_not_make_is_neither_listed_nor_touched(
         assert (result.status, result.out) == (1, ""), name
 
     assert gateway.list_keys_and_plans() == existing
-    assert run("list").out == "0 keys made by this command\n"
+    assert run("list").out == "0 keys created by this command\n"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("\n", 1), (None, 2)])

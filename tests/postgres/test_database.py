@@ -120,7 +120,10 @@ def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights
     with database.connect(ENVIRONMENT, read_only=True) as connection:
         assert fetch_value(connection, "select current_user") == "analyst"
         assert fetch_value(connection, "select current_setting('transaction_read_only')") == "on"
-    assert capsys.readouterr().err == "ponto: not a member of ponto_reader; reading with this user's own rights\n"
+    assert (
+        capsys.readouterr().err
+        == "ponto: this user is not a member of the role ponto_reader, so it reads with its own rights\n"
+    )
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -195,9 +198,9 @@ def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, 
     of_environment = refusal(ENVIRONMENT)
 
     assert of_stack.startswith("cannot connect to /nowhere/pontodb: ")
-    assert of_stack.endswith("; the local stack runs: repeat the command in a moment")
+    assert of_stack.endswith("; the local stack runs, so repeat the command in a moment")
     assert of_environment.startswith("cannot connect to /nowhere/")
-    assert of_environment.endswith("; is DB_HOST right, and reachable from here?")
+    assert of_environment.endswith("; check that DB_HOST is correct and reachable from here")
 
 
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
@@ -222,8 +225,8 @@ def test_a_database_without_the_migrations_is_said(
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("select pg_sleep(30)", "longer than 1 s; give a larger --timeout"),
-        ("select pg_terminate_backend(pg_backend_pid())", r"broke off: .*repeat the command"),
+        ("select pg_sleep(30)", "longer than 1 s; set a larger --timeout"),
+        ("select pg_terminate_backend(pg_backend_pid())", r"the connection failed: .*repeat the command"),
     ],
 )
 def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, message: str) -> None:

@@ -158,7 +158,7 @@ def test_row_of_message_received_earlier_is_found_with_since(dev: Stage, migrate
     by_default = dev.run(MESSAGE)
 
     assert by_default.status == 1
-    assert "not known: the row of a message that was received before " in by_default.out
+    assert "not known: rows of messages that were received before " in by_default.out
     assert dev.run(MESSAGE, "--since", "39d").status == 1
     assert len(dev.run(MESSAGE, "--since", "41d", "--json").json["rows"]) == 1
 
@@ -309,10 +309,10 @@ def test_of_what_is_neither_it_says_how_many_wait_and_what_it_cannot_know(dev: S
     }
     said = dev.run(NOWHERE).out
     assert f"no row and no dead letter was found of {NOWHERE}\n" in said
-    assert "queue: about 2 waiting, 1 in flight (being stored, or failed and back later), 0 delayed\n" in said
-    assert "oldest: waits for 0:12:34\n" in said
-    assert "one that was never accepted look alike" in said
-    assert "whose 1 dead letter may be" in said
+    assert "queue: about 2 waiting, 1 in flight (being stored, or hidden after a failure), 0 delayed\n" in said
+    assert "oldest: has waited for 0:12:34\n" in said
+    assert "whether the punch waits in the queue" in said
+    assert "whether it is among 1 unreadable dead letter" in said
     assert said.count("not known: ") == len(result.json["notKnown"])
 
 
@@ -374,9 +374,9 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ([], "in one way"),
-        ([ID, *DAY], "in one way"),
-        (DAY[:2], "in one way"),
+        ([], "name the punch either"),
+        ([ID, *DAY], "name the punch either"),
+        (DAY[:2], "name the punch either"),
         (["m1"], "is not the id of a punch or a message"),
         ([*DAY, "--since", "2h"], "--since needs the ID of a message"),
         ([f"{{{ID}}}"], "is not the id of a punch or a message"),

@@ -226,7 +226,7 @@ def test_an_instant_may_be_said_by_how_long_ago_it_was() -> None:
 def test_a_local_stack_of_another_version_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "stack.json").write_text(text)
 
-    with pytest.raises(CommandError, match="is of another version; stop its stack, and start it with make run"):
+    with pytest.raises(CommandError, match="; stop that stack, and start it with make run"):
         local_stack.find(tmp_path)
 
 
@@ -235,5 +235,5 @@ def test_a_local_stack_that_was_killed_is_said(tmp_path: Path) -> None:
     process.wait()
     write_stack(tmp_path, pid=process.pid)
 
-    with pytest.raises(CommandError, match="is of one that was killed"):
+    with pytest.raises(CommandError, match="is left over from one that was killed"):
         local_stack.find(tmp_path)

@@ -94,7 +94,7 @@ def test_says_account_and_region_before_anything_else(prod: Prod) -> None:
 @pytest.mark.parametrize(
     ("words", "typed", "said"),
     [
-        ([], None, "nobody is there to be asked; give --yes"),
+        ([], None, "cannot ask for confirmation without a terminal; use --yes"),
         ([], "dev\n", "ponto: not deployed"),
         (["--yes"], None, ""),
         ([], "prod\n", ""),
@@ -106,7 +106,7 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
     result = prod.run(*words, typed=typed)
     assert prod.sls.commands == ["package"] if said else ["package", "deploy"]
     assert result.status == (2 if said else 1)
-    assert result.err.endswith(f"{said or 'is --stage, --region or --profile another?'}\n")  # no stack was made
+    assert result.err.endswith(f"{said or 'check --stage, --region and --profile'}\n")  # no stack was made
 
 
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
@@ -120,7 +120,7 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert "ponto: the account may run 10 functions at once" in result.err
     assert "sls deploy" not in result.err
     forced = prod.run("--yes", "--force").err
-    assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
+    assert forced.index("Continuing because of --force.") < forced.index("sls deploy")
 
 
 @pytest.mark.parametrize(
@@ -157,21 +157,21 @@ def test_a_stage_with_the_name_of_a_deploying_roles_stack_is_refused(
 ) -> None:
     result = runner(capsys, "deploy", "--stage", name, "--yes", "--force")()
     assert result.status == 2
-    assert f"ponto: no stage may be called {name}: batida-ponto-deploy-..." in result.err
+    assert f"ponto: a stage cannot be named {name}: the stacks batida-ponto-deploy-..." in result.err
     assert "sls package" not in result.err
 
 
 @pytest.mark.parametrize(
     ("operation", "unchecked", "leaves_open"),
     [
-        ("ListRoles", "whether the stage's name is the beginning of another's", ""),
+        ("ListRoles", "whether the stage's name overlaps with another's", ""),
         (
             "DescribeStackResource",
-            "whether the stack has its cluster",
-            "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
-            "of a deploy that fails it stays.\n",
+            "whether the stack has a cluster",
+            "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
+            "protected from the start, so it stays if this deploy fails.\n",
         ),
-        ("GetResources", "what an earlier deploy left outside the stack", "It needs tag:GetResources, "),
+        ("GetResources", "what an earlier deploy left outside the stack", "This needs the rights tag:GetResources, "),
     ],
 )
 def test_what_may_not_be_looked_at_is_said_and_the_deploy_goes_on(
@@ -180,7 +180,9 @@ def test_what_may_not_be_looked_at_is_said_and_the_deploy_goes_on(
     prod.sls.add_cluster()
     prod.stubs[operation] = refusal("AccessDenied", "not you", operation)
     said = prod.run("--yes").err
-    assert f"not checked: {unchecked}, for AWS refused {operation}: AccessDenied: not you\n{leaves_open}" in said
+    assert f"not checked: {unchecked} (AWS refused {operation}: AccessDenied: not you)" in said
+    assert leaves_open in said
+    assert leaves_open in said
     assert prod.sls.commands == ["package", "deploy"]
 
 
@@ -255,7 +257,7 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
     )
     prod.sls.add_cluster()
     result = prod.run("--yes", "--force")
-    assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
+    assert (f"the cluster {name} belongs to this stage, but not to its stack" in result.err) == is_left
     assert ("sls deploy" in result.err) != is_left
     assert result.status == (2 if is_left else 1)
 
@@ -271,7 +273,7 @@ def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(prod: Prod) -> Non
     prod.stubs |= {"DescribeStacks": stack(**OUTPUTS), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
     result = prod.run("--yes")
     assert result.status == 1
-    assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven." in result.err
+    assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven to work." in result.err
 
 
 @pytest.mark.usefixtures("account")
@@ -284,7 +286,7 @@ def test_an_sls_that_fails_ends_it_there(
     captured = capfd.readouterr()
     assert "profile= path=" in captured.err
     assert "node_modules" in captured.err.partition("path=")[2]
-    assert "ponto: sls package failed, as it says above; nothing was migrated" in captured.err
+    assert "ponto: sls package failed, see its output above; nothing was migrated" in captured.err
     assert captured.out == ""
 
 
@@ -442,7 +444,7 @@ def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("profiles")
 def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["deploy", "--stage", "dev"]) == 2
-    assert capsys.readouterr().err == "ponto: no AWS credentials; set AWS_PROFILE, or give --profile\n"
+    assert capsys.readouterr().err == "ponto: there are no AWS credentials; set AWS_PROFILE or --profile\n"
     with pytest.raises(NoCredentialsError):
         osls.create_environment(boto3.Session(), "dev")
 
@@ -544,7 +546,7 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway
 @pytest.mark.usefixtures("account")
 def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
-    with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
+    with pytest.raises(CommandError, match=r"POST /ponto .* requires no token .*authorizationType NONE") as failure:
         proof.prove_sign_in(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
     assert failure.value.status == 1
 
@@ -552,7 +554,7 @@ def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wan
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (invoke_stub({"found": False}), r"is no row after 0 s.\n.*ponto dlq list --stage dev"),
+        (invoke_stub({"found": False}), r"has no row after 0 s.\n.*ponto dlq list --stage dev"),
         (invoke_stub({"errorMessage": "no right\n"}, failed=True), r"no right\n.*sls logs --stage dev -f schema"),
     ],
     ids=["no row", "schema failed"],

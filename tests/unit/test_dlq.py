@@ -151,7 +151,7 @@ def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
 FIRST = {"messageId": ORIGINAL_ID, "receivedAt": "1767225600000"}
 IMPOSSIBLE = {"messageId": ORIGINAL_ID, "receivedAt": str(RECEIVED_MS + 1)}  # after SQS stored it
 LAMBDAS = {"RequestID": "1", "ErrorCode": "200", "ErrorMessage": "not from SQS"}
-TOO_OFTEN = "received too often; the function's log says why it failed"
+TOO_OFTEN = "received too often; the function's log has the reason of each failure"
 
 
 def record_of(event: Any) -> str:
@@ -287,7 +287,7 @@ def test_dead_letters_that_cannot_be_put_back_are_counted(dev: Stage) -> None:
     result = dev.run("list", "--json")
 
     assert result.json["totals"] == {"invalid": 12}
-    assert "10 dead letters could not be put back: hidden for 15 minutes at most" in result.err
+    assert "10 dead letters could not be put back, hidden for at most 15 minutes" in result.err
 
 
 def test_dead_letters_that_somebody_else_hides_are_mentioned(dev: Stage) -> None:
@@ -412,7 +412,7 @@ def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
     result = dev.run("show", prefix)
 
     assert result.status == 1
-    assert f"begins with '{prefix}', or a punch of this id" in result.err
+    assert f"begins with '{prefix}', or a punch with this id" in result.err
 
 
 # redrive
@@ -525,7 +525,7 @@ def test_a_dry_run_shows_what_would_go_and_sends_nothing(dev: Stage) -> None:
     assert len(dev.dead_letters()) == 2
 
 
-BACK = "2 conflict, 1 malformed: dead letters again after every redrive, until the cause is corrected"
+BACK = "2 conflict, 1 malformed: fail again after every redrive, until their cause is corrected"
 
 
 @pytest.mark.parametrize("words", ["", "--dry-run", "--json"])
@@ -563,7 +563,7 @@ def test_dead_letters_are_named_in_one_way(dev: Stage, words: list[str]) -> None
     result = dev.run("redrive", *words)
 
     assert result.status == 2
-    assert "name the dead letters in one way: --all, --reason, or ids" in result.err
+    assert "name the dead letters either by --all, by --reason, or by their ids" in result.err
     assert dev.calls.history == []
 
 
@@ -695,7 +695,7 @@ def test_who_may_not_take_on_the_operators_role_is_told_so_before_a_dead_letter_
     result = dev.run("redrive", "--all")
 
     assert (result.status, result.out) == (2, "")
-    assert f"let IAM allow sts:AssumeRole on {OPERATOR}" in result.err
+    assert f"Allow this user sts:AssumeRole on {OPERATOR}" in result.err
     assert not dev.calls.by_operation("ReceiveMessage")
 
 
@@ -816,11 +816,11 @@ def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(dev: Stage)
     result = dev.run("pause")
 
     assert result.status == 0
-    assert "paused: no batch begins" in result.out
+    assert "paused: no batch is processed" in result.out
     assert "at most 4 days" in result.out  # moto's default retention
     assert len(dev.calls.by_operation("GetEventSourceMapping")) == 3
     assert dev.run("pause", "--json").json == {"drain": "paused", "changed": False}
-    assert dev.run("resume").out.startswith("running again")
+    assert dev.run("resume").out.startswith("resumed")
     dev.drain_changed = {"LastModified": datetime.now(UTC) - timedelta(days=12)}
     # One that runs is not asked since when.
     assert dev.run("resume", "--json").json == {"drain": "running", "changed": False}
@@ -899,7 +899,7 @@ def test_what_waited_before_the_last_pause_counts_too(
     if status:
         assert "the oldest punch has waited for 8.0 of the 9 days that the queue keeps a punch" in result.err
     else:
-        not_known = "CloudWatch has no age of the oldest punch: only the pause was counted"
+        not_known = "CloudWatch has no age of the oldest punch, so only the pause was considered"
         assert (not_known in result.out) == (waiting is None)
     # moto has figures of any period; AWS keeps those of less than five minutes for some hours or days only
     assert {asked.parameters["Period"] for asked in dev.calls.by_operation("GetMetricStatistics")} == {300}
@@ -964,8 +964,8 @@ EXPIRED = refusal("ExpiredToken", "The security token is expired")
     ("words", "answer", "said"),
     [
         ("", EXPIRED, "ExpiredToken: The security token is expired"),
-        ("", EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run)?"),
-        ("", EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Is the network up, and the re"),
+        ("", EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Check that make run is running."),
+        ("", EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Check the network and the re"),
         ("--profile nobody", None, "ponto: ProfileNotFound: The config profile (nobody) could not be found"),
         ("--stage local --state nowhere", None, NO_STATE),
     ],

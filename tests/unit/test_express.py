@@ -289,11 +289,11 @@ def test_a_cluster_of_somebody_else_that_has_the_name_is_neither_changed_nor_rem
 
     result = dev.deploy()
     assert (result.status, dev.sls, dev.rds.changes) == (2, ["package"], [])
-    assert f"there is a cluster {NAME} that is not of this stage" in result.err
+    assert f"the cluster {NAME} does not belong to this stage" in result.err
 
     removed = dev.remove()
     assert (removed.status, dev.rds.changes) == (2, [])
-    assert f"no stack {NAME} in us-east-1" in removed.err
+    assert f"there is no stack {NAME} in us-east-1" in removed.err
 
 
 def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_deployed(dev: Dev) -> None:
@@ -321,15 +321,15 @@ def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(
 ) -> None:
     dev.rds.errors[operation] = ("Denied", "no")
     said = dev.deploy().err
-    assert re.findall(rf"not done: (.*): AWS refused {operation}: Denied: no\n", said) == undone
+    assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", said) == undone
     assert dev.sls == ["package", "deploy"]
 
 
 def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end(dev: Dev) -> None:
     dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
     said = dev.deploy().err
-    assert "not done: its backups (of 7 days): AWS took the change, and did not make it: after 300 s" in said
-    assert re.search(r"  the change is not made yet, \d+ s so far\n", said)
+    assert "not changed: its backups (of 7 days): AWS accepted the change, but has not made it: after 300 s" in said
+    assert re.search(r"  the change is not done yet, \d+ s so far\n", said)
     assert dev.sls == ["package", "deploy"]
 
 
@@ -349,7 +349,7 @@ def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
     rds.delete_db_cluster(DBClusterIdentifier=NAME, SkipFinalSnapshot=True)
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
-    assert f"the cluster {NAME} is deleting. Nothing was deployed. Deploy once it is gone." in result.err
+    assert f"the cluster {NAME} is deleting. Nothing was deployed. Deploy again once it is deleted." in result.err
 
 
 def test_a_parameter_group_that_somebody_gave_the_cluster_stays(dev: Dev) -> None:
@@ -361,7 +361,7 @@ def test_a_parameter_group_that_somebody_gave_the_cluster_stays(dev: Dev) -> Non
     dev.rds.finish_changes()
     dev.rds.operations.clear()
     said = dev.deploy().err
-    assert "left as it is: the parameter group ours, which somebody gave the cluster" in said
+    assert "unchanged: the parameter group ours, which was set outside this command" in said
     assert dev.rds.changes == []
 
 
@@ -369,7 +369,7 @@ def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_
     dev.stack("express")
     said = dev.deploy().err
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
-    assert "database: express, as the stack has it" in said
+    assert "database: express, as in the last deploy" in said
 
     dev.stack("create")
     dev.rds.operations.clear()
@@ -398,8 +398,8 @@ def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_e
     dev.described = None
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
-    assert f"the cluster {NAME} is of this stage, and outside its stack" in result.err
-    assert "go on with it, by --param database=express (docs/deploy.md#a-first-deploy-that-fails)" in result.err
+    assert f"the cluster {NAME} belongs to this stage, but not to its stack" in result.err
+    assert "continue with it with --param database=express (docs/deploy.md#a-first-deploy-that-fails)" in result.err
 
     dev.stack("express")  # which osls does not leave, unless it is told to
     dev.deploy("--param", "database=create")
@@ -410,7 +410,7 @@ def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev) -> None:
     for stage in ("Dev", "a--b", "x" * 40):
         result = dev.deploy("--stage", stage)
         assert (result.status, dev.sls, dev.rds.operations) == (2, ["package"], [])
-        assert f"--stage {stage}: its cluster would be batida-ponto-{stage}, and RDS takes" in result.err
+        assert f"--stage {stage}: its cluster would be named batida-ponto-{stage}, but RDS allows" in result.err
 
 
 def unprotected(dev: Dev) -> None:
@@ -442,7 +442,7 @@ def test_a_removal_deletes_the_stack_and_then_instances_cluster_and_parameter_gr
     assert asked.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
     again = dev.remove()
     assert (again.status, dev.sls) == (2, [])
-    assert f"no stack {NAME} in us-east-1" in again.err
+    assert f"there is no stack {NAME} in us-east-1" in again.err
 
 
 REMOVING = ["DeleteStack", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
@@ -490,7 +490,7 @@ def test_a_cluster_that_is_protected_is_left_alone_with_its_stack(dev: Dev) -> N
     dev.stack("express")
     result = dev.remove()
     assert (result.status, dev.sls, dev.rds.changes) == (2, [], [])
-    assert f"the cluster {NAME} is protected from deletion. Deploy with --param deletionProtection=false" in result.err
+    assert f"the cluster {NAME} is protected from deletion. If you want to remove it, deploy" in result.err
 
 
 def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
@@ -499,7 +499,7 @@ def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
     dev.rds.errors["DeleteDBCluster"] = ("AccessDenied", "not you")
     result = dev.remove()
     assert (result.status, result.out) == (1, "")
-    assert "AWS refused DeleteDBCluster: AccessDenied: not you\n  Mend the cause, and run this again" in result.err
+    assert "AWS refused DeleteDBCluster: AccessDenied: not you\n  Fix the cause, and run this again" in result.err
 
 
 @pytest.mark.parametrize("database", ["create", "existing"])
@@ -514,4 +514,4 @@ def test_the_question_says_that_the_punches_go(dev: Dev, capsys: pytest.CaptureF
     unprotected(dev)
     asked = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
     assert (asked.status, dev.rds.changes) == (2, [])
-    assert f"does not keep, the cluster {NAME} with all punches. Type dev to remove it" in asked.err
+    assert f"This removes stage dev, the cluster {NAME} with all punches. Type dev to remove it" in asked.err

@@ -84,7 +84,7 @@ def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev)
 
     assert result.status == 2
     assert REASON in result.err.splitlines()
-    assert "ponto: sls deploy failed, as it says above" in result.err
+    assert "ponto: sls deploy failed, see its output above" in result.err
     assert [made.parameters for made in dev.calls.by_operation("DescribeEvents")] == [
         {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
     ]
@@ -104,7 +104,7 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
 
     lines = dev.run("deploy").err.splitlines()
 
-    said = lines[lines.index("CloudFormation says:") + 1 :]
+    said = lines[lines.index("CloudFormation's reasons:") + 1 :]
     assert said[:2] == [f"  warning: {REASON.strip()}", "  Vpc (AWS::EC2::VPC): limit"]
     assert said[2].startswith("ponto: sls deploy failed")
 
@@ -129,10 +129,10 @@ def test_without_the_right_to_see_events_the_failure_of_sls_stays(dev: Dev) -> N
 
     assert result.status == 2
     assert result.err.splitlines()[-3:] == [
-        "not shown: CloudFormation's reason, for AWS refused DescribeEvents: AccessDenied: not you",
-        "Allow cloudformation:DescribeEvents, or as a user who has it: aws cloudformation describe-events "
+        "not shown: CloudFormation's reason (AWS refused DescribeEvents: AccessDenied: not you).",
+        "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
         f"--stack-name {STACK_ID} --filters FailedEvents=true --region us-east-1",
-        "ponto: sls deploy failed, as it says above; nothing was migrated",
+        "ponto: sls deploy failed, see its output above; nothing was migrated",
     ]
 
 
@@ -194,7 +194,7 @@ def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) 
     dev.calls.stubs["DescribeStacks"] = lambda *_: described(status=next(statuses, "CREATE_IN_PROGRESS"))
     result = dev.run("remove", "--yes")
     assert (result.status, dev.sls.commands) == (2, [])
-    assert f"a deploy creates the stack {STACK} now" in result.err
+    assert f"a deploy is creating the stack {STACK}. Wait" in result.err
     assert "DeleteStack" not in dev.calls.operations
 
 
@@ -252,7 +252,7 @@ def test_a_stack_that_cannot_be_deleted_stops_the_deploy(dev: Dev) -> None:
     dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=left)
     result = dev.run("deploy")
     assert (result.status, dev.sls.commands) == (2, ["package"])
-    assert f"ponto: the stack {STACK} is not deleted: " in result.err
+    assert f"ponto: the stack {STACK} could not be deleted: " in result.err
     assert "DELETE_FAILED" in result.err
 
 
@@ -291,7 +291,7 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
         "  aws sqs delete-queue --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/punches "
         "--region us-east-1   # PunchQueue",
     ]
-    assert f"ponto: this deploy would make another VPC beside {vpc}, and AWS gives a region five." in result.err
+    assert f"ponto: this deploy would create another VPC beside {vpc}, and AWS allows five in a region." in result.err
     assert (result.status, dev.sls.commands) == (2, ["package"])
 
 
@@ -300,7 +300,7 @@ def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> N
     dev.calls.stubs["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
     dev.sls.add("Vpc", "AWS::EC2::VPC")
     said = dev.run("deploy").err
-    assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 networks")
+    assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 VPCs")
 
 
 @pytest.mark.parametrize(("makes_network", "words"), [(False, []), (True, ["--force"])])
@@ -340,7 +340,8 @@ def test_leftovers_of_all_kinds_are_named_with_what_deletes_them(dev: Dev) -> No
         "apigateway:us-east-1::/restapis/a1": "aws apigateway delete-rest-api --rest-api-id a1 --region us-east-1",
         "apigateway:us-east-1::/restapis/a1/stages/dev": None,  # goes with its API
         "rds:R:cluster-snapshot:rds:old": None,  # a backup has the tags of its cluster
-        "cognito-idp:R:userpool/p1": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/p1: in its console",
+        "cognito-idp:R:userpool/p1": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/p1: delete it in the AWS "
+        "console",
         "rds:R:subgrp:in-stack": None,
         "rds:R:subgrp:not-deleted": "aws rds delete-db-subnet-group --db-subnet-group-name not-deleted",
         # The function of this name is in the stack, the log group is not.

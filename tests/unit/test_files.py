@@ -111,7 +111,7 @@ def test_a_file_goes_on_from_where_it_was_and_from_nowhere_else(folder: Path) ->
 
     write_at(file, 6, b"new")
     assert file.read_bytes() == b"kept, new"
-    with pytest.raises(CommandError, match="is shorter than it was"):
+    with pytest.raises(CommandError, match="is shorter than before"):
         write_at(file, 10, b"x")
     assert file.read_bytes() == b"kept, new"
 

@@ -43,7 +43,7 @@ def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence
     calls.stubs["Invoke"] = Mock(side_effect=[refusal(code), refusal(code), invoke_stub(MIGRATED)()])
     result = run("--json")
     assert (result.status, result.json) == (0, MIGRATED)
-    assert result.err.count("is not ready: one that nobody called for weeks takes up to two minutes") == 1
+    assert result.err.count("is not ready; after weeks without an invocation this takes up to two minutes") == 1
     assert calls.operations == ["Invoke"] * 3
 
 
@@ -74,7 +74,11 @@ def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, ca
             r"dev-schema failed: 0006_roles.sql: permission denied\n  Its log: npx sls logs --stage dev -f schema",
         ),
         (invoke_stub({"errorType": "Runtime.ExitError"}, failed=True), 1, "dev-schema failed: Runtime.ExitError"),
-        (refusal("ResourceNotFoundException"), 2, "is not in this account and region; deploy stage dev"),
+        (
+            refusal("ResourceNotFoundException"),
+            2,
+            "this account and region have no function batida-ponto-dev-schema; deploy stage dev",
+        ),
         (refusal("AccessDeniedException", "not you", "Invoke"), 2, "AWS refused Invoke: AccessDeniedException"),
     ],
 )

@@ -13,7 +13,7 @@ from tests.events import aws
 from tools.kit.collaborators import Collaborators
 
 TOO_MANY = refusal("TooManyRequestsException", "Too Many Requests", "UpdateUsagePlan")
-DISABLED = "key gate-1 is disabled: nobody punches with it any more"
+DISABLED = "key gate-1 is disabled and cannot be used any more"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_di
 
     assert done.status == 0
     assert "key gate-1 (" in done.out
-    assert done.err.count(f"{DISABLED}. Its usage plan goes as soon as AWS admits it") == 1
+    assert done.err.count(f"{DISABLED}. Its usage plan is deleted as soon as AWS allows it") == 1
     assert len(calls.by_operation("UpdateUsagePlan")) == 3
     assert boto3.client("apigateway").get_usage_plans()["items"] == []
 

@@ -42,7 +42,7 @@ def test_its_output_is_in_the_log_if_there_is_one(tmp_path: Path, capfd: pytest.
 
 
 def test_without_it_a_sentence_says_what_installs_it(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="sls is not installed; make setup does it"):
+    with pytest.raises(CommandError, match="sls is not installed; run make setup"):
         osls.run("package", [], {"PATH": str(tmp_path)}, project=tmp_path)
 
 
@@ -107,7 +107,7 @@ def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (NO_STACK, "no stack batida-ponto-dev in sa-east-1; is --stage, --region or --profile another?"),
+        (NO_STACK, "there is no stack batida-ponto-dev in sa-east-1; check --stage, --region and --profile"),
         (
             stack(PunchQueueUrl="https://queue", ApiId="abc"),
             "stack batida-ponto-dev in sa-east-1 (CREATE_COMPLETE) has no output DeadLetterQueueUrl; deploy it again",

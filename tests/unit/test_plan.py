@@ -263,7 +263,7 @@ def test_a_parameter_is_given_as_for_a_deploy(run: Run) -> None:
     assert dollars("--param database=express")["Network: endpoints"] == 0
     for words, message in [
         ("--param databse=express", "resources/parameters.yml has no parameter databse"),
-        ("--param express", "--param takes NAME=VALUE, and was given express"),
+        ("--param express", "--param express: expected NAME=VALUE"),
     ]:
         wrong = run(f"10 {words}")
         assert (wrong.status, message in wrong.err) == (2, True)
@@ -319,7 +319,7 @@ def test_a_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
     result = run(f"--employees 10 --param memory={value}")
 
     assert result.status == 2
-    assert "resources/parameters.yml, stage local: memory is no number above 0: [" in result.err
+    assert "resources/parameters.yml, stage local: memory is not a number above 0: [" in result.err
 
 
 @pytest.mark.parametrize(
@@ -342,15 +342,15 @@ def test_a_load_that_fits_exits_with_0_and_another_with_1_and_what_to_raise(run:
     fits = run("--employees 20000 --stage dev")
     assert (fits.status, fits.err) == (0, "")
     assert "20,000 punches within 10 minutes are 67 requests/s at the peak.\n" in fits.out
-    assert "The stage throttle binds first, at 600,000 punches within as many minutes." in fits.out
-    assert "\nIt fits.\n" in fits.out
+    assert "The stage throttle is reached first, at 600,000 punches within as many minutes." in fits.out
+    assert "\nThe peak fits.\n" in fits.out
     assert "\nParameters of stage dev.\n" in fits.out
     assert "does not fit" not in fits.out
 
     both = run("--employees 1000 1000000 --stage-rate 2000")
     assert both.status == 1
-    assert (both.out.count("It fits."), both.out.count("It does not fit:")) == (1, 1)
-    assert "stageRateLimit" in both.out.partition("It does not fit:")[2]
+    assert (both.out.count("The peak fits."), both.out.count("The peak does not fit:")) == (1, 1)
+    assert "stageRateLimit" in both.out.partition("The peak does not fit:")[2]
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_region_without_known_prices_has_limits_and_no_bill(run: Run) -> None:
     shown = run("20000 --stage prod --region mx-central-1").out
 
     assert (found["month"], found["prices"]) == (None, {"region": "mx-central-1", "sources": {}})
-    assert "No prices of mx-central-1 are known." in shown
+    assert "The prices of mx-central-1 are not known." in shown
     assert "US dollars" not in shown
     suggested = "20000 --stage prod --region us-east-1 --account-rate 2500 --account-burst 1250 --json"
     assert run(suggested).json[0]["change"] == found["change"]
@@ -433,14 +433,14 @@ def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
     unknown = [line["what"] for line in found["month"]["lines"] if line["dollars"] is None]
     assert "Network: endpoints" in unknown
     assert re.findall(r"^(\S.*?)  .* \?$", shown, re.MULTILINE) == unknown
-    assert "No page was found for what has a ?: the total is too low." in shown
+    assert "The prices of lines with ? are not known, so the total is too low." in shown
     assert " ?" not in run("--employees 20000").out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "say how many employees punch: ponto plan 20000"),
+        ("", "name the number of employees, for example: ponto plan 20000"),
         ("--employees 0", "'--employees': 0 is not in the range 1<=x"),
         ("--employees 1 --stage nowhere", "resources/parameters.yml has no stage nowhere; it has dev, prod, local"),
         ("--employees 1 --maximum-acu 257", "'--maximum-acu': 257.0 is not in the range 0<x<=256"),

@@ -104,13 +104,14 @@ def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
     assert str(refused.value).splitlines() == [
         f"the account may run {limit} functions at once in us-east-1, of which {unreserved} are not reserved; "
         f"this stage reserves {more} more.",
-        "AWS may refuse: 100 must stay, as it says, though refusals have named 10 or 50, too.",
-        "Deploy without reserving, as long as that is so: --param reservedConcurrency=none (docs/deploy.md#quotas)",
-        "Ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
-        f"--desired-value {value} --region us-east-1",
-        "With what the account gives:",
+        "AWS may refuse that: by its documentation 100 must stay unreserved.",
+        "Until the quota is raised, deploy without reservations: --param reservedConcurrency=none "
+        "(docs/deploy.md#quotas)",
+        "Request an increase: aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
+        f"L-B99A9384 --desired-value {value} --region us-east-1",
+        "Deploy with what the account allows:",
         "again: reservedConcurrency=none",
-        "Nothing was deployed. Deploy again once that has changed; with --force at once.",
+        "Nothing was deployed. Deploy again once that has changed, or with --force.",
     ]
 
 
@@ -123,7 +124,7 @@ def test_a_network_too_many_stops_the_deploy_unless_the_stack_has_it_already(cal
     ec2.create_vpc(CidrBlock="10.9.0.0/16")
     with pytest.raises(CommandError) as refused:
         demand(NETWORK)
-    assert "the account has 5 of at most 5 networks (VPCs) in us-east-1, and this stage makes one" in str(refused.value)
+    assert "the account has 5 of at most 5 VPCs in us-east-1, and this stage creates one" in str(refused.value)
     assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6 --region us-east-1" in str(refused.value)
 
     calls.stubs |= is_there("UPDATE_COMPLETE")
@@ -173,10 +174,10 @@ def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
 
     demand(express._replace(backup_days=7, unverified_parameters=("gate=false",)))
     said = capsys.readouterr().err
-    assert "keeps backups of one day: backupDays (7) may be refused" in said
+    assert "keeps backups for one day. AWS may refuse backupDays (7)" in said
     assert "deploy with --param gate=false" in said
 
-    with pytest.raises(CommandError, match=r"4 ACU at most, and maximumAcu is 8\. Deploy with --param maximumAcu=4"):
+    with pytest.raises(CommandError, match=r"at most 4 ACU, but maximumAcu is 8\. Deploy with --param maximumAcu=4"):
         demand(express._replace(maximum_acu=8))
     calls.stubs |= limits(10, 10)
     with pytest.raises(CommandError, match="\nagain: maximumAcu=4 reservedConcurrency=none\n"):
@@ -197,21 +198,21 @@ def test_a_plan_that_cannot_be_asked_for_stops_nothing(
 ) -> None:
     calls.stubs["GetAccountPlanState"] = error
     demand(CLUSTER)
-    assert capsys.readouterr().err.startswith(f"not checked: the account's plan, for {why}")
+    assert capsys.readouterr().err.startswith(f"not checked: the account's plan ({why}")
 
 
 def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
     calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls.stubs |= limits(10, 10) | {"GetServiceQuota": {"Quota": {"Value": 1.0}}}
-    both = r"(?s)functions at once.*networks \(VPCs\)"
+    both = r"(?s)functions at once.*VPCs in"
     with pytest.raises(CommandError, match=both) as refused:
         demand(BOTH)
     assert "again:" not in str(refused.value)  # there is no parameter for less than one network
     demand(BOTH, force=True)
     said = capsys.readouterr().err
     assert re.search(both, said)
-    assert said.splitlines().count("Going on, as --force says.") == 2
+    assert said.splitlines().count("Continuing because of --force.") == 2
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_what_may_not_be_asked_is_said_and_left_unchecked(
     calls.stubs |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
     demand(BOTH._replace(throttles=THROTTLES))
     reason = f"AWS refused {operation}: AccessDeniedException: not you"
-    assert capsys.readouterr().err == f"not checked: {what}, for {reason}\n"
+    assert capsys.readouterr().err == f"not checked: {what} ({reason})\n"
 
 
 ZONES = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az3", "us-east-1c": "use1-az2", "us-east-1d": "use1-az4"}

@@ -91,10 +91,10 @@ def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_questi
     stage = Stage(BUCKETS)
     nobody, another = run(), run(typed="prod\n")
     assert (nobody.status, another.status) == (2, 2)
-    assert "nobody is there to be asked; give --yes" in nobody.err
+    assert "cannot ask for confirmation without a terminal; use --yes" in nobody.err
     assert another.err.endswith("ponto: not removed\n")
     (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
-    assert "all that is in SiteBucket, UploadBucket." in asked
+    assert "the contents of SiteBucket, UploadBucket." in asked
     assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
     assert (stage.full(), sls.invocations) == (set(stage.buckets), [])
 
@@ -111,7 +111,7 @@ def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Run) -> None:
     Stage({"PunchQueue": BUCKETS["PunchQueue"]})
     result = run(typed="dev\n")
     assert result.status == 0
-    assert "what stage dev does not keep. Type dev" in result.err
+    assert "This removes stage dev. Type dev" in result.err
 
 
 def test_an_sls_that_fails_is_not_all_of_it(run: Run, sls: FakeSls) -> None:
@@ -119,7 +119,7 @@ def test_an_sls_that_fails_is_not_all_of_it(run: Run, sls: FakeSls) -> None:
     sls.status = 1
     result = run("--yes")
     assert (result.status, result.out) == (1, "")
-    assert "sls remove failed, as it says above" in result.err
+    assert "sls remove failed, see its output above" in result.err
 
 
 def test_a_stage_that_is_not_there_is_said(run: Run) -> None:
@@ -134,4 +134,4 @@ def test_an_object_that_cannot_be_deleted_is_named(run: Run, sls: FakeSls, monke
     Calls(monkeypatch).stubs["DeleteObjects"] = {"Errors": [refused]}
     result = run("--yes")
     assert (result.status, sls.invocations) == (1, [])
-    assert f"S3 does not delete a of {stage.buckets['SiteBucket']}: AccessDenied: not you" in result.err
+    assert f"S3 refused to delete a of {stage.buckets['SiteBucket']}: AccessDenied: not you" in result.err

@@ -63,9 +63,9 @@ class Listening(Slice):
 
 
 def test_two_commands_of_one_name_are_refused() -> None:
-    with pytest.raises(CommandError, match=r"^slices/b/slice\.py: command 'listen': there is another one of this name"):
+    with pytest.raises(CommandError, match=r"^slices/b/slice\.py: command 'listen' exists already"):
         commands.collect({}, {"a": Listening(), "b": Listening()})
-    with pytest.raises(CommandError, match=r"^slices/a/slice\.py: command 'listen': there is another one of this name"):
+    with pytest.raises(CommandError, match=r"^slices/a/slice\.py: command 'listen' exists already"):
         commands.collect(Listening().commands(), {"a": Listening()})
 
 

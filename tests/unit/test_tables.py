@@ -65,7 +65,7 @@ def test_a_long_table_has_one_heading_one_width_and_what_was_left_out_at_its_end
     assert heading.split() == ["n", "name"]
     assert [row.split() for row in rows] == [[str(n), "Max", "Alb…"] for n in range(1, 1_202)]
     assert len({len(row) for row in rows}) == 1
-    assert " ".join(" ".join(left_out).split()) == "no room for: device"
+    assert " ".join(" ".join(left_out).split()) == "columns left out: device"
 
 
 def test_who_reads_a_file_or_a_pipe_says_by_columns_how_wide_it_is(

@@ -1,6 +1,6 @@
-"""Stack whose first change set was never executed, since the deploy was interrupted or the change set was refused.
+"""Stacks whose first change set was never executed, as the deploy was interrupted or the change set refused.
 
-CloudFormation calls it REVIEW_IN_PROGRESS. It has no resources and no template, and osls refuses to deploy it.
+Their status is REVIEW_IN_PROGRESS. They have no resources and no template, and osls refuses to deploy to them.
 """
 
 from datetime import datetime, timedelta
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef, WaiterConfigTypeDef
 
-_POLLS: "WaiterConfigTypeDef" = {"Delay": 2, "MaxAttempts": 150}  # so 300 s at most
-_MIN_AGE_SECONDS = 180  # after which no deploy still waits to execute its change set
+_POLLS: "WaiterConfigTypeDef" = {"Delay": 2, "MaxAttempts": 150}  # at most 300 s
+_MIN_AGE_SECONDS = 180  # no deploy waits longer before it executes its change set
 
 
 def is_abandoned(stack: "StackTypeDef") -> bool:
-    """Return whether a stack was never created."""
+    """Return whether the resources of a stack were never created."""
     return stack["StackStatus"] == "REVIEW_IN_PROGRESS"
 
 
 def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) -> bool:
-    """Delete a stage's stack if it was never created, and wait until it is gone; leave any other as it is.
+    """Delete a stage's stack if it was abandoned, and wait until it is deleted.
 
     Returns:
         Whether there was such a stack.
 
     Raises:
-        CommandError: another deploy may be creating it, or it is not gone in time.
+        CommandError: another deploy may be creating it, or the deletion takes too long.
     """
     stack = find_stack(formation, stage)
     if stack is None or not is_abandoned(stack):
         return False
     _require_no_deploy(formation, stack, stage, clock.now())
-    print_status(f"deleting the stack {stack_name(stage)}: it is {stack['StackStatus']}, and has no resources")
-    # By its id, which a stack of the same name that another deploy creates meanwhile does not have.
+    print_status(f"deleting the stack {stack_name(stage)}, which has no resources ({stack['StackStatus']})")
+    # By its id, as another deploy may create a stack of the same name meanwhile.
     formation.delete_stack(StackName=stack["StackId"])
     try:
         formation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
     except WaiterError as error:
         raise CommandError(
-            f"the stack {stack_name(stage)} is not deleted: {error}. See its events in CloudFormation's console, and "
-            "run this again"
+            f"the stack {stack_name(stage)} could not be deleted: {error}. See its events in the CloudFormation "
+            "console, and run this again"
         ) from error
     return True
 
@@ -64,5 +64,5 @@ def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef",
         return
     raise CommandError(
         f"another deploy may be creating the stack {stack_name(stage)}: {reason}. Wait until it has ended, or, if "
-        f"there is none, until the stack is {_MIN_AGE_SECONDS} s old, and run this again"
+        f"no deploy is running, until the stack is {_MIN_AGE_SECONDS} s old, and run this again"
     )

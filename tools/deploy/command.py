@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _EPILOG = """examples:
   ponto deploy --stage dev
-  ponto deploy --stage prod --yes --json      asks nothing, as in CI
+  ponto deploy --stage prod --yes --json      without a confirmation, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
-  ponto deploy --stage dev --param database=express      no VPC; the Free plan too
+  ponto deploy --stage dev --param database=express      no VPC; possible on AWS's Free plan
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
@@ -39,32 +39,32 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 CLUSTER_PROTECTION = SecondUpdate(
     DATABASE_CLUSTER,
     "deletionProtection=false",
-    "a first cluster: made without protection, so that a failure leaves none; then protected",
+    "the first update creates the cluster without protection from deletion, so that a failed deploy leaves no cluster",
 )
 
 
 class CompiledStage(NamedTuple):
-    """Compiled stage, as far as the next steps need it."""
+    """Properties of a compiled stage that the next steps need."""
 
-    is_protected: bool  # against deletion: a stage where people punch
-    needs_token: bool  # of an employee's own sign-in, which this command has not
+    is_protected: bool  # from deletion: a stage that employees use
+    needs_token: bool  # whether punches need an employee's sign-in, which this command does not have
     demand: quotas.Demand
     second_updates: Sequence[SecondUpdate] = ()
-    express_settings: express.ClusterSettings | None = None  # the cluster that is made outside the stack
+    express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--stage", required=True, help="A section of resources/parameters.yml, or a new name.")
-@click.option("--yes", is_flag=True, show_default=False, help="Do not ask before a stage that is protected.")
+@click.option("--stage", required=True, help="Stage to deploy: a section of resources/parameters.yml, or a new name.")
+@click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation if the stage is protected.")
 @click.option(
     "--force",
     is_flag=True,
     show_default=False,
-    help="Go on where the account's plan or a quota may not suffice, where the name overlaps with another stage's, "
-    "or where a VPC is left over.",
+    help="Deploy even if the account's plan or a quota may not suffice, if the name overlaps with another stage's, "
+    "or if an unused VPC is left over.",
 )
 @click.option(
-    "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter for this deploy only; repeatable."
 )
 @opt.as_json
 @target.account_options
@@ -80,12 +80,12 @@ def deploy(
 ) -> None:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
-    applies the migrations, sends one punch of a reserved employee all the way to its row, publishes and proves what
-    slices bring. A first cluster is made without protection from deletion and without what AWS may refuse; a second
-    `sls deploy` protects it and makes the rest. With `database: express`, which a deployed stage need not be told
-    again, the cluster is made before `sls deploy`, which cannot make it. May be repeated at any time, after it was
-    killed, too. Progress goes to standard error.
+    Prints the account and region, checks the account's plan and quotas, runs `sls deploy`, applies the migrations,
+    sends one punch of a reserved employee and waits for its row, and runs the deploy steps of slices. If the stage
+    gets its first cluster, the first `sls deploy` leaves out the protection from deletion and what AWS may refuse,
+    and a second one adds both. With `database: express` the cluster is created before `sls deploy`, as CloudFormation
+    cannot create it; later deploys keep this database by default. You can repeat the command at any time, also after
+    it was interrupted.
     """
     stage = target_options.stage
     session, account, described = target.announce(target_options)
@@ -98,7 +98,7 @@ def deploy(
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
-            f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.",
+            f"{target.explain(error)}\nThe stage is deployed, but not proven to work. Fix the cause, and deploy again.",
             status=1,
         ) from error
     if as_json:
@@ -118,21 +118,21 @@ def deploy(
 def _migrate_and_prove(
     hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: CompiledStage
 ) -> tuple[dict[str, Any], list[DeployResult]]:
-    """Return what --json prints of the reference, and what slices add to it."""
+    """Return the reference's part of the output of --json, and the results of slices."""
     outputs = stack_outputs(session.client("cloudformation"), stage)
-    # One attempt: a second call of a slow migration would only wait for the first.
+    # No retries: a second call of a slow migration would only wait for the first.
     functions = session.client("lambda", config=target.config(attempts=1, **target.LONG_CALL_SETTINGS))
     print_status("applying the migrations")
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
+    print_status(f"sending a punch of the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
     deployment = target.from_outputs(session, stage, outputs)
     url = deployment.api_url
     punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id)
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
-    key_id = outputs["ApiKeyId"]  # never the key
+    key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
     done = {
         "stage": stage,
@@ -150,14 +150,14 @@ def _migrate_and_prove(
 
 
 def _add_deployed_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
-    """Return a deploy's parameters; if neither they nor the stage's own name a database, an express one stays.
+    """Return a deploy's parameters, with `database=express` added for a stack with such a database.
 
-    Without it, `create` is the default, and would be refused.
+    It is not added if the parameters or the stage name a database. The default, `create`, would be refused.
     """
     own = parameters.stages().get(stage, {})
     if found != "express" or "database" in own or any(each.startswith("database=") for each in params):
         return params
-    print_status("database: express, as the stack has it")
+    print_status("database: express, as in the last deploy")
     return [*params, "database=express"]
 
 
@@ -185,24 +185,24 @@ def _deploy(
 
     def sls(command: str, *options: object, more: Sequence[str] = ()) -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
-        words += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
+        words += [f"--param={given}" for given in (*params, *more)]  # the last value of a parameter counts
         print_status(f"sls {command}")
         before = failed_events.observe(formation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
                 failed_events.print_new_failures(formation, stage, before)
-            raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")
+            raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
 
     def update(package: Path, more: Sequence[str] = ()) -> None:
         if compiled.express_settings:
-            sls("deploy", more=more)  # which compiles again, now that there is a cluster to look up
+            sls("deploy", more=more)  # compiles again, as it can now look up the cluster
             return
         if more:
             sls("package", "--package", package, more=more)
         sls("deploy", "--package", package, more=more)
 
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
-        package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
+        package = Path(temporary) / "package"  # not .serverless, which the next packaging would empty
         sls("package", "--package", package)
         compiled = read_compiled_stage(package, hooks)
         if compiled.express_settings:
@@ -215,7 +215,7 @@ def _deploy(
             leftovers.require_no_cluster(session, stack, database)
         if compiled.demand.creates_network:
             leftovers.require_no_vpc(outside_stack, force=force)
-        question = f"People punch here. Type {stage} to deploy it to {account}:"
+        question = f"Employees use this stage. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm(question, stage):
             raise CommandError("not deployed")
         abandoned_stack.delete(formation, stage, collaborators.clock)
@@ -229,20 +229,20 @@ def _deploy(
 
 
 def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
-    """Return whether a stack has no cluster yet; False, with a line that says so, if the caller may not ask."""
+    """Return whether a stack has no cluster yet; if the caller may not know, print that and return False."""
     try:
         return not has_resource(formation, stack, DATABASE_CLUSTER)
     except ClientError as error:
         print_status(
-            f"not checked: whether the stack has its cluster, for {target.explain(error)}",
-            "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
-            "of a deploy that fails it stays.",
+            f"not checked: whether the stack has a cluster ({target.explain(error)}).",
+            "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
+            "protected from the start, so it stays if this deploy fails.",
         )
         return False
 
 
 def _deploy_command(target_options: target.TargetOptions, params: Sequence[str], *changed: str) -> str:
-    """Return the command that deploys a stage with other parameters, to paste into a shell."""
+    """Return the shell command that deploys a stage with some parameters changed."""
     names = {each.partition("=")[0] for each in changed}
     kept = [each for each in params if each.partition("=")[0] not in names]
     account = [("--region", target_options.region), ("--profile", target_options.profile)]
@@ -252,10 +252,10 @@ def _deploy_command(target_options: target.TargetOptions, params: Sequence[str],
 
 
 def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> CompiledStage:
-    """Read what `sls package` wrote.
+    """Read the output of `sls package`.
 
     Raises:
-        CommandError: the functions could not read a parameter, which would be found once they are deployed.
+        CommandError: a parameter has a value that the functions could not read.
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
     template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))

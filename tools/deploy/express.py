@@ -1,6 +1,6 @@
-"""The cluster of a stage whose `database` is `express`: made, changed and deleted here, as CloudFormation cannot.
+"""Clusters of stages whose `database` is `express`, which CloudFormation cannot create.
 
-Every step looks at what is there first. So a run goes on where one was killed, and does nothing where all is done.
+Each step first checks the present state, so a run completes one that was interrupted.
 """
 
 import re
@@ -19,37 +19,33 @@ from tools.kit.target import config, explain
 if TYPE_CHECKING:
     import boto3
 
-_POLL_SECONDS = 5.0  # between two looks at what AWS is doing
-_READY_SECONDS = 900  # for a cluster and its writer, which were seen to take 32
-_CHANGE_SECONDS = 300  # for one change
-_DELETE_SECONDS = 1_800  # for both, which were seen to take 5 to 11 minutes
-_WHEN_DELETED = "whenDeleted"  # a tag: what becomes of the cluster is known though the stack is gone
+_POLL_SECONDS = 5.0  # between two requests of the state
+_READY_SECONDS = 900  # limit for a new cluster and its writer, which took 32 s in tests
+_CHANGE_SECONDS = 300  # limit of one change
+_DELETE_SECONDS = 1_800  # limit for the cluster and its writer, which took 5 to 11 minutes in tests
+_WHEN_DELETED = "whenDeleted"  # tag of the cluster: Delete or Retain, known even without the stack
 _NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_MAX_NAME_LENGTH = 52  # characters, and 11 of the writer's
-_PROGRESS_SECONDS = 30  # without a line of progress
-_UNUSABLE_STATUSES = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}  # for good
-_TRANSIENT_ERRORS = {
-    "InvalidDBClusterStateFault",
-    "InvalidDBInstanceState",
-    "InvalidDBParameterGroupState",
-}  # what passes
+_MAX_NAME_LENGTH = 52  # RDS allows 63; the writer's name adds 11
+_PROGRESS_SECONDS = 30  # between two lines about the same state
+_UNUSABLE_STATUSES = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}
+_TRANSIENT_ERRORS = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}
 
 
 ClusterSettings = Mapping[str, Any]
-"""The settings of a stage's cluster, by RDS's names, as a template has them from resources/cluster.yml."""
+"""Settings of a stage's cluster, by RDS's names, from the template's metadata (resources/cluster.yml)."""
 
 
 def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSettings, clock: Clock = CLOCK) -> None:
-    """Make a stage's cluster, unless it is there, and bring it to what is declared.
+    """Create a stage's cluster if it does not exist, and apply its settings.
 
-    What AWS refuses to change afterwards is said, and no reason to stop: without it the stage works, too.
+    If AWS refuses a setting, print that and go on: the stage works without it.
 
     Raises:
-        CommandError: its name is taken, or it did not become available.
+        CommandError: another cluster has the name, or the cluster did not become available.
     """
     rds, name = _client(session), stack_name(stage)
     if not _exists(rds, stage):
-        print_status(f"making the cluster {name}, which takes AWS about a minute")
+        print_status(f"creating the cluster {name}, which takes about a minute")
         try:
             rds.create_db_cluster(
                 DBClusterIdentifier=name,
@@ -59,7 +55,9 @@ def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSett
                 ServerlessV2ScalingConfiguration=declared["ServerlessV2ScalingConfiguration"],
                 Tags=_to_tag_list(_declared_tags(declared)),
             )
-        except rds.exceptions.DBClusterAlreadyExistsFault:  # a deploy beside this one, or an answer that was lost
+        except (
+            rds.exceptions.DBClusterAlreadyExistsFault
+        ):  # by a parallel deploy, or by a request whose response was lost
             _exists(rds, stage)
     _wait(lambda: _describe_unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
     for what, step in _pending_changes(rds, name, declared, clock):
@@ -67,16 +65,17 @@ def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSett
             step()
         except (BotoCoreError, ClientError, CommandError) as error:
             reason = str(error) if isinstance(error, CommandError) else explain(error)
-            print_status(f"not done: {what}: {reason}", "Going on without.")
+            print_status(f"not changed: {what}: {reason}", "Continuing without this change.")
 
 
 def require_possible(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> None:
-    """Refuse a stage that cannot have this cluster.
-
-    A deployed stage with another database would leave its punches there; another's name may be taken, or none of RDS's.
+    """Check that a stage can have an express cluster.
 
     Args:
-        database: what the stage has; None: it is not deployed yet.
+        database: the stage's present `database`; None: it is not deployed yet.
+
+    Raises:
+        CommandError: the stage has its punches in another database, or the cluster's name is invalid or taken.
     """
     name = stack_name(stage)
     if database not in (None, "express") and not declared["LeaveDatabase"]:
@@ -87,24 +86,24 @@ def require_possible(session: "boto3.Session", stage: str, declared: ClusterSett
         )
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
         raise CommandError(
-            f"--stage {stage}: its cluster would be {name}, and RDS takes lower-case letters, digits, single hyphens, "
-            f"of which {_MAX_NAME_LENGTH} leave room for the writer's name. Name another stage. Nothing was deployed."
+            f"--stage {stage}: its cluster would be named {name}, but RDS allows only lower-case letters, digits and "
+            f"single hyphens, here at most {_MAX_NAME_LENGTH} characters. Choose another name. Nothing was deployed."
         )
     _exists(_client(session), stage)
 
 
 class ClusterState(NamedTuple):
-    """State of a stage's cluster."""
+    """State of a stage's express cluster."""
 
     name: str
     is_protected: bool
-    is_kept: bool  # when the stage is removed
+    is_kept: bool  # whether it stays when the stage is removed
 
 
 def find(session: "boto3.Session", stage: str) -> ClusterState | None:
-    """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else."""
+    """Return the state of a stage's cluster; None if there is none, or one that belongs to something else."""
     rds, name = _client(session), stack_name(stage)
-    if (cluster := _find_cluster(rds, name)) is None:  # its parameter group goes last
+    if (cluster := _find_cluster(rds, name)) is None:  # the parameter group is deleted last
         return ClusterState(name, is_protected=False, is_kept=False) if _has_parameter_group(rds, name) else None
     if not _belongs_to_stage(cluster, stage):
         return None
@@ -116,10 +115,10 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     """Delete a cluster with its instances, without a snapshot, and its parameter group.
 
     Raises:
-        CommandError: it takes too long.
+        CommandError: the deletion takes too long.
     """
     rds = _client(session)
-    print_status(f"deleting the cluster {name}, which takes AWS 5 to 11 minutes")
+    print_status(f"deleting the cluster {name}, which takes 5 to 11 minutes")
 
     def undeleted() -> str | None:
         if cluster := _find_cluster(rds, name):
@@ -133,18 +132,18 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
             rds.delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
         return None
 
-    late = f"the cluster {name} is not deleted yet. Run this again"
+    late = f"the cluster {name} is not deleted yet; run this again"
     _wait(undeleted, _DELETE_SECONDS, late, clock, status=1)
 
 
 def _client(session: "boto3.Session") -> Any:
-    return session.client("rds", config=config(attempts=8))  # RDS is throttled with the console, too
+    return session.client("rds", config=config(attempts=8))  # the console's requests count against the same limit
 
 
 def _pending_changes(
     rds: Any, name: str, declared: ClusterSettings, clock: Clock
 ) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield what remains to be done to a cluster that is available, each with its name for people."""
+    """Yield the description and the function of each change that an available cluster still needs."""
     cluster = _require_cluster(rds, name)
     if tags := dict(_declared_tags(declared).items() - _tags(cluster).items()):
         yield (
@@ -159,7 +158,7 @@ def _pending_changes(
         "DeletionProtection": f"its protection from deletion ({'on' if declared['DeletionProtection'] else 'off'})",
         "BackupRetentionPeriod": f"its backups (of {declared['BackupRetentionPeriod']} days)",
     }
-    for key, what in changes.items():  # one by one: AWS may refuse one of them
+    for key, what in changes.items():  # separately, as AWS may refuse some of them
         if not _has_value(cluster, key, declared[key]):
             yield what, partial(_change, rds, name, what, key, declared[key], clock)
     writer = _writer_instance(rds, cluster)
@@ -171,11 +170,11 @@ def _pending_changes(
         what = "the parameter group that keeps punches out of its log"
         yield what, partial(_apply_parameter_group, rds, name, declared, clock)
     else:
-        print_status(f"left as it is: the parameter group {group}, which somebody gave the cluster")
+        print_status(f"unchanged: the parameter group {group}, which was set outside this command")
 
 
 def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Clock) -> None:
-    """Change one thing of a cluster."""
+    """Change one setting of a cluster."""
     parameter = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
     request = partial(rds.modify_db_cluster, DBClusterIdentifier=name, ApplyImmediately=True, **{parameter: value})
     _request(rds, name, f"changing {what}", request, lambda cluster: _has_value(cluster, key, value), clock)
@@ -194,7 +193,7 @@ def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> N
 
 
 def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock: Clock) -> None:
-    """Give a cluster a parameter group of its own, of the version that AWS chose, and restart it, for it to count."""
+    """Create and set a parameter group for the cluster's version, and restart the writer so that it takes effect."""
     cluster = _require_cluster(rds, name)
     if not _has_parameter_group(rds, name):
         rds.create_db_cluster_parameter_group(
@@ -220,7 +219,7 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
 
     key = "DBClusterParameterGroupStatus"
     if is_new or _writer(_require_cluster(rds, name)).get(key) == "pending-reboot":
-        what = "restarting the writer, from which on its parameter group counts"
+        what = "restarting the writer, so that its parameter group takes effect"
         request = partial(rds.reboot_db_instance, DBInstanceIdentifier=_writer(cluster)["DBInstanceIdentifier"])
         _request(rds, name, what, request, lambda cluster: _writer(cluster).get(key) == "in-sync", clock)
 
@@ -228,9 +227,12 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
 def _request(
     rds: Any, name: str, what: str, request: Callable[[], Any], is_made: Callable[[Any], bool], clock: Clock
 ) -> None:
-    """Request a change as soon as RDS takes it, and wait until it is made: AWS says available before it begins, too.
+    """Request a change as soon as RDS accepts it, and wait until it is done.
 
-    `is_made` takes the description of the cluster.
+    The status alone is not enough, as it is `available` also before the change begins.
+
+    Args:
+        is_made: returns whether the change is done, given the description of the cluster.
     """
 
     def unrequested() -> None:
@@ -238,25 +240,25 @@ def _request(
 
     def unfinished() -> str | None:
         return _describe_unready(rds, name) or (
-            None if is_made(_require_cluster(rds, name)) else "the change is not made yet"
+            None if is_made(_require_cluster(rds, name)) else "the change is not done yet"
         )
 
     print_status(what)
-    _wait(unrequested, _CHANGE_SECONDS, "AWS does not take the change", clock)
-    _wait(unfinished, _CHANGE_SECONDS, "AWS took the change, and did not make it", clock)
+    _wait(unrequested, _CHANGE_SECONDS, "AWS does not accept the change", clock)
+    _wait(unfinished, _CHANGE_SECONDS, "AWS accepted the change, but has not made it", clock)
 
 
 def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock: Clock, *, status: int = 2) -> None:
-    """Look, or try, until nothing is unfinished; what AWS refuses for something that passes is.
+    """Call a function until it returns None or an empty text. Transient errors of AWS count as unfinished.
 
     Args:
-        unfinished: says what is; it is printed when it is something else than before, or has been so for long.
-        seconds: for which it may be so.
-        late: what is wrong then.
-        status: with which the command ends.
+        unfinished: returns what is still to be done, which is printed when it changes and every 30 s.
+        seconds: time limit.
+        late: error message after the time limit.
+        status: exit status of that error.
 
     Raises:
-        CommandError: it is so for longer.
+        CommandError: the time limit has passed.
     """
     began = printed = clock.monotonic()
     before = None
@@ -279,10 +281,10 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
 
 
 def _describe_unready(rds: Any, name: str) -> str | None:
-    """Describe what keeps a cluster and its writer from being used; None: nothing.
+    """Describe why a cluster or its writer is not available yet; None if both are.
 
     Raises:
-        CommandError: it is as no waiting changes.
+        CommandError: the cluster has a status that waiting does not change.
     """
     cluster = _find_cluster(rds, name)
     if cluster is None:
@@ -291,25 +293,29 @@ def _describe_unready(rds: Any, name: str) -> str | None:
     if status in _UNUSABLE_STATUSES:
         raise CommandError(
             f"the cluster {name} is {status}. Nothing was deployed. "
-            + ("Deploy once it is gone." if status == "deleting" else "See to it in the console, and deploy again.")
+            + (
+                "Deploy again once it is deleted."
+                if status == "deleting"
+                else "Fix it in the console, and deploy again."
+            )
         )
     writer = _writer_instance(rds, cluster).get("DBInstanceStatus", "not there")
     return None if status == writer == "available" else f"the cluster is {status}, its writer {writer}"
 
 
 def _exists(rds: Any, stage: str) -> bool:
-    """Return whether a stage has its cluster.
+    """Return whether a stage's cluster exists.
 
     Raises:
-        CommandError: the name is taken by another cluster.
+        CommandError: another cluster has the name.
     """
     name = stack_name(stage)
     if (cluster := _find_cluster(rds, name)) is None:
         return False
     if not _belongs_to_stage(cluster, stage):
         raise CommandError(
-            f"there is a cluster {name} that is not of this stage: it has not the tags service and stage, or no "
-            "internet access gateway. Rename or delete it, or deploy a stage of another name. Nothing was deployed."
+            f"the cluster {name} does not belong to this stage: it lacks the tags service and stage, or an internet "
+            "access gateway. Rename or delete it, or deploy a stage with another name. Nothing was deployed."
         )
     return True
 
@@ -327,13 +333,13 @@ def _find_cluster(rds: Any, name: str) -> Any | None:
 
 
 def _require_cluster(rds: Any, name: str) -> Any:
-    """Describe a cluster that was there.
+    """Return the description of a cluster that must exist.
 
     Raises:
-        CommandError: it is not any more.
+        CommandError: it does not exist any more.
     """
     if (cluster := _find_cluster(rds, name)) is None:
-        raise CommandError(f"the cluster {name} is gone: somebody deleted it meanwhile. Deploy again to make another.")
+        raise CommandError(f"the cluster {name} was deleted meanwhile. Deploy again to create another.")
     return cluster
 
 
@@ -347,7 +353,7 @@ def _writer(cluster: Any) -> Any:
 
 
 def _writer_instance(rds: Any, cluster: Any) -> Any:
-    """Describe the instance that is the writer of a cluster; empty: it is not there yet."""
+    """Return the description of a cluster's writer instance; empty if it does not exist yet."""
     identifier = _writer(cluster).get("DBInstanceIdentifier")
     instances = _instances(rds, cluster["DBClusterIdentifier"])
     return next((each for each in instances if each["DBInstanceIdentifier"] == identifier), {})

@@ -1,7 +1,7 @@
-"""Reasons for which CloudFormation refused or failed an operation on a stage's stack.
+"""Reasons why CloudFormation refused or failed an operation on a stage's stack.
 
-It validates a change set before it makes anything. What fails then is no stack event: osls prints that DescribeEvents
-has the details.
+Failures of the validation before a change set are not stack events, so osls does not print them; DescribeEvents has
+them.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from tools.kit.target import explain
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
-_CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests of a clock that is further off
-_CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # since another resource failed
+_CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests if the clocks differ by more
+_CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # because another resource failed
 
 
 class Observation(NamedTuple):
@@ -29,14 +29,14 @@ class Observation(NamedTuple):
 
 
 def observe(formation: "CloudFormationClient", stage: str) -> Observation:
-    """Return which operations on a stage's stack CloudFormation lists so far."""
+    """Return the operations on a stage's stack up to now."""
     stack: Any = find_stack(formation, stage) or {}
     operation_ids = frozenset(each["OperationId"] for each in stack.get("LastOperations", []))
     return Observation(operation_ids, datetime.now(UTC))
 
 
 def print_new_failures(formation: "CloudFormationClient", stage: str, observation: Observation) -> None:
-    """Print resource, path and reason of what has failed since then; if AWS refuses to show it, the missing right."""
+    """Print resource, path and reason of each failure since an observation, or which right is missing to read them."""
     stack: Any = None
     try:
         stack = find_stack(formation, stage)
@@ -44,17 +44,17 @@ def print_new_failures(formation: "CloudFormationClient", stage: str, observatio
     except (BotoCoreError, ClientError) as error:
         name = stack["StackId"] if stack else "<the stack>"
         print_status(
-            f"not shown: CloudFormation's reason, for {explain(error)}",
-            "Allow cloudformation:DescribeEvents, or as a user who has it: aws cloudformation describe-events "
+            f"not shown: CloudFormation's reason ({explain(error)}).",
+            "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
             f"--stack-name {name} --filters FailedEvents=true --region {formation.meta.region_name}",
         )
         return
     if lines := dict.fromkeys(_format(events)):
-        print_status("CloudFormation says:", *lines)
+        print_status("CloudFormation's reasons:", *lines)
 
 
 def _new_failures(formation: Any, stack_id: str, observation: Observation) -> list[Any]:
-    """Return the failures of operations that were not listed before, oldest first."""
+    """Return the failed events of operations that began since an observation, oldest first."""
     since = observation.observed_at - _CLOCK_TOLERANCE
     pages = formation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
     events = [

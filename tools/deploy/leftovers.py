@@ -1,6 +1,6 @@
-"""Resources that have the tags of a stage's stack, and are in no stack.
+"""Resources with the tags of a stage's stack that are in no stack.
 
-A deploy that failed left them, or the stage kept them when it was removed.
+A failed deploy left them, or they stayed when the stage was removed.
 """
 
 import re
@@ -39,7 +39,7 @@ DELETE_COMMANDS = {
     "sqs": "sqs delete-queue --queue-url https://sqs.{region}.{suffix}/{account}/{name}",
     "s3": "s3api delete-bucket --bucket {name}",
 }
-"""Commands of the AWS command line by kind of resource, in the order in which AWS takes them."""
+"""Commands of the AWS CLI by kind of resource, in the order in which AWS accepts the deletions."""
 
 _ORDER = {kind: place for place, kind in enumerate(DELETE_COMMANDS)}
 _STACK_NAME = "aws:cloudformation:stack-name"
@@ -52,17 +52,17 @@ class Leftover(NamedTuple):
     arn: str
     kind: str  # as in DELETE_COMMANDS
     name: str
-    logical_id: str  # in the stack that made it
+    logical_id: str  # in the stack that created it
 
 
 def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
-    """Print what is outside a stage's stack, each with the command that deletes it, and return it.
+    """Print the leftovers of a stage, each with the command that deletes it, and return them.
 
     If the caller lacks a right, print which, and return an empty list.
 
     Args:
-        session: of the account and region.
-        stack: the CloudFormation stack's name; it need not exist.
+        session: session for the account and region.
+        stack: name of the CloudFormation stack, which need not exist.
     """
     try:
         found = sorted(
@@ -70,15 +70,15 @@ def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
         )
     except (BotoCoreError, ClientError) as error:
         print_status(
-            f"not checked: what an earlier deploy left outside the stack, for {explain(error)}",
-            "It needs tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, kms:DescribeKey and "
-            "cloudformation:ListStackResources.",
+            f"not checked: what an earlier deploy left outside the stack ({explain(error)}).",
+            "This needs the rights tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, "
+            "kms:DescribeKey and cloudformation:ListStackResources.",
         )
         return []
     if found:
         print_status(
-            f"outside any stack, with the tags of {stack}: left by a deploy that failed, or kept by `ponto remove`. "
-            "Queues, buckets and clusters may hold punches.",
+            f"These resources have the tags of {stack}, but are in no stack: a failed deploy left them, or `ponto "
+            "remove` kept them. Queues, buckets and clusters may contain punches.",
             "To delete them, in this order:",
             *(f"  {_command(each, session.region_name)}   # {each.logical_id}" for each in found),
         )
@@ -86,39 +86,40 @@ def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
 
 
 def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
-    """Refuse to make a VPC beside one that is outside the stack, unless forced."""
+    """Refuse to create another VPC if one is left over outside the stack, unless forced."""
     vpcs = ", ".join(each.name for each in leftovers if each.kind == "ec2:vpc")
     if vpcs and not force:
         raise CommandError(
-            f"this deploy would make another VPC beside {vpcs}, and AWS gives a region five. Delete what is listed "
-            "above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network); with "
-            "--force it makes another.\nNothing was deployed."
+            f"this deploy would create another VPC beside {vpcs}, and AWS allows five in a region. Delete what is "
+            "listed above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network), "
+            "or use --force to create another.\nNothing was deployed."
         )
 
 
 def require_no_cluster(session: "boto3.Session", stack: str, database: str | None) -> None:
-    """Refuse to make a cluster beside one that an earlier stack of this name made.
+    """Refuse to create a cluster if an earlier stack of this name left one.
 
-    No rollback deletes a protected cluster: of a deploy that failed it stays, outside the stack.
+    A rollback does not delete a protected cluster, so it stays outside the stack.
 
     Args:
-        stack: the name of the CloudFormation stack, which has no cluster yet.
-        database: what the stage has instead; None: it is not deployed yet.
+        stack: name of the CloudFormation stack, which has no cluster yet.
+        database: the stage's present `database`; None: it is not deployed yet.
     """
     clusters = session.client("rds").get_paginator("describe_db_clusters").paginate().search("DBClusters[]")
-    left = [
+    left_over = [
         each["DBClusterIdentifier"]
         for each in clusters
-        if (each["DBClusterIdentifier"] == stack and database is None)  # an express one, if nobody leaves it on purpose
+        # An express cluster, unless this deploy leaves it on purpose.
+        if (each["DBClusterIdentifier"] == stack and database is None)
         or each["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
         or {"Key": _STACK_NAME, "Value": stack} in each.get("TagList", [])
     ]
-    if left:
-        way = ", by --param database=express" if stack in left else ""
+    if left_over:
+        option = " with --param database=express" if stack in left_over else ""
         raise CommandError(
-            f"the cluster {', '.join(left)} is of this stage, and outside its stack: a deploy that failed left it, or "
-            "a stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody "
-            f"needs it, or go on with it{way} (docs/deploy.md#a-first-deploy-that-fails).\n"
+            f"the cluster {', '.join(left_over)} belongs to this stage, but not to its stack: a failed deploy or a "
+            "removed stack left it. This deploy would create a second one, without its punches.\nDelete the old "
+            f"cluster if you do not need it, or continue with it{option} (docs/deploy.md#a-first-deploy-that-fails).\n"
             "Nothing was deployed."
         )
 
@@ -138,7 +139,7 @@ def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
         service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
         parts = re.fullmatch(r"/?([a-z-]+)[:/](.+)", resource)
         kind, name = (f"{service}:{parts[1]}", parts[2]) if parts else (service, resource)
-        is_part = service == "apigateway" and "/" in name  # it goes with its API
+        is_part = service == "apigateway" and "/" in name  # deleted with its API
         is_backup = service == "rds" and "snapshot" in kind
         if (service, _last_segment(arn)) in in_stack or is_part or is_backup:
             continue
@@ -148,7 +149,7 @@ def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
 
 
 def _is_deleted(session: "boto3.Session", kind: str, name: str) -> bool:
-    """Return whether a function does not exist, or a key is to be deleted; False for resources of other kinds."""
+    """Return whether a function does not exist any more, or a key is scheduled for deletion; False for other kinds."""
     try:
         if kind == "kms:key":
             key: Any = session.client("kms").describe_key(KeyId=name)["KeyMetadata"]
@@ -163,11 +164,11 @@ def _is_deleted(session: "boto3.Session", kind: str, name: str) -> bool:
 
 
 def _stack_members(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
-    """Yield service and end of the ARN of each resource of a stack, by its type and id."""
+    """Yield the service and the last segment of the id of each resource of a stack."""
     try:
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
         for each in pages.search("StackResourceSummaries[]"):
-            if not each["ResourceStatus"].startswith("DELETE_"):  # else it is no longer the stack's
+            if not each["ResourceStatus"].startswith("DELETE_"):  # otherwise it no longer belongs to the stack
                 yield each["ResourceType"].split("::")[1].lower(), _last_segment(each.get("PhysicalResourceId", ""))
     except ClientError as error:
         if not is_missing(error):
@@ -180,7 +181,7 @@ def _last_segment(resource: str) -> str:
 
 def _command(leftover: Leftover, region: str) -> str:
     if leftover.kind not in DELETE_COMMANDS:
-        return f"{leftover.arn}: in its console"
+        return f"{leftover.arn}: delete it in the AWS console"
     _, partition, _, _, account, _ = leftover.arn.split(":", 5)
     words = DELETE_COMMANDS[leftover.kind].format(
         name=leftover.name,

@@ -1,4 +1,4 @@
-"""Proof of a deployed stage: a punch, sent as a device sends it and awaited as a row."""
+"""Proof that a deployed stage works: a punch, sent as by a device, becomes a row."""
 
 import json
 import uuid
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
-"""Whom the punch is for, and no person: reports leave its punches out."""
+"""Employee of the test punch. It is no person, and reports leave it out."""
 
 _INTAKE_HINT = "it takes no punches. 401 and 403: check its authorizer and its usage plan"
 _SIGN_IN_HINT = (
     "it may take punches without a token. 403: check its usage plan; 404: its published version is from before "
     "employees signed in, so every holder of a key may punch for every employee"
 )
-_WAIT_SECONDS = 2  # s
+_WAIT_SECONDS = 2
 
 
 class Proof(NamedTuple):
-    """The punch of the smoke test."""
+    """The test punch."""
 
     id: str
     message_id: str
-    seconds: float  # from the answer to the row, as far as asking once a second can tell
+    seconds: float  # from its acceptance to its row, measured once a second
 
 
 def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
-    """Punch once; give the punch's id and the message's.
+    """Send the test punch, and return its id and its message's.
 
     Raises:
-        CommandError: the gateway does not answer as it should, or the operator's role is not to be had.
+        CommandError: the gateway gave an unexpected response, or the operator's role cannot be assumed.
     """
     key = deployment.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
@@ -51,17 +51,19 @@ def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
 
 
 def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int, clock: Clock = CLOCK) -> Any:
-    """Repeat a request until the gateway answers as it should, and return its JSON: a new stage or key takes a moment.
+    """Repeat a request until the gateway gives the expected status, and return the JSON of its response.
+
+    A new stage or key takes a moment to work everywhere.
 
     Args:
-        punch: of one id: it is one punch, however often it is accepted; None: a GET.
-        expected: the status.
+        punch: body of a POST, with an id, so that repetitions are the same punch; None: send a GET.
+        expected: the expected status.
 
     Raises:
-        CommandError: another answer, or none, and time is up; or an answer that no patience changes.
+        CommandError: the time limit has passed, or there was another final response.
     """
     headers = {"x-api-key": key, "content-type": "application/json"}
-    # A new key is refused first.
+    # Not 401 and 403: a new key may be refused at first.
     final = frozenset({expected, 202, 400, 413, 415})
     client = Client(
         url,
@@ -87,49 +89,53 @@ def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected:
 
 
 def prove_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
-    """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
+    """Prove a stage where employees sign in: check that a token is required, and queue a punch as the gateway would.
 
-    It sends as the operator's role, as a redrive does: the queue's policy denies everybody else. Gives the message's
-    id.
+    The queue accepts it only from the operator's role, as for a redrive.
+
+    Returns:
+        The id of the message.
 
     Raises:
-        CommandError: the gateway asks for no token, or the API takes punches without one, or whoever deploys may not
-            take on the role.
+        CommandError: the gateway or the method requires no token, or the user may not assume the role.
     """
     require_token(url, key, clock)
-    if punch_authorization_type(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
+    if (
+        punch_authorization_type(deployment) == "NONE"
+    ):  # by the API's settings: a request would count for the alarm, too
         raise CommandError(
-            f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
-            "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
-            "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
+            f"POST /ponto of the API {deployment.api_id} requires no token (authorizationType NONE), which was set "
+            "outside the template, so every holder of a key may punch for every employee.\nThe stage is deployed and "
+            "migrated. Disable its keys until the method has its authorizer again and is published "
+            "(aws apigateway update-method ...)",
             status=1,
         )
     sent = deployment.sender("proof").send_message(
         QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
-        # As the gateway passes the verified claim on.
+        # As the gateway sets it from the verified token.
         MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE_ID)}},
     )
     return sent["MessageId"]
 
 
 def require_token(url: str, key: str, clock: Clock = CLOCK) -> None:
-    """Prove that the gateway asks for a token.
+    """Check that the gateway requires a token.
 
-    It asks for the list of an employee's own punches, which is published together with the intake. A refused punch
-    would count for the alarm gateway-4xx-hours: alone in its hour it is all of it, and three deploys are three hours.
+    This requests the list of an employee's punches, which is published together with the method for punches. A refused
+    punch would count for the alarm gateway-4xx-hours, which three deploys without other traffic would trigger.
 
     Raises:
-        CommandError: it asked for none.
+        CommandError: the gateway requires none.
     """
     request_until(url, key, None, expected=401, clock=clock)
 
 
 def punch_authorization_type(deployment: Target) -> str:
-    """Return what a punch needs besides a key, as API Gateway names it; NONE: nothing.
+    """Return the authorization that a punch needs in addition to a key, as API Gateway names it; NONE: no other.
 
     Raises:
-        CommandError: the API takes no punch.
+        CommandError: the API has no method for punches.
     """
     gateway, api = deployment.gateway(), deployment.api_id
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
@@ -142,18 +148,19 @@ def punch_authorization_type(deployment: Target) -> str:
 def await_row(
     functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int = 180, clock: Clock = CLOCK
 ) -> Proof:
-    """Call the function `schema` until the punch is a row.
+    """Call the function `schema` until it finds the row of a punch.
 
     Raises:
-        CommandError: it is none after so many seconds, or the function failed.
+        CommandError: there is no row after `seconds`, or the function failed.
     """
     started = clock.monotonic()
     while not invoke_schema(functions, stage, {"action": "find", "id": punch_id}, clock)["found"]:
         if clock.monotonic() - started > seconds:
             raise CommandError(
-                f"the punch {punch_id} was accepted as message {message_id}, but is no row after {seconds} s.\n"
-                f"Is the drain paused or failing? ponto dlq list --stage {stage}; "
-                f"npx sls logs --stage {stage} -f batidaPonto. It stays queued; deploy again to try once more.",
+                f"the punch {punch_id} was accepted as message {message_id}, but has no row after {seconds} s.\n"
+                f"Check whether the drain is paused or fails: ponto dlq list --stage {stage}; "
+                f"npx sls logs --stage {stage} -f batidaPonto. The punch stays in the queue. Deploy again to try once "
+                "more.",
                 status=1,
             )
         clock.sleep(1)
@@ -161,13 +168,13 @@ def await_row(
 
 
 def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str], clock: Clock = CLOCK) -> Any:
-    """Invoke the function `schema`, which alone reaches a private database."""
+    """Invoke the function `schema`, which can reach a private database, and return its result."""
     try:
         return invoke(functions, f"{stack_name(stage)}-schema", stage, event, clock)
     except FunctionFailedError as error:
         raise CommandError(
             f"the function schema failed: {error.reason}\n"
-            f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Mend the cause, and deploy "
+            f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Fix the cause, and deploy "
             "again.",
             status=1,
         ) from None

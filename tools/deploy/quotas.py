@@ -1,4 +1,4 @@
-"""Demand of a stage, compared with the account's plan and quotas before it is deployed."""
+"""Comparison of a stage's demand with the account's plan and quotas, before it is deployed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,27 +19,26 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_lambda import LambdaClient
 
-# That stay for functions which reserve nothing. Refusals of small accounts have named 10 and 50 instead.
+# Executions that must stay unreserved. In small accounts AWS has also named 10 and 50.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 _UNRESERVED = 100
-_CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions: service and code of the quota
-_VPCS = ("vpc", "L-F678F1CE")  # in a region
-_REQUESTS = ("apigateway", "L-8A5B8E43")  # requests/s of an account; no quota sets the burst, which AWS derives from it
-_FREE_ACU = 4  # of a cluster, on the Free plan
+# Quotas, by service and code.
+_CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions
+_VPCS = ("vpc", "L-F678F1CE")  # VPCs in a region
+_REQUESTS = ("apigateway", "L-8A5B8E43")  # requests/s of an account; AWS derives the burst from it
+_FREE_ACU = 4  # highest capacity of a cluster on the Free plan
 
 
 class Demand(NamedTuple):
     """Demand of a compiled stage."""
 
-    reserved: Mapping[str, int]  # concurrency by the function's name
+    reserved: Mapping[str, int]  # reserved concurrency by the function's name
     creates_network: bool
     creates_cluster: bool
-    is_express: bool = False  # its cluster is made outside the stack
-    maximum_acu: float = 0  # of either cluster
+    is_express: bool = False  # whether its cluster is created outside the stack
+    maximum_acu: float = 0  # of the cluster, in or outside the stack
     backup_days: int = 0
-    unverified_parameters: tuple[
-        str, ...
-    ] = ()  # parameters without what only an account that AWS has verified may have
+    unverified_parameters: tuple[str, ...] = ()  # NAME=VALUE that leave out what unverified accounts may not have
     network: zones.Network | None = None
     throttles: Mapping[str, ThrottleLimits] = {}  # by the parameters' prefix: `stage`, `key`
 
@@ -47,17 +46,17 @@ class Demand(NamedTuple):
 class Shortage(NamedTuple):
     """Shortage of the account."""
 
-    text: str  # for people
-    parameters: tuple[str, ...] = ()  # parameters, `name=value`, with which a deploy needs no more than there is
+    text: str
+    parameters: tuple[str, ...] = ()  # NAME=VALUE with which the stage fits; empty: there are none
 
 
 def read_demand(template: Any, second_updates: Iterable[SecondUpdate] = ()) -> Demand:
-    """Read what a compiled template takes, and what its first update leaves out."""
+    """Return the demand of a compiled template."""
     resources: Mapping[str, Any] = template["Resources"]
     functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Function"]
     key = "ReservedConcurrentExecutions"
     made = resources.get(DATABASE_CLUSTER, {}).get("Properties")
-    outside = template.get("Metadata", {}).get("ExpressCluster")  # by the names that RDS has for it, too
+    outside = template.get("Metadata", {}).get("ExpressCluster")  # RDS and CloudFormation use the same names
     cluster = made or outside or {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 0}, "BackupRetentionPeriod": 0}
     return Demand(
         reserved={each["FunctionName"]: int(each[key]) for each in functions if key in each},
@@ -92,16 +91,16 @@ def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
 def require(
     session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str], *, force: bool = False
 ) -> None:
-    """Refuse a deploy that would fail, or may, for the account's plan or for want of a quota.
+    """Refuse a deploy that would or might fail because of the account's plan or a quota.
 
-    What the caller may not ask is said, and left unchecked.
+    Checks for which the caller lacks a right are skipped, with a message.
 
     Args:
-        deploy_command: gives the command that deploys with other parameters, `name=value`.
-        force: only say it.
+        deploy_command: returns the command that deploys with some parameters changed, given as NAME=VALUE.
+        force: only print the shortages.
 
     Raises:
-        CommandError: naming the plan, and each quota that is too low, and how to raise it.
+        CommandError: the message names the plan, and each quota that is too low and how to raise it.
     """
     checks: dict[str, Callable[[], Iterator[Shortage]]] = {}
     if demand.creates_cluster or demand.is_express:
@@ -118,29 +117,29 @@ def require(
         try:
             short += check()
         except (BotoCoreError, ClientError) as error:
-            print_status(f"not checked: {what}, for {explain(error)}")
+            print_status(f"not checked: {what} ({explain(error)})")
     if short and not force:
         changed = dict.fromkeys(change for each in short for change in each.parameters)
         now = (
-            [f"With what the account gives:\n{deploy_command(*changed)}"]
+            [f"Deploy with what the account allows:\n{deploy_command(*changed)}"]
             if all(each.parameters for each in short)
             else []
         )
-        end = "Nothing was deployed. Deploy again once that has changed; with --force at once."
+        end = "Nothing was deployed. Deploy again once that has changed, or with --force."
         raise CommandError("\n".join([*(each.text for each in short), *now, end]))
     for each in short:
-        print_status(*each.text.splitlines(), "Going on, as --force says.")
+        print_status(*each.text.splitlines(), "Continuing because of --force.")
 
 
 def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
-    # Of a few regions only, which botocore knows. Where it cannot be reached, nobody waits for it.
+    # This service is in a few regions only. A short timeout, as it may not be reachable.
     client = session.client("freetier", config=target.config(attempts=2, read_timeout=10))
     try:
         plan = client.get_account_plan_state()["accountPlanType"]
     except ClientError as error:
         if error.response["Error"].get("Code") != "ResourceNotFoundException":
             raise
-        return  # it has none
+        return  # the account has no plan
     if plan == "FREE":
         yield from _check_express(demand) if demand.is_express else _require_express(demand, deploy_command)
 
@@ -150,32 +149,32 @@ def _require_express(demand: Demand, deploy_command: Callable[..., str]) -> Iter
     if demand.maximum_acu > _FREE_ACU:
         changed.append(f"maximumAcu={_FREE_ACU}")
     yield Shortage(
-        "the account is on AWS's Free plan, which admits Aurora in its express configuration only: after minutes this "
-        "deploy would end with FreeTierRestrictionError.\n"
-        "Deploy with that, outside of any network, with no more than the plan gives (docs/deploy.md#the-free-plan):\n"
+        "the account is on AWS's Free plan, which allows Aurora only in its express configuration. This deploy would "
+        "fail after minutes with FreeTierRestrictionError.\n"
+        "Deploy an express cluster, without a network, within the limits of the plan (docs/deploy.md#the-free-plan):\n"
         f"{deploy_command(*changed)}\n"
         "Or upgrade the plan: aws freetier upgrade-account-plan --account-plan-type PAID (or Billing and Cost "
-        "Management in the console). From then on AWS bills what its credits do not cover.\n"
-        "Or deploy with a PostgreSQL of yours (database: existing; docs/deploy.md#the-database)."
+        "Management in the console). AWS then bills what credits do not cover.\n"
+        "Or deploy with an existing PostgreSQL (database: existing; docs/deploy.md#the-database)."
     )
 
 
 def _check_express(demand: Demand) -> Iterator[Shortage]:
     if demand.maximum_acu > _FREE_ACU:
         yield Shortage(
-            f"the account is on AWS's Free plan, which gives a cluster {_FREE_ACU} ACU at most, and maximumAcu is "
+            f"the account is on AWS's Free plan, which allows a cluster at most {_FREE_ACU} ACU, but maximumAcu is "
             f"{demand.maximum_acu:g}. Deploy with --param maximumAcu={_FREE_ACU}.",
             (f"maximumAcu={_FREE_ACU}",),
         )
     if demand.backup_days > 1:
         print_status(
-            f"the account is on AWS's Free plan, which keeps backups of one day: backupDays ({demand.backup_days}) may "
-            "be refused, which is said, and changes nothing else"
+            f"the account is on AWS's Free plan, which keeps backups for one day. AWS may refuse backupDays "
+            f"({demand.backup_days}); the deploy then prints that and goes on"
         )
     if demand.unverified_parameters:
         print_status(
-            "AWS gives CloudFront to accounts that it has verified, and the Free plan's often are not: where it "
-            f"refuses, ask its support, and deploy with {_as_options(demand.unverified_parameters)}"
+            "AWS allows CloudFront only to accounts that it has verified, which those on the Free plan often are not. "
+            f"If AWS refuses it, ask its support, and deploy with {_as_options(demand.unverified_parameters)}"
         )
 
 
@@ -188,16 +187,17 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
         yield Shortage(
             f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
             f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
-            f"AWS may refuse: {_UNRESERVED} must stay, as it says, though refusals have named 10 or 50, too.\n"
-            f"Deploy without reserving, as long as that is so: {_as_options(_unreserved(reserved))} "
+            f"AWS may refuse that: by its documentation {_UNRESERVED} must stay unreserved.\n"
+            f"Until the quota is raised, deploy without reservations: {_as_options(_unreserved(reserved))} "
             "(docs/deploy.md#quotas)\n"
-            "Ask for more: " + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000)),
+            "Request an increase: "
+            + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000)),
             tuple(_unreserved(reserved)),
         )
 
 
 def _unreserved(reserved: Mapping[str, int]) -> list[str]:
-    """Return the parameters with which these functions reserve nothing."""
+    """Return the parameters, NAME=VALUE, with which these functions reserve no concurrency."""
     named = {
         "batidaPonto": "reservedConcurrency",
         "read": "readConcurrency",
@@ -213,7 +213,7 @@ def _as_options(parameters: Iterable[str]) -> str:
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:
-    """Return what a function has reserved already; 0 for one that does not exist."""
+    """Return the reserved concurrency of a deployed function; 0 if it does not exist."""
     try:
         return functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
     except functions.exceptions.ResourceNotFoundException:
@@ -227,37 +227,38 @@ def _networks(session: "boto3.Session", stack: str) -> Iterator[Shortage]:
     existing = sum(len(page["Vpcs"]) for page in pages)
     service, code = _VPCS
     found = session.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
-    most = int(found["Quota"]["Value"])
-    if existing >= most:
+    limit = int(found["Quota"]["Value"])
+    if existing >= limit:
         yield Shortage(
-            f"the account has {existing} of at most {most} networks (VPCs) in {session.region_name}, and this stage "
-            "makes one. Name a network of yours (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network).\n"
-            f"Or ask for more: {_request(session, _VPCS, existing + 1)}"
+            f"the account has {existing} of at most {limit} VPCs in {session.region_name}, and this stage creates one. "
+            "Name an existing VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network).\n"
+            f"Or request an increase: {_request(session, _VPCS, existing + 1)}"
         )
 
 
 def _zones(session: "boto3.Session", stack: str, network: zones.Network) -> Iterator[Shortage]:
     if has_resource(session.client("cloudformation"), stack, "Vpc"):
-        return  # its zones are fixed
+        return  # the zones of an existing network cannot change
     if (problem := zones.find_problem(session, network)) is None:
         return
     lacks, suitable = problem
-    text = f"the network that this stage makes cannot lie in its zones: {lacks}."
+    text = f"the network of this stage cannot use its availability zones: {lacks}."
     if suitable is None:
         yield Shortage(
             f"{text} No two zones of {session.region_name} offer all that it needs. Deploy to another region, or name "
-            "a network of yours (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
+            "an existing VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
         )
         return
     named = ",".join(suitable)
     yield Shortage(
-        f"{text}\nWrite `zones: {named}` under the stage in resources/parameters.yml: each later deploy needs it too.",
+        f"{text}\nWrite `zones: {named}` under the stage in resources/parameters.yml, as each later deploy needs it, "
+        "too.",
         (f"zones={named}",),
     )
 
 
 def _gateway(session: "boto3.Session", throttles: Mapping[str, ThrottleLimits]) -> Iterator[Shortage]:
-    # Not from Service Quotas: it was seen to answer 10,000 and 5,000 where the gateway allowed 2,500 and 1,250.
+    # Not from Service Quotas, which answered 10,000 and 5,000 where the gateway allowed 2,500 and 1,250.
     # https://repost.aws/questions/QU47u_cBTCQcy2qTmoR6q91w/api-gateway-throttling-discrepancy
     settings = session.client("apigateway").get_account()["throttleSettings"]
     account = ThrottleLimits(settings["rateLimit"], settings["burstLimit"])
@@ -273,9 +274,9 @@ def _gateway(session: "boto3.Session", throttles: Mapping[str, ThrottleLimits]) 
     yield Shortage(
         f"API Gateway allows the account {account.rate:,g} requests/s and a burst of {account.burst:,} in "
         f"{session.region_name}; this stage sets up to {highest.rate:,g} and {highest.burst:,}.\n"
-        f"Deploy with what it allows: {_as_options(changed)} (and lower the other ...RateLimit and ...BurstLimit "
+        f"Deploy with these limits: {_as_options(changed)} (and lower the other ...RateLimit and ...BurstLimit "
         "that you set)\n"
-        f"Or ask for more requests/s, from which AWS derives the burst: {_request(session, _REQUESTS, 10_000)}",
+        f"Or request more requests/s, from which AWS derives the burst: {_request(session, _REQUESTS, 10_000)}",
         tuple(changed),
     )
 

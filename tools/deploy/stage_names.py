@@ -1,7 +1,7 @@
-"""Names of stages, of which none may begin with another and a hyphen, or with `deploy`.
+"""Checks of stage names: none may begin with another one and a hyphen, or with `deploy-`.
 
-The role that deploys a stage may change the roles, functions and buckets whose names begin with `SERVICE-STAGE-`
-(.github/deploy-role.yml). With a stage `prod-eu` beside `prod` these would be both stages'.
+The role that deploys a stage may change roles, functions and buckets whose names begin with `SERVICE-STAGE-`
+(.github/deploy-role.yml). The role of `prod` could therefore change those of a stage `prod-eu`.
 `SERVICE-deploy-STAGE` is the stack of that role itself.
 """
 
@@ -23,27 +23,27 @@ _RESERVED = "deploy"
 
 
 def require_allowed(stage: str) -> None:
-    """Refuse a stage whose stack would have the name of a deploying role's stack."""
+    """Refuse a stage whose stack could have the name of the stack of a deploying role."""
     if stage == _RESERVED or stage.startswith(f"{_RESERVED}-"):
         raise CommandError(
-            f"no stage may be called {stage}: {service()}-{_RESERVED}-... are the stacks of the roles that deploy "
+            f"a stage cannot be named {stage}: the stacks {service()}-{_RESERVED}-... belong to the roles that deploy "
             "(docs/deploy.md#names-of-stages).\nNothing was deployed. Choose another name."
         )
 
 
 def require_distinct(session: "boto3.Session", stage: str, *, force: bool = False) -> None:
-    """Refuse a stage whose name begins with that of another stage of the account, or is such a beginning.
+    """Refuse a stage if its name and another stage's overlap: one begins with the other and a hyphen.
 
-    The other stages are those whose gateway has a role, in all regions: IAM has none. If the caller may not list roles,
-    a line says that this was not checked.
+    The other stages, in all regions, are found by the role of their gateway. If the caller may not list roles, print
+    that this was not checked.
 
     Args:
-        force: print the message and go on.
+        force: only print the message.
     """
     try:
         names = list(session.client("iam").get_paginator("list_roles").paginate().search("Roles[].RoleName"))
     except (BotoCoreError, ClientError) as error:
-        print_status(f"not checked: whether the stage's name is the beginning of another's, for {explain(error)}")
+        print_status(f"not checked: whether the stage's name overlaps with another's ({explain(error)})")
         return
     matches = (re.fullmatch(rf"{re.escape(service())}-(.+)-ApiRole-\w+", name) for name in names)
     others = {match[1] for match in matches if match}
@@ -51,9 +51,9 @@ def require_distinct(session: "boto3.Session", stage: str, *, force: bool = Fals
     if not overlapping:
         return
     message = (
-        f"the names of stage {stage} and stage {', '.join(overlapping)} overlap: one is the beginning of the other up "
-        "to a hyphen, so the role that deploys the one may change the other (docs/deploy.md#names-of-stages)."
+        f"the names of stage {stage} and stage {', '.join(overlapping)} overlap: one begins with the other and a "
+        "hyphen, so the role that deploys one may change the other (docs/deploy.md#names-of-stages)."
     )
     if not force:
-        raise CommandError(f"{message}\nNothing was deployed. Choose another name; with --force it is deployed.")
-    print_status(message, "Going on, as --force says.")
+        raise CommandError(f"{message}\nNothing was deployed. Choose another name, or deploy with --force.")
+    print_status(message, "Continuing because of --force.")

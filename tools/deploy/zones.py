@@ -1,4 +1,4 @@
-"""Availability zones of the network that a stage makes, compared with what the stage needs in each of them."""
+"""Check of the availability zones of a stage's new network against what the stage needs in them."""
 
 from collections.abc import Mapping
 from itertools import permutations
@@ -9,22 +9,23 @@ from tools.kit.osls import DATABASE_CLUSTER
 if TYPE_CHECKING:
     import boto3
 
-# Lambda refuses subnets there: "The provided subnets contain availability zone Lambda doesn't support." No API of AWS
-# names such zones; this one is known from public reports. Lambda itself may still refuse others.
+# Lambda refuses subnets there: "The provided subnets contain availability zone Lambda doesn't support." No AWS API
+# lists
+# such zones; this one is known from public reports. Lambda may refuse others, too.
 ZONE_IDS_WITHOUT_LAMBDA = {"use1-az3"}
 
 
 class Network(NamedTuple):
-    """Network that a template makes."""
+    """Network that a template creates."""
 
-    zones: tuple[str, ...]  # of its subnets, by name; empty: the region's first two
-    engine_version: str  # of the Aurora cluster in it; empty: there is none
-    endpoint_services: tuple[str, ...]  # names with {region}
-    endpoint_zones: int  # how many of its zones, from the first on, have the endpoints
+    zones: tuple[str, ...]  # names of the zones of its subnets; empty: the region's first two
+    engine_version: str  # version of the Aurora cluster in it; empty: there is none
+    endpoint_services: tuple[str, ...]  # names of the services of its VPC endpoints, with {region}
+    endpoint_zones: int  # number of zones, from the first on, that have the endpoints
 
 
 def read_network(resources: Mapping[str, Any]) -> Network | None:
-    """Return the network that a template makes; None if it makes none."""
+    """Return the network that a template creates; None if it creates none."""
     if "Vpc" not in resources:
         return None
     subnets = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::EC2::Subnet"]
@@ -39,11 +40,11 @@ def read_network(resources: Mapping[str, Any]) -> Network | None:
 
 
 def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple[str, str] | None] | None:
-    """Return what the zones of a network lack, and two that lack nothing, if there are two; None: they lack nothing."""
+    """Return what a network's zones lack, and two zones that lack nothing, if any; None if its zones lack nothing."""
     ec2 = session.client("ec2")
     found = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
     ids = {each["ZoneName"]: each["ZoneId"] for each in found["AvailabilityZones"] if each["State"] == "available"}
-    # Zones by what they have to offer: in both zones, and where the endpoints are.
+    # Zones by what they offer: what both zones need, and what only zones with endpoints need.
     everywhere = {"AWS Lambda": {name for name, zone_id in ids.items() if zone_id not in ZONE_IDS_WITHOUT_LAMBDA}}
     if network.engine_version:
         everywhere[f"db.serverless for Aurora PostgreSQL {network.engine_version}"] = _zones_with_aurora(
@@ -79,7 +80,7 @@ def _zones_with_aurora(session: "boto3.Session", network: Network) -> set[str]:
 
 
 def _default_zones(ec2: Any, ids: Mapping[str, str]) -> list[str]:
-    """Return the zones that the template chooses if none is named.
+    """Return the zones that the template uses by default.
 
     Fn::GetAZs returns the zones that have a default subnet, or all of them if none has one.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html

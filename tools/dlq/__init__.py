@@ -1,1 +1,1 @@
-"""ponto dlq: the dead letters of a deployment."""
+"""ponto dlq: list, redrive, export or purge dead letters; pause the drain."""

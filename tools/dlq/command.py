@@ -1,4 +1,4 @@
-"""`ponto dlq`: looks into the dead-letter queue, and acts on what is there."""
+"""`ponto dlq`: list, redrive, export or purge dead letters; pause the drain."""
 
 import json
 from collections import Counter, defaultdict
@@ -25,8 +25,8 @@ from tools.kit.tables import Column
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
-_DAY = 86_400  # s
-_HOUR = 3_600  # s
+_DAY_SECONDS = 86_400
+_HOUR_SECONDS = 3_600
 _COLUMNS = (
     Column("id"),
     Column("reason", min_width=12),
@@ -44,7 +44,7 @@ _EPILOG = """examples:
   ponto dlq purge --older-than 7d --stage dev
   ponto dlq pause --stage dev
 
-exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
+exit status: 0 done, 1 partly done, 2 the request or the deployment is wrong
 """
 
 _reasons = click.option(
@@ -53,23 +53,26 @@ _reasons = click.option(
     type=click.Choice([str(reason) for reason in reasons()]),
     multiple=True,
     metavar="REASON",
-    help=f"One of {', '.join(reasons())}; may be repeated.",
+    help=f"Only dead letters with this reason, one of {', '.join(reasons())}; repeatable.",
 )
 
 
 @commands.group(epilog=_EPILOG)
 def dlq() -> None:
-    """Dead letters: list, redrive, export, purge; pause the drain.
+    """List, redrive, export or purge dead letters; pause the drain.
 
-    See docs/dead-letters.md.
+    docs/dead-letters.md explains the reasons. A command that reads the queue hides its messages from other readers
+    meanwhile, and their receive counts rise.
     """
 
 
 @dlq.command("list", epilog="example:\n  ponto dlq list --reason conflict --since 2h\n")
 @_reasons
-@click.option("--employee", type=opt.INTEGER, metavar="N", help="Punches of this employee only.")
-@click.option("--since", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
-@click.option("--until", type=opt.INSTANT_MS, help="Received before.")
+@click.option("--employee", type=opt.INTEGER, metavar="N", help="Only punches of this employee.")
+@click.option(
+    "--since", type=opt.INSTANT_MS, help="Only punches received at or after this time: ISO 8601, or an age such as 2h."
+)
+@click.option("--until", type=opt.INSTANT_MS, help="Only punches received before this time.")
 @opt.as_json
 @target.options
 def list_dead_letters(
@@ -97,9 +100,9 @@ def list_dead_letters(
         return
     if found:
         print_table(found)
-    of_all = "" if len(found) == len(messages) else f"{len(found)} of "
+    shown = "" if len(found) == len(messages) else f"{len(found)} of "
     by_reason = _format_totals(totals)
-    print_result(f"{of_all}{pluralize(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
+    print_result(f"{shown}{pluralize(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
 
 
 @dlq.command(epilog="example:\n  ponto dlq show 5f3c\n")
@@ -107,14 +110,16 @@ def list_dead_letters(
 @opt.as_json
 @target.options
 def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) -> None:
-    """Print everything of one dead letter.
+    """Print all fields of a dead letter.
 
-    ID may be the beginning of its id, or of the messageId in the punch's 202; or the whole id of the punch.
+    ID is the beginning of its id, or of the messageId in the response to the punch, or the complete id of the punch.
     """
     message = _find_one(queue_reader.read_all(target.find(target_options)), prefix)
     if message is None:
         raise CommandError(
-            f"no dead letter has an id or messageId that begins with {prefix!r}, or a punch of this id; see the list", 1
+            f"no dead letter has an id or messageId that begins with {prefix!r}, or a punch with this id; see ponto "
+            "dlq list",
+            1,
         )
     if as_json:
         print_json(message.details())
@@ -124,9 +129,9 @@ def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) ->
 
 @dlq.command(epilog="example:\n  ponto dlq redrive --reason exhausted --dry-run\n")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "every", is_flag=True, show_default=False, help="Every dead letter.")
+@click.option("--all", "every", is_flag=True, show_default=False, help="Redrive all dead letters.")
 @_reasons
-@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would be sent; send nothing.")
+@click.option("--dry-run", is_flag=True, show_default=False, help="Only print what would be sent.")
 @opt.as_json
 @target.options
 def redrive(
@@ -138,14 +143,15 @@ def redrive(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Send dead letters back to where they failed, then delete them.
+    """Send dead letters to where they failed, then delete them.
 
-    ID may be the beginning of an id, or of the messageId in a punch's 202; or the whole id of a punch.
+    ID is the beginning of a dead letter's id, or of the messageId in the response to a punch, or the complete id of a
+    punch.
     """
     if sum(map(bool, (ids, every, reasons))) != 1:
-        raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
+        raise click.UsageError("name the dead letters either by --all, by --reason, or by their ids")
     deployment = target.find(target_options)
-    sender = None if dry_run else deployment.sender("redrive")  # before any dead letter is hidden
+    sender = None if dry_run else deployment.sender("redrive")  # before reading hides any dead letter
     with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
         print_status(*_describe_rejected(chosen))
@@ -169,7 +175,7 @@ def redrive(
 @opt.as_json
 @target.options
 def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_json: bool) -> None:
-    """Write all dead letters to a file, a JSON object a line."""
+    """Write all dead letters to a file, one JSON object per line."""
     files.require_writable(file, force=force)
     messages = queue_reader.read_all(target.find(target_options))
     _write(file, messages)
@@ -181,9 +187,15 @@ def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_
 
 @dlq.command(epilog="example:\n  ponto dlq purge --older-than 7d\n")
 @click.option(
-    "--older-than", type=opt.INSTANT_MS, required=True, metavar="AGE", help="Received longer ago: 7d, or ISO 8601."
+    "--older-than",
+    type=opt.INSTANT_MS,
+    required=True,
+    metavar="AGE",
+    help="Only punches received longer ago than this age, such as 7d, or before this time, ISO 8601.",
 )
-@click.option("--export", "file", type=opt.FILE, metavar="FILE", help="Default: dead-letters-<time>.jsonl.")
+@click.option(
+    "--export", "file", type=opt.FILE, metavar="FILE", help="File for the export (default: dead-letters-TIME.jsonl)."
+)
 @opt.yes
 @opt.as_json
 @target.options
@@ -217,60 +229,64 @@ def purge(target_options: target.TargetOptions, older_than: int, file: Path | No
 @target.options
 @pass_collaborators
 def pause(collaborators: Collaborators, target_options: target.TargetOptions, *, as_json: bool) -> None:
-    """Stop draining the queue of punches, which go on being accepted."""
+    """Pause the drain. Accepted punches wait in the queue."""
     deployment = target.find(target_options)
     changed = event_source.switch(deployment, enabled=False, clock=collaborators.clock)
-    days = event_source.queue_times(deployment).retention / _DAY
+    days = event_source.queue_times(deployment).retention / _DAY_SECONDS
     if as_json:
         print_json({"drain": "paused", "changed": changed})
     else:
         print_result(
-            f"{'paused' if changed else 'it was paused already'}: no batch begins until `dlq resume`. Punches are "
-            f"still accepted and wait in the queue, each for at most {days:g} days; longer is lost."
+            f"{'paused' if changed else 'already paused'}: no batch is processed until `ponto dlq resume`. Punches are "
+            f"still accepted. They wait in the queue for at most {days:g} days, and are then lost."
         )
 
 
 @dlq.command(epilog="example:\n  ponto dlq resume --stage dev\n")
 @click.option(
-    "--force", is_flag=True, show_default=False, help="Though punches could expire in an outage after the pause."
+    "--force",
+    is_flag=True,
+    show_default=False,
+    help="Resume even if an outage after the pause could make punches expire.",
 )
 @opt.as_json
 @target.options
 @pass_collaborators
 def resume(collaborators: Collaborators, target_options: target.TargetOptions, *, force: bool, as_json: bool) -> None:
-    """Drain the queue again."""
+    """Resume the drain after a pause."""
     deployment = target.find(target_options)
     unknown = "" if force else _require_time(deployment)
     changed = event_source.switch(deployment, enabled=True, clock=collaborators.clock)
     if as_json:
         print_json({"drain": "running", "changed": changed})
     else:
-        print_result(f"{'running again' if changed else 'it was running already'}: the queue is being drained{unknown}")
+        print_result(f"{'resumed' if changed else 'already running'}: the queue is being drained{unknown}")
 
 
 def _require_time(deployment: target.Target) -> str:
-    """Refuse to resume when punches could expire in an outage that comes after the pause; return what is not known.
+    """Refuse to resume if punches could expire in an outage after the pause; return a sentence on what is not known.
 
-    While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
-    one that reaches the end of its retention is gone without a dead letter.
+    During the pause, punches are visible, and an alarm counts them. After a receive that fails, a punch is hidden, and
+    if its retention ends it is lost without a dead letter.
     """
     since = event_source.drain_state(deployment).paused_since
     if since is None:
         return ""
-    # The pause itself, and before it: it may have followed another, with too little time to drain the queue.
+    # Punches may have waited before this pause, too, for example during an earlier one.
     paused = (datetime.now(UTC) - since).total_seconds()
     waited, kept = event_source.oldest_ages(deployment, since), event_source.queue_times(deployment)
     oldest = max(paused, waited.in_queue or 0, waited.failed or 0)
     if oldest + kept.until_dead_letter <= kept.retention:
         known = waited.in_queue is not None
-        return "" if known else ". CloudWatch has no age of the oldest punch: only the pause was counted"
+        return "" if known else ". CloudWatch has no age of the oldest punch, so only the pause was considered"
     subject = "the drain has been paused" if oldest == paused else "the oldest punch has waited"
     raise CommandError(
-        f"{subject} for {oldest / _DAY:.1f} of the {kept.retention / _DAY:g} days that the queue keeps a punch. If the "
-        f"database failed for {kept.until_dead_letter / _HOUR:.0f} hours after the pause, the oldest punch would be "
-        "lost without a dead letter. First raise the retention, which also applies to waiting punches: "
-        f"aws sqs set-queue-attributes --queue-url {deployment.queue_url} --attributes MessageRetentionPeriod=1209600. "
-        "If the database is certainly healthy, you may resume with --force instead. Nothing was changed",
+        f"{subject} for {oldest / _DAY_SECONDS:.1f} of the {kept.retention / _DAY_SECONDS:g} days that the queue keeps "
+        f"a punch. If the database failed for {kept.until_dead_letter / _HOUR_SECONDS:.0f} hours after the pause, the "
+        "oldest punch would be lost without a dead letter. First raise the retention, which also applies to waiting "
+        f"punches: aws sqs set-queue-attributes --queue-url {deployment.queue_url} --attributes "
+        "MessageRetentionPeriod=1209600. If the database is certainly healthy, you may resume with --force instead. "
+        "Nothing was changed",
         1,
     )
 
@@ -286,10 +302,10 @@ def _format_totals(totals: Mapping[str, int]) -> str:
 
 
 def _describe_rejected(messages: Iterable[DeadLetter]) -> list[str]:
-    """Describe in a line which messages a redrive alone does not help, if there are any."""
+    """Return a line about the messages that will fail again, or no line if there are none."""
     rejected = Counter(message.reason for message in messages if message.source is Source.REJECTED)
-    why = "dead letters again after every redrive, until the cause is corrected (docs/dead-letters.md)"
-    return [f"{_format_totals(rejected)}: {why}"] if rejected else []
+    advice = "fail again after every redrive, until their cause is corrected (docs/dead-letters.md)"
+    return [f"{_format_totals(rejected)}: {advice}"] if rejected else []
 
 
 def _find_one(messages: Sequence[DeadLetter], prefix: str) -> DeadLetter | None:
@@ -303,7 +319,7 @@ def _find_one(messages: Sequence[DeadLetter], prefix: str) -> DeadLetter | None:
 def _choose(
     messages: Sequence[DeadLetter], ids: Sequence[str], reasons: Sequence[str]
 ) -> tuple[list[DeadLetter], dict[str, str]]:
-    """Return the dead letters to redrive, by id or reason or else all, and why for each id that is none of them."""
+    """Return the dead letters to redrive, by id, by reason, or all, and an error for each unknown id."""
     if not ids:
         return [message for message in messages if not reasons or message.reason in reasons], {}
     named = {prefix: _find_one(messages, prefix) for prefix in ids}
@@ -314,10 +330,11 @@ def _choose(
 def _send_and_delete(
     deployment: target.Target, sender: "SQSClient", reader: QueueReader, messages: Sequence[DeadLetter]
 ) -> dict[str, str]:
-    """Send first, then delete: whoever kills this loses nothing, and repeats at most one call's messages.
+    """Send messages, and delete each after it was sent. If this is interrupted, nothing is lost, and at most ten are
+    sent twice.
 
     Returns:
-        Why, for the id of each message that is still in the dead-letter queue.
+        The error of each message that is still in the dead-letter queue, by its id.
     """
     functions = deployment.functions()
     punches = [message for message in messages if not message.source.is_event]
@@ -329,7 +346,7 @@ def _send_and_delete(
             unsent = queue_reader.send(sender, deployment.queue_url, part)
             failed |= unsent | _delete(reader, part, unsent)
             shown.advance(bar, len(part))
-        for event in events:  # one by one: no unique id absorbs a repeated event that is no punch
+        for event in events:  # one by one: a repeated event, unlike a punch, has no id that makes it harmless
             function = f"{deployment.stack}-{event.function}" if event.function else deployment.function
             unsent = queue_reader.invoke(functions, function, event)
             failed |= unsent | _delete(reader, [event], unsent)
@@ -367,7 +384,7 @@ def print_details(message: DeadLetter) -> None:
     for name, text in message.system.items():
         print_result(f"SQS           {name} = {text}")
     body = message.body
-    with suppress(ValueError, RecursionError):  # shown as it came
+    with suppress(ValueError, RecursionError):  # not JSON: printed unchanged
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
         body = "".join(each if each == "\n" or each.isprintable() else json_escape(each) for each in body)
     print_result("", *body.split("\n"))

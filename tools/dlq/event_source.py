@@ -1,4 +1,4 @@
-"""State of the drain, which is the function's event source mapping, and how long punches wait."""
+"""State of the drain (the function's event source mapping), and waiting times of punches."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,22 +10,22 @@ from tools.kit.errors import CommandError
 from tools.kit.target import Target
 
 PAUSED = "Disabled"
-"""The state of a drain of which no batch begins."""
+"""State of a paused drain."""
 
-_SWITCH_SECONDS = 300  # AWS takes up to a minute or so
+_SWITCH_SECONDS = 300  # limit; AWS takes about a minute
 _POLL_SECONDS = 1
-_RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and what fails is back within 8
-_PERIOD_SECONDS = 300  # of which CloudWatch keeps the figures for 63 days
+_RECENT = timedelta(minutes=15)  # metrics are minutes late, and a failed punch is received again within 8 minutes
+_PERIOD_SECONDS = 300  # CloudWatch keeps metrics of this period for 63 days
 
 
 def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
-    """Start or stop the drain, and wait until it has started or stopped.
+    """Enable or disable the drain, and wait until it has the new state.
 
     Returns:
-        Whether that was a change.
+        Whether the state changed.
 
     Raises:
-        CommandError: the function has no mapping, or the state was not reached in time.
+        CommandError: the function has no event source mapping, or it did not reach the state in time.
     """
     functions = target.functions()
     wanted, other = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
@@ -33,13 +33,13 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
     for mapping in _mappings(target):
         deadline = clock.monotonic() + _SWITCH_SECONDS
         while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
-            if state == other and mapping not in asked:  # in between (Enabling, Updating, ...) AWS refuses a change
+            if state == other and mapping not in asked:  # AWS refuses changes in other states, such as Enabling
                 functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
                 asked.add(mapping)
             elif clock.monotonic() > deadline:
                 raise CommandError(
                     f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; "
-                    "run it again to wait on",
+                    "run the command again to continue waiting",
                     1,
                 )
             else:
@@ -50,15 +50,15 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
 class DrainState(NamedTuple):
     """State of the drain."""
 
-    state: str  # as Lambda has it: Enabled, PAUSED, or on the way from one to the other
-    paused_since: datetime | None  # None: it is not paused, or AWS does not say since when
+    state: str  # Lambda's: Enabled, PAUSED, or a state between them, such as Enabling
+    paused_since: datetime | None  # None: not paused, or not known
 
 
 def drain_state(target: Target) -> DrainState:
     """Return the state of the drain.
 
     Raises:
-        CommandError: the function has no mapping.
+        CommandError: the function has no event source mapping.
     """
     functions = target.functions()
     found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
@@ -68,14 +68,14 @@ def drain_state(target: Target) -> DrainState:
 
 
 class QueueTimes(NamedTuple):
-    """Time for which the queue keeps a punch, in seconds."""
+    """Times for which the queue keeps a punch, in seconds."""
 
-    retention: int  # from its acceptance, whatever happens; then it is lost
-    until_dead_letter: int  # from its first receive, if it fails each time; then it is dead-lettered
+    retention: int  # from its acceptance until SQS deletes it
+    until_dead_letter: int  # from its first receive until it is dead-lettered, if each attempt fails
 
 
 def queue_times(target: Target) -> QueueTimes:
-    """Return how long the queue of punches keeps one."""
+    """Return the times for which the queue of punches keeps a punch."""
     attributes = target.sqs().get_queue_attributes(
         QueueUrl=target.queue_url, AttributeNames=["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"]
     )["Attributes"]
@@ -84,31 +84,33 @@ def queue_times(target: Target) -> QueueTimes:
 
 
 class OldestAges(NamedTuple):
-    """Age of the oldest punch in the queue, in seconds; None: CloudWatch has no figure."""
+    """Ages of the oldest punch in the queue, in seconds; None: CloudWatch has no metric."""
 
-    in_queue: float | None  # as SQS counts it, which leaves out what was received three times or more
-    failed: float | None  # of what failed in the last minutes before the pause, which may be what SQS leaves out
+    in_queue: float | None  # SQS's metric, which ignores messages received three times or more
+    failed: float | None  # of punches that failed shortly before the pause, which SQS may ignore
 
 
 def oldest_ages(target: Target, paused: datetime) -> OldestAges:
-    """Return how long the oldest punch in the queue has waited, as CloudWatch has it."""
+    """Return the ages of the oldest punch in the queue, from CloudWatch."""
     now = datetime.now(UTC)
     in_queue = _maximum(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT, now)
     failed = _maximum(target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT, paused + _RECENT)
     return OldestAges(
-        in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
+        in_queue[max(in_queue)]
+        if in_queue
+        else None,  # the latest value, as punches may have been stored since the others
         max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
     )
 
 
 def has_crashed(target: Target) -> bool:
-    """Return whether the function failed as a whole in the last quarter of an hour, as CloudWatch has it."""
+    """Return whether an invocation of the drain failed in the last 15 minutes, from CloudWatch."""
     now = datetime.now(UTC)
     return any(_maximum(target, "AWS/Lambda", "Errors", now - _RECENT, now).values())
 
 
 def _maximum(target: Target, namespace: str, name: str, start: datetime, end: datetime) -> dict[datetime, float]:
-    """Return the maxima of a metric of the queue or the drain by the start of their five minutes."""
+    """Return the maximum of a metric of the queue or the drain for each five minutes, by their start."""
     dimension = ("FunctionName", target.function)
     if namespace == "AWS/SQS":
         dimension = ("QueueName", target.queue_url.rpartition("/")[2])
@@ -128,5 +130,5 @@ def _mappings(target: Target) -> list[str]:
     pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
     identifiers = list(pages.search("EventSourceMappings[].UUID"))
     if not identifiers:
-        raise CommandError(f"function {target.function} has no event source mapping; deploy the stack again")
+        raise CommandError(f"function {target.function} has no event source mapping; deploy the stage again")
     return identifiers

@@ -1,1 +1,1 @@
-"""ponto keys: API keys of devices and sites."""
+"""ponto keys: manage the API keys of devices and sites."""

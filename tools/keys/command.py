@@ -1,4 +1,4 @@
-"""`ponto keys`: an API key for each device or site, each with limits of its own."""
+"""`ponto keys`: an API key for each device or site, with separate limits."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_apigateway.type_defs import UsagePlanTypeDef
 
-_RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and a stolen key gets
+_RATE = 10.0  # requests/s: enough for a site where people queue at the clock, and a limit for a stolen key
 _BURST = 20  # requests
 _QUOTA = 10_000  # requests a day
-_RETRY_SECONDS = 120  # that a change of a usage plan is tried again: others may wait, too
-_RETRY_PAUSE = 5  # s
-_TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it is never touched
+_RETRY_SECONDS = 120  # time for which a change of a usage plan is retried
+_RETRY_PAUSE_SECONDS = 5
+_TAG = "batida-ponto:key"  # tag with the key's name; resources without it are never changed
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 _KEY_COLUMNS = (
@@ -57,24 +57,24 @@ _EPILOG = """examples:
   ponto keys revoke gate-1 --stage dev
   ponto keys rows gate-1 --from 2026-10-01 --stage dev
 
-API Gateway applies throttles and quotas as best it can: they are targets, no hard limits.
-Each key has its own usage plan, of which AWS allows 300 in an account and region until asked for more.
+API Gateway does not enforce throttles and quotas exactly.
+Each key has its own usage plan; AWS allows 300 in an account and region by default.
 
-exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
+exit status: 0 done, 1 partly done, 2 the request or the deployment is wrong
 """
 
 
 class Key(NamedTuple):
-    """A key that this command made, with the usage plan that belongs to it alone."""
+    """A key that this command created, with its usage plan."""
 
     name: str
-    id: str | None  # None: what is left of a key that was half revoked, or half made
+    id: str | None  # None: the key was only partly created or revoked
     usage_plan_id: str
     enabled: bool
     rate: float  # requests/s
     burst: int  # requests
     quota: int  # requests a day
-    used_today: int | None  # requests since midnight UTC; None: the API does not say
+    used_today: int | None  # requests since midnight UTC; None: not known
 
 
 def _parse_name(text: str) -> str:
@@ -83,35 +83,39 @@ def _parse_name(text: str) -> str:
     return text
 
 
-NAME = opt.ParsedType("NAME", "not a name: letters, digits, . _ - and a letter or digit first; at most 64", _parse_name)
+NAME = opt.ParsedType(
+    "NAME",
+    "not a name of at most 64 letters, digits, dots, hyphens and underscores that begins with a letter or digit",
+    _parse_name,
+)
 
 
 @commands.group(epilog=_EPILOG)
 def keys() -> None:
-    """API keys, one per device or site; the rows of one.
+    """Manage API keys, one per device or site; list a key's punches.
 
-    Each has its own throttle and daily quota.
+    Each key has a separate throttle and daily quota.
     """
 
 
 @keys.command(epilog="example:\n  ponto keys create gate-1 --rate 5 --stage dev\n")
 @click.argument("name", type=NAME)
-@click.option("--rate", type=opt.RATE, default=_RATE, metavar="N", help="Requests a second.")
-@click.option("--burst", type=opt.POSITIVE, default=_BURST, metavar="N", help="Requests at once.")
-@click.option("--quota", type=opt.POSITIVE, default=_QUOTA, metavar="N", help="Requests a day.")
+@click.option("--rate", type=opt.RATE, default=_RATE, metavar="N", help="Sustained requests per second.")
+@click.option("--burst", type=opt.POSITIVE, default=_BURST, metavar="N", help="Requests in a burst.")
+@click.option("--quota", type=opt.POSITIVE, default=_QUOTA, metavar="N", help="Requests per day.")
 @opt.as_json
 @target.options
 def create(
     target_options: target.TargetOptions, name: str, rate: float, burst: int, quota: int, *, as_json: bool
 ) -> None:
-    """Make a key and print its value, this once.
+    """Create a key and print its value, which is not shown again.
 
-    NAME is the device's or site's: letters, digits, . _ -; at most 64.
+    NAME is that of the device or site: at most 64 letters, digits, dots, hyphens and underscores.
     """
     deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
     if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, deployment.stage)):
-        raise CommandError(f"there is a key {name} already; name another, or revoke it first")
+        raise CommandError(f"the key {name} exists already; choose another name, or revoke it first")
     label = f"{deployment.stack}/{name}"
     tags = {_TAG: name}
     try:
@@ -132,15 +136,15 @@ def create(
         if error.response["Error"].get("Code") != "LimitExceededException":
             raise
         raise CommandError(
-            f"{explain(error)}\nNo key was made. Each has a usage plan, and AWS allows 300 in an account and region: "
-            "revoke keys that nobody uses (keys list), or have API Gateway's quota of usage plans raised (Service "
-            "Quotas)."
+            f"{explain(error)}\nNo key was created. Each key has a usage plan, and AWS allows 300 in an account and "
+            "region by default. Revoke unused keys (ponto keys list), or request a higher quota of API Gateway's usage "
+            "plans in Service Quotas."
         ) from error
     if as_json:
-        made = Key(name, key["id"], plan["id"], True, rate, burst, quota, used_today=0)
-        print_json(camel_case(made._asdict()) | {"value": key["value"]})
+        created = Key(name, key["id"], plan["id"], True, rate, burst, quota, used_today=0)
+        print_json(camel_case(created._asdict()) | {"value": key["value"]})
     else:
-        print_status(f"key {name} ({key['id']}); it may take a minute to work. Its value, shown this once:")
+        print_status(f"key {name} ({key['id']}), which works within a minute. Its value is not shown again:")
         print_result(key["value"])
 
 
@@ -148,7 +152,7 @@ def create(
 @opt.as_json
 @target.options
 def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
-    """Print the keys, their limits and today's use; no values."""
+    """Print the keys with their limits and today's use."""
     deployment = target.find(target_options)
     found = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
     if as_json:
@@ -170,7 +174,7 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
                 for key in found
             ),
         )
-    print_result(f"{pluralize(len(found), 'key')} made by this command")
+    print_result(f"{pluralize(len(found), 'key')} created by this command")
 
 
 @keys.command(epilog="example:\n  ponto keys revoke gate-1 --stage dev\n")
@@ -180,7 +184,7 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
     "--forget",
     is_flag=True,
     show_default=False,
-    help="Delete it too; its rows are then found by its id only, not by its name.",
+    help="Also delete the key; its punches can then be found only by its id, not by its name.",
 )
 @opt.as_json
 @target.options
@@ -194,24 +198,24 @@ def revoke(
     forget: bool,
     as_json: bool,
 ) -> None:
-    """Disable a key for good.
+    """Disable a key permanently.
 
-    NAME may be the key's id.
+    NAME is the key's name or id.
     """
     deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
     found = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
     if not found:
-        raise CommandError(f"no key {name} was made by this command for {deployment.stack}; see the list", 1)
+        raise CommandError(f"this command created no key {name} for {deployment.stack}; see ponto keys list", 1)
     if len(found) > 1:
-        raise CommandError(f"{name} is ambiguous; give one of the ids {', '.join(str(key.id) for key in found)}")
+        raise CommandError(f"{name} is ambiguous; use one of the ids {', '.join(str(key.id) for key in found)}")
     (key,) = found
     if not yes and not confirm(f"Revoke key {key.name} ({key.id}) of {deployment.stack}? It cannot be undone."):
         raise CommandError("nothing was revoked", 1)
     if key.id:
-        # Disabled first: whatever fails after that, nobody punches with it. It stays, for its id's name to be known.
+        # Disabled first, so that it cannot be used even if a later step fails. Not deleted, to keep the name of its id.
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
-    disabled = f"key {key.name} is disabled: nobody punches with it any more"
+    disabled = f"key {key.name} is disabled and cannot be used any more"
     try:
         if key.id and forget:
             gateway.delete_api_key(apiKey=key.id)
@@ -220,34 +224,39 @@ def revoke(
             api_id,
             deployment.stage,
             key.usage_plan_id,
-            f"{disabled}. Its usage plan goes",
+            f"{disabled}. Its usage plan is deleted",
             collaborators.clock,
         )
     except (BotoCoreError, ClientError) as error:
-        raise CommandError(f"{explain(error)}\n{disabled}; repeat the command for what is left of it", 1) from None
+        raise CommandError(f"{explain(error)}\n{disabled}; repeat the command to delete the rest of it", 1) from None
     if as_json:
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})
     else:
-        print_result(f"key {key.name} ({key.id}) is revoked; what was accepted with it stays: ponto keys rows {key.id}")
+        print_result(f"key {key.name} ({key.id}) is revoked; its punches stay: ponto keys rows {key.id}")
 
 
 @keys.command(epilog="example:\n  ponto keys rows gate-1 --from 2026-10-01 --stage dev\n")
 @click.argument("name")
-@click.option("--from", "start", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
-@click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
+@click.option(
+    "--from",
+    "start",
+    type=opt.INSTANT_MS,
+    help="Only punches received at or after this time: ISO 8601, or an age such as 2h.",
+)
+@click.option("--to", "end", type=opt.INSTANT_MS, help="Only punches received before this time.")
 @opt.as_json
 @reader.deployment_options
 def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
-    """Print the punches that came with a key, a revoked one too.
+    """Print the punches that came with a key, also with a revoked one.
 
-    NAME may be the key's id.
+    NAME is the key's name or id.
     """
     deployment = target.find(target_options)
     ids = _key_ids(deployment, name)
     with reader.open_reader(target_options) as source:
         found = _rows(source, ids or [name], start, end)
     if not ids and not found:
-        raise CommandError(f"{deployment.stack} has no key {name}, and no row came with a key of that id", 1)
+        raise CommandError(f"{deployment.stack} has no key {name}, and no punch came with a key of that id", 1)
     if as_json:
         print_json({"keys": ids or [name], "rows": [_to_json(row) for row in found]})
         return
@@ -258,7 +267,7 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
 
 
 def to_cells(row: KeyRow) -> list[str]:
-    """Return a row of the table of punches."""
+    """Return the cells of a row of the table of punches."""
     received = f"{row.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     return [received, row.id, str(row.employee_id), row.instant.isoformat(" "), row.device or "", row.key]
 
@@ -269,8 +278,8 @@ def _to_json(row: KeyRow) -> dict[str, Any]:
 
 
 def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
-    of_keys = {"keys": keys, "from_ms": start, "to_ms": end}
-    ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**of_keys), [], [KEY_ROWS.bind(**of_keys, usuarios=None)])
+    values = {"keys": keys, "from_ms": start, "to_ms": end}
+    ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**values), [], [KEY_ROWS.bind(**values, usuarios=None)])
     found = list[KeyRow]()
     with progress(visible=ranges.employee_count is not None) as display:
         task = display.add_task("employees", total=ranges.employee_count)
@@ -281,14 +290,14 @@ def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: in
 
 
 def _key_ids(deployment: target.Target, name: str) -> list[str]:
-    """Return the ids of the keys that have, or had until they were revoked, a name."""
+    """Return the ids of all keys with a name, including revoked ones."""
     label = f"{deployment.stack}/{name}"
     pages = deployment.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
     return [key["id"] for page in pages for key in page.get("items", []) if key.get("name") == label]
 
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
-    """Yield the usage plans that this command made for a stage of an API."""
+    """Yield the usage plans that this command created for a stage of an API."""
     for plan in gateway.get_paginator("get_usage_plans").paginate().search("items[] || `[]`"):
         stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
         if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
@@ -296,7 +305,7 @@ def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[Us
 
 
 def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool = True) -> Iterator[Key]:
-    """Yield the keys that this command made for a stage of an API, by name."""
+    """Yield the keys that this command created for a stage of an API, ordered by name."""
     for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
         key_id = next(iter(pages.search("items[].id")), None)
@@ -304,7 +313,7 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
         if key_id:
             try:
                 enabled = bool(gateway.get_api_key(apiKey=key_id, includeValue=False).get("enabled"))
-            except gateway.exceptions.NotFoundException:  # it was deleted meanwhile
+            except gateway.exceptions.NotFoundException:  # deleted meanwhile
                 key_id = None
         yield Key(
             name=plan["tags"][_TAG],
@@ -323,9 +332,9 @@ def _used_today(gateway: "APIGatewayClient", plan_id: str, key_id: str) -> int |
     try:
         found = gateway.get_usage(usagePlanId=plan_id, keyId=key_id, startDate=today, endDate=today)
     except ClientError as error:
-        print_status(f"today's use of key {key_id} is not known: {explain(error)}")
+        print_status(f"today's use of key {key_id} could not be read: {explain(error)}")
         return None
-    days = found.get("items", {}).get(key_id, [])  # [used, left] a day; nothing for a key that was not used
+    days = found.get("items", {}).get(key_id, [])  # [used, remaining] of each day; empty for a key without requests
     return sum(used for used, *_ in days)
 
 
@@ -334,21 +343,21 @@ def _delete_plan(
     api_id: str,
     stage: str,
     plan_id: str,
-    subject: str = "the usage plan goes",
+    subject: str = "the usage plan is deleted",
     clock: Clock = CLOCK,
 ) -> None:
-    # A plan with a stage cannot be deleted.
+    # A usage plan that has a stage cannot be deleted.
     removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
     _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), subject, clock)
     _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), subject, clock)
 
 
 def _retry(change: Callable[[], object], subject: str, clock: Clock) -> None:
-    """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s."""
+    """Retry a change of a usage plan: AWS allows an account only one such change in 20 s."""
     wait = retry_pauses(
-        f"{subject} as soon as AWS admits it: an account may change one in 20 s.",
+        f"{subject} as soon as AWS allows it: an account may change one usage plan in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
-        pause_seconds=_RETRY_PAUSE,
+        pause_seconds=_RETRY_PAUSE_SECONDS,
         clock=clock,
     )
     while True:
@@ -361,9 +370,9 @@ def _retry(change: Callable[[], object], subject: str, clock: Clock) -> None:
             return
 
 
-def _try_undo(undo: Callable[..., object], *given: object, **named: object) -> None:
-    """Undo a step; one that cannot be undone keeps no other from it."""
+def _try_undo(undo: Callable[..., object], *args: object, **kwargs: object) -> None:
+    """Undo a step; print an error, so that the other steps are undone, too."""
     try:
-        undo(*given, **named)
+        undo(*args, **kwargs)
     except (BotoCoreError, ClientError) as error:
         print_status(f"could not undo a step: {explain(error)}")

@@ -1,1 +1,1 @@
-"""Shared by the commands: options, output, files, pictures, and the way to a deployment."""
+"""Code that the commands share: options, output, files, pictures, and access to a deployment."""

@@ -1,4 +1,4 @@
-"""The API as a client sees it: what is sent is tried again until it is answered for good (docs/clients.md)."""
+"""HTTP client of the punch API, which retries as docs/clients.md asks of clients."""
 
 import random
 import threading
@@ -17,30 +17,31 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 
 FINAL_STATUSES = frozenset({202, 400, 401, 403, 413, 415})
-"""What no further try changes: accepted, refused, or closed to this key. Any other status may pass; so may a 5xx
-that has a Retry-After, wherever it is said to be final."""
+"""Statuses after which a retry is useless: the punch was accepted or refused, or this key may not punch.
+
+A 5xx with a Retry-After header is always retried."""
 
 PUBLICATION_SECONDS = 90
-"""For which API Gateway may not know a new stage, method or key everywhere."""
+"""Time that API Gateway may take until a new stage, method or key works everywhere."""
 
 MAX_CONCURRENT_PUNCHES = 4
-"""Punches that a client may have on their way at the same time, however many wait."""
+"""Requests that a client may have in progress at the same time, however many punches wait."""
 
-_TIMEOUT_SECONDS = 30  # s: the gateway itself gives up after 29
-_MAX_RESPONSE_BYTES = 1 << 16  # bytes; the connection of a longer one is given up
-_MAX_MESSAGE_CHARACTERS = 300  # characters
+_TIMEOUT_SECONDS = 30  # the gateway itself gives up after 29 s
+_MAX_RESPONSE_BYTES = 1 << 16  # the connection of a longer response is closed
+_MAX_MESSAGE_CHARACTERS = 300
 
 
 class ApiResponse(NamedTuple):
-    """An answer, or why there was none."""
+    """Response of the API, or the reason why there is none."""
 
-    status: int  # 0: none
-    text: str
-    failed_attempts: tuple[str, ...] = ()  # the tries before it: the status of each, or the name of the error
+    status: int  # 0: no response
+    text: str  # body of the response, or the error
+    failed_attempts: tuple[str, ...] = ()  # status or error name of each earlier attempt
 
     @property
     def message(self) -> str:
-        """What the API says in it, or else why there is none: a part, if it is long."""
+        """Message of the API, or the error; cut to 300 characters, and empty if the body has no message."""
         if not self.status:
             return self.text[:_MAX_MESSAGE_CHARACTERS]
         try:
@@ -50,7 +51,7 @@ class ApiResponse(NamedTuple):
 
 
 class NoFinalResponseError(Exception):
-    """No answer for good came in time, or nobody waits for it any more."""
+    """No final response came in time, or the client was stopped."""
 
     def __init__(self, response: ApiResponse) -> None:
         self.response = response
@@ -58,7 +59,7 @@ class NoFinalResponseError(Exception):
 
 
 class Client:
-    """Sends to one address. For several threads, each of which finds a connection that is open."""
+    """Client of one URL, with a pool of connections; safe to use from several threads."""
 
     def __init__(
         self,
@@ -76,21 +77,23 @@ class Client:
         """Create a client; it connects when it sends.
 
         Args:
-            url: where to; a proxy of the environment's is used, but not for this machine.
-            headers: of every request; they are shown nowhere.
-            timeout_seconds: seconds after which an answer is given up, as soon as it has to be waited for.
-            threads: how many connections are kept.
-            final_statuses: statuses after which nothing is tried again, but for a 5xx with a Retry-After.
-            first_wait_seconds: seconds before the second try; then twice as long each time, and a random part.
-            max_wait_seconds: seconds, the random part aside.
-            on_wait: told the last answer before each wait.
+            url: address of every request. A proxy of the environment is used, except for this machine.
+            headers: headers of every request; they are never printed.
+            timeout_seconds: `send` gives up if the next attempt would start later than this.
+            threads: number of connections that the pool keeps.
+            final_statuses: statuses that are not retried, except a 5xx with a Retry-After.
+            first_wait_seconds: wait before the second attempt; it doubles each time, and a random part is added.
+            max_wait_seconds: limit of a wait, without its random part.
+            on_wait: called with the last response before each wait.
 
         Raises:
-            CommandError: a header or the proxy's address is none.
+            CommandError: a header, or the address of the proxy, is invalid.
         """
         for name, value in headers.items():
             if not (value.isascii() and value.isprintable()):
-                raise CommandError(f"{name} cannot be sent: it holds a line break, or a character that is not ASCII")
+                raise CommandError(
+                    f"the header {name} cannot be sent: it has a line break or a character that is not ASCII"
+                )
         self._url, self._timeout_seconds, self._final_statuses = url, timeout_seconds, final_statuses
         self._first_wait_seconds, self._max_wait_seconds = first_wait_seconds, max_wait_seconds
         self._on_wait, self._clock = on_wait, clock
@@ -98,14 +101,14 @@ class Client:
         self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT_SECONDS, "headers": headers})
 
     def stop(self) -> None:
-        """End all waits."""
+        """Stop: make every `send` that waits raise `NoFinalResponseError`."""
         self._stopped.set()
 
     def send(self, body: bytes | None, method: str = "POST") -> ApiResponse:
-        """Send until there is an answer for good.
+        """Send a request until it gets a final response.
 
         Raises:
-            GivenUpError: there is none within the patience, or the client was stopped.
+            GivenUpError: there was none within `timeout_seconds`, or the client was stopped.
         """
         ends = self._clock.monotonic() + self._timeout_seconds
         answer, failed = ApiResponse(0, "stopped"), tuple[str, ...]()
@@ -113,18 +116,18 @@ class Client:
             wait = min(self._first_wait_seconds * 2 ** min(len(failed), 20), self._max_wait_seconds)
             wait += random.random() * self._first_wait_seconds  # noqa: S311  no secret
             try:
-                # A redirect is an answer like any other.
+                # A redirect is not followed: it is a response like any other.
                 response = self._pool.request(
                     method, self._url, body=body, retries=False, redirect=False, preload_content=False
                 )
                 wait = max(wait, _retry_after_seconds(response))
                 answer = _read(response)
-                is_asked_again = answer.status >= 500 and "Retry-After" in response.headers
-                if answer.status in self._final_statuses and not is_asked_again:
+                should_retry = answer.status >= 500 and "Retry-After" in response.headers
+                if answer.status in self._final_statuses and not should_retry:
                     return answer._replace(failed_attempts=failed)
                 failed += (str(answer.status),)
             except (HTTPError, OSError) as error:
-                # urllib3 wraps what happened.
+                # urllib3 wraps the original error.
                 cause = next((each for each in error.args if isinstance(each, BaseException)), error)
                 answer = ApiResponse(0, f"{type(cause).__name__}: {cause}")
                 failed += (type(cause).__name__,)
@@ -136,7 +139,7 @@ class Client:
 
 
 def _retry_after_seconds(response: urllib3.BaseHTTPResponse) -> float:
-    """Return the seconds that Retry-After asks for; 0 without one, or if it is invalid."""
+    """Return the seconds in Retry-After; 0 if the header is missing or invalid."""
     with suppress(InvalidHeader, ValueError, OverflowError):
         return urllib3.Retry().get_retry_after(response) or 0
     return 0
@@ -144,14 +147,14 @@ def _retry_after_seconds(response: urllib3.BaseHTTPResponse) -> float:
 
 def _read(response: urllib3.BaseHTTPResponse) -> ApiResponse:
     text = response.read(_MAX_RESPONSE_BYTES).decode(errors="replace")
-    if not response.closed:  # there is more
+    if not response.closed:  # the body is longer
         response.close()
     response.release_conn()
     return ApiResponse(response.status, text)
 
 
 def _pool(url: str, settings: dict[str, Any]) -> urllib3.PoolManager:
-    """Make what keeps connections: to the proxy that the environment names for this address, or to the address."""
+    """Create the pool of connections, to the proxy that the environment names for this URL, or directly."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
     proxy = None if host in ("127.0.0.1", "localhost") or proxy_bypass(host) else getproxies().get(parts.scheme)
@@ -161,5 +164,5 @@ def _pool(url: str, settings: dict[str, Any]) -> urllib3.PoolManager:
         address = parse_url(proxy if "://" in proxy else f"http://{proxy}")
         signed_in = make_headers(proxy_basic_auth=urllib.parse.unquote(address.auth)) if address.auth else None
         return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=signed_in, **settings)
-    except (HTTPError, ValueError):  # whose words quote it, password included
-        raise CommandError("the proxy that the environment names is no address: expected http://HOST:PORT") from None
+    except (HTTPError, ValueError):  # not quoted: their messages contain the address with its password
+        raise CommandError("the environment names an invalid proxy address; expected http://HOST:PORT") from None

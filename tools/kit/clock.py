@@ -1,4 +1,4 @@
-"""The clock by which commands measure and wait; tests pass one whose waits take no time."""
+"""Clock with which commands measure time and wait; tests pass one whose waits return at once."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ class Clock:
     """The machine's clock."""
 
     def monotonic(self) -> float:
-        """Return seconds that only grow; see `time.monotonic`."""
+        """Return the seconds of a clock that never goes back; see `time.monotonic`."""
         return time.monotonic()
 
     def now(self) -> datetime:
@@ -20,7 +20,7 @@ class Clock:
         time.sleep(seconds)
 
     def wait(self, event: threading.Event, seconds: float) -> None:
-        """Wait until an event is set, for so many seconds at most."""
+        """Wait until an event is set, but at most `seconds`."""
         event.wait(seconds)
 
 

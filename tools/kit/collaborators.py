@@ -1,4 +1,4 @@
-"""The collaborators of a command that a test replaces, by passing others to `tools.cli.main`."""
+"""Dependencies of commands, which tests replace by passing others to `tools.cli.main`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tools.kit.deploy_hook import DeployHook, deploy_hooks
 
 @dataclass(frozen=True)
 class Collaborators:
-    """Collaborators of a command beside AWS, files and the terminal."""
+    """Dependencies of a command, apart from AWS, files and the terminal."""
 
     clock: Clock = CLOCK
     run_sls: Callable[..., int] = osls.run

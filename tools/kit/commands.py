@@ -1,7 +1,7 @@
-"""Command lines: Click's, with examples in their help and one way to end.
+"""Commands of Click, with examples in their help and the same handling of errors.
 
-A command is a function, whose docstring is its help, below `@commands.command(...)`; it returns its exit status, or
-None for 0. `commands.run` runs it.
+A command is a function decorated with `@commands.command(...)`. Its docstring is the help, and it returns the exit
+status, or None for 0. `commands.run` runs it.
 """
 
 import io
@@ -22,15 +22,15 @@ from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import is_write_error, print_error, print_status, printable_streams
 
-OUTPUT_FAILED_STATUS = 74  # the exit status when the output could not be written: EX_IOERR of sysexits.h
+OUTPUT_FAILED_STATUS = 74  # exit status if the output could not be written: EX_IOERR of sysexits.h
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True}
-_MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # of an example, behind two spaces or more
-_MIN_MEANING_WIDTH = 30  # columns that a meaning has beside its example, or else stands below it
+_MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # an example, two spaces or more, and its meaning
+_MIN_MEANING_WIDTH = 30  # columns; with less room beside its example, the meaning is put below it
 
 
 class Command(click.Command):
-    """A command whose help has, below the options, examples as they are written, and what the exit statuses mean."""
+    """A command whose help ends with its epilog: examples, printed as written, and the exit statuses."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         pieces = " ".join(self.collect_usage_pieces(ctx))
@@ -42,7 +42,7 @@ class Command(click.Command):
 
 
 def _format_epilog(epilog: str, width: int) -> str:
-    """Fill the sentences; of what is indented, only what its meaning has no room for goes on below it."""
+    """Wrap the sentences of an epilog. Indented examples are kept, but a meaning that is too long is wrapped."""
     lines: list[str] = []
     for is_indented, group in groupby(epilog.split("\n"), lambda line: line[:1] in ("", " ")):
         if not is_indented:
@@ -63,37 +63,40 @@ def _format_epilog(epilog: str, width: int) -> str:
 
 
 class Group(Command, click.Group):
-    """Commands by their names."""
+    """A group of commands."""
 
     command_class = Command
     group_class = type
 
 
 def command(name: str | None = None, *, epilog: str) -> Callable[[Callable[..., Any]], Command]:
-    """Make a command of a function; `epilog` has examples at least, printed as they stand."""
+    """Return a decorator that makes a function a command; `epilog` has its examples and exit statuses."""
     return click.command(name, cls=Command, epilog=epilog, context_settings=_SETTINGS)
 
 
 def group(
     name: str | None = None, *, epilog: str, commands: MutableMapping[str, click.Command] | None = None
 ) -> Callable[[Callable[..., Any]], Group]:
-    """Make a group of a function that does nothing; see `command`. `commands` has those that are not added later."""
+    """Return a decorator that makes an empty function a group; see `command`.
+
+    `commands` are its first commands; others may be added later.
+    """
     return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
 
 
 class LazyCommand(click.Command):
-    """A command of `ponto`, which is imported when it is run or asked for its help."""
+    """A command of `ponto` whose module is imported only when the command or its help is needed."""
 
     def __init__(
         self, load: Callable[[], click.Command], summary: str, example: str = "", suggestion: str = ""
     ) -> None:
-        """Import nothing.
+        """Create a command without importing it.
 
         Args:
             load: imports the command and returns it.
-            summary: the first sentence of its help.
-            example: line of the examples in `ponto --help`.
-            suggestion: for which `make run` suggests it.
+            summary: first sentence of its help.
+            example: its line among the examples of `ponto --help`; empty: none.
+            suggestion: text with which `make run` suggests it; empty: it does not.
         """
         super().__init__(None, short_help=summary)
         self._load = load
@@ -104,7 +107,7 @@ class LazyCommand(click.Command):
         """Import the command.
 
         Raises:
-            CommandError: its module cannot be imported, or lacks it.
+            CommandError: its module cannot be imported, or lacks the command.
         """
         try:
             return self._load()
@@ -118,7 +121,7 @@ class LazyCommand(click.Command):
 
 
 def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) -> dict[str, LazyCommand]:
-    """Return the commands of the reference and of slices, by name.
+    """Return the commands of the reference and of the slices, by name.
 
     Raises:
         CommandError: two have the same name.
@@ -127,15 +130,13 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
     for slice_name, each in enabled.items():
         for name, command in each.commands().items():
             if name in commands:
-                raise CommandError(
-                    f"slices/{slice_name}/slice.py: command '{name}': there is another one of this name. Rename it."
-                )
+                raise CommandError(f"slices/{slice_name}/slice.py: command '{name}' exists already. Rename this one.")
             commands[name] = command
     return commands
 
 
 def group_commands(commands: Mapping[str, LazyCommand]) -> dict[str, click.Command]:
-    """Return commands by name, `load documents` in a group `load`, which is created unless there is one."""
+    """Return commands by name. Those with two words, such as `load documents`, are in a group of the first word."""
     top: dict[str, click.Command] = {name: command for name, command in commands.items() if " " not in name}
     for group_name in {name.partition(" ")[0] for name in commands} - top.keys():
         members = {name.partition(" ")[2]: each for name, each in commands.items() if name.startswith(f"{group_name} ")}
@@ -155,26 +156,26 @@ def examples(commands: Mapping[str, LazyCommand]) -> str:
 
 
 def run(command: click.Command, name: str, words: Sequence[str] | None = None, obj: object = None) -> int:
-    """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
+    """Run a command line, and return its exit status.
 
     Args:
-        name: by which the user calls it.
-        words: of the command line; None: the process' own.
-        obj: Click's object of the context: collaborators, if they are not the defaults.
+        name: how the user calls the command: `ponto`, or `make chaos`.
+        words: arguments; None: those of the process.
+        obj: `obj` of Click's context: the collaborators; None: the defaults.
 
     Returns:
-        The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 74 the output could not be
-        written, 130 after Ctrl-C.
+        0 done, 1 partly done, 2 the request or the deployment is wrong, 74 the output could not be written, 130 after
+        Ctrl-C.
     """
     variable = f"_{name.upper().replace(' ', '_')}_COMPLETE"
-    if instruction := os.environ.get(variable):  # a shell asks what could come next
+    if instruction := os.environ.get(variable):  # a shell asks for completions
         return shell_complete(command, {}, name, variable, instruction)
     with printable_streams():
         status = 0
         try:
             status = _run(command, name, list(sys.argv[1:] if words is None else words), obj)
             sys.stdout.flush()
-        except BrokenPipeError:  # `| head` has seen enough
+        except BrokenPipeError:  # the reader, such as `head`, has ended
             _discard(sys.stdout)
         except OSError as error:
             if not is_write_error(error):
@@ -189,7 +190,7 @@ def run(command: click.Command, name: str, words: Sequence[str] | None = None, o
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirect a stream to /dev/null: the interpreter flushes it again when it ends."""
+    """Redirect a stream to /dev/null, for the interpreter flushes it again when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -210,7 +211,10 @@ def _run(command: click.Command, name: str, words: list[str], obj: object) -> in
         print_status(f"{name}: stopped")
         return 130
     except Exception as error:
-        from botocore.exceptions import BotoCoreError, ClientError  # only now: they take longer than `ponto --help`
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+        )  # imported only now: it takes longer than `ponto --help`
 
         from tools.kit.target import explain
 
@@ -235,13 +239,13 @@ def _is_target(name: str) -> bool:
 
 
 def exit_on_sigterm() -> None:
-    """Make SIGTERM raise an exception, so that what was begun is undone.
+    """Make SIGTERM raise `SystemExit`, so that cleanups run.
 
-    A second SIGTERM does not interrupt the cleanup: make sends one after the process group's.
+    A second SIGTERM is ignored: make sends one after the signal to the process group.
     """
 
     def end(number: int, _: object) -> NoReturn:
-        signal.signal(number, lambda *_: None)  # not SIG_IGN, which the programs that it starts would inherit
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which child processes would inherit
         sys.exit(128 + number)  # as a shell reports a signal
 
     signal.signal(signal.SIGTERM, end)

@@ -1,4 +1,4 @@
-"""Rich's console and progress bars, apart from `tools.kit.output`: importing Rich takes longer than `ponto --help`."""
+"""Rich's console and progress bars. Not in `tools.kit.output`, as importing Rich takes longer than `ponto --help`."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ from rich.segment import Segment
 
 from tools.kit.output import printable, printable_streams, unwrap_stream
 
-_PIPED_WIDTH = 80  # columns, where neither a terminal nor COLUMNS says
+_PIPED_WIDTH = 80  # columns, if there is no terminal and COLUMNS is not set
 
 
 class Console(rich.console.Console):
-    """Rich's, as wide as the terminal; into a file or a pipe, as COLUMNS says or any terminal shows.
+    """Rich's console, as wide as the terminal; in a file or a pipe COLUMNS or 80 columns wide.
 
-    Its texts are made printable; what Rich adds, colours and the cursor's moves, goes to the terminal as it is.
+    Control characters in texts are replaced; the escape sequences that Rich itself adds are kept.
     """
 
     def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
@@ -29,17 +29,17 @@ class Console(rich.console.Console):
             self.width = _PIPED_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Render, and make the texts printable."""
+        """Render, and replace control characters in texts."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else printable(text, lines=True), style, control)
 
     def write(self, text: str) -> None:
-        """Write lines as they stand, which is faster than to lay them out."""
+        """Write lines without laying them out, which is faster."""
         self.file.write(printable(text, lines=True))
 
     def on_broken_pipe(self) -> None:
-        """Leave it to `commands.run`: Rich would end the process, and not with 0."""
-        raise  # it is called where the error is handled
+        """Raise the error for `commands.run`: Rich would end the process with another status than 0."""
+        raise  # Rich calls this in its exception handler
 
 
 @contextmanager
@@ -47,5 +47,5 @@ def progress(*columns: str | ProgressColumn, visible: bool = True) -> Iterator[P
     """Show progress on standard error, where that is a terminal and `visible`; the columns are Rich's by default."""
     console = Console(stderr=True)
     display = Progress(*columns, console=console, disable=not (visible and console.is_terminal))
-    with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile
+    with display, printable_streams():  # Rich would interpret escape sequences in what is printed meanwhile
         yield display

@@ -1,4 +1,4 @@
-"""Which database a command works on, and a connection to it that can do no more than the command has to."""
+"""Options that name the database of a command, and connections to it with no more rights than the command needs."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ _SETTINGS = """
 select
     set_config('statement_timeout', %(milliseconds)s, false),
     set_config('default_transaction_read_only', %(read_only)s, false),
-    set_config('max_parallel_workers_per_gather', '0', false) -- what reads leaves the other cores to the intake
+    set_config('max_parallel_workers_per_gather', '0', false) -- a query leaves the other cores to the intake
 """
 _MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
 
@@ -35,24 +35,24 @@ _MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
 class TargetDatabase(NamedTuple):
     """A database that a command may connect to."""
 
-    parameters: Mapping[str, Any]  # keyword arguments of `psycopg2.connect`; never log them: a password may be there
-    is_local: bool  # of the stack that runs on this machine
+    parameters: Mapping[str, Any]  # keyword arguments of `psycopg2.connect`; may have a password, so never log them
+    is_local: bool  # the local stack's
 
     @property
     def name(self) -> str:
-        """The database as HOST/DBNAME, for people."""
+        """Host and name, as HOST/DBNAME."""
         return f"{self.parameters['host']}/{self.parameters['dbname']}"
 
 
 def timeout_option(timeout: int = TIMEOUT_SECONDS, subject: str = "a statement") -> Callable[[Any], Any]:
-    """Return the option of how long `subject` may take, in seconds."""
+    """Return the option `--timeout`, in seconds, which limits how long `subject` may take."""
     return click.option(
         "--timeout",
         "timeout_seconds",
         type=opt.IntegerRange(0, 1_000_000),
         default=timeout,
         metavar="S",
-        help=f"That {subject} may take, seconds; 0: any time.",
+        help=f"Seconds that {subject} may take; 0: no limit.",
     )
 
 
@@ -64,27 +64,25 @@ DATABASE_OPTION = click.option(
     type=click.Choice(["env"]),
     show_default=False,
     callback=lambda _, __, named: named == "env",
-    help="`env`: that of DB_HOST and other variables, instead of the local stack's.",
+    help="`env`: use the database that DB_HOST and the other DB_* variables name, instead of the local stack's.",
 )
 
 
 def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[opt.Function], opt.Function]:
-    """Return the options that name a database, and how long a statement may take, in seconds; see `with_options`."""
+    """Return the options that name a database, and `--timeout` with its default in seconds; see `with_options`."""
     return with_options(DATABASE_OPTION, opt.state, timeout_option(timeout))
 
 
-ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PORT, DB_SSLMODE and DB_PASSWORD, DB_SECRET_ARN or
-DB_LOGIN=iam in the environment, which without that option mean nothing"""
-EPILOG = f"""the database: that of the running local stack; or, with --database env,
-{ENVIRONMENT}
+EPILOG = """The database is the local stack's. With --database env it is the one that the
+DB_* variables name (docs/commands.md).
 """
 
 
 def find(target_options: TargetOptions) -> TargetDatabase:
-    """Find the database that `options` named. Does not connect.
+    """Return the database that the options name, without connecting to it.
 
     Raises:
-        CommandError: no local stack runs, or the environment lacks values.
+        CommandError: no local stack runs, or DB_* variables are missing.
     """
     if target_options.database_from_environment:
         try:
@@ -92,35 +90,35 @@ def find(target_options: TargetOptions) -> TargetDatabase:
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
     url = local_stack.find(target_options.state).database_url
-    # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
+    # Overrides PGHOSTADDR, which may be set for a tunnel to a deployment: libpq would prefer it to the host.
     return TargetDatabase(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, is_local=True)
 
 
 def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return libpq's keywords for one connection, from the environment.
+    """Return libpq's keywords for one connection, from the DB_* variables.
 
     `rds_config.py` is not read: a command for which DB_HOST is set must not reach another database.
 
     Raises:
-        ConfigurationError: naming all that is missing.
-        Exception: of `config.fetch_credentials`.
+        ConfigurationError: variables are missing; the message names them all.
+        Exception: see `config.fetch_credentials`.
     """
     return resolve_password(config.load_database(environment, reads_rds_config=False).connection_parameters())
 
 
 @contextmanager
 def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
-    """Connect to the database that `options` named, and close the connection in the end.
+    """Connect to the database that the options name, and close the connection at the end.
 
     Args:
-        target_options: which database, and how long a statement may take.
-        read_only: as the role that reads, where the user may be it, and in transactions that only read.
+        target_options: the database, and how long a statement may take.
+        read_only: use read-only transactions, and the read-only role if the user is a member of it.
 
     Yields:
-        A connection outside of any transaction; what is not committed is rolled back.
+        A connection outside any transaction; what the caller does not commit is rolled back.
 
     Raises:
-        CommandError: see `find`; or it cannot be reached, or lacks the migrations.
+        CommandError: see `find`; or the database cannot be reached, lacks migrations, or refused a statement.
     """
     database = find(target_options)
     with closing(_open(database, read_only)) as connection:
@@ -128,15 +126,15 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
             _prepare(connection, database, target_options.timeout_seconds, read_only)
             yield connection
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedFunction, psycopg2.errors.UndefinedObject):
-            raise _not_migrated(database) from None  # of a slice, say
+            raise _not_migrated(database) from None  # for example a slice's table
         except psycopg2.errors.QueryCanceled:
             raise CommandError(
-                f"a statement took longer than {target_options.timeout_seconds} s; give a larger --timeout"
+                f"a statement took longer than {target_options.timeout_seconds} s; set a larger --timeout"
             ) from None
         except psycopg2.errors.InsufficientPrivilege as error:
             raise CommandError(f"{database.name}: {_line(error)}; sign in as another user (DB_USER)") from None
         except psycopg2.OperationalError as error:
-            raise CommandError(f"{database.name} broke off: {_line(error)}; repeat the command") from None
+            raise CommandError(f"{database.name}: the connection failed: {_line(error)}; repeat the command") from None
 
 
 def _open(database: TargetDatabase, read_only: bool) -> psycopg2.extensions.connection:
@@ -148,9 +146,11 @@ def _open(database: TargetDatabase, read_only: bool) -> psycopg2.extensions.conn
     except psycopg2.OperationalError as error:
         if f'role "{_READER}" does not exist' in str(error):
             raise _not_migrated(database) from None
-        of_stack = "the local stack runs: repeat the command in a moment"
-        what = of_stack if database.is_local else "is DB_HOST right, and reachable from here?"
-        raise CommandError(f"cannot connect to {database.name}: {_line(error)}; {what}") from None
+        if database.is_local:
+            advice = "the local stack runs, so repeat the command in a moment"
+        else:
+            advice = "check that DB_HOST is correct and reachable from here"
+        raise CommandError(f"cannot connect to {database.name}: {_line(error)}; {advice}") from None
     return connection
 
 
@@ -163,21 +163,21 @@ def _prepare(
             try:
                 cursor.execute(f"set role {_READER}")
             except psycopg2.errors.InsufficientPrivilege:
-                connection.rollback()  # an analyst's own user, say
-                print_status(f"ponto: not a member of {_READER}; reading with this user's own rights")
+                connection.rollback()  # for example an analyst's user
+                print_status(f"ponto: this user is not a member of the role {_READER}, so it reads with its own rights")
             except psycopg2.errors.InvalidParameterValue:  # there is no such role
                 raise _not_migrated(database) from None
-        # By statement, for a proxy between may refuse them among the options of the connection.
+        # By a statement: a proxy may refuse them as options of the connection.
         cursor.execute(_SETTINGS, {"milliseconds": str(1000 * timeout), "read_only": "on" if read_only else "off"})
         cursor.execute(_MIGRATED)
         if cursor.fetchone() != (True,):
             raise _not_migrated(database)
-    connection.commit()  # or a rollback would undo the settings
+    connection.commit()  # otherwise a rollback would undo the settings
 
 
 def _not_migrated(database: TargetDatabase) -> CommandError:
-    what = "stop and start it: make run" if database.is_local else "run ponto schema --stage STAGE"
-    return CommandError(f"{database.name} lacks migrations; {what}")
+    advice = "restart make run" if database.is_local else "run ponto schema --stage STAGE"
+    return CommandError(f"{database.name} lacks migrations; {advice}")
 
 
 def _line(error: psycopg2.Error) -> str:

@@ -1,4 +1,4 @@
-"""Dead letters: the messages of the dead-letter queue, read in each of the shapes that arrive there."""
+"""Dead letters: messages of the dead-letter queue, in each format that arrives there."""
 
 import base64
 import json
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     )
 
 _EMPLOYEE = FIELDS[SUBJECT_COLUMN].name  # on the wire
-_TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # a derived id that differs between them depends on the stage's zone
+_TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # an id that differs between them depends on the stage's time zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Source(StrEnum):
-    """Way of a message into the dead-letter queue."""
+    """What put a message into the dead-letter queue."""
 
-    REJECTED = "rejected"  # by the function, at its first receive
-    EXHAUSTED = "exhausted"  # by SQS, after maxReceiveCount receives
-    ASYNCHRONOUS = "asynchronous"  # by Lambda, after its retries of an asynchronous invocation
+    REJECTED = "rejected"  # the function, at the first receive
+    EXHAUSTED = "exhausted"  # SQS, after maxReceiveCount receives
+    ASYNCHRONOUS = "asynchronous"  # Lambda, after its retries of an asynchronous invocation
 
     @property
     def is_event(self) -> bool:
-        """Whether the message is an event, and no punch."""
+        """True for events of asynchronous invocations, which are not punches."""
         return self is Source.ASYNCHRONOUS
 
 
@@ -45,23 +45,23 @@ def _slice_events() -> "dict[str, DeadLetterEvent]":
 
 
 def reasons() -> list[str]:
-    """Return why a message is there: the function's reasons, a word for each way that gives none, events of slices."""
+    """Return all reasons of dead letters: the function's, those of SQS and Lambda, and those of slices' events."""
     return [*Reason, Source.EXHAUSTED, Source.ASYNCHRONOUS, *_slice_events()]
 
 
 class DeadLetterEvent(NamedTuple):
-    """An event that Lambda gives up on."""
+    """A kind of a slice's events that may become dead letters."""
 
-    reason: str  # in the dead-letter queue
-    function: str  # that the event is for, by its name in serverless.yml
-    describe: Callable[[Any], str | None]  # takes an event; None: it is another one
-    restart: Callable[[Any], Any]  # returns the event with which the function is invoked again
+    reason: str  # reason of such a dead letter
+    function: str  # name in serverless.yml of the function that the event invokes
+    describe: Callable[[Any], str | None]  # describes an event; None if it is of another kind
+    restart: Callable[[Any], Any]  # returns the event to invoke the function with again
 
 
 class DeadLetter(NamedTuple):
     """A message of the dead-letter queue.
 
-    `message_id` and `received_ms` are those of the message as the gateway stored it.
+    `message_id` and `received_ms` are those of the original message, as the gateway stored it.
     """
 
     id: str  # MessageId in the dead-letter queue
@@ -70,34 +70,34 @@ class DeadLetter(NamedTuple):
     detail: str
     message_id: str
     received_ms: int  # ms since the epoch, UTC
-    receive_count: int  # looks at the dead-letter queue included
+    receive_count: int  # includes receives from the dead-letter queue
     body: str
     attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]"
     system: Mapping[str, str]  # SQS's own attributes
 
     @property
     def received(self) -> str:
-        """When the queue stored it, ISO 8601 in UTC."""
+        """Time at which the queue stored the original message, ISO 8601 in UTC."""
         when = _EPOCH + timedelta(milliseconds=self.received_ms)
         return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     @property
     def employee_id(self) -> int | None:
-        """The employee of the punch, where the body tells."""
+        """Employee in the body; None if it has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
         employee = fields.get(_EMPLOYEE) if fields else None
         return employee if type(employee) is int else None
 
     @property
     def punch_id(self) -> str | None:
-        """The id that the client gave the punch, in lower case, where the body tells."""
+        """Id that the client gave the punch, in lower case; None if the body has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
         given = fields.get("id") if fields else None
         return given.lower() if isinstance(given, str) else None
 
     @property
     def id_from_source_key(self) -> str | None:
-        """The id of an imported record, whatever the body says; None: it has no source key, or an invalid one."""
+        """Id of an imported record, which takes precedence over the body's; None without a valid source key."""
         key = read_source_key(_string_values(self.attributes))
         try:
             return derive_source_id(key) if key else None
@@ -105,10 +105,10 @@ class DeadLetter(NamedTuple):
             return None
 
     def find_punch_id(self, zone: tzinfo | None = None) -> str | None:
-        """Return the punch's id: that of its source key, the client's, or the derived one.
+        """Return the punch's id: from its source key, or the client's, or derived from its fields.
 
         Args:
-            zone: of the stage; None: not known, and a punch whose time came without an offset has no derived id here.
+            zone: the stage's time zone. None: it is not known, so a punch whose time has no offset gets no derived id.
         """
         if self.id_from_source_key or self.source.is_event:
             return self.id_from_source_key
@@ -121,13 +121,13 @@ class DeadLetter(NamedTuple):
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
         """Return the attributes with which a punch goes back to its queue.
 
-        They name the original message and when SQS stored it, so that nothing takes the redrive for the original.
+        They contain the id and the time of the original message, which the redriven message lacks.
         """
         kept = {
             name: _sendable_parts(value)
             for name, value in self.attributes.items()
             if name not in ("reason", "detail")
-            and value.keys() & {"StringValue", "BinaryValue"}  # SQS takes no empty one
+            and value.keys() & {"StringValue", "BinaryValue"}  # SQS refuses empty ones
         }
         return kept | {
             "messageId": {"DataType": "String", "StringValue": self.message_id},
@@ -136,7 +136,7 @@ class DeadLetter(NamedTuple):
 
     @property
     def function(self) -> str | None:
-        """The slice's function that the event is for; None: it is of no slice."""
+        """Name of the slice's function that the event invokes; None if the event belongs to no slice."""
         return self._slice_event.function if self._slice_event else None
 
     @property
@@ -144,17 +144,17 @@ class DeadLetter(NamedTuple):
         return _slice_events().get(self.reason) if self.source is Source.ASYNCHRONOUS else None
 
     def event_to_retry(self) -> bytes:
-        """Return the event of the asynchronous invocation that failed, as its slice repeats it.
+        """Return the JSON of the event with which to repeat the failed asynchronous invocation.
 
         Raises:
-            ValueError, RecursionError: it cannot be written as it was read.
+            ValueError, RecursionError: the event cannot be parsed, or not be written again.
         """
         if self._slice_event:
             return json.dumps(self._slice_event.restart(read_event(self.body))).encode()
         return json.dumps(read_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
-        """Return the line of a list, for JSON; no punch."""
+        """Return the fields that a list shows, for JSON, without the body."""
         return {
             "id": self.id,
             "reason": self.reason,
@@ -166,7 +166,7 @@ class DeadLetter(NamedTuple):
         }
 
     def details(self) -> dict[str, Any]:
-        """Return everything, for JSON; binary values in base64."""
+        """Return all fields, for JSON; binary values in base64."""
         return self.summary() | {
             "body": self.body,
             "attributes": {
@@ -186,13 +186,13 @@ def read(message: "MessageTypeDef") -> DeadLetter:
     texts = _string_values(attributes)
     system = {str(name): value for name, value in message.get("Attributes", {}).items()}
     body = message.get("Body", "")
-    way, reason, detail = _classify(body, texts)
+    source, reason, detail = _classify(body, texts)
     sent_ms = int(system.get("SentTimestamp", "0"))
-    # A punch that was redriven once carries its origin too, however it came back.
+    # A punch that was redriven before carries the id and the time of its original message.
     message_id, received_ms = parse_origin(texts, sent_ms) or (message["MessageId"], sent_ms)
     return DeadLetter(
         id=message["MessageId"],
-        source=way,
+        source=source,
         reason=reason,
         detail=detail,
         message_id=message_id,
@@ -217,7 +217,7 @@ def _classify(body: str, texts: Mapping[str, str]) -> tuple[Source, str, str]:
         answer = record.get("responsePayload")
         error = answer.get("errorMessage") if isinstance(answer, dict) else None
         return _classify_event(body, error if isinstance(error, str) else "")
-    return Source.EXHAUSTED, Source.EXHAUSTED, "received too often; the function's log says why it failed"
+    return Source.EXHAUSTED, Source.EXHAUSTED, "received too often; the function's log has the reason of each failure"
 
 
 def _classify_event(body: str, error: str) -> tuple[Source, str, str]:
@@ -234,19 +234,19 @@ def read_event(body: str) -> Any:
 
 
 def _destination_record(body: str) -> dict[str, Any] | None:
-    """Return the record that wraps an event if the emulator, or a destination of Lambda, wrote the message."""
+    """Return the record that contains the event, as the emulator and Lambda's destinations write it; None otherwise."""
     fields = _parse_object(body)
     return fields if fields and {"requestContext", "requestPayload"} <= fields.keys() else None
 
 
 def _parse_object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text.removeprefix("\ufeff"))  # as parse() of ponto/parser.py reads it
+        found = json.loads(text.removeprefix("\ufeff"))  # ponto/parser.py accepts a byte order mark, too
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def _sendable_parts(value: Mapping[str, object]) -> Any:
-    """Return the parts of an attribute that can be sent."""
+    """Return the parts of an attribute that SQS accepts."""
     return {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}

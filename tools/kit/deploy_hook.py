@@ -1,4 +1,4 @@
-"""What `ponto deploy` and `make run` do for a slice."""
+"""Hooks of slices into `ponto deploy` and `make run`."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
 
 
 class DeployedStage(NamedTuple):
-    """A stage that stores punches."""
+    """A deployed stage that stores punches."""
 
     session: "boto3.Session"
     stage: str
     outputs: Mapping[str, str]  # of the stack
-    url: str  # where the API takes punches
+    url: str  # address to which punches are posted
     needs_token: bool  # whether employees must sign in to punch
 
 
 class DeployResult(NamedTuple):
-    """What `ponto deploy` prints of a slice."""
+    """Result of a slice's hook, which `ponto deploy` prints."""
 
-    key: str  # for --json
+    key: str  # key of `value` in the output of --json
     value: Any
-    line: str | None = None  # for people
+    line: str | None = None  # line of the output without --json
 
 
 class SecondUpdate(NamedTuple):
-    """A resource that a stage's first update leaves out, because AWS may refuse it."""
+    """A resource that the first update of a new stage leaves out, because AWS may refuse it."""
 
     resource: str  # its logical id
-    parameter: str  # with which it is left out
+    parameter: str  # NAME=VALUE with which it is left out
     reason: str
 
 
 class DeployHook(NamedTuple):
-    """What `ponto deploy` and `make run` do for a slice."""
+    """Work of `ponto deploy` and `make run` for a slice."""
 
-    finish: Callable[[DeployedStage], DeployResult]  # once the stage stores punches
+    finish: Callable[[DeployedStage], DeployResult]  # called once the stage stores punches
     second_update: SecondUpdate | None = None
-    local_files: "LocalFiles | None" = None  # that `make run` serves
+    local_files: "LocalFiles | None" = None  # files that `make run` serves
 
 
 def deploy_hooks() -> list[DeployHook]:

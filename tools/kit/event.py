@@ -1,28 +1,28 @@
 """Examples of the event that `ponto/punch.py` declares, for the proof of a deploy, the load test and the tests.
 
-With that file, the migration and the statements, whoever takes another event replaces this one (docs/adapt.md).
+A fork for another event replaces this file, together with that one, the migration and the statements (docs/adapt.md).
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
 DISPLAYED_COLUMNS = ("usuario_id", "ponto", "dispositivo")
-"""The columns that `make rows` shows, beside the id."""
+"""Columns that `make rows` shows after the id."""
 
 
 def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
     """Return the body of a valid event.
 
     Args:
-        subject: the number of whom it is of.
-        instant: its instant, as a client writes it.
-        more: fields, by their names on the wire.
+        subject: number of the employee, or of another subject.
+        instant: time of the event, ISO 8601.
+        more: other fields, by their names on the wire.
     """
     return {"usuarioId": subject, "ponto": instant, **more}
 
 
 OPTIONAL_FIELDS: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-"""Fields that may come besides, and are not compared: with them or without, under one id it is one event."""
+"""Optional fields that are not compared: two events of one id may differ in them."""
 
 VALID: list[dict[str, Any]] = [
     body(1, "2026-10-01T08:00:00-03:00"),
@@ -41,7 +41,7 @@ VALID: list[dict[str, Any]] = [
         sequencia=41,
     ),
 ]
-"""Good ones: with what is required alone, with all fields, and at limits."""
+"""Valid events: with the required fields only, with all fields, and at the limits."""
 
 INVALID: list[tuple[dict[str, Any], str]] = [
     ({"usuarioId": 1}, "ponto: required"),
@@ -53,21 +53,21 @@ INVALID: list[tuple[dict[str, Any], str]] = [
         "ponto: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
     ),
 ]
-"""What is no event, and what is said of it."""
+"""Invalid events, each with its error message."""
 
 CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-01T08:00Z"), "usuario_id"),
     (body(1, "2026-10-01T08:00Z"), body(1, "2026-10-01T08:00:00.000001Z"), "ponto"),
     (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-02T08:00Z"), "usuario_id and ponto"),
 ]
-"""Two events that under one id are two, and the columns that differ."""
+"""Pairs of events that conflict under one id, and the columns in which they differ."""
 
 EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (body(1, "2026-10-01T08:00:00-03:00"), body(1, "2026-10-01T11:00Z", dispositivo="another")),
 ]
-"""Two events that under one id are one, or without an id."""
+"""Pairs that count as one event, under one id or without any."""
 
 
 def new_event(id_: str, subject: int) -> dict[str, Any]:
-    """Return the body of the present event under an id, which a deploy sends to prove a stage."""
+    """Return the body of an event that happens now, which a deploy sends to prove a stage."""
     return body(subject, datetime.now(UTC).isoformat(), id=id_)

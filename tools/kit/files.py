@@ -1,4 +1,4 @@
-"""Files that a command writes for its user, complete or not at all, never through a link or over a device; logs."""
+"""Safe writing of a user's files: complete or not at all, and only to regular files. Also the end of log files."""
 
 import os
 import stat
@@ -19,50 +19,50 @@ _KINDS = {
 
 
 def require_writable(file: Path, *, force: bool = False) -> None:
-    """Refuse what `draft` cannot write, before the work for it is begun, and a file that must not be overwritten.
+    """Check that `draft` can write a file, before the work for it begins.
 
     Args:
-        force: overwrite it if it is there; only ever a regular file.
+        force: allow an existing regular file.
 
     Raises:
-        CommandError: it exists, it is no regular file, or its folder does not exist.
+        CommandError: the file exists, it is not a regular file, or its folder does not exist.
     """
     if _is_there(file) and not force:
-        raise CommandError(f"{file} exists; name another file, or move it away")
+        raise CommandError(f"{file} exists; name another file, or move this one away")
     if not file.absolute().parent.is_dir():
-        raise CommandError(f"{file.absolute().parent} is not a folder; make it first")
+        raise CommandError(f"{file.absolute().parent} is not a folder; create it first")
 
 
 @contextmanager
 def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
-    """Write a file: at the end it is on the disk, and until then, or after an error, `file` is as it was.
+    """Write a file atomically: it gets its name when it is complete and on the disk; after an error it is unchanged.
 
-    Only the user may read the file: it may hold punches. A regular file that is there is overwritten.
+    Only the user may read it, as it may have punches. An existing regular file is replaced.
 
     Args:
-        encoding: of its text; None: it is of bytes.
+        encoding: encoding of its text; None: write bytes.
 
     Raises:
-        CommandError: it could not be written, or something else than a regular file is there.
+        CommandError: it could not be written, or it exists and is not a regular file.
     """
     how: Any = {"mode": "wb"} if encoding is None else {"mode": "w", "encoding": encoding, "newline": ""}
     folder = file.absolute().parent
     _is_there(file)
     try:
-        # Beside the file, so that it can take its place at once; with a name that nobody can foresee.
+        # In the same folder, so that the rename is atomic; with a random name.
         with tempfile.NamedTemporaryFile(dir=folder, delete=False, **how) as out:
             try:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-                _is_there(file)  # or what has come meanwhile would be replaced
+                _is_there(file)  # do not replace what was created meanwhile
                 Path(out.name).replace(file)
             except BaseException:
                 Path(out.name).unlink()
                 raise
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)  # the file's name too
+            os.fsync(descriptor)  # the new name, too
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -70,21 +70,21 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
 
 
 def write_at(file: Path, offset: int, content: bytes) -> None:
-    """Replace the end of an existing regular file by some bytes, and write them to the disk.
+    """Replace the end of an existing regular file, and write it to the disk.
 
     Args:
-        file: what has been written so far.
-        offset: bytes of it that stay.
-        content: what comes after these.
+        file: the existing file.
+        offset: number of bytes to keep.
+        content: bytes to write after them.
 
     Raises:
-        CommandError: it could not be written, is no regular file, or is shorter than the offset.
+        CommandError: it could not be written, is not a regular file, or is shorter than the offset.
     """
     _is_there(file)
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "wb") as out:
             if out.seek(0, os.SEEK_END) < offset:
-                raise CommandError(f"{file} is shorter than it was; something else has written to it")
+                raise CommandError(f"{file} is shorter than before; another program has changed it")
             out.truncate(offset)
             out.seek(offset)
             out.write(content)
@@ -95,7 +95,7 @@ def write_at(file: Path, offset: int, content: bytes) -> None:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """Return the last lines of a log, or why it cannot be read: other errors quote it."""
+    """Return the last lines of a log, or the error of reading it, for use in another error's message."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except OSError as error:
@@ -103,10 +103,10 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def _is_there(file: Path) -> bool:
-    """Return whether a regular file is there.
+    """Return whether a regular file exists.
 
     Raises:
-        CommandError: something else is.
+        CommandError: the path is something else, such as a folder or a link.
     """
     try:
         mode = file.lstat().st_mode
@@ -116,4 +116,6 @@ def _is_there(file: Path) -> bool:
         raise CommandError(f"cannot write {file}: {error.strerror}") from None
     if stat.S_ISREG(mode):
         return True
-    raise CommandError(f"{file} is {_KINDS.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one to be made")
+    raise CommandError(
+        f"{file} is {_KINDS.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one that does not exist"
+    )

@@ -1,4 +1,4 @@
-"""Invoking the functions of a stage, which Lambda may have to make ready first."""
+"""Invocation of a stage's functions, which waits if Lambda has to make one ready first."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 RESUME_TIMEOUT_SECONDS = 180
-"""Seconds for which a function that is not ready is invoked again, or one whose database does not answer.
+"""Time for which to retry a function that is not ready, or whose database does not answer.
 
-Lambda takes 40 to 106 s for a function in a network that nobody called for weeks, and Aurora 15 to 40 to resume.
+Lambda takes 40 to 106 s if a function in a network was not invoked for weeks; Aurora takes 15 to 40 s to resume.
 """
 
 _PAUSE_SECONDS = 5
 
-# Of a function that is Inactive or Pending. The first is what Lambda was seen to say.
+# Errors of a function that is Inactive or Pending; only the first has been observed.
 _NOT_READY = frozenset(
     {
         "CodeArtifactUserPendingException",
@@ -32,11 +32,11 @@ _NOT_READY = frozenset(
 
 
 class FunctionBusyError(CommandError):
-    """The function runs as often as it may, for others."""
+    """The function already runs as many times in parallel as it may."""
 
 
 class FunctionFailedError(CommandError):
-    """The function ended by an exception, a timeout, or a lack of memory. `reason` is what Lambda says."""
+    """The function failed, timed out, or ran out of memory. `reason` is Lambda's message."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} failed: {reason}")
@@ -44,16 +44,17 @@ class FunctionFailedError(CommandError):
 
 
 def invoke(functions: "LambdaClient", name: str, stage: str, request: object, clock: Clock = CLOCK) -> dict[str, Any]:
-    """Invoke a function of a stage, waiting for one that is not ready, and return its result.
+    """Invoke a function of a stage, wait until it is ready if necessary, and return its result.
 
-    The client's timeout has to be as long as the function's.
+    The read timeout of the client must be at least as long as the function's timeout.
 
     Raises:
-        FunctionBusyError, FunctionFailedError: see there.
-        CommandError: it is missing.
+        FunctionBusyError: the function already runs as many times in parallel as it may.
+        FunctionFailedError: the function failed.
+        CommandError: there is no such function.
     """
     wait = retry_pauses(
-        f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes.",
+        f"ponto: {name} is not ready; after weeks without an invocation this takes up to two minutes.",
         timeout_seconds=RESUME_TIMEOUT_SECONDS,
         pause_seconds=_PAUSE_SECONDS,
         clock=clock,
@@ -65,10 +66,12 @@ def invoke(functions: "LambdaClient", name: str, stage: str, request: object, cl
         except ClientError as error:
             match error.response["Error"].get("Code"):
                 case "ResourceNotFoundException":
-                    where = f"deploy stage {stage}, or name another --region"
-                    raise CommandError(f"{name} is not in this account and region; {where}") from None
+                    advice = f"deploy stage {stage}, or name another --region or --profile"
+                    raise CommandError(f"this account and region have no function {name}; {advice}") from None
                 case "TooManyRequestsException":
-                    raise FunctionBusyError(f"{name} runs as often as it may, for others; try again later") from None
+                    raise FunctionBusyError(
+                        f"{name} already runs as many times in parallel as it may; try again later"
+                    ) from None
                 case code if code not in _NOT_READY or not next(wait, False):
                     raise
     result: dict[str, Any] = json.load(response["Payload"])

@@ -1,4 +1,4 @@
-"""Default request limits that API Gateway gives an account in a region.
+"""Default throttle limits of API Gateway for an account in a region.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html, read on 2026-11-30
 """
@@ -33,5 +33,5 @@ LOWER_LIMIT_REGIONS = {
 
 
 def default_limits(region: str) -> ThrottleLimits:
-    """Return the limits of an account that has not asked for more."""
+    """Return the default limits of an account in a region."""
     return LOWER_LIMITS if region in LOWER_LIMIT_REGIONS else DEFAULT_LIMITS

@@ -9,25 +9,25 @@ from pathlib import Path
 
 from tools.kit.local_stack import STATE
 
-VERSION = "5.6.3"  # that Maven fetches, as in loadtest/pom.xml
-HOME = STATE / f"jmeter-{VERSION}"  # where to
+VERSION = "5.6.3"  # version that Maven fetches, as in loadtest/pom.xml
+HOME = STATE / f"jmeter-{VERSION}"  # folder to which Maven fetches it
 MIN_JAVA_VERSION = 17
-_MIN_VERSION = (5, 6)  # that reads the plans
+_MIN_VERSION = (5, 6)  # older ones cannot read the test plans
 
 
 def java_path() -> str | None:
-    """Return the path of Java, as JAVA_HOME or PATH has it; None where there is none."""
+    """Return the path of Java, from JAVA_HOME or PATH; None if there is none."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which(str(Path(home) / "bin" / "java") if home else "java")
 
 
 def java_version(path: str) -> int:
-    """Return the version of a Java, 8 for 1.8; 0 where it tells none."""
+    """Return the major version of a Java, 8 for 1.8; 0 if it prints none."""
     return next(iter(_version([path, "-version"], r'version "(?:1\.)?(\d+)')), 0)
 
 
 def installed_path() -> str | None:
-    """Return the path of the installed JMeter; None where there is none, or it is too old for the plans."""
+    """Return the path of the installed JMeter; None if there is none, or if it is too old for the test plans."""
     path = shutil.which("jmeter")
     if path and _version([path, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$") >= _MIN_VERSION:
         return path
@@ -35,15 +35,15 @@ def installed_path() -> str | None:
 
 
 def marker(home: Path) -> Path:
-    """Name the folder that tells that all of a fetched JMeter is there.
+    """Return the folder whose existence shows that JMeter was fetched completely.
 
-    JMeter complains when it is missing, so it has to be made, and is made last.
+    JMeter prints a warning if it is missing, so the fetch creates it, as its last step.
     """
     return home / "lib" / "junit"
 
 
 def is_available(home: Path = HOME) -> bool:
-    """Return whether there is a Java that is new enough, and JMeter, or Maven to fetch it."""
+    """Return whether this machine has Java in a sufficient version, and either JMeter or Maven to fetch it."""
     path = java_path()
     if path is None or java_version(path) < MIN_JAVA_VERSION:
         return False
@@ -53,7 +53,7 @@ def is_available(home: Path = HOME) -> bool:
 def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
-    except OSError:  # of another machine, say
+    except OSError:  # for example a program for another architecture
         return ()
     found = re.search(pattern, done.stdout, re.MULTILINE)
     return tuple(map(int, found.groups())) if found else ()

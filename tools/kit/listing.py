@@ -1,4 +1,4 @@
-"""Commands that list the rows of a statement."""
+"""Commands that list the rows of a query."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, time
@@ -14,13 +14,13 @@ from tools.kit.tables import Column
 
 
 def row_to_json(row: Any) -> dict[str, Any]:
-    """Return the fields of a row as --json names them; times as ISO 8601."""
+    """Return the fields of a row by their names in --json; times as ISO 8601."""
     fields = row._asdict().items()
     return camel_case({name: each.isoformat() if isinstance(each, date | time) else each for name, each in fields})
 
 
 def row_to_cells(row: Any) -> list[str]:
-    """Return the fields of a row as text."""
+    """Return the fields of a row as texts."""
     return ["" if each is None else str(each) for each in row]
 
 
@@ -33,15 +33,17 @@ def command(
     to_json: Callable[[Row], Any] = row_to_json,
     empty: str = "no rows",
 ) -> Callable[[Callable[..., Query[Any]]], click.Command]:
-    """Make a command, with `--json` and the options of where to read, of a function that returns what to read.
+    """Return a decorator that makes a command from a function that returns a query.
+
+    The command also has `--json`, and the options that name the database.
 
     Args:
-        name: of the command.
-        epilog: examples, as of `commands.command`.
-        columns: of the table; by default the fields of a row.
-        to_cells: returns a row of the table.
-        to_json: returns a row for --json.
-        empty: what is printed in place of an empty table.
+        name: name of the command.
+        epilog: see `commands.command`.
+        columns: columns of the table; by default the fields of a row.
+        to_cells: converts a row to the cells of the table.
+        to_json: converts a row for --json.
+        empty: text printed instead of an empty table.
     """
 
     def decorate(function: Callable[..., Query[Any]]) -> click.Command:
@@ -57,7 +59,7 @@ def command(
             else:
                 tables.show(columns or [*map(Column, query.row_type._fields)], map(to_cells, found))
 
-        call.__module__ = function.__module__  # where the command is defined
+        call.__module__ = function.__module__  # the module that defines the command
         made = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
         made.help = function.__doc__
         made.params[:0] = reversed(getattr(function, "__click_params__", []))

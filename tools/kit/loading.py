@@ -1,4 +1,4 @@
-"""What is wrong with a file from which a command fills a table."""
+"""Report of the faults of a file that a command loads into a table."""
 
 from ponto.spreadsheet import Faults
 from tools.kit.errors import CommandError
@@ -6,10 +6,10 @@ from tools.kit.output import print_json, print_status
 
 
 def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
-    """Print what is wrong with a file.
+    """Print the faults of a file, if it has any.
 
     Raises:
-        CommandError: anything is.
+        CommandError: the file has faults.
     """
     if not faults:
         return

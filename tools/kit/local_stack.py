@@ -1,4 +1,4 @@
-"""The stack of `make run` on this machine: what it says of itself in stack.json, and how to reach it."""
+"""Access to the stack of `make run` on this machine, by the addresses in its stack.json."""
 
 import json
 import os
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import boto3
 
 STATE = ROOT / ".local"
-"""Its folder, unless --state names another."""
+"""The stack's folder, unless --state names another."""
 
 STAGE = "local"
 REGION = "us-east-1"
 
 
 class Address(NamedTuple):
-    """Addresses of the stack; stack.json has these keys, and those of what slices serve at root_url."""
+    """Addresses of the stack. stack.json has these keys, and one for each page that slices serve at `root_url`."""
 
     api_url: str
     api_id: str
@@ -31,16 +31,16 @@ class Address(NamedTuple):
     queue_url: str
     dlq_url: str
     aws_endpoint_url: str
-    aws_access_key_id: str  # of this run: what the guard admits
+    aws_access_key_id: str  # each run has a new one, which the guard admits
     pid: int
 
     @property
     def root_url(self) -> str:
-        """The URL that the API's paths are below."""
+        """URL to which the API's paths are relative."""
         return self.api_url.removesuffix("ponto")
 
     def post_command(self, punch_id: str) -> str:
-        """Return the curl command that sends a punch of now. Running it again sends the same punch again."""
+        """Return a curl command that sends a punch with the present time. Running it again sends the same punch."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         body = json.dumps({"id": punch_id} | event.body(123, now))
         return (
@@ -49,26 +49,26 @@ class Address(NamedTuple):
         )
 
     def get_command(self, path: str) -> str:
-        """Return the curl command that gets a path of the API, such as `/ponto/ID`."""
+        """Return a curl command that gets a path of the API, such as `/ponto/ID`."""
         return f"curl -sS {self.root_url}{path.removeprefix('/')} -H 'x-api-key: {self.api_key}'"
 
     def session(self) -> "boto3.Session":
-        """A session of this run; see `session_of`."""
+        """Return a boto3 session with this run's access key id; see `create_session`."""
         return create_session(self.aws_access_key_id)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator, for example "sqs"."""
-        session: Any = self.session()  # its types know a service only as a literal
+        """Return a boto3 client of the emulator for a service, for example "sqs"."""
+        session: Any = self.session()  # Any, for its type accepts only literals as services
         return session.client(service, endpoint_url=self.aws_endpoint_url)
 
 
 def create_session(access_key_id: str) -> "boto3.Session":
-    """Make a session that can reach nothing but an emulator's services, whatever the shell is configured for."""
-    import boto3  # here: --help waits a second for it
+    """Create a session whose credentials are valid for an emulator only, never for AWS."""
+    import boto3  # here, as importing it takes a second and --help does not need it
 
     return boto3.Session(
         aws_access_key_id=access_key_id,
-        aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
+        aws_secret_access_key="none",  # noqa: S106  the emulator does not check signatures
         region_name=REGION,
     )
 
@@ -77,10 +77,10 @@ def find(state: Path | None = None) -> Address:
     """Find the running local stack.
 
     Args:
-        state: its folder; None: the usual one.
+        state: its folder; None: the default.
 
     Raises:
-        CommandError: none runs there, or one of another version.
+        CommandError: no stack runs there, or another version wrote its stack.json.
     """
     file = (state or STATE) / "stack.json"
     start = "start it with make run, or name another deployment, such as --stage dev (see --help)"
@@ -90,11 +90,11 @@ def find(state: Path | None = None) -> Address:
     except FileNotFoundError:
         raise CommandError(f"no local stack runs ({file} does not exist); {start}") from None
     except (KeyError, TypeError, ValueError):
-        raise CommandError(f"{file} is of another version; stop its stack, and {start}") from None
+        raise CommandError(f"another version of make run wrote {file}; stop that stack, and {start}") from None
     try:
         os.kill(address.pid, 0)
     except ProcessLookupError:
-        raise CommandError(f"no local stack runs ({file} is of one that was killed); {start}") from None
-    except PermissionError:  # it is another user's
+        raise CommandError(f"no local stack runs ({file} is left over from one that was killed); {start}") from None
+    except PermissionError:  # another user's process
         pass
     return address

@@ -1,4 +1,4 @@
-"""The options and kinds of values that several commands share. Each kind is checked here, and nowhere else."""
+"""Options, and types of option values with their validation, that several commands share."""
 
 import math
 import re
@@ -12,8 +12,8 @@ import click
 
 from ponto.fields import MAX_SAFE_INTEGER
 
-_YEARS = range(2000, 2100)  # far from the ends of Python's calendar
-_MAX_AGE = timedelta(days=365_000)  # what a database can still add to a date
+_YEARS = range(2000, 2100)  # so that computed dates stay within Python's calendar
+_MAX_AGE = timedelta(days=365_000)  # the database can still add it to a date
 _matches_integer = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -22,23 +22,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ParsedType(click.ParamType[Any]):
-    """A kind of value, as a function reads it."""
+    """Type of an option's value, converted by a function."""
 
     def __init__(self, name: str, expected: str, read: Callable[[str], Any]) -> None:
-        """Create a kind of value.
+        """Create a type.
 
         Args:
-            name: what stands for a value in the help.
-            expected: completes "... is", with an example: "not a month, like 2026-11".
-            read: raises a ValueError or OverflowError for a text that is no such value, or a BadParameter with another
-                message.
+            name: placeholder of a value in the help.
+            expected: rest of the error message "'x' is ...", with an example: "not a month, like 2026-11".
+            read: converts a text; raises ValueError or OverflowError if it is invalid, or BadParameter with a message.
         """
         self.name = name
         self._expected = expected
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):  # a default
+        if not isinstance(value, str):  # a default value
             return value
         try:
             return self._read(value)
@@ -47,7 +46,7 @@ class ParsedType(click.ParamType[Any]):
 
 
 class FloatRange(click.FloatRange):
-    """A number in a range; Click's own lets NaN through, and infinity where there is no upper limit."""
+    """A number in a range. Click's type accepts NaN, and infinity if there is no upper limit; this one does not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -57,7 +56,7 @@ class FloatRange(click.FloatRange):
 
 
 class MutuallyExclusiveOption(click.Option):
-    """An option that is given instead of others, never beside them."""
+    """An option that cannot be combined with certain others."""
 
     def __init__(
         self, *declarations: Any, excludes: Sequence[str], is_group_required: bool = False, **attributes: Any
@@ -65,8 +64,8 @@ class MutuallyExclusiveOption(click.Option):
         """Create an option, as `click.Option` does.
 
         Args:
-            excludes: the names of the others, as `--from`.
-            is_group_required: this one or another has to be given.
+            excludes: the other options, such as `--from`.
+            is_group_required: whether the user must set this option or one of the others.
         """
         super().__init__(*declarations, **attributes)
         self._others = excludes
@@ -77,7 +76,7 @@ class MutuallyExclusiveOption(click.Option):
     ) -> tuple[Any, list[str]]:
         given = {option for param in ctx.command.params if param.name in opts for option in param.opts}
         beside = [other for other in self._others if other in given]
-        if not ctx.resilient_parsing:  # as while a shell completes the line
+        if not ctx.resilient_parsing:  # True while a shell completes the line
             if self.name in opts and beside:
                 raise click.UsageError(f"{self.opts[0]} is not allowed with {beside[0]}.", ctx)
             if self._is_group_required and self.name not in opts and not beside:
@@ -102,7 +101,7 @@ def _day(text: str) -> date:
 def _time(text: str) -> datetime:
     found = _require_supported_year(datetime.fromisoformat(text), text)
     with suppress(ValueError):
-        date.fromisoformat(text)  # of which a datetime takes the midnight
+        date.fromisoformat(text)  # a date alone, which datetime.fromisoformat reads as midnight
         raise click.BadParameter(f"{text!r} has no time of day, like 2026-11-23T07:30")
     return found
 
@@ -118,7 +117,7 @@ def _age(text: str) -> timedelta:
 
 
 def _instant_ms(text: str) -> int:
-    """Read an instant, ISO 8601 with an offset (without: UTC), or how long ago it was; give ms since the epoch, UTC."""
+    """Convert ISO 8601 (UTC if it has no offset), or an age such as 2h, to milliseconds since the epoch."""
     try:
         found = datetime.now(UTC) - _age(text)
     except ValueError:
@@ -134,7 +133,7 @@ def _integer(text: str) -> int:
 
 
 class IntegerRange(click.IntRange):
-    """A whole number in plain digits: Python's own reading knows those of other scripts, spaces and underscores."""
+    """A whole number in ASCII digits; `int` would accept other scripts' digits, spaces and underscores."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and not _matches_integer(value):
@@ -158,9 +157,9 @@ INSTANT_MS = ParsedType(
 )
 FILE = click.Path(path_type=Path)
 
-as_json = click.option("--json", "as_json", is_flag=True, show_default=False, help="The result as JSON.")
-yes = click.option("--yes", is_flag=True, show_default=False, help="Do not ask.")
-force = click.option("--force", is_flag=True, show_default=False, help="Overwrite the file.")
+as_json = click.option("--json", "as_json", is_flag=True, show_default=False, help="Print the result as JSON.")
+yes = click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation.")
+force = click.option("--force", is_flag=True, show_default=False, help="Overwrite an existing file.")
 state = click.option(
-    "--state", type=FILE, show_default=False, metavar="DIR", help="The local stack's folder (default .local)."
+    "--state", type=FILE, show_default=False, metavar="DIR", help="Folder of the local stack (default .local)."
 )

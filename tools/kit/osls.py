@@ -1,4 +1,4 @@
-"""osls, which packages and deploys serverless.yml, and the outputs of the stack that it makes."""
+"""osls, which packages and deploys serverless.yml, and the CloudFormation stack that it deploys."""
 
 import contextlib
 import os
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _CONFIGURATION = ROOT / "serverless.yml"
-_REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs of every version
+_REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
 
 _LONG_DEPLOY_SECONDS = 3600
 
-# Kinds of credentials by botocore's names, and the settings of a profile that make each. osls' SDK knows all of them:
+# Kinds of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
 # node_modules/@aws-sdk/credential-provider-ini.
 _CREDENTIALS_SETTINGS = (
     ("assume-role", {"role_arn", "source_profile"}),
@@ -40,19 +40,19 @@ _CREDENTIALS_SETTINGS = (
 )
 
 DATABASE_CLUSTER = "DatabaseCluster"
-"""The logical id of the cluster that a stack makes itself."""
+"""Logical id of the database cluster that is part of a stack."""
 
 
 @cache
 def service() -> str:
-    """Return the name of the service, with which the names of all that a stage has begin; a copy may have another."""
+    """Return the name of the service, which prefixes the names of all resources; a fork may have another."""
     configuration = yaml.load(_CONFIGURATION.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
     name: str = configuration["service"]
     return name
 
 
 def stack_name(stage: str) -> str:
-    """Name the CloudFormation stack of a stage, which also starts the functions' names."""
+    """Return the name of a stage's CloudFormation stack, which also prefixes the names of its functions."""
     return f"{service()}-{stage}"
 
 
@@ -63,25 +63,22 @@ def run(
     log: Path | None = None,
     project: Path = ROOT,
 ) -> int:
-    """Run osls on the project's serverless.yml, and wait for its end.
+    """Run osls on the project's serverless.yml, and return its exit status.
 
     Args:
-        command: of osls: `package`, `deploy`.
-        environment: all of its variables; to PATH this Python and the project's Node packages are added.
-        log: a file for what it prints. It is then not in the terminal's process group but in one of its own, with the
-            pip and the Node that it starts, and whatever interrupts the waiting ends all of them. None: it prints to
-            standard error, and Ctrl-C reaches it from the terminal.
-
-    Returns:
-        Its exit status.
+        command: command of osls, such as `package` or `deploy`.
+        environment: all environment variables; this Python and the project's Node packages are added to PATH.
+        log: file for its output. osls, and the pip and Node that it starts, then have a separate process group, which
+            is killed if an exception interrupts the wait. None: it prints to standard error, and gets Ctrl-C from the
+            terminal.
 
     Raises:
-        CommandError: it is not installed.
+        CommandError: osls is not installed.
     """
     words = ["sls", command, *options]
     with contextlib.nullcontext(sys.stderr) if log is None else log.open("wb") as output:
         try:
-            process = subprocess.Popen(  # noqa: S603  our own words
+            process = subprocess.Popen(  # noqa: S603  fixed arguments
                 words,
                 cwd=project,
                 env={**environment, "PATH": search_path(environment, project)},
@@ -91,7 +88,7 @@ def run(
                 start_new_session=log is not None,
             )
         except FileNotFoundError:
-            raise CommandError("sls is not installed; make setup does it") from None
+            raise CommandError("sls is not installed; run make setup") from None
         try:
             return process.wait()
         except BaseException:
@@ -100,7 +97,7 @@ def run(
 
 
 def search_path(environment: Mapping[str, str], project: Path = ROOT) -> str:
-    """Return the PATH of an environment with this interpreter, the Node beside it, and `sls` first."""
+    """Return the PATH of an environment, preceded by the folders of this Python, of its Node, and of `sls`."""
     return f"{Path(sys.executable).parent}:{project / 'node_modules' / '.bin'}:{environment['PATH']}"
 
 
@@ -112,21 +109,21 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     process.wait()
-    with contextlib.suppress(ProcessLookupError):  # those that it waited for are slower, or gone too
+    with contextlib.suppress(ProcessLookupError):  # children that have not ended by themselves
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def create_environment(session: "boto3.Session", stage: str) -> dict[str, str]:
-    """Return the environment in which osls works on the account that was announced, and on no other.
+    """Return the environment with which osls uses the same account as a session.
 
-    osls prefers other profiles and keys than boto3, so it gets one source of credentials only: the session's profile,
-    if osls resolves and renews the same credentials by it, or else the session's current keys.
+    osls and boto3 choose differently among several credentials, so osls gets only one: the session's profile, if osls
+    can resolve and renew the same credentials from it, and otherwise the session's current keys.
 
     Args:
-        stage: whose own variables osls would prefer.
+        stage: the stage, whose AWS_STAGE_* variables are removed, as osls would prefer them.
 
     Raises:
-        botocore.exceptions.NoCredentialsError: the session has none.
+        botocore.exceptions.NoCredentialsError: the session has no credentials.
     """
     credentials = session.get_credentials()
     if credentials is None:
@@ -143,24 +140,24 @@ def create_environment(session: "boto3.Session", stage: str) -> dict[str, str]:
 
 
 def warn_if_expiring(session: "boto3.Session") -> None:
-    """Print when the session's credentials expire, if that is within the hour and osls cannot renew them."""
+    """Print a warning if the session's credentials expire within an hour and osls cannot renew them."""
     expires_at = getattr(session.get_credentials(), "_expiry_time", None)  # botocore has no public name for it
     if expires_at is None or _renewable_profile(session):
         return
     seconds = (expires_at - datetime.now(UTC)).total_seconds()
     if seconds < _LONG_DEPLOY_SECONDS:
         print_status(
-            f"the credentials expire in {max(0, seconds) // 60:.0f} minutes, and osls cannot renew them: if it takes "
-            "longer, it ends with ExpiredToken. Then run this again (docs/deploy.md#an-account-a-shell)"
+            f"the credentials expire in {max(0, seconds) // 60:.0f} minutes, and osls cannot renew them. If it "
+            "ends with ExpiredToken, run this again with new ones (docs/deploy.md#an-account-a-shell)"
         )
 
 
 def _renewable_profile(session: "boto3.Session") -> str | None:
-    """Return the name of the session's profile if osls gets the session's credentials by it, and can renew them.
+    """Return the session's profile if osls resolves the same credentials from it, and can renew them; otherwise None.
 
-    Where a profile has settings for several kinds of credentials, osls' SDK and boto3 choose differently: None then.
+    If a profile has settings for several kinds of credentials, osls' SDK and boto3 choose differently.
     """
-    import botocore.session  # here: --help waits for it
+    import botocore.session  # here, as --help does not need it
     from botocore.credentials import RefreshableCredentials
 
     credentials = session.get_credentials()
@@ -181,12 +178,12 @@ def _renewable_profile(session: "boto3.Session") -> str | None:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Return whether CloudFormation refused a request because a stack, or a resource of it, does not exist."""
+    """Return whether CloudFormation refused a request because a stack or a resource does not exist."""
     return "does not exist" in error.response["Error"].get("Message", "")
 
 
 def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
-    """Describe a stage's stack; None: there is none."""
+    """Return the description of a stage's stack; None if it does not exist."""
     try:
         return formation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     except ClientError as error:
@@ -196,7 +193,7 @@ def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef |
 
 
 def require_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
-    """Describe a stage's stack.
+    """Return the description of a stage's stack.
 
     Raises:
         CommandError: there is no such stack.
@@ -204,11 +201,11 @@ def require_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDe
     if found := find_stack(formation, stage):
         return found
     stack, region = stack_name(stage), formation.meta.region_name
-    raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?")
+    raise CommandError(f"there is no stack {stack} in {region}; check --stage, --region and --profile")
 
 
 def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
-    """Return whether a stack has a resource. One that could not be deleted is no longer the stack's."""
+    """Return whether a stack has a resource. A resource that could not be deleted no longer counts."""
     try:
         found = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
     except ClientError as error:
@@ -219,9 +216,9 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
 
 
 def deployed_database(formation: "CloudFormationClient", stage: str) -> str | None:
-    """Return what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
+    """Return the value of `database` with which a stage was deployed; None if it has no complete stack.
 
-    Of a stack from before the first version it is unknown; such a one cannot be updated.
+    `unknown`: the stack is older than version 1.0, and cannot be updated.
     """
     found = find_stack(formation, stage)
     outputs = _outputs(found) if found else {}
@@ -229,10 +226,10 @@ def deployed_database(formation: "CloudFormationClient", stage: str) -> str | No
 
 
 def stack_outputs(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
-    """Return the outputs of a stage's stack, the queues' addresses among them.
+    """Return the outputs of a stage's stack, such as the URLs of the queues.
 
     Raises:
-        CommandError: there is no such stack, or it is not complete.
+        CommandError: the stack does not exist or is not complete.
     """
     found = require_stack(formation, stage)
     outputs = _outputs(found)

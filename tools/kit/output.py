@@ -1,8 +1,7 @@
-"""Output of the commands: results on standard output, status lines on standard error, and nothing a terminal obeys.
+"""Output of the commands: results on standard output, status lines on standard error, without control characters.
 
-Whatever a command prints passes here, for `commands.run` puts `Printable` in the place of both streams: what `print`,
-Click and a traceback write, too. Two things pass by it: what Rich draws, whose texts `tools.kit.console` makes
-printable, and data for a file or a pipe (`data_stream`).
+`commands.run` replaces both streams by `Printable`, so this also covers `print`, Click and tracebacks. The exceptions
+are Rich, whose texts `tools.kit.console` cleans, and data for a file or a pipe (`data_stream`).
 """
 
 import errno
@@ -21,14 +20,14 @@ _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Make a text that somebody else wrote safe to print.
+    """Replace the unprintable characters of an untrusted text by question marks.
 
-    A terminal obeys control characters, of C1 (U+0080 to U+009F) too; bidirectional overrides and isolates make a
-    line read as another; line separators forge lines; half a surrogate pair cannot be written at all.
+    Control characters, also C1 (U+0080 to U+009F), control the terminal; bidirectional overrides and isolates change
+    the visible order of a line; line separators fake further lines; a lone surrogate cannot be encoded.
 
     Args:
-        text: whatever was sent.
-        lines: keep line breaks and tabs, for a text that is printed by itself.
+        text: any text.
+        lines: whether to keep line breaks and tabs.
     """
     if text.isprintable():
         return text
@@ -37,9 +36,9 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 class Printable:
-    """A stream for people: makes printable whatever is written to it; line breaks stay.
+    """A text stream that replaces unprintable characters, except line breaks and tabs.
 
-    It has no `buffer`, by which Click would write past it.
+    It has no `buffer`, so that Click cannot bypass it.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -60,17 +59,17 @@ def _null_stream(flags: int) -> IO[str]:
 
 
 def is_write_error(error: OSError) -> bool:
-    """Return whether an error is that of a stream or an open file that cannot be written, as on a full disk."""
+    """Return whether an error means that an open file or stream cannot be written, for example on a full disk."""
     return error.filename is None and error.errno in _WRITE_ERRORS
 
 
 @contextmanager
 def printable_streams() -> Iterator[None]:
-    """Make printable whatever is written to the standard streams.
+    """Replace the standard streams by `Printable` ones.
 
-    After an error that nobody expected they stay so, for its traceback is still to be printed.
+    After an exception they stay replaced, so that the traceback is cleaned, too.
     """
-    # None: closed at the start. What is written to a file that is open for reading fails, as for other programs.
+    # A stream is None if it was closed at the start. Writing to a file opened for reading fails, as in other programs.
     out, err = sys.stdout or _null_stream(os.O_RDONLY), sys.stderr or _null_stream(os.O_WRONLY)
     sys.stdout, sys.stderr = cast(TextIO, Printable(out)), cast(TextIO, Printable(err))
     yield
@@ -78,14 +77,14 @@ def printable_streams() -> Iterator[None]:
 
 
 def unwrap_stream(stream: IO[str]) -> IO[str]:
-    """Return the stream that `Printable` writes to."""
+    """Return the stream to which a `Printable` writes."""
     while isinstance(stream, Printable):
         stream = stream.out
     return stream
 
 
 def data_stream() -> IO[str]:
-    """Return standard output for data, in UTF-8: a file or a pipe gets it exactly, a terminal printable."""
+    """Return standard output for data in UTF-8: unchanged for a file or a pipe, cleaned for a terminal."""
     out = unwrap_stream(sys.stdout)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(encoding="utf-8")
@@ -93,41 +92,41 @@ def data_stream() -> IO[str]:
 
 
 def print_result(*lines: str) -> None:
-    """Print lines of the result; a line break within one would forge a line, and is no longer one."""
+    """Print lines of the result. Line breaks within a line are replaced, too."""
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def print_json(document: object) -> None:
-    """Print the result for machines: in ASCII without control characters, on a terminal too."""
+    """Print a result as JSON, in ASCII without control characters."""
     sys.stdout.write(_dump_ascii_json(document, indent=2) + "\n")
 
 
 def json_escape(text: str) -> str:
-    """Write a text as it stands between the quotation marks of JSON in ASCII: nothing in it is lost, or obeyed."""
+    """Escape a text as in a JSON string, in ASCII and without the quotation marks."""
     return _dump_ascii_json(text)[1:-1]
 
 
 def _dump_ascii_json(document: object, indent: int | None = None) -> str:
-    return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")  # which json leaves as it is
+    return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")  # json does not escape it
 
 
 def print_status(*lines: str) -> None:
-    """Print lines that are not the result: what is being done, a warning."""
+    """Print progress or warnings on standard error."""
     sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def pluralize(number: int, noun: str, plural: str = "") -> str:
-    """Write how many there are: 1 key, 2 keys; a plural that is no noun with s is named."""
+    """Format a number with its noun: 1 key, 2 keys. `plural` is needed if it is not the noun with an s."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def print_error(message: str) -> None:
-    """Print what stopped a command; where it has several lines, those after the first are indented."""
+    """Print an error message on standard error, with its further lines indented."""
     print_status(*message.expandtabs().replace("\n", "\n  ").split("\n"))
 
 
 def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell names as JSON's keys are on the wire: `messageId` for `message_id`; those of mappings within, too."""
+    """Convert the keys of a mapping, and of mappings within it, to camel case: `messageId` for `message_id`."""
 
     def spelled(value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -138,14 +137,18 @@ def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def confirm(question: str, name: str = "") -> bool:
-    """Ask the user, for a `y`, or at a terminal for a name where a `y` comes too easily; the question names it.
+    """Ask the user to confirm, and return whether they did.
+
+    Args:
+        question: the question.
+        name: text to type at a terminal, for confirmations that need care; empty: `y` is enough.
 
     Raises:
-        CommandError: nobody answers.
+        CommandError: there is no answer, as standard input is closed or is no terminal.
     """
     sys.stderr.write(printable(question) + ("\n" if name else " [y/N] "))
     sys.stderr.flush()
     answer = "" if name and not sys.stdin.isatty() else sys.stdin.readline()
     if not answer:
-        raise CommandError("nobody is there to be asked; give --yes")
+        raise CommandError("cannot ask for confirmation without a terminal; use --yes")
     return answer.strip() == name if name else answer.strip().lower() in ("y", "yes")

@@ -1,4 +1,4 @@
-"""`sls package` on a copy of the project: without an account, and leaving no file in the tree."""
+"""`sls package` on a copy of the project, which needs no account and leaves no files in the working tree."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 NO_AWS = {
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nothing listens there: a call to AWS fails
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # no program listens there, so calls to AWS fail
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -21,11 +21,11 @@ NO_AWS = {
 
 
 class PackagingError(CommandError):
-    """`sls package` failed; the message is what it printed."""
+    """`sls package` failed; the message has its output."""
 
 
 class Package(NamedTuple):
-    """Folder that `sls package` wrote."""
+    """Output folder of `sls package`."""
 
     folder: Path
 
@@ -58,12 +58,12 @@ class Template:
         return self.resources[logical_id]["Properties"]
 
     def by_type(self, kind: str) -> dict[str, Any]:
-        """The properties of all resources of a type, by logical id."""
+        """Return the properties of all resources of a type, by logical id."""
         return {name: found["Properties"] for name, found in self.resources.items() if found["Type"] == kind}
 
 
 def _remove_no_values(value: Any) -> Any:
-    """Leave out what CloudFormation does."""
+    """Remove values that are AWS::NoValue, as CloudFormation does."""
     nothing = {"Ref": "AWS::NoValue"}
     if isinstance(value, list):
         return [_remove_no_values(item) for item in value if item != nothing]
@@ -73,13 +73,15 @@ def _remove_no_values(value: Any) -> Any:
 
 
 def copy_project(target: Path, *, with_requirements: bool = False, with_slices: bool = True) -> Path:
-    """Copy the project, but for what is private to a machine, into a folder that does not exist yet.
+    """Copy the project, without hidden and generated files, into a folder that does not exist yet.
 
-    Without requirements pip has nothing to do, and packaging takes one second instead of six; without slices
-    it is the reference alone.
+    Args:
+        target: the new folder.
+        with_requirements: whether to package the requirements, which takes six seconds instead of one.
+        with_slices: whether to copy the slices, too.
     """
-    left = [".*", "node_modules", "dist", "__pycache__", "rds_config.py"]
-    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left))
+    excluded = [".*", "node_modules", "dist", "__pycache__", "rds_config.py"]
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*excluded))
     (target / "node_modules").symlink_to(ROOT / "node_modules")
     if not with_slices:
         for folder in (target / "slices").glob("*/"):
@@ -100,19 +102,19 @@ def package(
     """Run `sls package`.
 
     Args:
-        parameters: as for --param: `name=value`.
-        aws: the AWS variables of its environment; by default it has no account and reaches no endpoint.
-        run_sls: runs osls, as `osls.run` does.
+        parameters: values of --param, `name=value`.
+        aws: AWS variables of its environment; by default it has no account and cannot reach AWS.
+        run_sls: replacement of `osls.run`.
 
     Raises:
-        PackagingError: it failed.
+        PackagingError: `sls package` failed.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{stage}-", dir=project.parent))
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
-        or name == "SLS_SCHEMA_CACHE_BASE_DIR"  # the Makefile's
+        or name == "SLS_SCHEMA_CACHE_BASE_DIR"  # set by the Makefile
     }
     options = ["--stage", stage, "--package", str(folder), *(f"--param={given}" for given in parameters)]
     log = folder.with_suffix(".log")

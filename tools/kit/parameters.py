@@ -1,4 +1,4 @@
-"""Declarations of the stages' parameters and their values, which resources/parameters.js reads for osls."""
+"""Parameters of the stages: declarations and values. For osls, resources/parameters.js reads the same files."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ _HTTP_FILE = ROOT / "resources" / "http.yml"
 
 
 def declarations() -> dict[str, dict[str, Any]]:
-    """Return the declaration of each parameter, the reference's first, with numbers and booleans as texts."""
+    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are texts."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
     for each in slices.enabled_manifests():
         declared |= slice_declarations(each)
@@ -21,7 +21,7 @@ def declarations() -> dict[str, dict[str, Any]]:
 
 
 def slice_declarations(manifest: slices.SliceManifest) -> dict[str, dict[str, Any]]:
-    """Return the declarations of a slice's parameters, with those of its functions of the API."""
+    """Return the declarations of a slice's parameters, including those of its API functions."""
     declared: dict[str, dict[str, Any]] = dict(manifest.aws.get("parameters") or {})
     for name in manifest.http:
         for end, declaration in _texts(_HTTP_FILE)["parameters"].items():
@@ -35,12 +35,12 @@ def defaults() -> dict[str, Any]:
 
 
 def local_values() -> dict[str, str]:
-    """Return the values that `make run` sets: what costs something on AWS costs nothing there."""
+    """Return the values that `make run` uses instead of the defaults."""
     return {name: each["local"] for name, each in declarations().items() if "local" in each}
 
 
 def stages() -> dict[str, dict[str, Any]]:
-    """Return the values that each stage has instead of defaults, as texts."""
+    """Return the values of each stage that differ from the defaults, as texts."""
     return {stage: values or {} for stage, values in _texts(_FILE).items() if stage != "parameters"}
 
 

@@ -1,4 +1,4 @@
-"""Formats, colours and style of all pictures."""
+"""Formats, colours and style of charts."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FORMATS = (".png", ".svg")
-# Okabe and Ito's colours, which colour-blind people tell apart.
+# Colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE, GREEN, ORANGE, GREY = "#0072B2", "#009E73", "#E69F00", "#666666"
 
 
 def require_format(file: Path) -> None:
-    """Refuse another kind of file than a picture's.
+    """Check that the file name has the suffix of a picture.
 
     Raises:
-        CommandError: it is none.
+        CommandError: it has another suffix.
     """
     if file.suffix not in _FORMATS:
-        raise CommandError(f"{file.name}: a picture is {' or '.join(_FORMATS)}")
+        raise CommandError(f"{file.name}: name a file that ends in {' or '.join(_FORMATS)}")
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":
-    """Make a figure, its sizes in inches; the title may have several lines.
+    """Create a figure. Its width and height are in inches; the title may have several lines.
 
     Raises:
         CommandError: matplotlib is not installed.
     """
     try:
-        from matplotlib import figure  # here, for it takes a second and nothing else needs it
+        from matplotlib import figure  # here, as importing it takes a second
     except ImportError:
         raise CommandError("a picture needs matplotlib: pip install -r requirements-tools.txt") from None
     picture = figure.Figure(figsize=(width, height), layout="constrained")
@@ -43,7 +43,7 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
 
 
 def dress(axes: "Axes") -> None:
-    """Style axes of numbers from 0 on as in all pictures; call it when all is drawn, for the legend."""
+    """Apply the common style to axes that start at 0; call it after drawing, so that the legend is complete."""
     from matplotlib.ticker import FuncFormatter
 
     axes.set_ylim(bottom=0)
@@ -66,14 +66,14 @@ def dress(axes: "Axes") -> None:
 
 
 def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) -> None:
-    """Write a figure as .png or .svg; `dpi` is a .png's dots an inch.
+    """Write a figure as .png or .svg; `dpi` is the resolution of a .png.
 
     Raises:
-        CommandError: it cannot be written, or something else than a regular file is there.
+        CommandError: the file cannot be written, or exists and is not a regular file.
     """
     import matplotlib as mpl
 
-    # Without a date and with fixed ids, the same picture is the same file.
+    # No date, and fixed ids: the same figure gives the same file.
     metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
     target = files.draft(file, None) if isinstance(file, Path) else nullcontext(file)
     with mpl.rc_context({"svg.hashsalt": "ponto"}), target as out:

@@ -1,4 +1,4 @@
-"""How much is in a queue, and reading the dead-letter queue: messages are put back unless they were deleted."""
+"""Depth of a queue, and a reader of the dead-letter queue, which puts back all messages that were not deleted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 VISIBILITY_TIMEOUT_SECONDS = 900
 """Enough to read thousands of messages and for a user to answer. After it, what a killed command hid is visible."""
 
-WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, not a sample of them
+WAIT_SECONDS = 1  # long polling: SQS then asks all its servers, not a sample
 
 
 class Depth(NamedTuple):
-    """Messages of a queue, as SQS counts them: approximately."""
+    """Approximate numbers of a queue's messages."""
 
     visible: int
     in_flight: int  # received, and not deleted yet
@@ -32,7 +32,7 @@ class Depth(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Count all that is there, what is being worked on included."""
+        """Number of all messages."""
         return sum(self)
 
 
@@ -48,17 +48,17 @@ def depth(sqs: "SQSClient", queue_url: str) -> Depth:
 
 
 class QueueReader:
-    """The dead letters that were received, hidden from everybody else meanwhile."""
+    """Reader of the dead-letter queue; the messages that it received are hidden from other readers."""
 
     def __init__(self, sqs: "SQSClient", dlq_url: str) -> None:
-        """Create a reader; `receive_all` receives."""
-        self.messages: list[DeadLetter] = []  # the first received by the gateway first
+        """Create a reader; call `receive_all` to receive the messages."""
+        self.messages: list[DeadLetter] = []  # ordered by the time at which the gateway received them
         self._sqs = sqs
         self._url = dlq_url
-        self._handles: dict[str, str] = {}  # message id -> the receipt handle that SQS gave last
+        self._handles: dict[str, str] = {}  # the latest receipt handle by message id
 
     def receive_all(self) -> None:
-        """Receive until SQS has nothing new twice: one empty answer may come from a server that lags."""
+        """Receive until two responses in a row have no new message; a single one may come from a server that lags."""
         nothing_new = 0
         while nothing_new < 2:
             messages = self._sqs.receive_message(
@@ -69,7 +69,7 @@ class QueueReader:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
             ).get("Messages", [])
-            found = {message["MessageId"]: message for message in messages}  # one answer may hold a message twice too
+            found = {message["MessageId"]: message for message in messages}  # a response may have a message twice
             new = [message for name, message in found.items() if name not in self._handles]
             self._handles |= {name: message["ReceiptHandle"] for name, message in found.items()}
             self.messages += map(dead_letters.read, new)
@@ -77,10 +77,10 @@ class QueueReader:
         self.messages.sort(key=lambda message: message.received_ms)
 
     def delete(self, unwanted: Sequence[DeadLetter]) -> dict[str, str]:
-        """Delete messages for good.
+        """Delete messages.
 
         Returns:
-            Why, for the id of each that is still there.
+            The error of each message that was not deleted, by its id.
         """
         kept: dict[str, str] = {}
         for part in in_batches(unwanted):
@@ -91,7 +91,7 @@ class QueueReader:
         return kept
 
     def put_back(self) -> None:
-        """Make visible again what was received and not deleted."""
+        """Make the messages that were not deleted visible again."""
         lost: dict[str, str] = {}
         for part in in_batches(list(self._handles.items())):
             entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}
@@ -101,13 +101,13 @@ class QueueReader:
             minutes = VISIBILITY_TIMEOUT_SECONDS // 60
             print_status(
                 *(f"could not put dead letters back: {why}" for why in sorted(set(lost.values()))),
-                f"{pluralize(len(lost), 'dead letter')} could not be put back: hidden for {minutes} minutes at most",
+                f"{pluralize(len(lost), 'dead letter')} could not be put back, hidden for at most {minutes} minutes",
             )
 
 
 @contextmanager
 def open_reader(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
-    """Receive all dead letters, and put back at the end, however it comes, those that were not deleted."""
+    """Yield a reader that has received all dead letters; at the end, put back those that were not deleted."""
     visible, hidden, _ = depth(sqs, dlq_url)
     about = f"about {pluralize(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
     print_status(
@@ -127,16 +127,16 @@ def open_reader(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
 
 
 def read_all(deployment: Target) -> list[DeadLetter]:
-    """Return all dead letters of a deployment, and put them back."""
+    """Return all dead letters of a deployment; they stay in the queue."""
     with open_reader(deployment.sqs(), deployment.dlq_url) as reader:
         return reader.messages
 
 
 def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dict[str, str]:
-    """Send at most ten dead letters to the queue of punches, bodies untouched.
+    """Send at most ten dead letters to the queue of punches, with unchanged bodies.
 
     Returns:
-        Why, for the id of each that was not sent, or not known to be.
+        The error of each message that was not sent, or perhaps not sent, by its id.
     """
     entries = {
         message.id: {"MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
@@ -146,10 +146,13 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
 
 
 def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Call a method of SQS's client for several messages, by their ids.
+    """Call a batch method of SQS's client.
+
+    Args:
+        entries: entry of each message, by its id.
 
     Returns:
-        Why, for the id of each for which it was not done, or is not known to be.
+        The error of each message for which the call failed, or perhaps failed, by its id.
     """
     names = list(entries)
     try:
@@ -157,7 +160,7 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
         if len(entries) > 1 and is_message_error(code):
-            # One that is too large must not keep its neighbours.
+            # A message that is too large must not stop the others.
             return {name: why for one in names for name, why in _call_batch(method, url, {one: entries[one]}).items()}
         return dict.fromkeys(names, explain(error))
     return {
@@ -167,10 +170,10 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
 
 
 def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dict[str, str]:
-    """Invoke a function asynchronously again, with the event of a dead letter.
+    """Invoke a function asynchronously, with the event of a dead letter.
 
     Returns:
-        Why, for the id of one whose event Lambda did not take, or is not known to have taken.
+        The error by the message's id, if Lambda did not accept the event, or perhaps not; otherwise nothing.
     """
     try:
         event = message.event_to_retry()

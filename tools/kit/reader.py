@@ -1,6 +1,6 @@
-"""Reading by statements that are deployed: on a connection, or by the function of a stage that reads.
+"""Readers that run the statements of `ponto.reader`: on a connection, or through the function `read` of a stage.
 
-The latter needs AWS credentials and no way to the database.
+The function needs AWS credentials, but no access to the database.
 """
 
 import re
@@ -36,39 +36,39 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=NamedTuple)
 Row2 = TypeVar("Row2", bound=NamedTuple)
 
-_FETCHED_ROWS = 2_000  # that the server sends at a time
-EPILOG = f"""the database: that of the running local stack; or, with --stage, a stage's, by
-a function and with nothing but AWS credentials; or, with --database env,
-{database.ENVIRONMENT}
+_FETCHED_ROWS = 2_000  # rows that the server sends at a time
+EPILOG = """The database is the local stack's. With --stage it is the stage's, which a function
+reads with your AWS credentials; with --database env it is the one that the
+DB_* variables name (docs/commands.md).
 """
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
 
 
 class Query(NamedTuple, Generic[Row]):
-    """A statement of `ponto.reader`, with a value for each of its parameters."""
+    """A statement of `ponto.reader` with the values of its parameters."""
 
     name: str
     row_type: type[Row]
     values: Mapping[str, object]
 
     def rows(self, tuples: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
-        """Yield tuples as rows, without control characters."""
+        """Convert tuples to rows, and remove control characters."""
         return map(self.row_type._make, remove_control_characters(tuples))
 
     def execute(self, session: cursor) -> Iterator[Row]:
-        """Run it on a cursor; yield its rows."""
+        """Run the query on a cursor and return its rows."""
         session.execute(enabled.statements().sql[self.name], self.values)
         return self.rows(session)
 
 
 class Statement(NamedTuple, Generic[Row]):
-    """A statement of `ponto.reader` by its name. The fields of its row type are its columns, in order."""
+    """Name and row type of a statement of `ponto.reader`. The row type's fields are the columns, in order."""
 
     name: str
     row_type: type[Row]
 
     def bind(self, **values: object) -> Query[Row]:
-        """Return a query: the statement with a value for each of its parameters."""
+        """Return a query of the statement with the values of its parameters."""
         return Query(self.name, self.row_type, values)
 
 
@@ -77,9 +77,9 @@ _NESTED = (dict, list)
 
 
 def remove_control_characters(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield rows without the control and bidirectional characters of their texts, in JSON documents too.
+    """Yield rows without control and bidirectional characters, also inside JSON documents.
 
-    The tables' own checks refuse these in most texts. Whatever let one in, no report, file or terminal gets it.
+    Constraints of the tables refuse them in most texts; this keeps any others out of reports, files and terminals.
     """
     for row in rows:
         for value in row:
@@ -111,34 +111,34 @@ _DEPLOYMENT_OPTIONS = (
         "--stage",
         show_default=False,
         callback=_local_unless_named,
-        help="A deployed one, by a function (default: the local stack).",
+        help="Deployed stage, read by its function (default: the local stack).",
     ),
     target.PROFILE,
     target.REGION,
     opt.state,
-    database.timeout_option(subject="a statement (with --stage all of them)"),
+    database.timeout_option(subject="a statement, or with --stage all of them,"),
 )
 deployment_options = target.with_options(*_DEPLOYMENT_OPTIONS)
-"""Options that name a deployment, of which a command needs more than the database."""
+"""Options that name a deployment, for commands that need more of it than the database."""
 
 options = target.with_options(database.DATABASE_OPTION, *_DEPLOYMENT_OPTIONS)
-"""Options of where to read."""
+"""Options that name the database to read."""
 
 
 class AnswerTooLargeError(CommandError):
-    """The rows do not fit into an answer of the function."""
+    """The rows do not fit into a response of the function."""
 
 
 class Ranges(NamedTuple):
-    """Rows of all employees, read in one go or by ranges of employees."""
+    """Rows of all employees, read at once or by ranges of employees."""
 
-    shared: Sequence[Iterator[Any]]
-    by_range: Iterator[Sequence[Iterator[Any]]]  # of each range
-    employee_count: int | None  # how many they are of; None: all was read in one go
+    shared: Sequence[Iterator[Any]]  # rows of the shared queries
+    by_range: Iterator[Sequence[Iterator[Any]]]  # rows of the other queries, for each range
+    employee_count: int | None  # number of all employees; None: all rows were read at once
 
 
 class Reader(Protocol):
-    """Runs statements of `ponto.reader`."""
+    """Interface of readers, which run statements of `ponto.reader`."""
 
     @overload
     def read(self, query: Query[Row], /) -> tuple[Iterator[Row]]: ...
@@ -150,44 +150,47 @@ class Reader(Protocol):
     def read(self, *queries: Query[Any]) -> tuple[Iterator[Any], ...]: ...
 
     def read(self, *queries: Query[Any]) -> Any:
-        """Run queries, all on one snapshot; return the rows of each, which are read once.
+        """Run queries on one snapshot, and return an iterator over the rows of each.
 
         Raises:
-            CommandError: it cannot be done.
+            CommandError: a query failed.
         """
 
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
     ) -> Ranges:
-        """Run queries on all employees; those that do not fit into one answer by ranges of employees.
+        """Run queries on all employees, by ranges of employees if the rows do not fit into one response.
 
         Args:
-            employees: its rows have the `employee_id` of each.
-            shared: queries whose rows are few.
-            per_employee: the others; their `usuarios` are null, and a range of employees in parts.
+            employees: query of all employees; its rows have an `employee_id`.
+            shared: queries with few rows, which are read once.
+            per_employee: queries with the parameter `usuarios`: null, or the employees of a range.
 
         Raises:
-            CommandError: it cannot be done.
+            CommandError: a query failed.
         """
 
 
 class DirectReader:
-    """Reads on a connection, as the rows are needed."""
+    """Reader on a connection, which fetches rows as they are needed."""
 
     def __init__(self, database: connection, *, allows_historical: bool) -> None:
-        """Read on a connection in the transaction that `direct` has begun; earlier instants only if it is settled."""
+        """Create a reader in the transaction that `open_direct_reader` began.
+
+        `allows_historical`: whether it may read what the database had at an earlier instant.
+        """
         self._database = database
         self._is_settled = allows_historical
 
     def read(self, *queries: Query[Any]) -> Any:
         if not self._is_settled and any(is_historical(query.values) for query in queries):
-            raise RuntimeError("what asks for an earlier instant opens the reader for one")
+            raise RuntimeError("open the reader with allows_historical to read an earlier instant")
         return [self._rows(query) for query in queries]
 
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
     ) -> Ranges:
-        """In one go, for the rows stay on the server until they are needed."""
+        """Read all at once: the rows stay on the server until they are needed."""
         del employees
         return Ranges(self.read(*shared), iter([self.read(*per_employee)]), None)
 
@@ -201,15 +204,15 @@ class DirectReader:
 def open_direct_reader(
     database: connection, *, allows_historical: bool = False, writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS
 ) -> Iterator[DirectReader]:
-    """Begin to read: all that is read until the end is on one snapshot.
+    """Yield a reader of one snapshot.
 
     Args:
-        database: outside of any transaction.
-        allows_historical: it may be asked for what was there at an earlier instant.
-        writer_timeout_seconds: as of `wait_for_writers`.
+        database: connection outside any transaction.
+        allows_historical: whether it may read what the database had at an earlier instant.
+        writer_timeout_seconds: see `wait_for_writers`.
 
     Raises:
-        CommandError: what was written before such an instant may still be committed.
+        CommandError: a transaction that began before still writes, so that earlier instants are not final.
     """
     if allows_historical:
         try:
@@ -224,7 +227,7 @@ def open_direct_reader(
 
 
 class FunctionReader:
-    """Reads by the function of a stage. Each `read` is on its own snapshot."""
+    """Reader through the function of a stage. Each call of `read` has a separate snapshot."""
 
     def __init__(
         self,
@@ -234,12 +237,12 @@ class FunctionReader:
         timeout: int,
         resume_seconds: int = RESUME_TIMEOUT_SECONDS,
     ) -> None:
-        """Invoke nothing yet.
+        """Create a reader, without invoking the function.
 
         Args:
-            functions, name, stage: as of `functions.invoke`.
-            timeout: seconds that a `read` may take; 0: as many as the function has.
-            resume_seconds: that a `read` waits for a database that resumes.
+            functions, name, stage: see `functions.invoke`.
+            timeout: seconds that the queries of a `read` may take; 0: the function's limit.
+            resume_seconds: time for which a `read` waits for a paused database.
         """
         self._functions = functions
         self._name = name
@@ -248,11 +251,12 @@ class FunctionReader:
         self._resume_seconds = resume_seconds
 
     def read(self, *queries: Query[Any]) -> Any:
-        """As of every reader; waits for a database that resumes.
+        """Run queries on one snapshot; wait for a paused database to resume.
 
         Raises:
-            AnswerTooLargeError, FunctionBusyError: see there.
-            CommandError: the function is missing, does not reach the database, or failed.
+            AnswerTooLargeError: the rows do not fit into a response.
+            FunctionBusyError: see there.
+            CommandError: the function is missing, cannot reach the database, or failed.
         """
         read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
@@ -275,8 +279,8 @@ class FunctionReader:
             rows = self.read(*shared, *per_employee)
         except AnswerTooLargeError:
             print_status(
-                "ponto: it is more than fits into one answer; "
-                "it is read by ranges of employees, each of its own instant"
+                "ponto: the rows do not fit into one response; they are read by ranges of employees, each "
+                "on a separate snapshot"
             )
         else:
             return Ranges(rows[: len(shared)], iter([rows[len(shared) :]]), None)
@@ -306,19 +310,20 @@ class FunctionReader:
         match answer["why"]:
             case ErrorCode.TOO_LARGE:
                 return AnswerTooLargeError(
-                    "it is more than the 6 MB that AWS admits in an answer; ask for less at a time"
+                    "the result is larger than the 6 MB that AWS allows in a response; request less at a time"
                 )
             case ErrorCode.UNREACHABLE:
                 return CommandError(f"{self._name} cannot connect to the database: {message}")
             case ErrorCode.SIGN_IN:
                 return CommandError(
-                    f"IAM does not let {self._name} in, or it has another password than the database: {message}; "
-                    f"{schema}"
+                    f"the database refused the sign-in of {self._name}, by IAM or by its password: {message}; {schema}"
                 )
             case ErrorCode.INVALID_REQUEST:
-                return CommandError(f"{self._name} is of another version: {message}; deploy stage {self._stage}")
+                return CommandError(
+                    f"{self._name} has another version than this command: {message}; deploy stage {self._stage}"
+                )
         if answer.get("sqlstate") == "57014" and self._timeout:
-            return CommandError(f"it took longer than {self._timeout} s; give a larger --timeout")
+            return CommandError(f"the queries took longer than {self._timeout} s; set a larger --timeout")
         if answer.get("sqlstate") in _NOT_MIGRATED:
             return CommandError(f"the database of stage {self._stage} lacks migrations; {schema}")
         return CommandError(f"{self._name}: {message}")
@@ -326,7 +331,7 @@ class FunctionReader:
 
 @contextmanager
 def open_reader(target_options: TargetOptions, *, allows_historical: bool = False) -> Iterator[Reader]:
-    """Open the reader that the options named; `allows_historical` is as of `direct`.
+    """Yield the reader of the database that the options name; see `open_direct_reader`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.

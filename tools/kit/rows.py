@@ -1,4 +1,4 @@
-"""The reference's statements of `ponto.reader`, and the types of their rows; a slice has its own in its `rows.py`."""
+"""The reference's statements of `ponto.reader` and their row types; a slice's are in its `rows.py`."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from tools.kit.reader import Statement
 
 
 class EmployeeRow(NamedTuple):
-    """An employee of whom there is something."""
+    """An employee who has rows."""
 
     employee_id: int
 
@@ -25,32 +25,32 @@ class KeyRow(NamedTuple):
 
 
 class MessageRow(NamedTuple):
-    """The punch that a message brought."""
+    """Id of the punch of a message."""
 
     id: str
 
 
 class NowRow(NamedTuple):
-    """The database's present."""
+    """Present time of the database."""
 
     now: datetime
 
 
 class PunchRow(NamedTuple):
-    """A punch with its message."""
+    """A punch and the message that brought it."""
 
     id: str
     employee_id: int
     instant: datetime
-    received: datetime | None  # None: a punch of this project's first version
+    received: datetime | None  # None: stored by this project's first version
     written: datetime
-    key: str | None  # API key's id; None: none was sent along
-    message_id: str | None  # None: as of received
+    key: str | None  # id of the API key; None: not known
+    message_id: str | None  # None: as for `received`
     device: str | None
 
 
 class RunCountRow(NamedTuple):
-    """Figures of a load test."""
+    """Number of rows, and highest employee number, of a load test."""
 
     row_count: int
     highest_employee_id: int | None  # None: no rows
@@ -82,6 +82,6 @@ ZONE = Statement("zone", ZoneRow)
 
 
 def to_json(row: KeyRow | PunchRow) -> dict[str, Any]:
-    """Return the fields of a punch as --json names them."""
+    """Return the fields of a punch by their names in --json."""
     names = {"employee_id": "employee", "instant": "punched"}
     return camel_case({names.get(name, name): value for name, value in row._asdict().items()})

@@ -1,4 +1,4 @@
-"""The enabled slices with their `aws.yml`, which resources/slices.js reads for osls."""
+"""Enabled slices with their `aws.yml`. For osls, resources/slices.js reads the same files."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ from tools.kit.errors import CommandError
 
 
 class SliceManifest(NamedTuple):
-    """What the `aws.yml` of an enabled slice declares."""
+    """An enabled slice with the content of its `aws.yml`."""
 
     name: str
     folder: Path
-    aws: Mapping[str, Any]  # numbers and booleans as texts
-    needs: list[str]  # names of slices
-    http: Mapping[str, Mapping[str, Any]]  # its functions of the API, by name
+    aws: Mapping[str, Any]  # content of aws.yml; numbers and booleans are texts
+    needs: list[str]  # names of the slices that it needs
+    http: Mapping[str, Mapping[str, Any]]  # its API functions, by name
 
 
 _hides_slices = ContextVar("_are_absent", default=False)
@@ -33,14 +33,14 @@ def enabled_manifests() -> tuple[SliceManifest, ...]:
     """Return the enabled slices, in order.
 
     Raises:
-        CommandError: a slice is missing, needs one that is not listed before it, or has an aws.yml that is no YAML.
+        CommandError: a slice is missing, needs a slice that is not listed before it, or has an invalid aws.yml.
     """
     return () if _hides_slices.get() else read(enabled.FOLDER)
 
 
 @cache
 def read(folder: Path) -> tuple[SliceManifest, ...]:
-    """Read the enabled slices of a folder; see `installed`."""
+    """Read the enabled slices of a folder; see `enabled_manifests`."""
     manifests: dict[str, SliceManifest] = {}
     for name in enabled.names(folder):
         if not (folder / name).is_dir():
@@ -72,7 +72,7 @@ def _read_yaml(file: Path) -> Mapping[str, Any]:
 
 
 def endpoints() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the name and the entry of each function of the API, in the order of the slices."""
+    """Yield name and declaration of each API function of slices, in the order of the slices."""
     for each in enabled_manifests():
         yield from each.http.items()
 
@@ -81,7 +81,7 @@ def check() -> None:
     """Check that the enabled slices can be used.
 
     Raises:
-        CommandError: see `installed`; or a `slice.py` cannot be imported, or has a method that `Slice` lacks.
+        CommandError: see `enabled_manifests`; or a `slice.py` cannot be imported, or has a method that `Slice` lacks.
     """
     for each in enabled_manifests():
         where = f"slices/{each.name}/slice.py"
@@ -95,13 +95,13 @@ def check() -> None:
 
 
 def _public_names(*classes: type) -> set[str]:
-    """Return the names of the attributes of classes that do not begin with an underscore."""
+    """Return the public attribute names of classes."""
     return {name for each in classes for name in dir(each) if name[0] != "_"}
 
 
 @contextmanager
 def without_slices() -> Iterator[None]:
-    """Act as if no slice were enabled, so that the reference's documents do not depend on slices."""
+    """Hide all slices, so that the reference's documents do not depend on them."""
     token = _hides_slices.set(True)
     try:
         yield
@@ -109,7 +109,7 @@ def without_slices() -> Iterator[None]:
         _hides_slices.reset(token)
 
 
-if __name__ == "__main__":  # for make, before it runs what needs the slices
+if __name__ == "__main__":  # run by make before targets that need the slices
     try:
         check()
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""The files of a folder as a server has to send them to a browser."""
+"""Static files of a folder with the HTTP headers for a browser."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-cache",
 }
-"""In lower case. The Content-Security-Policy allows nothing but the folder's own files and its own origin's API."""
+"""Headers of every file, in lower case. The Content-Security-Policy allows only the same origin's files and API."""
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -29,25 +29,25 @@ _TYPES = {
 
 
 class File(NamedTuple):
-    """A file that is served."""
+    """A file with its headers."""
 
     body: bytes
-    headers: dict[str, str]  # its type's, and those of all; names in lower case
+    headers: dict[str, str]  # names in lower case
 
 
 class LocalFiles(NamedTuple):
     """Files that `make run` serves beside the API."""
 
-    key: str  # of their address, in stack.json
-    greeting: str  # of the link
+    key: str  # key of their address in stack.json
+    greeting: str  # text of the link to them
     read: Callable[[], Mapping[str, File]]
 
 
 def files(folder: Path, headers: Mapping[str, str] = HEADERS) -> dict[str, File]:
-    """Read a folder of files alone, by their paths below its address, "" for index.html.
+    """Return the files of a folder, which has no subfolders, by their URL paths; index.html has the path "".
 
     Raises:
-        ValueError: a file is of no known type.
+        ValueError: a file has an unknown type.
     """
     return {
         "" if path.name == "index.html" else path.name: File(
@@ -61,4 +61,4 @@ def _type(path: Path) -> str:
     try:
         return _TYPES[path.suffix]
     except KeyError:
-        raise ValueError(f"{path.parent.name}/{path.name} is of no type that tools/kit/static.py knows") from None
+        raise ValueError(f"{path.parent.name}/{path.name} has a type that tools/kit/static.py does not know") from None

@@ -1,4 +1,4 @@
-"""Stopping a command that has something to undo: it is told once, by an exception, and is not interrupted again."""
+"""Signals that stop a command which has to clean up: the first one raises an exception, later ones are ignored."""
 
 import signal
 from collections.abc import Callable
@@ -7,23 +7,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignalError(BaseException):
-    """Ctrl-C, SIGTERM, or the terminal was closed."""
+    """The user pressed Ctrl-C, a SIGTERM arrived, or the terminal was closed."""
 
 
 def raise_on_first_signal(announce: Callable[[signal.Signals], None]) -> None:
-    """Make the first signal to stop raise `StopSignalError` in the main thread, and ignore all that follow.
+    """Make the first stop signal raise `StopSignalError` in the main thread, and ignore all later ones.
 
     Args:
-        announce: called first, with the signal; what it raises is not caught, and the terminal may be gone.
+        announce: called with the signal first. Its exceptions are not caught, and the terminal may be closed.
     """
 
     def stop(number: int, _: object) -> None:
-        for each in _SIGNALS:  # a second Ctrl-C must not interrupt the undoing
+        for each in _SIGNALS:  # a second Ctrl-C must not interrupt the cleanup
             signal.signal(each, signal.SIG_IGN)
         announce(signal.Signals(number))
         raise StopSignalError
 
     for number in _SIGNALS:
-        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
+        # nohup ignores SIGHUP, which is respected. Shells ignore SIGINT for background jobs, which is not.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)

@@ -1,6 +1,7 @@
-"""Tables for a terminal, or for whoever reads them from a file.
+"""Tables for a terminal or a file.
 
-They are laid out here, for rich takes a minute for a hundred thousand rows. What repeats in a column is laid out once.
+This module lays them out, as Rich takes a minute for a hundred thousand rows. Equal cells of a column are laid out
+once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,27 +15,27 @@ from tools.kit.console import Console
 from tools.kit.output import printable
 
 _GAP = "  "  # between two columns
-_INDENT = "  "  # of the further lines of a row
-_LINES_PER_WRITE = 500  # lines that are written together
+_INDENT = "  "  # of a row's further lines
+_LINES_PER_WRITE = 500  # lines written at once
 
 
 class Column(NamedTuple):
-    """A column of a table. What a narrow terminal has no room for goes on below, or leaves; only `most` cuts cells.
+    """A column of a table. On a narrow terminal, cells are wrapped or optional columns left out.
 
-    Ids and times have no `least`, so that a cell is never broken.
+    Ids and times have no `min_width`, so that they are never broken.
     """
 
     name: str
-    align_right: bool = False  # numbers
-    min_width: int = 0  # columns, of a text that may go on below; 0: its cells stay whole, and only its heading may
-    is_optional: bool = False  # it is left out if the others fit then, the last such column first
+    align_right: bool = False  # for numbers
+    min_width: int = 0  # characters; cells may be wrapped to it; 0: cells are never wrapped, only the heading
+    is_optional: bool = False  # left out if the others then fit; the last optional column goes first
     max_width: int = (
         0  # columns, of a text that is cut where it is longer, for what it names stands in another column too
     )
 
 
 class _ColumnLayout(NamedTuple):
-    """A column with its cells, and how wide it is at least and at most."""
+    """A column with its cells and its minimal and maximal width."""
 
     column: Column
     cells: list[str]
@@ -42,12 +43,12 @@ class _ColumnLayout(NamedTuple):
     max_width: int
 
     def lines(self, width: int) -> Iterator[list[str]]:
-        """Return the lines of each cell, all as wide as the column."""
+        """Return the lines of each cell, padded to a width."""
         lines = {cell: self._lines(cell, width) for cell in set(self.cells)}
         return map(lines.__getitem__, self.cells)
 
     def heading(self, width: int) -> list[str]:
-        """Return the lines of its heading."""
+        """Return the lines of the heading, padded to a width."""
         return [_align(line, width, self.column.align_right) for line in wrap(self.column.name, width)]
 
     def _lines(self, cell: str, width: int) -> list[str]:
@@ -62,10 +63,10 @@ def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
 
 
 def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, no wider than the console unless a cell that stays whole is.
+    """Print a table that is no wider than the console, except for cells that cannot be wrapped.
 
-    Columns with `leaves` are left out if the others fit side by side then. If not, none is left out, and columns
-    without room go into further lines of their row, which are indented.
+    Optional columns are left out if the others then fit side by side. Otherwise all columns are printed, and those
+    without room go to further, indented lines of their row.
     """
     laid = _lay_out(columns, list(rows))
     left_out: list[str] = []
@@ -83,16 +84,16 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
     while some := list(islice(lines, _LINES_PER_WRITE)):
         console.write("".join(f"{line}\n" for line in some))
     if left_out:
-        console.print(Text(f"no room for: {', '.join(left_out)}", "dim italic"))
+        console.print(Text(f"columns left out: {', '.join(left_out)}", "dim italic"))
 
 
 def table_min_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    """Return how wide a table is at least."""
+    """Return the minimal width of a table."""
     return _width(_lay_out(columns, rows))
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break a text between words; in a word only where that alone is wider. At least one line."""
+    """Wrap a text between words, and within a word that is too long. Return at least one line."""
     if cell_len(text) <= width:
         return [text]
     lines: list[str] = []
@@ -117,7 +118,7 @@ def _lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_
 
 
 def _split_columns(laid: Sequence[_ColumnLayout], width: int) -> list[list[_ColumnLayout]]:
-    """Distribute columns to as many lines as they need, in their order."""
+    """Distribute columns over as many lines as necessary, in their order."""
     groups: list[list[_ColumnLayout]] = [[]]
     for each in laid:
         room = width - (len(_INDENT) if len(groups) > 1 else 0)
@@ -128,14 +129,11 @@ def _split_columns(laid: Sequence[_ColumnLayout], width: int) -> list[list[_Colu
 
 
 def _line_groups(group: list[_ColumnLayout], number: int, width: int) -> Iterator[list[str]]:
-    """Yield the lines of the heading of columns side by side, of which the last ones are, then those of each row.
-
-    A row whose cells are empty has none.
-    """
+    """Yield the lines of the heading of some columns, then the lines of each row; none for a row of empty cells."""
     indent = _INDENT if number else ""
     room = max(width - len(indent) - _width(group), 0)
     widths = [each.min_width for each in group]
-    # The longest takes what is left, then the next.
+    # The widest column gets the free space first, then the next.
     for at in sorted(range(len(group)), key=lambda at: -group[at].max_width):
         more = min(room, group[at].max_width - group[at].min_width)
         widths[at] += more
@@ -155,7 +153,7 @@ def _max_cell_width(texts: Iterable[str]) -> int:
 
 
 def _rows(columns: Iterable[Iterable[list[str]]], widths: Sequence[int]) -> Iterator[list[str]]:
-    """Yield the lines of each row; what has fewer lines than others in its row ends with blanks."""
+    """Yield the lines of each row; cells with fewer lines are filled up with blanks."""
     blanks = [" " * width for width in widths]
     for row in zip(*columns, strict=True):
         if max(map(len, row)) == 1:

@@ -1,4 +1,4 @@
-"""Which deployment a command works on: its addresses, and clients to reach them."""
+"""Deployment that a command works on: its addresses, its AWS clients, and the options that name it."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 LOCAL = local_stack.STAGE
 
 TIMEOUT_SECONDS = 600
-"""That a statement in the database may take, unless --timeout says otherwise."""
+"""Default of --timeout, the limit of a statement in the database."""
 
-_REGION = "us-east-1"  # serverless.yml's default, and the emulator's
+_REGION = "us-east-1"  # default of serverless.yml; the emulator's region
 
 LONG_CALL_SETTINGS = {"read_timeout": 910, "tcp_keepalive": True}
-"""Settings of `config` for functions, which may run for 900 s: a NAT on the way forgets what is silent for minutes."""
+"""Settings of `config` for functions, which may run for 900 s. A NAT drops connections that are idle for minutes."""
 
 
 def config(*, attempts: int = 4, **settings: Any) -> "Config":
-    """Return settings of a client of AWS."""
-    from botocore.config import Config  # here: --help waits for it
+    """Return the settings of an AWS client."""
+    from botocore.config import Config  # here, as --help does not need it
 
     return Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": attempts}, **settings)
 
@@ -55,42 +55,43 @@ class Target(NamedTuple):
     dlq_url: str
     session: "boto3.Session"
     api_id: str
-    api_url: str  # where the API takes punches
-    endpoint_url: str | None = None  # the emulator's; None is AWS
-    operator_role_arn: str | None = None  # as whom people send; None: an emulator
-    backup_days: int | None = None  # for which the stage's own cluster is backed up; None: none
+    api_url: str  # address to which punches are posted
+    endpoint_url: str | None = None  # the emulator's; None: AWS
+    operator_role_arn: str | None = None  # role with which to send to the queue; None: an emulator
+    backup_days: int | None = None  # backup retention of the stage's own cluster; None: it has no own cluster
 
     @property
     def stack(self) -> str:
-        """The name of the CloudFormation stack."""
+        """Name of the CloudFormation stack."""
         return stack_name(self.stage)
 
     @property
     def function(self) -> str:
-        """The name of the function that drains the queue."""
+        """Name of the function that drains the queue."""
         return f"{self.stack}-batidaPonto"
 
     @property
     def has_metrics(self) -> bool:
-        """Whether its CloudWatch has figures of queues and functions: an emulator's has none."""
+        """True if CloudWatch has metrics of queues and functions; an emulator has none."""
         return not (self.endpoint_url or emulator_url())
 
     def sqs(self) -> "SQSClient":
-        """Make a client of SQS."""
+        """Create a client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=config())
 
     def sender(self, purpose: str) -> "SQSClient":
-        """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
+        """Create a client of SQS that may send to the queue of punches, with the operator's role on AWS.
 
-        `purpose` is a word for the name of the role's session, which CloudTrail shows.
+        Args:
+            purpose: a word for the name of the role's session, which CloudTrail shows.
 
         Raises:
-            CommandError: the user may not take the role on.
+            CommandError: the user may not assume the role.
         """
         if self.operator_role_arn is None:
             return self.sqs()
         try:
-            # For an hour, the most where the user's own session is of a role: a redrive is done long before.
+            # For an hour, which is AWS's limit if the user has assumed a role, too. A redrive takes less.
             taken_on = self.session.client("sts", config=config()).assume_role(
                 RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{purpose}"
             )["Credentials"]
@@ -98,10 +99,10 @@ class Target(NamedTuple):
             if error.response["Error"].get("Code") != "AccessDenied":
                 raise
             raise CommandError(
-                f"{explain(error)}\nOnly the operator's role may send to the queue of punches; let IAM allow "
-                f"sts:AssumeRole on {self.operator_role_arn} to whoever does"
+                f"{explain(error)}\nOnly the operator's role may send to the queue of punches. Allow this user "
+                f"sts:AssumeRole on {self.operator_role_arn}"
             ) from None
-        import boto3  # here: --help waits a second for it
+        import boto3  # here, as importing it takes a second and --help does not need it
 
         session = boto3.Session(
             aws_access_key_id=taken_on["AccessKeyId"],
@@ -112,28 +113,28 @@ class Target(NamedTuple):
         return session.client("sqs", config=config())
 
     def functions(self) -> "LambdaClient":
-        """Make a client of Lambda."""
+        """Create a client of Lambda."""
         return self.session.client("lambda", endpoint_url=self.endpoint_url, config=config())
 
     def metrics(self) -> Any:
-        """Make a client of CloudWatch."""
+        """Create a client of CloudWatch."""
         return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=config())
 
     def gateway(self) -> "APIGatewayClient":
-        """Make a client of API Gateway's administration."""
+        """Create a client of API Gateway's administration."""
         return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=config())
 
 
 class TargetOptions(NamedTuple):
-    """Deployment or database that the options name; without any, the local stack."""
+    """Values of the options that name a deployment or a database; by default the local stack."""
 
     stage: str = LOCAL
     state: Path | None = None  # the local stack's folder
     profile: str | None = None
     region: str | None = None
-    timeout_seconds: int = TIMEOUT_SECONDS  # of a statement in the database, s; 0: none
-    reads_by_function: bool = False  # the database is read by a function of the stage, which was named
-    database_from_environment: bool = False  # the database is that of the variables DB_*, instead of the local stack's
+    timeout_seconds: int = TIMEOUT_SECONDS  # limit of a statement in the database; 0: none
+    reads_by_function: bool = False  # whether the stage's function reads the database
+    database_from_environment: bool = False  # whether DB_* variables name the database
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt.Function]:
@@ -157,50 +158,55 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt
     return decorate
 
 
-PROFILE = click.option("--profile", show_default=False, help="AWS: of the credentials.")
+PROFILE = click.option("--profile", show_default=False, help="AWS profile with the credentials.")
 REGION = click.option(
     "--region",
     show_default=False,
-    help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml.",
+    help=f"AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, or {_REGION}).",
 )
 account_options = with_options(PROFILE, REGION)
 """Options that name an account and a region."""
 
 options = with_options(
-    click.option("--stage", default=LOCAL, help="`local` is the one of make run."), opt.state, PROFILE, REGION
+    click.option("--stage", default=LOCAL, help="Deployed stage; `local` is the stack of make run."),
+    opt.state,
+    PROFILE,
+    REGION,
 )
 """Options that name a deployment."""
 
 
 def create_session(target_options: TargetOptions) -> "boto3.Session":
-    """Make a session for the account and region that the options named."""
+    """Create a boto3 session for the account and region that the options name."""
     region = target_options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
-    import boto3  # here: --help waits a second for it
+    import boto3  # here, as importing it takes a second and --help does not need it
 
     return boto3.Session(profile_name=target_options.profile, region_name=region)
 
 
 def emulator_url() -> str | None:
-    """Return the address of the emulator that boto3 calls instead of AWS; None: it calls AWS."""
+    """Return the URL of the emulator that boto3 calls instead of AWS; None if it calls AWS."""
     return os.environ.get("AWS_ENDPOINT_URL")
 
 
 class Account(NamedTuple):
-    """The account that a stage is deployed to."""
+    """Account to which a stage is deployed."""
 
     session: "boto3.Session"
     id: str
-    description: str  # account and region, for people
+    description: str  # account and region, for messages
 
 
 def announce(target_options: TargetOptions) -> Account:
-    """Print which account and region a command is about to change.
+    """Print, and return, the account and region that a command is about to change.
 
     Raises:
-        CommandError: the stage is local, and this is AWS.
+        CommandError: the stage is `local`, but boto3 calls AWS.
     """
     if target_options.stage == LOCAL and not emulator_url():
-        raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
+        raise CommandError(
+            "the stage local is for the emulator, to which make run deploys it; name another stage for AWS"
+        )
     session = create_session(target_options)
     identity = session.client("sts").get_caller_identity()
     description = f"account {identity['Account']}, region {session.region_name}"
@@ -211,10 +217,10 @@ def announce(target_options: TargetOptions) -> Account:
 
 
 def find(target_options: TargetOptions) -> Target:
-    """Find the deployment that the options named.
+    """Return the deployment that the options name.
 
     Raises:
-        CommandError: there is none, or it is not complete.
+        CommandError: it does not exist or is not complete.
     """
     if target_options.stage == LOCAL:
         return _local_target(target_options)
@@ -227,7 +233,7 @@ def find(target_options: TargetOptions) -> Target:
 
 
 def client_factory(target_options: TargetOptions) -> Callable[..., Any]:
-    """Return a function that creates clients of a stage's AWS by service, as `client` of boto3's sessions.
+    """Return a function that creates clients for a stage, with the arguments of boto3's `Session.client`.
 
     Raises:
         CommandError: no local stack runs.
@@ -240,13 +246,13 @@ def client_factory(target_options: TargetOptions) -> Callable[..., Any]:
 def function_client(
     target_options: TargetOptions, name: str, *, single_attempt: bool = False
 ) -> tuple["LambdaClient", str]:
-    """Return a client that may wait for a function of a stage, and the function's name there.
+    """Return a client with which to invoke a function of a stage, and the function's full name.
 
-    It looks nothing up: who may invoke the function needs no other right.
+    No other AWS call is made, so the caller needs only the right to invoke the function.
 
     Args:
-        name: of the function, as in serverless.yml.
-        single_attempt: the client tries nothing again: a function of which no answer came may run still.
+        name: name of the function in serverless.yml.
+        single_attempt: do not retry, as a function that did not answer may still run.
 
     Raises:
         CommandError: no local stack runs.
@@ -257,15 +263,15 @@ def function_client(
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
-    """Describe in a line why a call of AWS failed, and what to do."""
+    """Describe in one line why an AWS call failed, and what to do."""
     if isinstance(error, ClientError):
         reason = error.response["Error"]
         return f"AWS refused {error.operation_name}: {reason.get('Code', '')}: {reason.get('Message', '')}"
     if isinstance(error, NoCredentialsError):
-        return "no AWS credentials; set AWS_PROFILE, or give --profile"
+        return "there are no AWS credentials; set AWS_PROFILE or --profile"
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         is_local = urlsplit(error.kwargs.get("endpoint_url", "")).hostname in ("127.0.0.1", "localhost")
-        return f"{error} Is {'the stack up (make run)' if is_local else 'the network up, and the region right'}?"
+        return f"{error} Check {'that make run is running' if is_local else 'the network and the region'}."
     return f"{type(error).__name__}: {error}"
 
 
@@ -283,7 +289,7 @@ def _local_target(target_options: TargetOptions) -> Target:
 
 
 def from_outputs(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
-    """Return the deployment of a stack, by its outputs and a session of its account and region."""
+    """Return a stage's deployment from its stack's outputs and a session for its account and region."""
     endpoint = emulator_url()
     api_id = outputs["ApiId"]
     return Target(
@@ -293,7 +299,7 @@ def from_outputs(session: "boto3.Session", stage: str, outputs: Mapping[str, str
         session=session,
         api_id=api_id,
         api_url=f"{endpoint}/restapis/{api_id}/{stage}/_user_request_/ponto" if endpoint else outputs["ApiUrl"],
-        # An emulator holds no policy against anybody, and ours admits one key only.
+        # An emulator does not enforce policies; the local stack's guard admits only one access key.
         operator_role_arn=None if endpoint else outputs.get("OperatorRoleArn"),
         backup_days=int(outputs["BackupDays"]) if "BackupDays" in outputs else None,
     )

@@ -1,4 +1,4 @@
-"""Notes of slices for `ponto trace`: about the rows that were found, and about what was asked for."""
+"""Notes that slices add to the output of `ponto trace`, about rows and about the request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -9,10 +9,10 @@ from tools.kit.rows import PunchRow
 
 
 class TraceRequest(NamedTuple):
-    """The punch, or the day of an employee."""
+    """Punch or day of an employee that the user asked for."""
 
-    id: str | None
-    employee_id: int | None = None  # with a day, where there is no id
+    id: str | None  # of a punch or a message
+    employee_id: int | None = None  # with a day, if there is no id
     day: date | None = None
 
     def __str__(self) -> str:
@@ -22,24 +22,23 @@ class TraceRequest(NamedTuple):
 class RowNote(NamedTuple):
     """Note about a row."""
 
-    fields: Mapping[str, Any]  # that --json adds to it
-    suffix: str = ""  # behind its id, for people
-    lines: Mapping[str, str] = {}  # below it, for people, by their names
+    fields: Mapping[str, Any]  # fields that --json adds to the row
+    suffix: str = ""  # text after the row's id, without --json
+    lines: Mapping[str, str] = {}  # lines below the row, by their names, without --json
 
 
 class Notes(NamedTuple):
     """Notes of a slice about a request."""
 
-    rows: Mapping[str, RowNote]  # by their ids
-    fields: Mapping[str, Any] = {}  # that --json has beside the rows
-    lines: Sequence[str] = ()  # below the rows, for people
-    has_id: bool = False  # something of the slice's has the id that was asked for
+    rows: Mapping[str, RowNote]  # by the rows' ids
+    fields: Mapping[str, Any] = {}  # further keys of the output of --json
+    lines: Sequence[str] = ()  # lines below the rows, without --json
+    has_id: bool = False  # whether the slice has an object with the requested id
 
 
 class TraceNotes(NamedTuple):
-    """Functions of a slice that read its notes."""
+    """Functions of a slice for `ponto trace`."""
 
     notes: Callable[[Reader, TraceRequest, Sequence[PunchRow]], Notes]
-    day: Callable[[Reader, int, date], tuple[datetime, datetime]] | None = (
-        None  # when an employee's day begins and ends
-    )
+    day: Callable[[Reader, int, date], tuple[datetime, datetime]] | None = None
+    """Returns when the working day of an employee begins and ends."""

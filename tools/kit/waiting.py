@@ -1,4 +1,4 @@
-"""Waiting for a service that cannot do something yet."""
+"""Retries of requests to a service that is not ready yet."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ from tools.kit.output import print_status
 def retry_pauses(
     notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Clock = CLOCK
 ) -> Iterator[bool]:
-    """Yield True after each pause before another attempt, for `timeout_seconds` from the first failure on.
+    """Yield True after each pause, until `timeout_seconds` have passed since the first one began.
 
     Args:
-        notice: what the user reads before the first pause; a sentence.
+        notice: sentence that is printed before the first pause.
     """
     deadline = clock.monotonic() + timeout_seconds
-    print_status(f"{notice} Waiting for {timeout_seconds} s at most ...")
+    print_status(f"{notice} Waiting for at most {timeout_seconds} s ...")
     while clock.monotonic() <= deadline:
         clock.sleep(pause_seconds)
         yield True

@@ -1,1 +1,1 @@
-"""ponto plan: requests/s at the peak and the limit that binds, and a month's bill."""
+"""ponto plan: forecast of the peak, its tightest limit, and a month's bill."""

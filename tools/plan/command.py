@@ -1,4 +1,4 @@
-"""`ponto plan`: requests/s at the peak, which limit binds, and a month's bill."""
+"""`ponto plan`: forecast of the peak, its tightest limit, and a month's bill."""
 
 import math
 import textwrap
@@ -23,12 +23,12 @@ _EPILOG = """examples:
   ponto plan 1000000 --stage prod --stage-rate 3400 --concurrency 1 --json
   ponto plan 100 --stage dev --param database=express
 
-exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
+exit status: 0 every peak fits, 1 a peak does not fit, 2 the request is wrong
 """
 _MONTH = costs.Month()
 _REGIONS = [*costs.PRICES, *LOWER_LIMIT_REGIONS]
 _MINUTES = opt.FloatRange(0, 24 * 60, min_open=True)
-_BATCH_DEFAULT = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} a punch"
+_BATCH_DEFAULT = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} for each punch"
 
 
 def _setting(
@@ -39,36 +39,61 @@ def _setting(
 
 @commands.command(epilog=_EPILOG)
 @click.argument("numbers", type=opt.POSITIVE, nargs=-1, metavar="[EMPLOYEES]...")
-@click.option("--employees", type=opt.POSITIVE, multiple=True, metavar="N", help="The same as an option.")
-@click.option("--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Within which everybody punches once.")
-@click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
-@click.option("--stage", default=LOCAL, help="Whose parameters are the defaults; `local` is the one of make run.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="As for ponto deploy; repeatable.")
-@_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
-@_setting("--account-rate", opt.POSITIVE, "Requests/s of the account.", "the region's")
-@_setting("--account-burst", opt.POSITIVE, "Requests of the account at one moment.", "the region's")
-@_setting("--concurrency", opt.IntegerRange(1, 1_000), "Batches at once, reserved and maximum.")
-@_setting("--batch", opt.POSITIVE, "Punches in a full one.")
-@_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _BATCH_DEFAULT)
-@_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Of the database.")
-@_setting("--database-rows", opt.RATE, "Rows/s that it stores at most.", f"{settings.DATABASE_ROWS:,} an ACU")
 @click.option(
-    "--resume-seconds", type=opt.COUNT, default=settings.RESUME_SECONDS, metavar="S", help="Of a paused database."
+    "--employees",
+    type=opt.POSITIVE,
+    multiple=True,
+    metavar="N",
+    help="How many employees punch, instead of an argument; repeatable.",
+)
+@click.option(
+    "--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Minutes within which every employee punches once."
+)
+@click.option(
+    "--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="Seconds that a punch may wait in the queue."
+)
+@click.option("--stage", default=LOCAL, help="Stage whose parameters are used; `local` is the stack of make run.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter, as for ponto deploy; repeatable."
+)
+@_setting("--stage-rate", opt.POSITIVE, "Requests/s that the stage and its key allow.")
+@_setting("--account-rate", opt.POSITIVE, "Requests/s that AWS allows the account.", "the region's")
+@_setting("--account-burst", opt.POSITIVE, "Burst of requests that AWS allows the account.", "the region's")
+@_setting("--concurrency", opt.IntegerRange(1, 1_000), "Batches processed at the same time.")
+@_setting("--batch", opt.POSITIVE, "Punches in a full batch.")
+@_setting(
+    "--batch-milliseconds",
+    opt.RATE,
+    "Duration of a full batch; the function's log has it as `milliseconds`.",
+    _BATCH_DEFAULT,
+)
+@_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Highest capacity of the database.")
+@_setting(
+    "--database-rows", opt.RATE, "Rows/s that the database stores at most.", f"{settings.DATABASE_ROWS:,} per ACU"
+)
+@click.option(
+    "--resume-seconds",
+    type=opt.COUNT,
+    default=settings.RESUME_SECONDS,
+    metavar="S",
+    help="Seconds until a paused database has resumed.",
 )
 @click.option(
     "--region",
     type=click.Choice(_REGIONS),
     default="us-east-1",
     metavar="REGION",
-    help="Of the prices and of the account's limits.",
+    help="Region of the prices and of the account's limits.",
 )
-@click.option("--working-days", type=opt.POSITIVE, default=_MONTH.working_days, metavar="N", help="Of a month.")
+@click.option(
+    "--working-days", type=opt.POSITIVE, default=_MONTH.working_days, metavar="N", help="Working days of a month."
+)
 @click.option(
     "--awake-hours",
     type=opt.FloatRange(0, 24),
     default=_MONTH.awake_hours,
     metavar="H",
-    help="Of a working day in which stray punches and reports keep the database from pausing.",
+    help="Hours of a working day in which single punches and reports keep the database awake.",
 )
 @opt.as_json
 def plan(
@@ -83,18 +108,18 @@ def plan(
     awake_hours: float,
     *,
     as_json: bool,
-    **instead: Any,
+    **overrides: Any,
 ) -> int:
-    """Requests/s at the peak, what binds, and a month's bill.
+    """Forecast the peak, its tightest limit, and a month's bill.
 
-    EMPLOYEES is how many punch; several numbers are planned in turn. Arithmetic, each formula beside its result
-    (lab/capacity.md). Asks nobody: limits come from the parameters and from here.
+    EMPLOYEES is the number of employees; each of several numbers gets a forecast. The result shows each formula
+    (lab/capacity.md). No service is called: the limits come from the parameters and the options.
     """
     if not employees + numbers:
-        raise click.UsageError("say how many employees punch: ponto plan 20000")
-    if wrong := [each for each in params if "=" not in each]:
-        raise click.UsageError(f"--param takes NAME=VALUE, and was given {wrong[0]}")
-    stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), region, **instead)
+        raise click.UsageError("name the number of employees, for example: ponto plan 20000")
+    if invalid := [each for each in params if "=" not in each]:
+        raise click.UsageError(f"--param {invalid[0]}: expected NAME=VALUE")
+    stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), region, **overrides)
     month = _MONTH._replace(working_days=working_days, awake_hours=awake_hours)
     documents = []
     fits = True
@@ -124,12 +149,12 @@ def _show(stage: str, peak: Peak, found: Forecast) -> None:
     )
     print_result("")
     _paragraph(
-        f"The {first.name} binds first, at {peak.punches * first.admits / peak.highest:,.0f} punches within as many "
-        f"minutes. The drain starts within {found.starting_seconds:,.0f} s. Then {found.waiting:,.0f} punches wait at "
-        f"the worst moment. No punch waits for more than {found.oldest_seconds:,.0f} s in all, and the last one is "
-        f"stored {found.stored_seconds_after:,.0f} s after the peak."
+        f"The {first.name} is reached first, at {peak.punches * first.admits / peak.highest:,.0f} punches "
+        f"within as many minutes. The drain starts within {found.starting_seconds:,.0f} s. Then {found.waiting:,.0f} "
+        f"punches wait at the worst moment. No punch waits for more than {found.oldest_seconds:,.0f} s, and the last "
+        f"one is stored {found.stored_seconds_after:,.0f} s after the peak."
     )
-    _paragraph("It does not fit:" if found.change else "It fits.")
+    _paragraph("The peak does not fit:" if found.change else "The peak fits.")
     for change in found.change:
         _paragraph(f"- {change}", "  ")
     _paragraph(f"Parameters of stage {stage}.")
@@ -139,7 +164,9 @@ def _show(stage: str, peak: Peak, found: Forecast) -> None:
 def _show_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLine] | None, region: str) -> None:
     if lines is None:
         limits = f"--account-rate {stage_settings.account_rate:g} --account-burst {stage_settings.account_burst:g}"
-        _paragraph(f"No prices of {region} are known. For a bill with those of us-east-1: --region us-east-1 {limits}")
+        _paragraph(
+            f"The prices of {region} are not known. For a bill with those of us-east-1, use --region us-east-1 {limits}"
+        )
         print_result("")
         return
     cells = [(line.what, line.formula, "?" if line.dollars is None else f"{line.dollars:,.2f}") for line in lines]
@@ -148,10 +175,11 @@ def _show_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLin
         [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
     )
     if rotation := costs.rotation(stage_settings, region):
-        more = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third on"
+        more = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third year on"
         _paragraph(f"The topic's key is rotated each year, so a month costs more: {more}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
-    lacks = " No page was found for what has a ?: the total is too low." if None in [x.dollars for x in lines] else ""
+    has_gaps = None in [line.dollars for line in lines]
+    lacks = " The prices of lines with ? are not known, so the total is too low." if has_gaps else ""
     _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")
     print_result("")
 
@@ -163,7 +191,7 @@ def _paragraph(text: str, indent: str = "") -> None:
 def _document(
     peak: Peak, stage: settings.StageSettings, found: Forecast, lines: list[costs.BillLine] | None, region: str
 ) -> Any:
-    """Return the plan for one number of employees; without a bill where the region's prices are not known."""
+    """Return the forecast for one number of employees as JSON; without a bill if the region's prices are not known."""
     month = None
     if lines is not None:
         month = {"lines": [line._asdict() for line in lines], "dollars": round(costs.total(lines), 2)}

@@ -1,6 +1,6 @@
-"""Costs of a month of peaks: each line a product of quantities, times a price of prices.json. Pure.
+"""Costs of a month of peaks. Each line of a bill is a product of quantities and a price of prices.json.
 
-Each constant below is an assumption or a measured figure, and says which.
+The comment of each constant says whether it is an assumption or a measurement.
 """
 
 import json
@@ -16,74 +16,74 @@ from tools.kit.project import ROOT
 from tools.plan.peak import POLLERS, Peak
 from tools.plan.settings import DATABASE_ROWS, StageSettings
 
-HOURS = 730  # of a month, as AWS counts
+HOURS = 730  # hours of a month in AWS's bills
 
 ROW_BYTES = 285  # a row of batida with its indexes; tests/postgres/test_demo.py measures it
 
-# Assumed.
-LOG_BYTES = 1_500  # of a batch: its line of JSON, and Lambda's own START, END and REPORT
-ANSWER_BYTES = 600  # of an answer, headers included
-LOG_RECORD_BYTES = 500  # that the database writes ahead for a row; Aurora counts an I/O for each 4 KiB of them
-INIT_SECONDS = 0.5  # of a cold start, billed since August 2025
-MIN_ACU = 0.5  # of a database that is not paused
+# Assumptions.
+LOG_BYTES = 1_500  # log of a batch: a line of JSON, and Lambda's START, END and REPORT
+ANSWER_BYTES = 600  # response to a punch, with its headers
+LOG_RECORD_BYTES = 500  # write-ahead log of a row; Aurora counts an I/O for each 4 KiB
+INIT_SECONDS = 0.5  # cold start, billed since August 2025
+MIN_ACU = 0.5  # capacity of a database that is not paused
 
-# This project's own: tests hold them against serverless.yml's resources.
-METRICS = 14  # in each line of the log
-ESSENTIAL_METRICS = 3  # that the alarms of a stage with `alarms: essential` look at
-GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
-MAX_MESSAGES_PER_REQUEST = 10  # messages that SQS hands over, or deletes, in a request
-LONG_POLL_SECONDS = 20  # s that a request for messages of an empty queue waits
+# Numbers of this project, which tests compare with serverless.yml's resources.
+METRICS = 14  # in each line of the function's log
+ESSENTIAL_METRICS = 3  # used by the alarms of a stage with `alarms: essential`
+GATEWAY_METRICS = 5  # detailed metrics of POST /ponto, priced as custom metrics
+MAX_MESSAGES_PER_REQUEST = 10  # messages that one request to SQS receives or deletes
+LONG_POLL_SECONDS = 20  # time that a receive request waits at an empty queue
 
 PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))["regions"]
-"""Prices of each region by name, with unit, price or tiers, page and its day."""
+"""Prices of each region by name: unit, price or tiers, source page, and the day on which it was read."""
 
 
 def alarm_metrics() -> int:
-    """Count the metrics that resources/alarms.yml looks at, which AWS charges for, without the slices' own."""
+    """Count the metrics of the alarms in resources/alarms.yml, for which AWS charges; without slices' alarms."""
     text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
     groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
     alarms = [
         alarm for group in ("metricAlarms", "expressionAlarms", "clusterAlarms") for alarm in groups[group].values()
     ]
-    # Metric math lists its metrics, among its expressions; without it an alarm looks at one.
+    # An alarm with metric math lists metrics and expressions; any other has one metric.
     return sum("MetricStat" in found for alarm in alarms for found in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
 class Month(NamedTuple):
     """Assumptions about a month."""
 
-    peaks_a_day: int = 4  # each employee punches once in each
+    peaks_a_day: int = 4  # in each, every employee punches once
     working_days: int = 22
-    months_kept: int = 12  # of rows: what has to be stored
-    awake_hours: float = 12  # of a working day in which stray punches and reports keep the database from pausing
+    months_kept: int = 12  # months of rows in the database
+    awake_hours: float = 12  # hours of a working day in which single punches and reports keep the database awake
 
 
 class BillLine(NamedTuple):
     """Line of a bill."""
 
     what: str
-    formula: str  # of the dollars, or of the quantity where the region has no price
+    formula: str  # of the dollars, or of the quantity if the region has no price
     quantity: float
-    unit: str  # of the quantity; empty where the region has no price
+    unit: str  # of the quantity; empty if the region has no price
     dollars: float | None
 
 
 def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list[BillLine]:
-    """Bill a month in which every peak is this one, with a region's prices."""
+    """Return the bill of a month in which every peak is like `peak`, with a region's prices."""
     peaks = month.peaks_a_day * month.working_days
     punches = peak.punches * peaks
-    # Few punches do not fill batches: each poller gives the function a batch of its own each second.
+    # With few punches, each poller invokes the function with a small batch each second.
     pollers = min(POLLERS, settings.concurrency)
     batches = min(peak.punches, math.ceil(max(peak.punches / settings.batch, pollers * peak.seconds))) * peaks
-    # Each batch is received and deleted in one request of each kind for ten messages, or part of ten.
+    # A batch takes one receive and one delete request for each ten messages, or part of ten.
     tens = max(batches, math.ceil(peak.punches / MAX_MESSAGES_PER_REQUEST) * peaks)
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
-    # Of each function that may run, at each peak; each waits for the database once.
+    # At each peak, all execution environments start and wait for the database once.
     starts, start_seconds = settings.concurrency * peaks, settings.resume_seconds + INIT_SECONDS
     watched = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
     awake = min(max(month.awake_hours, month.peaks_a_day * (peak.seconds + settings.pause_seconds) / 3600), 24)
 
-    # What, name of its price, factors by what they count, and what their product is divided by.
+    # Label, name of the price, factors by what they count, and the divisor of their product.
     rows: list[tuple[str, str, dict[str, float], int]] = [
         # 429s are not charged: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-pricing.html
         ("API Gateway: punches", "apigateway_requests", {"punches": punches}, 1_000_000),
@@ -117,21 +117,21 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
 
 
 def idle_bill(settings: StageSettings, region: str) -> list[BillLine]:
-    """Bill a month without a punch: no metrics of our own, which cost by the hour that has one, and a GB of storage."""
+    """Return the bill of a month without punches: no custom metrics, which cost only in hours with values, and 1 GB."""
     nothing = Month(peaks_a_day=0, working_days=0, months_kept=0, awake_hours=0)
     lines = [line for line in bill(Peak(0, 1), settings, nothing, region) if line.what != "Aurora: rows"]
     return [*lines, _line("Aurora: storage", PRICES[region].get("aurora_storage"), {"GB": 1}, 1)]
 
 
 def punch_bill(peak: Peak, settings: StageSettings, region: str) -> list[BillLine]:
-    """Bill the punches of one peak alone: what they cost besides an idle month."""
+    """Return the bill of one peak's punches alone, in addition to an idle month."""
     month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
     fixed = {line.what for line in idle_bill(settings, region) if line.quantity} | {"CloudWatch: metrics"}
     return [line for line in bill(peak, settings, month, region) if line.quantity and line.what not in fixed]
 
 
 def rotation(settings: StageSettings, region: str) -> float:
-    """Return what each of the first two yearly rotations of the topic's key adds to every later month, US dollars.
+    """Return the US dollars that each of the first two yearly rotations of the topic's key adds to all later months.
 
     Later ones add nothing: https://aws.amazon.com/kms/pricing
     """
@@ -152,12 +152,16 @@ def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, floa
 
 
 def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list[tuple[float, float]]:
-    """Divide a quantity into tiers, given as (up to this quantity, price of one): the part in each, and its price."""
+    """Divide a quantity into price tiers, and return the part in each tier with its price.
+
+    Args:
+        tiers: upper end of each tier (None: no end), and price of a unit in it.
+    """
     ends = [0.0, *(quantity if end is None else min(end, quantity) for end, _ in tiers)]
     parts = [(end - begin, price) for (begin, end), (_, price) in zip(pairwise(ends), tiers, strict=True)]
     return [part for part in parts if part[0]] or parts[:1]
 
 
 def total(lines: Iterable[BillLine]) -> float:
-    """Add up a bill, US dollars; without what has no price."""
+    """Return the sum of a bill in US dollars, without lines that have no price."""
     return sum(line.dollars or 0 for line in lines)

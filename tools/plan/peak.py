@@ -1,6 +1,6 @@
-"""A peak of punches against each limit of a deployment. Arithmetic only: numbers in, numbers out.
+"""Comparison of a peak of punches with each limit of a deployment.
 
-Where AWS's own limits come from:
+Sources of AWS's limits:
   gateway      https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
   pollers      https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
   in flight    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from tools.plan.settings import StageSettings
 
-POLLERS = 5  # batches at once that Lambda begins with, and adds each second
-MAX_IN_FLIGHT = 120_000  # messages of one standard queue that may be received and not yet deleted
+POLLERS = 5  # pollers with which Lambda begins, and which it adds each second
+MAX_IN_FLIGHT = 120_000  # limit of a standard queue's messages that are received and not yet deleted
 _RATES = "stageRateLimit, punchRateLimit and keyRateLimit"
-_DIVIDE = "divide the employees over {} deployments, each in an account or region of its own"
+_DIVIDE = "divide the employees among {} deployments, each in a separate account or region"
 
 
 class Peak(NamedTuple):
-    """Punches that come within some seconds: their rate rises evenly to twice the mean, and falls again."""
+    """Punches within a time, at a rate that rises linearly to twice the mean, and falls again."""
 
     punches: int
     seconds: float
@@ -29,44 +29,44 @@ class Peak(NamedTuple):
         return 2 * self.punches / self.seconds
 
     def waiting(self, rate: float) -> float:
-        """Return how many punches wait at the worst moment for something that takes `rate` of them a second."""
-        # What is above the rate is a triangle too, of this part of the whole one's height and length.
+        """Return how many punches wait at the worst moment if `rate` of them are processed per second."""
+        # The part above the rate is a triangle, scaled by this factor in height and length.
         return self.punches * max(1 - rate / self.highest, 0) ** 2
 
     def drain_seconds(self, rate: float) -> float:
-        """Return how long after the peak the last one is taken, where `rate` are taken a second."""
-        # At this rate all the time, but for the begin of the peak, in which fewer come.
-        begin = self.seconds * rate / self.highest / 4
-        return max(self.punches / rate + begin - self.seconds, 0) if rate < self.highest else 0
+        """Return how many seconds after the peak the last punch is processed, at `rate` punches per second."""
+        # The rate is reached all the time, except at the start of the peak, when fewer punches come.
+        start = self.seconds * rate / self.highest / 4
+        return max(self.punches / rate + start - self.seconds, 0) if rate < self.highest else 0
 
 
 class Limit(NamedTuple):
-    """Limit that a punch has to pass."""
+    """A limit on the way of a punch."""
 
     name: str
     admits: float  # punches/s
-    why: str  # it admits as many
-    value: float  # of what can be raised; twice as much admits twice as many
-    advice: str  # where that is too low, with {} for how much is needed
-    refuses: bool = False  # with a 429; others let punches wait in the queue
+    why: str  # reason for this number
+    value: float  # present value of the setting to raise, to which `admits` is proportional
+    advice: str  # if it is too low; {} is the value that is needed
+    refuses: bool = False  # whether it answers 429; other limits let punches wait in the queue
 
 
 class Forecast(NamedTuple):
     """Outcome of a peak."""
 
     limits: list[Limit]  # in the order in which a punch passes them
-    binds_first: Limit  # when more come
-    waiting: float  # punches in the queue at the worst moment, but for those of the drain's start
-    starting_seconds: float  # until the drain is at work, at most: the database resumes, then pollers are added
-    oldest_seconds: float  # that a punch waits in the queue, at most
-    stored_seconds_after: float  # the peak, but for the drain's start
-    change: list[str]  # what is too low, and what to do; nothing where the peak fits
+    binds_first: Limit  # the tightest limit
+    waiting: float  # punches in the queue at the worst moment, without those of the drain's start
+    starting_seconds: float  # at most, until the database has resumed and all pollers were added
+    oldest_seconds: float  # longest wait of a punch in the queue
+    stored_seconds_after: float  # from the end of the peak to the last row, without the drain's start
+    change: list[str]  # what is too low, and what to do; empty if the peak fits
 
 
 def forecast(peak: Peak, settings: StageSettings, oldest_seconds: float) -> Forecast:
-    """Hold a peak against each limit.
+    """Compare a peak with each limit.
 
-    It fits where none is answered 429, and none waits in the queue for longer than `oldest_seconds`.
+    It fits if no punch is answered 429, and none waits in the queue for longer than `oldest_seconds`.
     """
     limits = _limits(settings)
     drained = min(limit.admits for limit in limits if not limit.refuses)  # punches/s
@@ -84,7 +84,7 @@ def forecast(peak: Peak, settings: StageSettings, oldest_seconds: float) -> Fore
             advice = limit.advice.format(f"{math.ceil(limit.value * peak.highest / limit.admits):,}")
             change.append(f"{limit.name}: {peak.waiting(limit.admits):,.0f} punches {what}: {advice}.")
     if starting > oldest_seconds:
-        advice = "MinCapacity 0.5 keeps the database awake, provisioned mode of the mapping has its pollers ready"
+        advice = "MinCapacity 0.5 keeps the database awake, and provisioned mode of the mapping keeps pollers ready"
         change.append(f"start of the drain: up to {starting:,.0f} s: {advice}.")
     first, after = min(limits, key=lambda limit: limit.admits), peak.drain_seconds(drained)
     return Forecast(limits, first, peak.waiting(drained), starting, oldest, after, change)
@@ -106,7 +106,9 @@ def _limits(settings: StageSettings) -> list[Limit]:
             raise_rates,
             refuses=True,
         ),
-        Limit("account throttle", settings.account_rate, "AWS's, unless it grants more", 1, _DIVIDE, refuses=True),
+        Limit(
+            "account throttle", settings.account_rate, "AWS's default, unless it was raised", 1, _DIVIDE, refuses=True
+        ),
         Limit(
             "concurrency",
             settings.concurrency * settings.batch / seconds,

@@ -1,4 +1,4 @@
-"""A stage of resources/parameters.yml, as far as a peak and a bill notice it."""
+"""Settings of a stage that a forecast and a bill need, from resources/parameters.yml."""
 
 import re
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from tools.kit import parameters, slices
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import default_limits
 
-# Of a batch, and of each punch in it. The handler stores 10, 100, 1,000 in 0.8, 2.4, 21 ms on a whole core ("The drain
-# beside peers", lab/performance.md), and 256 MB have 256/1769 of one: 4 ms, and 0.14 a punch. The other 36 are for the
-# ways between SQS, function and Aurora: assumed, until a deployment's own log says better.
+# Duration of a batch, and of each punch in it. The handler stores 10, 100 and 1,000 punches in 0.8, 2.4 and 21 ms on a
+# whole core ("The drain beside peers", lab/performance.md). 256 MB have 256/1769 of a core: 4 ms, and 0.14 ms a punch.
+# The other 36 ms are assumed for the network between SQS, function and Aurora; a deployment's log has better values.
 BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 
-# Rows/s of each ACU: PostgreSQL takes 41 us of CPU a row in batches of 10, and 15 in batches of 100 (the same section),
-# and an ACU is about a quarter of a core (assumed: 2 GiB, and 8 GiB a core). So this is on the safe side.
+# Rows/s of each ACU. PostgreSQL takes 41 us of CPU for a row in batches of 10, and 15 us in batches of 100 (the same
+# section). An ACU is assumed to be a quarter of a core (2 GiB of 8 GiB), so this is a cautious value.
 DATABASE_ROWS = 5_000
 
-RESUME_SECONDS = 30  # of a paused database
+RESUME_SECONDS = 30  # until a paused database answers
 
 _NONE = ("", "none")  # an optional parameter without a value
 
@@ -30,19 +30,19 @@ class StageSettings(NamedTuple):
     account_rate: float  # requests/s
     account_burst: float  # requests
     concurrency: int  # batches at once
-    batch: int  # punches
+    batch: int  # punches in a full batch
     batch_milliseconds: float  # of a full batch, from its receipt to its deletion
     maximum_acu: float
     database_rows: float  # rows/s that the database stores at most
     resume_seconds: int  # until a paused database stores the first row
     memory: int  # MB of the function
-    pause_seconds: int  # of idleness, after which the database pauses
-    fair_queue: bool  # whether messages have a group
-    all_alarms: bool  # or the essential ones
+    pause_seconds: int  # idle time after which the database pauses
+    fair_queue: bool  # whether messages have a group id
+    all_alarms: bool  # False: the essential ones
     dashboards: int
-    keys: int  # of KMS, for the alarms' topic
-    endpoints: int  # of the network that is made, each in each of its zones
-    secrets: int  # of Secrets Manager, with passwords
+    keys: int  # KMS keys, for the alarms' topic
+    endpoints: int  # VPC endpoints of a new network, counted in each zone
+    secrets: int  # in Secrets Manager, with passwords
 
 
 def read(
@@ -51,11 +51,11 @@ def read(
     """Read the settings of a stage.
 
     Args:
-        given_values: parameters that it would be deployed with (`--param`), by their names.
+        given_values: parameters of a deploy (`--param`), by their names.
         overrides: settings by their names; None is the stage's.
 
     Raises:
-        CommandError: there is no such stage or parameter, or a parameter is no number above 0.
+        CommandError: there is no such stage or parameter, or a number is not above 0.
     """
     stages = parameters.stages()
     if stage not in stages:
@@ -69,7 +69,7 @@ def read(
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: values[found[1]], values[name]) for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
             raise CommandError(
-                f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is no number above 0: {texts}"
+                f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is not a number above 0: {texts}"
             )
         return [float(text) for text in texts]
 
@@ -82,7 +82,7 @@ def read(
     acu = chosen.get("maximum_acu", lowest("maximumAcu"))
     secrets = _secrets(values)
     makes_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
-    services = 1 + bool(secrets)  # that the network needs an endpoint of: SQS and, for passwords, Secrets Manager
+    services = 1 + bool(secrets)  # with a VPC endpoint: SQS and, for passwords, Secrets Manager
     found = {
         "account_rate": default_limits(region).rate,
         "account_burst": default_limits(region).burst,
@@ -107,7 +107,7 @@ def read(
 
 
 def _secrets(values: Mapping[str, str]) -> int:
-    """Count the secrets that a stack makes: one of each function that signs in, and the owner's of its own cluster."""
+    """Count a stack's secrets: one for each function that signs in by password, and the owner's of its own cluster."""
     existing = values["database"] == "existing"
     login = values["dbLogin"] if values["dbLogin"] not in _NONE else ("secret" if existing else "iam")
     if login == "iam" or (existing and not values["dbSecretArn"]):

@@ -1,1 +1,1 @@
-"""ponto remove: empty a stage's buckets, and remove its stack."""
+"""ponto remove: remove a stage, with the contents of its buckets."""

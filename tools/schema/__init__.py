@@ -1,1 +1,1 @@
-"""`ponto schema`: bring a stage's database to the current schema."""
+"""ponto schema: apply the migrations to a stage's database."""

@@ -1,4 +1,4 @@
-"""`ponto schema`: bring a stage's database to the current schema."""
+"""`ponto schema`: apply the migrations to a stage's database."""
 
 from tools.kit import commands, target
 from tools.kit import options as opt
@@ -20,10 +20,10 @@ exit status: 0 done, 1 the function failed, 2 the request or the stage is wrong
 @target.options
 @pass_collaborators
 def schema(collaborators: Collaborators, target_options: target.TargetOptions, *, as_json: bool) -> None:
-    """Apply the migrations, and set limits and logins of roles.
+    """Apply the migrations; set the roles' limits and logins.
 
-    Invokes the function `schema` of a stage once, and waits for its end, 15 minutes at most. It may be repeated at any
-    time: after `sls deploy`, after a secret or a concurrency has changed, after it failed. `ponto deploy` does it too.
+    Invokes the function `schema` of a stage once, and waits at most 15 minutes. `ponto deploy` does this, too. Run it
+    again after `sls deploy`, after a secret or a concurrency has changed, or after a failure.
     """
     functions, name = target.function_client(target_options, "schema", single_attempt=True)
     print_status(f"invoking {name}")

@@ -1,1 +1,1 @@
-"""ponto trace: where a punch is."""
+"""ponto trace: find a punch."""

@@ -1,4 +1,4 @@
-"""`ponto trace`: where a punch is, as far as anybody can know."""
+"""`ponto trace`: find a punch among the rows and dead letters, and show the state of the queue."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -29,42 +29,41 @@ _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
   ponto trace --employee 123 --day 2026-11-24 --stage dev
 
-DAY is a day of the stage; where employees have working days, a night shift belongs to the day on which it began.
-Times are in UTC, as in ponto dlq list; what is local time is called so.
-It looks into the dead-letter queue, which raises receive counts there and hides what is there meanwhile.
+DAY is a day in the stage's time zone. If slices define working days, a night shift belongs to the day on which it
+began. Times are in UTC unless they are labelled as local.
+Reading the dead-letter queue hides its messages from other readers meanwhile, and raises their receive counts.
 
 exit status: 0 a row and no dead letter, 1 a dead letter, an id of something else or nothing found, 2 the request
 is wrong, or something could not be read
 """
 
-_INEXACT_NUMBERS = "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late"
+_INEXACT_NUMBERS = "exact numbers: SQS's counts are approximate, and CloudWatch's metrics are minutes late"
 _ALWAYS_UNKNOWN = (
-    "what is in the queue, for SQS shows no message without receiving it: a punch that waits and one that was never "
-    "accepted look alike. Its client knows, by its 202",
-    "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
-    "a dead letter that somebody else reads now, and what has not reached the gateway or the queue yet",
+    "whether the punch waits in the queue: SQS cannot search it. The client knows from its 202 whether the punch was "
+    "accepted",
+    "punches that are lost: those that waited for longer than the queue keeps them, or whose dead letters were purged",
+    "dead letters that another reader hides at present, and punches that have not reached the queue yet",
 )
 _NOT_BY_ID = (
-    "a punch that came without an id, unless it is asked for by its message's id or the derived one "
-    "(docs/derived-ids.md)"
+    "punches that came without an id, unless ID is their message's id or their derived id (docs/derived-ids.md)"
 )
 _NOT_BY_MESSAGE_ID = (
-    "the row of a message that was received before {since} (--since), or that repeated a punch: a row keeps the id of "
-    "the message that came first"
+    "rows of messages that were received before {since} (--since), or that repeated a punch: a row keeps the id of the "
+    "first message"
 )
 _DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a message
 
 T = TypeVar("T")
-Unread = dict[str, str]  # what could not be read, and why
+Unread = dict[str, str]  # `what` could not be read, and `why`
 
 
 class StoredRows(NamedTuple):
-    """Rows that were asked for."""
+    """Rows of a request, with the notes of slices."""
 
     rows: list[PunchRow]
     notes: list[Notes]  # of the slices
     zone: ZoneInfo  # of the stage
-    day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
+    day: tuple[datetime, datetime] | None  # begin and end of the requested day; None: an id was requested
 
 
 ID = opt.ParsedType(
@@ -74,14 +73,16 @@ ID = opt.ParsedType(
 
 @commands.command(epilog=_EPILOG)
 @click.argument("identifier", type=ID, required=False, metavar="[ID]")
-@click.option("--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID, with --day: all of that day.")
-@click.option("--day", type=opt.DAY, help="Working day of that employee.")
+@click.option(
+    "--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID: all punches of this employee on --day."
+)
+@click.option("--day", type=opt.DAY, help="Day, with --employee.")
 @click.option(
     "--since",
     "since_ms",
     type=opt.INSTANT_MS,
     show_default=False,
-    help="If ID is a message's: received then or later (default 31d ago).",
+    help="Only messages received at or after this time, if ID is a message's (default: 31d ago).",
 )
 @opt.as_json
 @reader.deployment_options
@@ -94,12 +95,12 @@ def trace(
     *,
     as_json: bool,
 ) -> int:
-    """Where a punch is: a row, a dead letter, or the queue.
+    """Find a punch: as a row, as a dead letter, or in the queue.
 
-    ID is the punch's id, or the messageId in its 202.
+    ID is the punch's id, or the messageId in the response to it.
     """
     if (identifier is None) == (employee is None) or (employee is None) != (day is None):
-        raise click.UsageError("name the punch in one way: its ID, or --employee and --day")
+        raise click.UsageError("name the punch either by its ID, or by --employee and --day")
     if since_ms is not None and identifier is None:
         raise click.UsageError("--since needs the ID of a message")
     since = (
@@ -107,7 +108,7 @@ def trace(
     )
     request = TraceRequest(identifier, employee, day)
     deployment = target.find(target_options)
-    # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
+    # In the order in which a punch moves, so that one that leaves the queue meanwhile is found as a row.
     unread: list[Unread] = []
     unread_of_queue: list[Unread] = []
     read_depth = partial(queue_reader.depth, deployment.sqs(), deployment.queue_url)
@@ -117,7 +118,7 @@ def trace(
     found = _matching_letters(letters or [], request, stored)
     rows, notes = (stored.rows, stored.notes) if stored else ([], [])
     has_id = any(each.has_id for each in notes)
-    # By an id one of the three answers; of a day more may wait, and an unread database may be why.
+    # An id that was found needs no look at the queue. For a day, further punches may wait in it.
     is_answered = request.id and stored and (rows or found or has_id)
     queue = None if is_answered else _queue_state(deployment, depth, unread_of_queue)
     unread += unread_of_queue if queue else []
@@ -135,17 +136,16 @@ def trace(
             }
         )
     else:
-        for each in unread:  # before all that has to be read with it in mind
+        for each in unread:  # first, as the rest may be incomplete because of it
             print_result("not read: {what}: {why}".format(**each))
         _print_found(rows, notes, found, redrive)
         if not rows and not found and not has_id:
-            nothing = {"no row": stored, "no dead letter": letters}
-            said = [what for what, source in nothing.items() if source is not None]
-            print_result(f"{' and '.join(said) or 'nothing'} was found of {request}")
+            missing = [what for what, source in (("no row", stored), ("no dead letter", letters)) if source is not None]
+            print_result(f"{' and '.join(missing) or 'nothing'} was found of {request}")
         if queue:
             _print_queue(queue)
         if rows and not found and not_known:
-            not_known = ["whether more of that day waits or is lost (--json lists what nobody can know)"]
+            not_known = ["whether more punches of that day wait or are lost (--json lists all that is not known)"]
         for what in not_known:
             print_result(f"not known: {what}")
     if unread:
@@ -154,7 +154,7 @@ def trace(
 
 
 def _read_or_note(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None:
-    """Read, so that what cannot be read keeps nothing else from being said: it is added to `unread`."""
+    """Return what a function reads; if it fails, add the error to `unread` and return None."""
     try:
         return read()
     except CommandError as error:
@@ -185,13 +185,13 @@ def _trace_notes() -> list[TraceNotes]:
 
 
 def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) -> list[PunchRow]:
-    """Return the row that a message brought which was received since then, if there is one."""
+    """Return the row of a message that was received at or after `since`, if there is one."""
     (messages,) = source.read(MESSAGE.bind(message_id=message_id, since=since))
     return [row for message in messages for rows in source.read(PUNCH.bind(id=message.id)) for row in rows]
 
 
 def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
+    """Return begin and end of an employee's day: the working day of a slice, or the day in the stage's time zone."""
     employee_id, day = cast(int, request.employee_id), cast(date, request.day)
     for each in _trace_notes():
         if each.day:
@@ -201,7 +201,7 @@ def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) ->
 
 
 def _matching_letters(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None) -> list[DeadLetter]:
-    """Return the dead letters that were asked for, and of the employee also those that do not tell their day."""
+    """Return the dead letters of a request; for a day also those of the employee whose day is not known."""
     zone, day = (stored.zone, stored.day) if stored else (None, None)
     found = []
     for letter in letters:
@@ -225,7 +225,7 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
 
 
 def _queue_state(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dict[str, Any]:
-    """Return the state of the queue of punches, for JSON; what cannot be read is null, and added to `unread`."""
+    """Return the state of the queue of punches, for JSON; add what could not be read to `unread`, as null."""
     drain = _read_or_note(unread, "the drain", lambda: event_source.drain_state(deployment))
     since = drain and drain.paused_since
     health = None
@@ -240,10 +240,10 @@ def _queue_state(deployment: Target, depth: Depth | None, unread: list[Unread]) 
 
 
 def _health(deployment: Target, until: datetime) -> dict[str, Any]:
-    """Return what CloudWatch has of the last quarter of an hour."""
+    """Return the age of the oldest punch, and whether the drain fails, from CloudWatch's last 15 minutes."""
     waited = event_source.oldest_ages(deployment, until)
     return {
-        # What failed three times or more SQS leaves out of its own age.
+        # SQS's metric ignores messages received three times or more.
         "oldestSeconds": max((age for age in waited if age is not None), default=None),
         "failing": waited.failed is not None or event_source.has_crashed(deployment),
     }
@@ -257,31 +257,31 @@ def _describe_unknowns(
     deployment: Target,
     target_options: reader.TargetOptions,
 ) -> list[str]:
-    said = list(_ALWAYS_UNKNOWN)
+    unknowns = list(_ALWAYS_UNKNOWN)
     if deployment.has_metrics:
-        said.append(_INEXACT_NUMBERS)
+        unknowns.append(_INEXACT_NUMBERS)
     else:
         log = (target_options.state or local_stack.STATE) / "emulator.log"
-        said.append(
+        unknowns.append(
             "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
             f"its log is {log}"
         )
     if request.id:
-        said += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_format_utc(since))]
+        unknowns += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_format_utc(since))]
     if stored is None:
-        said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
+        unknowns.append("the stage's time zone, on which the id or the day of a dead letter may depend")
     silent = [
         each
         for each in letters or []
         if not each.source.is_event and {each.employee_id, each.punch_id, each.id_from_source_key} == {None}
     ]
     if silent:
-        said.append(f"whose {pluralize(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
-    return said
+        unknowns.append(f"whether it is among {pluralize(len(silent), 'unreadable dead letter')}: ponto dlq list")
+    return unknowns
 
 
 def _redrive(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
-    """Return the command that sends a dead letter back."""
+    """Return the command that redrives a dead letter."""
     stage = target_options.stage if target_options.reads_by_function else None
     at = {
         "--stage": stage,
@@ -325,7 +325,7 @@ def _print_found(
             f"  reason    {letter.reason}: {letter.detail}",
             f"  received  {letter.received}",
             f"  message   {letter.message_id}",
-            "  redrive   once its cause is corrected (docs/runbook.md, dead-letters):",
+            "  redrive   after correcting its cause (docs/runbook.md, dead-letters):",
             f"            {redrive(letter)}",
         )
 
@@ -333,13 +333,13 @@ def _print_found(
 def _print_queue(queue: Mapping[str, Any]) -> None:
     if depth := queue["depth"]:
         print_result(
-            f"queue: about {depth['visible']} waiting, {depth['inFlight']} in flight (being stored, or failed and "
-            f"back later), {depth['delayed']} delayed"
+            f"queue: about {depth['visible']} waiting, {depth['inFlight']} in flight (being stored, or hidden "
+            f"after a failure), {depth['delayed']} delayed"
         )
     is_failing, age, since = queue["failing"], queue["oldestSeconds"], queue["pausedSince"]
     if is_failing is not None:
         print_result(
-            f"oldest: {'CloudWatch has no age' if age is None else f'waits for {timedelta(seconds=round(age))}'}"
+            f"oldest: {'CloudWatch has no age' if age is None else f'has waited for {timedelta(seconds=round(age))}'}"
         )
     if state := queue["drain"]:
         is_paused = state == event_source.PAUSED

@@ -196,7 +196,7 @@ def test_missing_migrations_are_reported(run: Run, url: str) -> None:
     fill(url, "alter table funcionario rename to other")
     result = run("totals", *MONTH)
     assert (result.status, result.out) == (2, "")
-    assert "lacks migrations; stop and start it: make run" in result.err
+    assert "lacks migrations; restart make run" in result.err
 
 
 def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: str) -> None:

@@ -118,7 +118,7 @@ def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str,
     found = run(*REPORTS[name], "--format", form, "--stage", "local")
 
     assert found.status == 0
-    assert "it is read by ranges of employees, each of its own instant" in found.err
+    assert "they are read by ranges of employees, each on a separate snapshot" in found.err
     note = " Read in ranges of employees, at different instants."
     printed, expected = (" ".join(each.out.split()) for each in (found, direct))
     assert (note in printed) == (form in ("text", "html"))
@@ -140,7 +140,7 @@ def test_oversized_report_without_ranges_is_refused(run: Run, function: Function
     result = run(*REPORTS["gaps of a month"], "--stage", "local")
 
     assert result.status == 2
-    assert "more than the 6 MB that AWS admits in an answer; ask for less at a time" in result.err
+    assert "larger than the 6 MB that AWS allows in a response; request less at a time" in result.err
 
 
 def test_reading_stops_at_the_size_limit(url: str) -> None:
@@ -204,7 +204,7 @@ def test_statement_timeout_names_the_option(run: Run, function: Functions) -> No
     result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
 
     assert (result.status, result.out) == (2, "")
-    assert "it took longer than 1 s; give a larger --timeout" in result.err
+    assert "the queries took longer than 1 s; set a larger --timeout" in result.err
 
 
 def test_resuming_database_is_awaited_with_one_message(run: Run, function: Functions, calls: Calls) -> None:
@@ -241,16 +241,19 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
     [
         (
             refusal("ResourceNotFoundException"),
-            "batida-ponto-dev-read is not in this account and region; deploy",
+            "this account and region have no function batida-ponto-dev-read; deploy",
         ),
-        (refusal("TooManyRequestsException"), "runs as often as it may, for others; try again later"),
+        (refusal("TooManyRequestsException"), "already runs as many times in parallel as it may; try again later"),
         (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
         (
             invoke_stub({"errorMessage": "Task timed out after 900 s"}, failed=True),
             "failed: Task timed out after 900 s",
         ),
-        (invoke_stub({"why": "sign-in", "message": "no"}), "another password than the database: no; run ponto schema"),
-        (invoke_stub({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
+        (invoke_stub({"why": "sign-in", "message": "no"}), "by IAM or by its password: no; run ponto schema"),
+        (
+            invoke_stub({"why": "not asked", "message": "no"}),
+            "has another version than this command: no; deploy stage dev",
+        ),
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],
@@ -273,7 +276,7 @@ def test_function_of_the_previous_release_is_reported(instant: tuple[str, ...], 
     result = run("totals", *MONTH, *instant, "--stage", "local")
 
     assert (result.status, result.out) == (2, "")
-    assert "batida-ponto-local-read is of another version: " in result.err
+    assert "batida-ponto-local-read has another version than this command: " in result.err
 
 
 WRITTEN = """

@@ -265,7 +265,7 @@ def test_invalid_bounds_are_refused(bounds: Callable[[], object], message: str) 
         ("exceptions --skew 52143w", "'52143w' is not a length of time"),
         ("exceptions --final-days -1", "-1 is not in the range 0<=x<=100000"),
         ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
-        ("peak --picture peak.gif", "a picture is .png or .svg"),
+        ("peak --picture peak.gif", "name a file that ends in .png or .svg"),
         ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),
         ("peak --day 2026-11-23 --from 2026-11-23T07:30", "not allowed with"),
     ],
