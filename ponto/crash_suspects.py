@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ponto.message import Message
 
 MAX_TRUSTED_RECEIVES = 3
-"""Messages that were received more often are suspects, if they were first received at least this number of visibility
-timeouts ago."""
+"""Receive count up to which a message is trusted. A message with more receives is a crash suspect if its first receive
+was at least this number of visibility timeouts ago."""
 
 MAX_EARLY_RECEIVES = 6
 """Receive count up to which a suspect may be hidden for less than the visibility timeout."""

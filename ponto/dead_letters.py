@@ -1,4 +1,4 @@
-"""Sending of dead letters by the function itself."""
+"""The dead-letter queue, to which the function sends messages that can never be stored."""
 
 import time
 from collections.abc import Callable, Sequence

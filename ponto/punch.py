@@ -21,8 +21,8 @@ class Punch(NamedTuple):
         str,  # lower case
         uuid(
             "id",
-            "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones "
-            "(version 4) slow the drain down as the table grows. When absent, it is derived from usuarioId and ponto.",
+            "Idempotency key created by the client: a UUIDv7, or any UUID except version 8, nil and max. Random UUIDs "
+            "(version 4) slow inserts down as the table grows. If absent, the id is derived from usuarioId and ponto.",
         ),
     ]
     usuario_id: Annotated[int, integer("usuarioId", 1, MAX_SAFE_INTEGER, "The employee's number.", required=True)]
@@ -30,8 +30,8 @@ class Punch(NamedTuple):
         datetime,  # aware, with the offset that the device sent, or UTC
         timestamp(
             "ponto",
-            "When the employee punched: ISO 8601 date and time of a day that exists, to the microsecond, years 1900 to "
-            "2999. With Z or an offset of up to 14:59; without either it is local time in the stage's time zone.",
+            "When the employee punched: a valid ISO 8601 date and time in the years 1900 to 2999, with up to six "
+            "decimals. With Z or an offset of up to 14:59; without either it is local time in the stage's time zone.",
             required=True,
         ),
     ]
@@ -41,7 +41,8 @@ class Punch(NamedTuple):
         display_text(
             "dispositivo",
             64,
-            "The device: at most 64 characters, without control characters, line breaks or bidirectional controls.",
+            "Name of the device, of at most 64 characters, without control characters, line breaks or bidirectional "
+            "controls.",
         ),
     ] = None
     offline: Annotated[bool | None, boolean("offline", "Whether the device was offline when the employee punched.")] = (
@@ -49,7 +50,7 @@ class Punch(NamedTuple):
     )
     enviado: Annotated[
         datetime | None,  # aware
-        timestamp("enviado", "The device's clock when it sent this attempt, written like ponto."),
+        timestamp("enviado", "The device's clock when it sent this attempt, in the format of ponto."),
     ] = None
     latitude: Annotated[float | None, number("latitude", -90, 90, "Degrees north of the equator.")] = None
     longitude: Annotated[float | None, number("longitude", -180, 180, "Degrees east of Greenwich.")] = None
@@ -59,7 +60,7 @@ class Punch(NamedTuple):
             "precisao",
             0,
             20037508,  # half the Earth's circumference: no two points are farther apart
-            "Radius in metres within which the position is certain.",
+            "Accuracy of the position: a radius in metres.",
         ),
     ] = None
     sequencia: Annotated[
@@ -68,7 +69,7 @@ class Punch(NamedTuple):
             "sequencia",
             1,
             MAX_SAFE_INTEGER,
-            "The device's own running number of the punch: 1, 2, 3, ...",
+            "The device's sequence number of the punch: 1, 2, 3, ...",
         ),
     ] = None
 
