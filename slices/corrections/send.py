@@ -131,7 +131,7 @@ def post_corrections(
     problem = f"the API answered {response.status}: {response.message or 'no corrections'}"
     if response.status == 403:
         role = f"use a --profile that assumes the role CorrectorRoleArn of the outputs of stack {stack_name(stage)}"
-        raise NotAllowedError(f"{problem}; {role} (slices/corrections/README.md#rights)")
+        raise NotAllowedError(f"{problem}; {role} (slices/corrections/README.md#permissions)")
     raise CommandError(f"{problem}; deploy stage {stage}" if response.status == 404 else problem)
 
 
