@@ -43,13 +43,13 @@ def test_add_disregard_and_undo_write_one_correction_each(correct: Run, client: 
     [(punch,)] = client.query("select id::text from ponto.batida where usuario_id = %s", employee)
     add = ("add", "--employee", employee, "--at", "2025-05-05T18:00", "--reason", "no tablet")
 
-    done = correct(*add)
-    assert done.status == 0, done.err
-    assert done.out.startswith("added: c")
-    assert done.out.endswith(f", of employee {employee}, 2025-05-05T18:00:00-03:00\n")
-    assert correct(*add).out == done.out.replace("added: ", "added already: ")
-    left_out = correct("disregard", punch, "--reason", "punched twice", "--json").json["corrections"][0]["id"]
-    assert correct("undo", left_out, "--reason", "was right", "--json").status == 0
+    result = correct(*add)
+    assert result.status == 0, result.err
+    assert result.out.startswith("added: c")
+    assert result.out.endswith(f", of employee {employee}, 2025-05-05T18:00:00-03:00\n")
+    assert correct(*add).out == result.out.replace("added: ", "added already: ")
+    disregarded = correct("disregard", punch, "--reason", "punched twice", "--json").json["corrections"][0]["id"]
+    assert correct("undo", disregarded, "--reason", "was right", "--json").status == 0
 
     assert [(kind, author) for _, kind, author in rows(client, employee)] == [
         ("inclusao", "local"),  # the local stack does not verify the author
@@ -57,7 +57,7 @@ def test_add_disregard_and_undo_write_one_correction_each(correct: Run, client: 
         ("anulacao", "local"),
     ]
     again = correct("disregard", punch, "--reason", "punched twice", "--json").json["corrections"][0]["id"]
-    assert again != left_out
+    assert again != disregarded
     assert correct("undo", again, "--reason", "was right").status == 0
     listed = correct("list", "--month", "2025-05", "--json").json
     assert {each["kind"] for each in listed if each["employee"] == employee} == {

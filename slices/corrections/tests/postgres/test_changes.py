@@ -35,7 +35,7 @@ OCTOBER_END_PUNCH = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)
 OCTOBER_START_PUNCH = datetime(2026, 9, 30, 10, 0, tzinfo=UTC)
 
 
-def punched(rule: Rule, at: datetime) -> tuple[EmployeePunches, list[HistoryRow], datetime]:
+def single_punch_history(rule: Rule, at: datetime) -> tuple[EmployeePunches, list[HistoryRow], datetime]:
     """Return the history of one punch that was written at once."""
     return (*rule, []), [HistoryRow(at, "batida", "00000000-0000-0000-0000-000000000000", at, None)], at
 
@@ -65,32 +65,36 @@ def days_in_month(month: date, rule: Rule, punches: list[datetime], more: timede
     return {day: instants for day, instants in working_days(*rule, punches).items() if first <= day <= last}
 
 
-@given(drawn=histories(month_ends()), moved=st.none() | st.tuples(zones, cutoffs), hours=st.none() | st.integers(1, 20))
-@example(drawn=punched(EARLIEST_DAY, OCTOBER_END_PUNCH), moved=LATEST_DAY, hours=None)
-@example(drawn=punched(LATEST_DAY, OCTOBER_START_PUNCH), moved=EARLIEST_DAY, hours=None)
+@given(
+    history=histories(month_ends()),
+    new_rule=st.none() | st.tuples(zones, cutoffs),
+    hours=st.none() | st.integers(1, 20),
+)
+@example(history=single_punch_history(EARLIEST_DAY, OCTOBER_END_PUNCH), new_rule=LATEST_DAY, hours=None)
+@example(history=single_punch_history(LATEST_DAY, OCTOBER_START_PUNCH), new_rule=EARLIEST_DAY, hours=None)
 @property_settings
 def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
     database: CorrectionsDatabase,
-    drawn: tuple[EmployeePunches, list[HistoryRow], datetime],
-    moved: Rule | None,
+    history: tuple[EmployeePunches, list[HistoryRow], datetime],
+    new_rule: Rule | None,
     hours: int | None,
 ) -> None:
-    (zone, cutoff, _), rows, since = drawn
-    now_by = moved or (zone, cutoff)
+    (zone, cutoff, _), rows, since = history
+    current_rule = new_rule or (zone, cutoff)
     until = since + hours * HOUR if hours else None
     with database.rolled_back():
         database.store_history(zone, cutoff, [])
-        database.execute("update funcionario set zona_mudou_em = %s", since)  # before, as the bound is not included
+        database.execute("update funcionario set zona_mudou_em = %s", since)  # not after `since`
         store(database, rows)
-        database.execute("update funcionario set fuso = %s, corte = %s", now_by[0].key, now_by[1])
-        ((has_moved,),) = database.execute("select zona_mudou_em > %s from funcionario", since)
+        database.execute("update funcionario set fuso = %s, corte = %s", current_rule[0].key, current_rule[1])
+        ((rule_changed,),) = database.execute("select zona_mudou_em > %s from funcionario", since)
         listed = {month: changes(database, month, since, until) for month in MONTHS}
 
     then, now = counted_punches(rows, since), counted_punches(rows, until)
     for month, found in listed.items():
-        before, after = days_in_month(month, now_by, then), days_in_month(month, now_by, now)
-        is_near = any(days_in_month(month, now_by, punches, more=3 * DAY) for punches in (then, now))
-        assert bool(found) == (before != after or (has_moved and is_near))
+        before, after = days_in_month(month, current_rule, then), days_in_month(month, current_rule, now)
+        is_near = any(days_in_month(month, current_rule, punches, more=3 * DAY) for punches in (then, now))
+        assert bool(found) == (before != after or (rule_changed and is_near))
         assert found or days_in_month(month, (zone, cutoff), then) == after
-        # The columns are the days worked then and now.
+        # These columns are the days worked then and now.
         assert [row[3:5] for row in found] == [(len(before), len(after))] * len(found)

@@ -26,7 +26,7 @@ URL = "https://ab12cd34.execute-api.sa-east-1.amazonaws.com/dev"
 
 
 @pytest.fixture
-def punched(database: Database) -> Database:
+def punch_database(database: Database) -> Database:
     database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
     return database
 
@@ -36,10 +36,10 @@ def punched(database: Database) -> Database:
 
 @pytest.fixture
 def correct(
-    punched: Database, person: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    punch_database: Database, person: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> commands.Run:
     """Return a function that runs the command as Ana on the database of the environment."""
-    export(punched.owner | {"user": person}, monkeypatch)
+    export(punch_database.owner | {"user": person}, monkeypatch)
     run = commands.runner(capsys, "correct")
     return lambda *words: run(*words, "--database", "env")
 
@@ -48,12 +48,14 @@ def rows(database: Database) -> list[tuple[Any, ...]]:
     return database.execute("select tipo, usuario_id, autor from correcao order by criada_em")
 
 
-def test_login_is_the_author_and_lists_the_corrections_of_a_month(correct: commands.Run, punched: Database) -> None:
+def test_login_is_the_author_and_lists_the_corrections_of_a_month(
+    correct: commands.Run, punch_database: Database
+) -> None:
     added = correct(*ADD)
     assert (added.status, added.err) == (0, "")
-    left_out = correct("disregard", PUNCH, "--reason", "twice", "--json").json["corrections"][0]["id"]
-    correct("undo", left_out, "--reason", "was right")
-    assert rows(punched) == [
+    disregarded = correct("disregard", PUNCH, "--reason", "twice", "--json").json["corrections"][0]["id"]
+    correct("undo", disregarded, "--reason", "was right")
+    assert rows(punch_database) == [
         ("inclusao", ANA, "ana"),
         ("desconsideracao", ANA, "ana"),
         ("anulacao", ANA, "ana"),
@@ -65,16 +67,18 @@ def test_login_is_the_author_and_lists_the_corrections_of_a_month(correct: comma
         ("anulacao", False, "2026-10-01T08:00:00", "ana"),
         ("inclusao", False, "2026-10-01T18:00:00", "ana"),
     ]
-    assert left_out in correct("list", "--month", "2026-10").out
+    assert disregarded in correct("list", "--month", "2026-10").out
     assert correct("list", "--month", "2026-11").out == "no corrections\n"
 
 
-def test_list_has_the_working_days_of_the_month_not_its_calendar_days(correct: commands.Run, punched: Database) -> None:
+def test_list_has_the_working_days_of_the_month_not_its_calendar_days(
+    correct: commands.Run, punch_database: Database
+) -> None:
     reserved = 2**53 - 1
-    punched.execute(
+    punch_database.execute(
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), %s, '2026-10-01 12:00Z')", reserved
     )
-    punched.execute(
+    punch_database.execute(
         "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, '2026-10-01 12:00Z', 'itself')",
         reserved,
     )
@@ -87,26 +91,26 @@ def test_list_has_the_working_days_of_the_month_not_its_calendar_days(correct: c
     assert (listed("2026-09"), listed("2026-10")) == (["03:59"], ["04:00"])
 
 
-def test_refusal_at_the_commit_is_reported(correct: commands.Run, punched: Database) -> None:
-    [(function,)] = punched.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
-    punched.execute(function.replace("1 minute", "0"))
+def test_refusal_at_the_commit_is_reported(correct: commands.Run, punch_database: Database) -> None:
+    [(function,)] = punch_database.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
+    punch_database.execute(function.replace("1 minute", "0"))
     late = correct(*ADD)
     assert (late.status, late.out) == (2, "")
     assert "took longer than a minute" in late.err
-    assert rows(punched) == []
+    assert rows(punch_database) == []
 
 
 def test_a_login_that_holds_the_corrections_lock_is_named(
-    correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
+    correct: commands.Run, punch_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send, "_LOCK_TIMEOUT_MS", 10)
-    with closing(punched.connect(user="ponto_receipts", application_name="taken over")) as other:
+    with closing(punch_database.connect(user="ponto_receipts", application_name="taken over")) as other:
         other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
-        waits = correct(*ADD)
+        refused = correct(*ADD)
         holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
-    assert (waits.status, waits.out) == (2, "")
-    assert f"corrections wait for {holder}; nothing was written" in waits.err
-    assert rows(punched) == []
+    assert (refused.status, refused.out) == (2, "")
+    assert f"corrections wait for {holder}; nothing was written" in refused.err
+    assert rows(punch_database) == []
 
 
 def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
@@ -126,15 +130,15 @@ def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
     ],
 )
 def test_refusal_names_the_option_and_the_reason(
-    correct: commands.Run, punched: Database, words: tuple[str, ...], reason: str
+    correct: commands.Run, punch_database: Database, words: tuple[str, ...], reason: str
 ) -> None:
     words = words if "--reason" in words else (*words, "--reason", "twice")
     refused = correct(*words)
     assert (refused.status, refused.out) == (1, "")
     assert reason in refused.err
-    told = correct(*words, "--json").json["refused"]
-    assert [reason in each["what"] for each in told] == [True]
-    assert rows(punched) == []
+    reasons = correct(*words, "--json").json["refused"]
+    assert [reason in each["what"] for each in reasons] == [True]
+    assert rows(punch_database) == []
 
 
 OTHER_PUNCH = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
@@ -142,9 +146,9 @@ OTHER_PUNCH = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
 
 @pytest.mark.parametrize("at", ["2026-10-01T08:00", "2026-10-01T08:00:59", "2026-10-01T11:00Z"])
 def test_only_punch_of_a_minute_is_disregarded_without_its_id(
-    correct: commands.Run, punched: Database, at: str
+    correct: commands.Run, punch_database: Database, at: str
 ) -> None:
-    punched.execute(
+    punch_database.execute(
         "insert into batida (id, usuario_id, ponto) select gen_random_uuid(), employee, at::timestamptz"
         " from (values (%s, '2026-10-01 07:59:59.9-03'), (%s, '2026-10-01 08:01-03'), (%s, '2026-10-01 08:00-03'))"
         " as other (employee, at)",
@@ -152,19 +156,19 @@ def test_only_punch_of_a_minute_is_disregarded_without_its_id(
     )
     words = ("disregard", "--employee", ANA, "--at", at, "--reason", "twice")
     assert correct(*words).status == 0
-    [(left_out, target)] = punched.execute("select id::text, alvo::text from correcao")
+    [(disregarded, target)] = punch_database.execute("select id::text, alvo::text from correcao")
     assert target == PUNCH
 
     again = correct(*words)
     assert again.status == 1
     assert f"employee {ANA} has no punch that counts at {at[:16]}" in again.err
-    assert f"{PUNCH} is disregarded already, by correction {left_out}" in again.err
+    assert f"{PUNCH} is disregarded already, by correction {disregarded}" in again.err
 
 
 def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
-    correct: commands.Run, punched: Database
+    correct: commands.Run, punch_database: Database
 ) -> None:
-    punched.execute(
+    punch_database.execute(
         "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00:31.25-03')", OTHER_PUNCH, ANA
     )
     added = correct("add", "--employee", ANA, "--at", "2026-10-01T08:00:59", "--reason", "no tablet", "--json").json
@@ -177,23 +181,27 @@ def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
         f"{ids[0]} (08:00:00-03:00), {ids[1]} (08:00:31-03:00), {ids[2]} (08:00:59-03:00, added); nothing was written"
     )
     assert [each in correct(*words, "--json").json["refused"][0]["what"] for each in ids] == [True] * 3
-    assert rows(punched) == [("inclusao", ANA, "ana")]
+    assert rows(punch_database) == [("inclusao", ANA, "ana")]
 
-    for left_out in ids[1:]:
-        correct("disregard", left_out, "--reason", "twice")
+    for disregarded in ids[1:]:
+        correct("disregard", disregarded, "--reason", "twice")
     assert correct(*words).status == 0
 
 
-def test_punches_of_a_repeated_hour_are_listed_with_their_offsets(correct: commands.Run, punched: Database) -> None:
-    punched.execute("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+def test_punches_of_a_repeated_hour_are_listed_with_their_offsets(
+    correct: commands.Run, punch_database: Database
+) -> None:
+    punch_database.execute(
+        "insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA
+    )
     first, second = "01990000-0000-7000-8000-000000000001", "01990000-0000-7000-8000-000000000002"
     for identity, at in ((first, "2025-11-02 01:30-04"), (second, "2025-11-02 01:30-05")):
-        punched.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, %s)", identity, ANA, at)
+        punch_database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, %s)", identity, ANA, at)
     words = ("disregard", "--employee", ANA, "--reason", "twice")
     refused = correct(*words, "--at", "2025-11-02T01:30")
     assert f"{first} (01:30:00-04:00), {second} (01:30:00-05:00); nothing was written" in refused.err
     assert correct(*words, "--at", "2025-11-02T01:30-05:00").status == 0
-    assert punched.execute("select alvo::text from correcao") == [(second,)]
+    assert punch_database.execute("select alvo::text from correcao") == [(second,)]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +216,7 @@ def test_disregard_takes_either_an_id_or_employee_and_time(correct: commands.Run
 
 @pytest.mark.parametrize("at", ["2026-10-05", "2026-W41-4", "yesterday"])
 def test_time_without_a_time_of_day_is_refused_in_option_and_file(
-    correct: commands.Run, punched: Database, tmp_path: Path, at: str
+    correct: commands.Run, punch_database: Database, tmp_path: Path, at: str
 ) -> None:
     refused = correct("add", "--employee", ANA, "--at", at, "--reason", "no tablet")
     assert refused.status == 2
@@ -216,17 +224,17 @@ def test_time_without_a_time_of_day_is_refused_in_option_and_file(
     file = tmp_path / "corrections.csv"
     file.write_text(f"{HEADER}inclusao,{ANA},{at},,no tablet\n", encoding="utf-8")
     assert correct("apply", "--file", file).status == 1
-    assert rows(punched) == []
+    assert rows(punch_database) == []
 
 
 def test_login_without_the_right_gets_permission_denied(
-    correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
+    correct: commands.Run, punch_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DB_USER", "ponto_receipts")
     refused = correct(*ADD)
     assert refused.status == 2
     assert "permission denied" in refused.err
-    assert rows(punched) == []
+    assert rows(punch_database) == []
 
 
 @pytest.mark.parametrize(
@@ -243,17 +251,17 @@ def test_login_without_the_right_gets_permission_denied(
     ],
 )
 def test_refused_line_of_a_file_stops_all_its_corrections(
-    correct: commands.Run, punched: Database, tmp_path: Path, text: str, refused: list[str]
+    correct: commands.Run, punch_database: Database, tmp_path: Path, text: str, refused: list[str]
 ) -> None:
     file = tmp_path / "corrections.csv"
     file.write_text(text, encoding="utf-8")
-    done = correct("apply", "--file", file)
-    assert (done.status, done.out) == (1, "")
-    *lines, last = done.err.splitlines()
+    result = correct("apply", "--file", file)
+    assert (result.status, result.out) == (1, "")
+    *lines, last = result.err.splitlines()
     assert [line.startswith(begin) for line, begin in zip(lines, refused, strict=True)] == [True] * len(refused)
     assert last == f"ponto: {file}: 1 fault; nothing was written"
     assert correct("apply", "--file", file, "--json").json["total"] == 1
-    assert rows(punched) == []
+    assert rows(punch_database) == []
 
 
 def test_file_without_corrections_or_with_too_many_is_refused(correct: commands.Run, tmp_path: Path) -> None:
@@ -264,12 +272,12 @@ def test_file_without_corrections_or_with_too_many_is_refused(correct: commands.
         (HEADER + f"anulacao,,,{PUNCH},twice\n" * 301, "301 corrections"),
     ):
         file.write_text(text, encoding="utf-8")
-        done = correct("apply", "--file", file)
-        assert done.status == 2
-        assert reason in done.err
+        result = correct("apply", "--file", file)
+        assert result.status == 2
+        assert reason in result.err
 
 
-# Signed
+# By a signed request
 
 
 class FakeApi:
@@ -292,7 +300,7 @@ class FakeApi:
 
 
 @pytest.fixture
-def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+def api(punch_database: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
@@ -300,9 +308,9 @@ def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
     calls = Calls(monkeypatch)
     calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
-    reports = Functions(punched.url, "ponto_reader")
+    reports = Functions(punch_database.url, "ponto_reader")
     calls.stubs["Invoke"] = lambda _, given: invoke_stub(reports.call("read", json.loads(given["Payload"])))()
-    return FakeApi(monkeypatch, Functions(punched.url, "ponto_corrections"))
+    return FakeApi(monkeypatch, Functions(punch_database.url, "ponto_corrections"))
 
 
 @pytest.fixture
@@ -318,10 +326,10 @@ def correct_on_aws(api: FakeApi, clock: FakeClock, capsys: pytest.CaptureFixture
 
 
 def test_request_is_signed_and_its_author_is_the_aws_identity(
-    correct_on_aws: commands.Run, api: FakeApi, punched: Database
+    correct_on_aws: commands.Run, api: FakeApi, punch_database: Database
 ) -> None:
     assert correct_on_aws(*ADD).status == 0
-    assert rows(punched) == [("inclusao", ANA, AUTHOR)]
+    assert rows(punch_database) == [("inclusao", ANA, AUTHOR)]
     [(url, headers)] = api.signed
     assert url == f"{URL}/correcao"
     scope = "sa-east-1/execute-api/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token"
@@ -332,12 +340,12 @@ def test_request_is_signed_and_its_author_is_the_aws_identity(
 
 
 def test_disregard_on_a_stage_looks_up_the_punch_by_the_function(
-    correct_on_aws: commands.Run, api: FakeApi, punched: Database
+    correct_on_aws: commands.Run, api: FakeApi, punch_database: Database
 ) -> None:
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
-    done = correct_on_aws(*words)
-    assert (done.status, done.err) == (0, "")
-    assert punched.execute("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
+    result = correct_on_aws(*words)
+    assert (result.status, result.err) == (0, "")
+    assert punch_database.execute("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
     assert len(api.signed) == 1
 
 
@@ -370,20 +378,20 @@ def test_error_of_the_api_is_printed_with_what_to_do(
     correct_on_aws: commands.Run, api: FakeApi, answer: Response, status: int, reason: str
 ) -> None:
     api.answers = [answer] * 100  # one for each attempt
-    done = correct_on_aws(*ADD)
-    assert (done.status, done.out) == (status, "")
-    assert reason in done.err
+    result = correct_on_aws(*ADD)
+    assert (result.status, result.out) == (status, "")
+    assert reason in result.err
 
 
 def test_waits_for_function_and_database_with_one_notice(
-    correct_on_aws: commands.Run, api: FakeApi, clock: FakeClock, punched: Database
+    correct_on_aws: commands.Run, api: FakeApi, clock: FakeClock, punch_database: Database
 ) -> None:
     later = {"Retry-After": "15"}
     api.answers = [(500, '{"message":"there was an error handling your request"}', later), (503, "{}", later)]
 
-    done = correct_on_aws(*ADD)
+    result = correct_on_aws(*ADD)
 
-    assert (done.status, len(api.signed), clock.waits) == (0, 3, [15, 15])
-    assert rows(punched) == [("inclusao", ANA, AUTHOR)]
-    assert done.err.count("answered 500 (there was an error handling your request). A function that was") == 1
-    assert "Waiting for 180 s at most" in done.err
+    assert (result.status, len(api.signed), clock.waits) == (0, 3, [15, 15])
+    assert rows(punch_database) == [("inclusao", ANA, AUTHOR)]
+    assert result.err.count("answered 500 (there was an error handling your request). A function that was") == 1
+    assert "Waiting for 180 s at most" in result.err

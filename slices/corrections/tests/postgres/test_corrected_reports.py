@@ -74,17 +74,17 @@ def test_corrected_day_is_listed_as_an_exception(database: CorrectionsDatabase) 
     whole = (1, None, date(2026, 11, 3), None, None, None)
     punch, _ = database.punch(1, "2026-11-03 08:00 17:00")
     added = database.correct(1, "inclusao", at="2026-11-03 12:00:30", written="2026-11-04 09:00")
-    off = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 08:00")
+    disregarded = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 08:00")
 
     assert database.read(f"excecoes({MONTH})") == [
-        ("desconsiderada", 1, None, date(2026, 11, 3), off, datetime(2026, 11, 3, 8), "clock of 1", DAY, 1),
+        ("desconsiderada", 1, None, date(2026, 11, 3), disregarded, datetime(2026, 11, 3, 8), "clock of 1", DAY, 1),
         ("incluida", 1, None, date(2026, 11, 3), added, datetime(2026, 11, 3, 12), None, 21 * HOUR - 30 * SECOND, 1),
     ]
 
     # The day ends at 04:00 of the 4th. Changes more than three days later reopen it.
     database.correct(1, "anulacao", alvo=added, written="2026-11-07 04:00")
     assert {row[0] for row in database.read(f"excecoes({MONTH})")} == {"incompleta", "desconsiderada"}
-    database.correct(1, "anulacao", alvo=off, written="2026-11-07 04:01")
+    database.correct(1, "anulacao", alvo=disregarded, written="2026-11-07 04:01")
     assert database.read(f"excecoes({MONTH})") == [("reaberta", *whole, 3 * DAY + 60 * SECOND, 1)]
     assert database.read(f"excecoes({MONTH}, momento => '2026-11-04 12:30Z')", "tipo") == [
         ("desconsiderada",), ("incluida",)
@@ -116,12 +116,12 @@ def reports(database: CorrectionsDatabase, months: list[date], instant: datetime
     ]
 
 
-@given(drawn=histories(employee_punches()))
+@given(history=histories(employee_punches()))
 @property_settings
 def test_report_as_of_an_instant_equals_the_report_of_that_instant(
-    database: CorrectionsDatabase, drawn: tuple[EmployeePunches, list[HistoryRow], datetime]
+    database: CorrectionsDatabase, history: tuple[EmployeePunches, list[HistoryRow], datetime]
 ) -> None:
-    story, rows, instant = drawn
+    story, rows, instant = history
     months = sorted({row.ponto.date().replace(day=1) for row in rows if row.ponto})
     then = [row for row in rows if row.kind == "primeira" or row.at <= instant]
     with database.rolled_back():
@@ -132,12 +132,12 @@ def test_report_as_of_an_instant_equals_the_report_of_that_instant(
         assert reports(database, months, instant) == expected
 
 
-@given(drawn=histories(employee_punches()))
+@given(history=histories(employee_punches()))
 @property_settings
 def test_corrected_working_days_equal_those_computed_in_python(
-    database: CorrectionsDatabase, drawn: tuple[EmployeePunches, list[HistoryRow], datetime]
+    database: CorrectionsDatabase, history: tuple[EmployeePunches, list[HistoryRow], datetime]
 ) -> None:
-    (zone, cutoff, _), rows, instant = drawn
+    (zone, cutoff, _), rows, instant = history
     with database.rolled_back():
         database.store_history(zone, cutoff, [])
         store(database, rows)

@@ -49,9 +49,9 @@ def rows(database: Database) -> list[tuple[Any, ...]]:
 def test_author_is_the_aws_identity_and_a_retry_adds_nothing(function: Functions, database: Database) -> None:
     status, answer = post(function, ADDITION, DISREGARD)
     assert status == 200
-    added, left_out = answer["correcoes"]
+    added, disregarded = answer["correcoes"]
     assert (added["usuarioId"], added["ponto"], added["situacao"]) == (ANA, "2026-10-01T18:00:00-03:00", "gravada")
-    assert (left_out["usuarioId"], left_out["ponto"], left_out["situacao"]) == (ANA, None, "gravada")
+    assert (disregarded["usuarioId"], disregarded["ponto"], disregarded["situacao"]) == (ANA, None, "gravada")
     assert rows(database) == [("inclusao", AUTHOR), ("desconsideracao", AUTHOR)]
 
     _, again = post(function, {**ADDITION, "ponto": AT_SIX.isoformat()}, userArn="arn:of:another:session")
@@ -96,11 +96,13 @@ def test_refused_corrections_have_reasons_and_nothing_is_written(function: Funct
     assert "employee 999 is not known" in answer["recusadas"][0]["razao"]
 
     database.execute("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
-    status, answer = post(function, {**ADDITION, "ponto": "2025-11-02T01:30"})  # as the clocks go back
+    status, answer = post(function, {**ADDITION, "ponto": "2025-11-02T01:30"})  # occurs twice
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [0])
     assert "give the offset" in answer["recusadas"][0]["razao"]
 
-    status, answer = post(function, ADDITION, *[{**ADDITION, "motivo": ""}, "text"] * 149, "text")  # as many as may be
+    status, answer = post(
+        function, ADDITION, *[{**ADDITION, "motivo": ""}, "text"] * 149, "text"
+    )  # MAX_CORRECTIONS in all
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, list(range(1, MAX_CORRECTIONS)))
     assert rows(database) == []
 

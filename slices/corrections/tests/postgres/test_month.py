@@ -18,7 +18,7 @@ PAGE = ROOT / "slices" / "corrections" / "month.md"
 
 
 @pytest.fixture
-def printed(
+def results(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> dict[str, list[CommandResult]]:
     """Run the page's commands in order on a separate database; return the results by command."""
@@ -41,22 +41,23 @@ def printed(
     return found
 
 
-def test_commands_of_the_page_close_october(printed: dict[str, list[CommandResult]]) -> None:
-    assert {command: done for command, done in printed.items() if any(each.status for each in done)} == {}
+def test_commands_of_the_page_close_october(results: dict[str, list[CommandResult]]) -> None:
+    assert {command: runs for command, runs in results.items() if any(each.status for each in runs)} == {}
 
     def lines(start: str, *words: str) -> list[list[str]]:
         """Return, for each run of a command, the printed lines that contain all of the words."""
         return [
-            [line for line in done.out.splitlines() if all(word in line for word in words)] for done in printed[start]
+            [line for line in result.out.splitlines() if all(word in line for word in words)]
+            for result in results[start]
         ]
 
     (before, after) = lines("ponto report timecard --employee 1000008 --month 2026-10", "9   Fri", "09:04")
     assert "incomplete" in before[0]
     assert "13:56*" in after[0]
     assert "corrected" in after[0]
-    (taps,) = printed["ponto report exceptions --month 2026-10 --employee 1000028 --format csv"]
+    (taps,) = results["ponto report exceptions --month 2026-10 --employee 1000028 --format csv"]
     (tap,) = [row for row in csv.DictReader(taps.out.splitlines()) if row["tipo"] == "proxima"]
-    assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in printed
+    assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in results
     (first, second) = lines("ponto report exceptions --month 2026-10", "1000028", "Punch disregarded")
     assert (len(first), len(second)) == (0, 1)
     main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv", "--database", "env"])
@@ -65,27 +66,26 @@ def test_commands_of_the_page_close_october(printed: dict[str, list[CommandResul
         for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid-2026-10.csv", "now.csv"))
     )
     assert (paid["1000097"], now["1000097"]) == (127 * 60 + 12, 136 * 60 + 10)
-    (totals,) = printed["ponto report totals --month 2026-10 --as-of 2026-11-03T12:00"]
+    (totals,) = results["ponto report totals --month 2026-10 --as-of 2026-11-03T12:00"]
     worked = format_minutes(sum(paid.values()))
     assert f"Employees: {len(paid)}. Worked: {worked}." in totals.out
     assert f"{len(paid)} employees worked {worked}, in csv {sum(paid.values()):,} minutes" in PAGE.read_text()
     assert lines("ponto report exceptions --month 2026-10", "Split by cut-off") == [[], []]
     changed = {number for number in paid if paid[number] != now[number]}
     assert changed == {"1000028", "1000008", "1000097"}
-    (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
+    (listed,) = results["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
     months = listed.out.partition("Entries since then")[0]
     assert {number for number in paid if number in months} == changed
     assert len([line for line in listed.out.splitlines() if "Nov 3, 2026, 17:51" in line]) == 4
 
     # Payroll's files are as of the instant that `--since` names later.
-    (since,) = {words[words.index("--since") + 1] for words in map(str.split, printed) if "--since" in words}
-    kept = [command for command in printed if "--output" in command]
+    (since,) = {words[words.index("--since") + 1] for words in map(str.split, results) if "--since" in words}
+    kept = [command for command in results if "--output" in command]
     assert len(kept) == 2
     assert all(f"--as-of {since} " in command for command in kept)
     cards = Path("paid-2026-10.html").read_text()
     for each in (totals.out, cards):
         assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in each
-    assert (
-        "Time zone and cut-off are today" not in cards
-    )  # because the employees' zones were stored before that instant
+    # Zones and cut-offs were stored before that instant.
+    assert "Time zone and cut-off are today" not in cards
     assert "gerado_em" not in PAGE.read_text()

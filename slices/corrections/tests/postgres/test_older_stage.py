@@ -34,43 +34,43 @@ from (
         (5, 3, 'inclusao', '2026-10-07 11:00Z', null, 'no tablet', '2026-10-08') -- of an employee without a punch
 ) as made (id, usuario_id, tipo, ponto, alvo, motivo, criada_em);
 """
-PUNCHES_BACK = ROOT / "docs" / "operations.md", "Bring rows back"
-EMPLOYEES_BACK = ROOT / "slices" / "reports" / "README.md", "After a restore"
-CORRECTIONS_BACK = ROOT / "slices" / "corrections" / "README.md", "After a restore"
+PUNCHES_SECTION = ROOT / "docs" / "operations.md", "Bring rows back"
+EMPLOYEES_SECTION = ROOT / "slices" / "reports" / "README.md", "After a restore"
+CORRECTIONS_SECTION = ROOT / "slices" / "corrections" / "README.md", "After a restore"
 
 
 @pytest.fixture
-def older(empty: Database) -> Database:
+def old_database(empty: Database) -> Database:
     """Return the database of an older stage."""
     empty.execute(PUNCHES + EMPLOYEES + CORRECTIONS)
     return empty
 
 
 def test_rows_of_an_older_stage_are_copied_in_the_documented_order(
-    older: Database, database: Database, tmp_path: Path
+    old_database: Database, database: Database, tmp_path: Path
 ) -> None:
-    for section in (EMPLOYEES_BACK, PUNCHES_BACK, CORRECTIONS_BACK) * 2:
-        copy_rows(*section, older, database, tmp_path)
+    for section in (EMPLOYEES_SECTION, PUNCHES_SECTION, CORRECTIONS_SECTION) * 2:
+        copy_rows(*section, old_database, database, tmp_path)
 
     employees = "select usuario_id, nome, cpf, fuso, corte, zona_mudou_em from funcionario order by usuario_id"
-    assert database.execute(employees) == older.execute(employees)
+    assert database.execute(employees) == old_database.execute(employees)
     corrections = "select id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em from correcao order by id"
     blank, *others = database.execute(corrections)
-    old_blank, *old_others = older.execute(corrections)
+    old_blank, *old_others = old_database.execute(corrections)
     assert others == old_others
     assert [*blank[:5], *blank[6:]] == [*old_blank[:5], *old_blank[6:]]
     assert (blank[5], old_blank[5]) == ("blank in the older stage", "\u3164\u3164\u3164")
 
 
 def test_corrections_are_copied_once_their_employee_is_loaded(
-    older: Database, database: Database, tmp_path: Path
+    old_database: Database, database: Database, tmp_path: Path
 ) -> None:
-    copy_rows(*PUNCHES_BACK, older, database, tmp_path)
+    copy_rows(*PUNCHES_SECTION, old_database, database, tmp_path)
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 3 is not known"):
-        copy_rows(*CORRECTIONS_BACK, older, database, tmp_path)
+        copy_rows(*CORRECTIONS_SECTION, old_database, database, tmp_path)
     assert database.execute("select count(*) from correcao") == [(0,)]
 
     database.execute("insert into funcionario (usuario_id, nome) values (3, 'Caio')")
-    copy_rows(*CORRECTIONS_BACK, older, database, tmp_path)
+    copy_rows(*CORRECTIONS_SECTION, old_database, database, tmp_path)
 
     assert database.execute("select count(*) from correcao") == [(5,)]

@@ -10,15 +10,15 @@ from slices.reports.tests.company import shared_database
 from slices.reports.tests.postgres.test_person import EMPLOYEE_106_ROWS, Stage, require_same_files
 from slices.reports.tests.postgres.test_person import dev as dev
 
-# One punch is added in a month without punches.
-MORE = """
+# Additions in a month without punches
+MORE_CORRECTIONS = """
 insert into correcao (usuario_id, tipo, ponto, motivo) values
     (106, 'inclusao', '2025-05-05T00:00Z', 'forgotten'),
     (101, 'inclusao', '2025-05-05T00:00Z', 'of 101');
 """
 
 
-unchanged_database = shared_database(EMPLOYEE_106_ROWS, CORRECTIONS_SQL, MORE)
+unchanged_database = shared_database(EMPLOYEE_106_ROWS, CORRECTIONS_SQL, MORE_CORRECTIONS)
 
 
 def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:

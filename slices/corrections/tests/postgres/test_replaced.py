@@ -36,9 +36,9 @@ def stage(migrated_url: str) -> Iterator[Stage]:
 def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(stage: Stage) -> None:
     rows = stage.read("correcao", "id, motivo")
 
-    done = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
+    result = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
 
-    assert done.notices == [
+    assert result.notices == [
         "slices/corrections was removed: its tables stay, and its roles lose their privileges and can no longer log in",
         "revoked: select on table ponto.correcao from ponto_reader",
     ]

@@ -63,7 +63,7 @@ def test_report_equals_its_golden_file(file: str, run: Run) -> None:
     require_golden(GOLDEN / file, REPORTS[file.partition(".")[0]], run)
 
 
-# Figures
+# Details
 
 
 def test_card_marks_only_the_added_one_of_two_punches_in_a_minute(
@@ -124,9 +124,8 @@ def test_report_as_of_an_instant_has_no_later_corrections(run: Run) -> None:
 
     assert corrected_day(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
     assert corrected_day("--as-of", "2026-11-26T23:00Z") == corrected_day(*AS_OF)
-    assert (
-        corrected_day("--as-of", "2026-11-27T09:00")["batidas"] == 5
-    )  # a bound that equals the correction's instant includes it
+    # The first correction was written at this instant.
+    assert corrected_day("--as-of", "2026-11-27T09:00")["batidas"] == 5
     assert corrected_day()["minutos"] == 8 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}

@@ -12,8 +12,8 @@ from slices.reports.tests.postgres.test_report_function import run as run
 
 unchanged_database = shared_database(NUMBERED_PUNCHES, CORRECTIONS_SQL)
 
-WRITTEN = (
-    "set constraints all immediate;"  # the deferred trigger on the commit time runs too early
+INSERT_LATE_CORRECTION = (
+    "set constraints all immediate;"  # so that the deferred trigger does not see the time of the commit
     " insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 101, '2026-11-03 21:00Z', 'late')"
 )
 
@@ -25,4 +25,4 @@ def test_report_by_the_function_equals_that_by_a_connection(name: str, run: Run)
 
 
 def test_earlier_instant_is_not_read_while_a_correction_is_uncommitted(database: str) -> None:
-    require_wait_for_writer(database, "postgres", WRITTEN)
+    require_wait_for_writer(database, "postgres", INSERT_LATE_CORRECTION)

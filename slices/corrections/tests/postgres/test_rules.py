@@ -36,7 +36,7 @@ CHOSEN = "c0000000-0000-8000-8000-000000000001"
 
 
 @pytest.fixture
-def corrected(database: Database) -> Database:
+def punch_database(database: Database) -> Database:
     """Return a database in which Ana has a punch, and Rui is an employee without punches."""
     database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
     database.execute("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Rui', 'America/Manaus')", RUI)
@@ -77,27 +77,27 @@ def derive_id(*parts: object) -> str:
     return f"c{digest[1:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
-# What is written
+# Stored rows
 
 
-def test_each_kind_is_a_row_with_author_and_employee(corrected: Database) -> None:
-    [added] = write(corrected, add())
-    [left_out] = write(corrected, disregard())
-    [undone] = write(corrected, undo(left_out.id))
+def test_each_kind_is_a_row_with_author_and_employee(punch_database: Database) -> None:
+    [added] = write(punch_database, add())
+    [disregarded] = write(punch_database, disregard())
+    [undone] = write(punch_database, undo(disregarded.id))
 
-    assert [tuple(each) for each in (added, left_out, undone)] == [
+    assert [tuple(each) for each in (added, disregarded, undone)] == [
         (derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0), ANA, AT_SIX, True),
         (derive_id("desconsideracao", PUNCH, 0), ANA, None, True),
-        (derive_id("anulacao", left_out.id, 0), ANA, None, True),
+        (derive_id("anulacao", disregarded.id, 0), ANA, None, True),
     ]
-    assert corrected.execute(
+    assert punch_database.execute(
         "select id::text, usuario_id, tipo, ponto, alvo::text, motivo, autor from correcao order by criada_em"
     ) == [
         (added.id, ANA, "inclusao", AT_SIX, None, REASON, AUTHOR),
-        (left_out.id, ANA, "desconsideracao", None, PUNCH, "twice", AUTHOR),
-        (undone.id, ANA, "anulacao", None, left_out.id, "a mistake", AUTHOR),
+        (disregarded.id, ANA, "desconsideracao", None, PUNCH, "twice", AUTHOR),
+        (undone.id, ANA, "anulacao", None, disregarded.id, "a mistake", AUTHOR),
     ]
-    assert corrected.execute("select id::text from batida") == [(PUNCH,)]
+    assert punch_database.execute("select id::text from batida") == [(PUNCH,)]
 
 
 @pytest.mark.parametrize(
@@ -109,19 +109,19 @@ def test_each_kind_is_a_row_with_author_and_employee(corrected: Database) -> Non
     ],
 )
 def test_time_without_an_offset_is_in_the_employees_zone(
-    corrected: Database, usuario_id: int, ponto: datetime, instant: datetime
+    punch_database: Database, usuario_id: int, ponto: datetime, instant: datetime
 ) -> None:
-    assert write(corrected, add(usuario_id, ponto))[0].ponto == instant
+    assert write(punch_database, add(usuario_id, ponto))[0].ponto == instant
 
 
-def test_stored_times_are_returned_in_the_employees_zone(corrected: Database) -> None:
-    [stages, own] = write(corrected, add(ponto=AT_SIX), add(RUI, AT_SIX))
+def test_stored_times_are_returned_in_the_employees_zone(punch_database: Database) -> None:
+    [stages, own] = write(punch_database, add(ponto=AT_SIX), add(RUI, AT_SIX))
     assert [each.ponto.isoformat() for each in (stages, own) if each.ponto] == [
         "2026-10-01T18:00:00-03:00",
         "2026-10-01T17:00:00-04:00",
     ]
-    assert write(corrected, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
-    assert "2026-10-01 17:00:00-04 is added already" in refusals(corrected, add(RUI, AT_SIX, motivo="another"))[0]
+    assert write(punch_database, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
+    assert "2026-10-01 17:00:00-04 is added already" in refusals(punch_database, add(RUI, AT_SIX, motivo="another"))[0]
 
 
 @pytest.mark.parametrize(
@@ -135,25 +135,27 @@ def test_stored_times_are_returned_in_the_employees_zone(corrected: Database) ->
         ("2026-03-08T02:30", "2026-03-08T02:30 does not exist in America/New_York, where the clocks change: give the "),
     ],
 )
-def test_repeated_or_skipped_local_time_is_refused(corrected: Database, local: str, reason: str) -> None:
-    corrected.execute("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
-    assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(reason)
+def test_repeated_or_skipped_local_time_is_refused(punch_database: Database, local: str, reason: str) -> None:
+    punch_database.execute("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
+    assert refusals(punch_database, add(RUI, datetime.fromisoformat(local)))[0].startswith(reason)
 
-    early, late = write(corrected, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05")))
+    early, late = write(
+        punch_database, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05"))
+    )
     assert early.ponto
     assert late.ponto
     assert late.ponto - early.ponto == timedelta(hours=1)
 
 
-def test_local_times_around_clock_changes_are_those_of_zoneinfo(corrected: Database) -> None:
+def test_local_times_around_clock_changes_are_those_of_zoneinfo(punch_database: Database) -> None:
     for zone, day in CLOCK_CHANGES:
-        corrected.execute("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
+        punch_database.execute("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
         for half_hours in range(5 * 48):
             local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
             at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
             expected = at[0] if at[0] == at[1] else "occurs twice" if at[0] < at[1] else "does not exist"
             try:
-                [(found,)] = corrected.execute("select instante_local(%s, %s)", RUI, local)
+                [(found,)] = punch_database.execute("select instante_local(%s, %s)", RUI, local)
             except psycopg2.errors.CheckViolation as error:
                 found = next((reason for reason in ("occurs twice", "does not exist") if reason in str(error)), error)
             assert found == expected, (zone, local)
@@ -176,54 +178,58 @@ FUTURE = datetime.now(UTC) + timedelta(days=300)
     ],
 )
 def test_correction_that_contradicts_the_rows_is_refused(
-    corrected: Database, correction: Correction, reason: str
+    punch_database: Database, correction: Correction, reason: str
 ) -> None:
-    assert reason in refusals(corrected, correction)[0]
+    assert reason in refusals(punch_database, correction)[0]
 
 
-def test_repeated_change_is_refused_with_the_existing_correction(corrected: Database) -> None:
-    added, left_out = write(corrected, add(), disregard())
-    [undone] = write(corrected, undo(left_out.id))
-    [left_out_again] = write(corrected, disregard())
-    [dropped] = write(corrected, undo(added.id))
+def test_repeated_change_is_refused_with_the_existing_correction(punch_database: Database) -> None:
+    added, disregarded = write(punch_database, add(), disregard())
+    [undone] = write(punch_database, undo(disregarded.id))
+    [disregarded_again] = write(punch_database, disregard())
+    [undone_addition] = write(punch_database, undo(added.id))
 
-    assert refusals(corrected, disregard(motivo="another reason"), disregard(id=CHOSEN)) == dict.fromkeys(
-        (0, 1), f"{PUNCH} is disregarded already, by correction {left_out_again.id}"
+    assert refusals(punch_database, disregard(motivo="another reason"), disregard(id=CHOSEN)) == dict.fromkeys(
+        (0, 1), f"{PUNCH} is disregarded already, by correction {disregarded_again.id}"
     )
-    assert refusals(corrected, undo(left_out.id, motivo="again")) == {
-        0: f"{left_out.id} is undone already, by correction {undone.id}"
+    assert refusals(punch_database, undo(disregarded.id, motivo="again")) == {
+        0: f"{disregarded.id} is undone already, by correction {undone.id}"
     }
-    assert refusals(corrected, undo(dropped.id)) == {0: f"{dropped.id} is no correction that can be undone"}
-    assert refusals(corrected, disregard(added.id), disregard(left_out_again.id)) == {
+    assert refusals(punch_database, undo(undone_addition.id)) == {
+        0: f"{undone_addition.id} is no correction that can be undone"
+    }
+    assert refusals(punch_database, disregard(added.id), disregard(disregarded_again.id)) == {
         number: f"{target} is no punch, and no addition that counts"
-        for number, target in enumerate((added.id, left_out_again.id))
+        for number, target in enumerate((added.id, disregarded_again.id))
     }
 
 
-def test_retry_of_a_disregarded_addition_is_refused(corrected: Database) -> None:
-    added, left_out = write(corrected, add(), disregard(derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)))
-    assert refusals(corrected, add(), add(motivo="another reason")) == dict.fromkeys(
-        (0, 1), f"2026-10-01 18:00:00-03 was added, and is disregarded by correction {left_out.id}: undo that one"
+def test_retry_of_a_disregarded_addition_is_refused(punch_database: Database) -> None:
+    added, disregarded = write(
+        punch_database, add(), disregard(derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0))
     )
-    write(corrected, undo(left_out.id))
-    assert write(corrected, add()) == [added._replace(is_new=False)]
+    assert refusals(punch_database, add(), add(motivo="another reason")) == dict.fromkeys(
+        (0, 1), f"2026-10-01 18:00:00-03 was added, and is disregarded by correction {disregarded.id}: undo that one"
+    )
+    write(punch_database, undo(disregarded.id))
+    assert write(punch_database, add()) == [added._replace(is_new=False)]
 
 
-def test_chosen_id_is_kept_and_cannot_be_used_twice(corrected: Database) -> None:
-    assert [each.is_new for _ in range(2) for each in write(corrected, add(id=CHOSEN))] == [True, False]
-    assert refusals(corrected, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one (--id)"}
+def test_chosen_id_is_kept_and_cannot_be_used_twice(punch_database: Database) -> None:
+    assert [each.is_new for _ in range(2) for each in write(punch_database, add(id=CHOSEN))] == [True, False]
+    assert refusals(punch_database, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one (--id)"}
 
 
-def test_one_refusal_of_many_stops_all_and_each_has_its_reason(corrected: Database) -> None:
-    found = refusals(corrected, add(), add(UNKNOWN_EMPLOYEE), disregard(), undo(PUNCH))
-    assert found.keys() == {1, 3}
+def test_one_refusal_of_many_stops_all_and_each_has_its_reason(punch_database: Database) -> None:
+    reasons = refusals(punch_database, add(), add(UNKNOWN_EMPLOYEE), disregard(), undo(PUNCH))
+    assert reasons.keys() == {1, 3}
     # A correction may refer to an earlier one of the same call.
     first_id = derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)
-    assert [each.is_new for each in write(corrected, add(), disregard(first_id))] == [True, True]
+    assert [each.is_new for each in write(punch_database, add(), disregard(first_id))] == [True, True]
 
 
-def test_no_punch_has_the_id_of_a_correction(corrected: Database) -> None:
-    [added] = write(corrected, add())
+def test_no_punch_has_the_id_of_a_correction(punch_database: Database) -> None:
+    [added] = write(punch_database, add())
     body = '{"id": "%s", "usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}'
     with pytest.raises(ValueError, match="id: must be a UUID"):
         parse(body % added.id, UTC)
@@ -238,34 +244,34 @@ def test_ids_of_these_tests_are_those_of_the_readme() -> None:
     assert [derive_id(*text.split("\\|")) for text, _ in vectors] == [identifier for _, identifier in vectors]
 
 
-# Two at once
+# Concurrency
 
 WAITING = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
 
 
-def test_concurrent_corrections_wait_for_the_first_and_see_it(corrected: Database) -> None:
-    with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
+def test_concurrent_corrections_wait_for_the_first_and_see_it(punch_database: Database) -> None:
+    with ThreadPoolExecutor() as threads, closing(punch_database.connect()) as first, first.cursor() as cursor:
         cursor.execute(
             "insert into correcao (tipo, alvo, motivo, autor) values ('desconsideracao', %s, 'twice', 'x')", (PUNCH,)
         )
-        retry = threads.submit(write, corrected, disregard())
-        other = threads.submit(write, corrected, disregard(motivo="another reason"))
+        retry = threads.submit(write, punch_database, disregard())
+        other = threads.submit(write, punch_database, disregard(motivo="another reason"))
         try:
-            wait_for(lambda: corrected.execute(WAITING) == [(2,)], "both to wait for the first")
+            wait_for(lambda: punch_database.execute(WAITING) == [(2,)], "both to wait for the first")
         finally:
             first.commit()
         assert [each.is_new for each in retry.result()] == [False]
         with pytest.raises(CorrectionsRefusedError):
             other.result()
-    assert corrected.execute("select count(*) from correcao") == [(1,)]
+    assert punch_database.execute("select count(*) from correcao") == [(1,)]
 
 
-def test_corrections_have_instants_in_the_order_of_their_commits(corrected: Database) -> None:
-    with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
+def test_corrections_have_instants_in_the_order_of_their_commits(punch_database: Database) -> None:
+    with ThreadPoolExecutor() as threads, closing(punch_database.connect()) as first, first.cursor() as cursor:
         cursor.execute("insert into correcao (tipo, alvo, motivo) values ('desconsideracao', %s, 'twice')", (PUNCH,))
-        waiting = threads.submit(write, corrected, add())
+        waiting = threads.submit(write, punch_database, add())
         try:
-            wait_for(lambda: corrected.execute(WAITING) == [(1,)], "the other to wait for the first")
+            wait_for(lambda: punch_database.execute(WAITING) == [(1,)], "the other to wait for the first")
             cursor.execute(
                 "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, %s, 'forgot')",
                 (RUI, SIX),
@@ -273,64 +279,66 @@ def test_corrections_have_instants_in_the_order_of_their_commits(corrected: Data
         finally:
             first.commit()
         waiting.result()
-    order = corrected.execute("select tipo, usuario_id from correcao order by criada_em")
+    order = punch_database.execute("select tipo, usuario_id from correcao order by criada_em")
     assert order == [("desconsideracao", ANA), ("inclusao", RUI), ("inclusao", ANA)]
 
 
-def test_repeatable_read_transaction_is_refused(corrected: Database) -> None:
-    with closing(psycopg2.connect(**corrected.owner)) as connection, connection.cursor() as cursor:
+def test_repeatable_read_transaction_is_refused(punch_database: Database) -> None:
+    with closing(psycopg2.connect(**punch_database.owner)) as connection, connection.cursor() as cursor:
         connection.set_session(isolation_level="repeatable read")
         with pytest.raises(psycopg2.DatabaseError, match="read committed"):
             cursor.execute("insert into correcao (tipo) values ('inclusao')")
 
 
-def test_commit_a_minute_after_the_insert_is_refused(corrected: Database) -> None:
-    [(function,)] = corrected.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
-    corrected.execute(function.replace("1 minute", "0"))
+def test_commit_a_minute_after_the_insert_is_refused(punch_database: Database) -> None:
+    [(function,)] = punch_database.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
+    punch_database.execute(function.replace("1 minute", "0"))
 
     with pytest.raises(psycopg2.errors.CheckViolation, match="longer than a minute"):
-        write(corrected, add())
+        write(punch_database, add())
 
-    assert corrected.execute("select count(*) from correcao") == [(0,)]
+    assert punch_database.execute("select count(*) from correcao") == [(0,)]
     # A restored correction was written long ago.
-    corrected.execute(
+    punch_database.execute(
         "insert into correcao (tipo, alvo, motivo, criada_em)"
         " values ('desconsideracao', %s, 'twice', '2026-10-02 08:00Z')",
         PUNCH,
     )
 
 
-# Who may, and who answers for it
+# Authors
 
 
-def test_personal_login_is_the_author_and_obeys_the_rules(corrected: Database, person: str) -> None:
-    [added] = write(corrected, add(), author=None, user=person)
+def test_personal_login_is_the_author_and_obeys_the_rules(punch_database: Database, person: str) -> None:
+    [added] = write(punch_database, add(), author=None, user=person)
     assert added.is_new
-    assert corrected.execute("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [
+    assert punch_database.execute("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [
         ("ana", True)
     ]
     with pytest.raises(CorrectionsRefusedError, match="1 refused"):
-        write(corrected, undo(PUNCH), author=None, user=person)
+        write(punch_database, undo(PUNCH), author=None, user=person)
 
 
 @pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
-def test_personal_login_cannot_set_author_or_instant(corrected: Database, person: str, named: str) -> None:
+def test_personal_login_cannot_set_author_or_instant(punch_database: Database, person: str, named: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        execute({**corrected.owner, "user": person}, f"insert into correcao ({named})")
+        execute({**punch_database.owner, "user": person}, f"insert into correcao ({named})")
 
 
-def test_tables_of_an_earlier_schema_in_the_search_path_change_no_rule(corrected: Database, person: str) -> None:
-    corrected.execute("create schema shadow authorization ana; create table shadow.funcionario (usuario_id bigint)")
-    corrected.execute("insert into shadow.funcionario values (999)")
+def test_tables_of_an_earlier_schema_in_the_search_path_change_no_rule(punch_database: Database, person: str) -> None:
+    punch_database.execute(
+        "create schema shadow authorization ana; create table shadow.funcionario (usuario_id bigint)"
+    )
+    punch_database.execute("insert into shadow.funcionario values (999)")
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 999 is not known"):
         execute(
-            {**corrected.owner, "user": person, "options": "-c search_path=shadow,ponto"},
+            {**punch_database.owner, "user": person, "options": "-c search_path=shadow,ponto"},
             "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 999, now(), 'mine')",
         )
-    corrected.execute("drop schema shadow cascade")
+    punch_database.execute("drop schema shadow cascade")
 
 
-# Its form
+# Form
 
 
 INVISIBLE_REASONS = [
@@ -352,23 +360,23 @@ def test_json_object_is_parsed_into_a_correction() -> None:
 
 
 @pytest.mark.parametrize("motivo", ["não", "f 1 2", "\U0001f44d\U0001f3fd\u200d\u2642\ufe0f", "\u0e15\u0e01\u0e07"])
-def test_reason_of_three_visible_characters_is_accepted(corrected: Database, motivo: str) -> None:
+def test_reason_of_three_visible_characters_is_accepted(punch_database: Database, motivo: str) -> None:
     assert parse_correction(ADDITION | {"motivo": motivo}).motivo == motivo
-    assert write(corrected, add(motivo=motivo))[0].is_new
+    assert write(punch_database, add(motivo=motivo))[0].is_new
 
 
 @pytest.mark.parametrize("motivo", INVISIBLE_REASONS)
-def test_table_refuses_an_invisible_reason(corrected: Database, motivo: str) -> None:
-    assert "correcao_motivo_visivel" in refusals(corrected, add(motivo=motivo))[0]
+def test_table_refuses_an_invisible_reason(punch_database: Database, motivo: str) -> None:
+    assert "correcao_motivo_visivel" in refusals(punch_database, add(motivo=motivo))[0]
 
 
-def test_table_and_function_treat_the_same_characters_as_invisible(corrected: Database) -> None:
-    [(rule,)] = corrected.execute(
+def test_table_and_function_treat_the_same_characters_as_invisible(punch_database: Database) -> None:
+    [(rule,)] = punch_database.execute(
         "select pg_get_constraintdef(oid) from pg_constraint where conname = 'correcao_motivo_visivel'"
     )
     assert f"regexp_replace(motivo, '[{INVISIBLE_CHARACTERS}]'::text, ''::text, 'g'::text)" in rule
     every = "".join(map(chr, (*range(1, 0xD800), *range(0xE000, 0x11_0000))))
-    [(seen,)] = corrected.execute("select regexp_replace(%s, %s, '', 'g')", every, f"[{INVISIBLE_CHARACTERS}]")
+    [(seen,)] = punch_database.execute("select regexp_replace(%s, %s, '', 'g')", every, f"[{INVISIBLE_CHARACTERS}]")
     assert seen == re.sub(f"[{INVISIBLE_CHARACTERS}]", "", every)
     assert {character for character in seen if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")} == set()
 

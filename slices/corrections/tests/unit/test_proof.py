@@ -28,18 +28,18 @@ class FakeCorrectionApi:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Response] = []
-        self.asked: list[Any] = []
+        self.requests: list[Any] = []
         answer_requests(monkeypatch, self._answer)
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
         assert "/execute-api/aws4_request" in headers["Authorization"]
-        (asked,) = json.loads(body or b"")["correcoes"]
-        self.asked.append(asked)
+        (requests,) = json.loads(body or b"")["correcoes"]
+        self.requests.append(requests)
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         assert isinstance(found, tuple)
         status, text, more = found
-        return status, text.replace("ID", asked["alvo"]), more
+        return status, text.replace("ID", requests["alvo"]), more
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_smoke_test_passes_or_is_skipped_without_the_right(
 ) -> None:
     corrections.answers = list(answers)
     assert proof.prove(boto3.Session(), "dev", URL, FakeClock()) == expected
-    assert len(corrections.asked) == len(answers)
-    assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
+    assert len(corrections.requests) == len(answers)
+    assert {each["tipo"] for each in corrections.requests} == {"anulacao"}
     assert message in " ".join(capsys.readouterr().err.split())
 
 
@@ -108,11 +108,11 @@ def test_failed_smoke_test_fails_the_deploy(corrections: FakeCorrectionApi, answ
 def test_deploy_sends_a_test_correction_after_its_punch(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(_method: str, url: str, body: bytes | None, _headers: Mapping[str, str]) -> Response:
-        asked.append(url.rpartition("/")[2])
-        if asked[-1] == "ponto":
+        requests.append(url.rpartition("/")[2])
+        if requests[-1] == "ponto":
             return 202, '{"messageId":"message"}', {}
         status, text, more = REFUSED
         return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), more
@@ -122,9 +122,9 @@ def test_deploy_sends_a_test_correction_after_its_punch(
     prod.hooks = [SLICE.deploy_hook()]
     answer_requests(monkeypatch, answer)
 
-    done = prod.run("--yes", "--json")
+    result = prod.run("--yes", "--json")
 
-    assert (done.status, done.json["correctionsProven"]) == (0, True), done.err
-    assert asked == ["ponto", "correcao"]
-    assert "sending a test correction, which has to be refused" in done.err.splitlines()
+    assert (result.status, result.json["correctionsProven"]) == (0, True), result.err
+    assert requests == ["ponto", "correcao"]
+    assert "sending a test correction, which has to be refused" in result.err.splitlines()
     assert f"proven     {PROVEN}" in prod.run("--yes").out.splitlines()
