@@ -498,7 +498,7 @@ def test_report_without_exceptions_has_no_list(form: str, run: Run) -> None:
     found = run(*EXCEPTIONS, "--no-queue", "--employee", 101, "--format", form).out
 
     assert re.search(r"By type\W+(h2\W+p\W+)?none", found)
-    assert "Each" not in found
+    assert "Details" not in found
 
 
 # Values with control characters
