@@ -1,4 +1,4 @@
-"""Private names of the emulator and of hypercorn are replaced for one version."""
+"""Replacements of private functions of the emulator and of hypercorn, made only for known versions."""
 
 import pytest
 
@@ -7,7 +7,9 @@ from tools.local.errors import LocalError
 
 
 @pytest.mark.parametrize("package", ["ministack", "hypercorn"])
-def test_another_version_stops_it_and_names_each_replacement(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_version_is_refused_with_the_list_of_replacements(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(replacements.VERSIONS, package, "0.1")
 
     with pytest.raises(LocalError, match=rf"Installed is {package} [\d.]+, not 0\.1, ") as stopped:

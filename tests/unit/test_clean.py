@@ -1,4 +1,4 @@
-"""`make clean` does not remove what a running stack uses."""
+"""`make clean`, which refuses to remove the files of a running stack."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from tools.kit.project import ROOT
 
 
 def checkout(folder: Path) -> Path:
-    """Return a checkout whose stack does nothing."""
+    """Write a checkout whose stack only waits; return its folder."""
     (folder / "tools" / "local").mkdir(parents=True)
     for name in ("tools/__init__.py", "tools/local/__init__.py", "tools/local/clean.py"):
         shutil.copy(ROOT / name, folder / name)

@@ -1,4 +1,4 @@
-"""The client that commands and chaos punch by keeps the rules of docs/clients.md."""
+"""The client by which commands and chaos send punches, tested by the rules of docs/clients.md."""
 
 import http.client
 import socket
@@ -18,11 +18,11 @@ ACCEPTED: Response = (202, '{"message":"accepted","messageId":"1"}', {})
 
 
 class Gateway:
-    """Gives its answers, the last one again and again; notes what came."""
+    """A fake gateway: it returns `answers` in order, then repeats the last, and records the requests."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Response] = [ACCEPTED]
-        self.tries: list[tuple[str, str, bytes | None, str]] = []
+        self.requests: list[tuple[str, str, bytes | None, str]] = []
         self.clock = FakeClock()
         answer_requests(monkeypatch, self._answer)
 
@@ -30,7 +30,7 @@ class Gateway:
         return Client(URL, {"x-api-key": "CANARY"}, timeout_seconds=300, clock=clock or self.clock)
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        self.tries.append((method, url, body, headers["x-api-key"]))
+        self.requests.append((method, url, body, headers["x-api-key"]))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -40,15 +40,15 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
 
 
 @pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
-def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int) -> None:
+def test_request_with_a_final_status_is_not_repeated(gateway: Gateway, status: int) -> None:
     gateway.answers = [(status, '{"message":"why"}', {})]
     answer = gateway.client().send(b"{}")
     assert (answer.status, answer.message) == (status, "why")
-    assert len(gateway.tries) == 1
+    assert len(gateway.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "named"),
+    ("answer", "failure"),
     [
         *(((status, "<html>", {}), str(status)) for status in (200, 301, 404, 408, 429, 500, 503, 999)),
         (ConnectionRefusedError("no way"), "ConnectionRefusedError"),
@@ -58,34 +58,33 @@ def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int
     ],
     ids=str,
 )
-def test_whatever_may_pass_is_tried_again_with_the_same_punch(gateway: Gateway, answer: Response, named: str) -> None:
+def test_transient_failure_is_retried_with_the_same_punch(gateway: Gateway, answer: Response, failure: str) -> None:
     gateway.answers = [answer, answer, ACCEPTED]
-    found = gateway.client().send(b"{}")
-    assert (found.status, found.failed_attempts) == (202, (named, named))
-    assert gateway.tries == [("POST", URL, b"{}", "CANARY")] * 3
+    response = gateway.client().send(b"{}")
+    assert (response.status, response.failed_attempts) == (202, (failure, failure))
+    assert gateway.requests == [("POST", URL, b"{}", "CANARY")] * 3
 
 
-def test_it_waits_longer_each_time_and_a_random_part(gateway: Gateway) -> None:
+def test_delays_double_with_random_jitter(gateway: Gateway) -> None:
     gateway.answers = [*[(503, "", {})] * 7, ACCEPTED]
     gateway.client().send(b"{}")
-    assert [int(wait - lost) for wait, lost in zip(gateway.clock.waits, (1, 2, 4, 8, 16, 30, 30), strict=True)] == [
-        0
-    ] * 7
-    assert len({wait % 1 for wait in gateway.clock.waits}) == 7
+    jitter = [wait - delay for wait, delay in zip(gateway.clock.waits, (1, 2, 4, 8, 16, 30, 30), strict=True)]
+    assert [int(seconds) for seconds in jitter] == [0] * 7
+    assert len(set(jitter)) == 7
 
 
 @pytest.mark.parametrize(
-    ("asked", "least"),
+    ("retry_after", "minimum"),
     [("17", 17), ("0", 1), ("soon", 1), ("-5", 1), ("9" * 5_000, 1), ("Fri, 31 Dec 99999 23:59:59 GMT", 1)],
 )
-def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: str, least: float) -> None:
-    gateway.answers = [(429, "", {"retry-after": asked}), ACCEPTED]
+def test_delay_is_at_least_retry_after(gateway: Gateway, retry_after: str, minimum: float) -> None:
+    gateway.answers = [(429, "", {"retry-after": retry_after}), ACCEPTED]
     gateway.client().send(b"{}")
-    (waited,) = gateway.clock.waits
-    assert least <= waited <= max(least, 2)
+    (delay,) = gateway.clock.waits
+    assert minimum <= delay <= max(minimum, 2)
 
 
-def test_a_5xx_that_asks_to_come_again_is_never_for_good(gateway: Gateway) -> None:
+def test_5xx_with_retry_after_is_never_final(gateway: Gateway) -> None:
     gateway.answers = [(503, "", {"retry-after": "2"}), (503, "", {})]
     assert Client(URL, {"x-api-key": "CANARY"}, timeout_seconds=300, final_statuses=frozenset({503})).send(
         b"{}"
@@ -93,28 +92,28 @@ def test_a_5xx_that_asks_to_come_again_is_never_for_good(gateway: Gateway) -> No
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("answer", "message"),
     [
         ((503, "", {}), "answered 503"),
         (OSError("no way"), "no answer: OSError: no way"),
         (http.client.BadStatusLine("x" * 60_000), "no answer: BadStatusLine: x{285}"),
     ],
-    ids=["503", "none", "a broken one"],
+    ids=["503", "no response", "invalid response"],
 )
-def test_after_its_patience_it_gives_up(gateway: Gateway, answer: Response, why: str) -> None:
+def test_retries_end_at_the_timeout(gateway: Gateway, answer: Response, message: str) -> None:
     gateway.answers = [answer]
-    with pytest.raises(NoFinalResponseError, match=f"^{why}$"):
+    with pytest.raises(NoFinalResponseError, match=f"^{message}$"):
         gateway.client().send(b"{}")
     assert 270 < sum(gateway.clock.waits) <= 300
 
 
-def test_whoever_waits_can_be_stopped(gateway: Gateway) -> None:
+def test_stop_ends_a_wait(gateway: Gateway) -> None:
     gateway.answers = [(503, "", {"retry-after": "200"})]
-    stopped = gateway.client(CLOCK)
-    threading.Timer(0.1, stopped.stop).start()
+    client = gateway.client(CLOCK)
+    threading.Timer(0.1, client.stop).start()
     with pytest.raises(NoFinalResponseError, match=r"^answered 503$"):
-        stopped.send(b"{}")
-    assert len(gateway.tries) == 1
+        client.send(b"{}")
+    assert len(gateway.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,15 +125,15 @@ def test_whoever_waits_can_be_stopped(gateway: Gateway) -> None:
         ("[]", ""),
         ("<html>", ""),
     ],
-    ids=["long", "too long", "deep", "another", "none"],
+    ids=["long", "too long", "deep", "not an object", "not JSON"],
 )
-def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str) -> None:
+def test_long_message_of_a_response_is_cut(gateway: Gateway, text: str, message: str) -> None:
     gateway.answers = [(400, text, {})]
     assert gateway.client().send(b"{}").message == message
 
 
 @pytest.mark.parametrize(
-    ("url", "named", "proxies"),
+    ("url", "proxy", "proxies"),
     [
         (URL, "http://proxy.example.com:3128", [("http://proxy.example.com:3128", None)]),
         (URL, "proxy.example.com:3128", [("http://proxy.example.com:3128", None)]),
@@ -147,33 +146,33 @@ def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str)
         ("https://internal.example.com/ponto", "http://proxy.example.com:3128", []),
         ("http://127.0.0.1:4566/ponto", "http://proxy.example.com:3128", []),
     ],
-    ids=["an address", "no scheme", "no domain", "a password", "not for a host that is named", "not for this machine"],
+    ids=["URL", "without scheme", "without domain", "with password", "host in no_proxy", "this machine"],
 )
-def test_a_proxy_of_the_environment_is_used(
-    monkeypatch: pytest.MonkeyPatch, url: str, named: str, proxies: list[tuple[str, dict[str, str] | None]]
+def test_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str, proxies: list[tuple[str, dict[str, str] | None]]
 ) -> None:
-    asked: list[tuple[str, dict[str, str] | None]] = []
-    manager: Callable[..., object] = lambda proxy, proxy_headers, **_: asked.append((proxy, proxy_headers))  # noqa: E731
+    managers: list[tuple[str, dict[str, str] | None]] = []
+    manager: Callable[..., object] = lambda url, proxy_headers, **_: managers.append((url, proxy_headers))  # noqa: E731
     monkeypatch.setattr("urllib3.ProxyManager", manager)
     for scheme in ("http", "https"):
-        monkeypatch.setenv(f"{scheme}_proxy", named)
+        monkeypatch.setenv(f"{scheme}_proxy", proxy)
     monkeypatch.setenv("no_proxy", "internal.example.com")
 
     Client(url, {}, timeout_seconds=1)
 
-    assert asked == proxies
+    assert managers == proxies
 
 
-@pytest.mark.parametrize("named", ["http://me:CANARY@proxy.example.com:no", "socks5://me:CANARY@proxy.example.com:80"])
-def test_a_proxy_that_is_no_address_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
-    monkeypatch.setenv("https_proxy", named)
+@pytest.mark.parametrize("proxy", ["http://me:CANARY@proxy.example.com:no", "socks5://me:CANARY@proxy.example.com:80"])
+def test_invalid_proxy_is_reported_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(CommandError, match=r"^the environment names an invalid proxy address; ") as caught:
         Client(URL, {}, timeout_seconds=1)
     assert "CANARY" not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["CANARY\r", "CANARY\nx: y", "CANÁRIO"])
-def test_a_key_that_no_header_can_be_is_said_and_not_shown(key: str) -> None:
+def test_api_key_that_no_header_can_hold_is_reported_without_its_value(key: str) -> None:
     with pytest.raises(CommandError, match=r"^the header x-api-key cannot be sent: it has a line break or ") as caught:
         Client(URL, {"x-api-key": key}, timeout_seconds=1)
     assert "CAN" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""How every command line ends, and what its help and a shell's completion show."""
+"""Exit status, errors, help, completion and option types that all commands share."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/
 @commands.command(epilog="examples:\n  try 1\n      as it stands\n")
 @click.argument("count", type=options.POSITIVE)
 def attempt(count: int) -> int | None:
-    """Try something."""
+    """Return, or fail, as the count says."""
     match count:
         case 1:
             return None
@@ -46,33 +46,33 @@ def attempt(count: int) -> int | None:
         ("x", 2, "'x' is not a whole number"),
     ],
 )
-def test_a_command_ends_with_its_status_and_one_sentence(
+def test_command_exits_with_its_status_and_one_message(
     capsys: pytest.CaptureFixture[str], word: str, status: int, message: str
 ) -> None:
     assert commands.run(attempt, "try", [word]) == status
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "ask"), [("try", "try --help"), ("make try", "make try ARGS=--help")])
-def test_the_hint_of_a_wrong_request_is_a_command_that_works(
-    capsys: pytest.CaptureFixture[str], name: str, ask: str
+@pytest.mark.parametrize(("name", "help_command"), [("try", "try --help"), ("make try", "make try ARGS=--help")])
+def test_usage_error_suggests_a_command_that_works(
+    capsys: pytest.CaptureFixture[str], name: str, help_command: str
 ) -> None:
     assert commands.run(attempt, name, ["--nothing"]) == 2
-    assert f"Try '{ask}' for help." in capsys.readouterr().err
+    assert f"Try '{help_command}' for help." in capsys.readouterr().err
     assert commands.run(attempt, name, ["--help"]) == 0
     words = "[OPTIONS] COUNT"
     usage = f'make try ARGS="{words}"' if name == "make try" else f"try {words}"
     assert capsys.readouterr().out.startswith(f"Usage: {usage}\n")
 
 
-def test_help_shows_the_examples_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_keeps_the_layout_of_the_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.run(attempt, "try", ["--help"]) == 0
     assert capsys.readouterr().out.endswith("\nexamples:\n  try 1\n      as it stands\n")
 
 
 @pytest.mark.parametrize("line", all_commands(), ids=str)
 @pytest.mark.parametrize("columns", [80, 200])
-def test_help_fits_80_columns_and_cuts_nothing(
+def test_help_fits_80_columns_without_cutting_texts(
     line: CommandLine, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -83,12 +83,12 @@ def test_help_fits_80_columns_and_cuts_nothing(
     assert [text for text in printed if len(text) > 80 or text.endswith("...")] == []
 
 
-def test_help_of_a_group_that_only_slices_have_names_its_commands() -> None:
+def test_help_of_a_group_names_the_commands_of_slices() -> None:
     for group, _, name in (each.partition(" ") for each in cli.COMMANDS):
         assert not name or re.search(rf"\b{name}\b", cli.ponto.commands[group].help or "")
 
 
-def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+def test_closed_pipe_is_not_an_error() -> None:
     command = f"{sys.executable} -m tools.cli --help | head -1; echo ${{PIPESTATUS[0]}}"
     run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
 
@@ -96,8 +96,8 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     assert run.stderr == ""
 
 
-# Prints a result by the function that is named, then ends with a status.
-PRINTS = """
+# Prints something several times, then succeeds or fails.
+PRINTING_PROGRAM = """
 import sys
 from tools.kit import commands, console, output, tables
 from tools.kit.errors import CommandError
@@ -123,15 +123,15 @@ sys.exit(commands.run(print_much, "try", []))
     ],
 )
 @needs_full
-def test_output_that_cannot_be_written_is_one_sentence(statement: str, lines: int, fails: bool) -> None:
-    code = PRINTS.format(statement=statement, lines=lines, fails=fails)
+def test_output_that_cannot_be_written_is_reported_in_one_line(statement: str, lines: int, fails: bool) -> None:
+    code = PRINTING_PROGRAM.format(statement=statement, lines=lines, fails=fails)
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
 
-    assert done.stderr.splitlines()[-1:] == ["try: the output could not be written: No space left on device"]
-    assert done.returncode == commands.OUTPUT_FAILED_STATUS
+    assert completed.stderr.splitlines()[-1:] == ["try: the output could not be written: No space left on device"]
+    assert completed.returncode == commands.OUTPUT_FAILED_STATUS
 
 
 @pytest.mark.parametrize(
@@ -148,15 +148,15 @@ def test_output_that_cannot_be_written_is_one_sentence(statement: str, lines: in
 def test_streams_that_are_full_or_closed_show_no_traceback(line: str, status: int, error: str) -> None:
     command = f"exec {sys.executable} -m {line}"
 
-    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    completed = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stderr) == (status, error)
+    assert (completed.returncode, completed.stderr) == (status, error)
 
 
 @pytest.mark.parametrize(
     ("line", "word", "completed"),
     [("ponto dl", 1, "plain,dlq\n"), ("ponto remove --prof", 2, "plain,--profile\n")],
-    ids=["a command", "an option of a line that lacks another"],
+    ids=["command", "option of an incomplete line"],
 )
 def test_a_shell_completes(
     line: str, word: int, completed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -188,7 +188,7 @@ def test_a_shell_completes(
         (options.INSTANT_MS, "1970-01-01T01:00:01+01:00", 1_000),
     ],
 )
-def test_a_value_is_read(kind: options.ParsedType | options.IntegerRange, text: str, value: object) -> None:
+def test_option_value_is_parsed(kind: options.ParsedType | options.IntegerRange, text: str, value: object) -> None:
     assert kind.convert(text, None, None) == value
 
 
@@ -211,26 +211,28 @@ def test_a_value_is_read(kind: options.ParsedType | options.IntegerRange, text: 
         (options.INSTANT_MS, "99999999999d", "is neither"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_it_should_be(kind: click.ParamType[Any], text: str, message: str) -> None:
+def test_invalid_option_value_is_reported_with_the_expected_format(
+    kind: click.ParamType[Any], text: str, message: str
+) -> None:
     with pytest.raises(click.BadParameter, match=message):
         kind.convert(text, None, None)
 
 
-def test_an_instant_may_be_said_by_how_long_ago_it_was() -> None:
+def test_instant_may_be_given_as_an_age() -> None:
     before = round(1_000 * time.time())
 
     assert 0 <= options.INSTANT_MS.convert("30m", None, None) + 1_800_000 - before < 1_000 * DEADLINE_SECONDS
 
 
 @pytest.mark.parametrize("text", ["{}", '{"pid": 1, "colour": "red"}', "[]", "", "{"])
-def test_a_local_stack_of_another_version_is_said(tmp_path: Path, text: str) -> None:
+def test_local_stack_of_another_version_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / "stack.json").write_text(text)
 
     with pytest.raises(CommandError, match="; stop that stack, and start it with make run"):
         local_stack.find(tmp_path)
 
 
-def test_a_local_stack_that_was_killed_is_said(tmp_path: Path) -> None:
+def test_killed_local_stack_is_reported(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     write_stack(tmp_path, pid=process.pid)

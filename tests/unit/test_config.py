@@ -1,4 +1,4 @@
-"""Settings from the environment and `rds_config.py`, and the errors, which hold no password."""
+"""Settings from the environment and from `rds_config.py`, and their errors, which contain no password."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ ENVIRONMENT = {
     "SLICES": "",
     "ROLES": "",
 }
-FROM_ENVIRONMENT = {
+ENVIRONMENT_PARAMETERS = {
     "host": "db.example.com",
     "port": "5433",
     "dbname": "pontodb",
@@ -59,14 +59,20 @@ db_username = "clerk"
 db_password = "CANARY-file"
 db_name = "clock"
 """
-FROM_RDS_CONFIG = {"host": "rds.example.com", "user": "clerk", "password": "CANARY-file", "dbname": "clock", **VERIFIED}
+RDS_CONFIG_PARAMETERS = {
+    "host": "rds.example.com",
+    "user": "clerk",
+    "password": "CANARY-file",
+    "dbname": "clock",
+    **VERIFIED,
+}
 
 WriteConfig = Callable[[str], None]
-Changes = dict[str, str | None]  # of variables; None: absent
+Changes = dict[str, str | None]  # variables to set; None: to remove
 
 
 def environment(changes: Changes | None = None) -> dict[str, str]:
-    """Return what every stage has, but for the changes."""
+    """Return the environment variables of a stage, with some changes."""
     return {name: value for name, value in {**ENVIRONMENT, **(changes or {})}.items() if value is not None}
 
 
@@ -97,17 +103,17 @@ PutSecret = Callable[[dict[str, Any] | str | bytes], str]
 
 @pytest.fixture
 def put_secret(secrets: "SecretsManagerClient") -> PutSecret:
-    """Return what creates a secret and returns its ARN."""
+    """Return a function that creates a secret and returns its ARN."""
 
-    def put(content: dict[str, Any] | str | bytes) -> str:
-        form = "SecretBinary" if isinstance(content, bytes) else "SecretString"
-        more: Any = {form: json.dumps(content) if isinstance(content, dict) else content}
-        return secrets.create_secret(Name="database", **more)["ARN"]
+    def create_secret(content: dict[str, Any] | str | bytes) -> str:
+        field = "SecretBinary" if isinstance(content, bytes) else "SecretString"
+        value: Any = {field: json.dumps(content) if isinstance(content, dict) else content}
+        return secrets.create_secret(Name="database", **value)["ARN"]
 
-    return put
+    return create_secret
 
 
-def with_secret(arn: str) -> dict[str, str]:
+def secret_environment(arn: str) -> dict[str, str]:
     return environment({"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
 
 
@@ -115,15 +121,15 @@ def parameters(variables: dict[str, str]) -> dict[str, Any]:
     return {**load_drain(variables).database.connection_parameters()}
 
 
-def refusal(changes: Changes | None = None, load: Callable[[dict[str, str]], object] = load_drain) -> str:
-    """Return the error of wrong settings."""
+def error_message(changes: Changes | None = None, load: Callable[[dict[str, str]], object] = load_drain) -> str:
+    """Return the message of the error for invalid settings."""
     with pytest.raises(ConfigurationError) as caught:
         load(environment(changes))
-    assert_tells_no_password(caught.value)
+    assert_contains_no_password(caught.value)
     return str(caught.value)
 
 
-def assert_tells_no_password(error: BaseException | None) -> None:
+def assert_contains_no_password(error: BaseException | None) -> None:
     while error is not None:
         assert "CANARY" not in f"{error} {error!r} {error.args!r}"
         error = error.__cause__ or error.__context__
@@ -132,9 +138,9 @@ def assert_tells_no_password(error: BaseException | None) -> None:
 # The environment
 
 
-def test_without_rds_config_the_environment_names_everything() -> None:
+def test_settings_without_rds_config_come_from_the_environment() -> None:
     assert load_drain(environment()) == DrainSettings(
-        database=DatabaseSettings(FROM_ENVIRONMENT),
+        database=DatabaseSettings(ENVIRONMENT_PARAMETERS),
         dlq_url=ENVIRONMENT["DLQ_URL"],
         zone=ZoneInfo("America/Sao_Paulo"),
         requires_sign_in=False,
@@ -144,7 +150,7 @@ def test_without_rds_config_the_environment_names_everything() -> None:
     )
 
 
-def test_each_function_needs_its_own_variables_only() -> None:
+def test_schema_needs_only_its_own_variables() -> None:
     variables = environment(
         {
             "CORS_ORIGIN": "https://ponto.example.com",
@@ -159,7 +165,7 @@ def test_each_function_needs_its_own_variables_only() -> None:
         }
     )
     settings = SchemaSettings(
-        database=DatabaseSettings(FROM_ENVIRONMENT),
+        database=DatabaseSettings(ENVIRONMENT_PARAMETERS),
         zone=ZoneInfo("America/Sao_Paulo"),
         slices=("kept", "needs_it"),
         roles={
@@ -177,51 +183,51 @@ def test_each_function_needs_its_own_variables_only() -> None:
 
 @pytest.mark.parametrize("load", [load_drain, load_database, load_schema])
 def test_each_function_needs_a_database(load: Callable[[dict[str, str]], object]) -> None:
-    assert refusal({"DB_HOST": None}, load).startswith("Missing: DB_HOST. ")
-    assert refusal({"TIME_ZONE": ""}, load_schema).startswith("Missing: TIME_ZONE. ")
+    assert error_message({"DB_HOST": None}, load).startswith("Missing: DB_HOST. ")
+    assert error_message({"TIME_ZONE": ""}, load_schema).startswith("Missing: TIME_ZONE. ")
 
 
-def test_everything_missing_is_named_in_one_error() -> None:
-    assert refusal(dict.fromkeys(ENVIRONMENT)) == (
+def test_all_missing_variables_are_named_in_one_error() -> None:
+    assert error_message(dict.fromkeys(ENVIRONMENT)) == (
         "Missing: DB_HOST, DB_NAME, DB_USER, DB_PASSWORD, DLQ_URL, TIME_ZONE. Set them in the environment "
         "(serverless.yml normally sets them); to set those that begin with db_, copy rds_config.example.py to "
         "rds_config.py."
     )
 
 
-def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Changes, str]]:
-    """Yield a case for each value of a variable, with its error; `{}` of the message is the value."""
+def error_cases(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Changes, str]]:
+    """Yield a case for each invalid value of a variable, with its error; `{}` in the message stands for the value."""
     return (({name: value}, f"{name}: {message.format(repr(value))}") for value in values)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        *refused(
+        *error_cases(
             "TIME_ZONE",
             ["Sao_Paulo", "America", "-03:00", "../etc/passwd", "/etc/localtime", "x\u00e9", " "],
             "{} is not a time zone; use a name such as America/Sao_Paulo.",
         ),
-        *refused("RETRY_DELAYS", ["5,", "soon", "5;10", "1.5"], "{} is not a list of seconds such as 5,10,20."),
-        *refused("VISIBILITY_TIMEOUT", ["soon"], "{} is not a number of seconds."),
-        *refused(
+        *error_cases("RETRY_DELAYS", ["5,", "soon", "5;10", "1.5"], "{} is not a list of seconds such as 5,10,20."),
+        *error_cases("VISIBILITY_TIMEOUT", ["soon"], "{} is not a number of seconds."),
+        *error_cases(
             "IDENTITY",
-            ["true", "Required", "optional", "false", " required"],  # misspelt, it lets nobody in
+            ["true", "Required", "optional", "false", " required"],  # misspelt, it must not disable sign-in
             "{} is invalid; set it to required, or leave it unset.",
         ),
-        *refused(
+        *error_cases(
             "DB_LOGIN", ["IAM", "token", "password"], "{} is invalid; set it to iam or secret, or leave it unset."
         ),
         (
             {"DB_LOGIN": "iam", "DB_SSLMODE": "disable"},
             "DB_SSLMODE: 'disable' would send the IAM token unencrypted; use verify-full.",
         ),
-        *refused(
+        *error_cases(
             "DB_SSLMODE",
             ["prefer", "allow", "Verify-Full", "no"],
             "{} does not enforce TLS; use verify-full, or disable for a server without TLS.",
         ),
-        *refused(
+        *error_cases(
             "DB_SSLROOTCERT",
             ["ponto/certificates/none.pem"],
             f"there is no file {ROOT}/ponto/certificates/none.pem.",
@@ -230,7 +236,7 @@ def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Ch
             {"SSL_CERT_FILE": "/nonexistent", "DB_SSLROOTCERT": "system"},
             "DB_SSLROOTCERT: no system CA bundle was found; name a file.",
         ),
-        # Without the server's name no authority is enough but RDS' own.
+        # Without verification of the host name, only the CA of RDS is accepted.
         *(
             (
                 {"DB_SSLMODE": mode, "DB_SSLROOTCERT": root},
@@ -242,9 +248,11 @@ def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Ch
         ),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, changes: Changes, message: str) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", changes.get("SSL_CERT_FILE") or "")  # which Python reads
-    assert refusal(changes) == message
+def test_invalid_value_is_refused_with_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, changes: Changes, message: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", changes.get("SSL_CERT_FILE") or "")  # Python reads it
+    assert error_message(changes) == message
 
 
 @pytest.mark.parametrize(
@@ -257,28 +265,28 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, chang
         ),
         ({"DB_HOST": "/run/postgresql"}, {"host": "/run/postgresql", **dict.fromkeys(VERIFIED)}),
         ({"DB_HOST": "/run/postgresql,db.example.com"}, {"host": "/run/postgresql,db.example.com"}),
-        # Port and TLS are optional, verified TLS is the default, and libpq has its own port.
+        # Port and TLS mode are optional; the defaults are libpq's port and verified TLS.
         ({"DB_PORT": None, "DB_SSLMODE": "", "DB_SSLROOTCERT": ""}, {"port": None}),
-        # With TLS the certificate is always looked at; there is none only when told so.
+        # Every TLS mode verifies the certificate; only `disable` turns TLS off.
         *(({"DB_SSLMODE": mode}, {"sslmode": mode}) for mode in ("verify-full", "verify-ca", "require")),
         ({"DB_SSLMODE": "require", "DB_SSLROOTCERT": "ponto/certificates/rds.pem"}, {"sslmode": "require"}),
         ({"DB_SSLMODE": "disable"}, {"sslmode": "disable", "sslrootcert": None, "gssencmode": None}),
-        # Another authority's file lies in the package or anywhere.
+        # The file of another CA may be in the package or outside.
         ({"DB_SSLROOTCERT": "handler.py"}, {"sslrootcert": str(ROOT / "handler.py")}),
         ({"DB_SSLROOTCERT": "/etc/hostname"}, {"sslrootcert": "/etc/hostname"}),
-        # The system's certificates are Python's.
+        # `system` is the CA bundle that Python uses.
         ({"SSL_CERT_FILE": "/etc/hostname", "DB_SSLROOTCERT": "system"}, {"sslrootcert": "/etc/hostname"}),
-        # A password that is given needs no secret.
+        # With a password, the secret is not read.
         ({"DB_SECRET_ARN": "arn:of:nothing"}, {}),
     ],
     ids=lambda value: " ".join(value),
 )
-def test_the_environment_says_how_to_connect(
+def test_connection_parameters_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: Changes, different: dict[str, str | None]
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # which does not matter
-    monkeypatch.setenv("SSL_CERT_FILE", changes.get("SSL_CERT_FILE") or "")  # which Python reads
-    expected = {name: value for name, value in (FROM_ENVIRONMENT | different).items() if value is not None}
+    monkeypatch.chdir(tmp_path)  # relative paths do not depend on it
+    monkeypatch.setenv("SSL_CERT_FILE", changes.get("SSL_CERT_FILE") or "")  # Python reads it
+    expected = {name: value for name, value in (ENVIRONMENT_PARAMETERS | different).items() if value is not None}
     assert parameters(environment(changes)) == expected
 
 
@@ -297,39 +305,40 @@ def test_optional_settings_of_the_drain_are_read() -> None:
     ("more", "different"),
     [
         ("", {}),
-        ("db_port = 5434\ndb_sslmode = 'verify-ca'\n", {"port": "5434", "sslmode": "verify-ca"}),  # the name unseen
+        (
+            "db_port = 5434\ndb_sslmode = 'verify-ca'\n",
+            {"port": "5434", "sslmode": "verify-ca"},
+        ),  # unverified host name
     ],
 )
 def test_rds_config_wins_over_the_environment_as_a_whole(
     rds_config: WriteConfig, more: str, different: dict[str, str]
 ) -> None:
     rds_config(RDS_CONFIG + more)
-    secret: Changes = {"DB_SECRET_ARN": "arn:of:nothing"}  # which a password makes unnecessary
-    assert parameters(environment(secret)) == FROM_RDS_CONFIG | different
+    secret: Changes = {"DB_SECRET_ARN": "arn:of:nothing"}  # not read, because there is a password
+    assert parameters(environment(secret)) == RDS_CONFIG_PARAMETERS | different
 
 
 @pytest.mark.parametrize(
-    ("content", "begin"),
+    ("content", "prefix"),
     [
         (RDS_CONFIG + "db_sslmode = 'prefer'\n", "db_sslmode: 'prefer'"),
         ("db_password = 'CANARY-file'\n", "Missing: db_host, db_name, db_username, DLQ_URL, TIME_ZONE. "),
     ],
 )
-def test_what_rds_config_lacks_or_has_wrong_is_named_as_it_is_called_there(
-    rds_config: WriteConfig, content: str, begin: str
-) -> None:
+def test_errors_of_rds_config_use_its_own_names(rds_config: WriteConfig, content: str, prefix: str) -> None:
     rds_config(content)
-    assert refusal({"DLQ_URL": None, "TIME_ZONE": None}).startswith(begin)
+    assert error_message({"DLQ_URL": None, "TIME_ZONE": None}).startswith(prefix)
 
 
-def test_what_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
-    rds_config(f"{RDS_CONFIG}import vault_of_ours\n")
-    with pytest.raises(ImportError, match="vault_of_ours") as caught:
+def test_failed_import_in_rds_config_is_not_ignored(rds_config: WriteConfig) -> None:
+    rds_config(f"{RDS_CONFIG}import missing_vault\n")
+    with pytest.raises(ImportError, match="missing_vault") as caught:
         load_drain(environment())
-    assert_tells_no_password(caught.value)
+    assert_contains_no_password(caught.value)
 
 
-def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
+def test_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
     rds_config("")
     shutil.copy(ROOT / "rds_config.example.py", tmp_path / "rds_config.py")
     assert load_drain(environment()).database.parameters == {
@@ -344,7 +353,7 @@ def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path:
 
 # Login by IAM
 
-BY_IAM: Changes = {  # as on AWS, without a password
+IAM_LOGIN: Changes = {
     "DB_LOGIN": "iam",
     "DB_PASSWORD": None,
     "AWS_REGION": "sa-east-1",
@@ -359,72 +368,75 @@ def new_token(variables: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("unused", [{"DB_PASSWORD": "CANARY-unused"}, {"DB_SECRET_ARN": "arn:of:nothing"}])
-def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment(unused: Changes) -> None:
-    variables = environment({**BY_IAM, **unused})
+def test_iam_login_creates_each_token_with_the_current_credentials(unused: Changes) -> None:
+    variables = environment({**IAM_LOGIN, **unused})
     database = load_drain(variables).database
     first = database.connection_parameters()
     password = first["password"]
-    assert {**first, "password": FROM_ENVIRONMENT["password"]} == FROM_ENVIRONMENT
-    assert first == database.connection_parameters()  # so that a session that asks again sees no change
+    assert {**first, "password": ENVIRONMENT_PARAMETERS["password"]} == ENVIRONMENT_PARAMETERS
+    assert first == database.connection_parameters()  # a session compares them before it reconnects
     assert callable(password)
 
-    one = password()
+    first_token = password()
     variables["AWS_ACCESS_KEY_ID"] = "ASIATWO"
     del variables["AWS_SESSION_TOKEN"]
-    two = password()
+    second_token = password()
 
-    assert one.startswith("db.example.com:5433/?Action=connect&DBUser=ponto&")
-    assert "=ASIAONE%2F" in one
-    assert "%2Fsa-east-1%2Frds-db%2F" in one
-    assert "X-Amz-Security-Token=CANARY-session&" in one
-    assert "=ASIATWO%2F" in two
-    assert "X-Amz-Security-Token" not in two
+    assert first_token.startswith("db.example.com:5433/?Action=connect&DBUser=ponto&")
+    assert "=ASIAONE%2F" in first_token
+    assert "%2Fsa-east-1%2Frds-db%2F" in first_token
+    assert "X-Amz-Security-Token=CANARY-session&" in first_token
+    assert "=ASIATWO%2F" in second_token
+    assert "X-Amz-Security-Token" not in second_token
     assert "CANARY" not in repr((database, first, password))
 
 
-def test_by_iam_the_user_must_be_named_and_all_that_signs() -> None:
+def test_iam_login_needs_a_user_and_the_signing_variables() -> None:
     names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    message = refusal({**BY_IAM, "DB_SECRET_ARN": "arn:of:nothing", **dict.fromkeys(["DB_USER", *names])})
+    message = error_message({**IAM_LOGIN, "DB_SECRET_ARN": "arn:of:nothing", **dict.fromkeys(["DB_USER", *names])})
     assert message.startswith(f"Missing: DB_USER, {', '.join(names)}. ")
 
 
-def test_by_iam_rds_config_says_where_and_as_whom(rds_config: WriteConfig) -> None:
+def test_iam_login_takes_host_and_user_from_rds_config(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG)
-    variables = environment(BY_IAM)
+    variables = environment(IAM_LOGIN)
     assert new_token(variables).startswith("rds.example.com:5432/?Action=connect&DBUser=clerk&")
-    assert parameters(variables | {"DB_LOGIN": ""}) == FROM_RDS_CONFIG
+    assert parameters(variables | {"DB_LOGIN": ""}) == RDS_CONFIG_PARAMETERS
 
 
-# The database alone
+# Settings of commands
 
 
-def test_a_command_needs_the_database_alone_and_of_the_environment(rds_config: WriteConfig) -> None:
+def test_command_reads_only_the_database_and_only_from_the_environment(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG)
     variables = environment({"DLQ_URL": None, "TIME_ZONE": None})
-    assert database_parameters(variables) == FROM_ENVIRONMENT
+    assert database_parameters(variables) == ENVIRONMENT_PARAMETERS
     with pytest.raises(ConfigurationError, match=r"^Missing: DB_NAME\. Set them in the environment\.$"):
         database_parameters(variables | {"DB_NAME": ""})
 
 
-def test_a_command_signs_in_by_the_secret_and_by_iam_too(put_secret: PutSecret) -> None:
+def test_command_may_sign_in_by_secret_or_by_iam(put_secret: PutSecret) -> None:
     arn = put_secret({"username": "rotated", "password": "one"})
-    assert database_parameters(with_secret(arn)) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
-    assert database_parameters(environment(BY_IAM))["password"].startswith("db.example.com:5433/?")
+    assert database_parameters(secret_environment(arn)) == ENVIRONMENT_PARAMETERS | {
+        "user": "rotated",
+        "password": "one",
+    }
+    assert database_parameters(environment(IAM_LOGIN))["password"].startswith("db.example.com:5433/?")
 
 
 # Secrets Manager
 
 
-def test_the_secret_gives_user_and_password_as_they_are_now_and_nothing_else(
+def test_user_and_password_are_read_from_the_secret_at_each_connection(
     secrets: "SecretsManagerClient", put_secret: PutSecret
 ) -> None:
     content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
-    variables = with_secret(arn := put_secret(content))
-    del variables["DB_USER"]  # which need not be named twice
+    variables = secret_environment(arn := put_secret(content))
+    del variables["DB_USER"]  # the secret has the user too
     database = load_drain(variables).database
-    assert database.connection_parameters() == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+    assert database.connection_parameters() == ENVIRONMENT_PARAMETERS | {"user": "rotated", "password": "one"}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "again", "password": "two"}))
-    assert database.connection_parameters() == FROM_ENVIRONMENT | {"user": "again", "password": "two"}
+    assert database.connection_parameters() == ENVIRONMENT_PARAMETERS | {"user": "again", "password": "two"}
     assert "password" not in database.parameters
 
 
@@ -444,16 +456,14 @@ def test_the_secret_gives_user_and_password_as_they_are_now_and_nothing_else(
         ),
     ],
 )
-def test_a_role_without_variables_or_with_a_concurrency_that_is_no_number_is_refused(
-    changes: Changes, begin: str
-) -> None:
-    assert refusal(changes, load_schema).startswith(begin)
+def test_invalid_roles_or_concurrency_is_refused(changes: Changes, begin: str) -> None:
+    assert error_message(changes, load_schema).startswith(begin)
 
 
 @pytest.mark.parametrize("name", ["ROLES", "SLICES"])
-def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(name: str) -> None:
+def test_schema_requires_slices_and_roles_which_may_be_empty(name: str) -> None:
     assert load_schema(environment()).slices == ()
-    assert refusal({name: None}, load_schema) == (
+    assert error_message({name: None}, load_schema) == (
         f"Missing: {name}. Set them in the environment (serverless.yml normally sets them); they may be empty."
     )
 
@@ -465,7 +475,7 @@ def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(name: str)
         b"CANARY",
     ],
 )
-def test_a_secret_of_another_form_is_refused_without_being_quoted(put_secret: PutSecret, content: str | bytes) -> None:
+def test_invalid_secret_is_refused_without_quoting_it(put_secret: PutSecret, content: str | bytes) -> None:
     arn = put_secret(content)
-    said = refusal({"DB_SECRET_ARN": arn, "DB_PASSWORD": None}, parameters)
-    assert said == f"The secret {arn} must be JSON with username and password."
+    message = error_message({"DB_SECRET_ARN": arn, "DB_PASSWORD": None}, parameters)
+    assert message == f"The secret {arn} must be JSON with username and password."

@@ -1,4 +1,4 @@
-"""How a batch is divided when a message of it may crash the process."""
+"""Division of a batch by the risk that a message crashes the process."""
 
 import time
 
@@ -13,20 +13,22 @@ from tests.events import message
 SUSPECTS = [message("{}", str(number), receive_count=9) for number in range(1_100)]
 
 
-def received(times: int, message_id: str = "m") -> Message:
-    return message("{}", message_id, receive_count=times)
+def received(receive_count: int, message_id: str = "m") -> Message:
+    return message("{}", message_id, receive_count=receive_count)
 
 
-def first_received(read: Message, seconds: float) -> Message:
-    """Return a message received for the first time so long ago."""
-    return read._replace(first_received_ms=int(1000 * (time.time() - seconds)))
+def with_age(message: Message, seconds: float) -> Message:
+    """Return a copy of a message that was first received some seconds ago."""
+    return message._replace(first_received_ms=int(1000 * (time.time() - seconds)))
 
 
 @pytest.mark.parametrize(
-    ("receives", "minutes", "is_suspect"), [(8, 10.6, False), (3, 600, False), (4, 22.4, False), (4, 22.6, True)]
+    ("receive_count", "minutes", "is_suspect"), [(8, 10.6, False), (3, 600, False), (4, 22.4, False), (4, 22.6, True)]
 )
-def test_a_message_that_reappears_soon_is_no_suspect(receives: int, minutes: float, is_suspect: bool) -> None:
-    known, new = first_received(received(receives), 60 * minutes), received(1, "new")
+def test_message_redelivered_faster_than_its_timeout_is_not_a_suspect(
+    receive_count: int, minutes: float, is_suspect: bool
+) -> None:
+    known, new = with_age(received(receive_count), 60 * minutes), received(1, "new")
 
     division = divide_by_crash_risk([known, new], 451)
 
@@ -35,13 +37,13 @@ def test_a_message_that_reappears_soon_is_no_suspect(receives: int, minutes: flo
     assert division.delays_seconds.keys() == ({known.id} if is_suspect else set())
 
 
-def test_nothing_is_concluded_from_a_first_receive_that_cannot_be_read() -> None:
-    odd = received(200)._replace(first_received_ms=None)
-    assert divide_by_crash_risk([odd], 451).suspect_groups == []
+def test_message_without_time_of_first_receive_is_not_a_suspect() -> None:
+    undated = received(200)._replace(first_received_ms=None)
+    assert divide_by_crash_risk([undated], 451).suspect_groups == []
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=120))
-def test_only_what_was_received_often_is_suspect_and_nothing_is_left_out(counts: list[int]) -> None:
+def test_messages_received_often_are_suspects_and_no_message_is_lost(counts: list[int]) -> None:
     messages = [received(times, str(number)) for number, times in enumerate(counts)]
 
     trusted, parts, delays = divide_by_crash_risk(messages, 0)
@@ -53,7 +55,7 @@ def test_only_what_was_received_often_is_suspect_and_nothing_is_left_out(counts:
 
 
 @given(st.integers(1, 1_100))
-def test_the_first_suspect_is_tried_alone_and_parts_double(size: int) -> None:
+def test_first_suspect_is_processed_alone_and_parts_double(size: int) -> None:
     suspects = SUSPECTS[:size]
 
     parts = list(split_into_growing_groups(suspects))
@@ -63,27 +65,25 @@ def test_the_first_suspect_is_tried_alone_and_parts_double(size: int) -> None:
     assert len(parts) <= 12
 
 
-def test_a_crashing_message_is_not_always_tried_before_the_same_neighbours() -> None:
-    def first_suspect(receives: int) -> str:
-        messages = [received(receives, str(number)) for number in range(8)]
+def test_order_of_suspects_changes_with_each_receive() -> None:
+    def first_suspect(receive_count: int) -> str:
+        messages = [received(receive_count, str(number)) for number in range(8)]
         return divide_by_crash_risk(messages, 0).suspect_groups[0][0].id
 
-    assert len({first_suspect(receives) for receives in range(4, 40)}) > 4
+    assert len({first_suspect(receive_count) for receive_count in range(4, 40)}) > 4
 
 
 @pytest.mark.parametrize(
-    ("receives", "shortest", "longest"), [(4, 225, 450), (6, 225, 450), (7, 451, 902), (200, 451, 902)]
+    ("receive_count", "shortest", "longest"), [(4, 225, 450), (6, 225, 450), (7, 451, 902), (200, 451, 902)]
 )
-def test_suspects_reappear_at_different_times_the_first_of_which_are_soon(
-    receives: int, shortest: int, longest: int
-) -> None:
-    delays = [spread_delay_seconds(received(receives, str(number)), 451) for number in range(1_000)]
+def test_delays_of_suspects_differ_and_are_shorter_at_first(receive_count: int, shortest: int, longest: int) -> None:
+    delays = [spread_delay_seconds(received(receive_count, str(number)), 451) for number in range(1_000)]
 
     assert shortest <= min(delays) < shortest + 10
     assert longest - 10 < max(delays) < longest
     assert max(map(delays.count, delays)) < 20
 
 
-@pytest.mark.parametrize("receives", [4, 9])
-def test_a_visibility_timeout_of_a_second_spreads_nothing(receives: int) -> None:
-    assert spread_delay_seconds(received(receives), 1) == 1
+@pytest.mark.parametrize("receive_count", [4, 9])
+def test_visibility_timeout_of_one_second_is_not_spread(receive_count: int) -> None:
+    assert spread_delay_seconds(received(receive_count), 1) == 1

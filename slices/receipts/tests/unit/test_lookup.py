@@ -32,11 +32,11 @@ def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resumes: int, co
     if connected_before:
         session.execute("select", {}, math.inf)
     connection.cursor.side_effect = stall
-    begin, server.tries = server.now, []
+    begin, server.attempts = server.now, []
     server.answers = lambda _: refusal if server.now - begin < resumes else (0.1, "")
 
     with pytest.raises(psycopg2.OperationalError):
         Receipts(session, requires_sign_in=False).find(str(uuid.uuid4()), None)
 
-    assert server.tries
+    assert server.attempts
     assert server.now - begin <= TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
