@@ -1,4 +1,4 @@
-"""`ponto deploy`, but for what the end-to-end test does: questions, patience, and what failures say."""
+"""`ponto deploy`, without what the end-to-end test covers: confirmations, waits, and messages of failures."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ OUTPUTS = {
 
 
 class Prod:
-    """The stage `prod`, which is protected, of an account on moto that has no stack yet; osls makes nothing."""
+    """The protected stage `prod` in moto, before its first deploy; `sls` is a fake that deploys nothing."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
@@ -61,15 +61,15 @@ class Prod:
         self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=collaborators)
 
     def store(self) -> None:
-        """Create the stage, which stores what it is sent."""
+        """Let the stage exist, with a smoke test that succeeds."""
         self.stubs |= {
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
             "Invoke": self._invoke,
         }
 
-    def _invoke(self, _: object, given: Mapping[str, str]) -> Any:
-        is_search = json.loads(given["Payload"])["action"] == "find"
+    def _invoke(self, _: object, parameters: Mapping[str, str]) -> Any:
+        is_search = json.loads(parameters["Payload"])["action"] == "find"
         return invoke_stub({"found": True} if is_search else {"applied": self.migrated, "notices": []})()
 
 
@@ -85,14 +85,14 @@ def prod(account: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return Prod(monkeypatch, capsys)
 
 
-def test_says_account_and_region_before_anything_else(prod: Prod) -> None:
+def test_account_and_region_are_printed_first(prod: Prod) -> None:
     first, second, *_ = prod.run("--region", "sa-east-1").err.splitlines()
     assert first.startswith("stage prod: account 123456789012, region sa-east-1, as arn:")
     assert second == "sls package"
 
 
 @pytest.mark.parametrize(
-    ("words", "typed", "said"),
+    ("words", "typed", "message"),
     [
         ([], None, "cannot ask for confirmation without a terminal; use --yes"),
         ([], "dev\n", "ponto: not deployed"),
@@ -100,16 +100,16 @@ def test_says_account_and_region_before_anything_else(prod: Prod) -> None:
         ([], "prod\n", ""),
     ],
 )
-def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
-    prod: Prod, words: list[str], typed: str | None, said: str
+def test_protected_stage_is_deployed_after_yes_or_its_name(
+    prod: Prod, words: list[str], typed: str | None, message: str
 ) -> None:
     result = prod.run(*words, typed=typed)
-    assert prod.sls.commands == ["package"] if said else ["package", "deploy"]
-    assert result.status == (2 if said else 1)
-    assert result.err.endswith(f"{said or 'check --stage, --region and --profile'}\n")  # no stack was made
+    assert prod.sls.commands == ["package"] if message else ["package", "deploy"]
+    assert result.status == (2 if message else 1)
+    assert result.err.endswith(f"{message or 'check --stage, --region and --profile'}\n")  # the fake created no stack
 
 
-def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
+def test_low_quota_stops_the_deploy_before_the_confirmation(prod: Prod) -> None:
     prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
     prod.stubs["GetAccountSettings"] = {"AccountLimit": limit}
@@ -134,7 +134,7 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
         ("prod", "dev", False),
     ],
 )
-def test_a_stage_whose_name_is_the_beginning_of_anothers_is_refused(
+def test_stage_whose_name_is_a_prefix_of_another_is_refused(
     prod: Prod, stage: str, other: str, *, overlaps: bool
 ) -> None:
     iam = boto3.client("iam", "us-east-1")
@@ -152,9 +152,7 @@ def test_a_stage_whose_name_is_the_beginning_of_anothers_is_refused(
 
 @pytest.mark.parametrize("name", ["deploy", "deploy-prod"])
 @pytest.mark.usefixtures("account")
-def test_a_stage_with_the_name_of_a_deploying_roles_stack_is_refused(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
     result = runner(capsys, "deploy", "--stage", name, "--yes", "--force")()
     assert result.status == 2
     assert f"ponto: a stage cannot be named {name}: the stacks batida-ponto-deploy-..." in result.err
@@ -174,19 +172,18 @@ def test_a_stage_with_the_name_of_a_deploying_roles_stack_is_refused(
         ("GetResources", "what an earlier deploy left outside the stack", "This needs the rights tag:GetResources, "),
     ],
 )
-def test_what_may_not_be_looked_at_is_said_and_the_deploy_goes_on(
+def test_check_without_permission_is_reported_and_the_deploy_continues(
     prod: Prod, operation: str, unchecked: str, leaves_open: str
 ) -> None:
     prod.sls.add_cluster()
     prod.stubs[operation] = refusal("AccessDenied", "not you", operation)
-    said = prod.run("--yes").err
-    assert f"not checked: {unchecked} (AWS refused {operation}: AccessDenied: not you)" in said
-    assert leaves_open in said
-    assert leaves_open in said
+    message = prod.run("--yes").err
+    assert f"not checked: {unchecked} (AWS refused {operation}: AccessDenied: not you)" in message
+    assert leaves_open in message
     assert prod.sls.commands == ["package", "deploy"]
 
 
-def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_works_as_pasted(prod: Prod) -> None:
+def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) -> None:
     prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     prod.sls.add_cluster()
     prod.stubs["GetAccountPlanState"] = {"accountPlanType": "FREE"}
@@ -204,7 +201,7 @@ def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_work
     ("protects", "has_gate", "status", "first"),
     [
         (True, False, None, ["deletionProtection=false"]),
-        (True, False, "DELETE_FAILED", ["deletionProtection=false"]),  # it is outside the stack now
+        (True, False, "DELETE_FAILED", ["deletionProtection=false"]),  # the cluster is outside the stack now
         (True, False, "UPDATE_COMPLETE", []),
         (False, False, None, []),
         (True, True, None, ["deletionProtection=false", "gate=false"]),
@@ -212,7 +209,7 @@ def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_work
         (False, True, "UPDATE_COMPLETE", []),
     ],
 )
-def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_update_of_the_same_run(
+def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
     prod: Prod, protects: bool, has_gate: bool, status: str | None, first: list[str]
 ) -> None:
     prod.sls.add_cluster(is_protected=protects)
@@ -223,20 +220,20 @@ def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_u
     if status:
         prod.stubs["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
-    said = prod.run("--yes", "--param", "deletionProtection=true").err
+    message = prod.run("--yes", "--param", "deletionProtection=true").err
 
     given = ["--param=deletionProtection=true"]
-    changed = given + [f"--param={each}" for each in first]  # of two values for one the last counts
+    changed = given + [f"--param={each}" for each in first]  # osls uses the last of two values
     update = [("package", "first", changed), ("deploy", "first", changed)] if first else []
     region = ["--stage", "prod", "--region", "us-east-1", "--package"]
     assert all(options[:5] == region for _, options in prod.invocations)
     ran = [(command, Path(options[5]).name, options[6:]) for command, options in prod.invocations]
     assert ran == [("package", "package", given), *update, ("deploy", "package", given)]
-    assert ("AWS refuses gates to some accounts" in said) == ("gate=false" in first)
+    assert ("AWS refuses gates to some accounts" in message) == ("gate=false" in first)
 
 
 @pytest.mark.parametrize(
-    ("name", "stack", "is_left"),
+    ("name", "stack", "is_of_stage"),
     [
         ("batida-ponto-prod-databasecluster-a1b2c3", None, True),
         ("renamed", "batida-ponto-prod", True),
@@ -244,8 +241,8 @@ def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_u
         ("ponto-restored", None, False),
     ],
 )
-def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_though_quotas_are_forced(
-    prod: Prod, name: str, stack: str | None, is_left: bool
+def test_cluster_left_by_an_earlier_stack_stops_the_first_deploy(
+    prod: Prod, name: str, stack: str | None, is_of_stage: bool
 ) -> None:
     tags = [{"Key": "aws:cloudformation:stack-name", "Value": stack}] if stack else []
     boto3.client("rds").create_db_cluster(
@@ -257,9 +254,9 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
     )
     prod.sls.add_cluster()
     result = prod.run("--yes", "--force")
-    assert (f"the cluster {name} belongs to this stage, but not to its stack" in result.err) == is_left
-    assert ("sls deploy" in result.err) != is_left
-    assert result.status == (2 if is_left else 1)
+    assert (f"the cluster {name} belongs to this stage, but not to its stack" in result.err) == is_of_stage
+    assert ("sls deploy" in result.err) != is_of_stage
+    assert result.status == (2 if is_of_stage else 1)
 
 
 def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
@@ -269,7 +266,7 @@ def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
     assert prod.calls.history == []
 
 
-def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(prod: Prod) -> None:
+def test_missing_permission_after_the_deploy_says_that_the_stage_is_deployed(prod: Prod) -> None:
     prod.stubs |= {"DescribeStacks": stack(**OUTPUTS), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
     result = prod.run("--yes")
     assert result.status == 1
@@ -277,7 +274,7 @@ def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(prod: Prod) -> Non
 
 
 @pytest.mark.usefixtures("account")
-def test_an_sls_that_fails_ends_it_there(
+def test_failed_sls_stops_the_deploy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_sls(tmp_path, 'echo "profile=$AWS_DEV_PROFILE path=$PATH"; exit 1')
@@ -292,7 +289,7 @@ def test_an_sls_that_fails_ends_it_there(
 
 @pytest.fixture
 def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two profiles of two accounts, and no AWS variable but these."""
+    """Configure two profiles of different accounts, and remove all other AWS variables."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     file = tmp_path / "credentials"
@@ -328,7 +325,7 @@ ONE = {"AWS_ACCESS_KEY_ID": "one-id", "AWS_SECRET_ACCESS_KEY": "one-key"}
     ],
     ids=["key and profile", "key, token and the stage's", "key and --profile", "profile and the stage's", "default"],
 )
-def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_others(
+def test_sls_gets_only_the_credentials_of_the_announced_account(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], profile: str | None, expected: dict[str, str]
 ) -> None:
     for name, value in given.items():
@@ -342,7 +339,7 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: str) -> None:
-    """Write these sections to AWS's configuration; {keys} is a command that prints keys which expire in 14 minutes."""
+    """Write these sections to AWS's configuration; `{keys}` is a command that prints keys that expire in 14 minutes."""
     keys = tmp_path / "keys"
     expires_at = (datetime.now(UTC) + timedelta(minutes=14)).isoformat()
     values = {
@@ -358,11 +355,11 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: str) ->
     login = tmp_path / f"{hashlib.sha256(b'arn:aws:iam::123456789012:user/ana').hexdigest()}.json"
     login.write_text(json.dumps(token | {"clientId": "c", "refreshToken": "r", "dpopKey": "k"}))
     monkeypatch.setenv("AWS_LOGIN_CACHE_DIRECTORY", str(tmp_path))
-    monkeypatch.setattr("botocore.credentials.EC", object())  # what boto3 needs only to renew such keys
+    monkeypatch.setattr("botocore.credentials.EC", object())  # boto3 needs it only to renew such keys
     (tmp_path / "config").write_text(sections.format(keys=keys))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "ponto")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing of this asks AWS
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # no test of profiles calls AWS
 
 
 LOGIN = "login_session = arn:aws:iam::123456789012:user/ana"
@@ -381,13 +378,13 @@ ROLE = "role_arn = arn:aws:iam::123456789012:role/r"
         (f"{ROLE}\nsource_profile = one", None),
         (f"{ROLE}\nweb_identity_token_file = /token", None),
         (f"{ROLE}\nsource_profile = source\n[profile source]\n{LOGIN}", None),
-        # osls' SDK prefers the first of these two lines, boto3 the second.
+        # With two sources of credentials, the SDK of osls prefers the first line, boto3 the second.
         (f"credential_process = {{keys}}\n{LOGIN}", "login-id"),
         ("aws_access_key_id = x\naws_secret_access_key = x\ncredential_process = {keys}", "process-id"),
     ],
     ids=["process", "login", "sso", "role", "web identity", "role by login", "process and login", "keys and process"],
 )
-def test_osls_gets_the_profile_or_frozen_keys_where_it_would_choose_others(
+def test_sls_gets_the_profile_or_fixed_keys_if_it_would_choose_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, key: str | None
 ) -> None:
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
@@ -396,18 +393,18 @@ def test_osls_gets_the_profile_or_frozen_keys_where_it_would_choose_others(
     passed = credentials(osls.create_environment(session, "dev"))
     assert passed["AWS_ACCESS_KEY_ID"] == key if key else passed == {"AWS_PROFILE": "ponto"}
     osls.warn_if_expiring(session)
-    said = capsys.readouterr().err
-    assert re.match(r"the credentials expire in 1[34] minutes, and osls cannot renew them" if key else "$", said)
+    message = capsys.readouterr().err
+    assert re.match(r"the credentials expire in 1[34] minutes, and osls cannot renew them" if key else "$", message)
 
 
 def test_keys_that_expire_soon_are_announced_before_the_deploy(prod: Prod, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", (datetime.now(UTC) + timedelta(minutes=50)).isoformat())
-    said = prod.run("--yes").err
-    assert said.index("the credentials expire in 49 minutes") < said.index("sls package")
+    message = prod.run("--yes").err
+    assert message.index("the credentials expire in 49 minutes") < message.index("sls package")
 
 
 @pytest.mark.usefixtures("profiles")
-def test_a_role_with_a_second_factor_is_passed_as_frozen_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_role_with_mfa_is_passed_as_fixed_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{ROLE}\nsource_profile = one\nmfa_serial = m\n")
     expiry = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     keys = {"access_key": "id", "secret_key": "key", "token": None, "expiry_time": expiry}
@@ -417,7 +414,7 @@ def test_a_role_with_a_second_factor_is_passed_as_frozen_keys(monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("profiles")
-def test_osls_resolves_the_passed_profile_with_its_expiry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sls_resolves_the_profile_with_its_expiration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for profile, key in (("credential_process = {keys}", "process-id"), (LOGIN, "login-id")):
         configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
         environment = osls.create_environment(boto3.Session(), "dev")
@@ -433,7 +430,7 @@ def test_osls_resolves_the_passed_profile_with_its_expiry(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("account")
-def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sls_keeps_other_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     rest = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/ca.pem", "LOCAL_DB_HOST": "/run"}
     for name, value in rest.items():
         monkeypatch.setenv(name, value)
@@ -450,11 +447,11 @@ def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[s
 
 
 class Gateway:
-    """An API of paper that gives one answer after another, the last again and again."""
+    """A fake API that returns `answers` in order, then repeats the last."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answers: list[tuple[int, str]] = []  # status 0: none, for this reason
-        self.punches: list[Any] = []  # that it got, or None
+        self.answers: list[tuple[int, str]] = []  # status and body; status 0: no response, with the reason
+        self.punches: list[Any] = []  # punches of the requests; None: a GET
         answer_requests(monkeypatch, self._answer)
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
@@ -472,24 +469,24 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
 FORBIDDEN = (403, '{"message":"Forbidden"}')
 
 
-def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(gateway: Gateway) -> None:
+def test_punch_is_sent_again_until_a_new_stage_accepts_its_key(gateway: Gateway) -> None:
     gateway.answers = [(0, "no such host"), FORBIDDEN, (500, "{}"), (202, '{"message":"accepted","messageId":"1"}')]
     assert proof.request_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())["messageId"] == "1"
     assert gateway.punches == [PUNCH] * 4
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_patient"), [(FORBIDDEN, True), ((400, "no"), False), ((413, "no"), False), ((415, "no"), False)]
+    ("answer", "is_retried"), [(FORBIDDEN, True), ((400, "no"), False), ((413, "no"), False), ((415, "no"), False)]
 )
-def test_a_gateway_that_keeps_refusing_is_given_up_on_at_once_if_no_patience_helps_and_the_key_is_not_told(
-    gateway: Gateway, answer: tuple[int, str], is_patient: bool
+def test_permanent_refusal_is_not_retried_and_the_error_hides_the_key(
+    gateway: Gateway, answer: tuple[int, str], is_retried: bool
 ) -> None:
     gateway.answers = [answer]
     with pytest.raises(CommandError, match=f"was answered {answer[0]} instead of 202: {answer[1]}") as failure:
         proof.request_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
-    assert len(gateway.punches) > 10 if is_patient else len(gateway.punches) == 1
+    assert len(gateway.punches) > 10 if is_retried else len(gateway.punches) == 1
 
 
 OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
@@ -502,16 +499,14 @@ def deployment(**outputs: str) -> target.Target:
 def api_with_post(authorization_type: str) -> str:
     gateway = boto3.client("apigateway")
     api = gateway.create_rest_api(name="ponto")
-    made = gateway.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart="ponto")
+    resource = gateway.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart="ponto")
     gateway.put_method(
-        restApiId=api["id"], resourceId=made["id"], httpMethod="POST", authorizationType=authorization_type
+        restApiId=api["id"], resourceId=resource["id"], httpMethod="POST", authorizationType=authorization_type
     )
     return api["id"]
 
 
-def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it_by_the_operators_role(
-    prod: Prod, gateway: Gateway
-) -> None:
+def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, gateway: Gateway) -> None:
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     gateway.answers = [(404, "{}"), (401, '{"message":"Unauthorized"}')]
@@ -535,7 +530,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 
 
 @pytest.mark.usefixtures("account")
-def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway: Gateway) -> None:
+def test_list_of_punches_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
         proof.prove_sign_in(deployment(), URL, "the key", PUNCH, FakeClock())
@@ -544,7 +539,7 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway
 
 
 @pytest.mark.usefixtures("account")
-def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(gateway: Gateway) -> None:
+def test_post_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* requires no token .*authorizationType NONE") as failure:
         proof.prove_sign_in(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
@@ -552,16 +547,16 @@ def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wan
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (invoke_stub({"found": False}), r"has no row after 0 s.\n.*ponto dlq list --stage dev"),
         (invoke_stub({"errorMessage": "no right\n"}, failed=True), r"no right\n.*sls logs --stage dev -f schema"),
     ],
     ids=["no row", "schema failed"],
 )
-def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: Prod, answer: Any, said: str) -> None:
+def test_punch_that_is_not_stored_is_reported_with_commands_to_find_it(prod: Prod, answer: Any, message: str) -> None:
     prod.stubs["Invoke"] = answer
-    with pytest.raises(CommandError, match=said) as failure:
+    with pytest.raises(CommandError, match=message) as failure:
         proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0)
     assert failure.value.status == 1
     (invoked,) = prod.calls.history
@@ -571,9 +566,7 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     }
 
 
-def test_tells_what_was_done_where_how_to_see_the_key_and_what_slices_made_of_it_in_their_order(
-    prod: Prod, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_result_lists_all_steps_and_those_of_slices_in_order(prod: Prod, monkeypatch: pytest.MonkeyPatch) -> None:
     prod.store()
     answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
     prod.hooks = [
@@ -601,6 +594,6 @@ def test_tells_what_was_done_where_how_to_see_the_key_and_what_slices_made_of_it
     ]
 
 
-def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
+def test_reserved_employee_is_the_maximum_of_the_schema() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
     assert schema["properties"][FIELDS[SUBJECT_COLUMN].name]["maximum"] == proof.RESERVED_EMPLOYEE_ID

@@ -1,4 +1,4 @@
-"""The id that a punch without one gets: as the document says, in order of time, and nobody else's."""
+"""Ids derived for punches without an id, and for imported records, compared with docs/derived-ids.md."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ employees = st.integers(1, 2**53 - 1)
 zones = st.sampled_from([UTC, SAO_PAULO]) | st.builds(
     lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-899, 899)
 )
-# All that the wire takes, of any offset.
+# All instants that the schema admits, with any offset.
 instants = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59, 999999), timezones=zones)
 
 
@@ -36,10 +36,10 @@ def test_python_derives_the_documents_ids(key: int | str, instant: str, derived:
 
 
 def test_javascript_derives_the_documents_ids() -> None:
-    asked = json.dumps([(key, instant) for key, instant, _ in VECTORS])
+    inputs = json.dumps([(key, instant) for key, instant, _ in VECTORS])
     script = (
         f"{derived_id_code('js')}\n"
-        f"Promise.all({asked}.map((each) => deriveId(...each))).then((ids) => console.log(JSON.stringify(ids)));"
+        f"Promise.all({inputs}.map((input) => deriveId(...input))).then((ids) => console.log(JSON.stringify(ids)));"
     )
 
     printed = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True).stdout
@@ -48,7 +48,7 @@ def test_javascript_derives_the_documents_ids() -> None:
 
 
 @given(employees, instants)
-def test_derived_id_is_of_the_instant_whatever_its_zone(employee: int, instant: datetime) -> None:
+def test_derived_id_does_not_depend_on_the_offset(employee: int, instant: datetime) -> None:
     assert derive_id(employee, instant) == derive_id(employee, instant.astimezone(UTC))
 
 
@@ -57,7 +57,7 @@ def test_derived_id_of_a_naive_time_is_refused() -> None:
         derive_id(1, datetime(2026, 10, 1, 8))
 
 
-def test_derived_id_of_a_time_that_the_wire_cannot_deliver_is_refused() -> None:
+def test_derived_id_before_the_minimum_time_is_refused() -> None:
     assert derive_id(1, BEGIN) == "00000000-0000-8a8b-ad4d-62e8c2d37b86"
     with pytest.raises(ValueError, match="before 1899-12-31"):
         derive_id(1, BEGIN - timedelta(microseconds=1))
@@ -69,7 +69,7 @@ def test_python_derives_the_documents_ids_of_imported_records(source_key: str, d
 
 
 @given(st.text("0123456789", min_size=17, max_size=17), st.integers(1, 999_999_998), employees, instants)
-def test_an_imported_records_id_contains_its_source_key_and_is_no_instants(
+def test_id_of_an_imported_record_contains_its_source_key(
     source: str, record: int, employee: int, instant: datetime
 ) -> None:
     derived = derive_source_id(f"{source}/{record}")
@@ -97,6 +97,6 @@ def test_an_imported_records_id_contains_its_source_key_and_is_no_instants(
         f"{'x' * 17}/1",
     ],
 )
-def test_another_text_is_no_source_key(source_key: str) -> None:
+def test_invalid_source_key_is_refused(source_key: str) -> None:
     with pytest.raises(InvalidSourceKeyError):
         derive_source_id(source_key)

@@ -1,4 +1,4 @@
-"""`ponto dlq`: SQS and CloudWatch are moto's; CloudFormation and Lambda, of which it uses little, answer from here."""
+"""`ponto dlq`, with SQS and CloudWatch in moto, and stubs for its few calls of CloudFormation and Lambda."""
 
 import io
 import json
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
 PUNCH_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
-WHOSE_FIELD = FIELDS[SUBJECT_COLUMN].name
-# As no program writes it: a re-encoded JSON would not have its spaces, an escape, a key twice.
+EMPLOYEE_FIELD = FIELDS[SUBJECT_COLUMN].name
+# JSON with unusual spaces, an escape and a duplicate key, all of which decoding and encoding again would change.
 PUNCH = (
     body_of(7, "2026-10-01T08:00:00Z", **fill_text_fields("portão 日"))
     .replace("\\u65e5", "\u65e5")
     .replace(", ", ",  ", 1)
 )
-PUNCH = f'{PUNCH[:-1]}, "{WHOSE_FIELD}": 7}}\n'
+PUNCH = f'{PUNCH[:-1]}, "{EMPLOYEE_FIELD}": 7}}\n'
 EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 DENIED = refusal("AccessDenied")
@@ -63,8 +63,8 @@ class Stage:
         self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
         self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url} | API
-        self.drain = ["Enabled"]  # what Lambda says next of the mapping; the last one stays
-        self.drain_changed: dict[str, datetime] = {}
+        self.drain = ["Enabled"]  # states of the event source mapping at the next calls; the last one stays
+        self.drain_changed: dict[str, datetime] = {}  # LastModified of the mapping, if it is known
         self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
@@ -74,14 +74,14 @@ class Stage:
             "ReceiveMessage": skip_long_polling,
             "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
             "GetEventSourceMapping": self._mapping,
-            "UpdateEventSourceMapping": self._switch,
+            "UpdateEventSourceMapping": self._update_mapping,
         }
 
     def run(self, verb: str, *words: object, typed: str | None = None) -> CommandResult:
         return self._ponto(verb, "--stage", "dev", *words, typed=typed)
 
     def reject(self, reason: str = "invalid", body: str = PUNCH, **more: Any) -> str:
-        """A dead letter of the function."""
+        """Send a dead letter as the function does; return its id."""
         attributes = {
             "reason": text(reason),
             "detail": text("ponto: required"),
@@ -90,8 +90,8 @@ class Stage:
         }
         return self.send(body, attributes | more)
 
-    def asynchronous(self, event: Any = EVENT) -> str:
-        """A dead letter of Lambda, as AWS writes it."""
+    def send_event(self, event: Any = EVENT) -> str:
+        """Send a failed asynchronous event as Lambda does; return its id."""
         attributes = {
             "RequestID": text(1),
             "ErrorCode": text(200, "Number"),
@@ -100,20 +100,22 @@ class Stage:
         return self.send(json.dumps(event), attributes)
 
     def send(self, body: str, attributes: Any = None) -> str:
-        """A message of the dead-letter queue; without attributes, one that SQS has moved."""
+        """Send a message to the dead-letter queue, without attributes as SQS moves it; return its id."""
         sent = self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body, MessageAttributes=attributes or {})
         return str(sent["MessageId"])
 
     def queued(self) -> list[Any]:
-        """Take what is in the queue of punches."""
+        """Receive and hide the messages in the queue of punches."""
         return receive_all(self.sqs, self.queue_url, VisibilityTimeout=43_200)
 
     def dead_letters(self) -> set[str]:
-        """Take what is visible in the dead-letter queue; give its ids."""
-        return {each["MessageId"] for each in receive_all(self.sqs, self.dlq_url, VisibilityTimeout=43_200)}
+        """Receive and hide the visible dead letters; return their ids."""
+        return {
+            dead_letter["MessageId"] for dead_letter in receive_all(self.sqs, self.dlq_url, VisibilityTimeout=43_200)
+        }
 
-    def redrive_after(self, receives: int, **attributes: Any) -> None:
-        """Make SQS move a punch to the dead-letter queue after so many receives."""
+    def set_redrive_policy(self, receives: int, **attributes: Any) -> None:
+        """Let SQS move a punch to the dead-letter queue after a number of receives."""
         arn = self.sqs.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
         policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": receives}
         attributes["RedrivePolicy"] = json.dumps(policy)
@@ -123,8 +125,8 @@ class Stage:
         state = self.drain.pop(0) if len(self.drain) > 1 else self.drain[0]
         return {"UUID": "m", "State": state} | self.drain_changed
 
-    def _switch(self, _: Call, asked: Any) -> Any:
-        self.drain = ["Enabling", "Enabled"] if asked["Enabled"] else ["Disabling", "Disabled"]
+    def _update_mapping(self, _: Call, parameters: Any) -> Any:
+        self.drain = ["Enabling", "Enabled"] if parameters["Enabled"] else ["Disabling", "Disabled"]
         return {}
 
 
@@ -136,7 +138,7 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         yield Stage(monkeypatch, capsys)
 
 
-# What a dead letter is
+# Reading a dead letter
 
 
 def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
@@ -148,65 +150,70 @@ def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
     }
 
 
-FIRST = {"messageId": ORIGINAL_ID, "receivedAt": "1767225600000"}
-IMPOSSIBLE = {"messageId": ORIGINAL_ID, "receivedAt": str(RECEIVED_MS + 1)}  # after SQS stored it
-LAMBDAS = {"RequestID": "1", "ErrorCode": "200", "ErrorMessage": "not from SQS"}
+ORIGIN = {"messageId": ORIGINAL_ID, "receivedAt": "1767225600000"}
+IMPOSSIBLE_ORIGIN = {"messageId": ORIGINAL_ID, "receivedAt": str(RECEIVED_MS + 1)}  # after SQS stored it
+LAMBDA_ATTRIBUTES = {"RequestID": "1", "ErrorCode": "200", "ErrorMessage": "not from SQS"}
 TOO_OFTEN = "received too often; the function's log has the reason of each failure"
 
 
-def record_of(event: Any) -> str:
-    """Write an event as a destination of Lambda does, and the emulator."""
+def destination_record(event: Any) -> str:
+    """Return the record of a failed event as a Lambda destination writes it, and the emulator."""
     answer = {"errorMessage": "not from SQS"}
     return json.dumps({"requestContext": {}, "requestPayload": event, "responsePayload": answer})
 
 
-RECORD = record_of(EVENT)
+RECORD = destination_record(EVENT)
 
 
 SHAPES: dict[str, tuple[Any, ...]] = {
-    "rejected": (message(reason="conflict", detail="why", **FIRST), (Source.REJECTED, "conflict", "why"), FIRST, 7),
+    "rejected": (message(reason="conflict", detail="why", **ORIGIN), (Source.REJECTED, "conflict", "why"), ORIGIN, 7),
     "rejected, like an event": (message(RECORD, reason="invalid"), (Source.REJECTED, "invalid", ""), {}, None),
-    "of a false origin": (message(reason="invalid", **IMPOSSIBLE), (Source.REJECTED, "invalid", ""), {}, 7),
+    "of a false origin": (message(reason="invalid", **IMPOSSIBLE_ORIGIN), (Source.REJECTED, "invalid", ""), {}, 7),
     "moved by SQS": (message(), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), {}, 7),
-    "moved by SQS after a redrive": (message(**FIRST), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), FIRST, 7),
-    "of Lambda": (message("{}", **LAMBDAS), (Source.ASYNCHRONOUS, "asynchronous", "200: not from SQS"), {}, None),
+    "moved by SQS after a redrive": (message(**ORIGIN), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), ORIGIN, 7),
+    "of Lambda": (
+        message("{}", **LAMBDA_ATTRIBUTES),
+        (Source.ASYNCHRONOUS, "asynchronous", "200: not from SQS"),
+        {},
+        None,
+    ),
     "of a destination": (message(RECORD), (Source.ASYNCHRONOUS, "asynchronous", "not from SQS"), {}, None),
 }
 
 
-@pytest.mark.parametrize(("found", "why", "origin", "employee"), SHAPES.values(), ids=SHAPES.keys())
-def test_a_dead_letter_says_why_it_is_there_and_names_the_original_message(
-    found: "MessageTypeDef", why: tuple[Source, str, str], origin: dict[str, str], employee: int | None
+@pytest.mark.parametrize(("message", "reason", "origin", "employee_id"), SHAPES.values(), ids=SHAPES.keys())
+def test_dead_letter_has_source_reason_and_original_message(
+    message: "MessageTypeDef", reason: tuple[Source, str, str], origin: dict[str, str], employee_id: int | None
 ) -> None:
-    dead_letter = read(found)
+    dead_letter = read(message)
 
-    assert (dead_letter.source, dead_letter.reason, dead_letter.detail) == why
+    assert (dead_letter.source, dead_letter.reason, dead_letter.detail) == reason
     assert dead_letter.message_id == origin.get("messageId", "in-the-dlq")
     assert dead_letter.received == ("2026-01-01T00:00:00.000Z" if origin else RECEIVED)
-    assert (dead_letter.employee_id, dead_letter.receive_count) == (employee, 301)
+    assert (dead_letter.employee_id, dead_letter.receive_count) == (employee_id, 301)
 
 
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", "null", '{"usuarioId": true}', '{"usuarioId": "7"}', "[" * 100_000, "9" * 5_000]
 )
-def test_a_body_that_tells_no_employee_is_a_dead_letter_too(body: str) -> None:
+def test_body_without_employee_id_is_read(body: str) -> None:
     assert read(message(body)).employee_id is None
 
 
 # list
 
 
-def test_the_list_of_an_empty_queue_says_so(dev: Stage) -> None:
+def test_list_of_an_empty_queue(dev: Stage) -> None:
     assert dev.run("list").out == "0 dead letters\n"
     result = dev.run("list", "--json")
     assert (result.status, result.json) == (0, {"deadLetters": [], "totals": {}})
 
 
-def test_the_list_shows_the_three_shapes_the_oldest_first_and_totals(dev: Stage) -> None:
+def test_list_shows_all_sources_oldest_first_with_totals(dev: Stage) -> None:
     dev.send(PUNCH)
     dev.reject()
     dev.reject()
-    dev.asynchronous()
+    dev.send_event()
 
     result = dev.run("list")
 
@@ -219,7 +226,7 @@ def test_the_list_shows_the_three_shapes_the_oldest_first_and_totals(dev: Stage)
     assert "their receive counts rise" in result.err
 
 
-def test_for_machines_the_list_has_all_but_the_punch_and_one_dead_letter_is_whole(dev: Stage) -> None:
+def test_json_of_list_lacks_the_body_and_json_of_show_has_everything(dev: Stage) -> None:
     identifier = dev.reject(trace=BINARY)
 
     listed = {
@@ -239,17 +246,17 @@ def test_for_machines_the_list_has_all_but_the_punch_and_one_dead_letter_is_whol
     assert shown["systemAttributes"]["SentTimestamp"]
 
 
-def test_the_list_is_narrowed(dev: Stage) -> None:
+def test_list_is_filtered(dev: Stage) -> None:
     dev.reject()
     dev.reject("conflict", PUNCH.replace("7", "8"))
     dev.send(PUNCH)
-    dev.asynchronous()
+    dev.send_event()
 
     for words, expected in {
         "--reason conflict": {"conflict"},
         "--reason conflict --reason exhausted": {"conflict", "exhausted"},
         "--employee 8": {"conflict"},
-        "--employee -1": set(),  # whatever was sent, be it nobody's number
+        "--employee -1": set(),  # a number that no employee has may be in a dead letter
         "--since 1h": {"exhausted", "asynchronous"},
         "--until 2026-10-01T11:00:01.234Z": set(),
         "--since 2026-10-01T11:00:01.234Z --until 2026-10-01T11:00:01.235Z": {"conflict", "invalid"},
@@ -259,13 +266,13 @@ def test_the_list_is_narrowed(dev: Stage) -> None:
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["", "Ctrl-C"])
-def test_whatever_was_received_is_visible_again(dev: Stage, stopped: bool) -> None:
+def test_listed_dead_letters_are_visible_again(dev: Stage, stopped: bool) -> None:
     sent = {dev.reject() for _ in range(12)}
 
-    def stop_at_the_second(receive: Call, asked: Any) -> Any:
+    def stop_at_the_second(receive: Call, parameters: Any) -> Any:
         if len(dev.calls.by_operation("ReceiveMessage")) == 2:
             raise KeyboardInterrupt
-        return skip_long_polling(receive, asked)
+        return skip_long_polling(receive, parameters)
 
     if stopped:
         dev.stubs["ReceiveMessage"] = stop_at_the_second
@@ -278,19 +285,19 @@ def test_dead_letters_that_cannot_be_put_back_are_counted(dev: Stage) -> None:
     for _ in range(12):
         dev.reject()
 
-    def fail_first(change: Call, asked: Any) -> Any:
-        if len(asked["Entries"]) == 10:
+    def fail_first_batch(change: Call, parameters: Any) -> Any:
+        if len(parameters["Entries"]) == 10:
             raise ReadTimeoutError(endpoint_url="https://sqs")
         return change()
 
-    dev.stubs["ChangeMessageVisibilityBatch"] = fail_first
+    dev.stubs["ChangeMessageVisibilityBatch"] = fail_first_batch
     result = dev.run("list", "--json")
 
     assert result.json["totals"] == {"invalid": 12}
     assert "10 dead letters could not be put back, hidden for at most 15 minutes" in result.err
 
 
-def test_dead_letters_that_somebody_else_hides_are_mentioned(dev: Stage) -> None:
+def test_dead_letters_hidden_by_another_command_are_mentioned(dev: Stage) -> None:
     dev.reject()
     dev.dead_letters()
 
@@ -301,36 +308,37 @@ def test_dead_letters_that_somebody_else_hides_are_mentioned(dev: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [("redrive --all", "3 redriven,"), ("purge --older-than 1h --yes", "3 dead letters deleted,")]
+    ("words", "message_text"),
+    [("redrive --all", "3 redriven,"), ("purge --older-than 1h --yes", "3 dead letters deleted,")],
 )
-def test_dead_letter_received_twice_is_one_and_an_empty_answer_is_not_the_end(
-    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, said: str
+def test_duplicate_and_empty_responses_of_sqs_are_handled(
+    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message_text: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(3):
         dev.reject()
 
-    def receive_twice(receive: Call, asked: Any) -> Any:
+    def receive_duplicates(receive: Call, parameters: Any) -> Any:
         if len(dev.calls.by_operation("ReceiveMessage")) % 2:
             return {}
-        asked |= {"VisibilityTimeout": 0, "WaitTimeSeconds": 0}
+        parameters |= {"VisibilityTimeout": 0, "WaitTimeSeconds": 0}
         answer = receive()
         return answer | {"Messages": 2 * answer.get("Messages", [])}
 
-    dev.stubs["ReceiveMessage"] = receive_twice
+    dev.stubs["ReceiveMessage"] = receive_duplicates
     assert dev.run("list", "--json").json["totals"] == {"invalid": 3}
-    assert dev.run(*words.split()).out.startswith(said)
+    assert dev.run(*words.split()).out.startswith(message_text)
     assert [len(file.read_text().splitlines()) for file in tmp_path.iterdir()] == [3] * words.startswith("purge")
 
 
-def test_a_terminal_is_given_no_control_characters(dev: Stage) -> None:
+def test_control_characters_are_not_printed(dev: Stage) -> None:
     hostile = "[red]\u009b31m[/red]"
     identifier = dev.reject(body=f"{hostile}\n", detail=text(f"{hostile}\nreason        conflict"))
 
     assert "[red]?31m[/red]?reason        conflict" in dev.run("list").out
     shown = dev.run("show", identifier)
     assert shown.out.count("[red]?31m[/red]") == 3
-    assert shown.out.splitlines().count("reason        conflict") == 0  # no line but our own
+    assert shown.out.splitlines().count("reason        conflict") == 0  # not as a line of the output
     assert shown.out.endswith("\n[red]?31m[/red]\n\n")
     assert dev.run("show", identifier, "--json").json["body"] == f"{hostile}\n"
 
@@ -338,7 +346,7 @@ def test_a_terminal_is_given_no_control_characters(dev: Stage) -> None:
 # show
 
 
-def test_everything_of_a_dead_letter_is_shown_by_the_beginning_of_its_id(dev: Stage) -> None:
+def test_show_prints_everything_by_a_prefix_of_the_id(dev: Stage) -> None:
     identifier = dev.reject()
 
     result = dev.run("show", identifier[:8])
@@ -357,13 +365,13 @@ def test_everything_of_a_dead_letter_is_shown_by_the_beginning_of_its_id(dev: St
         ('{"\\udc00": "\\U"}', '{"\\udc00": "\\U"}'),
         ("{ not JSON", "{ not JSON"),
     ],
-    ids=["half a surrogate pair", "what a terminal would obey", "no JSON", "nothing like it"],
+    ids=["lone surrogate", "control characters", "no JSON", "lone surrogate in a key"],
 )
-def test_what_cannot_be_printed_is_shown_as_the_escape_that_json_has_for_it(dev: Stage, body: str, shown: str) -> None:
+def test_unprintable_characters_are_shown_as_json_escapes(dev: Stage, body: str, shown: str) -> None:
     assert shown in dev.run("show", dev.reject("malformed", body)).out.splitlines()
 
 
-def test_a_dead_letter_is_found_by_the_message_id_of_the_202_which_a_client_without_an_id_knows(dev: Stage) -> None:
+def test_dead_letter_is_found_by_the_message_id_of_the_202(dev: Stage) -> None:
     identifier = dev.reject()
 
     assert dev.run("show", ORIGINAL_ID, "--json").json["id"] == identifier
@@ -406,7 +414,7 @@ def test_local_time_has_no_derived_id_without_the_stages_zone(dev: Stage) -> Non
 
 
 @pytest.mark.parametrize("prefix", ["zz", ""])
-def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
+def test_unknown_id_is_reported(dev: Stage, prefix: str) -> None:
     dev.reject()
 
     result = dev.run("show", prefix)
@@ -418,7 +426,7 @@ def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
 # redrive
 
 
-def test_a_redriven_dead_letter_arrives_byte_for_byte_with_the_originals_id_and_time_and_the_senders_attributes(
+def test_redriven_dead_letter_keeps_body_original_id_time_and_attributes(
     dev: Stage,
 ) -> None:
     senders = {"apiKeyId": text("k4r2p0x9ab"), "sourceKey": text("00004000070000123/7")}
@@ -432,12 +440,12 @@ def test_a_redriven_dead_letter_arrives_byte_for_byte_with_the_originals_id_and_
     carried = {"messageId": text(ORIGINAL_ID), "receivedAt": text(RECEIVED_MS, "Number")}
     assert punch["MessageAttributes"] == carried | {"trace": BINARY} | senders
     assert dev.dead_letters() == set()
-    empty = read(message())._replace(attributes={"apiKeyId": {"DataType": "String"}})  # of the local stack's gateway
-    assert empty.attributes_to_resend().keys() == {"messageId", "receivedAt"}  # for SQS refuses an empty one
+    empty = read(message())._replace(attributes={"apiKeyId": {"DataType": "String"}})  # as the local gateway sends it
+    assert empty.attributes_to_resend().keys() == {"messageId", "receivedAt"}  # SQS refuses empty attributes
 
 
-def test_a_dead_letter_that_sqs_moved_is_redriven_with_its_own_id_and_time(dev: Stage) -> None:
-    dev.redrive_after(1, VisibilityTimeout="0")
+def test_dead_letter_moved_by_sqs_is_redriven_with_its_id_and_time(dev: Stage) -> None:
+    dev.set_redrive_policy(1, VisibilityTimeout="0")
     sent = dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody=PUNCH)["MessageId"]
     (received,) = receive_all(dev.sqs, dev.queue_url)
 
@@ -449,12 +457,12 @@ def test_a_dead_letter_that_sqs_moved_is_redriven_with_its_own_id_and_time(dev: 
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
-def test_an_event_is_listed_and_invoked_again_and_no_other_dead_letter_is_sent(dev: Stage, wrapped: bool) -> None:
+def test_event_is_listed_and_invoked_again(dev: Stage, wrapped: bool) -> None:
     other = dev.reject()
     if wrapped:
         dev.send(RECORD)
     else:
-        dev.asynchronous()
+        dev.send_event()
 
     (found,) = dev.run("list", "--reason", "asynchronous", "--json").json["deadLetters"]
     assert found["detail"] == f"{'' if wrapped else '200: '}not from SQS"
@@ -471,8 +479,8 @@ _records = {"requestContext": json_values(), "requestPayload": json_values(), "r
 _bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, json_values() | st.fixed_dictionaries(_records))
 
 
-def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
-    """Assert that a message, whatever it is, is listed, shown and redriven as something; return what it is read as."""
+def check_handling(body: str, attributes: dict[str, str]) -> DeadLetter:
+    """Assert that any message can be listed, shown and redriven; return its dead letter."""
     found = read(message(body, **attributes))
     assert found.reason in reasons()
     assert found.details()["body"] == body
@@ -488,16 +496,14 @@ def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
 @given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
 @example("[" * 100_000, {"RequestID": "1", "ErrorCode": "200"})
 @example(json.dumps({"requestContext": 1, "requestPayload": {}, "responsePayload": {"errorMessage": {}}}), {})
-def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
-    body: str, attributes: dict[str, str]
-) -> None:
-    require_something(body, attributes)
+def test_any_message_can_be_listed_shown_and_redriven(body: str, attributes: dict[str, str]) -> None:
+    check_handling(body, attributes)
 
 
-def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Read with little of the stack in use, written with more of it: nobody can say beforehand how deep is too deep.
-    kept = dev.asynchronous({"deep": 1})
-    dev.asynchronous()
+def test_event_that_cannot_be_redriven_does_not_stop_the_others(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An event that could be parsed may still be nested too deeply to be written: the call stack is fuller then.
+    kept = dev.send_event({"deep": 1})
+    dev.send_event()
     real = DeadLetter.event_to_retry
 
     def event(self: DeadLetter) -> bytes:
@@ -512,9 +518,9 @@ def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(dev: Stage, mon
     assert len(dev.calls.by_operation("Invoke")) == 1
 
 
-def test_a_dry_run_shows_what_would_go_and_sends_nothing(dev: Stage) -> None:
+def test_dry_run_lists_and_sends_nothing(dev: Stage) -> None:
     identifier = dev.reject()
-    dev.asynchronous()
+    dev.send_event()
 
     result = dev.run("redrive", "--all", "--dry-run")
 
@@ -529,9 +535,7 @@ BACK = "2 conflict, 1 malformed: fail again after every redrive, until their cau
 
 
 @pytest.mark.parametrize("words", ["", "--dry-run", "--json"])
-def test_what_the_function_rejected_comes_back_until_its_cause_is_corrected_which_is_said_before_and_after(
-    dev: Stage, words: str
-) -> None:
+def test_redrive_of_rejected_punches_prints_a_warning_before_and_after(dev: Stage, words: str) -> None:
     for reason in ("malformed", "conflict", "conflict"):
         dev.reject(reason)
     dev.send(PUNCH)
@@ -541,7 +545,7 @@ def test_what_the_function_rejected_comes_back_until_its_cause_is_corrected_whic
     result = dev.run("redrive", "--all", *words.split())
 
     assert f"{BACK} (docs/dead-letters.md)\n" in result.err
-    if words == "--json":  # it was said before the first was sent
+    if words == "--json":  # the warning came before the first dead letter was sent
         assert (result.status, result.out) == (130, "")
         return
     assert result.status == 0
@@ -549,7 +553,7 @@ def test_what_the_function_rejected_comes_back_until_its_cause_is_corrected_whic
     assert f"{count}, 0 failed\n{BACK} (docs/dead-letters.md)\n" in result.out
 
 
-def test_an_id_that_is_not_there_fails_and_the_others_go(dev: Stage) -> None:
+def test_unknown_id_fails_and_the_others_are_redriven(dev: Stage) -> None:
     identifier = dev.reject()
 
     result = dev.run("redrive", identifier, "zz", "--json")
@@ -559,7 +563,7 @@ def test_an_id_that_is_not_there_fails_and_the_others_go(dev: Stage) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "--reason", "invalid"], ["--all", "a"]], ids=" ".join)
-def test_dead_letters_are_named_in_one_way(dev: Stage, words: list[str]) -> None:
+def test_dead_letters_are_selected_in_exactly_one_way(dev: Stage, words: list[str]) -> None:
     result = dev.run("redrive", *words)
 
     assert result.status == 2
@@ -567,7 +571,7 @@ def test_dead_letters_are_named_in_one_way(dev: Stage, words: list[str]) -> None
     assert dev.calls.history == []
 
 
-def test_killed_between_send_and_delete_nothing_is_lost_and_only_one_call_is_repeated_with_the_same_ids_and_times(
+def test_redrive_killed_between_send_and_delete_repeats_only_one_call(
     dev: Stage,
 ) -> None:
     for number in range(25):
@@ -591,11 +595,11 @@ def test_killed_between_send_and_delete_nothing_is_lost_and_only_one_call_is_rep
     assert dev.dead_letters() == set()
 
 
-def test_messages_that_sqs_does_not_take_stay_and_are_named(dev: Stage) -> None:
+def test_messages_refused_by_sqs_stay_and_are_named(dev: Stage) -> None:
     sent = [dev.reject(body=f"{number:02}") for number in range(12)]
 
-    def refuse_one(_: Call, asked: Any) -> Any:
-        ids = {entry["MessageBody"]: entry["Id"] for entry in asked["Entries"]}
+    def refuse_one(_: Call, parameters: Any) -> Any:
+        ids = {entry["MessageBody"]: entry["Id"] for entry in parameters["Entries"]}
         failed = [{"Id": ids[body], "Code": "InternalError", "SenderFault": False} for body in ["03"] if body in ids]
         taken = [{"Id": identifier} for body, identifier in ids.items() if body != "03"]
         return {"Successful": taken, "Failed": failed}
@@ -636,13 +640,13 @@ def test_dead_letters_that_could_not_be_deleted_are_named(
     assert dev.dead_letters() == {identifier}
 
 
-def test_a_message_that_is_too_large_does_not_keep_its_neighbours(dev: Stage) -> None:
+def test_too_large_message_does_not_stop_the_others(dev: Stage) -> None:
     for _ in range(11):
         dev.reject()
     large = dev.reject(body="x" * 2_049)
 
-    def refuse_call(send: Call, asked: Any) -> Any:  # as SQS does, whichever message is too large
-        if any(len(entry["MessageBody"]) > 2_048 for entry in asked["Entries"]):
+    def refuse_call(send: Call, parameters: Any) -> Any:  # SQS refuses the whole call if any message is too large
+        if any(len(entry["MessageBody"]) > 2_048 for entry in parameters["Entries"]):
             raise refusal("InvalidParameterValue", "Message must be shorter than 2048 bytes")
         return send()
 
@@ -655,10 +659,10 @@ def test_a_message_that_is_too_large_does_not_keep_its_neighbours(dev: Stage) ->
     assert len(dev.queued()) == 11
 
 
-def test_a_right_that_is_missing_is_said_once_for_all_and_nothing_is_deleted(dev: Stage) -> None:
+def test_missing_permission_is_reported_once_and_nothing_is_deleted(dev: Stage) -> None:
     for _ in range(12):
         dev.reject()
-    dev.asynchronous()
+    dev.send_event()
     dev.stubs |= {"SendMessageBatch": DENIED, "Invoke": DENIED}
 
     result = dev.run("redrive", "--all")
@@ -670,12 +674,12 @@ def test_a_right_that_is_missing_is_said_once_for_all_and_nothing_is_deleted(dev
     assert len(dev.dead_letters()) == 13
 
 
-def test_only_what_is_sent_back_is_sent_as_the_operators_role(dev: Stage) -> None:
+def test_operator_role_is_assumed_only_to_redrive(dev: Stage) -> None:
     dev.outputs["OperatorRoleArn"] = OPERATOR
     dev.reject()
-    dev.asynchronous()
+    dev.send_event()
 
-    for words in (["list"], ["redrive", "--all", "--dry-run"]):  # nobody takes on a role to look
+    for words in (["list"], ["redrive", "--all", "--dry-run"]):  # reading needs no role
         assert dev.run(*words).status == 0
     assert not dev.calls.by_operation("AssumeRole")
     assert dev.run("redrive", "--all").out.startswith("2 redriven, 0 failed\n")
@@ -687,7 +691,7 @@ def test_only_what_is_sent_back_is_sent_as_the_operators_role(dev: Stage) -> Non
     assert len(dev.queued()) == 1
 
 
-def test_who_may_not_take_on_the_operators_role_is_told_so_before_a_dead_letter_is_hidden(dev: Stage) -> None:
+def test_refused_operator_role_is_reported_before_messages_are_hidden(dev: Stage) -> None:
     dev.outputs["OperatorRoleArn"] = OPERATOR
     dev.reject()
     dev.stubs["AssumeRole"] = DENIED
@@ -702,8 +706,8 @@ def test_who_may_not_take_on_the_operators_role_is_told_so_before_a_dead_letter_
 # export
 
 
-def test_an_export_has_a_line_of_each_dead_letter_with_everything(dev: Stage, tmp_path: Path) -> None:
-    sent = {dev.reject(), dev.asynchronous()}
+def test_export_has_a_complete_line_for_each_dead_letter(dev: Stage, tmp_path: Path) -> None:
+    sent = {dev.reject(), dev.send_event()}
     file = tmp_path / "dead-letters.jsonl"
     file.write_text("old")
 
@@ -721,23 +725,23 @@ def test_an_export_has_a_line_of_each_dead_letter_with_everything(dev: Stage, tm
 
 @pytest.mark.parametrize("words", ["export", "purge --older-than 1h --yes --export"])
 @pytest.mark.parametrize(
-    ("name", "said"), [("old.jsonl", "old.jsonl exists"), ("missing/a", "missing is not a folder")]
+    ("name", "message_text"), [("old.jsonl", "old.jsonl exists"), ("missing/a", "missing is not a folder")]
 )
-def test_a_file_that_cannot_be_written_is_refused_before_a_dead_letter_is_hidden(
-    dev: Stage, tmp_path: Path, words: str, name: str, said: str
+def test_file_that_cannot_be_written_is_refused_before_messages_are_hidden(
+    dev: Stage, tmp_path: Path, words: str, name: str, message_text: str
 ) -> None:
     (tmp_path / "old.jsonl").write_text("old")
 
     result = dev.run(*words.split(), tmp_path / name)
 
     assert result.status == 2
-    assert said in result.err
+    assert message_text in result.err
     assert (tmp_path / "old.jsonl").read_text() == "old"
     assert not dev.calls.by_operation("ReceiveMessage")
 
 
 @pytest.mark.parametrize("words", ["export --force", "purge --older-than 1h --yes --export"])
-def test_an_export_that_does_not_reach_the_disk_leaves_the_file_as_it_was_and_nothing_is_deleted(
+def test_failed_export_keeps_the_old_file_and_deletes_nothing(
     dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     dev.reject()
@@ -760,7 +764,7 @@ def test_an_export_that_does_not_reach_the_disk_leaves_the_file_as_it_was_and_no
 # purge
 
 
-def test_a_purge_exports_and_then_deletes_what_is_old(
+def test_purge_exports_old_dead_letters_then_deletes_them(
     dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -786,7 +790,7 @@ def test_a_purge_exports_and_then_deletes_what_is_old(
 @pytest.mark.parametrize(
     ("answer", "status", "left"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), (None, 2, 1)]
 )
-def test_a_purge_asks_first(dev: Stage, tmp_path: Path, answer: str | None, status: int, left: int) -> None:
+def test_purge_asks_for_confirmation(dev: Stage, tmp_path: Path, answer: str | None, status: int, left: int) -> None:
     dev.reject()
     file = tmp_path / "dead-letters.jsonl"
 
@@ -798,7 +802,7 @@ def test_a_purge_asks_first(dev: Stage, tmp_path: Path, answer: str | None, stat
     assert len(dev.dead_letters()) == left
 
 
-def test_a_purge_of_nothing_asks_nothing_and_writes_nothing(dev: Stage, tmp_path: Path) -> None:
+def test_purge_of_no_dead_letter_does_nothing(dev: Stage, tmp_path: Path) -> None:
     dev.send(PUNCH)
     file = tmp_path / "dead-letters.jsonl"
 
@@ -806,13 +810,13 @@ def test_a_purge_of_nothing_asks_nothing_and_writes_nothing(dev: Stage, tmp_path
 
     assert (result.status, result.out) == (0, "0 dead letters deleted, 0 failed\n")
     assert not file.exists()
-    assert dev.run("purge", "--yes").status == 2  # how old they must be has no default
+    assert dev.run("purge", "--yes").status == 2  # --older-than has no default
 
 
 # pause and resume
 
 
-def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(dev: Stage) -> None:
+def test_pause_waits_until_the_drain_is_paused(dev: Stage) -> None:
     result = dev.run("pause")
 
     assert result.status == 0
@@ -822,23 +826,23 @@ def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(dev: Stage)
     assert dev.run("pause", "--json").json == {"drain": "paused", "changed": False}
     assert dev.run("resume").out.startswith("resumed")
     dev.drain_changed = {"LastModified": datetime.now(UTC) - timedelta(days=12)}
-    # One that runs is not asked since when.
+    # For a running drain, LastModified does not matter.
     assert dev.run("resume", "--json").json == {"drain": "running", "changed": False}
     assert len(dev.calls.by_operation("UpdateEventSourceMapping")) == 2
 
 
-def paused(dev: Stage, days: float, retention_days: int = 9) -> None:
-    """Pause the drain so long ago, of a queue with the published numbers."""
+def pause(dev: Stage, days: float, retention_days: int = 9) -> None:
+    """Pause the drain some days ago, with a queue of the documented settings."""
     dev.drain = ["Disabled"]
     dev.drain_changed = {"LastModified": datetime.now(UTC) - timedelta(days=days)}
-    dev.redrive_after(247, VisibilityTimeout="451", MessageRetentionPeriod=str(retention_days * 86_400))
+    dev.set_redrive_policy(247, VisibilityTimeout="451", MessageRetentionPeriod=str(retention_days * 86_400))
 
 
 @pytest.mark.parametrize(("days", "retention", "status"), [(7, 9, 0), (7.8, 9, 1), (12, 9, 1), (12, 14, 0)])
-def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_more(
+def test_resume_after_a_long_pause_is_refused_without_force(
     dev: Stage, days: float, retention: int, status: int
 ) -> None:
-    paused(dev, days, retention)
+    pause(dev, days, retention)
 
     result = dev.run("resume")
 
@@ -851,8 +855,8 @@ def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_m
         assert dev.run("resume", "--force").status == 0
 
 
-def measured(days: float, days_ago: float, *, failed: bool = False) -> None:
-    """Put into CloudWatch the age of the oldest punch in the queue, or of those that failed."""
+def put_age(days: float, days_ago: float, *, failed: bool = False) -> None:
+    """Put the age of the oldest punch in the queue, or of the oldest failed punch, into CloudWatch."""
     name, namespace = "ApproximateAgeOfOldestMessage", "AWS/SQS"
     dimension = {"Name": "QueueName", "Value": "punches"}
     if failed:
@@ -874,23 +878,23 @@ def measured(days: float, days_ago: float, *, failed: bool = False) -> None:
 @pytest.mark.parametrize(
     ("waiting", "failed", "status"),
     [
-        (2.1, None, 0),  # all that waited in the first pause is stored
-        (8, None, 1),  # paused for 6 days, then too shortly drained, then paused for 2 days
-        (2.1, (6, 2), 1),  # the same, but SQS leaves out what failed three times
-        (2.1, (6, 2.5), 0),  # failed long before the pause: it would have been back
+        (2.1, None, 0),  # all punches of an earlier pause were stored
+        (8, None, 1),  # paused for 6 days, drained too briefly, then paused for 2 days
+        (2.1, (6, 2), 1),  # the same, but the age in SQS leaves out punches that failed three times
+        (2.1, (6, 2.5), 0),  # failed so long before the pause that it was delivered again
         (None, (6, 2), 1),
         (None, None, 0),
     ],
 )
-def test_what_waited_before_the_last_pause_counts_too(
+def test_resume_counts_the_waiting_time_before_the_pause(
     dev: Stage, waiting: float | None, failed: tuple[float, float] | None, status: int
 ) -> None:
-    paused(dev, 2)
+    pause(dev, 2)
     if waiting is not None:
-        measured(13, 10 / 1_440)  # ten minutes ago, before something was stored
-        measured(waiting, 5 / 1_440)
+        put_age(13, 10 / 1_440)  # ten minutes ago, before something was stored
+        put_age(waiting, 5 / 1_440)
     if failed:
-        measured(*failed, failed=True)
+        put_age(*failed, failed=True)
 
     result = dev.run("resume")
 
@@ -901,12 +905,12 @@ def test_what_waited_before_the_last_pause_counts_too(
     else:
         not_known = "CloudWatch has no age of the oldest punch, so only the pause was considered"
         assert (not_known in result.out) == (waiting is None)
-    # moto has figures of any period; AWS keeps those of less than five minutes for some hours or days only
-    assert {asked.parameters["Period"] for asked in dev.calls.by_operation("GetMetricStatistics")} == {300}
+    # moto has data of any period; AWS keeps data points of less than five minutes only for hours or days
+    assert {call.parameters["Period"] for call in dev.calls.by_operation("GetMetricStatistics")} == {300}
 
 
-def test_who_may_not_ask_for_ages_resumes_by_force_only(dev: Stage) -> None:
-    paused(dev, 2)
+def test_resume_without_permission_for_metrics_needs_force(dev: Stage) -> None:
+    pause(dev, 2)
     dev.stubs["GetMetricStatistics"] = DENIED
 
     result = dev.run("resume")
@@ -916,7 +920,7 @@ def test_who_may_not_ask_for_ages_resumes_by_force_only(dev: Stage) -> None:
     assert dev.run("resume", "--force").status == 0
 
 
-def test_a_mapping_that_is_changing_is_waited_for_before_it_is_asked(dev: Stage) -> None:
+def test_pause_waits_until_the_mapping_is_stable(dev: Stage) -> None:
     dev.drain = ["Updating", "Updating", "Enabled"]
 
     assert dev.run("pause").status == 0
@@ -942,7 +946,7 @@ def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> No
     assert (result.status, states) == (0, {"first": "Disabled", "second": "Disabled"})
 
 
-def test_a_drain_that_cannot_be_paused_is_said(dev: Stage) -> None:
+def test_failed_pause_is_reported(dev: Stage) -> None:
     dev.drain = ["Disabling"]
     late = dev.run("pause")
     dev.stubs["ListEventSourceMappings"] = {"EventSourceMappings": []}
@@ -953,7 +957,7 @@ def test_a_drain_that_cannot_be_paused_is_said(dev: Stage) -> None:
     assert "batida-ponto-dev-batidaPonto has no event source mapping" in absent.err
 
 
-# The deployment
+# Unreachable deployments
 
 
 NO_STATE = "no local stack runs (nowhere/stack.json does not exist); start it with make run"
@@ -961,7 +965,7 @@ EXPIRED = refusal("ExpiredToken", "The security token is expired")
 
 
 @pytest.mark.parametrize(
-    ("words", "answer", "said"),
+    ("words", "answer", "message_text"),
     [
         ("", EXPIRED, "ExpiredToken: The security token is expired"),
         ("", EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Check that make run is running."),
@@ -971,12 +975,12 @@ EXPIRED = refusal("ExpiredToken", "The security token is expired")
     ],
     ids=["expired", "no emulator", "no network", "no profile", "no local stack"],
 )
-def test_a_deployment_that_cannot_be_asked_is_one_line(dev: Stage, words: str, answer: Any, said: str) -> None:
+def test_unreachable_deployment_is_reported_in_one_line(dev: Stage, words: str, answer: Any, message_text: str) -> None:
     if answer:
         dev.stubs["DescribeStacks"] = answer
 
     result = dev.run("list", *words.split())
 
     assert (result.status, result.out) == (2, "")
-    assert said in result.err
+    assert message_text in result.err
     assert result.err.count("\n") == 1

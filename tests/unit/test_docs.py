@@ -1,4 +1,4 @@
-"""What the documents say, compared with what they describe."""
+"""Commands, tables and samples of the documents, compared with the code."""
 
 import re
 from functools import cache
@@ -16,36 +16,36 @@ from tools.kit import parameters, slices
 from tools.kit.dead_letters import Source
 from tools.kit.project import DOCUMENTS, ROOT
 
-KNOWN = (  # beginnings of commands for which no test is looked for
+UNTESTED_COMMANDS = (  # prefixes of commands that need no test that names them
     *(". ", "cd ", "export "),
     # Tests run the blocks of docs/adapt.md, docs/releasing.md and slices/README.md.
     *("cp ", "echo ", "git grep", "npx osls create", "rm -r", "xargs "),
-    *("python -m lab.bench", "python -m lab.fork"),  # tests of the event run them, which another event replaces
-    # CI runs them; the rest of this line only changes files.
+    *("python -m lab.bench", "python -m lab.fork"),  # run by tests of the event, which a fork may replace
+    # CI runs the first four; the other two only change files.
     *(".ci/run", "make check", "make setup", "python -m pytest", "make format", "make pictures"),
-    "java -jar",  # python -m loadtest runs the same, by whichever way to JMeter there is
+    "java -jar",  # python -m loadtest runs the same command
 )
 
 
 @cache
 def texts_of_tests() -> list[str]:
-    """Read all files of tests."""
+    """Return the contents of all test modules."""
     paths = chain.from_iterable((ROOT / folder).rglob("test_*.py") for folder in ("lab", "slices", "tests"))
     return [path.read_text(encoding="utf-8") for path in paths]
 
 
 def is_run_by_a_test(command: str) -> bool:
-    """Return whether a file of tests has the words that name a subcommand of `ponto`, or a module."""
+    """Return whether a test module has all words of a subcommand of `ponto`, or a module's name."""
     names = [name for name, *_ in leaf_commands() if f"{command} ".startswith(f"{name} ")]
     words = names[0].split()[1:] if names else re.findall(r"^python -m (\S+)", command)
     return any(words and all(re.search(rf"\b{word}\b", text) for word in words) for text in texts_of_tests())
 
 
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+with_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def shell(document: Path, *marks: str) -> list[str]:
-    """Return the commands of a document's blocks with these marks."""
+    """Return the commands of a document's `sh` blocks with these marks."""
     return [
         command
         for block in blocks(document)
@@ -54,22 +54,22 @@ def shell(document: Path, *marks: str) -> list[str]:
     ]
 
 
-@each_document
-def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document: Path) -> None:
-    if document.name == "CHANGELOG.md":  # commands of slices that may be gone
+@with_each_document
+def test_every_command_exists_with_its_arguments(document: Path) -> None:
+    if document.name == "CHANGELOG.md":  # it names commands of older versions
         return
     wrong = {command: find_mistake(command) for command in shell(document, "", "aws")}
     wrong_in_prose = {command: find_mistake(command) or "" for command in commands_in_prose(document)}
 
     assert [f"{command}: {text}" for command, text in wrong.items() if text] == []
-    # A sentence may name a command without all that it needs.
+    # A sentence may name a command without its required arguments.
     incomplete = re.compile(r"are required: |lacks --|Missing (argument|option) |^$")
     assert [f"{command}: {text}" for command, text in wrong_in_prose.items() if not incomplete.search(text)] == []
 
 
-@each_document
+@with_each_document
 def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path) -> None:
-    local = [command for command in map(expand_make, shell(document, "")) if not command.startswith(KNOWN)]
+    local = [command for command in map(expand_make, shell(document, "")) if not command.startswith(UNTESTED_COMMANDS)]
 
     assert [command for command in local if not is_run_by_a_test(command)] == []
     assert [block for block in blocks(document) if not block.language or block.mark not in {"", "aws"}] == []
@@ -79,7 +79,7 @@ def test_both_readmes_have_the_same_commands() -> None:
     assert shell(ROOT / "README.pt-BR.md", "", "aws") == shell(ROOT / "README.md", "", "aws")
 
 
-def test_document_has_each_reason_of_a_dead_letter_with_what_helps() -> None:
+def test_document_has_each_reason_of_a_dead_letter_with_its_remedy() -> None:
     document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
     table = document.partition("| reason | cause | remedy |")[2].partition("\n\n")[0]
     reasons = [*Reason, Source.EXHAUSTED, Source.ASYNCHRONOUS]
@@ -100,15 +100,15 @@ def test_sections_that_code_names_exist() -> None:
     assert [(page, anchor) for page, anchor in named if anchor not in heading_anchors(ROOT / page)] == []
 
 
-@each_document
+@with_each_document
 def test_every_test_that_is_named_exists(document: Path) -> None:
     named = re.findall(r"`((?:slices/\w+/)?tests/[\w/]+\.py)::(\w+)`", document.read_text(encoding="utf-8"))
 
     assert [test for file, test in named if f"\ndef {test}(" not in (ROOT / file).read_text(encoding="utf-8")] == []
 
 
-def _listed(text: str) -> list[str]:
-    """Return the names in a document's tables of parameters, each of which has a sentence."""
+def _listed_parameters(text: str) -> list[str]:
+    """Return the names in a document's tables of parameters; a row without a description does not count."""
     tables = re.findall(r"<!-- from the parameters.*-->\n((?:\|.*\n)+)<!-- end -->", text)
     return sorted(re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){2} [^|]+\. \|$", "".join(tables), re.MULTILINE))
 
@@ -116,17 +116,17 @@ def _listed(text: str) -> list[str]:
 def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
     with slices.without_slices():
         declared = parameters.declarations()
-    assert _listed((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)
+    assert _listed_parameters((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)
 
 
-def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() -> None:
-    for each in slices.enabled_manifests():
-        text = "".join(document.read_text(encoding="utf-8") for document in each.folder.glob("*.md"))
-        assert _listed(text) == sorted(parameters.slice_declarations(each)), each.name
-        own = enabled.load()[each.name]
-        event = own.dead_letter_event()
-        assert event is None or f"`{event.reason}`" in text, each.name
-        assert f"<!-- from ponto --help: {each.name} -->" in text or not own.commands(), each.name
+def test_readme_of_each_slice_has_its_parameters_and_reasons_of_dead_letters() -> None:
+    for manifest in slices.enabled_manifests():
+        text = "".join(document.read_text(encoding="utf-8") for document in manifest.folder.glob("*.md"))
+        assert _listed_parameters(text) == sorted(parameters.slice_declarations(manifest)), manifest.name
+        definition = enabled.load()[manifest.name]
+        event = definition.dead_letter_event()
+        assert event is None or f"`{event.reason}`" in text, manifest.name
+        assert f"<!-- from ponto --help: {manifest.name} -->" in text or not definition.commands(), manifest.name
 
 
 def test_every_parameter_in_examples_and_the_deploy_guide_exists() -> None:
@@ -138,8 +138,8 @@ def test_every_parameter_in_examples_and_the_deploy_guide_exists() -> None:
     assert {*named, *(name for values in example.values() for name in values)} <= parameters.declarations().keys()
 
 
-@each_document
-def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
+@with_each_document
+def test_sample_is_part_of_a_golden_file(document: Path) -> None:
     samples = re.findall(
         r"^<!-- from ((?:slices/\w+/)?tests/golden/\S+) -->\n```text\n(.*?)^```$",
         document.read_text(encoding="utf-8"),
@@ -150,11 +150,11 @@ def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
         assert [line for line in sample.splitlines() if line != "..." and line not in printed] == []
 
 
-# How commands are judged
+# Checks of commands
 
 
 @pytest.mark.parametrize(
-    ("command", "what"),
+    ("command", "mistake"),
     [
         ("make everything", "no target everything"),
         ("make run ARGS='--port none'", "'none' is not a whole number"),
@@ -170,11 +170,11 @@ def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
         ("npx sls deploy --where dev", "no option --where"),
     ],
 )
-def test_mistake_is_named(command: str, what: str) -> None:
-    assert what in (find_mistake(command) or "")
+def test_mistake_in_a_command_is_found(command: str, mistake: str) -> None:
+    assert mistake in (find_mistake(command) or "")
 
 
-def test_every_command_of_a_line_is_judged() -> None:
+def test_line_is_split_into_its_commands() -> None:
     line = "X=$(aws sts get-caller-identity) make run | head"
     assert list(split_commands(line)) == ["aws sts get-caller-identity", "X=x make run", "head"]
     assert list(split_commands("f() { aws s3 ls; }")) == ["aws s3 ls"]

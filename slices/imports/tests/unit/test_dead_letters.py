@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_dlq import LAMBDAS, Stage, message, record_of
+from tests.unit.test_dlq import LAMBDA_ATTRIBUTES, Stage, destination_record, message
 from tests.unit.test_dlq import dev as dev
 from tools.kit.dead_letters import read
 
@@ -44,9 +44,9 @@ def test_event_is_listed_with_its_file_and_redriven(
     dev: Stage, event: Any, detail: str, expected: Any, is_destination_record: bool
 ) -> None:
     if is_destination_record:
-        dev.send(record_of(event))
+        dev.send(destination_record(event))
     else:
-        dev.asynchronous(event)
+        dev.send_event(event)
 
     (dead_letter,) = dev.run("list", "--reason", "file", "--json").json["deadLetters"]
     assert dead_letter["detail"] == f"{detail}{'' if is_destination_record else '200: '}not from SQS"
@@ -84,7 +84,7 @@ def test_event_is_listed_with_its_file_and_redriven(
 )
 def test_invalid_file_event_is_listed_as_another_asynchronous_event(event: Any) -> None:
     body = json.dumps(event)
-    dead_letter = read(message(body, **LAMBDAS))
+    dead_letter = read(message(body, **LAMBDA_ATTRIBUTES))
     assert (dead_letter.reason, dead_letter.function, dead_letter.detail, dead_letter.event_to_retry()) == (
         "asynchronous",
         None,
