@@ -23,7 +23,7 @@ from loadtest.jmeter import FOLDER, JMeter
 from loadtest.proof import RunTable
 from loadtest.results import ResultsTail, read_samples, summarize
 from loadtest.summary import LoadResult, TestPlan
-from loadtest.system import System
+from loadtest.system import TargetSystem
 from ponto.parser import FIELDS
 from ponto.punch import SUBJECT_COLUMN
 from tools.kit import commands, event, files, target
@@ -63,7 +63,7 @@ class LoadTestCollaborators:
     """Functions that find JMeter and the system; the tests pass others."""
 
     find_jmeter: Callable[[], JMeter] = jmeter.find_jmeter
-    find_system: Callable[[str | None, target.TargetOptions], System] = systems.find_system
+    find_system: Callable[[str | None, target.TargetOptions], TargetSystem] = systems.find_system
 
 
 @commands.command(epilog=_EPILOG)
@@ -255,7 +255,7 @@ def _write_summary(folder: Path, summary: dict[str, Any]) -> None:
         text.write(json.dumps(summary, indent=2) + "\n")
 
 
-def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience: float) -> LoadResult:
+def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, patience: float) -> LoadResult:
     """Run a test plan, wait for the rows, and return the result.
 
     Args:
@@ -281,7 +281,7 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
     return LoadResult(figures, rows, ledger, watch.depths, load)
 
 
-def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
+def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, watch: "_Watch") -> None:
     properties_text = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
     print_status(f"JMeter runs {plan.name}.jmx: {properties_text}")
     now = time.time_ns() // 1_000_000
@@ -307,7 +307,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
 class _Watch:
     """Progress of a run: a line per second if a number has changed."""
 
-    def __init__(self, system: System, table: RunTable, results: Path) -> None:
+    def __init__(self, system: TargetSystem, table: RunTable, results: Path) -> None:
         self.depths: list[tuple[float, int]] = []
         self._system = system
         self._table = table

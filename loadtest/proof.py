@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
-from loadtest.system import System
+from loadtest.system import TargetSystem
 from tools.kit import queue_reader
 from tools.kit.functions import FunctionBusyError
 from tools.kit.reader import Reader
@@ -74,7 +74,7 @@ class RunTable:
         return {"desde": self._since, "primeiro": first, "ultimo": last}
 
 
-def read_dead_letters(system: System) -> list[DeadLetteredMessage]:
+def read_dead_letters(system: TargetSystem) -> list[DeadLetteredMessage]:
     """Return the dead letters whose body has a punch's id, with it as key; the messages stay in the queue."""
     if not system.depth(system.dlq_url):
         return []
@@ -83,7 +83,7 @@ def read_dead_letters(system: System) -> list[DeadLetteredMessage]:
 
 
 def wait_for_rows(
-    table: RunTable, system: System, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
+    table: RunTable, system: TargetSystem, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
 ) -> tuple[Ledger, list[StoredPunch]]:
     """Wait until every accepted punch has its end, or no progress is made; return the ledger and the rows.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 
-class System(NamedTuple):
+class TargetSystem(NamedTuple):
     """Running system."""
 
     api_url: str
@@ -51,7 +51,7 @@ class System(NamedTuple):
             raise CommandError(f"the queue cannot be read: {target.explain(error)}") from None
 
 
-def find_system(stage: str | None, target_options: target.TargetOptions) -> System:
+def find_system(stage: str | None, target_options: target.TargetOptions) -> TargetSystem:
     """Return the system to load.
 
     Args:
@@ -67,10 +67,10 @@ def find_system(stage: str | None, target_options: target.TargetOptions) -> Syst
     return _deployed(target_options._replace(stage=stage))
 
 
-def _local(state: Path) -> System:
+def _local(state: Path) -> TargetSystem:
     address = local_stack.find(state)
     emulator.isolate()
-    return System(
+    return TargetSystem(
         address.api_url,
         address.api_key,
         address.queue_url,
@@ -80,7 +80,7 @@ def _local(state: Path) -> System:
     )
 
 
-def _deployed(target_options: target.TargetOptions) -> System:
+def _deployed(target_options: target.TargetOptions) -> TargetSystem:
     account = target.announce(target_options)
     outputs = stack_outputs(account.session.client("cloudformation"), target_options.stage)
     stage = target.from_outputs(account.session, target_options.stage, outputs)
@@ -90,7 +90,7 @@ def _deployed(target_options: target.TargetOptions) -> System:
             f"{kind}), which JMeter cannot do: load a stage without userPoolArn"
         )
     rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
-    return System(
+    return TargetSystem(
         stage.api_url,
         stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],
         stage.queue_url,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from lab.bench.events import make_event
 from lab.bench.harness import BenchCase, ResultColumn, ResultTable, Sizes, measure_cases
-from lab.bench.server import Server
+from lab.bench.server import BenchServer
 from tools.kit.project import ROOT
 
 _INSERT = (
@@ -97,7 +97,7 @@ _COLUMNS = {
 }
 
 
-def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
+def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     """Start new interpreters, each kind in turn.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import handler
 from lab.bench import peers
-from lab.bench.events import Context, Event, make_event, make_events
+from lab.bench.events import Event, LambdaContext, make_event, make_events
 from lab.bench.harness import (
     BenchCase,
     Measurement,
@@ -22,7 +22,7 @@ from lab.bench.harness import (
     median,
 )
 from lab.bench.peers import copy, original, powertools
-from lab.bench.server import Server
+from lab.bench.server import BenchServer
 
 DISTANCE_BATCH_SIZES = (10, 100)  # those that the original and the handler deploy
 
@@ -57,7 +57,7 @@ PEERS = {
 }
 
 
-def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
+def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     """Measure each implementation at each batch size, and at each distance, round by round.
 
     Raises:
@@ -99,7 +99,7 @@ def _build_table(rows: Sequence[Measurement], distance: float | None) -> ResultT
 
 
 def _build_cases(
-    server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None
+    server: BenchServer, sizes: Sizes, distance: float | None = None, folder: str | None = None
 ) -> Iterator[BenchCase]:
     distance_fact = {} if distance is None else {"distance": distance}
     if distance_fact:
@@ -114,7 +114,7 @@ def _build_cases(
             yield BenchCase(facts, partial(_measure_case, server, folder, name, batch, count))
 
 
-def _measure_case(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
+def _measure_case(server: BenchServer, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
     """Drain into an empty table. A first punch is not measured: it opens connections that are kept."""
     peer = PEERS[name]
     server.use_database("drain", folder)
@@ -127,7 +127,7 @@ def _measure_case(server: Server, folder: str | None, name: str, batch: int, cou
     return figures
 
 
-def _measure_round_trip(server: Server, folder: str | None) -> dict[str, float]:
+def _measure_round_trip(server: BenchServer, folder: str | None) -> dict[str, float]:
     """Measure the median of statements that do nothing."""
     server.use_database("drain", folder)
     results = []
@@ -140,7 +140,7 @@ def _measure_round_trip(server: Server, folder: str | None) -> dict[str, float]:
 
 
 def run(
-    server: Server, count: int, parts: Iterable[Any], main: Callable[[Any, Any], object] = handler.main
+    server: BenchServer, count: int, parts: Iterable[Any], main: Callable[[Any, Any], object] = handler.main
 ) -> dict[str, float]:
     """Drain batches; return rows/s, and the CPU time of a row in microseconds, of this process and of PostgreSQL.
 
@@ -154,7 +154,7 @@ def run(
         RuntimeError: a batch has failures.
     """
     seconds = function = database = 0.0
-    context = Context()
+    context = LambdaContext()
     with open(os.devnull, "w") as log, contextlib.redirect_stdout(log):  # noqa: PTH123
         for part in parts:
             database -= server.cpu_seconds()

@@ -16,7 +16,7 @@ NewId = Callable[[], str] | None
 """Creates the id of a punch; None: it has none, and gets one that is derived from its employee and instant."""
 
 
-class Context:
+class LambdaContext:
     """Lambda's context object, with the attributes that the handler uses."""
 
     aws_request_id = "bench"

@@ -18,7 +18,7 @@ from lab.bench.harness import (
     add_figure,
     measure_cases,
 )
-from lab.bench.server import Server
+from lab.bench.server import BenchServer
 from tools.kit.ids import uuid7
 
 BATCH = 100
@@ -67,7 +67,7 @@ reset enable_seqscan;
 """
 
 
-def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
+def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     """Measure the handler and the readings on an empty table and on larger ones, round by round."""
     cases = []
     for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
@@ -90,7 +90,7 @@ def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
     return [ResultTable(_COLUMNS, add_figure(measured, "share", share))]
 
 
-def _measure_case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
+def _measure_case(server: BenchServer, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
     server.use_database(database)
     if rows == 0:
         server.truncate()
@@ -105,7 +105,7 @@ def _measure_case(server: Server, database: str, ids: str, rows: int, sizes: Siz
     return results
 
 
-def fill(server: Server, ids: str, rows: int, employees: int) -> None:
+def fill(server: BenchServer, ids: str, rows: int, employees: int) -> None:
     """Fill the empty table of the database in use with punches of the past year, and read its indexes.
 
     Args:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lab.bench.server import Server
+from lab.bench.server import BenchServer
 from tools.kit import tables
 from tools.kit.output import print_result
 
@@ -144,7 +144,7 @@ class Part(NamedTuple):
     """Benchmark of `make bench`; slices can add some."""
 
     description: str  # for the help
-    measure: Callable[[Server, Sizes], list[ResultTable]]
+    measure: Callable[[BenchServer, Sizes], list[ResultTable]]
 
 
 class Reading(NamedTuple):
@@ -152,5 +152,5 @@ class Reading(NamedTuple):
 
     description: str
     measure: Callable[
-        [Server, int], float
+        [BenchServer, int], float
     ]  # takes the number of employees, reads a random one, and returns milliseconds

@@ -11,12 +11,12 @@ import psycopg2
 
 import handler
 from lab.bench import peers, proxy
-from lab.bench.events import Context
+from lab.bench.events import LambdaContext
 from slices import enabled
 from tools.local import postgres, socket_folder, temporary
 
 
-class Server:
+class BenchServer:
     """Running PostgreSQL with databases that have the schema of the project."""
 
     def __init__(self, postgresql: postgres.Postgres) -> None:
@@ -45,7 +45,7 @@ class Server:
         os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
         os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
         os.environ |= {"SLICES": ",".join(enabled.schema_folders()), "ROLES": ""}
-        handler.schema({}, Context())
+        handler.schema({}, LambdaContext())
         self._database = self._connect(database)
 
     def query(self, statement: str) -> Any:
@@ -71,7 +71,7 @@ class Server:
         times = self._postmaster.cpu_times()
         seconds: float = times.user + times.system + times.children_user + times.children_system
         for process in self._postmaster.children():
-            with suppress(psutil.NoSuchProcess):  # ended meanwhile
+            with suppress(psutil.NoSuchProcess):  # the process has ended
                 times = process.cpu_times()
                 seconds += times.user + times.system
         return seconds
@@ -92,7 +92,7 @@ class Server:
 
 
 @contextmanager
-def run_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def run_server(settings: Mapping[str, str] | None = None) -> Iterator[BenchServer]:
     """Run a temporary server for the context, and set the environment variables that the handler reads.
 
     Args:
@@ -108,7 +108,7 @@ def run_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     try:
         with temporary.temporary_server(settings) as started:
             os.environ |= {"DLQ_URL": "unused, because every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
-            server = Server(started)
+            server = BenchServer(started)
             try:
                 yield server
             finally:

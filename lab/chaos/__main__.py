@@ -213,9 +213,9 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     """Inject faults into the running local stack under load, and prove that nothing is lost.
 
     Clients punch while workers are killed and the database is stopped, locked, frozen, made read-only, left without
-    connections and closed. Then the end of every accepted message is determined, and a summary is printed as JSON and
-    written to chaos/summary.json in the folder of the stack. The rows stay; if nothing was lost, the dead letters of
-    the run are deleted.
+    free connections, and made to refuse new ones. Then the end of every accepted message is determined, and a summary
+    is printed as JSON and written to chaos/summary.json in the folder of the stack. The rows stay; if nothing was lost,
+    the dead letters of the run are deleted.
     """
     emulator.isolate()
     state = state or STATE

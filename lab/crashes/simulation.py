@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from lab.simulate.clock import DAY, ProcessKilledError, SimulatedClock
-from lab.simulate.queue import Queue, QueueMessage
+from lab.simulate.queue import QueueMessage, SimulatedQueue
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.message import read_messages
@@ -51,7 +51,7 @@ class CaseResult(NamedTuple):
 class _FunctionProcess:
     """Store, dead letters and SQS client of the function's process, which a crashing message kills."""
 
-    def __init__(self, clock: SimulatedClock, queue: Queue, crashing: frozenset[str]) -> None:
+    def __init__(self, clock: SimulatedClock, queue: SimulatedQueue, crashing: frozenset[str]) -> None:
         self.rows: dict[str, float] = {}  # time of storing, by message id
         self._clock, self._queue, self._crashing = clock, queue, crashing
 
@@ -83,7 +83,7 @@ class _FunctionProcess:
 def run(case: CrashCase) -> CaseResult:
     """Drain the queue until all good punches have left it, as rows or as dead letters."""
     rng, clock = Random(case.seed), SimulatedClock()
-    queue = Queue(rng, VISIBILITY_SECONDS, _RETENTION, MAX_RECEIVES)
+    queue = SimulatedQueue(rng, VISIBILITY_SECONDS, _RETENTION, MAX_RECEIVES)
     queue.has_anomalies = False
     arrivals = sorted(rng.uniform(0, case.arrival_seconds) for _ in range(case.punches))
     messages = [
@@ -130,7 +130,9 @@ def run(case: CrashCase) -> CaseResult:
     )
 
 
-def _gather(queue: Queue, arriving: list[QueueMessage], clock: SimulatedClock, size: int) -> list[QueueMessage]:
+def _gather(
+    queue: SimulatedQueue, arriving: list[QueueMessage], clock: SimulatedClock, size: int
+) -> list[QueueMessage]:
     """Receive a batch, with a batching window if the batch size is large and the batch is not full."""
     batch: list[QueueMessage] = []
 
@@ -151,7 +153,7 @@ def _gather(queue: Queue, arriving: list[QueueMessage], clock: SimulatedClock, s
     return batch
 
 
-def _invoke(drain: Drain, clock: SimulatedClock, queue: Queue, batch: Sequence[QueueMessage]) -> bool:
+def _invoke(drain: Drain, clock: SimulatedClock, queue: SimulatedQueue, batch: Sequence[QueueMessage]) -> bool:
     """Invoke the function, delete what it stored, and return whether it crashed."""
     try:
         event = {"Records": [message.record() for message in batch]}

@@ -15,7 +15,7 @@ import click
 from lab.interleavings import explorer
 from lab.interleavings.explorer import Choose
 from lab.interleavings.mutants import NONE, StatementMutant
-from lab.interleavings.runs import Run, ScenarioRunner, check_serial, open_runner
+from lab.interleavings.runs import ScenarioRun, ScenarioRunner, check_serial, open_runner
 from lab.interleavings.scenarios import MUTANTS, SCENARIOS
 from tools.kit import commands
 from tools.kit import options as opt
@@ -73,7 +73,7 @@ class ScenarioResult(NamedTuple):
     name: str
     interleavings: int
     outcomes: int
-    run: Run | None  # the run of --order, or the one that broke a rule
+    run: ScenarioRun | None  # the run of --order, or the one that broke a rule
     is_complete: bool  # all orders were tried
 
 
@@ -103,9 +103,9 @@ class _Exploration(NamedTuple):
     cls=opt.MutuallyExclusiveOption,
     excludes=["--sample"],
     show_default=False,
-    help="Run one order of a scenario, given by its steps.",
+    help="ScenarioRun one order of a scenario, given by its steps.",
 )
-@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="Run a mutant.")
+@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="ScenarioRun a mutant.")
 @click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after this time.")
 @click.make_pass_decorator(InterleavingsCollaborators, ensure=True)
 def interleavings(
@@ -257,7 +257,7 @@ def explore_orders(
     sample: int | None = None,
     seed: int = 0,
     order: str | None = None,
-) -> Iterator[Run]:
+) -> Iterator[ScenarioRun]:
     """Yield checked runs of a scenario: of all its orders, of a random sample, or of one order.
 
     Args:
@@ -271,7 +271,7 @@ def explore_orders(
     scenario = SCENARIOS[name]
     serial_outcomes = runner.serial_outcomes(scenario, mutant)
 
-    def run(choose: Choose) -> Run:
+    def run(choose: Choose) -> ScenarioRun:
         return check_serial(runner.run(scenario, choose, mutant), serial_outcomes)
 
     if order:

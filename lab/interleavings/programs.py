@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ZONE = ZoneInfo("America/Sao_Paulo")
 _TIMEOUT_SECONDS = 3_600  # so long that no function times out
 _MAX_TRIES = 3  # of a message or command: more would be a defect
-# A waiting session waits until the scheduler lets it go on.
+# No timeouts: the scheduler decides how long a session waits.
 _WAIT_FOREVER = LockRetryPolicy(
     tries=2, lock_timeout_ms=0, pause_seconds=0, advisory_lock_timeout_ms=0, idle_timeout_ms=0
 )

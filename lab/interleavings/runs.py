@@ -19,7 +19,7 @@ from lab.interleavings.sessions import ScheduledSession, intercept_connections
 from lab.interleavings.world import RunOutcome, World
 
 
-class Run(NamedTuple):
+class ScenarioRun(NamedTuple):
     """Run of a scenario in one order of steps."""
 
     steps: list[tuple[str, str]]  # step, and position of its session
@@ -43,7 +43,7 @@ class ScenarioRunner:
 
     def run(
         self, scenario: Scenario, choose: Choose, mutant: StatementMutant = NONE, *, is_serial: bool = False
-    ) -> Run:
+    ) -> ScenarioRun:
         """Run a scenario once.
 
         Args:
@@ -75,7 +75,7 @@ class ScenarioRunner:
         steps = self._scheduler.run(sessions, choose, follow, scenario.interruptions, scenario.max_interruptions)
         broken = world.find_broken_rules(migrates=scenario.migrates, can_be_interrupted=bool(scenario.interruptions))
         broken += [position for step, position in steps if step == DEADLOCK]
-        return Run(steps, world.outcome(), broken)
+        return ScenarioRun(steps, world.outcome(), broken)
 
     def _serial_outcomes(self, scenario: Scenario, mutant: StatementMutant) -> set[RunOutcome]:
         """Return the outcomes of all serial orders."""
@@ -89,7 +89,7 @@ class ScenarioRunner:
         self._world.close()
 
 
-def check_serial(run: Run, serial_outcomes: set[RunOutcome]) -> Run:
+def check_serial(run: ScenarioRun, serial_outcomes: set[RunOutcome]) -> ScenarioRun:
     """Return the run; if no serial order has its outcome, that is added to its broken rules."""
     if run.outcome in serial_outcomes:
         return run

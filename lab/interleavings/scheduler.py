@@ -20,7 +20,7 @@ INTERRUPTIONS = {"!": FaultKind.KILLED, "~": FaultKind.CUT, "?": FaultKind.GIVEN
 _STEP_TIMEOUT_SECONDS = 120  # for one step on a busy machine
 _MIN_POLL_SECONDS, _MAX_POLL_SECONDS = 0.0002, 0.003  # pause between two queries; it grows
 
-# Prepared, and by the function that pg_stat_activity calls: planning that view takes longer than most steps.
+# A prepared statement that avoids pg_stat_activity: planning that view takes longer than most steps.
 _PREPARE = """
 set plan_cache_mode = force_generic_plan;
 prepare waiting (int[]) as
@@ -51,9 +51,9 @@ class Scheduler:
             self._cursor.execute("select pg_advisory_lock(%s, 1)", (slot,))
         self.changed = threading.Condition()
         self.sessions: list[ScheduledSession] = []
-        self._at_gate: set[ScheduledSession] = set()  # at a gate in the database
-        self._blocked: set[ScheduledSession] = set()  # by a lock of another session
-        self._ended: set[ScheduledSession] = set()  # and their server processes, too
+        self._at_gate: set[ScheduledSession] = set()  # they wait at a gate in the database
+        self._blocked: set[ScheduledSession] = set()  # they wait for a lock of another session
+        self._ended: set[ScheduledSession] = set()  # with their server processes
 
     def run(
         self,

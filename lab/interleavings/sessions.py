@@ -15,7 +15,7 @@ from lab.interleavings.mutants import NONE
 from ponto.connection import SET_SETTINGS
 
 _COMMENT = re.compile(r"--.*")
-_MAX_WORDS = 5  # of a statement, in a position
+_MAX_WORDS = 5  # of a statement, when it is printed
 
 _thread = threading.local()
 
@@ -40,7 +40,7 @@ class ScheduledSession:
         self.stopped_before: str | None = None  # statement or action at which it waits for the scheduler
         self.has_ended = False
         self.is_killed = False
-        self.has_follow_ups = False  # they have been started
+        self.has_follow_ups = False  # the programs that follow it have been started
         self.is_interrupted = False  # it was killed, its connection was cut, or its wait was cancelled
         self.is_unscheduled = True  # it does not stop yet
         self.is_serial = False  # it stops between transactions only

@@ -21,7 +21,7 @@ from ponto.store import Store
 from slices import enabled
 from tools.kit import event
 
-# A waiting session waits until the scheduler lets it go on.
+# The scheduler decides how long a session waits.
 _NO_TIMEOUTS = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
 
 _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")

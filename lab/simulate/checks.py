@@ -163,11 +163,11 @@ class Tally:
         ended = [
             each for each in self.accepted if each.state in (RowRelation.STORED, RowRelation.DUPLICATE, "dead-lettered")
         ]
-        found = build_ledger({each.id: SentMessage(each.submission.punch) for each in ended}, rows, dead_letters)
-        if found.stored_twice:
-            raise BrokenRuleError("twice", now, f"there are two rows of {found.stored_twice[0]}")
-        if found.lost:
-            raise BrokenRuleError("lost", now, f"{found.lost[0]} is neither a row nor a dead letter")
+        ledger = build_ledger({each.id: SentMessage(each.submission.punch) for each in ended}, rows, dead_letters)
+        if ledger.stored_twice:
+            raise BrokenRuleError("twice", now, f"there are two rows of {ledger.stored_twice[0]}")
+        if ledger.lost:
+            raise BrokenRuleError("lost", now, f"{ledger.lost[0]} is neither a row nor a dead letter")
         # The ledger counts a message that is both a row and a dead letter as a row.
         both = Counter(each.row_relation for each in ended if each.state == "dead-lettered")
         rows_of_both = both[RowRelation.STORED] + both[RowRelation.DUPLICATE]
@@ -176,7 +176,7 @@ class Tally:
             self.counts["duplicates"] + both[RowRelation.DUPLICATE],
             self.counts["dead-lettered"] - rows_of_both,
         )
-        dead = sum(found.dead_letters.values())
-        if (found.stored, found.duplicates, dead) != expected:
-            text = f"found {found.stored} stored, {found.duplicates} duplicates, {dead} dead-lettered"
+        dead = sum(ledger.dead_letters.values())
+        if (ledger.stored, ledger.duplicates, dead) != expected:
+            text = f"found {ledger.stored} stored, {ledger.duplicates} duplicates, {dead} dead-lettered"
             raise BrokenRuleError("balance", now, f"counted {self.counts}, {text}")

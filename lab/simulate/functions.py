@@ -16,7 +16,7 @@ import handler
 from lab.faults import FaultKind
 from lab.simulate.clock import ProcessKilledError, SimulatedClock
 from lab.simulate.database import SimulatedDatabase
-from lab.simulate.queue import Queue, QueueMessage
+from lab.simulate.queue import QueueMessage, SimulatedQueue
 from lab.simulate.schedule import Schedule
 
 _CODE = compile(Path(handler.__file__).read_text(encoding="utf-8"), handler.__file__, "exec")
@@ -73,7 +73,7 @@ class _Log:
         """Do nothing."""
 
 
-class Function:
+class SimulatedFunction:
     """The function, its execution environments and the AWS clients that it uses."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Function:
         schedule: Schedule,
         rng: Random,
         database: SimulatedDatabase,
-        queue: Queue,
+        queue: SimulatedQueue,
         send_dead_letter: Callable[[Sequence[QueueMessage], str, dict[str, Any]], None],
         timeout: int,
     ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lab.faults import FaultKind
 from lab.simulate.checks import BrokenRuleError
 from lab.simulate.clock import SimulatedClock
-from lab.simulate.queue import Queue, QueueMessage
+from lab.simulate.queue import QueueMessage, SimulatedQueue
 from lab.simulate.schedule import Schedule
 from lab.simulate.settings import SimulationSettings
 
@@ -36,7 +36,7 @@ class Pollers:
         self,
         clock: SimulatedClock,
         schedule: Schedule,
-        queue: Queue,
+        queue: SimulatedQueue,
         rng: Random,
         settings: SimulationSettings,
         call_at: Callable[[float, Callable[[Any], None], Any], None],

@@ -69,7 +69,7 @@ def _milliseconds(now: float) -> int:
     return round(1000 * (EPOCH_SECONDS + now))
 
 
-class Queue:
+class SimulatedQueue:
     """Standard queue."""
 
     def __init__(

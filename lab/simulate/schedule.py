@@ -40,7 +40,7 @@ _FREQUENT_FAULTS: dict[FaultKind, tuple[float, float, float]] = {
 _LONG_OUTAGES = 0.02  # of hours, up to `MAX_OUTAGE_SECONDS`
 _OVERLONG_OUTAGES = 0.006  # longer than `MAX_OUTAGE_SECONDS`
 _LONG_PAUSES = 0.03  # up to `MAX_PAUSE_SECONDS`; an outage follows half of them
-_FORGOTTEN_PAUSES = 0.005  # the drain is resumed after the punches have begun to expire
+_FORGOTTEN_PAUSES = 0.005  # of 8 to 12 days, in which punches may expire
 _ABSENCES = 0.05  # no operator handles the dead letters for days or weeks
 
 

@@ -19,10 +19,10 @@ from lab.simulate.checks import AcceptedMessage, Auditor, BrokenRuleError, Tally
 from lab.simulate.clock import DAY, HOUR, SimulatedClock, format_duration, format_time
 from lab.simulate.database import SimulatedDatabase
 from lab.simulate.employees import Submission
-from lab.simulate.functions import Function, Invocation
+from lab.simulate.functions import Invocation, SimulatedFunction
 from lab.simulate.plan import Plan, SimulationResult
 from lab.simulate.pollers import Pollers, describe
-from lab.simulate.queue import Queue, QueueMessage
+from lab.simulate.queue import QueueMessage, SimulatedQueue
 from lab.simulate.schedule import MAX_OUTAGE_SECONDS, Schedule, ScheduledFault
 from lab.simulate.settings import SimulationSettings
 from loadtest.ledger import DeadLetteredMessage, RowRelation
@@ -61,20 +61,22 @@ class Simulation:
         self._schedule = Schedule(plan.faults)
         self._ids = Random(f"ids {plan.seed}")
         self._rng = Random(f"world {plan.seed}")
-        self._queue = Queue(
+        self._queue = SimulatedQueue(
             Random(f"queue {plan.seed}"),
             settings.visibility_timeout_seconds,
             settings.retention_seconds,
             settings.max_receive_count,
         )
-        self._dead_letter_queue = Queue(Random(f"dead letters {plan.seed}"), 30, settings.dead_letter_retention_seconds)
+        self._dead_letter_queue = SimulatedQueue(
+            Random(f"dead letters {plan.seed}"), 30, settings.dead_letter_retention_seconds
+        )
         self._queue.has_anomalies, self._dead_letter_queue.has_anomalies = plan.has_sqs_anomalies, False
         self._queue.on_exhausted, self._queue.on_expired = self._handle_exhausted_message, self._handle_expired_message
         self._dead_letter_queue.on_expired = self._handle_expired_dead_letter
         self._database = SimulatedDatabase(
             connect, self._clock, self._schedule, Random(f"database {plan.seed}"), settings
         )
-        self._function = Function(
+        self._function = SimulatedFunction(
             self._clock,
             self._schedule,
             Random(f"function {plan.seed}"),

@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "lab.chaos"]
 @pytest.fixture(autouse=True)
 def _restarted(deployed: Deployed) -> Iterator[None]:
     yield
-    DatabaseFaults(deployed.stack.database).mend()  # and take note of the process id, which a restart changes
+    DatabaseFaults(deployed.stack.database).mend()  # this also stores the process id, which a restart changes
 
 
 def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: Deployed, client: Client) -> None:
@@ -49,13 +49,13 @@ def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: De
 def test_its_terminal_is_closed_while_postgresql_stands_still_and_it_mends_everything(
     deployed: Deployed, client: Client, tmp_path: Path
 ) -> None:
-    said = tmp_path / "said"
+    log = tmp_path / "log"
     arguments = ["--state", str(deployed.state), "--punches", "500", "--clients", "2", "--seed", "7"]
     with (
-        said.open("wb") as output,
+        log.open("wb") as output,
         background_process([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL) as run,
     ):
-        wait_for(lambda: run.poll() is not None or said.read_text().endswith("  frozen\n"), "the fault to have begun")
+        wait_for(lambda: run.poll() is not None or log.read_text().endswith("  frozen\n"), "the fault to have begun")
 
         run.send_signal(signal.SIGHUP)
 

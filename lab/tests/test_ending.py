@@ -5,7 +5,7 @@ import sys
 
 from tests.waiting import DEADLINE_SECONDS, background_process
 
-# Prints its state, and reads its standard input to wait: first for the end of its work, then for that of its cleanup.
+# Waits twice for a line on its standard input: while it is up, and while it cleans up.
 PROGRAM = """
 import sys
 from tools.kit import commands

@@ -12,7 +12,7 @@ import pytest
 
 from lab.interleavings import command, mutants
 from lab.interleavings.command import InterleavingsCollaborators, explore_orders
-from lab.interleavings.runs import Run, ScenarioRunner, open_runner
+from lab.interleavings.runs import ScenarioRun, ScenarioRunner, open_runner
 from lab.interleavings.scenarios import MUTANTS, SCENARIOS
 from tests.clock import TickingClock
 from tests.waiting import background_process
@@ -37,7 +37,7 @@ def runner(migrated_url: str) -> Iterator[ScenarioRunner]:
         yield runner
 
 
-def first_broken(runs: Iterator[Run]) -> Run:
+def first_broken(runs: Iterator[ScenarioRun]) -> ScenarioRun:
     return next(run for run in runs if run.broken_rules)
 
 
@@ -64,17 +64,17 @@ def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(ru
 
 
 @pytest.mark.parametrize(
-    ("what", "name", "scenario", "message"), DOCUMENTED_MUTANTS, ids=[name for _, name, *_ in DOCUMENTED_MUTANTS]
+    ("description", "name", "scenario", "message"), DOCUMENTED_MUTANTS, ids=[name for _, name, *_ in DOCUMENTED_MUTANTS]
 )
 def test_a_mutant_breaks_a_rule_as_documented_and_so_does_its_order_again(
-    runner: ScenarioRunner, what: str, name: str, scenario: str, message: str
+    runner: ScenarioRunner, description: str, name: str, scenario: str, message: str
 ) -> None:
-    found = first_broken(explore_orders(runner, scenario, MUTANTS[name]))
+    broken = first_broken(explore_orders(runner, scenario, MUTANTS[name]))
 
-    assert message in " ".join(found.broken_rules)
-    assert what.replace("`", "") == MUTANTS[name].description
-    [again] = explore_orders(runner, scenario, MUTANTS[name], order=found.order)
-    assert again == found
+    assert message in " ".join(broken.broken_rules)
+    assert description.replace("`", "") == MUTANTS[name].description
+    [again] = explore_orders(runner, scenario, MUTANTS[name], order=broken.order)
+    assert again == broken
 
 
 def test_every_mutant_is_documented() -> None:

@@ -38,7 +38,7 @@ def fault(begin: float, length: float, kind: FaultKind) -> ScheduledFault:
     return ScheduledFault(BEGIN + begin, BEGIN + begin + length, kind)
 
 
-class Simulated:
+class OutageSimulation:
     """Runs without operators; a broken rule fails the test."""
 
     def __init__(self, url: str, compile_stage: CompileStage) -> None:
@@ -82,8 +82,8 @@ class Simulated:
 
 
 @pytest.fixture
-def simulated(migrated_url: str, compile_stage: CompileStage) -> Simulated:
-    return Simulated(migrated_url, compile_stage)
+def simulated(migrated_url: str, compile_stage: CompileStage) -> OutageSimulation:
+    return OutageSimulation(migrated_url, compile_stage)
 
 
 def fail_all_inserts(patch: pytest.MonkeyPatch, begin: float, length: float) -> ScheduledFault:
@@ -119,7 +119,7 @@ def raise_error() -> None:
 
 @pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED])
 def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_stored_within_thirty(
-    simulated: Simulated, kind: FaultKind
+    simulated: OutageSimulation, kind: FaultKind
 ) -> None:
     outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), fault(5, 5, kind))
 
@@ -129,7 +129,9 @@ def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_s
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 30])
-def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simulated: Simulated, minutes: int) -> None:
+def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(
+    simulated: OutageSimulation, minutes: int
+) -> None:
     outcome = simulated.run(
         punches(number * 0.5 for number in range(minutes * 120)), fault(0, minutes * 60, FaultKind.REFUSING)
     )
@@ -143,7 +145,7 @@ def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simu
 @pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED, FaultKind.FROZEN])
 @pytest.mark.parametrize(("hours", "end"), [(30, "stored"), (90 * 24, "dead-lettered")])
 def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(
-    simulated: Simulated, kind: FaultKind, hours: int, end: str
+    simulated: OutageSimulation, kind: FaultKind, hours: int, end: str
 ) -> None:
     outcome = simulated.run(punches(range(25)), fault(0, hours * HOUR, kind), days=4)
 
@@ -152,7 +154,7 @@ def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_ever
 
 
 def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_take_at_once(
-    simulated: Simulated,
+    simulated: OutageSimulation,
 ) -> None:
     paused = 6.5 * DAY
     faults = [fault(0, paused, FaultKind.PAUSED), fault(paused, 8 * HOUR, FaultKind.REFUSING)]
@@ -165,7 +167,7 @@ def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_t
 
 
 def test_an_outage_before_a_bad_release_dead_letters_nothing(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = fail_all_inserts(monkeypatch, 8 * HOUR, 600)
 
@@ -177,7 +179,7 @@ def test_an_outage_before_a_bad_release_dead_letters_nothing(
 
 
 def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = fail_all_inserts(monkeypatch, HOUR, 3 * HOUR)
 
@@ -188,7 +190,7 @@ def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
 
 @pytest.mark.parametrize("stage", [("prod",), ("local",), ("dev", "timeout=30")])
 def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
-    simulated: Simulated, stage: tuple[str, ...]
+    simulated: OutageSimulation, stage: tuple[str, ...]
 ) -> None:
     faults = [fault(0, 60, FaultKind.REFUSING), fault(0, 60, FaultKind.SQS_SILENT)]
 
@@ -200,7 +202,7 @@ def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
 
 @pytest.mark.parametrize("night", [2, 8, 14])
 def test_a_lone_message_that_the_code_fails_on_at_night_is_dead_lettered_in_the_morning(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
+    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
     poison = submission(BEGIN, POISONER)._replace(punch=None)
     faults = fail_on_message(monkeypatch, poison, raise_error, days=1)
@@ -213,7 +215,7 @@ def test_a_lone_message_that_the_code_fails_on_at_night_is_dead_lettered_in_the_
 
 
 def test_a_message_that_the_code_fails_on_and_that_no_other_follows_is_moved_by_sqs(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = submission(BEGIN, POISONER)._replace(punch=None)
     faults = fail_on_message(monkeypatch, poison, raise_error, days=3)
@@ -227,7 +229,7 @@ def test_a_message_that_the_code_fails_on_and_that_no_other_follows_is_moved_by_
 
 @pytest.mark.parametrize("hours", [1, 8, pytest.param(20, marks=pytest.mark.nightly)])
 def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
+    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
 ) -> None:
     killer = submission(BEGIN + 1_000.5, POISONER)._replace(punch=None)
 

@@ -86,7 +86,7 @@ class _MinimumRandom(Random):
         return 0.0
 
 
-class Simulated:
+class SimulatedSession:
     """Simulated connection to the same server; one kind of fault begins after one second."""
 
     def __init__(self, url: str, kind: FaultKind | None = None) -> None:
@@ -107,18 +107,18 @@ class Simulated:
 
 
 @pytest.fixture
-def simulated(server: Postgres) -> Iterator[Callable[..., Simulated]]:
+def simulated(server: Postgres) -> Iterator[Callable[..., SimulatedSession]]:
     with ExitStack() as stack:
 
-        def create(kind: FaultKind | None = None) -> Simulated:
-            made = Simulated(server.url, kind)
+        def create(kind: FaultKind | None = None) -> SimulatedSession:
+            made = SimulatedSession(server.url, kind)
             stack.callback(made.database.close)
             return made
 
         yield create
 
 
-Create = Callable[..., Simulated]
+Create = Callable[..., SimulatedSession]
 
 
 def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Create) -> None:

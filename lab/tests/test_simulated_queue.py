@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 
 from lab.simulate.functions import read_batch_response
-from lab.simulate.queue import Queue, QueueMessage
+from lab.simulate.queue import QueueMessage, SimulatedQueue
 
 DAY = 86_400
 
 
-def queue(**changes: Any) -> Queue:
+def queue(**changes: Any) -> SimulatedQueue:
     settings = {"visibility_timeout_seconds": 60, "retention_seconds": 4 * DAY, "max_receive_count": 3}
-    made = Queue(Random(1), **settings | changes)  # noqa: S311
+    made = SimulatedQueue(Random(1), **settings | changes)  # noqa: S311
     made.has_anomalies = False
     return made
 
 
-def queue_with_received_message(**changes: Any) -> tuple[Queue, QueueMessage]:
+def queue_with_received_message(**changes: Any) -> tuple[SimulatedQueue, QueueMessage]:
     """Return a queue and its only message, received at time 0."""
-    found, sent = queue(**changes), message()
-    found.add(sent)
-    assert found.receive(0) is sent
-    return found, sent
+    sqs, sent = queue(**changes), message()
+    sqs.add(sent)
+    assert sqs.receive(0) is sent
+    return sqs, sent
 
 
 def message(number: int = 1, sent: float = 0) -> QueueMessage:
@@ -32,66 +32,66 @@ def message(number: int = 1, sent: float = 0) -> QueueMessage:
 
 
 def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_with_another_receipt() -> None:
-    found, sent = queue(), message()
-    found.add(sent)
+    sqs, sent = queue(), message()
+    sqs.add(sent)
 
-    assert found.receive(1) is sent
+    assert sqs.receive(1) is sent
     first = sent.receipt_handle
-    assert found.receive(60.9) is None
-    assert found.receive(61) is sent
+    assert sqs.receive(60.9) is None
+    assert sqs.receive(61) is sent
     assert (sent.receive_count, sent.first_received_at) == (2, 1)
     assert sent.record()["attributes"]["ApproximateReceiveCount"] == "2"
-    assert not found.delete(sent, first, 62)
-    assert found.delete(sent, sent.receipt_handle, 62)
-    assert found.receive(1_000) is None
-    assert found.message_count == 0
+    assert not sqs.delete(sent, first, 62)
+    assert sqs.delete(sent, sent.receipt_handle, 62)
+    assert sqs.receive(1_000) is None
+    assert sqs.message_count == 0
 
 
 def test_a_changed_visibility_counts_from_the_call() -> None:
-    found, sent = queue_with_received_message()
+    sqs, sent = queue_with_received_message()
 
-    assert found.change_visibility(sent.receipt_handle, 10, 15) is None
-    assert found.receive(24.9) is None
-    assert found.receive(25) is sent
+    assert sqs.change_visibility(sent.receipt_handle, 10, 15) is None
+    assert sqs.receive(24.9) is None
+    assert sqs.receive(25) is sent
 
 
 def test_after_its_last_receive_a_message_is_moved_and_not_delivered() -> None:
-    found, sent = queue(), message()
+    sqs, sent = queue(), message()
     moved: list[QueueMessage] = []
-    found.on_exhausted = moved.append
-    found.add(sent)
+    sqs.on_exhausted = moved.append
+    sqs.add(sent)
 
     for receive in range(3):
-        assert found.receive(60 * receive) is sent
-    assert found.receive(180) is None
+        assert sqs.receive(60 * receive) is sent
+    assert sqs.receive(180) is None
     assert moved == [sent]
-    assert found.message_count == 0
+    assert sqs.message_count == 0
 
 
 def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
-    found, sent = queue(), message(sent=-3 * DAY)  # as after a redrive, which keeps the enqueue time
+    sqs, sent = queue(), message(sent=-3 * DAY)  # as after a redrive, which keeps the enqueue time
     expired: list[QueueMessage] = []
-    found.on_expired = expired.append
-    found.add(sent)
+    sqs.on_expired = expired.append
+    sqs.add(sent)
 
-    found.refresh(DAY - 1)
+    sqs.refresh(DAY - 1)
     assert expired == []
-    assert found.receive(DAY) is None
+    assert sqs.receive(DAY) is None
     assert expired == [sent]
 
 
 def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
-    found = Queue(Random(3), 60, 4 * DAY)  # noqa: S311
+    sqs = SimulatedQueue(Random(3), 60, 4 * DAY)  # noqa: S311
     sent = [message(number) for number in range(3_000)]
     for each in sent:
-        found.add(each)
+        sqs.add(each)
     received: list[QueueMessage] = []
-    while (next_one := found.receive(0)) is not None:
+    while (next_one := sqs.receive(0)) is not None:
         received.append(next_one)
 
     assert [each.id for each in received] != [each.id for each in sent]
     assert len(received) != len(sent) or any(each.has_copies for each in received)
-    received += iter(lambda: found.receive(60), None)
+    received += iter(lambda: sqs.receive(60), None)
     assert {each.id for each in received} == {each.id for each in sent}
 
 

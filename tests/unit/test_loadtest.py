@@ -19,7 +19,7 @@ from loadtest import __main__ as command
 from loadtest import jmeter, proof, results, system
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.ledger import PunchKey, StoredPunch
-from loadtest.system import System
+from loadtest.system import TargetSystem
 from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
 from tools.kit import jmeter as kit
@@ -134,7 +134,7 @@ CLOSED = "Non HTTP response message: Socket closed"  # of Java: by whoever waite
 INTERRUPTED = "no answer when the schedule ended, so JMeter closed the connection"
 
 Command = Callable[..., Ran]
-SYSTEM = System("http://127.0.0.1:1/ponto", "key", "queue", "dead-letters", cast(Any, None), cast(Any, None))
+SYSTEM = TargetSystem("http://127.0.0.1:1/ponto", "key", "queue", "dead-letters", cast(Any, None), cast(Any, None))
 NOT_TAKEN = line(1, code="429", failure="no_such_thing")
 
 

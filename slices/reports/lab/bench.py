@@ -17,7 +17,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  a class
 
 from lab.bench.harness import BenchCase, Part, Reading, ResultColumn, ResultTable, Sizes, measure_cases
-from lab.bench.server import Server
+from lab.bench.server import BenchServer
 from tools.kit.project import ROOT
 
 _LAST_MONTH = "2026-10"  # of the company; fixed, so that each run has the same rows
@@ -90,7 +90,7 @@ _COLUMNS = {
 }
 
 
-def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
+def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     """Store a demo company, then measure the commands and the queries, the latter with their plans.
 
     Raises:
@@ -160,7 +160,7 @@ def _explain(cursor: Cursor, statement: str, employee_id: int) -> list[str]:
     return [line for (line,) in cursor]
 
 
-def _measure_time_card(server: Server, employee_count: int) -> float:
+def _measure_time_card(server: BenchServer, employee_count: int) -> float:
     employee_id = random.randint(1, employee_count)
     started = time.perf_counter()
     server.query(f"select count(*) from ponto.espelho({employee_id}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
