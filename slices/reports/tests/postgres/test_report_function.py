@@ -311,7 +311,7 @@ def require_wait_for_writer(url: str, user: str, statement: str) -> None:
     with closing(psycopg2.connect(url)) as reading, closing(open_writer(url, user, statement)) as writer:
         begin = partial(kit_reader.open_direct_reader, reading, allows_historical=True, writer_timeout_seconds=0.2)
         pid = writer.info.backend_pid
-        with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\), for longer"), begin():
+        with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\); a report"), begin():
             pass
         writer.rollback()
         with begin() as source:
