@@ -55,7 +55,7 @@ class ComparedQuery(NamedTuple):
 REPORTS = (
     ComparedQuery(
         "a time card",
-        "select * from ponto.espelho({employee}, '{month}')",
+        "select * from ponto.espelho({employee_id}, '{month}')",
         f"{_NAIVE} {_MONTH} and usuario_id = {{employee_id}} group by usuario_id, dia order by dia",
     ),
     ComparedQuery(
