@@ -1,4 +1,4 @@
-"""A migrated database of an owner who is no superuser, as on RDS, on a server where others prepared what they could."""
+"""A migrated database with an owner who is no superuser, as on RDS, and objects that an attacker planted in it."""
 
 import re
 
@@ -13,8 +13,8 @@ ZONE = "America/Sao_Paulo"
 PUNCH = "88888888-8888-4888-8888-888888888888"
 EMPLOYEE = 123
 
-# Functions and operators of all built-ins that the project's SQL calls, with the same arguments: the best match where
-# public is searched before pg_catalog. What PostgreSQL lets nobody create is left out.
+# Creates, in schema public, functions and operators with the names and arguments of all built-ins that the project's
+# SQL uses. They take precedence if public is searched before pg_catalog. Those that cannot be created are skipped.
 _PLANT = """
 do $$
 declare
@@ -58,7 +58,7 @@ select
 
 
 def plant_objects(server: Server, database: str) -> None:
-    """Allow everybody to create in `public`, search it first, and plant there what our statements could find."""
+    """Let every role create objects in `public`, search it first, and plant objects that our statements could use."""
     server.execute("create role mallory login", database)
     server.execute(f"alter database {database} set search_path = public, pg_catalog")
     server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
@@ -79,7 +79,7 @@ def _planted_statements() -> str:
 
 
 def create_migrated_database(server: Server) -> dict[str, str]:
-    """Return libpq's keywords of the owner of a migrated database in which there is a punch."""
+    """Create a migrated database with one punch; return the owner's connection parameters."""
     owner = server.create_owner("master")
     migrate(owner, ZONE, SCHEMA)
     for role in ROLES:
@@ -89,5 +89,5 @@ def create_migrated_database(server: Server) -> dict[str, str]:
 
 
 def login_parameters(role: str, owner: dict[str, str]) -> dict[str, str]:
-    """Return libpq's keywords of a role in the database of an owner."""
+    """Return a role's connection parameters for the owner's database."""
     return {**owner, "user": role, "password": "its own"}

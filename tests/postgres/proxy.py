@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that breaks at the worst moment."""
+"""Relay to PostgreSQL that can cut a connection between a statement and its response."""
 
 import contextlib
 import socket
@@ -12,14 +12,14 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A server in front of the socket of PostgreSQL, with a thread for each connection."""
+    """Server that relays connections to PostgreSQL's Unix socket, with one thread each."""
 
     def __init__(self, address: Any, folder: str) -> None:
-        """Listen.
+        """Listen on an address.
 
         Args:
-            address: where it listens.
-            folder: of the socket of PostgreSQL.
+            address: Address to listen on.
+            folder: Folder of PostgreSQL's socket.
         """
         super().__init__(address, socketserver.BaseRequestHandler)
         self.folder = folder
@@ -27,7 +27,7 @@ class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Self]:
-        """Serve until the end of the context."""
+        """Serve while the context is open."""
         with self:
             thread = threading.Thread(target=self.serve_forever, args=(0.05,))
             thread.start()
@@ -39,7 +39,7 @@ class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
                 thread.join()
 
     def finish_request(self, request: Any, client_address: object) -> None:  # noqa: ARG002
-        """Serve a connection, which the client may break off."""
+        """Serve a connection; ignore that the client closes it early."""
         with contextlib.suppress(OSError):
             self.serve(request)
 
@@ -48,11 +48,14 @@ class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
         raise NotImplementedError
 
     def relay(self, client: socket.socket, first: bytes = b"") -> Iterator[tuple[bool, bytes]]:
-        """Pass on what both sides send until one ends; yield it before that, and whether it is from the client.
+        """Relay data in both directions until one side closes its connection.
 
         Args:
-            client: a connection.
-            first: what is sent to PostgreSQL before the client's words.
+            client: Connection of the client.
+            first: Data to send to PostgreSQL before the client's.
+
+        Yields:
+            Before relaying data: whether it is from the client, and the data.
         """
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(str(Path(self.folder) / SOCKET))
@@ -72,23 +75,23 @@ class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 
 class Proxy(Relay):
-    """A relay with a Unix socket."""
+    """Relay that listens on a Unix socket and can cut a connection."""
 
     address_family = socket.AF_UNIX
 
     def __init__(self, folder: Path, server: str) -> None:
-        """Listen on a socket in a folder, whose path has to be short."""
+        """Listen on a socket in a folder. A socket's path must be short."""
         super().__init__(str(folder / SOCKET), server)
         self.host = str(folder)
-        self.cut_after: bytes | None = None  # once: the answer to what holds this is dropped, and the connection
+        self.cut_after: bytes | None = None  # drops the next response to a message with these bytes, and the connection
         self.cuts = 0
 
     def serve(self, client: socket.socket) -> None:
-        """Serve a connection as the settings say."""
+        """Relay a connection until `cut_after` applies."""
         is_cut = False
         for is_client, content in self.relay(client):
             if is_client and self.cut_after and self.cut_after in content:
                 is_cut, self.cut_after = True, None
-            elif is_cut and not is_client:  # with autocommit the answer comes after the commit
+            elif is_cut and not is_client:  # with autocommit, the response follows the commit
                 self.cuts += 1
                 return

@@ -1,7 +1,8 @@
-"""What RDS puts before PostgreSQL: whoever has the role rds_iam signs in by a token of IAM, and by TLS.
+"""Fake of the IAM authentication of RDS: members of the role rds_iam log in over TLS with a token of IAM.
 
-A token has to be the one of this server, user and key; its bytes tests/unit/test_iam_login.py holds. It passes on what
-it lets in, to a server that trusts who has rds_iam (pg_hba.conf), and all others, of whom the server asks a password.
+A token must be valid for this server, user and key; tests/unit/test_iam_login.py tests its exact bytes. The relay
+forwards accepted members of rds_iam to a server that trusts them (pg_hba.conf). It forwards all other users unchecked,
+and the server asks them for a password.
 """
 
 import contextlib
@@ -21,8 +22,8 @@ from tests.postgres.tls import TlsRelay
 HOST = "localhost"
 REGION = "sa-east-1"
 
-_ASK_PASSWORD = b"R" + (8).to_bytes(4) + (3).to_bytes(4)  # in clear, as PAM wants it
-_TOKEN_LIFETIME_SECONDS = 900  # s
+_ASK_PASSWORD = b"R" + (8).to_bytes(4) + (3).to_bytes(4)  # AuthenticationCleartextPassword, as for PAM
+_TOKEN_LIFETIME_SECONDS = 900
 _MEMBER = """
 select exists (select from pg_roles where rolname = 'rds_iam')
     and exists (select from pg_roles where rolname = %s and pg_has_role(oid, 'rds_iam', 'member'))
@@ -30,40 +31,40 @@ select exists (select from pg_roles where rolname = 'rds_iam')
 
 
 class Key(NamedTuple):
-    """Credentials, and what they are good for."""
+    """Credentials and their permissions."""
 
     secret: str
     session_token: str
-    roles: frozenset[str]  # as which their holder may connect: rds-db:connect
+    roles: frozenset[str]  # database users for which it has rds-db:connect
 
 
 class Rds:
-    """Lets clients of a server in, or refuses them."""
+    """Relay that authenticates the clients of a server."""
 
     def __init__(self, server: Server) -> None:
-        """Listens on nothing yet; see `running`."""
+        """Store the server; `running` starts to listen."""
         self.server = server
-        self.keys: dict[str, Key] = {}  # by their access key
-        self.tokens: list[str] = []  # that came
-        self.refused: list[list[str]] = []  # why each that was refused
+        self.keys: dict[str, Key] = {}  # by access key id
+        self.tokens: list[str] = []  # received tokens
+        self.refused: list[list[str]] = []  # reasons of each refusal
         self.port = 0
-        self.supports_options = True  # RDS Proxy does not
+        self.supports_options = True  # RDS Proxy does not support them
 
     @contextlib.contextmanager
     def running(self, certificate: Path | None) -> Iterator[TlsRelay]:
-        """Serve until the end of the context.
+        """Serve while the context is open.
 
         Args:
-            certificate: as of `TlsRelay`.
+            certificate: As for `TlsRelay`.
         """
-        with TlsRelay(self.server.as_superuser()["host"], certificate, self._admit).running() as where:
-            self.port = where.port
-            yield where
+        with TlsRelay(self.server.as_superuser()["host"], certificate, self._admit).running() as relay:
+            self.port = relay.port
+            yield relay
 
     def _admit(self, client: socket.socket) -> bytes | None:
         size = _receive_exactly(client, 4)
         startup = _receive_exactly(client, int.from_bytes(size) - 4)
-        words = startup[4:].decode().split("\0")  # behind the protocol's version
+        words = startup[4:].decode().split("\0")  # after the protocol version
         fields = dict(zip(words[::2], words[1::2], strict=False))
         user = fields["user"]
         if not self.supports_options and "options" in fields:
@@ -86,7 +87,7 @@ class Rds:
         return None
 
     def _find_token_faults(self, password: str, user: str) -> list[str]:
-        """Return what is wrong with a token."""
+        """Return the reasons to refuse a token; an empty list if it is valid."""
         fields = dict(parse_qsl(urlsplit(f"https://{password}").query))
         access_key = fields.get("X-Amz-Credential", "").partition("/")[0]
         key = self.keys.get(access_key)
@@ -104,7 +105,7 @@ class Rds:
             "age": abs(time.time() - at.timestamp()) <= _TOKEN_LIFETIME_SECONDS,
             "rds-db:connect": user in key.roles,
         }
-        return [what for what, is_right in checks.items() if not is_right]
+        return [name for name, passed in checks.items() if not passed]
 
 
 def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:
@@ -113,15 +114,15 @@ def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:
 
 
 def _receive_exactly(client: socket.socket, size: int) -> bytes:
-    """Read so many bytes.
+    """Receive exactly `size` bytes.
 
     Raises:
-        OSError: there are no more, or not in time.
+        OSError: The connection ended or timed out.
     """
-    found = b""
-    while len(found) < size:
-        more = client.recv(size - len(found))
-        if not more:
-            raise ConnectionError("it ended")
-        found += more
-    return found
+    received = b""
+    while len(received) < size:
+        chunk = client.recv(size - len(received))
+        if not chunk:
+            raise ConnectionError("the connection ended")
+        received += chunk
+    return received

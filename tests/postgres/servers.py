@@ -1,4 +1,4 @@
-"""The function's store; and a PostgreSQL of its own for what concerns a whole server: roles, and passwords."""
+"""A separate PostgreSQL server for tests of roles and passwords, and fixtures of the function's store."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,10 @@ from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary
 
 HBA = "local all postgres trust\nlocal all +rds_iam trust\nlocal all all scram-sha-256\n"
-"""Who may sign in, and how: pg_hba.conf. Whoever has rds_iam has shown a token to rds.py before."""
+"""Contents of pg_hba.conf. Members of rds_iam are trusted because rds.py has checked their token."""
 
 
-_RIGHTS = """
+_PRIVILEGES = """
 select relname, null, privilege
 from pg_class
     cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
@@ -33,7 +33,7 @@ where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'p', 'v', 'm', '
     and has_column_privilege('ROLE', pg_class.oid, attnum, privilege)
 """
 
-# What no role of a function may do.
+# Statements that no role of a function may run.
 STATEMENTS_REFUSED_TO_ALL_ROLES = [
     "drop table batida",
     "create table more ()",
@@ -43,12 +43,12 @@ STATEMENTS_REFUSED_TO_ALL_ROLES = [
 ]
 
 
-def filter_permitted(way: dict[str, str], statements: Iterable[str]) -> list[str]:
-    """Return those of the statements for which a user does not lack the right."""
+def filter_permitted(parameters: dict[str, str], statements: Iterable[str]) -> list[str]:
+    """Run statements as a user; return those that do not fail for lack of privileges."""
 
     def is_refused(statement: str) -> bool:
         try:
-            execute(way, statement)
+            execute(parameters, statement)
         except psycopg2.errors.InsufficientPrivilege:
             return True
         return False
@@ -57,29 +57,29 @@ def filter_permitted(way: dict[str, str], statements: Iterable[str]) -> list[str
 
 
 class Server:
-    """A server that trusts its superuser, and asks everybody else for a password (SCRAM)."""
+    """Server that trusts its superuser and asks all other users for a password (SCRAM)."""
 
     def __init__(self, running: postgres.Postgres) -> None:
         self._running = running
 
     @property
     def log(self) -> Path:
-        """What the server writes down."""
+        """Path of the server's log."""
         return self._running.log
 
     def as_superuser(self, database: str = "postgres") -> dict[str, str]:
-        """libpq's keywords of the superuser."""
+        """Return the superuser's connection parameters."""
         return {"host": self._running.host, "dbname": database, "user": postgres.USER}
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run a statement as superuser."""
+        """Run a statement as the superuser; return its rows."""
         return execute(self.as_superuser(database), statement)
 
     def create_owner(self, name: str, attributes: str = "createrole createdb") -> dict[str, str]:
-        """Make a user, by default with what Aurora's master user may do, and a database of its own.
+        """Create a user, by default with the attributes of Aurora's master user, and a database that it owns.
 
         Returns:
-            libpq's keywords of the owner.
+            The user's connection parameters.
         """
         self.execute(f"create role {name} login password '{name}' {attributes}")
         self.execute(f"create database {name} owner {name}")
@@ -87,18 +87,18 @@ class Server:
         return self.as_superuser(name) | {"user": name, "password": name}
 
     def run_printed_statements(self, error: Exception, database: str = "postgres") -> None:
-        """Run the statements that an error asks an administrator to run; roles that it names may not exist."""
+        """Run the statements that an error message asks an administrator to run; ignore roles that do not exist."""
         [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))
         for statement in statements.removesuffix("; and try again").split("; "):
             with suppress(psycopg2.errors.UndefinedObject):
                 self.execute(statement.removeprefix("and, where they exist: "), database)
 
     def privileges(self, role: str, database: str) -> set[tuple[Any, ...]]:
-        """What a role may do with what of ours: relation, column (None: all of it), privilege."""
-        return set(self.execute(_RIGHTS.replace("ROLE", role), database))
+        """Return a role's privileges in schema `ponto`: relation, column (None for the whole relation), privilege."""
+        return set(self.execute(_PRIVILEGES.replace("ROLE", role), database))
 
     def clear(self) -> None:
-        """Drop all databases and roles of a test."""
+        """Drop all databases and roles that a test created."""
         for (name,) in self.execute("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
             self.execute(f'drop database "{name}" with (force)')
         roles = [
@@ -115,27 +115,27 @@ def _scram() -> Iterator[Server]:
         (running.data / "pg_hba.conf").write_text(HBA)
         server = Server(running)
         server.execute("select pg_reload_conf()")
-        server.clear()  # it was made with a database
+        server.clear()  # the server was created with a database
         yield server
 
 
 @pytest.fixture
 def server(_scram: Server) -> Iterator[Server]:
-    """Yield a server without databases or roles of ours."""
+    """Yield a server without databases or roles of this project."""
     yield _scram
     _scram.clear()
 
 
 @pytest.fixture
 def store(database: Database) -> Iterator[Store]:
-    """Yield the function's store of `database`, as its role."""
+    """Yield the function's store, connected to `database` as its role."""
     with closing(Store(lambda: database.function, QUICK)) as store:
         yield store
 
 
 @pytest.fixture
 def person(database: Database) -> Iterator[str]:
-    """Yield a login of somebody's own, who may write corrections."""
+    """Create a personal login that may write corrections; yield its name."""
     database.execute("create role ana login in role ponto_correctors")
     yield "ana"
     database.execute("drop role ana")

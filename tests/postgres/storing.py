@@ -1,4 +1,4 @@
-"""What is given to a store, and what it answers."""
+"""Entries and outcomes of a store, and a helper that adds rows to the table of punches."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not i
 
 
 def entry(employee_id: int = 1, instant: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
-    """Make an entry, by default of a new punch; `more` are columns."""
+    """Return an entry, by default with a new punch id; `more` sets columns of the punch."""
     columns: dict[str, Any] = {**_NOT_COMPUTED, "id": punch_id or str(uuid.uuid4()), **more}
     return Entry(
         parse(punch(employee_id, instant.isoformat()), UTC)._replace(**columns), str(uuid.uuid4()), RECEIVED_MS
@@ -39,32 +39,32 @@ def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
 def add_punch(
     database: Connection | Mapping[str, Any] | str, employee_id: int = 1, instant: datetime = EIGHT, **columns: Any
 ) -> str:
-    """Add a row as somebody with the right to do so; give its id.
+    """Insert a row directly into the table of punches; return its id.
 
     Args:
-        database: a session, libpq's keywords, or a URI.
-        whose: as of `entry`.
-        when: as of `entry`.
-        columns: others of the table, or other values.
+        database: Connection, connection parameters, or URI.
+        employee_id: As for `entry`.
+        instant: As for `entry`.
+        columns: Values of other columns, or other values of the same columns.
     """
     row = entry(employee_id, instant).punch._asdict() | columns
     statement = sql.SQL("insert into ponto.batida ({}) values ({})").format(
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
     )
-    with ExitStack() as own:
+    with ExitStack() as stack:
         if isinstance(database, Connection):
-            session = database
+            connection = database
         else:
             parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
-            session = own.enter_context(own.enter_context(closing(psycopg2.connect(**parameters))))
-        own.enter_context(session.cursor()).execute(statement, list(row.values()))
+            connection = stack.enter_context(stack.enter_context(closing(psycopg2.connect(**parameters))))
+        stack.enter_context(connection.cursor()).execute(statement, list(row.values()))
     return str(row["id"])
 
 
 TEXTS = [column for column, field in FIELDS.items() if field.keywords.get("maxLength", 0) >= 64]
-"""Columns with room for a text of 64 characters: an event may have none."""
+"""Columns that hold texts of 64 characters or more; a fork's event may have none."""
 
 
 def fill_texts(value: str | None) -> dict[str, Any]:
-    """Return a value for each of these columns."""
+    """Return this value for each column in `TEXTS`."""
     return dict.fromkeys(TEXTS, value)

@@ -1,4 +1,4 @@
-"""Whole batches through `handler` to a real PostgreSQL and a dead-letter queue: nothing is lost, nothing twice."""
+"""Batches processed by `handler` with a real PostgreSQL and a dead-letter queue: no punch is lost or stored twice."""
 
 import json
 from datetime import UTC, datetime
@@ -20,12 +20,12 @@ A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f
 
 
 def derive_punch_id(employee_id: int) -> str:
-    """Return the id of somebody's punch that came without one."""
+    """Return the derived id of an employee's punch."""
     return parse(punch(employee_id), UTC).id
 
 
 class Stage:
-    """The functions on a database, and a dead-letter queue."""
+    """The project's functions with a database and a dead-letter queue."""
 
     def __init__(self, database: Database, queue: DeadLetterQueue) -> None:
         self.queue = queue
@@ -42,8 +42,7 @@ class Stage:
 
 @pytest.fixture
 def stage(database: Database, queue: DeadLetterQueue) -> Stage:
-    # A division by zero stands for whatever of class 22 PostgreSQL may refuse: nothing that the rules let through is
-    # known to be.
+    # A division by zero represents errors of class 22. No valid punch is known to cause such an error.
     database.execute(f"alter table batida add check (1 / ({SUBJECT_COLUMN} - 13) <= 1)")
     return Stage(database, queue)
 
@@ -51,7 +50,7 @@ def stage(database: Database, queue: DeadLetterQueue) -> Stage:
 # A batch
 
 
-def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: Stage) -> None:
+def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Stage) -> None:
     assert stage.deliver(record(punch(7, id=B), "earlier")) == []
     full = fill_text_fields("Relógio 日 \U0001f600")
     bodies = {
@@ -89,7 +88,7 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
     }
 
 
-def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage) -> None:
+def test_derived_id_of_a_colleagues_future_punch_is_refused(stage: Stage) -> None:
     colleagues = derive_punch_id(1)
     assert stage.deliver(record(punch(2, id=colleagues), "taker"), record(punch(1), "colleague")) == []
 
@@ -111,7 +110,7 @@ def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage
         "2026-10-01T08:00Z'; drop table batida; --",
     ],
 )
-def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
+def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:
     refused = [
         *(record(json.dumps(VALID[0] | {name: text}), name) for name in FIELDS.keys() - set(TEXT_FIELDS)),
         record(json.dumps(VALID[0] | {text: 1}), "a name"),
@@ -126,7 +125,7 @@ def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     }
 
 
-def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(stage: Stage) -> None:
+def test_constraints_of_a_newer_schema_delay_punches_without_rejecting_them(stage: Stage) -> None:
     stage.execute(
         f"alter table batida add column turno text check (turno is not null or {SUBJECT_COLUMN} <> 7);"
         "create unique index one_a_message on batida (mensagem_id);"
@@ -150,7 +149,7 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
 # The schema
 
 
-def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
+def test_schema_function_prepares_an_empty_database_for_a_waiting_batch(
     empty: Database, queue: DeadLetterQueue
 ) -> None:
     stage, batch = Stage(empty, queue), [record(punch(1), "good"), record("{", "malformed")]
@@ -158,7 +157,7 @@ def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
 
     first = stage.functions.call("schema", {"action": "migrate"})
     assert json.loads(json.dumps(first)) == {"applied": migrations(), "notices": first["notices"]}
-    for event in ({"action": "migrate"}, {}):  # the latter is an event of the release before
+    for event in ({"action": "migrate"}, {}):  # the latter is an event of the previous release
         assert stage.functions.call("schema", event) == {"applied": [], "notices": []}
 
     assert stage.deliver(batch[0]) == []
@@ -166,13 +165,13 @@ def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
     assert [dead_letter.message_id for dead_letter in queue.dead_letters()] == ["malformed"]
 
 
-def test_schema_tells_whether_a_punch_is_a_row(stage: Stage) -> None:
+def test_schema_function_finds_a_stored_punch(stage: Stage) -> None:
     assert stage.deliver(record(punch(1), "good")) == []
 
     for event in (
         {"action": "find", "id": derive_punch_id(1)},
         {"find": derive_punch_id(1)},
-    ):  # the latter of the release before
+    ):  # the latter is an event of the previous release
         assert stage.functions.call("schema", event) == {"found": True}
     assert stage.functions.call("schema", {"action": "find", "id": derive_punch_id(2)}) == {"found": False}
     with pytest.raises(ValueError, match="not a UUID"):

@@ -1,4 +1,4 @@
-"""The checks of table `batida`: all that the wire can deliver is stored, and nothing just beyond."""
+"""Check constraints of table `batida`: every valid punch is stored, and values just beyond the limits are refused."""
 
 import json
 import math
@@ -33,12 +33,12 @@ EDGES = [
 MAX_TEXT_LENGTHS = {
     column: field.keywords["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.keywords
 }
-"""How many characters a column of text takes."""
+"""Maximum number of characters of each text column."""
 
 
 @pytest.fixture
 def function(database: Database) -> Iterator[Connection]:
-    """Yield a session of the function's role, for statements that its code would not send."""
+    """Yield a connection as the function's role, for statements that the function would not run."""
     with closing(database.connect(user="ponto_function")) as connection:
         connection.autocommit = True
         yield connection
@@ -48,7 +48,7 @@ def entry(punch: Punch) -> Entry:
     return Entry(punch._replace(id=str(uuid.uuid4())), str(uuid.uuid4()), RECEIVED_MS)
 
 
-def test_what_the_wire_delivers_at_its_edges_is_stored_whatever_the_stages_zone(store: Store) -> None:
+def test_values_at_the_limits_are_stored_in_every_time_zone(store: Store) -> None:
     cases: list[tuple[dict[str, Any], tzinfo]] = [
         *((fields, UTC) for fields in EDGES),
         *(
@@ -65,7 +65,7 @@ def test_what_the_wire_delivers_at_its_edges_is_stored_whatever_the_stages_zone(
 
 @given(good_bodies())
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_any_punch_is_stored_as_it_is(store: Store, database: Database, body: dict[str, Any]) -> None:
+def test_any_punch_is_stored_unchanged(store: Store, database: Database, body: dict[str, Any]) -> None:
     any_punch = entry(parse(json.dumps(body), ZoneInfo("America/Sao_Paulo")))
 
     assert store.save([any_punch]) == [STORED]
@@ -117,7 +117,7 @@ BEYOND: list[tuple[str, Any]] = [
 
 
 def violated(function: Connection, column: str, value: Any) -> str | None:
-    """Return the name of the check that refuses a value; None: it is stored."""
+    """Insert a row with this value; return the name of the violated check, or None if the row was stored."""
     columns: dict[str, Any] = {column: value}
     try:
         add_punch(function, **columns)
@@ -126,13 +126,13 @@ def violated(function: Connection, column: str, value: Any) -> str | None:
     return None
 
 
-def test_what_is_just_beyond_the_wire_is_refused_by_the_database_itself(function: Connection) -> None:
+def test_values_beyond_the_limits_violate_a_check(function: Connection) -> None:
     refused = [(column, violated(function, column, value)) for column, value in BEYOND]
     assert refused == [(column, f"batida_{column}_check") for column, _ in BEYOND]
 
 
 @pytest.mark.parametrize(("column", "max_length"), MAX_TEXT_LENGTHS.items())
-def test_the_database_admits_the_same_characters_in_a_name_as_the_parser(
+def test_database_and_parser_admit_the_same_characters_in_names(
     function: Connection, store: Store, column: str, max_length: int
 ) -> None:
     admitted, refused = [], []
@@ -153,6 +153,6 @@ def test_the_database_admits_the_same_characters_in_a_name_as_the_parser(
 
 
 @pytest.mark.parametrize("value", ["2020-01-01", None])
-def test_nobody_but_the_database_says_when_a_row_was_written(function: Connection, value: object) -> None:
+def test_function_cannot_set_the_time_of_writing(function: Connection, value: object) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         add_punch(function, gravada_em=value)

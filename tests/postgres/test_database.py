@@ -1,4 +1,4 @@
-"""How a command reaches its database: which one, as whom, and what it says when it cannot."""
+"""Connections of commands to a database: the chosen database and user, and error messages."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ ENVIRONMENT = TargetOptions(database_from_environment=True)
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Take away what the developer's own environment says."""
+    """Remove the DB_ variables of the developer's environment."""
     for name in [name for name in os.environ if name.startswith("DB_")]:
         monkeypatch.delenv(name)
     return monkeypatch
@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def stack(migrated_url: str, tmp_path: Path) -> Path:
-    """Return the folder of a local stack with that database."""
+    """Return the state folder of a local stack with the migrated database."""
     return write_stack(tmp_path, database_url=migrated_url)
 
 
@@ -80,16 +80,16 @@ def run(*words: str, receive_options: Callable[[TargetOptions], None] = lambda _
 
 
 def parse_options(*words: str) -> TargetOptions:
-    """Return what a command understands."""
+    """Return the target options that a command parses from these words."""
     found: list[TargetOptions] = []
     assert run(*words, receive_options=found.append) == 0
     return found[0]
 
 
-# Which database, and as whom
+# Database and user
 
 
-def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its_owner(stack: Path) -> None:
+def test_local_stack_is_read_as_ponto_reader_and_written_as_the_owner(stack: Path) -> None:
     with database.connect(TargetOptions(state=stack), read_only=True) as connection:
         assert fetch_value(connection, "select session_user") == "ponto_reader"
         assert fetch_value(connection, "select current_setting('application_name')") == "ponto"
@@ -106,14 +106,14 @@ def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: 
 
 
 @pytest.mark.usefixtures("deployment")
-def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() -> None:
+def test_database_of_the_environment_is_read_as_ponto_reader() -> None:
     with database.connect(ENVIRONMENT, read_only=True) as connection:
-        connection.rollback()  # which must not give the rights back
+        connection.rollback()  # a rollback must not restore the privileges
         assert fetch_value(connection, "select current_user") == "ponto_reader"
         assert fetch_value(connection, "select current_setting('statement_timeout')") == "10min"
 
 
-def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights(
+def test_user_who_is_no_member_of_ponto_reader_reads_with_its_own_privileges(
     deployment: pytest.MonkeyPatch, role: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment.setenv("DB_USER", role("analyst"))
@@ -127,7 +127,7 @@ def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights
 
 
 @pytest.mark.parametrize("local", [True, False])
-def test_a_reader_cannot_write_even_where_it_has_the_right(
+def test_read_only_connection_cannot_write_even_with_privileges(
     stack: Path, deployment: pytest.MonkeyPatch, migrated_url: str, role: Callable[[str], str], local: bool
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
@@ -139,17 +139,17 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
 
 
 @pytest.mark.parametrize("words", [(), ("--state",)], ids=str)
-def test_without_its_name_the_database_of_the_environment_is_never_meant(
+def test_database_of_the_environment_is_not_used_by_default(
     words: tuple[str, ...], environment: pytest.MonkeyPatch, stack: Path
 ) -> None:
     environment.setenv("DB_HOST", "db.example.com")
     environment.setattr(local_stack, "STATE", stack)
-    where = parse_options(*words, *[str(stack)] * len(words))
-    assert database.find(where).is_local
+    target_options = parse_options(*words, *[str(stack)] * len(words))
+    assert database.find(target_options).is_local
 
 
 @pytest.mark.usefixtures("deployment")
-def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, environment: pytest.MonkeyPatch) -> None:
+def test_database_env_selects_the_database_of_the_environment(stack: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setattr(local_stack, "STATE", stack)
     assert not database.find(parse_options("--database", "env")).is_local
 
@@ -164,14 +164,12 @@ def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, envir
     ],
     ids=str,
 )
-def test_options_that_name_no_database_are_refused(
-    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_invalid_options_are_refused(words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*words) == 2
     assert message in capsys.readouterr().err
 
 
-def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
+def test_uncommitted_changes_are_rolled_back(stack: Path) -> None:
     for commit in (False, True):
         with database.connect(TargetOptions(state=stack), read_only=False) as connection:
             add_punch(connection)
@@ -181,10 +179,10 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
             assert fetch_value(connection, "select count(*) from ponto.batida") == int(commit)
 
 
-# What it says when it cannot
+# Errors
 
 
-def test_no_local_stack_is_said(tmp_path: Path) -> None:
+def test_missing_local_stack_is_reported(tmp_path: Path) -> None:
     message = refusal(parse_options("--state", str(tmp_path)))
     assert message.startswith("no local stack runs")
     assert message.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
@@ -203,7 +201,7 @@ def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, 
     assert of_environment.endswith("; check that DB_HOST is correct and reachable from here")
 
 
-def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
+def test_no_error_contains_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")
     message = refusal(ENVIRONMENT)
@@ -211,7 +209,7 @@ def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     assert "CANARY" not in message
 
 
-def test_a_database_without_the_migrations_is_said(
+def test_database_without_migrations_is_reported(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
     execute(parse_dsn(migrated_url), "alter table batida rename to other")
@@ -229,7 +227,7 @@ def test_a_database_without_the_migrations_is_said(
         ("select pg_terminate_backend(pg_backend_pid())", r"the connection failed: .*repeat the command"),
     ],
 )
-def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, message: str) -> None:
+def test_canceled_statement_is_reported(stack: Path, statement: str, message: str) -> None:
     with (
         pytest.raises(CommandError, match=message),
         database.connect(TargetOptions(state=stack, timeout_seconds=1), read_only=True) as connection,
@@ -237,7 +235,7 @@ def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, message:
         fetch_value(connection, statement)
 
 
-def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, role: Callable[[str], str]) -> None:
+def test_missing_privilege_is_reported(deployment: pytest.MonkeyPatch, role: Callable[[str], str]) -> None:
     deployment.setenv("DB_USER", role("stranger"))
     with (
         pytest.raises(CommandError, match="permission denied for table batida; sign in as another user"),

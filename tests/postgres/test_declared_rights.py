@@ -1,4 +1,4 @@
-"""Who may do what is declared: default privileges and grants by hand give nothing but what a person granted to read."""
+"""Only declared privileges remain after a migration, except privileges to read that were granted by hand."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ alter default privileges grant all on types to app;
 
 
 def grantees(server: Server) -> set[str]:
-    """Return who has a right on anything of the schema."""
-    with_rights = """
+    """Return the roles with a privilege on the schema or an object in it."""
+    query = """
         select grantee::regrole::text
         from pg_namespace cross join aclexplode(nspacl) where nspname = 'ponto'
         union
@@ -35,10 +35,10 @@ def grantees(server: Server) -> set[str]:
         from pg_attribute join pg_class on pg_class.oid = attrelid cross join aclexplode(attacl)
         where relnamespace = 'ponto'::regnamespace
     """
-    return {name for (name,) in server.execute(with_rights, "master")}
+    return {name for (name,) in server.execute(query, "master")}
 
 
-def test_default_privileges_of_the_owner_give_nobody_a_right(server: Server) -> None:
+def test_default_privileges_of_the_owner_are_not_kept(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute("create role app login password 'app'")
     execute(owner, DEFAULTS)
@@ -49,7 +49,7 @@ def test_default_privileges_of_the_owner_give_nobody_a_right(server: Server) -> 
     assert grantees(server) == {"master", *roles}
 
 
-def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(server: Server) -> None:
+def test_write_privileges_granted_by_hand_are_revoked_and_reported(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role app")
     execute(
@@ -75,7 +75,7 @@ def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(ser
     assert not any(right == "update" for *_, right in server.privileges("ponto_function", "master"))
 
 
-def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to_end_it(server: Server) -> None:
+def test_read_privileges_granted_by_hand_are_kept_and_reported_at_each_run(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role analyst")
     execute(owner, "grant usage on schema ponto to analyst; grant select on ponto.batida to analyst")
@@ -84,7 +84,9 @@ def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to
     for _ in range(2):
         [usage, select] = [notice for notice in migrate(owner, ZONE, SCHEMA).notices if "by hand" in notice]
         assert server.privileges("analyst", "master") >= {("batida", None, "select")}
-    assert ("falha", None, "select") not in server.privileges("ponto_reader", "master")  # its rights are declared
+    assert ("falha", None, "select") not in server.privileges(
+        "ponto_reader", "master"
+    )  # the privileges of this role are declared
 
     for notice in (usage, select):
         execute(owner, notice.partition("to revoke it, run: ")[2])
@@ -92,7 +94,7 @@ def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to
     assert server.privileges("analyst", "master") == set()
 
 
-def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Server) -> None:
+def test_forged_migration_rows_keep_no_privilege(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role app")
     execute(owner, "grant insert on all tables in schema ponto to app")
@@ -119,7 +121,7 @@ def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
     ]
 
 
-def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
+def test_revoked_privilege_is_granted_again(server: Server) -> None:
     owner = create_migrated_database(server)
     execute(owner, "revoke insert (id) on ponto.batida from ponto_function")
 
@@ -128,7 +130,7 @@ def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
     assert ("batida", "id", "insert") in server.privileges("ponto_function", "master")
 
 
-def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, tmp_path: Path) -> None:
+def test_roles_of_a_removed_slice_lose_their_privileges(server: Server, tmp_path: Path) -> None:
     owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_people nologin;\n")
     (tmp_path / "privileges.sql").write_text(
@@ -145,7 +147,7 @@ def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, 
 
 
 @pytest.mark.parametrize("declaration", ["grant select on ponto.missing to ponto_reader", "select 1 / 0"])
-def test_rights_that_cannot_be_granted_are_reported_with_their_slice(
+def test_invalid_privilege_declaration_is_reported_with_its_slice(
     server: Server, tmp_path: Path, declaration: str
 ) -> None:
     owner = server.create_owner("master")

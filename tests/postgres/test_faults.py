@@ -1,4 +1,4 @@
-"""What breaks, and what becomes of a batch: it waits, and is stored once; nothing of it is a dead letter."""
+"""Faults of the database and the network: a batch waits and is then stored once, without dead letters."""
 
 import contextlib
 import tempfile
@@ -28,11 +28,11 @@ from tools.local.postgres import Postgres
 
 ZONE = "America/Sao_Paulo"
 QUICK = Timeouts(connect_seconds=2, statement_ms=500, lock_ms=200)
-MANY_RECEIVES = 200  # receives: an outage of a day
+MANY_RECEIVES = 200  # receives in an outage of a day
 
 
 class System:
-    """A drain, the database that it stores in, and a dead-letter queue."""
+    """A drain with its database and a dead-letter queue."""
 
     def __init__(self, parameters: dict[str, str], timeouts: Timeouts, through: Proxy | None) -> None:
         self.queue = DeadLetterQueue()
@@ -42,14 +42,14 @@ class System:
         self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url), RetryBackoff("", ()))
 
     def deliver(self, *records: Record) -> list[str]:
-        """Return the ids of the messages that come back."""
+        """Process messages; return the ids of the failed ones."""
         return list(self._drain.process(read_messages(sqs_event(*records)), time.monotonic() + 60).failures)
 
     def stored(self, *records: Record) -> list[str]:
-        """The message ids of the rows that these records brought, one for each row."""
-        wanted = {each["messageId"] for each in records}
+        """Return the message id of each row that these records created."""
+        message_ids = {each["messageId"] for each in records}
         rows = execute(self._parameters, "select mensagem_id from ponto.batida")
-        return sorted(found for (found,) in rows if found in wanted)
+        return sorted(found for (found,) in rows if found in message_ids)
 
 
 Make = Callable[..., System]
@@ -57,7 +57,7 @@ Make = Callable[..., System]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """Start a PostgreSQL that may be broken, of few connections."""
+    """Start a PostgreSQL with few connections, which tests may stop or kill."""
     few = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
     with temporary.unsafe_server(few) as server:
         migrate(parse_dsn(server.url), ZONE)
@@ -66,7 +66,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Yield what makes a system; its connections are closed at the end."""
+    """Yield a function that creates a system; close the connections at the end."""
     made: list[System] = []
 
     def make(parameters: dict[str, str], timeouts: Timeouts = QUICK, through: Proxy | None = None) -> System:
@@ -89,7 +89,7 @@ def proxy(database: Database) -> Iterator[Proxy]:
 
 
 def punches(count: int = 3, receives: int = 1) -> list[Record]:
-    """Good messages, of new punches."""
+    """Return valid messages with new punches."""
     return [new_punch(receives) for _ in range(count)]
 
 
@@ -101,21 +101,21 @@ def sessions(server: Postgres) -> list[psutil.Process]:
     """Return the processes of a server's sessions."""
     found = []
     for process in psutil.Process(server.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+        with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
             if "[local]" in "".join(process.cmdline()):
                 found.append(process)
     return found
 
 
-# The database is away
+# The database is unavailable
 
 
 @pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 @pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
-def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_and_is_stored_once_after(
+def test_batch_waits_while_the_database_is_unavailable_and_is_stored_once(
     server: Postgres, make: Make, kind: str, keeps_connection: bool
 ) -> None:
-    wait_for(lambda: not sessions(server), "those of the test before to end")
+    wait_for(lambda: not sessions(server), "the sessions of the previous test to end")
     system, batch = make(parse_dsn(server.url)), punches(receives=MANY_RECEIVES)
     if keeps_connection:
         assert system.deliver(*punches(1)) == []
@@ -130,22 +130,22 @@ def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_
     assert system.queue.dead_letters() == []
 
 
-def test_a_crash_between_two_batches_costs_the_second_no_failure(server: Postgres, make: Make) -> None:
+def test_database_crash_between_two_batches_causes_no_failure(server: Postgres, make: Make) -> None:
     system, batch = make(parse_dsn(server.url)), punches()
     system.deliver(*punches(1))
 
-    with DatabaseFaults(server).stopped():  # it says no goodbye, and libpq takes the connection to be good still
+    with DatabaseFaults(server).stopped():  # a killed server does not close its connections, so libpq does not notice
         pass
 
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
 
 
-# The way to it breaks
+# The connection breaks
 
 
 @pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
-def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_row(
+def test_connection_cut_between_insert_and_response_stores_one_row(
     database: Database, make: Make, proxy: Proxy, keeps_connection: bool
 ) -> None:
     system, batch = make(database.owner, through=proxy), punches()
@@ -153,11 +153,13 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
         assert system.deliver(*punches(1)) == []
 
     proxy.cut_after = b"insert into ponto.batida"
-    back = system.deliver(*batch)
+    failed = system.deliver(*batch)
 
     assert proxy.cuts == 1
-    assert system.stored(*batch) == ids(batch)  # though nobody was told
-    assert sorted(back) == ([] if keeps_connection else ids(batch))  # a kept connection is replaced, and asked again
+    assert system.stored(*batch) == ids(batch)  # although the store got no response
+    assert sorted(failed) == (
+        [] if keeps_connection else ids(batch)
+    )  # the store repeats after a kept connection breaks
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []

@@ -1,4 +1,4 @@
-"""What `make docs` writes, from the code and a database with all migrations."""
+"""The output of `make docs`, generated from the code and a migrated database, is up to date."""
 
 from contextlib import closing
 
@@ -7,8 +7,10 @@ import psycopg2
 from tools.develop.docs import files
 
 
-def test_what_follows_from_code_and_database_is_current(migrated_url: str) -> None:
+def test_generated_documents_are_current(migrated_url: str) -> None:
     with closing(psycopg2.connect(migrated_url)) as connection:
-        written = files.generate(connection)
+        generated = files.generate(connection)
 
-    assert [str(path) for path, text in written.items() if path.read_text(encoding="utf-8") != text] == [], "make docs"
+    assert [str(path) for path, text in generated.items() if path.read_text(encoding="utf-8") != text] == [], (
+        "make docs"
+    )

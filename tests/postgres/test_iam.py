@@ -1,4 +1,4 @@
-"""Login by IAM: tokens, judged as AWS judges them, in the place of passwords."""
+"""Login with IAM tokens, which a fake RDS checks as AWS does."""
 
 import json
 import os
@@ -35,7 +35,7 @@ GRANTED = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)
 
 
 class System:
-    """A database as AWS makes it for a login by IAM, and the functions, each with credentials of its own."""
+    """A database with IAM login, as AWS creates it, and the functions, each with separate credentials."""
 
     def __init__(self, rds: Rds, certificates: Path) -> None:
         self.rds = rds
@@ -55,7 +55,7 @@ class System:
         }
 
     def sign_in_as(self, role: str) -> None:
-        """Set the environment of a function, whose credentials are those of its role."""
+        """Set a function's environment, with the credentials of its role."""
         access_key = f"ASIA{role.upper()}"
         key = self.rds.keys[access_key]
         self.environment |= {
@@ -71,22 +71,22 @@ class System:
         return self.functions.call("schema", {})
 
     def deliver(self, *records: Record) -> list[str]:
-        """Call the drain; return the ids of the messages that come back."""
+        """Call the drain; return the ids of the failed messages."""
         self.sign_in_as(FUNCTION)
         return self.functions.deliver(*records)
 
     def read(self) -> Any:
-        """Call the function that reads."""
+        """Call the function `read`."""
         self.sign_in_as(READER)
         return self.functions.call("read", {"read": {"zone": {}}, "timeout": 0})
 
     def parameters(self) -> dict[str, Any]:
-        """Return the drain's libpq keywords, with what makes its tokens."""
+        """Return the drain's connection parameters, with the function that generates its tokens."""
         self.sign_in_as(FUNCTION)
         return {**config.load_drain(self.environment).database.connection_parameters()}
 
     def end_sessions(self) -> None:
-        """End what the functions have open, as idling does."""
+        """End the functions' database sessions, as an idle timeout does."""
         self.rds.server.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'"
         )
@@ -98,7 +98,7 @@ def refusal(role: str) -> str:
 
 @pytest.fixture
 def system(server: Server, tmp_path: Path) -> Iterator[System]:
-    rds, authority = Rds(server), Authority(tmp_path, "ours")
+    rds, authority = Rds(server), Authority(tmp_path, "rds")
     with aws(), rds.running(authority.server(HOST)):
         yield System(rds, authority.file)
 
@@ -106,7 +106,7 @@ def system(server: Server, tmp_path: Path) -> Iterator[System]:
 # From end to end
 
 
-def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are_read(system: System) -> None:
+def test_schema_drain_and_read_functions_work_without_passwords(system: System) -> None:
     assert system.apply_schema() == {"applied": migrations(), "notices": GRANTED}
     assert system.apply_schema() == {"applied": [], "notices": []}
     assert system.rds.server.execute(
@@ -121,14 +121,14 @@ def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are
     assert "rows" in system.read()
     assert system.queue.dead_letters() == []
     assert system.rds.refused == []
-    made = [each for each in system.rds.tokens if f"DBUser={FUNCTION}&" in each]
-    assert len(made) == 3  # one for each connection
-    assert min(map(len, made)) > 2_500  # as AWS's are
+    tokens = [each for each in system.rds.tokens if f"DBUser={FUNCTION}&" in each]
+    assert len(tokens) == 3  # one for each connection
+    assert min(map(len, tokens)) > 2_500  # like the tokens of AWS
     log = system.functions.log.getvalue()
     assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in log]
 
 
-def test_a_batch_comes_back_while_a_right_is_missing_and_is_stored_once_it_is_there(system: System) -> None:
+def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: System) -> None:
     system.apply_schema()
     key = system.rds.keys["ASIAPONTO_FUNCTION"]
     system.rds.keys["ASIAPONTO_FUNCTION"] = key._replace(roles=frozenset({READER}))
@@ -137,7 +137,7 @@ def test_a_batch_comes_back_while_a_right_is_missing_and_is_stored_once_it_is_th
     assert sorted(system.deliver(*batch)) == sorted(each["messageId"] for each in batch)
 
     assert system.queue.dead_letters() == []
-    assert system.rds.refused == [["rds-db:connect"]] * 2  # made anew once
+    assert system.rds.refused == [["rds-db:connect"]] * 2  # the drain retries once with a new token
     log = system.functions.log.getvalue()
     assert json.loads(log)["errors"] == [refusal(FUNCTION)]
     assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in log]
@@ -147,7 +147,7 @@ def test_a_batch_comes_back_while_a_right_is_missing_and_is_stored_once_it_is_th
     assert system.deliver(*batch) == []
 
 
-def test_schema_waits_for_a_right_that_is_not_known_everywhere_yet(system: System) -> None:
+def test_schema_function_waits_until_its_permission_is_effective(system: System) -> None:
     key = system.rds.keys["ASIAMASTER"]
     system.rds.keys["ASIAMASTER"] = key._replace(roles=frozenset())
     with ThreadPoolExecutor() as threads:
@@ -158,7 +158,7 @@ def test_schema_waits_for_a_right_that_is_not_known_everywhere_yet(system: Syste
     assert {why for whys in system.rds.refused for why in whys} == {"rds-db:connect"}
 
 
-def test_neither_the_drain_nor_what_reads_loads_boto3(system: System) -> None:
+def test_functions_drain_and_read_do_not_load_boto3(system: System) -> None:
     system.apply_schema()
     for role, function, event, result in (
         (FUNCTION, "main", sqs_event(new_punch()), "{'batchItemFailures': []}"),
@@ -172,20 +172,20 @@ print(handler.{function}(json.loads(sys.argv[1]), context))
 print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "botocore")])
 """
         words = [sys.executable, "-c", code, json.dumps(event)]
-        own = os.environ | system.environment
-        ran = subprocess.run(words, cwd=ROOT, env=own, capture_output=True, text=True, check=True)
-        *_, returned, loaded = ran.stdout.splitlines()
+        environment = os.environ | system.environment
+        process = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        *_, returned, loaded = process.stdout.splitlines()
         assert returned.startswith(result)
         assert loaded == "[]"
 
 
-# What is said
+# Messages and settings
 
 
-def test_no_token_is_in_what_an_exception_says(system: System) -> None:
+def test_no_exception_contains_a_token(system: System) -> None:
     system.apply_schema()
-    way = resolve_password(system.parameters())
-    wrong: list[dict[str, Any]] = [
+    parameters = resolve_password(system.parameters())
+    invalid_parameters: list[dict[str, Any]] = [
         {"user": "nobody"},
         {"port": 1},
         {"sslmode": "CANARY"},
@@ -195,17 +195,17 @@ def test_no_token_is_in_what_an_exception_says(system: System) -> None:
         {"dbname": "none"},
         {"connect_timeout": "x"},
     ]
-    for more in wrong:
+    for changes in invalid_parameters:
         with pytest.raises(psycopg2.Error) as caught:
-            psycopg2.connect(**{**way, **more})
+            psycopg2.connect(**{**parameters, **changes})
         error = caught.value
         assert "X-Amz" not in "".join(traceback.format_exception(error)) + f"{error!r} {error.args} {vars(caught)}"
 
-    with closing(psycopg2.connect(**way)) as connection:
+    with closing(psycopg2.connect(**parameters)) as connection:
         assert "X-Amz" not in f"{connection!r} {connection.dsn} {connection.get_dsn_parameters()}"
 
 
-def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afterwards(system: System) -> None:
+def test_settings_are_applied_after_connecting_if_a_proxy_refuses_options(system: System) -> None:
     system.rds.supports_options = False
     assert system.apply_schema()["applied"] == migrations()
     assert system.deliver(new_punch()) == []
@@ -222,7 +222,7 @@ def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afte
 # The database itself
 
 
-def test_schema_makes_the_database_where_there_is_none(system: System) -> None:
+def test_schema_function_creates_a_missing_database(system: System) -> None:
     system.environment |= {"DB_CREATED_FROM": "postgres", "DB_NAME": "Ponto-db"}
 
     assert system.apply_schema() == {"applied": migrations(), "notices": ["database created: Ponto-db", *GRANTED]}
@@ -234,7 +234,7 @@ def test_schema_makes_the_database_where_there_is_none(system: System) -> None:
     ]
 
 
-def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) -> None:
+def test_concurrent_runs_create_the_database_once(system: System) -> None:
     system.sign_in_as(OWNER)
     parameters = {**config.load_database(system.environment).connection_parameters(), "dbname": "pontodb"}
     with ThreadPoolExecutor(4) as threads:

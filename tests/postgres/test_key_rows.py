@@ -1,4 +1,4 @@
-"""`ponto keys rows`, on a real database; API Gateway answers from here."""
+"""`ponto keys rows` with a real database and a fake API Gateway."""
 
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +11,13 @@ from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.postgres.storing import TEXTS, add_punch, fill_texts
 from tools.kit import local_stack
 
-KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
+KEYS = {  # in API Gateway; gate-1 was revoked and created again
     "k1": "batida-ponto-local/gate-1",
     "k2": "batida-ponto-local/gate-1",
     "k3": "batida-ponto-local/gate-10",
     "k4": "batida-ponto-prod/gate-1",
 }
-ROWS = (  # whose it is, when it was received, by which key
+ROWS = (  # employee id, time of receipt, key id
     (7, "2026-10-01T08:00:01.234Z", "k1"),
     (8, "2026-10-02T08:00:01Z", "k2"),
     (8, "2026-10-03T08:00:01Z", "k2"),
@@ -29,9 +29,9 @@ ROWS = (  # whose it is, when it was received, by which key
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    def keys(_: Any, asked: Any) -> Any:
-        assert not asked["includeValues"]
-        prefix = asked["nameQuery"]  # as AWS reads it
+    def keys(_: Any, parameters: Any) -> Any:
+        assert not parameters["includeValues"]
+        prefix = parameters["nameQuery"]  # AWS matches prefixes
         return {"items": [{"id": key, "name": name} for key, name in KEYS.items() if name.startswith(prefix)]}
 
     calls = Calls(monkeypatch)
@@ -45,7 +45,9 @@ def run(
 ) -> Run:
     del calls
     for number, (employee_id, received, key) in enumerate(ROWS, 1):
-        columns = fill_texts("gate") | {"id": f"{9 - number:08}-0000-4000-8000-{number:012}"}  # later ones first
+        columns = fill_texts("gate") | {
+            "id": f"{9 - number:08}-0000-4000-8000-{number:012}"
+        }  # later rows have lower ids
         add_punch(
             migrated_url, employee_id, datetime.fromisoformat(received), recebida_em=received, chave=key, **columns
         )
@@ -57,7 +59,7 @@ def numbers(result: CommandResult) -> list[int]:
     return [int(row["id"][-1]) for row in result.json["rows"]]
 
 
-def test_the_rows_of_a_name_are_those_of_all_keys_that_had_it(run: Run) -> None:
+def test_rows_of_a_name_are_those_of_all_keys_with_this_name(run: Run) -> None:
     result = run("gate-1", "--json")
 
     assert result.status == 0
@@ -76,11 +78,11 @@ def test_the_rows_of_a_name_are_those_of_all_keys_that_had_it(run: Run) -> None:
     ],
     ids=str,
 )
-def test_the_rows_are_narrowed_by_the_time_of_receipt(run: Run, words: list[str], expected: list[int]) -> None:
+def test_rows_are_filtered_by_time_of_receipt(run: Run, words: list[str], expected: list[int]) -> None:
     assert numbers(run("gate-1", "--json", *words)) == expected
 
 
-def test_a_key_that_api_gateway_no_longer_has_is_found_by_its_id(run: Run) -> None:
+def test_rows_of_a_deleted_key_are_found_by_its_id(run: Run) -> None:
     result = run("gone")
 
     assert result.status == 0
@@ -88,7 +90,7 @@ def test_a_key_that_api_gateway_no_longer_has_is_found_by_its_id(run: Run) -> No
     assert result.out.endswith("1 row of 1 employee came with gone\n")
 
 
-def test_a_name_that_no_key_has_is_said(run: Run) -> None:
+def test_unknown_key_name_is_reported(run: Run) -> None:
     result = run("gate-7")
 
     assert (result.status, result.out) == (1, "")

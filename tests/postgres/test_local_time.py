@@ -1,4 +1,4 @@
-"""A local time is one instant, whether the consumer reads it or PostgreSQL converts an older table's row."""
+"""The parser and PostgreSQL, which converts the rows of older tables, read a local time as the same instant."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,12 +10,14 @@ from ponto.punch import INSTANT_COLUMN
 from tests.database import execute
 from tests.events import punch
 
-FIRST = datetime(1970, 1, 1)  # what was before is revised: PostgreSQL's release of the zones may differ from Python's
+FIRST = datetime(
+    1970, 1, 1
+)  # earlier data is still revised, and PostgreSQL's release of the zones may differ from Python's
 ZONES = ["America/Sao_Paulo", "America/New_York", "America/Noronha", "Europe/Lisbon", "Australia/Lord_Howe"]
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_local_times_around_every_change_of_offset_are_read_as_postgresql_reads_them(zone: str, postgres: str) -> None:
+def test_parser_and_postgresql_agree_around_every_change_of_offset(zone: str, postgres: str) -> None:
     tz = ZoneInfo(zone)
     days = [FIRST + timedelta(days=day) for day in range(70 * 366)]
     changes = [
@@ -29,7 +31,7 @@ def test_local_times_around_every_change_of_offset_are_read_as_postgresql_reads_
         for microseconds in (0, -1)
     ]
 
-    read = [getattr(parse(punch(1, at.isoformat()), tz), INSTANT_COLUMN).astimezone(UTC) for at in local]
+    parsed = [getattr(parse(punch(1, at.isoformat()), tz), INSTANT_COLUMN).astimezone(UTC) for at in local]
 
     converted = "select local at time zone %s from unnest(%s::timestamp[]) with ordinality as t(local, n) order by n"
-    assert read == [instant for (instant,) in execute(postgres, converted, zone, local)]
+    assert parsed == [instant for (instant,) in execute(postgres, converted, zone, local)]

@@ -1,4 +1,4 @@
-"""`migrate` against a real PostgreSQL: an empty database, the first version's, and what it refuses."""
+"""`migrate` with a real PostgreSQL: an empty database, earlier versions, slices, locks and refusals."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ Run = Callable[..., MigrationResult]
 
 @pytest.fixture
 def run(empty: Database) -> Run:
-    """Return what applies the migrations."""
+    """Return a function that applies the migrations."""
     return lambda time_zone=ZONE, schema=REFERENCE_FOLDERS["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
         empty.owner, time_zone, {"ponto": schema}, retry_policy
     )
@@ -44,12 +44,12 @@ def run(empty: Database) -> Run:
 
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
-    """Return a copy of the migrations, to be added to and spoilt."""
+    """Return a copy of the migrations, which the test may change."""
     return Path(shutil.copytree(REFERENCE_FOLDERS["ponto"], tmp_path / "schema"))
 
 
 def relations(empty: Database) -> set[str]:
-    """Return every relation, function and type of the database's own."""
+    """Return the names of the relations and functions in schema `ponto`."""
     return {
         name
         for (name,) in empty.execute(
@@ -59,7 +59,7 @@ def relations(empty: Database) -> set[str]:
     }
 
 
-def test_files_of_a_schema_have_names_that_the_migrations_read() -> None:
+def test_files_of_schema_folders_have_valid_names() -> None:
     for folder in SCHEMA.values():
         files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         assert [
@@ -72,7 +72,7 @@ def test_files_of_a_schema_have_names_that_the_migrations_read() -> None:
 
 
 @pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
-def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(database: Database, path: Path) -> None:
+def test_concurrent_migration_creates_the_index_in_its_name(database: Database, path: Path) -> None:
     index_name = path.name.partition("_")[2].removesuffix(".concurrently.sql")
     statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
     assert statements.startswith(f"create index concurrently {index_name}\n")
@@ -80,7 +80,7 @@ def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(d
     assert database.execute("select indisvalid from pg_index where indexrelid = %s::regclass", index_name) == [(True,)]
 
 
-def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
+def test_empty_database_gets_all_migrations_once(run: Run) -> None:
     assert run() == MigrationResult(MIGRATIONS, [])
     assert run() == MigrationResult([], [])
 
@@ -112,18 +112,18 @@ def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
 # The time zone
 
 
-def test_the_table_shows_the_stages_local_time_and_another_without_a_migration(empty: Database, run: Run) -> None:
+def test_table_shows_the_stages_local_time(empty: Database, run: Run) -> None:
     run()
     storing.add_punch(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
-    shown = f"select {INSTANT_COLUMN}::text from batida"
-    assert execute(empty.owner, shown) == [("2026-10-01 08:00:00-03",)]
+    query = f"select {INSTANT_COLUMN}::text from batida"
+    assert execute(empty.owner, query) == [("2026-10-01 08:00:00-03",)]
 
     assert run("America/Noronha").applied == []
 
-    assert execute(empty.owner, shown) == [("2026-10-01 09:00:00-02",)]
+    assert execute(empty.owner, query) == [("2026-10-01 09:00:00-02",)]
 
 
-def test_an_unknown_time_zone_is_refused_and_nothing_is_left(empty: Database, run: Run) -> None:
+def test_unknown_time_zone_is_refused_without_changes(empty: Database, run: Run) -> None:
     for name in ("Mars/Olympus", "", "UTC+3", "'; drop table x", "%s"):
         with pytest.raises(MigrationError, match=re.escape(f'invalid value for parameter "TimeZone": "{name}"')):
             run(name)
@@ -151,9 +151,7 @@ def write_file(path: Path, statements: str) -> None:
     path.write_text(statements, encoding="utf-8")
 
 
-def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_reported(
-    empty: Database, run: Run, schema: Path
-) -> None:
+def test_schema_of_a_newer_release_is_unchanged_and_reported(empty: Database, run: Run, schema: Path) -> None:
     with_next = schema / "9000_next.sql"
     write_file(with_next, "create table late ()")
     view = schema / "views" / "90_next.sql"
@@ -163,19 +161,17 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
     with_next.unlink()
     view.unlink()
 
-    for _ in range(2):  # and whenever the older release is deployed again
-        done = run(schema=schema)
-        assert done.applied == []
-        (notice,) = done.notices
+    for _ in range(2):  # and at each later deploy of the older release
+        result = run(schema=schema)
+        assert result.applied == []
+        (notice,) = result.notices
         assert "the schema is newer than this code, so its views stay as they are: it has ponto/9000_next.sql" in notice
     assert relations(empty) == before
     assert "late" in before
     assert "next" in before
 
 
-def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_concurrently(
-    empty: Database, run: Run, schema: Path
-) -> None:
+def test_failed_migration_is_rolled_back_to_the_last_concurrent_one(empty: Database, run: Run, schema: Path) -> None:
     write_file(schema / "9000_one_more.concurrently.sql", CREATE_INDEX)
     write_file(schema / "8000_bad.sql", "create table late (); select 1 / 0")
 
@@ -223,7 +219,7 @@ def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
 
 
 class Stage:
-    """A database to which slices come and from which they go."""
+    """Database with two slices, which tests add and remove."""
 
     def __init__(self, empty: Database, folder: Path) -> None:
         self.folders = {name: folder / name for name in ("first_one", "another")}
@@ -265,17 +261,15 @@ def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: St
     assert stage.run("first_one", "another") == MigrationResult(["another/0002_more.sql"], [])
 
 
-def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_comes_back(
-    empty: Database, stage: Stage
-) -> None:
+def test_removed_slice_keeps_its_tables_and_can_be_added_again(empty: Database, stage: Stage) -> None:
     stage.run("first_one", "another")
     empty.execute("alter table first_one add column kept int; insert into first_one values (1)")
-    gone = [
+    notices = [
         "slices/first_one was removed: its tables stay, and its roles lose their privileges and can no longer log in"
     ]
 
-    assert stage.run("another").notices == gone
-    assert stage.run("another") == MigrationResult([], gone)
+    assert stage.run("another").notices == notices
+    assert stage.run("another") == MigrationResult([], notices)
     assert (stage.can_log_in("first_one"), stage.can_log_in("another")) == ([(False,)], [(True,)])
     assert empty.execute("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
 
@@ -285,7 +279,7 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
     assert stage.run("first_one", "another") == MigrationResult([], [])
 
 
-def test_a_role_that_another_slice_has_too_signs_in_when_one_goes(stage: Stage) -> None:
+def test_role_of_two_slices_can_log_in_until_both_are_removed(stage: Stage) -> None:
     with (stage.folders["another"] / "roles.sql").open("a") as file:
         file.write("create role ponto_first_one login;\n")
     stage.run("first_one", "another")
@@ -297,16 +291,16 @@ def test_a_role_that_another_slice_has_too_signs_in_when_one_goes(stage: Stage) 
     assert stage.can_log_in("first_one") == [(False,)]
 
 
-def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database, stage: Stage) -> None:
+def test_older_version_of_one_slice_does_not_block_the_others(empty: Database, stage: Stage) -> None:
     newer = stage.folders["first_one"] / "0002_newer.sql"
     write_file(newer, "create table newer ();\n")
     stage.run("first_one")
     newer.unlink()
 
-    done = stage.run("first_one", "another")
+    result = stage.run("first_one", "another")
 
-    assert done.applied == ["another/0001_table.sql"]  # views stay as they are
-    assert done.notices == [
+    assert result.applied == ["another/0001_table.sql"]  # views stay as they are
+    assert result.notices == [
         "the schema is newer than this code, so its views stay as they are: it has first_one/0002_newer.sql"
     ]
     write_file(stage.folders["first_one"] / "0003_next.sql", "create table next ();\n")
@@ -317,7 +311,7 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
     assert "next" not in relations(empty)
 
 
-def test_role_of_a_slice_that_is_gone_loses_its_rights_in_a_newer_schema(empty: Database, stage: Stage) -> None:
+def test_role_of_a_removed_slice_loses_its_privileges_in_a_newer_schema(empty: Database, stage: Stage) -> None:
     for name, folder in stage.folders.items():
         write_file(folder / "privileges.sql", f"grant insert on ponto.{name} to ponto_{name};\n")
     newer = stage.folders["first_one"] / "0002_newer.sql"
@@ -348,7 +342,7 @@ def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, sta
         empty.execute("select one from first_one_view")
 
 
-def test_wrong_file_is_no_reason_to_drop_the_views_of_others(empty: Database, stage: Stage) -> None:
+def test_invalid_view_file_does_not_suggest_dropping_other_views(empty: Database, stage: Stage) -> None:
     stage.run("first_one", "another")
     empty.execute("create view public.others as select * from first_one_view")
     (stage.folders["first_one"] / "views" / "01_view.sql").write_text("create or replace view first_one_view as selec;")
@@ -359,9 +353,7 @@ def test_wrong_file_is_no_reason_to_drop_the_views_of_others(empty: Database, st
     assert "drop" not in str(caught.value)
 
 
-def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stays(
-    empty: Database, stage: Stage
-) -> None:
+def test_object_of_two_files_gets_the_definition_of_the_remaining_file(empty: Database, stage: Stage) -> None:
     view = stage.folders["first_one"] / "views" / "01_view.sql"
     view.write_text("create or replace view first_one_view as select 1 as one;\n")
     stage.run("first_one", "another")
@@ -375,7 +367,7 @@ def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stay
 
 @pytest.mark.parametrize("name", ["typo", "ponto", "../elsewhere", "/elsewhere", " first_one", ""])
 def test_slice_without_schema_folder_is_refused(name: str, tmp_path: Path) -> None:
-    """The views of the slice that was meant would be dropped."""
+    """Otherwise a misspelt name would drop the views of the slice."""
     with pytest.raises(MigrationError, match=rf"^SLICES: the package has no folder slices/{name}/schema"):
         migration_folders(["first_one", name], {"first_one": tmp_path})
 
@@ -388,7 +380,7 @@ NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done
 
 @pytest.fixture
 def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection]:
-    """Yield a session that reads the table of punches in a transaction that it leaves open."""
+    """Yield a connection with an open transaction that has read the table of punches."""
     run()
     with closing(empty.connect(application_name="a report")) as connection:
         connection.cursor().execute("select from batida")
@@ -396,7 +388,7 @@ def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection
 
 
 def save_entry(empty: Database) -> tuple[Outcome, float]:
-    """Store a punch as the function does; tell how long it took, in seconds."""
+    """Store a punch as the function does; return the outcome and the duration in seconds."""
     with closing(Store(lambda: empty.function)) as store:
         began = time.monotonic()
         [outcome] = store.save([entry()])
@@ -407,11 +399,11 @@ def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
     assert LOCK_RETRY_POLICY.lock_timeout_ms < TIMEOUTS.lock_ms
     assert (
         LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_timeout_ms
-    )  # inserts get through most of the time
+    )  # most of the time, inserts are not blocked
     assert LOCK_RETRY_POLICY.idle_timeout_ms <= 10_000
 
 
-def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_when_the_report_ends(
+def test_migration_behind_an_open_report_does_not_block_inserts(
     empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:
     (schema / "9000_more.sql").write_text(NEEDS_THE_TABLE)
@@ -429,7 +421,7 @@ def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_whe
         assert migrated.result().applied == ["ponto/9000_more.sql"]
 
 
-def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_nothing(
+def test_migration_without_its_lock_names_the_holder_and_changes_nothing(
     empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:
     (schema / "9000_early.sql").write_text("create table early ()")
@@ -447,24 +439,20 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
     assert save_entry(empty)[0] == Outcome(Status.STORED)
 
 
-def test_a_run_waits_for_another_more_than_once_and_succeeds_when_that_ends(
-    run: Run, report: psycopg2.extensions.connection
-) -> None:
+def test_run_waits_for_another_run_to_end(run: Run, report: psycopg2.extensions.connection) -> None:
     report.rollback()
     report.cursor().execute("select pg_advisory_xact_lock(0x626174696461)")
     with ThreadPoolExecutor() as threads:
         try:
             migrated = threads.submit(run)
             with pytest.raises(TimeoutError):
-                migrated.result(timeout=1)  # it tries for half a second each time
+                migrated.result(timeout=1)  # each try takes half a second
         finally:
             report.rollback()
         assert migrated.result().applied == []
 
 
-def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
-    empty: Database, run: Run, schema: Path
-) -> None:
+def test_idle_transaction_of_a_migration_times_out(empty: Database, run: Run, schema: Path) -> None:
     idle = "create table limits as select current_setting('idle_in_transaction_session_timeout')"
     (schema / "9000_limits.sql").write_text(idle)
 
@@ -478,7 +466,7 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
 
 @pytest.fixture
 def schema_with_index(schema: Path) -> Path:
-    """Return the migrations with an index more, and what follows it."""
+    """Return a copy of the migrations with an additional index and a later migration."""
     (schema / "9000_one_more.concurrently.sql").write_text(CREATE_INDEX)
     (schema / "9001_after.sql").write_text("create table after ()")
     return schema
@@ -488,13 +476,13 @@ NEW_MIGRATIONS = ["ponto/9000_one_more.concurrently.sql", "ponto/9001_after.sql"
 
 
 def index_validity(empty: Database) -> list[tuple[bool]]:
-    """Return whether the index of `schema_with_index` is valid, if there is one."""
+    """Return whether the index `one_more` is valid; an empty list if it does not exist."""
     return empty.execute("select indisvalid from pg_index where indexrelid = to_regclass('one_more')")
 
 
 @contextmanager
 def open_snapshot(empty: Database) -> Iterator[psycopg2.extensions.connection]:
-    """Keep a transaction open that began before the index, so that its build has to wait."""
+    """Keep a transaction open that is older than the index, so that its build has to wait."""
     with closing(empty.connect(application_name="a report")) as connection:
         connection.set_session(isolation_level="REPEATABLE READ")
         connection.cursor().execute("select from batida")
@@ -521,7 +509,7 @@ def test_while_an_index_is_built_punches_are_stored_and_a_second_run_waits(
     assert index_validity(empty) == [(True,)]
 
 
-def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
+def test_interrupted_index_build_is_repeated_by_the_next_run(
     empty: Database, run: Run, schema_with_index: Path
 ) -> None:
     run()
@@ -559,7 +547,7 @@ def test_an_index_that_was_completed_without_its_run_is_kept(
 
 @pytest.fixture
 def derived_in_sql(empty: Database) -> Callable[[int, str], str]:
-    """Return the migration's own function, which is the document's, whatever a session's settings are."""
+    """Return the migration's function for derived ids, in a session with unusual settings."""
     code = derived_id_code("sql")
     assert code in (REFERENCE_FOLDERS["ponto"] / "0002_original_rows.sql").read_text()
     empty.execute(f"set timezone = '{ZONE}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")

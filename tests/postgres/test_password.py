@@ -1,4 +1,4 @@
-"""The function's password: set by the schema function, fetched once, and again when it has been rotated."""
+"""The function's password: set by the schema function, fetched once, and fetched again after a rotation."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ OWNER, FUNCTION, READER = "owner's", "function's", "reports'"  # secrets
 
 
 class System:
-    """A database whose users need passwords, the secrets that hold them, and the functions."""
+    """A database with passwords, the secrets that hold them, and the functions."""
 
     def __init__(self, server: Server) -> None:
         self.fetched: list[str] = []  # names of secrets
@@ -40,7 +40,7 @@ class System:
         self.fetched += [name for name, arn in self._arns.items() if arn == params["SecretId"]]
 
     def put_secret(self, name: str, user: str, password: str) -> None:
-        """Write a secret, as a rotation does."""
+        """Create or replace the value of a secret, as a rotation does."""
         content = json.dumps({"username": user, "password": password})
         if name in self._arns:
             self._secrets.put_secret_value(SecretId=self._arns[name], SecretString=content)
@@ -48,7 +48,7 @@ class System:
             self._arns[name] = self._secrets.create_secret(Name=name, SecretString=content)["ARN"]
 
     def _use(self, secret: str, **others: str) -> None:
-        """Set the environment of the function that has a secret."""
+        """Set the environment of the function that uses a secret."""
         arns = {"DB_SECRET_ARN": self._arns[secret], "FUNCTION_SECRET_ARN": "", "READ_SECRET_ARN": ""}
         self.functions.environment |= arns | others
 
@@ -58,17 +58,17 @@ class System:
         return self.functions.call("schema", {})
 
     def deliver(self, *records: Record) -> list[str]:
-        """Call the drain; return the ids of the messages that come back."""
+        """Call the drain; return the ids of the failed messages."""
         self._use(FUNCTION)
         return self.functions.deliver(*records)
 
     def read(self) -> str:
-        """Call the function that reads; return why it does not, or nothing."""
+        """Call the function `read`; return its error code, or an empty string."""
         self._use(READER)
         return str(self.functions.call("read", {"read": {"zone": {}}, "timeout": 0}).get("why", ""))
 
     def end_sessions(self) -> None:
-        """End what the function has open, as idling does."""
+        """End the functions' database sessions, as an idle timeout does."""
         self._server.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
 
     def stored(self) -> int:
@@ -81,7 +81,7 @@ def system(server: Server) -> Iterator[System]:
         yield System(server)
 
 
-def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_own_only(system: System) -> None:
+def test_schema_function_sets_the_password_and_each_function_fetches_its_secret(system: System) -> None:
     assert system.apply_schema()["applied"]
     assert system.apply_schema() == {"applied": [], "notices": ["password set: ponto_function"]}
     assert system.fetched == [OWNER, FUNCTION] * 2
@@ -91,25 +91,25 @@ def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_o
         assert system.deliver(new_punch()) == []
         system.end_sessions()
 
-    assert system.fetched == [FUNCTION]  # once, however many connections
+    assert system.fetched == [FUNCTION]  # once for all connections
     assert system.stored() == 3
 
 
-def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next_schema(system: System) -> None:
+def test_password_of_ponto_reader_is_set_when_its_secret_is_added(system: System) -> None:
     system.apply_schema()
     system.put_secret(READER, "ponto_reader", "CANARY-R")
     assert system.read() == "sign-in"
 
     assert system.apply_schema() == {
         "applied": [],
-        "notices": [f"password set: ponto_{of}" for of in ("function", "reader")],
+        "notices": [f"password set: ponto_{role}" for role in ("function", "reader")],
     }
 
     assert system.read() == ""
     assert "CANARY" not in system.functions.log.getvalue()
 
 
-def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: System) -> None:
+def test_secret_of_the_function_cannot_set_passwords_of_other_roles(system: System) -> None:
     system.apply_schema()
     for name in ("master", "ponto_reader", "PONTO_FUNCTION", ""):
         system.put_secret(FUNCTION, name, "CANARY-2")
@@ -121,14 +121,14 @@ def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: 
     system.apply_schema()  # as the owner, whose password is the same
 
 
-def test_a_rotated_password_costs_a_running_function_no_failure(system: System) -> None:
+def test_rotated_password_causes_no_failure_of_a_running_function(system: System) -> None:
     system.apply_schema()
     assert system.deliver(new_punch()) == []
 
     for number in (2, 3):
         system.put_secret(FUNCTION, "ponto_function", f"CANARY-{number}")
         system.apply_schema()
-        assert system.deliver(new_punch()) == []  # what is open stays so
+        assert system.deliver(new_punch()) == []  # open connections stay valid
         system.end_sessions()
         system.fetched.clear()
         assert system.deliver(new_punch(), new_punch()) == []

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL by TCP with TLS, which the server from the wheel has not: it ends here, before its socket."""
+"""TLS for PostgreSQL over TCP, which the server from the wheel lacks: a relay ends TLS before the server's socket."""
 
 import socket
 import ssl
@@ -16,18 +16,18 @@ from tests.postgres.proxy import Relay
 
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # length and code
 Admit = Callable[[socket.socket], bytes | None]
-"""Reads how a session begins, and returns what PostgreSQL is sent of it; None: the client was refused."""
+"""Reads the start of a session; returns the bytes to send to PostgreSQL, or None if it refused the client."""
 
 
 class Authority:
-    """Signs certificates of servers."""
+    """Certificate authority that signs servers' certificates."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Make its own certificate.
+        """Create the authority's certificate.
 
         Args:
-            folder: where its files go.
-            name: its name, and of its file.
+            folder: Folder for the certificates.
+            name: Name of the authority and of its file.
         """
         self.file = folder / f"{name}.pem"
         self._folder = folder
@@ -37,7 +37,7 @@ class Authority:
         self.file.write_bytes(certificate)
 
     def server(self, host: str) -> Path:
-        """Make a server's certificate, with its key in the same file."""
+        """Create a server's certificate; return the file with it and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(x509.Name([]), key, x509.SubjectAlternativeName([x509.DNSName(host)]))
         file = self._folder / f"{host}.pem"
@@ -60,19 +60,19 @@ class Authority:
 
 
 class TlsRelay(Relay):
-    """A relay that ends TLS."""
+    """Relay that listens on TCP and ends TLS."""
 
     def __init__(self, server: str, certificate: Path | None, admit: Admit = lambda _: b"") -> None:
         """Listen on a port of 127.0.0.1.
 
         Args:
-            server: the folder of the socket of PostgreSQL.
-            certificate: with its key; None for a server without TLS.
-            admit: lets in clients that came by TLS.
+            server: Folder of PostgreSQL's socket.
+            certificate: File with certificate and key; None for a server without TLS.
+            admit: Function that admits or refuses clients with TLS.
         """
         super().__init__(("127.0.0.1", 0), server)
         self.port: int = self.server_address[1]
-        self.connections: list[str] = []  # how each came: "TLS" or "plain"
+        self.connections: list[str] = []  # "TLS" or "plain" for each
         self._admit = admit
         self._context = None
         if certificate:
@@ -80,7 +80,7 @@ class TlsRelay(Relay):
             self._context.load_cert_chain(certificate)
 
     def serve(self, client: socket.socket) -> None:
-        """Serve a connection, which begins TLS within five seconds if it does."""
+        """Serve a connection. The client has five seconds to send its first message."""
         client.settimeout(5)
         begin = client.recv(len(_SSL_REQUEST))
         if begin != _SSL_REQUEST:
