@@ -1,4 +1,4 @@
-"""The schema is its owner's alone: nothing that others put elsewhere is found, and nothing of theirs is in it."""
+"""The owner's exclusive control of the schema: objects that others create are neither used nor accepted."""
 
 import json
 import re
@@ -36,11 +36,11 @@ from tools.kit.project import ROOT
 _CREATES = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
 
 
-def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_into_and_read(server: Server) -> None:
+def test_functions_planted_in_public_never_run(server: Server) -> None:
     owner = server.create_owner("master")
     plant_objects(server, "master")
     with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
-        execute(owner, "select clock_timestamp()")  # the trap works
+        execute(owner, "select clock_timestamp()")  # proves that the planted function is found
 
     assert migrate(owner, ZONE, SCHEMA).applied
     server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
@@ -100,7 +100,7 @@ PROBLEMS = [
 ]
 
 
-def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_what_is_printed(server: Server) -> None:
+def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role other")
     for before, problem in PROBLEMS:
@@ -140,7 +140,7 @@ def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: S
         assert session.fetchall() == [("read committed",)]
 
 
-def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
+def test_error_names_the_statement_that_creates_the_schema_for_the_owner(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
 
@@ -151,8 +151,8 @@ def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(
     assert migrate(owner, ZONE, SCHEMA).applied
 
 
-def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
-    """Those that the planner inlines are bound when they are created; all others name their search path."""
+def test_functions_use_built_ins_from_pg_catalog_only(server: Server) -> None:
+    """SQL functions, which the planner may inline, are bound when they are created; others set their search path."""
     owner = create_migrated_database(server)
     functions = execute(
         owner,
@@ -177,7 +177,7 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
     evil = """
         create function public.evil() returns trigger language plpgsql as $$
         begin
-            perform nextval('public.runs'); -- which no rollback takes back
+            perform nextval('public.runs'); -- a rollback does not undo it
             drop trigger evil on ponto.migracao_papel;
             return new;
         end
@@ -192,7 +192,7 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
         intruder.autocommit = True
         cursor.execute("set role app; select pg_advisory_lock(0x626174696461)")
         run = threads.submit(migrate, owner, ZONE, SCHEMA)
-        wait_for(lambda: server.execute(waits, "master") == [(1,)], "the migrations to wait behind their check")
+        wait_for(lambda: server.execute(waits, "master") == [(1,)], "the migrations to wait after their check")
         cursor.execute(evil)
         cursor.execute("select pg_advisory_unlock_all()")
         with pytest.raises(SchemaNotExclusiveError, match=r"trigger evil on ponto\.migracao_papel"):
@@ -214,7 +214,7 @@ def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
                 " for each row execute function ponto.batida_append_only()",
                 "master",
             )
-        add_punch(owner, EMPLOYEE)  # inserts go on
+        add_punch(owner, EMPLOYEE)  # inserts are not blocked
 
 
 SCANS = """
@@ -227,7 +227,7 @@ migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
 """
 
 
-def test_two_intakes_share_a_database_under_names_of_their_own(server: Server) -> None:
+def test_two_deployments_share_a_database_with_different_names(server: Server) -> None:
     owner = create_migrated_database(server)
 
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
@@ -235,6 +235,6 @@ def test_two_intakes_share_a_database_under_names_of_their_own(server: Server) -
     assert execute(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
         (0, EMPLOYEE)
     ]
-    assert server.privileges("scans_function", "master") == set()  # on what is in the schema ponto
+    assert server.privileges("scans_function", "master") == set()  # no privileges in the schema ponto
     execute(owner, "set role scans_reader; select * from scans.batida")
     assert migrate(owner, ZONE, SCHEMA) == ([], [])

@@ -1,4 +1,4 @@
-"""The function that reads, on a real database: what it runs, in which time, and what it says of what goes wrong."""
+"""The function `read` with a real database: its statements, time limits and errors."""
 
 import json
 import time
@@ -27,7 +27,7 @@ CATALOGUE = enabled.statements()
 
 @pytest.fixture
 def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Answer invocations of a function by calls of the handler, on a database with rows of a key."""
+    """Replace Lambda's Invoke by a call of the handler, with a database that has rows of the key `gate`."""
     for days in range(4):
         at = BEGIN + timedelta(days=days)
         add_punch(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **fill_texts("=gate"))
@@ -43,7 +43,7 @@ def ask(
 
 
 def replace_sql(**statements: str) -> Catalogue:
-    """Return the catalogue with other statements under some names."""
+    """Return the catalogue with some statements replaced."""
     return CATALOGUE._replace(sql={**CATALOGUE.sql, **statements})
 
 
@@ -52,16 +52,18 @@ def create_event(timeout: float = 0, **read: Any) -> dict[str, Any]:
 
 
 def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
-    """Run statements as if a result had room for three employees."""
-    of = [values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values]
-    is_too_large = any(employees is None or len(employees) > 3 for employees in of)
+    """Run statements as if a result with more than three employees were too large."""
+    employee_ids = [
+        values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values
+    ]
+    is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
     max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
     return query_function.handle(event, parameters, seconds, catalogue, max_bytes)
 
 
-def test_it_reads_as_its_own_role_and_cannot_write(migrated_url: str) -> None:
-    who = replace_sql(zone="select session_user || current_setting('transaction_read_only')")
-    answer, _ = ask(migrated_url, create_event(zone={}), who)
+def test_function_reads_as_ponto_reader_and_cannot_write(migrated_url: str) -> None:
+    session_query = replace_sql(zone="select session_user || current_setting('transaction_read_only')")
+    answer, _ = ask(migrated_url, create_event(zone={}), session_query)
     assert list(packed_rows.unpack(answer["rows"]["zone"])) == [("ponto_readeron",)]
 
     insert = replace_sql(zone="insert into batida (id) values (gen_random_uuid())")
@@ -82,18 +84,18 @@ def test_it_reads_as_its_own_role_and_cannot_write(migrated_url: str) -> None:
         {"read": {"punch": {"id": "1); drop table batida"}}, "timeout": 0},
     ],
 )
-def test_nothing_but_a_name_with_its_values_is_run(event: Any, migrated_url: str) -> None:
+def test_only_named_statements_with_valid_values_are_run(event: Any, migrated_url: str) -> None:
     answer, done = ask(migrated_url, event)
 
     assert (answer["why"], done) == (ErrorCode.INVALID_REQUEST, query_function.QueryStats([], 0, 0, "not asked"))
 
 
-def test_earlier_instant_ignores_tables_that_no_migration_made_yet(migrated_url: str) -> None:
+def test_waiting_for_writers_ignores_tables_that_do_not_exist_yet(migrated_url: str) -> None:
     with closing(psycopg2.connect(migrated_url)) as database:
         query_function.wait_for_writers(database, ["batida", "not_made_yet"])
 
 
-def test_error_of_the_function_is_logged_by_type_and_place_only(migrated_url: str) -> None:
+def test_error_of_the_function_is_logged_without_its_text(migrated_url: str) -> None:
     class Failing(dict[str, str]):
         def __getitem__(self, name: str) -> str:
             raise KeyError("a value")
@@ -106,37 +108,35 @@ def test_error_of_the_function_is_logged_by_type_and_place_only(migrated_url: st
 
 
 @pytest.mark.parametrize(
-    ("timeout", "least_ms", "most_ms"), [(0, 20_000, 25_000), (7, 6_000, 7_000), (60, 20_000, 25_000)]
+    ("timeout", "min_ms", "max_ms"), [(0, 20_000, 25_000), (7, 6_000, 7_000), (60, 20_000, 25_000)]
 )
-def test_a_statement_leaves_the_function_the_time_to_answer(
-    migrated_url: str, timeout: int, least_ms: int, most_ms: int
-) -> None:
+def test_statement_timeout_leaves_time_to_respond(migrated_url: str, timeout: int, min_ms: int, max_ms: int) -> None:
     limit = replace_sql(zone="select setting::int from pg_settings where name = 'statement_timeout'")
 
     answer, _ = ask(migrated_url, create_event(timeout, zone={}), limit, 30)
 
     [(limit_ms,)] = packed_rows.unpack(answer["rows"]["zone"])
-    assert least_ms <= limit_ms <= most_ms
+    assert min_ms <= limit_ms <= max_ms
 
 
-def test_a_statement_for_which_no_time_is_left_is_canceled(migrated_url: str) -> None:
+def test_statement_is_canceled_when_the_time_is_used_up(migrated_url: str) -> None:
     answer, _ = ask(migrated_url, create_event(zone={}), replace_sql(zone="select pg_sleep(1)"), 1)
 
     assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
 
 
-def test_one_deadline_holds_for_all_parts_of_an_answer(migrated_url: str) -> None:
-    each = f"case when mod(n, {packed_rows.MAX_CHUNK_ROWS}) = 1 then pg_sleep(1)::text end"  # a second for each part
+def test_deadline_covers_all_chunks_of_a_result(migrated_url: str) -> None:
+    each = f"case when mod(n, {packed_rows.MAX_CHUNK_ROWS}) = 1 then pg_sleep(1)::text end"  # a second for each chunk
     slow = f"select {each} from generate_series(1, 30 * {packed_rows.MAX_CHUNK_ROWS}) as n"
     begin = time.monotonic()
 
     answer, _ = ask(migrated_url, create_event(2, zone={}, now={}), replace_sql(zone=slow, now=slow), 100)
 
     assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
-    assert time.monotonic() - begin < 30  # all of it takes a minute
+    assert time.monotonic() - begin < 30  # without the deadline, it would take a minute
 
 
-def test_a_secret_that_cannot_be_read_is_said() -> None:
+def test_unreadable_secret_is_reported() -> None:
     def parameters() -> dict[str, str]:
         raise refusal("AccessDeniedException", "not the secret")
 
@@ -147,7 +147,7 @@ def test_a_secret_that_cannot_be_read_is_said() -> None:
     assert "not the secret" not in done.error
 
 
-def test_the_rows_of_a_key_are_the_same_by_the_function(
+def test_rows_of_a_key_are_the_same_through_the_function(
     calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls.stubs["GetApiKeys"] = {"items": []}
@@ -159,7 +159,7 @@ def test_the_rows_of_a_key_are_the_same_by_the_function(
     assert calls.operations == ["GetApiKeys", "GetApiKeys", "Invoke"]
 
 
-def test_the_rows_of_a_key_come_in_order_by_ranges_too(
+def test_rows_of_a_key_are_in_order_when_read_by_ranges(
     calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls.stubs["GetApiKeys"] = {"items": []}

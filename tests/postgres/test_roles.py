@@ -1,4 +1,4 @@
-"""The roles that the migrations make: who may make them, and what each may do, and may not."""
+"""The roles that the migrations create: who can create them, their privileges, limits and logins."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ MIGRATIONS = migrations()
 
 @pytest.fixture
 def owner(server: Server) -> dict[str, str]:
-    """Return the way of an owner like Aurora's master user to a migrated database."""
+    """Migrate a database; return the connection parameters of its owner, who is like Aurora's master user."""
     owner = server.create_owner("master")
     migrate(owner, ZONE, SCHEMA)
     return owner
@@ -39,16 +39,16 @@ def function(owner: dict[str, str]) -> dict[str, str]:
 
 
 def set_role_password(owner: dict[str, str], role: str) -> dict[str, str]:
-    """Set the password of a role; return its way to the owner's database."""
+    """Set the password of a role; return its connection parameters for the owner's database."""
     set_password(owner, role, "its own")
     return {**owner, "user": role, "password": "its own"}
 
 
-# Making them
+# Creation
 
 
 @pytest.mark.parametrize("kind", ["superuser", "Aurora's master user"])
-def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server: Server, kind: str) -> None:
+def test_owner_creates_roles_that_can_log_in_after_a_password_is_set(server: Server, kind: str) -> None:
     owner = server.create_owner("master")
     if kind == "superuser":
         owner |= {"user": "postgres"}
@@ -57,11 +57,11 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
     assert migrate(owner, ZONE, SCHEMA).applied == MIGRATIONS
 
     for role in ROLES:
-        way = {**owner, "user": role, "password": "one"}
+        parameters = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-            execute(way, "select")
+            execute(parameters, "select")
         set_password(owner, role, "one")
-        assert execute(way, "select current_user") == [(role,)]
+        assert execute(parameters, "select current_user") == [(role,)]
     assert server.execute(
         "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
         " where rolname ~ '^ponto_'"
@@ -69,7 +69,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
     assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
-def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
+def test_second_database_of_the_owner_uses_the_existing_roles(server: Server, owner: dict[str, str]) -> None:
     server.execute("create database second owner master")
     server.execute("alter database second set search_path = ponto")
 
@@ -83,7 +83,7 @@ def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Se
         assert execute({**second, "dbname": database}, "select id from batida") == []
 
 
-def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
+def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute("create database second owner master")
     waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
@@ -116,7 +116,7 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
     assert execute(second, "select from pg_namespace where nspname = 'ponto'") == []
 
 
-# Beside roles of functions that others created before, and their owner may grant.
+# Statements that prepare a function's role, and the expected problem. The owner has the admin option on the roles.
 PREPARED = {
     "member": (
         "create role ponto_function login password 'known'; create role mallory in role ponto_function",
@@ -134,7 +134,7 @@ PREPARED = {
         "create role powerful; create role ponto_function in role powerful",
         "ponto_function is a member of powerful",
     ),
-    "creator": (  # whom PostgreSQL makes its administrator
+    "creator": (  # PostgreSQL gives the creator the admin option
         "create role mallory createrole; set role mallory; create role ponto_function",
         "mallory is a member of ponto_function.* drop role ponto_function",
     ),
@@ -142,7 +142,7 @@ PREPARED = {
 
 
 @pytest.mark.parametrize(("setup_statement", "problem"), PREPARED.values(), ids=PREPARED)
-def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_their_access(
+def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
     server: Server, setup_statement: str, problem: str
 ) -> None:
     owner = server.create_owner("master")
@@ -169,7 +169,7 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
     ],
     ids=["no right to create roles", "roles of an administrator"],
 )
-def test_an_owner_who_may_not_make_the_roles_is_told_what_an_administrator_does(
+def test_error_names_the_statements_that_create_the_roles_for_the_owner(
     server: Server, attributes: str, setup_statement: str, lacks: str
 ) -> None:
     owner = server.create_owner("clerk", attributes)
@@ -184,7 +184,7 @@ def test_an_owner_who_may_not_make_the_roles_is_told_what_an_administrator_does(
     assert execute(set_role_password(owner, "ponto_function"), "select id from ponto.batida") == []
 
 
-def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(server: Server, tmp_path: Path) -> None:
+def test_role_of_a_removed_slice_is_altered_only_if_it_can_still_log_in(server: Server, tmp_path: Path) -> None:
     owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
     migrate(owner, ZONE, REFERENCE_FOLDERS | {"gone": tmp_path})
@@ -192,11 +192,11 @@ def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(s
 
     with pytest.raises(MigrationError, match=r"grant .*ponto_gone to \"master\" with admin option"):
         migrate(owner, ZONE, REFERENCE_FOLDERS)
-    server.execute("alter role ponto_gone nologin")  # as by another stage's migrations
+    server.execute("alter role ponto_gone nologin")  # as the migrations of another stage do
     assert migrate(owner, ZONE, REFERENCE_FOLDERS) == MigrationResult([], [])
 
 
-def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
+def test_roles_can_connect_to_a_database_that_is_closed_to_public(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute("revoke all on database master from public; revoke all on schema public from public", "master")
 
@@ -208,15 +208,13 @@ def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> No
 @pytest.mark.parametrize(
     "setup_statement",
     [
-        "create schema theirs; create table theirs.orders ()",
+        "create schema sales; create table sales.orders ()",
         "alter database master owner to postgres; grant create on database master to master;"
         f"alter database master set timezone = '{ZONE}'",
     ],
-    ids=["others use it too", "somebody else owns it"],
+    ids=["database with other tables", "database of another owner"],
 )
-def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_says_so(
-    server: Server, setup_statement: str
-) -> None:
+def test_shared_database_keeps_temporary_tables_with_a_notice(server: Server, setup_statement: str) -> None:
     owner = server.create_owner("master")
     server.execute(setup_statement, "master")
 
@@ -226,11 +224,11 @@ def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_say
     assert server.execute("select has_database_privilege('pg_monitor', 'master', 'temporary')") == [(True,)]
 
 
-# What they may do
+# Privileges
 
 
 @pytest.mark.usefixtures("owner")
-def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
+def test_roles_have_exactly_these_privileges(server: Server) -> None:
     assert server.privileges("ponto_function", "master") == {
         *(("batida", name, "select") for name in ("id", *entry().punch.comparison_key, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
@@ -244,7 +242,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     assert {privilege for *_, privilege in server.privileges("ponto_reader", "master")} == {"select"}
 
 
-# Beside what the rights above are for.
+# Statements that need other privileges than those above.
 REFUSED = {
     "ponto_function": [
         *STATEMENTS_REFUSED_TO_ALL_ROLES,
@@ -262,12 +260,12 @@ REFUSED = {
 }
 
 
-def test_a_role_is_refused_whatever_else(owner: dict[str, str]) -> None:
+def test_roles_are_refused_other_statements(owner: dict[str, str]) -> None:
     for role, statements in REFUSED.items():
         assert filter_permitted(set_role_password(owner, role), statements) == []
 
 
-def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(function: dict[str, str]) -> None:
+def test_misused_function_role_can_run_the_documented_statements(function: dict[str, str]) -> None:
     past = datetime(1999, 12, 31, tzinfo=UTC)
     add_punch(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
@@ -282,21 +280,23 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
         execute(function, statement)
 
 
-def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_cannot_revoke_that(
+def test_owner_cannot_revoke_snapshot_export_and_wal_messages(
     owner: dict[str, str],
 ) -> None:
-    # These functions are a superuser's: that is a warning, and no effect. Their arguments differ between versions.
-    named = "select oid::regprocedure::text from pg_proc where proname ~ '^pg_(export_snapshot|logical_emit_message)$'"
-    for (each,) in execute(owner, named):
-        execute(owner, f"revoke execute on function {each} from public")
+    # The functions belong to a superuser, so revoking only warns. Their arguments differ between versions.
+    signatures = (
+        "select oid::regprocedure::text from pg_proc where proname ~ '^pg_(export_snapshot|logical_emit_message)$'"
+    )
+    for (signature,) in execute(owner, signatures):
+        execute(owner, f"revoke execute on function {signature} from public")
     for role in ROLES:
-        way = set_role_password(owner, role)
+        parameters = set_role_password(owner, role)
         for call in ("pg_export_snapshot()", "pg_logical_emit_message(false, 'a', repeat('x', 9999))"):
-            [(answer,)] = execute(way, f"begin read only; select {call}")
+            [(answer,)] = execute(parameters, f"begin read only; select {call}")
             assert answer
 
 
-def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in_the_way(
+def test_owner_without_superuser_gets_the_pid_of_the_blocking_session(
     owner: dict[str, str], function: dict[str, str]
 ) -> None:
     arguments: dict[str, Any] = function | {"application_name": "taken over"}
@@ -309,7 +309,7 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
             migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_lock_timeout_ms=100))
 
 
-# What is set each time
+# Settings of each run
 
 UNKNOWN_CONCURRENCY = dict.fromkeys(ROLES)
 SETTINGS = (
@@ -319,15 +319,17 @@ SETTINGS = (
 )
 
 
-def test_settings_that_a_role_made_for_itself_are_taken_back(
+def test_settings_that_a_role_set_for_itself_are_reset(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
     reports = set_role_password(owner, "ponto_reader")
     execute(function, "alter role ponto_function set search_path = pg_temp, public")
     execute(function, "alter role ponto_function in database master set default_transaction_read_only = on")
     execute(reports, "alter role ponto_reader set timezone = 'UTC'")
-    server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")  # now last
-    assert len(server.execute(SETTINGS)) == 3  # whoever takes a function over can do that
+    server.execute(
+        "update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'"
+    )  # now the last row of the table
+    assert len(server.execute(SETTINGS)) == 3  # a misused function could set them
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
     notices = reset_role_limits(owner, UNKNOWN_CONCURRENCY)
@@ -342,9 +344,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     assert Store(lambda: function).save([entry()]) == [STORED]
 
 
-def test_the_reports_temporary_files_are_limited_where_the_owner_may_limit_them(
-    server: Server, owner: dict[str, str]
-) -> None:
+def test_temporary_files_of_ponto_reader_are_limited_if_the_owner_may(server: Server, owner: dict[str, str]) -> None:
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert server.execute(SETTINGS) == []
     server.execute("grant set on parameter temp_file_limit to master")
@@ -387,17 +387,17 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reader": 20 + 8}
 
 
-# How they sign in
+# Login
 
 IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
 PASSWORD_NOTICES = [f"NOTICE:  logs in with a password: {role}" for role in sorted(ROLES)]
 GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_has_role(oid, 'rds_iam', 'member')"
 
 
-def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_another_later(
+def test_roles_switch_between_iam_and_password_login(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    assert set_login_method(owner, ROLES, uses_iam=False) == []  # as where there is no rds_iam
+    assert set_login_method(owner, ROLES, uses_iam=False) == []  # rds_iam does not exist
     server.execute("create role rds_iam; grant rds_iam to master with admin option")
     assert set_login_method(owner, ROLES, uses_iam=False) == []
 
@@ -414,7 +414,7 @@ def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_anot
     assert execute(set_role_password(owner, "ponto_function"), "select 1") == [(1,)]
 
 
-def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
+def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) -> None:
     with pytest.raises(MigrationError, match=r"the role rds_iam does not exist.*: set dbLogin to secret"):
         set_login_method(owner, ROLES, uses_iam=True)
 
@@ -446,7 +446,7 @@ def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) 
     ],
     ids=["limits", "login by IAM", "login by password", "an indirect member of rds_iam"],
 )
-def test_what_an_owner_may_not_alter_an_administrator_is_told_to(
+def test_error_names_the_statements_that_the_owner_may_not_run(
     server: Server,
     owner: dict[str, str],
     setup_statement: str,
@@ -466,8 +466,8 @@ def test_what_an_owner_may_not_alter_an_administrator_is_told_to(
 # Passwords
 
 
-def test_the_server_never_sees_a_password(server: Server, owner: dict[str, str]) -> None:
-    before = len(server.log.read_text(errors="replace"))  # what other tests have left
+def test_password_is_sent_to_the_server_only_as_a_scram_verifier(server: Server, owner: dict[str, str]) -> None:
+    before = len(server.log.read_text(errors="replace"))  # skip the lines of other tests
     server.execute("alter role master set log_statement = 'all'")
     set_password(owner, "ponto_function", "CANARY 'ç\\")
 
@@ -479,9 +479,7 @@ def test_the_server_never_sees_a_password(server: Server, owner: dict[str, str])
     assert "CANARY" not in log
 
 
-def test_the_password_of_a_role_that_is_not_there_or_not_ones_own_is_refused(
-    server: Server, owner: dict[str, str]
-) -> None:
+def test_password_of_a_missing_or_foreign_role_is_refused(server: Server, owner: dict[str, str]) -> None:
     for name in ("nobody", 'no"body', "nobody; drop role ponto_reader"):
         with pytest.raises(psycopg2.errors.UndefinedObject, match=re.escape(f'role "{name}" does not exist')):
             set_password(owner, name, "CANARY")

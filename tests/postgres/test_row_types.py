@@ -1,4 +1,4 @@
-"""The row types of all statements that commands run, the slices' too, on a real database."""
+"""Row types of the statements that commands run, including those of slices, compared with a real database."""
 
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -24,12 +24,12 @@ VALUES: dict[types.ParameterType, object] = {
     types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
 }
 CATALOGUE = enabled.statements()
-ROWS_OF_SLICES = [
+SLICE_ROW_MODULES = [
     import_module(f"slices.{name}.rows") for name in enabled.names() if (enabled.FOLDER / name / "rows.py").exists()
 ]
 DECLARED: dict[str, Statement[Any]] = {
     statement.name: statement
-    for module in [rows, *ROWS_OF_SLICES]
+    for module in [rows, *SLICE_ROW_MODULES]
     for statement in vars(module).values()
     if isinstance(statement, Statement)
 }

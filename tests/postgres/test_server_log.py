@@ -1,4 +1,4 @@
-"""What PostgreSQL's own log holds of a punch that failed: nothing, with the settings that the documents give."""
+"""PostgreSQL's log has no values of failed punches if the server has the documented settings."""
 
 import re
 import uuid
@@ -23,7 +23,7 @@ DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
 DEFAULT_SETTINGS = [
     ("log_min_error_statement", "error"),
-    ("log_error_verbosity", "'default'"),  # the word alone would reset it
+    ("log_error_verbosity", "'default'"),  # unquoted, default would reset the setting
     ("log_parameter_max_length_on_error", "-1"),
     ("log_statement", "none"),
 ]
@@ -38,7 +38,7 @@ SECRET: dict[str, Any] = {
     },
     **fill_texts("UNSEEN"),
 }
-"""Values that are good, easy to find, and found nowhere else in a log."""
+"""Valid values that are found in a log only if it quotes the punch."""
 SECRET_PATTERN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")
 
 Log = Callable[[], str]
@@ -55,18 +55,18 @@ def configure(server: Server, settings: list[tuple[str, str]]) -> None:
 
 @pytest.fixture
 def settings() -> list[tuple[str, str]]:
-    """Return the server's settings, by default the documents'."""
+    """Return the server's settings, by default the documented ones."""
     return SETTINGS
 
 
 @pytest.fixture
 def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
-    """Yield the function's store, whose statements fail on a server of these settings."""
+    """Yield the function's store, connected to a server with these settings."""
     owner = server.create_owner("master")
     migrate(owner, "America/Sao_Paulo")
     configure(server, settings)
-    way = server.as_superuser("master")  # who meets the same failures as the function
-    with closing(Store(lambda: way, QUICK)) as store:
+    parameters = server.as_superuser("master")  # gets the same errors as the function's role
+    with closing(Store(lambda: parameters, QUICK)) as store:
         yield store
     for name, _ in settings:
         server.execute(f"alter system reset {name}")
@@ -74,8 +74,8 @@ def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
 
 
 @pytest.fixture
-def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's own way to it was prepared
-    """Return what reads what the log got during the test."""
+def log(server: Server, store: Store) -> Log:  # noqa: ARG001  the store is created before the log is read
+    """Return a function that reads the log lines written during the test."""
     before = len(server.log.read_text(errors="replace"))
     return lambda: server.log.read_text(errors="replace")[before:]
 
@@ -108,34 +108,34 @@ FAILURES = {
     "canceling statement due to lock timeout": wait_for_a_lock,
     'value "9223372036854775808" is out of range for type bigint': send_a_bad_value,
     'duplicate key value violates unique constraint "batida_pkey"': repeat_an_id,
-    'new row for relation "batida" violates check constraint "newer"': break_check,  # last: it refuses the others' rows
+    'new row for relation "batida" violates check constraint "newer"': break_check,  # last: it refuses later rows
 }
 
 
-def test_the_documents_name_all_settings() -> None:
+def test_documents_name_all_settings() -> None:
     assert [name for name, _ in SETTINGS] == [name for name, _ in DEFAULT_SETTINGS]
 
 
 @pytest.mark.parametrize(
-    "settings", [SETTINGS, DEFAULT_SETTINGS], ids=["the documents' settings", "usual settings, and it would"]
+    "settings", [SETTINGS, DEFAULT_SETTINGS], ids=["documented settings", "default settings, with values"]
 )
-def test_the_log_holds_no_employee_instant_or_position_of_a_punch_that_failed(
+def test_log_has_no_values_of_a_failed_punch(
     server: Server, store: Store, log: Log, settings: list[tuple[str, str]]
 ) -> None:
     seen = 0
     for message, fail in FAILURES.items():
         fail(store, server)
 
-        found = log()[seen:]
-        seen += len(found)
-        assert message in found
-        assert bool(SECRET_PATTERN.findall(found)) is (settings == DEFAULT_SETTINGS), message
-        assert ("STATEMENT" in found.replace("LOG:  statement: alter table", "")) is (settings == DEFAULT_SETTINGS), (
+        lines = log()[seen:]
+        seen += len(lines)
+        assert message in lines
+        assert bool(SECRET_PATTERN.findall(lines)) is (settings == DEFAULT_SETTINGS), message
+        assert ("STATEMENT" in lines.replace("LOG:  statement: alter table", "")) is (settings == DEFAULT_SETTINGS), (
             message
         )
 
 
-def test_what_a_message_itself_quotes_stays_in_the_log(store: Store, log: Log) -> None:
+def test_value_quoted_by_a_message_is_in_the_log(store: Store, log: Log) -> None:
     store.save([entry(punch_id="UNSEEN")])
 
     assert [line.partition("ERROR:  ")[2] for line in log().splitlines()] == [

@@ -1,4 +1,4 @@
-"""The way to a remote database: real handshakes with a real PostgreSQL behind them, and the certificates of RDS."""
+"""TLS connections to a database, with real handshakes and a real PostgreSQL, and the packaged certificates."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ from tools.kit.project import ROOT
 
 CERTIFICATES = ROOT / "ponto" / "certificates"
 BUNDLE = CERTIFICATES / "rds.pem"
-YEAR = 365 * 86_400  # s
+YEAR_SECONDS = 365 * 86_400
 STORED = Outcome(Status.STORED)
 
 Save = Callable[..., Outcome]
@@ -34,28 +34,28 @@ Serve = Callable[[Path | None], TlsRelay]
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ours"), "ours")
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
 
 
 @pytest.fixture
 def serve(migrated_url: str) -> Iterator[Serve]:
-    """Yield what puts TLS before the database, with a certificate, or no TLS."""
+    """Yield a function that starts a relay to the database, with a certificate or without TLS."""
     with contextlib.ExitStack() as fronts:
         yield lambda certificate: fronts.enter_context(TlsRelay(parse_dsn(migrated_url)["host"], certificate).running())
 
 
 @pytest.fixture
 def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
-    """Return what stores a punch in the database of an environment.
+    """Return a function that stores a punch in the database that environment variables configure.
 
-    `rds_certificates` has authorities that may be used without a look at the host's name.
+    `rds_certificates` replaces the certificates of RDS, with which `verify-ca` is allowed.
     """
     monkeypatch.setitem(sys.modules, "rds_config", None)
 
-    def save(where: TlsRelay, host: str = "localhost", rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
+    def save(relay: TlsRelay, host: str = "localhost", rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
         settings = {
             "DB_HOST": host,
-            "DB_PORT": str(where.port),
+            "DB_PORT": str(relay.port),
             "DB_NAME": parse_dsn(migrated_url)["dbname"],
             "DB_USER": "ponto_function",
             "DB_PASSWORD": "CANARY",
@@ -70,26 +70,24 @@ def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
     return save
 
 
-def assert_refused(outcome: Outcome, why: str) -> None:
+def assert_refused(outcome: Outcome, message: str) -> None:
     assert outcome.status is Status.FAILED
-    assert why in outcome.detail
+    assert message in outcome.detail
 
 
-def test_a_server_whose_certificate_is_right_is_connected_to_by_tls(
-    authority: Authority, serve: Serve, save: Save
-) -> None:
-    where = serve(authority.server("localhost"))
+def test_server_with_a_valid_certificate_is_accepted(authority: Authority, serve: Serve, save: Save) -> None:
+    relay = serve(authority.server("localhost"))
 
-    assert save(where, DB_SSLROOTCERT=str(authority.file)) == STORED
+    assert save(relay, DB_SSLROOTCERT=str(authority.file)) == STORED
 
-    assert where.connections == ["TLS"]
+    assert relay.connections == ["TLS"]
 
 
 def test_a_certificate_of_another_name_is_refused(authority: Authority, serve: Serve, save: Save) -> None:
-    where = serve(authority.server("db.example.com"))
+    relay = serve(authority.server("db.example.com"))
 
-    refused = save(where, rds_certificates=authority.file)
-    unnamed = save(where, rds_certificates=authority.file, DB_SSLMODE="verify-ca")
+    refused = save(relay, rds_certificates=authority.file)
+    unnamed = save(relay, rds_certificates=authority.file, DB_SSLMODE="verify-ca")
 
     assert_refused(refused, 'does not match host name "localhost"')
     assert unnamed == STORED
@@ -105,40 +103,40 @@ def test_a_certificate_of_an_unknown_authority_is_refused_in_every_mode(
     assert_refused(outcome, "certificate verify failed")
 
 
-def test_without_more_only_rds_is_known(authority: Authority, serve: Serve, save: Save) -> None:
+def test_only_certificates_of_rds_are_trusted_by_default(authority: Authority, serve: Serve, save: Save) -> None:
     assert_refused(save(serve(authority.server("localhost"))), "certificate verify failed")
 
 
-def test_the_systems_authorities_are_known_when_asked_for(
+def test_system_authorities_are_trusted_with_sslrootcert_system(
     authority: Authority, serve: Serve, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # which Python reads
     assert save(serve(authority.server("localhost")), DB_SSLROOTCERT="system") == STORED
 
 
-def test_a_server_without_tls_is_refused_unless_told_so(serve: Serve, save: Save) -> None:
-    where = serve(None)
+def test_server_without_tls_is_refused_unless_tls_is_disabled(serve: Serve, save: Save) -> None:
+    relay = serve(None)
 
-    assert_refused(save(where), "server does not support SSL, but SSL was required")
-    assert where.connections == []
+    assert_refused(save(relay), "server does not support SSL, but SSL was required")
+    assert relay.connections == []
 
-    assert save(where, DB_SSLMODE="disable") == STORED
-    assert where.connections == ["plain"]
+    assert save(relay, DB_SSLMODE="disable") == STORED
+    assert relay.connections == ["plain"]
 
 
 # The certificates of RDS, and Amazon's public ones
 
 
-def test_the_bundles_are_what_the_npm_package_has(tmp_path: Path) -> None:
+def test_certificates_are_those_of_the_npm_package(tmp_path: Path) -> None:
     environment = {"PATH": osls.search_path(os.environ)}
     subprocess.run(["node", "tools/deploy/certificates.js", tmp_path], cwd=ROOT, env=environment, check=True)
 
-    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
-    assert made == {file.name: file.read_text() for file in CERTIFICATES.iterdir()}, "make certificates"
+    generated = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert generated == {file.name: file.read_text() for file in CERTIFICATES.iterdir()}, "make certificates"
 
 
 def roots(file: Path) -> tuple[list[Any], set[str]]:
-    """Return the authorities of a file, and their names; everything in it is an authority's certificate."""
+    """Return the certificates in a file, and their names; assert that all are authorities'."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(file)
     certificates: list[Any] = context.get_ca_certs()
@@ -146,22 +144,22 @@ def roots(file: Path) -> tuple[list[Any], set[str]]:
     return certificates, {value for each in certificates for [(key, value)] in each["subject"] if key == "commonName"}
 
 
-def test_amazons_public_authorities_are_those_that_everybody_trusts_and_good_for_a_year() -> None:
+def test_amazons_public_authorities_are_trusted_and_valid_for_a_year() -> None:
     certificates, names = roots(CERTIFICATES / "amazon.pem")
-    trusted, _ = roots(Path(certifi.where()))  # Mozilla's
+    trusted, _ = roots(Path(certifi.where()))  # the authorities that Mozilla trusts
 
     starfield = "Starfield Services Root Certificate Authority - G2"
     assert names == {starfield, *(f"Amazon Root CA {number}" for number in range(1, 5))}
     assert all(each in trusted and each["subject"] == each["issuer"] for each in certificates)
-    assert all(ssl.cert_time_to_seconds(each["notAfter"]) > time.time() + YEAR for each in certificates)
+    assert all(ssl.cert_time_to_seconds(each["notAfter"]) > time.time() + YEAR_SECONDS for each in certificates)
 
 
-def test_rds_own_authorities_sign_for_nobody_else_and_for_ten_years_after_the_last_was_made() -> None:
-    """Amazon's public authorities sign for whoever has a name, which verify-ca does not look at."""
+def test_authorities_of_rds_are_private_and_valid_for_ten_years() -> None:
+    """Public authorities would be unsafe here: they sign for any owner of a domain, and verify-ca ignores the name."""
     certificates, names = roots(BUNDLE)
 
     known = [re.fullmatch(r"Amazon RDS (.+) Root CA (?:RSA2048|RSA4096|ECC384) G1", name) for name in names]
     assert Counter(match and match[1] for match in known).items() >= {"us-east-1": 3, "sa-east-1": 3}.items()
     assert None not in known
     last = max(ssl.cert_time_to_seconds(each["notBefore"]) for each in certificates)
-    assert all(ssl.cert_time_to_seconds(each["notAfter"]) > last + 10 * YEAR for each in certificates)
+    assert all(ssl.cert_time_to_seconds(each["notAfter"]) > last + 10 * YEAR_SECONDS for each in certificates)

@@ -1,4 +1,4 @@
-"""The verdict of the local stack's view, on a real database."""
+"""The verdict of the local stack's view, with a real database."""
 
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from tools.local import verdict
 A, B, C = (str(uuid4()) for _ in range(3))
 
 
-def test_each_accepted_message_is_a_row_or_a_duplicate_or_a_dead_letter_or_lost(migrated_url: str) -> None:
+def test_accepted_message_is_a_row_a_duplicate_a_dead_letter_or_lost(migrated_url: str) -> None:
     add_punch(migrated_url, id=A, mensagem_id="row")
 
     accepted = {"row": A, "again": A, "conflict": A, "invalid": None, "gone": B}
@@ -19,7 +19,7 @@ def test_each_accepted_message_is_a_row_or_a_duplicate_or_a_dead_letter_or_lost(
     assert found.to_json() == {"accepted": 5, "rows": 1, "duplicates": 1, "deadLetters": 2, "lost": 1}
 
 
-def test_a_duplicate_and_a_row_of_an_earlier_run_hide_no_loss(migrated_url: str) -> None:
+def test_duplicate_and_row_of_an_earlier_run_do_not_hide_a_loss(migrated_url: str) -> None:
     add_punch(migrated_url, id=A, mensagem_id="accepted by the earlier run, as was its duplicate")
     add_punch(migrated_url, id=B, mensagem_id="the earlier run's, stored in this one")
 
@@ -28,7 +28,7 @@ def test_a_duplicate_and_a_row_of_an_earlier_run_hide_no_loss(migrated_url: str)
     assert found.to_json() == {"accepted": 1, "rows": 0, "duplicates": 0, "deadLetters": 0, "lost": 1}
 
 
-def test_a_dead_letter_that_was_sent_back_and_stored_is_a_row_alone(migrated_url: str) -> None:
+def test_redriven_and_stored_dead_letter_counts_as_a_row_only(migrated_url: str) -> None:
     add_punch(migrated_url, id=A, mensagem_id="sent back")
 
     found = verdict.judge(migrated_url, {"sent back": A, "deleted": B}, dead={"sent back", "deleted"})
@@ -37,7 +37,7 @@ def test_a_dead_letter_that_was_sent_back_and_stored_is_a_row_alone(migrated_url
 
 
 @pytest.mark.parametrize(("message_id", "lost"), [("row", 0), ("elsewhere", None)])
-def test_what_became_of_a_punch_whose_id_is_not_known_is_told_by_its_row_alone(
+def test_punch_with_unknown_id_is_judged_by_its_message_id(
     message_id: str, lost: int | None, migrated_url: str
 ) -> None:
     add_punch(migrated_url, id=A, mensagem_id="row")
@@ -45,5 +45,5 @@ def test_what_became_of_a_punch_whose_id_is_not_known_is_told_by_its_row_alone(
     assert verdict.judge(migrated_url, {message_id: None}, dead=set()).lost == lost
 
 
-def test_no_message_is_a_verdict_too(migrated_url: str) -> None:
+def test_verdict_without_messages_has_no_loss(migrated_url: str) -> None:
     assert verdict.judge(migrated_url, {}, dead=set()).lost == 0
