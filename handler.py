@@ -45,7 +45,7 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
     now = time.time()
     log.write_batch(
         context.aws_request_id,
-        os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"),  # Lambda always sets it
+        os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"),  # Lambda always sets the variable
         now,
         result.counts(requires_sign_in=drain.requires_sign_in),
         {"milliseconds": round((time.monotonic() - started) * 1000, 1), **result.ages(now)},

@@ -1,10 +1,10 @@
--- All rights of roles in the schema: see ponto/admin/rights.py.
+-- All privileges of roles in the schema; see ponto/admin/privileges.py.
 
 grant usage on schema ponto to ponto_function, ponto_reader;
 
--- By column, so that the owner alone says when a row was written.
+-- Granted per column, so that only the column's default can set gravada_em, the time of writing.
 grant insert (id, pedido, loja, criado, total_centavos, recebida_em, mensagem_id, chave) on ponto.batida to ponto_function;
--- What ON CONFLICT reads, and the look-up of a taken id.
+-- Needed by ON CONFLICT, and by the look-up of an existing id.
 grant select (id, pedido, loja, criado, total_centavos, mensagem_id) on ponto.batida to ponto_function;
 grant insert (mensagem_id), select, delete on ponto.falha to ponto_function;
 

@@ -1,8 +1,8 @@
--- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array; store.py
--- replaces each name in braces by the position of that value, as Entry.values has them.
+-- Insert the entries of a batch, sent as one JSON document, and return the ids that were inserted. Each entry is an array.
+-- store.py replaces the names in braces by the positions of the values in Entry.values.
 --
--- In order of id, so that workers with the same ids wait for each other instead of deadlocking; of entries with one id
--- the first is stored.
+-- Rows are inserted in order of id, so that concurrent batches with the same ids wait for each other instead of deadlocking.
+-- Of entries with the same id, the first is inserted.
 insert into ponto.batida (
     id, pedido, loja, criado, total_centavos, recebida_em, mensagem_id, chave
 )

@@ -1,4 +1,4 @@
--- Shops whose rows came with some API keys; the conditions are those of key_rows.
+-- Shops with rows that were sent with some API keys. The conditions are those of key_rows.sql.
 select distinct loja as employee_id
 from ponto.batida
 where

@@ -1,4 +1,5 @@
--- The rows that came with some API keys, by the time of receipt. The time is narrowed by an index; the keys have none.
+-- The rows that were sent with some API keys, in order of receipt. The time of receipt limits the scan by its index, because
+-- the keys have no index.
 -- If the list of shops is null, rows of all shops are returned.
 select chave as key, id, loja as employee_id, criado as instant, pedido as device, recebida_em as received
 from ponto.batida

@@ -1,4 +1,4 @@
--- The rows of a shop between two instants, as they were sent.
+-- The rows of a shop between two instants, of which the second is excluded.
 select
     id, loja as employee_id, criado as instant, recebida_em as received, gravada_em as written, chave as key,
     mensagem_id as message_id, pedido as device

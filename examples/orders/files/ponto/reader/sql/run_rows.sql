@@ -1,4 +1,4 @@
--- The orders that run_count counts.
+-- The orders that run_count.sql counts.
 select id, loja as employee_id, gravada_em as written
 from ponto.batida
 where

@@ -1,24 +1,25 @@
--- Functions that select orders. They are plain SQL without settings, so that the planner inlines them and uses the
--- indexes.
+-- Functions for queries of orders. They are plain SQL functions without SET clauses, so that the planner can inline them and
+-- use the indexes.
 
 create or replace function ponto.usuario_reservado() returns bigint
 language sql immutable parallel safe
 return 9007199254740991;
 
-comment on function ponto.usuario_reservado is 'The employee for whom a deployment tries itself, and whom no report shows';
+comment on function ponto.usuario_reservado is 'The shop number of the smoke test of a deployment; reports leave it out';
 
--- As in the index batida_semana_loja_idx. It begins with the week, so a query by shop has to name weeks.
+-- The expression of the index batida_semana_loja_idx. Its first column is the week, so a query by shop has to state weeks too.
 create or replace function ponto.semana(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
 
--- Up to ten years, counted. Longer, by a jump through the index from each week to the next: a clock that says 1970 costs
--- one jump, not 3,000 weeks. Which of the two it is, the planner sees before it plans, if this stands behind `from`.
+-- For a range of up to ten years, all weeks are generated. For a longer one, a recursive query jumps through the index from
+-- each week with orders to the next, so that an order with a wrong year such as 1970 costs one jump and not 3,000 weeks. If the
+-- function is called in a FROM clause, the planner evaluates the condition on the range and removes the other branch.
 create or replace function ponto.semanas(de timestamptz, ate timestamptz) returns setof timestamptz
 language sql stable parallel safe
 begin atomic
     select semana
-    -- In hours, for a week of a session's time zone may have another length.
+    -- 168 hours instead of 1 week, because daylight saving time can change the length of a week.
     from generate_series(ponto.semana(de), ponto.semana(ate), interval '168 hours') as semana
     where ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years'
     union all
@@ -36,6 +37,6 @@ begin atomic
     where not ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years';
 end;
 
-comment on function ponto.semana is 'When the week of an instant began, on Monday 00:00 UTC';
+comment on function ponto.semana is 'Start of the week of an instant: Monday 00:00 UTC';
 comment on function ponto.semanas is
-    'Weeks from that of an instant to that of another; of more than ten years, those that have punches';
+    'Starts of the weeks from one instant to another; for more than ten years, only of weeks with orders';
