@@ -54,7 +54,7 @@ def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_
 
     def parse_file(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
         """Return the employees of the file; raise a CommandError if a line is wrong."""
-        rows, faults = employees.read(content, {zone.name for zone in zones})
+        rows, faults = employees.parse_employees(content, {zone.name for zone in zones})
         loading.require_no_faults(faults, file.name, as_json=as_json)
         return [employee._asdict() for employee in rows]
 

@@ -33,7 +33,7 @@ class Employee(NamedTuple):
 COLUMNS = Employee._fields
 
 
-def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], Faults]:
+def parse_employees(content: bytes, zones: Collection[str]) -> tuple[list[Employee], Faults]:
     """Parse a CSV file of employees with the columns of `COLUMNS`; see `ponto.spreadsheet`.
 
     Cells of cpf, fuso and corte may be empty. Empty lines are skipped.

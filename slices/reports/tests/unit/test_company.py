@@ -85,7 +85,10 @@ def test_rows_come_in_the_order_in_which_they_were_written(rows: list[DemoPunch]
 def test_employees_can_be_loaded_and_have_cpfs_beginning_with_999() -> None:
     staff = Company(7, 500).employees()
     lines = [",".join(employees.COLUMNS), *(",".join(str(cell or "") for cell in employee) for employee in staff)]
-    assert employees.read("\n".join(lines).encode(), {employee.fuso or "" for employee in staff}) == (staff, [])
+    assert employees.parse_employees("\n".join(lines).encode(), {employee.fuso or "" for employee in staff}) == (
+        staff,
+        [],
+    )
     assert {(employee.cpf or "")[:3] for employee in staff} == {"999"}
     assert len({employee.cpf for employee in staff}) == len(staff)
     assert len({employee.fuso for employee in staff}) == 6

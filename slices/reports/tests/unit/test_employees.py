@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.employee_numbers import MAX_EMPLOYEE_ID, cpf_check_digits, is_cpf
-from slices.reports.load.employees import COLUMNS, Employee, read
+from slices.reports.load.employees import COLUMNS, Employee, parse_employees
 
 ZONES = {"America/Sao_Paulo", "America/Rio_Branco", "UTC"}
 HEADER = "usuario_id,nome,cpf,fuso,corte\n"
@@ -18,7 +18,7 @@ ANA = Employee(1, "Ana Exemplo", "12345678909", "America/Sao_Paulo", "12:00")
 
 def parse_faults(text: str) -> list[str]:
     """Return the faults of lines below the header."""
-    employees, faults = read((HEADER + text).encode(), ZONES)
+    employees, faults = parse_employees((HEADER + text).encode(), ZONES)
     assert faults
     assert not employees
     return [str(fault) for fault in faults.first_faults]
@@ -29,12 +29,12 @@ def parse_faults(text: str) -> list[str]:
 
 def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
     text = "Nome; CPF ;corte;fuso;USUARIO_ID\n Ana Exemplo ; 123.456.789-09 ;12:00;America/Sao_Paulo; 001 \n"
-    assert read(text.encode(), ZONES) == ([ANA], [])
+    assert parse_employees(text.encode(), ZONES) == ([ANA], [])
 
 
 def test_empty_lines_are_skipped() -> None:
     text = f"\n{HEADER}\n,,,,\n1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00\n , ,,,\n\n"
-    assert read(text.encode(), ZONES) == ([ANA], [])
+    assert parse_employees(text.encode(), ZONES) == ([ANA], [])
 
 
 _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -66,12 +66,12 @@ def test_written_file_is_parsed_back(
     writer = csv.DictWriter(file, columns, delimiter=separator)
     writer.writeheader()
     writer.writerows(employee._asdict() for employee in employees)
-    assert read(file.getvalue().encode(encoding), ZONES) == (employees, [])
+    assert parse_employees(file.getvalue().encode(encoding), ZONES) == (employees, [])
 
 
 @given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
 def test_any_bytes_give_employees_or_faults(content: bytes) -> None:
-    employees, faults = read(content, ZONES)
+    employees, faults = parse_employees(content, ZONES)
     assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.first_faults)
     assert len({employee.usuario_id for employee in employees}) == len(employees)
 
@@ -114,7 +114,7 @@ def test_a_number_out_of_range_is_refused(number: str) -> None:
 
 
 def test_a_name_of_more_than_200_characters_is_refused() -> None:
-    assert read(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == []
+    assert parse_employees(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == []
     assert parse_faults(f"1,{'é' * 201},,,\n") == ["line 2, nome: has 201 characters, more than 200"]
 
 
@@ -128,7 +128,7 @@ def test_name_with_bidirectional_control_is_refused(control: str) -> None:
 
 @pytest.mark.parametrize("name", ["שרה משה", "ليلى", "\u200fשרה"], ids=["Hebrew", "Arabic", "a mark before Hebrew"])
 def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
-    assert read(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], [])
+    assert parse_employees(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], [])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_malformed_cpf_is_refused_without_quoting_it(cpf: str) -> None:
     ],
 )
 def test_wrong_first_line_is_reported(header: str, message: str) -> None:
-    employees, faults = read(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
+    employees, faults = parse_employees(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
     assert not employees
     assert str(faults.first_faults[0]).startswith("line 1: ")
     assert message in faults.first_faults[0].what
@@ -173,7 +173,7 @@ def test_wrong_first_line_is_reported(header: str, message: str) -> None:
 
 def test_wrong_encoding_is_reported_with_its_line() -> None:
     content = ("\n" + HEADER + "2,José,,,\n").encode("windows-1252")
-    assert [str(fault) for fault in read(content, ZONES)[1].first_faults] == [
+    assert [str(fault) for fault in parse_employees(content, ZONES)[1].first_faults] == [
         "line 3: is not UTF-8; save the spreadsheet as CSV UTF-8"
     ]
 
