@@ -73,9 +73,9 @@ class HistoryRow(NamedTuple):
 def histories(
     draw: st.DrawFn, employee_punches: st.SearchStrategy[EmployeePunches]
 ) -> tuple[EmployeePunches, list[HistoryRow], datetime]:
-    """Draw a story, its rows and an instant.
+    """Draw an employee's zone and cut-off, rows of punches and corrections, and an instant.
 
-    The rows are punches and corrections, written one an hour. The instant is at one of them or a minute before it.
+    One row is written each hour. The instant is at an hour, or a minute before it.
     """
     zone, cutoff, punches = draw(employee_punches)
     start = datetime(2026, 1, 1, tzinfo=UTC)

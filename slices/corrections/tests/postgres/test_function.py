@@ -35,7 +35,7 @@ def post(
     return response["statusCode"], json.loads(response["body"])
 
 
-impatient_main = partial(main, timeouts=TIMEOUTS._replace(lock_ms=10))
+main_with_short_lock_timeout = partial(main, timeouts=TIMEOUTS._replace(lock_ms=10))
 
 
 def event(body: str, **identity: Any) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_invalid_body_is_refused(function: Functions, body: str) -> None:
 def test_locked_table_is_answered_503_with_retry_after(function: Functions, database: Database) -> None:
     with closing(database.connect()) as other:
         other.cursor().execute("lock table correcao")
-        response = function.run(impatient_main, event(json.dumps({"correcoes": [ADDITION]})))
+        response = function.run(main_with_short_lock_timeout, event(json.dumps({"correcoes": [ADDITION]})))
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "15")
     assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
 
@@ -136,7 +136,7 @@ def test_locked_table_is_answered_503_with_retry_after(function: Functions, data
 def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, database: Database) -> None:
     with closing(database.connect(user="ponto_receipts", application_name="taken over")) as other:
         other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
-        response = function.run(impatient_main, event(json.dumps({"correcoes": [ADDITION]})))
+        response = function.run(main_with_short_lock_timeout, event(json.dumps({"correcoes": [ADDITION]})))
         holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
     assert (response["statusCode"], json.loads(response["body"])["message"]) == (
         503,

@@ -241,8 +241,10 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     ages = [timedelta(0), timedelta(hours=47, minutes=59), timedelta(hours=48, minutes=1), timedelta(days=9)]
     own = [entry(5, EIGHT + age)._replace(received_ms=now - int(age.total_seconds() * 1000)) for age in ages]
     store.save([*reversed(own), entry(6)._replace(received_ms=now)])
-    insert_unreceived = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now()) returning id"
-    [(copied,)] = database.execute(insert_unreceived)
+    insert_without_receipt = (
+        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now()) returning id"
+    )
+    [(copied,)] = database.execute(insert_without_receipt)
 
     listed = sign_in_function.list(employee="5")
 

@@ -14,9 +14,9 @@ from tests.unit.test_connection import REFUSALS, Attempt, Server
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-@pytest.mark.parametrize("resumes", [3, 6, 3600])
+@pytest.mark.parametrize("resume_seconds", [3, 6, 3600])
 @pytest.mark.parametrize("connected_before", [False, True])
-def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resumes: int, connected_before: bool) -> None:
+def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resume_seconds: int, connected_before: bool) -> None:
     server = Server()
     connection = server.connected = MagicMock(closed=0)
 
@@ -33,7 +33,7 @@ def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resumes: int, co
         session.execute("select", {}, math.inf)
     connection.cursor.side_effect = stall
     begin, server.attempts = server.now, []
-    server.answers = lambda _: refusal if server.now - begin < resumes else (0.1, "")
+    server.answers = lambda _: refusal if server.now - begin < resume_seconds else (0.1, "")
 
     with pytest.raises(psycopg2.OperationalError):
         Receipts(session, requires_sign_in=False).find(str(uuid.uuid4()), None)
