@@ -17,7 +17,7 @@ from ponto import iam_login
 _SECRET_TIMEOUT_SECONDS = 2  # to connect and again to read
 
 SECRET_FETCH_TIMEOUT_SECONDS = 2 * _SECRET_TIMEOUT_SECONDS
-"""Maximum duration of a fetch; it precedes the first connection, and is repeated after a failed one."""
+"""Maximum duration of fetching a secret: before the first connection, and again after a failed one."""
 
 _ROOT = Path(__file__).parent.parent
 _RDS_CERTIFICATES = Path(__file__).parent / "certificates" / "rds.pem"
@@ -109,7 +109,7 @@ def load_drain(environment: Mapping[str, str] = os.environ) -> DrainSettings:
 def load_schema(environment: Mapping[str, str] = os.environ) -> SchemaSettings:
     """Read the settings of the function that applies migrations."""
     database = load_database(environment, required=("TIME_ZONE",))
-    # An unset SLICES must not pass for an empty one: the views of all slices would be dropped.
+    # An unset SLICES must not be treated as empty, because the views of all slices would be dropped.
     _check_missing(
         [name for name in ("SLICES", "ROLES") if name not in environment],
         " (serverless.yml normally sets them); they may be empty",
@@ -163,7 +163,7 @@ def load_database(
         values, names = vars(importlib.import_module("rds_config")), _RDS_CONFIG_KEYS
     raw_settings = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     secret_arn = environment.get("DB_SECRET_ARN") or None
-    # DB_LOGIN also applies if rds_config.py gives the address.
+    # DB_LOGIN applies even if the other settings come from rds_config.py.
     uses_iam_auth = _parse_choice(environment, "DB_LOGIN", "iam", "secret") == "iam"
     tls = _tls_parameters(raw_settings, names, rds_certificates)
     if uses_iam_auth and tls.get("sslmode") == "disable":

@@ -268,7 +268,7 @@ class _Credentials:
         self._refresh = refresh
         self._refresh_error: CannotConnectError | None = None
         self._has_token = callable(parameters.get("password"))
-        self._refused_tokens = 0
+        self._rejected_tokens = 0
         self._iam_propagation_seconds = iam_propagation_seconds
 
     def reject(self, error: Exception) -> int:
@@ -276,8 +276,8 @@ class _Credentials:
         self.are_final = is_login_refused(error)
         if not (self.are_final and self._has_token):
             return 0
-        self._refused_tokens += 1
-        self.are_final = self._refused_tokens > 1 and not self._iam_propagation_seconds
+        self._rejected_tokens += 1
+        self.are_final = self._rejected_tokens > 1 and not self._iam_propagation_seconds
         return self._iam_propagation_seconds
 
     def refresh(self) -> bool:

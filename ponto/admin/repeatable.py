@@ -79,16 +79,17 @@ def apply(cursor: Cursor, contents: Mapping[str, str]) -> list[str]:
     new = {name for _, objects in files.values() for name in objects}
     drops = dict(fetch(cursor, "existing_objects"))  # DROP statements, by object
     removed = [name for name in recorded if name not in files]
-    # Objects of a removed file still have its definition, also if another file creates them now.
+    # Objects of a removed file still have its definition, even if another file creates them now.
     orphans = {name for file in removed for name in recorded[file][1]}
     applied = drops.keys() - orphans
     changed = [name for name, file in files.items() if recorded.get(name) != file or not applied.issuperset(file[1])]
     if not changed and not removed:
         return []
     reason = first_change = (changed + removed)[0]
-    if taken := sorted(drops.keys() & new.difference(old)):
+    if conflicts := sorted(drops.keys() & new.difference(old)):
         raise MigrationError(
-            f"{first_change}: {', '.join(taken)} already exists, but was not created by this project; rename or drop it"
+            f"{first_change}: {', '.join(conflicts)} already exists, but was not created by this project; rename or "
+            "drop it"
         )
     if new.issuperset(old):  # otherwise objects have to be dropped
         cursor.execute("savepoint in_place")
