@@ -1,4 +1,4 @@
-"""`Store` against a real PostgreSQL: what is kept, what is told about it, and what breaks in between."""
+"""`Store` with a real PostgreSQL: rows, outcomes, concurrent sessions, failures and deadlines."""
 
 import json
 import math
@@ -40,13 +40,13 @@ def punches(database: Database) -> list[tuple[str, int, datetime]]:
 
 
 def entry_from_body(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
-    """Make an entry of a body, by default under an id of its own."""
+    """Return an entry with the punch of a body, by default with a new id."""
     punch = parse(json.dumps(body), UTC)._replace(id=punch_id or str(uuid.uuid4()))
     return Entry(punch, str(uuid.uuid4()), RECEIVED_MS)
 
 
 def session_pid(database: Database) -> int | None:
-    """Of the store's session, if it has one."""
+    """Return the process id of the store's session, or None."""
     return next((pid for (pid,) in database.execute(f"select pid {SESSION}")), None)
 
 
@@ -64,36 +64,36 @@ def end_session(database: Database) -> None:
 
 @pytest.fixture
 def patient_store(database: Database) -> Iterator[Store]:
-    """Yield a store that waits for a lock for as long as a busy machine needs to take it away."""
+    """Yield a store with long timeouts, so that a test on a busy machine can release a lock in time."""
     with closing(Store(lambda: database.function, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
         yield store
 
 
 @pytest.fixture
 def other_session(database: Database) -> Iterator[Connection]:
-    """Yield another session, in a transaction."""
+    """Yield another connection, whose statements run in a transaction."""
     with closing(database.connect()) as connection:
         yield connection
 
 
 @pytest.fixture
 def statements(patient_store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what the patient store sends, as it is sent."""
+    """Return a list to which each statement that `patient_store` sends is appended."""
     sent: list[str] = []
     run = patient_store._session._run
 
-    def recording(on: Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def run_and_record(connection: Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         sent.append(statement)
-        return run(on, statement, values)
+        return run(connection, statement, values)
 
-    monkeypatch.setattr(patient_store._session, "_run", recording)
+    monkeypatch.setattr(patient_store._session, "_run", run_and_record)
     return sent
 
 
-# What is kept
+# Rows
 
 
-def test_every_column_holds_what_came(store: Store, database: Database) -> None:
+def test_every_column_has_the_value_of_the_punch(store: Store, database: Database) -> None:
     full = entry_from_body(VALID[-1])._replace(api_key_id="k4r2p0x9ab")
     before = datetime.now(UTC)
 
@@ -118,7 +118,7 @@ def test_the_time_of_receipt_is_kept_to_the_millisecond(store: Store, database: 
     assert received == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
-def test_the_time_of_writing_is_the_rows_own_not_that_of_the_statement(store: Store, database: Database) -> None:
+def test_time_of_writing_differs_between_rows_of_a_statement(store: Store, database: Database) -> None:
     store.save([entry() for _ in range(100)])
 
     assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]
@@ -141,10 +141,10 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
     assert all("insert into ponto.batida" in statement for statement in statements)
 
 
-# The same id again
+# Repeated ids
 
 
-def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
+def test_same_punch_in_another_time_zone_is_a_duplicate(store: Store, database: Database) -> None:
     for body, same in (*EQUIVALENT, *((body, body | OPTIONAL_FIELDS) for body in VALID)):
         first = entry_from_body(body)
         store.save([first])
@@ -155,7 +155,7 @@ def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(stor
         assert database.execute(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
 
 
-def test_a_message_that_comes_again_is_told_from_another_one_with_the_same_punch(store: Store) -> None:
+def test_redelivered_message_differs_from_a_duplicate_punch(store: Store) -> None:
     first, other = entry(), entry()
     another = first._replace(message_id="another")
     store.save([first])
@@ -166,7 +166,7 @@ def test_a_message_that_comes_again_is_told_from_another_one_with_the_same_punch
     ]
 
 
-def test_a_new_copy_of_a_message_is_another_one(store: Store) -> None:
+def test_new_copy_of_a_message_is_a_duplicate(store: Store) -> None:
     first, other = entry(), entry()
     copies = [each._replace(is_new_copy=True) for each in (first, other)]
     store.save([first])
@@ -175,17 +175,17 @@ def test_a_new_copy_of_a_message_is_another_one(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("stored_body", "new_body", "difference"), CONFLICTING)
-def test_another_punch_under_a_taken_id_is_a_conflict_that_tells_what_differs(
+def test_different_punch_with_an_existing_id_is_a_conflict(
     store: Store, database: Database, stored_body: dict[str, Any], new_body: dict[str, Any], difference: str
 ) -> None:
     first = entry_from_body(stored_body)
     store.save([first])
-    kept = punches(database)
+    before = punches(database)
 
     [outcome] = store.save([entry_from_body(new_body, first.punch.id)])
 
     assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {difference}")
-    assert punches(database) == kept
+    assert punches(database) == before
 
 
 _FEW = [entry(employee, punch_id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
@@ -202,7 +202,9 @@ _ENTRIES = st.builds(
 def test_any_batches_have_the_outcomes_of_the_store_in_memory(
     store: Store, database: Database, batches: list[list[Entry]]
 ) -> None:
-    database.execute("set session_replication_role = replica; truncate batida")  # without the trigger that refuses it
+    database.execute(
+        "set session_replication_role = replica; truncate batida"
+    )  # disable the trigger that refuses truncate
     in_memory = InMemoryStore([])
 
     for batch in batches:
@@ -230,7 +232,7 @@ def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database)
     [(1, True, Status.DUPLICATE), (2, True, Status.CONFLICT), (1, False, Status.STORED)],
     ids=["the same, committed", "another, committed", "rolled back"],
 )
-def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_does(
+def test_outcome_of_a_contested_id_depends_on_the_other_session(
     patient_store: Store,
     database: Database,
     other_session: Connection,
@@ -241,23 +243,23 @@ def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_
     contested = entry(1)
     add_punch(other_session, other_employee, id=contested.punch.id)
     with ThreadPoolExecutor() as threads:
-        saved = threads.submit(patient_store.save, [entry(), contested, entry()])
+        outcomes_future = threads.submit(patient_store.save, [entry(), contested, entry()])
         wait_for_the_store_to_wait(database)
         if commit:
             other_session.commit()
         else:
             other_session.rollback()
-        outcomes = saved.result()
+        outcomes = outcomes_future.result()
 
     assert statuses(outcomes) == [Status.STORED, status, Status.STORED]
     assert [row[1] for row in punches(database) if row[0] == contested.punch.id] == [other_employee if commit else 1]
 
 
-@pytest.mark.parametrize("where", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
-def test_a_taken_id_whose_row_cannot_be_seen_has_failed(store: Store, database: Database, where: str) -> None:
+@pytest.mark.parametrize("condition", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
+def test_existing_id_whose_row_is_not_visible_fails(store: Store, database: Database, condition: str) -> None:
     class Blind(Session):
         def execute(self, statement: str, *more: Any) -> list[tuple[Any, ...]]:
-            return super().execute(statement.replace("where id = any", f"where {where} and id = any"), *more)
+            return super().execute(statement.replace("where id = any", f"where {condition} and id = any"), *more)
 
     taken = entry()
     store.save([taken])
@@ -267,7 +269,7 @@ def test_a_taken_id_whose_row_cannot_be_seen_has_failed(store: Store, database: 
     assert statuses(store.save([taken, entry()])) == [Status.REDELIVERED, Status.STORED]
 
 
-def test_five_workers_with_the_same_ids_in_any_order_store_each_once_and_never_deadlock(
+def test_concurrent_workers_store_the_same_ids_once_without_deadlock(
     database: Database,
 ) -> None:
     entries = [entry(number) for number in range(1, 301)]
@@ -288,7 +290,7 @@ def test_five_workers_with_the_same_ids_in_any_order_store_each_once_and_never_d
 LOCK = "begin; lock table batida in access exclusive mode"
 
 
-def test_a_locked_table_fails_the_batch_at_once_and_the_next_try_stores_it(store: Store, database: Database) -> None:
+def test_locked_table_fails_the_batch_and_the_next_try_stores_it(store: Store, database: Database) -> None:
     entries = [entry(), entry()]
     database.execute(LOCK)
     began = time.monotonic()
@@ -313,7 +315,7 @@ def test_a_statement_that_takes_too_long_fails(database: Database) -> None:
 # Connections
 
 
-def test_a_kept_connection_that_was_ended_for_idling_costs_no_failure(database: Database) -> None:
+def test_idle_timeout_of_a_kept_connection_causes_no_failure(database: Database) -> None:
     store = Store(lambda: database.function, Timeouts(idle_ms=50))
     store.save([entry()])
     wait_for(lambda: session_pid(database) is None, "the session to be gone")
@@ -331,9 +333,9 @@ def test_no_password_appears_when_a_connection_fails(database: Database) -> None
         {"nothing": "1"},
     ]
     for password, fault in product(passwords, faults):
-        way = {**database.function, "password": password, **fault}
+        parameters = {**database.function, "password": password, **fault}
 
-        [outcome] = Store(lambda way=way: way, QUICK).save([entry()])  # type: ignore[misc]
+        [outcome] = Store(lambda parameters=parameters: parameters, QUICK).save([entry()])  # type: ignore[misc]
 
         assert outcome.status is Status.FAILED
         assert "hunter2" not in outcome.detail
@@ -341,9 +343,7 @@ def test_no_password_appears_when_a_connection_fails(database: Database) -> None
         assert outcome.detail.isprintable()
 
 
-def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forgets_it_after_the_queues(
-    store: Store, database: Database
-) -> None:
+def test_first_failure_of_a_message_is_stored_until_its_retention_ends(store: Store, database: Database) -> None:
     soon = time.monotonic() + 60
     assert store.record_failures(["a", "b"], soon) == {}
     database.execute("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
@@ -356,26 +356,28 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
     assert 0 < found["b"] < 60
     assert database.execute("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
     end_session(database)
-    assert store.record_failures(["c"], soon).keys() == {"c"}  # on a fresh connection
+    assert store.record_failures(["c"], soon).keys() == {"c"}  # on a new connection
 
 
 @pytest.mark.parametrize(
-    ("breaks", "why"),
+    ("changes", "message"),
     [
         ({"host": "/nowhere"}, "OperationalError: "),
         ({"dbname": "postgres"}, "UndefinedTable (SQLSTATE 42P01): "),
     ],
 )
-def test_without_its_answer_nothing_is_presumed(database: Database, breaks: dict[str, str], why: str) -> None:
-    store = Store(lambda: database.function | breaks, QUICK)
+def test_failing_messages_cannot_be_recorded_without_the_database(
+    database: Database, changes: dict[str, str], message: str
+) -> None:
+    store = Store(lambda: database.function | changes, QUICK)
     with pytest.raises(QueryFailedError) as caught:
         store.record_failures(["a"], time.monotonic() + 60)
-    assert str(caught.value).startswith(why)
+    assert str(caught.value).startswith(message)
     with pytest.raises(QueryFailedError, match="no time left"):
         store.record_failures(["a"], time.monotonic() - 1)
 
 
-# Poison
+# Punches that fail
 
 
 WIDE = """
@@ -410,12 +412,12 @@ create index on batida (wide(chave))
             Status.REFUSED,
             "SQLSTATE 22009: time zone displacement out of range: ...",
         ),
-        # What another schema makes impossible waits.
+        # Errors that another schema causes delay the punch.
         ({SUBJECT_COLUMN: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
         ({"api_key_id": "wide"}, Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
     ],
 )
-def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored(
+def test_punch_that_postgresql_refuses_does_not_affect_its_batch(
     store: Store, database: Database, poison: dict[str, Any], status: Status, detail: str
 ) -> None:
     if poison == {"api_key_id": "wide"}:
@@ -423,8 +425,8 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     store.save([entry()])
     session = session_pid(database)
     entries = [entry() for _ in range(9)]
-    came = {name: value for name, value in poison.items() if name in Entry._fields}
-    entries.insert(6, entry(**{name: poison[name] for name in poison.keys() - came})._replace(**came))
+    entry_fields = {name: value for name, value in poison.items() if name in Entry._fields}
+    entries.insert(6, entry(**{name: poison[name] for name in poison.keys() - entry_fields})._replace(**entry_fields))
 
     outcomes = store.save(entries)
 
@@ -433,7 +435,7 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     assert "secret" not in outcomes[6].detail
     assert len(outcomes[6].detail) <= 200
     assert len(punches(database)) == 10
-    assert session_pid(database) == session  # the connection is in use still
+    assert session_pid(database) == session  # the same connection is still used
 
 
 def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
@@ -448,13 +450,13 @@ def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
 class Unwritable(Entry):
     @property
     def values(self) -> NoReturn:
-        raise KeyError("of somebody")
+        raise KeyError("personal data")
 
 
 class Incomparable(Punch):
     @property
     def comparison_key(self) -> NoReturn:
-        raise KeyError("of somebody")
+        raise KeyError("personal data")
 
 
 @pytest.mark.parametrize(
@@ -462,7 +464,7 @@ class Incomparable(Punch):
     [lambda good: Unwritable(*good), lambda good: good._replace(punch=Incomparable(*good.punch))],
     ids=["values", "comparison key"],
 )
-def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_processed(
+def test_punch_with_an_unexpected_error_does_not_affect_its_batch(
     store: Store, break_entry: Callable[[Entry], Entry]
 ) -> None:
     entries = [entry(number) for number in range(1, 11)]
@@ -479,7 +481,7 @@ def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_pro
     assert outcomes[11].status is Status.REDELIVERED
 
 
-def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(
+def test_after_a_database_failure_no_other_part_of_the_batch_is_tried(
     database: Database,
 ) -> None:
     tried = 0
@@ -499,29 +501,29 @@ def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(
     assert tried == 2
 
 
-@pytest.mark.parametrize("where", ["database", "role"])
-def test_what_is_answered_for_is_on_disk_whatever_the_servers_default(database: Database, where: str) -> None:
-    name = database.owner["dbname"] if where == "database" else "ponto_function"
-    database.execute(f"alter {where} {name} set synchronous_commit = off")
+@pytest.mark.parametrize("level", ["database", "role"])
+def test_commits_are_synchronous_despite_the_servers_default(database: Database, level: str) -> None:
+    name = database.owner["dbname"] if level == "database" else "ponto_function"
+    database.execute(f"alter {level} {name} set synchronous_commit = off")
     try:
         store = Store(lambda: database.function, QUICK)
         store.save([entry()])
         assert store._session.execute("show synchronous_commit", {}, math.inf) == [("on",)]
         store.close()
     finally:
-        database.execute(f"alter {where} {name} reset synchronous_commit")
+        database.execute(f"alter {level} {name} reset synchronous_commit")
 
 
 # Time
 
 
-def test_past_the_deadline_no_statement_is_started(store: Store, database: Database) -> None:
+def test_no_statement_is_started_after_the_deadline(store: Store, database: Database) -> None:
     assert store.save([entry()], deadline=time.monotonic()) == [Outcome(Status.FAILED, "no time left")]
     assert store.save([entry()], deadline=time.monotonic() + 60) == [STORED]
     assert len(punches(database)) == 1
 
 
-def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
+def test_deadline_during_a_batch_fails_only_the_remaining_entries(
     patient_store: Store, database: Database, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [*(entry() for _ in range(4)), entry()._replace(api_key_id="\x00")]

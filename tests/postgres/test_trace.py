@@ -1,4 +1,4 @@
-"""`ponto trace`, on a real database: SQS and CloudWatch are moto's, the function is a call of the handler."""
+"""`ponto trace` with a real database; moto replaces SQS and CloudWatch, and a call of the handler replaces Lambda."""
 
 import io
 import json
@@ -24,7 +24,7 @@ ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
 NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
 MESSAGE = "5fea7756-0ea4-451a-a703-a558b933e274"
-DEVICE = "gate-1" if TEXTS else None  # what the row says besides
+DEVICE = "gate-1" if TEXTS else None  # value of the optional text columns
 ROWS: list[tuple[int, str, dict[str, Any]]] = [
     (7, "2026-11-24T11:00:01.234Z", {"id": ID, "gravada_em": "2026-11-24T11:00:02Z", "mensagem_id": "m1"}),
     (7, "2026-11-24T23:00Z", {"id": NIGHT, "recebida_em": None, "chave": None}),
@@ -46,12 +46,12 @@ DENIED = refusal("AccessDenied")
 
 
 def rows(result: CommandResult) -> list[dict[str, Any]]:
-    """Return what the reference says of rows; slices may say more."""
+    """Return the rows of a result with the reference's keys; slices may add keys."""
     return [{name: row[name] for name in ROW} for row in result.json["rows"]]
 
 
 def derive_punch_id(body: str) -> str:
-    """Return the id that a punch without one gets."""
+    """Return the derived id of a punch without an id."""
     return parse(body, UTC).id
 
 
@@ -60,7 +60,7 @@ def text(value: object) -> Any:
 
 
 class Stage:
-    """The deployed stage `dev`."""
+    """The deployed stage `dev`, with fakes of its resources."""
 
     def __init__(self, url: str, calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
         self.sqs: Any = boto3.client("sqs")
@@ -84,23 +84,29 @@ class Stage:
         return self._ponto("--stage", "dev", *words)
 
     def dead_letter(self, body: str, **attributes: object) -> str:
-        named = {name: text(value) for name, value in attributes.items()}
-        return str(self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body, MessageAttributes=named)["MessageId"])
+        message_attributes = {name: text(value) for name, value in attributes.items()}
+        return str(
+            self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body, MessageAttributes=message_attributes)[
+                "MessageId"
+            ]
+        )
 
     def reject(self, body: str, reason: str = "refused") -> str:
         return self.dead_letter(body, reason=reason, detail="why", messageId="m9", receivedAt=RECEIVED_MS)
 
-    def _invoke(self, _: object, asked: Any) -> Any:
-        assert asked["FunctionName"] == "batida-ponto-dev-read"
-        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(asked["Payload"]))).encode())}
+    def _invoke(self, _: object, parameters: Any) -> Any:
+        assert parameters["FunctionName"] == "batida-ponto-dev-read"
+        return {
+            "Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(parameters["Payload"]))).encode())
+        }
 
 
 @pytest.fixture
 def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
     for employee_id, received, columns in ROWS:
         at = datetime.fromisoformat(received).replace(second=0, microsecond=0)
-        came = {"recebida_em": received, "gravada_em": at, "chave": "k1", **fill_texts(DEVICE)}
-        add_punch(migrated_url, employee_id, at, **came | columns)
+        defaults = {"recebida_em": received, "gravada_em": at, "chave": "k1", **fill_texts(DEVICE)}
+        add_punch(migrated_url, employee_id, at, **defaults | columns)
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
@@ -108,7 +114,7 @@ def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def put_metric(namespace: str, name: str, value: float) -> None:
-    """Put into CloudWatch a figure of a minute ago."""
+    """Put a value of a minute ago into CloudWatch."""
     dimensions = {"Name": "FunctionName", "Value": "batida-ponto-dev-batidaPonto"}
     if namespace == "AWS/SQS":
         dimensions = {"Name": "QueueName", "Value": "punches"}
@@ -117,16 +123,16 @@ def put_metric(namespace: str, name: str, value: float) -> None:
     boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
 
 
-# A row
+# Rows
 
 
-def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_message(dev: Stage) -> None:
+def test_row_has_times_key_and_message(dev: Stage) -> None:
     dev.reject(punch(7, "2026-11-24T11:00:00Z"))
 
     result = dev.run(ID.upper(), "--json")
 
     assert (result.status, rows(result), result.json["deadLetters"]) == (0, [ROW], [])
-    assert result.json["queue"] is None  # it is where it belongs
+    assert result.json["queue"] is None  # the punch is stored, so the queue is not read
     shown = dev.run(ID)
     assert shown.status == 0
     assert shown.out.splitlines()[:8] == [
@@ -187,16 +193,16 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < pages / 3
 
 
-def test_the_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
+def test_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
     result = dev.run(*DAY, "--json")
 
     assert result.status == 0
     assert [row["id"] for row in result.json["rows"]] == [ID, NIGHT]
     assert result.json["rows"][1]["received"] is None
-    assert result.json["queue"]["drain"] == "Enabled"  # another punch of that day may wait
+    assert result.json["queue"]["drain"] == "Enabled"  # other punches of this day may be queued
 
 
-def test_without_a_stage_the_local_stack_is_looked_at_which_has_no_figures_of_cloudwatch(
+def test_local_stack_is_read_by_default_without_cloudwatch_metrics(
     dev: Stage, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
@@ -219,20 +225,20 @@ def test_without_a_stage_the_local_stack_is_looked_at_which_has_no_figures_of_cl
     assert f"ponto dlq redrive {identifier} --state {state}\n" in run(NOWHERE).out
 
 
-# A dead letter
+# Dead letters
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         (punch(7, "2026-11-24T12:00:00Z", id=NOWHERE.upper()), [NOWHERE]),
-        # Without an offset it is the stage's time, America/Sao_Paulo.
+        # A time without an offset is in the stage's zone, America/Sao_Paulo.
         (punch(7, "2026-11-24T09:00:00"), [derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))]),
         (json.dumps({"id": NOWHERE}), [NOWHERE]),
     ],
     ids=["its id", "derived, in the stage's time", "no punch"],
 )
-def test_a_dead_letter_says_why_and_how_to_send_it_back(dev: Stage, body: str, words: list[str]) -> None:
+def test_dead_letter_has_its_reason_and_a_redrive_command(dev: Stage, body: str, words: list[str]) -> None:
     other = dev.reject(punch(8, "2026-11-24T12:00:00Z"))
     identifier = dev.reject(body)
 
@@ -247,31 +253,33 @@ def test_a_dead_letter_says_why_and_how_to_send_it_back(dev: Stage, body: str, w
     assert found["redrive"] == f"ponto dlq redrive {identifier} --stage dev"
 
 
-def test_dead_letter_is_found_by_its_id_and_by_that_of_its_message(dev: Stage) -> None:
-    named = {"reason": "refused", "detail": "why", "messageId": MESSAGE, "receivedAt": RECEIVED_MS}
-    identifier = dev.dead_letter("{", **named)
+def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) -> None:
+    attributes = {"reason": "refused", "detail": "why", "messageId": MESSAGE, "receivedAt": RECEIVED_MS}
+    identifier = dev.dead_letter("{", **attributes)
     dev.reject(punch())
 
-    for asked in (MESSAGE, identifier):
-        result = dev.run(asked, "--json")
+    for searched_id in (MESSAGE, identifier):
+        result = dev.run(searched_id, "--json")
         assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
         assert (result.status, result.json["rows"], result.json["queue"]) == (1, [], None)
 
 
 def test_a_dead_letter_with_a_source_key_is_found_by_the_id_of_that_key_alone(dev: Stage) -> None:
     body = punch(7, "2026-11-24T12:00:00Z")
-    named = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
-    of_clock = [dev.dead_letter(text, **named, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
-    unreadable = dev.dead_letter(body, **named)
+    attributes = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
+    clock_records = [dev.dead_letter(text, **attributes, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
+    unreadable = dev.dead_letter(body, **attributes)
 
-    def found(identifier: str) -> list[str]:
+    def find_dead_letters(identifier: str) -> list[str]:
         return [each["id"] for each in dev.run(identifier, "--json").json["deadLetters"]]
 
-    assert [found(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [[each] for each in of_clock]
-    assert found(derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
+    assert [find_dead_letters(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [
+        [each] for each in clock_records
+    ]
+    assert find_dead_letters(derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
 
 
-def test_the_dead_letters_of_a_day_are_the_employees_and_those_that_do_not_tell_when(dev: Stage) -> None:
+def test_dead_letters_of_a_day_include_those_with_an_unknown_time(dev: Stage) -> None:
     within = {
         dev.reject(punch(7, "2026-11-24T08:00:00Z")),  # 05:00
         dev.reject(punch(7, "2026-11-24T23:00:00Z")),
@@ -287,10 +295,10 @@ def test_the_dead_letters_of_a_day_are_the_employees_and_those_that_do_not_tell_
     assert (result.status, len(result.json["rows"])) == (1, 2)
 
 
-# Neither
+# Neither row nor dead letter
 
 
-def test_of_what_is_neither_it_says_how_many_wait_and_what_it_cannot_know(dev: Stage) -> None:
+def test_missing_punch_is_reported_with_the_state_of_the_queue(dev: Stage) -> None:
     for _ in range(3):
         dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody=punch())
     dev.sqs.receive_message(QueueUrl=dev.queue_url)
@@ -307,16 +315,16 @@ def test_of_what_is_neither_it_says_how_many_wait_and_what_it_cannot_know(dev: S
         "oldestSeconds": 754,
         "failing": False,
     }
-    said = dev.run(NOWHERE).out
-    assert f"no row and no dead letter was found of {NOWHERE}\n" in said
-    assert "queue: about 2 waiting, 1 in flight (being stored, or hidden after a failure), 0 delayed\n" in said
-    assert "oldest: has waited for 0:12:34\n" in said
-    assert "whether the punch waits in the queue" in said
-    assert "whether it is among 1 unreadable dead letter" in said
-    assert said.count("not known: ") == len(result.json["notKnown"])
+    output = dev.run(NOWHERE).out
+    assert f"no row and no dead letter was found of {NOWHERE}\n" in output
+    assert "queue: about 2 waiting, 1 in flight (being stored, or hidden after a failure), 0 delayed\n" in output
+    assert "oldest: has waited for 0:12:34\n" in output
+    assert "whether the punch waits in the queue" in output
+    assert "whether it is among 1 unreadable dead letter" in output
+    assert output.count("not known: ") == len(result.json["notKnown"])
 
 
-def test_a_paused_drain_is_said(dev: Stage) -> None:
+def test_paused_drain_is_reported(dev: Stage) -> None:
     dev.mapping = {"State": "Disabled", "LastModified": datetime(2026, 11, 24, 8, tzinfo=UTC)}
 
     result = dev.run(NOWHERE)
@@ -329,7 +337,7 @@ def test_a_paused_drain_is_said(dev: Stage) -> None:
 @pytest.mark.parametrize(
     ("namespace", "name"), [("BatidaPonto", "oldestFailedMilliseconds"), ("AWS/Lambda", "Errors")], ids=str
 )
-def test_a_drain_that_fails_is_said(dev: Stage, namespace: str, name: str) -> None:
+def test_failing_drain_is_reported(dev: Stage, namespace: str, name: str) -> None:
     assert "failing: CloudWatch has no failure" in dev.run(NOWHERE).out
     put_metric(namespace, name, 1)
 
@@ -337,7 +345,7 @@ def test_a_drain_that_fails_is_said(dev: Stage, namespace: str, name: str) -> No
     assert dev.run(NOWHERE, "--json").json["queue"]["failing"]
 
 
-# What cannot be read
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -349,9 +357,7 @@ def test_a_drain_that_fails_is_said(dev: Stage, namespace: str, name: str) -> No
         ("GetMetricStatistics", [NOWHERE], "CloudWatch"),
     ],
 )
-def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
-    dev: Stage, operation: str, words: list[str], what: str
-) -> None:
+def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, words: list[str], what: str) -> None:
     identifier = dev.reject(punch(id=NOWHERE))
     dev.stubs[operation] = DENIED
     if operation.startswith("Get"):
