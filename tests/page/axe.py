@@ -1,4 +1,4 @@
-"""Holds a page to axe's rules."""
+"""Accessibility checks of a page with axe."""
 
 from playwright.sync_api import Page
 
@@ -10,7 +10,7 @@ _FINDINGS = """axe.run({ resultTypes: ["violations"] }).then(found =>
 
 
 def require_no_violations(page: Page) -> None:
-    """Hold the page, as it is now, to axe's rules and to its width."""
+    """Assert that the page's current state violates no rule of axe and does not scroll horizontally."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE.read_text(encoding="utf-8"))
     assert page.evaluate(_FINDINGS) == []

@@ -1,4 +1,4 @@
-"""The machine's Chromium, one for all tests of a module, and a window of it with its own storage."""
+"""Fixtures of the machine's Chromium: one browser for each module, and windows with separate storage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,19 +15,19 @@ expect.set_options(timeout=MS)
 
 
 class Window:
-    """A window of a browser, with storage of its own."""
+    """Browser context with separate storage, which opens pages of one URL."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
-        """Opens nothing yet.
+        """Create a window without tabs.
 
         Args:
-            context: the browser's.
-            url: the page's.
+            context: Context of the browser.
+            url: URL of the page.
         """
         context.set_default_timeout(MS)
         self.context = context
         self.url = url
-        self.messages: list[str] = []  # what the pages wrote to the console, or threw
+        self.messages: list[str] = []  # console messages and uncaught errors of the pages
 
     def new_tab(self) -> Page:
         """Return an empty tab."""
@@ -37,7 +37,7 @@ class Window:
         return page
 
     def open(self, fragment: str = "") -> Page:
-        """Open the page in a tab; `fragment` of its address is for example "#key=..."."""
+        """Open the page in a new tab, with a fragment such as "#key=..."."""
         page = self.new_tab()
         page.goto(self.url + fragment)
         return page
@@ -45,7 +45,7 @@ class Window:
 
 @contextmanager
 def start_playwright() -> Iterator[Playwright]:
-    """Start Playwright, where there is a Chromium."""
+    """Start Playwright; skip the test if the machine has no Chromium."""
     chromium.find()
     with sync_playwright() as playwright:
         yield playwright
@@ -53,7 +53,7 @@ def start_playwright() -> Iterator[Playwright]:
 
 @contextmanager
 def launch_browser(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser for many windows."""
+    """Start a browser, in which many windows can be opened."""
     browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
     try:
         yield browser
@@ -70,19 +70,19 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Start one browser for all windows."""
+    """Start one browser for all windows of a module."""
     with launch_browser(playwright) as browser:
         yield browser
 
 
 @contextmanager
 def open_window(browser: Browser, url: str, **options: Any) -> Iterator[Window]:
-    """Give a window.
+    """Open a window and close it at the end.
 
     Args:
-        browser: shared with others, who see nothing of it.
-        url: the page's.
-        how: playwright's: locale, color_scheme, viewport, service_workers.
+        browser: Browser, which other windows may share.
+        url: URL of the page.
+        options: Options of Playwright's `new_context`: locale, color_scheme, viewport, service_workers.
     """
     context = browser.new_context(**options)
     try:

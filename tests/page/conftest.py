@@ -1,4 +1,4 @@
-"""The pages of the local stack in the machine's Chromium."""
+"""Fixtures of the tests that open the local stack's pages in the machine's Chromium."""
 
 from tests.page.browsers import browser, playwright
 

@@ -1,4 +1,4 @@
-"""Pictures of pages, of a made-up day: `make pictures` writes them beside the documents that show them."""
+"""Screenshots of pages on a fictitious day; `make pictures` writes them to the folders of their documents."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-MAX_PICTURE_BYTES = 150_000  # bytes of a picture
+MAX_PICTURE_BYTES = 150_000
 MARGIN = 16  # CSS pixels
 BROWSER_OPTIONS: Any = {
     "locale": "en",
@@ -19,17 +19,17 @@ BROWSER_OPTIONS: Any = {
 
 
 def picture_folder(documents: Path, otherwise: Path) -> Path:
-    """Give the folder for pictures: beside their documents, if `make pictures` asks for them, or another."""
+    """Return `pictures` in the documents' folder if `make pictures` runs the test, otherwise another folder."""
     return documents / "pictures" if "PONTO_PICTURES" in os.environ else otherwise
 
 
 def instant_at(time: str) -> str:
-    """Give an instant of the day."""
+    """Return an instant of the fictitious day in ISO 8601."""
     return f"2026-10-05T{time}-03:00"
 
 
 def take_picture(page: Page, last: str, file: Path) -> None:
-    """Write the picture of a page, down to the end of its first element that a selector finds."""
+    """Write a screenshot of a page, from its top to the end of the first element that matches the selector `last`."""
     box = page.locator(last).first.bounding_box()
     assert box is not None
     clip: Any = {"x": 0, "y": 0, "width": page.evaluate("innerWidth"), "height": box["y"] + box["height"] + MARGIN}

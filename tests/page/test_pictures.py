@@ -1,4 +1,4 @@
-"""The picture of the local stack's view in its document: see `pictures.py`."""
+"""The documents' screenshot of the local stack's view; see `pictures.py`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.nightly
 
 
 def seconds() -> Iterator[dict[str, int | bool]]:
-    """Make up two minutes: the database was stopped for 10 of their seconds, and what has waited since is stored."""
+    """Yield fictitious counts of 121 seconds: the database is stopped for 10 s, then the waiting punches are stored."""
     accepted, stored, duplicates, dead = 18_240, 18_229, 9, 2
     for second in range(121):
         accepted += 60 + 2 * min(second, 60) + 7 * (second * 7 % 5)
@@ -38,7 +38,7 @@ def seconds() -> Iterator[dict[str, int | bool]]:
         }
 
 
-def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) -> None:
+def test_screenshot_of_the_view_while_waiting_punches_are_stored(browser: Browser, tmp_path: Path) -> None:
     numbers: dict[str, Any] = {
         "error": "",
         "api": {"url": "http://127.0.0.1/ponto", "key": "made-up"},
@@ -58,8 +58,8 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
         ages = range(len(looks) - 1, -1, -1)
         return numbers | {"looks": [look | {"secondsAgo": age} for look, age in zip(looks, ages, strict=True)]}
 
-    made_up = seconds()
-    looks.append(next(made_up))
+    samples = seconds()
+    looks.append(next(samples))
     numbers |= looks[-1]
     with (
         view.serve_view(now) as stack,
@@ -68,7 +68,7 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
         screen.context.clock.install(time=instant_at("08:00:00"))
         page = screen.open(f"#key={view.KEY}")
         page.clock.pause_at(instant_at("08:00:10"))
-        for look in made_up:
+        for look in samples:
             expect(page.locator("#accepted output")).to_have_text(f"{numbers['accepted']:,}")
             looks.append(look)
             numbers |= look

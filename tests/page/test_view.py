@@ -1,4 +1,4 @@
-"""The view for operators: what it says is so, with and without a stack behind it."""
+"""The operators' view of the local stack: its numbers, with and without a running stack."""
 
 import json
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ DEAD_LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "re
 
 @pytest.fixture
 def numbers() -> dict[str, Any]:
-    """Give what the stack shows, which a test may change."""
+    """Return the numbers of the stack, which a test may change."""
     return dict(NUMBERS)
 
 
@@ -73,7 +73,7 @@ def require_unknown(page: Page) -> None:
     require_no_violations_at_any_width(page)
 
 
-def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(numbers: dict[str, Any], screen: Window) -> None:
+def test_all_is_stored_without_waiting_punches_and_dead_letters(numbers: dict[str, Any], screen: Window) -> None:
     numbers |= {"duplicates": 2, "redelivered": 3, "failed": 1234}
     page = screen.open(KEY)
     expect(page.locator("#duplicates output")).to_have_text("5")
@@ -93,9 +93,7 @@ def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(numbers: dic
         require_no_violations_at_any_width(page)
 
 
-def test_the_verdict_is_shown_once_nothing_waits_and_a_loss_only_when_it_is_found_twice(
-    numbers: dict[str, Any], screen: Window
-) -> None:
+def test_verdict_is_shown_when_no_punch_waits(numbers: dict[str, Any], screen: Window) -> None:
     page = screen.open(KEY)
     verdict = page.locator("#verdict")
     expect(verdict).to_have_text("1,200 accepted, 1,200 rows, 0 lost")
@@ -113,9 +111,7 @@ def test_the_verdict_is_shown_once_nothing_waits_and_a_loss_only_when_it_is_foun
 
 
 @pytest.mark.parametrize("fragment", ["", "#key=of another start"])
-def test_without_this_starts_key_there_are_no_numbers_until_its_link_is_opened_in_the_same_tab(
-    fragment: str, screen: Window
-) -> None:
+def test_numbers_are_shown_only_with_the_current_key(fragment: str, screen: Window) -> None:
     page = screen.open(fragment)
     expect(page.locator("#state")).to_have_text(WRONG_KEY_MESSAGE)
     require_unknown(page)
@@ -128,7 +124,7 @@ def test_without_this_starts_key_there_are_no_numbers_until_its_link_is_opened_i
     expect(page.locator("#accepted output")).to_have_text("1,200")
 
 
-def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any], screen: Window) -> None:
+def test_new_tab_shows_the_rates_before_it_was_opened(numbers: dict[str, Any], screen: Window) -> None:
     numbers["looks"] = [
         {"secondsAgo": 60.5 - second, "accepted": 40 * second, "stored": 30 * second, "waiting": 10 * second}
         for second in range(61)
@@ -145,7 +141,7 @@ def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any
     assert into[-1].startswith("119.5,")
 
 
-def test_it_sends_punches_each_with_an_id_of_version_7(stack: FakeStack, screen: Window) -> None:
+def test_view_sends_punches_with_ids_of_version_7(stack: FakeStack, screen: Window) -> None:
     page = screen.open(KEY)
     page.locator("#send").evaluate("button => { button.dataset.punches = 50 }")
 
@@ -160,7 +156,7 @@ def test_it_sends_punches_each_with_an_id_of_version_7(stack: FakeStack, screen:
     expect(page.locator("#state")).to_have_text("All is stored.")
 
 
-def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
+def test_stopped_stack_leaves_no_numbers_and_the_next_one_starts_at_zero(
     stack: FakeStack, numbers: dict[str, Any], screen: Window
 ) -> None:
     page = screen.open(KEY)

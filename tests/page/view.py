@@ -1,4 +1,4 @@
-"""The view of the local stack before numbers that a test makes up."""
+"""A fake local stack that serves the view with numbers from a test."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,17 +13,17 @@ KEY = "kept"
 
 
 class FakeStack:
-    """A stack whose numbers are made up."""
+    """Fake of the local stack, with numbers from a function."""
 
     def __init__(self, numbers: Callable[[], dict[str, Any]]) -> None:
-        """`numbers` gives them anew each time."""
+        """Store the function `numbers`, which is called for each request."""
         self._numbers = numbers
-        self.down = False  # nothing is answered
+        self.down = False  # whether requests get no response
         self.accepted: list[Any] = []  # punches
-        self.url = ""  # the view's
+        self.url = ""  # of the view
 
     def answer(self, request: Request) -> Response | None:
-        """Answer a request, or not."""
+        """Return the response to a request, or None if the stack is down."""
         if self.down:
             return None
         if request.method == "POST":
@@ -40,7 +40,7 @@ class FakeStack:
 
 @contextmanager
 def serve_view(numbers: Callable[[], dict[str, Any]]) -> Iterator[FakeStack]:
-    """Serve the view for as long as the context lasts."""
+    """Serve the view while the context is open."""
     stack = FakeStack(numbers)
     with http_server(stack.answer) as origin:
         stack.url = origin + flow.PATH

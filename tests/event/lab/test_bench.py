@@ -1,4 +1,4 @@
-"""`make bench`: the documents' commands on small sizes, and what their figures rest on."""
+"""`make bench`: the documented commands with small sizes, and the calculation of their figures."""
 
 import json
 import subprocess
@@ -46,14 +46,14 @@ def test_every_peer_is_measured_at_every_batch_size(results: dict[str, Any]) -> 
 
 
 @pytest.mark.nightly
-def test_a_table_grows_with_each_kind_of_ids(results: dict[str, Any]) -> None:
+def test_growth_is_measured_for_each_type_of_ids(results: dict[str, Any]) -> None:
     assert {(row["ids"], row["rows"]) for row in results["growth"]} == {
         (ids, rows) for ids in ("UUIDv4", "UUIDv7", "derived") for rows in (0, 1000)
     }
 
 
 @pytest.mark.nightly
-def test_a_secret_costs_a_cold_start_boto3_and_a_token_of_iam_does_not(results: dict[str, Any]) -> None:
+def test_cold_start_with_a_secret_loads_boto3_and_with_iam_does_not(results: dict[str, Any]) -> None:
     peaks = {row["starter"]: row["peakMib"]["median"] for row in results["cold"]}
     assert peaks.keys() == STARTERS.keys()
     assert peaks["handler"] <= peaks["iam"] + 1 < peaks["secret"] - 10
@@ -72,7 +72,7 @@ def test_drain_at_a_distance_prints_a_table_for_it(tmp_path: Path) -> None:
     assert f"\nA round trip of 1 ms (`select 1` takes {trip:.2f} ms):\n" in printed
 
 
-def test_all_run_in_turn_and_become_their_median_and_extremes() -> None:
+def test_cases_run_in_turn_and_are_summarized_by_median_and_extremes() -> None:
     ran: list[str] = []
 
     def case(peer: str, figures: Iterator[float]) -> BenchCase:
@@ -102,7 +102,7 @@ def test_each_peer_is_compared_with_the_handler_at_its_batch_size() -> None:
     assert table.note[-1] == "The handler at 100 a batch stores 40.0 times what the original does at its own 10."
 
 
-def test_a_filled_table_has_derived_ids_in_the_order_of_time() -> None:
+def test_filled_table_has_derived_ids_in_chronological_order() -> None:
     with run_server(UNSAFE_SETTINGS) as server:
         server.use_database("derived")
         growth.fill(server, "derived", 100, employees=3)
@@ -111,4 +111,4 @@ def test_a_filled_table_has_derived_ids_in_the_order_of_time() -> None:
 
     now = UUID(derive_id(1, datetime.now(UTC)))
     assert newest.version == now.version
-    assert 0 <= (now.int >> 80) - (newest.int >> 80) < 15 * 60_000  # ms; a punch is 10 minutes old at most
+    assert 0 <= (now.int >> 80) - (newest.int >> 80) < 15 * 60_000  # ms; the newest punch is at most 10 minutes old

@@ -1,4 +1,4 @@
-"""What table `batida` refuses besides what follows from the fields of the body."""
+"""Checks of table `batida` that do not follow from the fields of a body."""
 
 from contextlib import closing
 
@@ -12,9 +12,7 @@ from tests.postgres.storing import add_punch
 
 
 @pytest.mark.parametrize("minutes", [-900, 900])
-def test_an_offset_that_no_time_of_the_wire_has_is_refused_by_the_database_itself(
-    database: Database, minutes: int
-) -> None:
+def test_invalid_offset_violates_a_check(database: Database, minutes: int) -> None:
     with (
         closing(database.connect(user="ponto_function")) as function,
         pytest.raises(psycopg2.errors.CheckViolation, match="batida_deslocamento_check"),
@@ -22,7 +20,7 @@ def test_an_offset_that_no_time_of_the_wire_has_is_refused_by_the_database_itsel
         add_punch(function, deslocamento=minutes)
 
 
-def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None:
+def test_checks_do_not_depend_on_defaults_of_the_database(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute(
         "alter database master set standard_conforming_strings = off;"

@@ -1,4 +1,4 @@
-"""The statements in the documents, on a real database."""
+"""The documents' SQL statements with a real database."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def punch(url: str, *employees: int) -> None:
     store.close()
 
 
-def test_an_employee_is_erased_and_nobody_else(migrated_url: str, erasure: str) -> None:
+def test_erasure_deletes_only_the_employees_rows(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123, 124, 123)
 
     execute(migrated_url, erasure)
@@ -54,7 +54,7 @@ def test_an_employee_is_erased_and_nobody_else(migrated_url: str, erasure: str) 
         execute(migrated_url, "delete from batida")
 
 
-def test_an_employee_is_erased_from_the_originals_table_too(migrated_url: str, erasure: str) -> None:
+def test_erasure_also_deletes_rows_of_the_first_versions_table(migrated_url: str, erasure: str) -> None:
     execute(
         migrated_url,
         "create table public.batida (usuario_id bigint); insert into public.batida values (123), (124)",
@@ -87,7 +87,7 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
     assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
 
 
-def test_an_analyst_sees_the_figures_of_the_document_and_nothing_else(migrated_url: str) -> None:
+def test_analyst_reads_only_the_documented_figures(migrated_url: str) -> None:
     punch(migrated_url, 123)
     [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]
     try:

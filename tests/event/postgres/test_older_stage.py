@@ -1,4 +1,4 @@
-"""`docs/operations.md`, *Copy the rows of an older stage*, followed for the punches."""
+"""The commands of docs/operations.md, *Copy the rows of an older stage*, for punches."""
 
 from pathlib import Path
 
@@ -25,13 +25,13 @@ insert into batida values
 """The table of an older stage, with two punches of employees 1 and 2."""
 
 
-def test_punches_of_an_older_stage_are_copied_whole_and_once(
+def test_punches_of_an_older_stage_are_copied_completely_and_once(
     empty: Database, database: Database, tmp_path: Path
 ) -> None:
     columns = "id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao"
     rows = f"select {columns}, recebida_em, gravada_em, mensagem_id, chave from batida order by id"
     empty.execute(PUNCHES)
-    empty.execute("alter table batida drop column sequencia")  # as if it were older than that
+    empty.execute("alter table batida drop column sequencia")  # simulates a stage older than this column
 
     for _ in range(2):
         copy_rows(ROOT / "docs" / "operations.md", "Bring rows back", empty, database, tmp_path)

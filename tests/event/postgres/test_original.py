@@ -1,4 +1,4 @@
-"""The table of this project's first version: its punches are copied, and it stays as it was."""
+"""Migration of the first version's table: its punches are copied, and the table is unchanged."""
 
 import re
 from collections.abc import Callable
@@ -20,11 +20,11 @@ Run = Callable[[], MigrationResult]
 
 @pytest.fixture
 def run(empty: Database) -> Run:
-    """Return what applies the migrations."""
+    """Return a function that applies the migrations."""
     return lambda: migrate(empty.owner, ZONE, REFERENCE_FOLDERS)
 
 
-def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(empty: Database, run: Run) -> None:
+def test_punches_of_the_first_version_are_copied_and_its_table_is_unchanged(empty: Database, run: Run) -> None:
     empty.execute(ORIGINAL)
     empty.execute(
         "insert into batida (usuario_id, ponto) values"
@@ -62,7 +62,7 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(emp
     assert all(punch_id == derive_id(usuario_id, ponto) for punch_id, usuario_id, ponto in copied)
 
 
-def test_another_table_of_that_name_is_left_alone(empty: Database, run: Run) -> None:
+def test_unrelated_table_of_the_same_name_is_ignored(empty: Database, run: Run) -> None:
     empty.execute(
         "create table batida (id serial primary key, quando date); insert into batida values (default, now())"
     )
@@ -73,7 +73,7 @@ def test_another_table_of_that_name_is_left_alone(empty: Database, run: Run) -> 
     assert empty.execute("select count(*) from ponto.batida") == [(0,)]
 
 
-def test_a_view_of_the_first_versions_columns_is_not_read(empty: Database, run: Run) -> None:
+def test_view_with_the_first_versions_columns_is_not_read(empty: Database, run: Run) -> None:
     empty.execute("create view batida as select 1 as id, 1 as usuario_id, timestamp '2020-10-05' as ponto, 1/0 as trap")
 
     run()
@@ -81,7 +81,7 @@ def test_a_view_of_the_first_versions_columns_is_not_read(empty: Database, run: 
     assert empty.execute("select count(*) from ponto.batida") == [(0,)]
 
 
-def test_the_table_of_another_owner_is_not_copied_and_the_notice_says_what_to_do(empty: Database, run: Run) -> None:
+def test_table_of_another_owner_is_not_copied_and_a_notice_is_given(empty: Database, run: Run) -> None:
     empty.execute(ORIGINAL + "create role other; alter table batida owner to other")
     try:
         notices = run().notices

@@ -1,4 +1,4 @@
-"""The rules of a punch, one by one, and what each refusal says."""
+"""The rules for each field of a punch, and the messages about invalid values."""
 
 import json
 import string
@@ -84,7 +84,7 @@ def test_full_body_is_translated_to_the_columns_of_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "instant", "minutes_east"),
+    ("text", "instant", "offset_minutes"),
     [
         ("2026-10-01T08:00", "2026-10-01T11:00:00+00:00", None),
         ("2026-10-01T08:00:30", "2026-10-01T11:00:30+00:00", None),
@@ -101,11 +101,11 @@ def test_full_body_is_translated_to_the_columns_of_the_table() -> None:
     ],
 )
 def test_timestamp_becomes_an_instant_and_keeps_the_offset_sent(
-    written: str, instant: str, minutes_east: int | None
+    text: str, instant: str, offset_minutes: int | None
 ) -> None:
-    punch = read(ponto=written, enviado=written)
+    punch = read(ponto=text, enviado=text)
     assert punch.ponto.astimezone(UTC).isoformat() == instant
-    assert punch.deslocamento == minutes_east
+    assert punch.deslocamento == offset_minutes
     assert punch.enviado == punch.ponto
     assert punch.id == derive_id(123, datetime.fromisoformat(instant))
 
@@ -113,9 +113,9 @@ def test_timestamp_becomes_an_instant_and_keeps_the_offset_sent(
 @pytest.mark.parametrize(
     ("zone", "local", "utc"),
     [
-        # Clocks went back at midnight: 23:30 occurred twice, and the second one counts.
+        # Clocks went back at midnight: 23:30 occurred twice, and the second instant is used.
         ("America/Sao_Paulo", "2019-02-16T23:30", "2019-02-17T02:30:00+00:00"),
-        # They went forward at midnight: 00:30 never occurred, and counts as if they had not.
+        # Clocks went forward at midnight: 00:30 did not occur, and is read with the offset before the change.
         ("America/Sao_Paulo", "2018-11-04T00:30", "2018-11-04T03:30:00+00:00"),
         ("America/New_York", "2026-11-01T01:30", "2026-11-01T06:30:00+00:00"),
         ("America/New_York", "2026-03-08T02:30", "2026-03-08T07:30:00+00:00"),
@@ -132,11 +132,11 @@ def test_values_at_the_limits_are_admitted(fields: dict[str, Any]) -> None:
     read(**fields)
 
 
-def test_last_of_a_repeated_key_counts() -> None:
+def test_last_value_of_a_repeated_key_is_used() -> None:
     assert parse('{"usuarioId": null, "ponto": "2026-10-01T08:00Z", "usuarioId": 7}', UTC).usuario_id == 7
 
 
-def test_a_byte_order_mark_before_a_punch_changes_nothing_of_it() -> None:
+def test_byte_order_mark_before_a_punch_is_ignored() -> None:
     body = json.dumps({"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"})
     assert parse("\ufeff" + body, UTC) == parse(body, UTC)  # the derived id too
 
@@ -165,7 +165,7 @@ def test_a_byte_order_mark_before_a_punch_changes_nothing_of_it() -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_what_is_not_json_text_is_malformed(body: str, detail: str) -> None:
+def test_invalid_json_is_malformed(body: str, detail: str) -> None:
     error = refusal(body)
     assert (error.reason, error.detail) == (Reason.MALFORMED, detail)
 
@@ -183,7 +183,7 @@ def test_required_field_cannot_be_left_out(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "quoted_name"),
     [
         ("usuarioID", " 'usuarioID'"),
         ("_nome_", " '_nome_'"),
@@ -192,15 +192,15 @@ def test_required_field_cannot_be_left_out(name: str) -> None:
             (name, ", whose name is withheld because it is not 1 to 32 ASCII letters and underscores")
             for name in (
                 *("", "usu\u00e1rio", "a\nb\x00", "usuarioID\n", "\ud800", "x" * 33, "x" * 65_536),
-                *("Maria 123.456.789-00", "12345678900", "maria@example.com"),  # a value where a name belongs
+                *("Maria 123.456.789-00", "12345678900", "maria@example.com"),  # a value in place of a name
             )
         ),
     ],
     ids=lambda value: ascii(value)[:20],
 )
-def test_unknown_field_is_refused_by_name(name: str, shown: str) -> None:
+def test_unknown_field_is_refused_by_name(name: str, quoted_name: str) -> None:
     error = refusal(json.dumps(GOOD | {name: 1}))
-    assert (error.reason, error.detail) == (Reason.INVALID, f"unknown field{shown}")
+    assert (error.reason, error.detail) == (Reason.INVALID, f"unknown field{quoted_name}")
 
 
 @pytest.mark.parametrize(
@@ -243,15 +243,15 @@ def test_detail_of_every_refusal_can_be_a_message_attribute(body: Any) -> None:
 )
 def test_refusal_never_quotes_what_was_sent(name: str, value: Any) -> None:
     if isinstance(value, str):
-        value += "\n"  # in no field
+        value += "\n"  # invalid in every field
     error = refusal(json.dumps(GOOD | {name: value}))
-    said = error.detail + "".join(traceback.format_exception(error))
-    assert "Maria" not in said
-    assert "555" not in said
+    output = error.detail + "".join(traceback.format_exception(error))
+    assert "Maria" not in output
+    assert "555" not in output
 
 
 @pytest.mark.parametrize("body", ['{"usuarioId": 555\\1}', "5551" * 2000, '{"ponto": "5551', '"5551\\x"'])
-def test_refusal_of_what_is_not_json_never_quotes_it(body: str) -> None:
+def test_refusal_of_invalid_json_does_not_quote_it(body: str) -> None:
     error = refusal(body)
     assert "555" not in error.detail + "".join(traceback.format_exception(error))
 

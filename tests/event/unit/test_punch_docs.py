@@ -1,4 +1,4 @@
-"""What the documents say of a punch's fields."""
+"""The documents' descriptions of a punch's fields agree with the schema."""
 
 import json
 import re
@@ -14,21 +14,21 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PORTUGUESE = ROOT / "README.pt-BR.md"
 
 
-def test_the_changelog_names_every_field_that_the_original_did_not_have() -> None:
+def test_changelog_names_every_field_that_the_first_version_lacked() -> None:
     assert {f"`{name}`" for name in FIELDS.keys() - {"usuarioId", "ponto"}} <= set(
         re.findall(r"`\w+`", (ROOT / "CHANGELOG.md").read_text("utf-8"))
     )
 
 
 def test_both_readmes_have_the_same_contract() -> None:
-    """The sample body, the fields with types and bounds, and the answers: what a client's author reads."""
+    """Both READMEs have the same sample body, fields with types and limits, and responses."""
 
     def contract(text: str) -> object:
         part = text.partition("x-api-key`:\n")[2].partition("\n## ")[0]
         fields = re.findall(r"^\| `(\w+)` \| (\w+).*? \| (.*) \|$", part, re.MULTILINE)
         return (
             re.findall(r"^\{.*\}$", part, re.MULTILINE),
-            [(name, kind, re.findall(r"-?\d+", rule)) for name, kind, rule in fields],
+            [(name, field_type, re.findall(r"-?\d+", rule)) for name, field_type, rule in fields],
             re.findall(r"^\| (\dxx|\d{3})( `.*?`)? \|", part, re.MULTILINE),
         )
 
@@ -36,6 +36,6 @@ def test_both_readmes_have_the_same_contract() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_body_that_is_sent_is_a_punch(document: Path) -> None:
+def test_bodies_in_documents_are_valid_punches(document: Path) -> None:
     for body in re.findall(r"-d '(.*?)'", document.read_text(encoding="utf-8"), re.DOTALL):
         Draft4Validator(SCHEMA).validate(json.loads(body))
