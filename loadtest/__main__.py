@@ -100,7 +100,7 @@ class LoadTestCollaborators:
 )
 @click.option(
     "--stage",
-    "named",
+    "stage_name",
     show_default=False,
     help="Stage to load; make sets it to STAGE (default: the local stack).",
 )
@@ -122,7 +122,7 @@ def loadtest(
     open_rate: int | None,
     open_seconds: int,
     patience: int,
-    named: str | None,
+    stage_name: str | None,
     target_options: target.TargetOptions,
     *,
     yes: bool,
@@ -162,7 +162,7 @@ def loadtest(
     signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         return _run(
-            collaborators, plans, named, target_options, patience, yes=yes, report=not no_report, as_json=as_json
+            collaborators, plans, stage_name, target_options, patience, yes=yes, report=not no_report, as_json=as_json
         )
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; the run is not proven")
@@ -199,7 +199,7 @@ def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: 
 def _run(
     collaborators: LoadTestCollaborators,
     plans: Sequence[TestPlan],
-    named: str | None,
+    stage_name: str | None,
     target_options: target.TargetOptions,
     patience: int,
     *,
@@ -208,7 +208,7 @@ def _run(
     as_json: bool,
 ) -> int:
     tool = collaborators.find_jmeter()
-    system = collaborators.find_system(named, target_options)
+    system = collaborators.find_system(stage_name, target_options)
     if system.description:
         _confirm_cost(plans, system.description, is_confirmed=yes)
     folder = ((target_options.state or STATE) / "loadtest").resolve()

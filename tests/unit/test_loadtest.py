@@ -410,7 +410,7 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
     assert found.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
     assert (found.api_key, found.queue_url, found.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
     calls.stubs["Invoke"] = invoke_stub({"why": "not asked", "message": "unknown statement"})
-    with pytest.raises(CommandError, match="batida-ponto-dev-read is of another version"):
+    with pytest.raises(CommandError, match="batida-ponto-dev-read has another version"):
         proof.RunTable(found.reader, FIRST).count()
 
 
