@@ -6,9 +6,9 @@ STAGE ?= dev
 ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
-# What they would leave in the home folder and in /tmp: matplotlib's fonts, osls' compiled schema, compiled code (npm's in
-# /tmp; osls starts faster with it), Chromium's reports of crashes, settings of the desktop.
-# In another user's folder, as root may run it, they stay in one's own home: the owner could not remove them.
+# Caches that would otherwise be in the home folder and in /tmp: matplotlib's fonts, osls' compiled schema, compiled code
+# (with which osls starts faster), Chromium's crash reports, settings of the desktop. If the project's folder belongs to
+# another user, as when root runs make, they stay in the home folder, as the owner could not remove them.
 ifeq ($(shell [ -O . ] && echo own),own)
 CACHE := $(CURDIR)/.cache
 else
@@ -26,12 +26,12 @@ export UV_CACHE_DIR ?= $(CACHE)/uv
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
-	@echo "A target installs what it needs of three sets, each with its lock in locks/."
+	@echo "Each target installs the packages that it needs, from three sets with locks in locks/."
 	@echo "Options go in ARGS: make run ARGS=--help lists those of make run."
 	@echo
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
-# Three sets of packages, each with those before it; a target below installs the one it needs. A missing slice is reported once, before anything needs it.
+# Three sets of packages, each containing those before it; each target below installs the set that it needs. A missing slice is reported here, once.
 setup: .venv/.installed-tools ## what operators need: ponto, osls, Node (requirements-tools)
 setup-run: .venv/.installed-run ## and make run: emulator, PostgreSQL (requirements-run)
 setup-dev: .venv/.installed-dev .venv-audit/.installed ## and make check and test (requirements-dev, -audit)
@@ -44,7 +44,7 @@ setup setup-run setup-dev:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	  { echo "$(PYTHON) cannot create virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -I tools/develop/install.py $*
 
 node_modules: ; @: # installed with each set, and again where it was removed
@@ -58,7 +58,7 @@ run: setup-run ## the whole system on this machine, until Ctrl-C
 rows: setup-run ## the newest rows of the local stack; needs make run, in another terminal
 	@python -m tools.local.rows $(ARGS)
 
-# A question to pytest is answered without checks.
+# For these options of pytest, checks are not necessary.
 QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
 test: $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
@@ -72,13 +72,13 @@ fork: setup-dev ## make a fork for another event; check and test it
 test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)
 
-# It asks no service, whatever the home folder says. What it cannot read is no clean template: cfn-lint comes first, and says so.
+# No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.
 CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache TMPDIR=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
 check: setup-dev ## format, lint, types, the compiled template, advisories
 	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 check-code check-template check-advisories
 
-# Side by side, for types take as long as all else.
+# In parallel, as mypy takes as long as the rest.
 check-code:
 	@ruff format --check .
 	@ruff check .
@@ -95,22 +95,22 @@ check-template:
 	@.venv-audit/bin/zizmor --offline --quiet --no-progress --persona pedantic .github
 
 check-advisories:
-# Known vulnerabilities of what is locked. What does not concern us: --ignore-vuln. A registry that did not answer, or does
-# not know a package, is no success either: on GitHub, where they answer, the job fails; elsewhere it is said.
+# Known vulnerabilities of the locked packages; --ignore-vuln is for those that do not apply. If a registry does not answer,
+# the job fails on GitHub; elsewhere a message says so.
 	@.venv-audit/bin/pip-audit --strict --requirement locks/requirements-dev.txt --require-hashes --disable-pip --timeout 5 \
 	  --progress-spinner off --cache-dir .cache/pip-audit; python=$$?; \
 	npm audit --package-lock-only --fetch-retries=0; node=$$?; \
 	if [ $$python -ne 0 ] || [ $$node -ne 0 ]; then \
-	  echo "check: advisories: see above what was found, or not asked (pip-audit ended with $$python, npm audit with $$node)" >&2; \
+	  echo "check: advisories: see above what was found, or could not be checked (pip-audit ended with $$python, npm audit with $$node)" >&2; \
 	  [ -z "$$GITHUB_ACTIONS" ]; \
 	fi
 
-# Only a STAGE of the command line leaves the local stack: one of the environment was meant for another command.
+# Only STAGE on the command line counts; a variable in the environment may be meant for another command.
 loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE),--stage $(STAGE)))
 loadtest: setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
-chaos: setup-run ## break the local stack under load: nothing may be lost; needs make run, in another terminal
+chaos: setup-run ## break the local stack under load, and check that nothing is lost; needs make run, in another terminal
 	@python -m lab.chaos $(ARGS)
 
 simulate: setup-run ## a year of punches, with simulated queue and faults
@@ -122,10 +122,10 @@ crashes: setup-run ## how long good punches wait beside crashing messages
 interleavings: setup-run ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)
 
-# In a copy of the last commit, never in this tree.
+# In a copy of the last commit, not in the working tree.
 FILE ?= ponto/parser.py
 TESTS ?= tests/event/unit/test_punch.py
-mutants: setup-dev .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
+mutants: setup-dev .venv-mutants/.installed ## change FILE in one place after the other, and check that TESTS fail
 	@git worktree remove --force .local/mutants 2>/dev/null || true
 	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants
 	@sed 's,FILE",$(FILE)",; s,TESTS",$(TESTS)",' lab/cosmic-ray.toml > .local/mutants/mutants.toml
@@ -133,36 +133,36 @@ mutants: setup-dev .venv-mutants/.installed ## change FILE place by place: does 
 	  cr-filter-operators mutants.sqlite mutants.toml && cosmic-ray exec mutants.toml mutants.sqlite && \
 	  cr-report --surviving-only --show-diff mutants.sqlite
 
-bench: setup-dev ## measure what the handler does, beside others
+bench: setup-dev ## measure the handler, and compare it with alternatives
 	@python -m lab.bench $(ARGS)
 
-format: setup-dev ## let ruff format and mend what it can
+format: setup-dev ## format, and fix what ruff can
 	@ruff format .
 	@ruff check --fix .
 
-docs: setup-dev ## write what follows from the code
+docs: setup-dev ## generate parts of documents and files from the code
 	@python -m tools.develop.docs
 
 pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs Chromium
 	@PONTO_PICTURES=yes python -m pytest -n0 -m "nightly or not nightly" \
 	  $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py slices/*/tests/e2e/test_moving_picture.py)
 
-lock: setup ## pin and hash what requirements*.txt need, into locks/; needs the network
+lock: setup ## write locks/ from requirements*.txt; needs the network
 	@python -m tools.develop.lock
 
 package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
 	@for zip in dist/$(STAGE)/*.zip; do echo "$$zip: $$(wc -c < $$zip) bytes"; done
 
-deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs credentials of AWS
+deploy: setup ## deploy STAGE (dev), migrate it, and prove it with one punch; needs AWS credentials
 	@ponto deploy --stage $(STAGE) $(ARGS)
 
-remove: setup ## empty the buckets of STAGE (dev) and remove it; needs credentials of AWS
+remove: setup ## remove STAGE (dev), with the contents of its buckets; needs AWS credentials
 	@ponto remove --stage $(STAGE) $(ARGS)
 
 certificates: setup ## renew ponto/certificates, which verify AWS's databases
 	@node tools/deploy/certificates.js
 
-clean: ## remove what setup, run and tests made; needs the local stack to be stopped
+clean: ## remove all that setup, run and tests created; needs the local stack to be stopped
 	@if [ -e .venv/.installed-run ]; then .venv/bin/python -m tools.local.clean; fi
 	rm -rf .venv .venv-* .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -201,7 +201,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert find_processes(state) == []
 
     # What it took along is said, then and at the next start.
-    lost = r"what the emulator was given since .* is lost: queued punches, dead letters, and keys of `ponto keys`"
+    lost = r"changes since .* are lost: queued punches, dead letters, and keys of `ponto keys`"
     assert re.search(lost, run.output())
     run = start(port)
     run.wait_until("starting PostgreSQL")
@@ -300,5 +300,5 @@ def test_a_first_start_without_a_network_names_the_network(
 
     assert run.process.wait(DEADLINE_SECONDS) == 1
     said = run.output().splitlines()[-1]
-    assert said.startswith("make run: no network, or no way through it to the packages (Connection refused). ")
+    assert said.startswith("make run: the packages cannot be reached over the network (Connection refused). ")
     assert said.endswith(f" {state}/deploy.log")

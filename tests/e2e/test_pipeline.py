@@ -142,6 +142,6 @@ def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert second.returncode == 1
-    assert f"It runs already, as process {os.getpid()}" in second.stderr
+    assert f"A stack already runs on this folder, as process {os.getpid()}" in second.stderr
     assert "Traceback" not in second.stderr
     deployed.stack.require_running()

@@ -331,7 +331,7 @@ def test_folder_of_another_version_is_refused(folder: Path) -> None:
     data = folder / "postgres"
     data.mkdir()
     (data / "PG_VERSION").write_text("15\n")
-    with pytest.raises(LocalError, match=f"no data folder of PostgreSQL {postgres_programs.version()}"):
+    with pytest.raises(LocalError, match=f"not a data folder of PostgreSQL {postgres_programs.version()}"):
         postgres.start(data)
 
     with pytest.raises(LocalError, match="No server was started"):

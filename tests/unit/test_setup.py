@@ -139,7 +139,7 @@ def test_pip_installs_with_hashes_where_uv_does_not(
     assert f"{pip} --no-deps --no-build-isolation --editable ." in commands
     assert len([line for line in commands if "uv pip" in line]) <= 1
     (printed,) = failures.values()
-    assert f"{printed}\nsetup: pip installs instead of uv" in capsys.readouterr().err
+    assert f"{printed}\nsetup: using pip instead of uv" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

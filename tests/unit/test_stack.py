@@ -34,7 +34,7 @@ def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
     (state / "letters").mkdir(parents=True)
     state.chmod(0o755)
 
-    with pytest.raises(LocalError, match="is open to others, and holds other things"):
+    with pytest.raises(LocalError, match="is open to other users, and has other content"):
         stack.make_private(state)
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o755

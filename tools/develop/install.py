@@ -1,9 +1,9 @@
-"""Install a set of packages for `make`: those of Python by uv, else by pip, and those of Node by npm.
+"""Install a set of packages for `make`: Python packages with uv or pip, Node packages with npm.
 
     install.py tools|run|dev     a set into .venv, and node_modules; each set contains those before it
-    install.py audit|mutants     a set into an environment of its own: .venv-audit, .venv-mutants
+    install.py audit|mutants     a set into a separate environment: .venv-audit, .venv-mutants
 
-It runs before any package is installed, so it needs only Python itself.
+It uses only the standard library, as it runs before any package is installed.
 """
 
 import ast
@@ -22,13 +22,13 @@ _VENV = Path(".venv")
 _PYTHON = _VENV / "bin" / "python"
 _PIP = [str(_PYTHON), "-m", "pip", "--disable-pip-version-check"]
 _NPM = [str(_VENV / "bin" / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-# Large packages that no start imports, so that Python may compile them when it does.
+# Large packages that few commands import, so Python compiles them at their first import.
 _RARE = "/(cfnlint|fontTools|matplotlib|moto|mpl_toolkits|networkx|numpy|PIL|playwright|pygments|sympy)/"
 _LOCK = ("--require-hashes", "-r")
 _NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first
 _UNFINISHED = _VENV / ".unfinished"
 
-# How pip, npm and Python report that the network, or the index behind it, did not answer.
+# Errors of pip, npm and Python when the network or the package index does not respond.
 _NO_NETWORK = re.compile(
     r"Connection refused|Connection reset by peer|Temporary failure in name resolution|Name or service not known"
     r"|nodename nor servname provided|Network is unreachable|No route to host|timed out"
@@ -37,38 +37,38 @@ _NO_NETWORK = re.compile(
 
 
 class SetupError(Exception):
-    """A program failed; the message says which, and ends with what it printed."""
+    """A program failed; the message has its command and its output."""
 
 
 class NoNetworkError(SetupError):
-    """A program failed without a network, and so before it changed anything."""
+    """A program failed because there is no network, and so before it changed anything."""
 
 
 def explain_network(printed: str) -> str | None:
-    """Return what to do if a failed installer could not reach its packages over the network, else None.
+    """Return an error message if an installer failed because of the network; otherwise None.
 
     Args:
-        printed: what the installer printed.
+        printed: output of the installer.
     """
     if not (cause := _NO_NETWORK.search(printed)):
         return None
     return (
-        f"no network, or no way through it to the packages ({cause[0]}). "
+        f"the packages cannot be reached over the network ({cause[0]}). "
         "Check the connection, the proxy and the settings of pip and npm, then run make again."
     )
 
 
 def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Translate pip's settings to uv's, which reads none of them. What the environment sets for uv remains.
+    """Translate pip's settings for uv, which does not read them. uv's own variables take precedence.
 
     Args:
-        pip_config: what `pip config list` prints: files and variables, one `SECTION.NAME='VALUE'` a line.
-        environment: the environment's variables.
+        pip_config: output of `pip config list`, with a line `SECTION.NAME='VALUE'` for each setting.
+        environment: environment variables.
 
     Returns:
         Variables to add to the environment, and options for uv's command line.
     """
-    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}  # the last one wins
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}  # later sections take precedence
     for section, name, value in re.findall(r"^(.+?)\.([\w-]+)=(.+)$", pip_config, re.MULTILINE):
         sections.get(section, {})[name.removeprefix("default-")] = ast.literal_eval(value)
     pip = sections["global"] | sections["install"] | sections[":env:"]
@@ -76,9 +76,11 @@ def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[s
     def words(name: str) -> list[str]:
         return pip.get(name, "").split()
 
-    folders = (word for word in words("find-links") if "://" in word or Path(word).exists())  # uv refuses others
-    settings = {  # by the names that uv has for one thing
-        ("UV_INDEX_STRATEGY",): "unsafe-best-match",  # whichever index has the file that the hash names, as pip does
+    folders = (
+        word for word in words("find-links") if "://" in word or Path(word).exists()
+    )  # uv refuses folders that do not exist
+    settings = {  # by uv's present and former names of a setting
+        ("UV_INDEX_STRATEGY",): "unsafe-best-match",  # the file may come from any index, as for pip
         ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"): "true",
         ("UV_INDEX_URL", "UV_DEFAULT_INDEX"): pip.get("index-url"),
         ("UV_EXTRA_INDEX_URL", "UV_INDEX"): " ".join(words("extra-index-url")),
@@ -98,10 +100,10 @@ def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[s
 
 
 class Installer:
-    """Installs Python's packages into one environment by uv, or by pip once uv has failed."""
+    """Installs Python packages into an environment, with uv, or with pip once uv has failed."""
 
     def __init__(self, python: Path) -> None:
-        """Install with the Python of an environment."""
+        """Create an installer for the environment of a Python."""
         self.processes: list[subprocess.Popen[str]] = []
         self.is_stopped = False
         self._python = str(python)
@@ -109,11 +111,11 @@ class Installer:
         self._variables: dict[str, str] = {}
 
     def start(self, *command: str, **variables: str) -> "subprocess.Popen[str]":
-        """Start a program; what it prints is for `finish`.
+        """Start a program, whose output `finish` returns.
 
         Raises:
-            SetupError: it is not there, or made for another system.
-            KeyboardInterrupt: a signal to stop has arrived.
+            SetupError: it does not exist, or is for another system.
+            KeyboardInterrupt: a stop signal has arrived.
         """
         if self.is_stopped:
             raise KeyboardInterrupt
@@ -132,11 +134,11 @@ class Installer:
         return process
 
     def finish(self, process: "subprocess.Popen[str]") -> str:
-        """Wait for a program and return what it printed.
+        """Wait for the end of a program, and return its output.
 
         Raises:
             SetupError: it failed.
-            KeyboardInterrupt: it ended after a signal to stop.
+            KeyboardInterrupt: a stop signal has arrived.
         """
         printed = process.communicate()[0]
         if self.is_stopped:
@@ -169,10 +171,10 @@ class Installer:
         """Install packages.
 
         Args:
-            words: options that uv and pip have both.
+            words: arguments that both uv and pip accept.
 
         Raises:
-            SetupError: neither could install them.
+            SetupError: neither could install the packages.
         """
         if self._uv:
             try:
@@ -186,7 +188,7 @@ class Installer:
 
 
 def _warn_of_pip(error: SetupError) -> None:
-    print(f"setup: {error}\nsetup: pip installs instead of uv, which takes some minutes", file=sys.stderr)
+    print(f"setup: {error}\nsetup: using pip instead of uv, which takes some minutes", file=sys.stderr)
 
 
 def _say(line: str) -> None:
@@ -201,7 +203,7 @@ def install_set(name: str, installer: Installer) -> None:
     """Install a set into .venv, and node_modules at the same time."""
     stamps = {each: _VENV / f".installed-{each}" for each in SETS}
     is_intact = not _UNFINISHED.exists() and any(stamp.exists() for stamp in stamps.values())
-    if not is_intact:  # neither uv nor pip repairs what was left half installed
+    if not is_intact:  # uv and pip do not repair an incomplete installation
         _say(f"Python {sys.version_info.major}.{sys.version_info.minor} into .venv")
         installer.run(sys.executable, "-m", "venv", "--clear", str(_VENV))
     _UNFINISHED.touch()
@@ -230,7 +232,7 @@ def _install_packages(name: str, installer: Installer) -> None:
 
 
 def install_environment(name: str, installer: Installer) -> None:
-    """Install a set into an environment of its own."""
+    """Install a set into a separate environment."""
     _say(f"packages of locks/requirements-{name}.txt into .venv-{name}")
     installer.run(str(_PYTHON), "-m", "venv", "--clear", "--without-pip", f".venv-{name}")
     installer.prepare_uv()
@@ -246,7 +248,7 @@ def main(name: str) -> int:
     """
 
     def stop(number: int, _: object) -> None:
-        installer.is_stopped = True  # Ctrl-C reaches the programs too: they remove their temporary files
+        installer.is_stopped = True  # Ctrl-C also reaches the programs, which remove their temporary files
         if number == signal.SIGTERM:
             for process in installer.processes:
                 process.terminate()

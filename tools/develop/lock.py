@@ -1,4 +1,4 @@
-"""`make lock`: what the project needs, pinned and hashed."""
+"""`make lock`: write the lock files, with versions and hashes of all packages."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ from tools.kit.project import ROOT
 LOCKS = ROOT / "locks"
 
 _PARTS_OF_DEV = ("", "-node", "-tools", "-run")
-"""Parts of `requirements-dev.txt`: one environment may have all of them, so its lock decides their versions."""
+"""Parts of requirements-dev.txt. One environment may have all of them, so its lock determines their versions."""
 REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_PARTS_OF_DEV, "-uv", "-audit", "-mutants"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
 AUDIT_SYSTEMS = ("x86_64-manylinux_2_34", "aarch64-manylinux_2_34", "aarch64-apple-darwin")
-"""cloudformation-validate has no wheel for an older glibc, and only `make check` and `make test` need it."""
+"""A newer glibc, as cloudformation-validate needs it. Only `make check` and `make test` use this set."""
 
 _UV = ROOT / ".venv-uv" / "bin" / "uv"
 
@@ -26,16 +26,16 @@ _UV = ROOT / ".venv-uv" / "bin" / "uv"
 _EPILOG = """example:
   make lock
 
-exit status: 0 written, 1 a package cannot be had for one of the Pythons or systems
+exit status: 0 written, 1 a package is not available for one of the Python versions or systems
 """
 
 
 @commands.command(epilog=_EPILOG)
 def lock() -> int:
-    """Write locks/: each package of requirements*.txt and all that they need, with versions and hashes.
+    """Write locks/: the packages of requirements*.txt and their dependencies, with versions and hashes.
 
-    One lock serves every Python and system that the README names. That each package has a wheel for all of them, so
-    that nothing is compiled on anybody's machine, is asked of the registry first.
+    A lock is valid for all Python versions and systems that the README names. Checks in the registry that each package
+    has a wheel for all of them, so that nothing has to be compiled.
     """
     LOCKS.mkdir(exist_ok=True)
     for name in REQUIREMENTS:
@@ -57,7 +57,7 @@ def lock() -> int:
 
 def _compile(name: str, *options: str) -> bool:
     if not _UV.exists():
-        raise CommandError("uv, which writes the locks, is not in .venv-uv: `make clean lock` installs it.")
+        raise CommandError("uv, which writes the locks, is not in .venv-uv. Run `make clean lock` to install it.")
     pip_config = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
     variables, more = uv_settings(pip_config, os.environ)
     command = [str(_UV), "pip", "compile", "--quiet", name, *more, *options]

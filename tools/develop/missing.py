@@ -1,4 +1,4 @@
-"""What `make test` prints first: programs that are missing on this machine."""
+"""Programs that tests need and this machine lacks, which `make test` prints first."""
 
 import shutil
 import sys
@@ -9,10 +9,10 @@ from tools.kit import jmeter
 
 
 def describe(jmeter_home: Path = jmeter.HOME) -> str:
-    """Return a line with the packages that some tests need and this machine lacks, or nothing if all are there.
+    """Return a line with the packages that some tests need and this machine lacks; empty if there are none.
 
     Args:
-        jmeter_home: the folder of a fetched JMeter.
+        jmeter_home: folder of a fetched JMeter.
     """
     packages = [name for name in ("git", "curl") if shutil.which(name) is None]
     if chromium.path() is None:

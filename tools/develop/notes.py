@@ -1,6 +1,6 @@
-"""What a release says: the part of CHANGELOG.md that is of the tag's version.
+"""Release notes: the part of CHANGELOG.md for the version of a tag.
 
-.github/workflows/deploy.yml runs it on a bare Python: `PYTHONPATH=. python3 tools/develop/notes.py v1.0.0`.
+.github/workflows/deploy.yml runs it without any packages: `PYTHONPATH=. python3 tools/develop/notes.py v1.0.0`.
 """
 
 import re
@@ -15,14 +15,14 @@ _HEADING = re.compile(r"^## \[(.+)\](.*)$", re.MULTILINE)
 
 
 def release_notes(tag: str, changelog: str) -> str:
-    """Give the notes of a tag.
+    """Return the release notes of a tag.
 
     Args:
-        tag: like `v1.0.0`.
-        changelog: what CHANGELOG.md says.
+        tag: a tag like `v1.0.0`.
+        changelog: text of CHANGELOG.md.
 
     Raises:
-        ValueError: the tag is not the code's version, or the changelog has no part of it with a date.
+        ValueError: the tag is not the code's version, or the changelog has no dated section for it.
     """
     if tag != f"v{__version__}":
         raise ValueError(
@@ -37,10 +37,10 @@ def release_notes(tag: str, changelog: str) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the notes of the tag that is given.
+    """Print the release notes of the tag in `words`.
 
     Returns:
-        The exit status: 0 printed, 2 there is nothing to release under this tag.
+        The exit status: 0 printed, 2 the tag cannot be released.
     """
     (tag,) = words
     try:

@@ -1,4 +1,4 @@
-"""Compile what make check's auditors look at: each stage and each database, with all that parameters leave off."""
+"""Compile the templates that `make check` audits: each stage and each kind of database, with all options enabled."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from tools.kit import parameters, slices
 from tools.kit.packaging import copy_project, package
 from tools.kit.project import ROOT
 
-SWITCHES = [  # all that slices leave off
+SWITCHES = [  # enables all options of slices that are off by default
     f"{name}=true"
     for each in slices.enabled_manifests()
     for name, declaration in parameters.slice_declarations(each).items()
@@ -18,7 +18,7 @@ SWITCHES = [  # all that slices leave off
 _TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABCDEFGHIJKL01234")
 _PASSWORD = ("dbSecretArn=arn:aws:secretsmanager:us-east-1:123456789012:secret:ponto-AbCdEf",)
 
-DATABASES = {  # what a stage may have, and how its functions sign in; a cluster that is made takes tokens
+DATABASES = {  # kinds of databases and sign-ins, except create with iam, which is the default
     "create-secret": ("dbLogin=secret",),
     "existing-iam": ("database=existing", "dbHost=db.example.com", *_TOKENS),
     "existing-secret": ("database=existing", "dbHost=db.example.com", *_PASSWORD),
@@ -27,7 +27,7 @@ DATABASES = {  # what a stage may have, and how its functions sign in; a cluster
 
 
 def main() -> None:
-    """Write .cache/templates/STAGE.json, and of prod prod-DATABASE.json; it needs no AWS account."""
+    """Write .cache/templates/STAGE.json and prod-DATABASE.json, without an AWS account."""
     compiled = ROOT / ".cache" / "templates"
     shutil.rmtree(compiled, ignore_errors=True)  # make check validates every file of the folder
     compiled.mkdir(parents=True)

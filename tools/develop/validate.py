@@ -15,11 +15,11 @@ from cloudformation_validate import (  # type: ignore[import-not-found]  # it is
 # Each waiver names a rule and where it is waived.
 WAIVERS = RuleFilterConfig(
     resource_types=[
-        # osls writes a function's DependsOn, although a reference to the role stands beside it.
+        # osls adds DependsOn to functions, although they also reference the role.
         ResourceTypeFilter(rule_id="W3005", resource_type="AWS::Lambda::Function"),
     ],
     resource_ids=[
-        # The most that the deploying role may do: it grants nothing, and leaves out what the role must not do.
+        # A permissions boundary: it grants nothing by itself.
         ResourceIdFilter(rule_id="W2512", resource_id="DeployBoundary"),
     ],
 )

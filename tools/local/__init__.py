@@ -1,1 +1,1 @@
-"""One machine's AWS: PostgreSQL, an emulator, and the project's own serverless.yml deployed to it."""
+"""Local stack: PostgreSQL, an AWS emulator, and the project's serverless.yml deployed to it."""

@@ -30,11 +30,11 @@ from tools.local.stack import Stack, explain_failures, run_local_stack
 
 _EPILOG = """examples:
   make run
-  make run ARGS="--port 4567"          when 4566 is taken
-  make run ARGS="--state /tmp/ponto"   data of its own
+  make run ARGS="--port 4567"          if port 4566 is in use
+  make run ARGS="--state /tmp/ponto"   with separate data
 
-exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and rows and queued punches are kept, 1 it did
-not start or broke off, 2 the request is wrong, 3 it ended before everything was saved, and says how many queued punches
+exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed), and rows and queued punches are kept, 1 it did
+not start or failed, 2 the request is wrong, 3 it ended before everything was saved, and printed how many queued punches
 and dead letters are lost, or which process still tries to save them
 """
 
@@ -42,17 +42,17 @@ _SAVE_TIMEOUT_SECONDS = 60
 
 
 @commands.command("run", epilog=_EPILOG)
-@click.option("--port", type=opt.PORT, default=4566, help="Of the emulator.")
+@click.option("--port", type=opt.PORT, default=4566, help="Port of the emulator.")
 @opt.state
 def run_stack(port: int, state: Path | None) -> int:
-    """The whole system on this machine: PostgreSQL, an AWS emulator, and this project's serverless.yml deployed to it.
+    """Run the whole system on this machine: PostgreSQL, an AWS emulator, and serverless.yml deployed to it.
 
-    It listens on 127.0.0.1. Ctrl-C stops everything and keeps rows and queued punches for the next time. Where the
-    queues cannot be saved, on a full disk, it says what is missing and tries again each second, until they are saved or
-    a second Ctrl-C ends it and loses what is missing. After SIGTERM, or when the terminal was closed, it tries for
-    60 seconds. Uploaded files that are not imported to the end by then have to be uploaded again: it says how many.
-    An emulator that is killed (kill -9, a power cut) loses what it was given since it started: queued punches, dead
-    letters, keys; stored rows stay. The folder of --state holds data, logs and stack.json.
+    It listens on 127.0.0.1. Ctrl-C stops everything; rows and queued punches are kept for the next run. If the queues
+    cannot be saved, for example on a full disk, it prints what is missing and tries again each second, until they are
+    saved or a second Ctrl-C gives up. After SIGTERM, or if the terminal was closed, it tries for 60 seconds. Uploaded
+    files that are not completely imported by then have to be uploaded again; it prints how many. If the emulator is
+    killed (kill -9, a power cut), queued punches, dead letters and keys since its start are lost; stored rows are kept.
+    The folder of --state has data, logs and stack.json.
     """
     emulator.isolate()
     return run_until_stopped(port, state or STATE)
@@ -61,7 +61,7 @@ def run_stack(port: int, state: Path | None) -> int:
 def run_until_stopped(
     port: int, state: Path, running: Callable[..., AbstractContextManager[Stack]] = run_local_stack
 ) -> int:
-    """Run the stack until a signal ends it; return the exit status."""
+    """Run the stack until a signal stops it; return the exit status."""
     save_wait = SaveWait()
 
     def stop(number: signal.Signals) -> None:
@@ -77,27 +77,27 @@ def run_until_stopped(
             greet(stack, state)
             _follow(stack)
     except CommandError as error:
-        for each in (error.__context__, error):  # why the run broke off, where the stop failed too
+        for each in (error.__context__, error):  # the cause of the failure, and the error of the stop, if both failed
             if isinstance(each, CommandError):
                 print(f"\nmake run: {each}", file=sys.stderr)
         return 3 if isinstance(error, UnsavedError) else 1
     except StopSignalError:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
-    raise AssertionError("unreachable: _follow ends by an exception only")
+    raise AssertionError("unreachable: _follow only ends by an exception")
 
 
 class SaveWait:
-    """Wait of a stopping run for a save that fails: until Ctrl-C; after another signal 60 s."""
+    """Time limit of a failing save at the stop: none until Ctrl-C; 60 s after another signal."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
-        """Wait without a limit."""
+        """Create a wait without a limit."""
         self._clock = clock
         self._deadline = math.inf  # by `time.monotonic()`
         self._is_waiting = False
 
     def stop(self, number: int, _: object = None) -> None:
-        """Take note of a signal: the one that stops the run, and each that comes while it waits."""
+        """Handle a signal: the one that stops the run, and those during the wait."""
         if number != signal.SIGINT:
             self._deadline = min(self._deadline, self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS)
         elif self._is_waiting:
@@ -106,7 +106,7 @@ class SaveWait:
             _discard_output()
 
     def seconds_left(self) -> float:
-        """Return for how long to wait on."""
+        """Return the remaining seconds of the wait."""
         if not self._is_waiting:
             self._is_waiting = True
             if math.isfinite(self._deadline):
@@ -121,10 +121,10 @@ class SaveWait:
 
 
 def _discard_output() -> None:
-    """Print no more: the terminal is gone."""
-    nobody = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nobody, sys.stdout.fileno())
-    os.dup2(nobody, sys.stderr.fileno())
+    """Discard all further output, as the terminal is closed."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, sys.stderr.fileno())
 
 
 def _print_status(step: str) -> None:
@@ -138,7 +138,7 @@ def greet(
     load_slices: Callable[[], Mapping[str, Slice]] = enabled.load,
     endpoints: Callable[[], Iterable[tuple[str, Mapping[str, str]]]] = slices.endpoints,
 ) -> None:
-    """Print where the stack is, and commands to try."""
+    """Print the addresses of the stack, and commands to try."""
     address = stack.address
     of_slices = load_slices().values()
     conflict_id = uuid7()
@@ -203,9 +203,9 @@ Ctrl-C stops it.
 
 
 def _dead_letter_command(address: Address, punch_id: str) -> str:
-    """Return a shell command that punches twice under one id: the second punch is a dead letter, `conflict`."""
+    """Return a shell command that sends two punches with one id, of which the second becomes a dead letter."""
     body = json.dumps(event.body(123, f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", id=punch_id))
-    escaped = re.sub(r'(["\\$`])', r"\\\1", body).replace("HOUR", "$hour")  # between the shell's double quotes
+    escaped = re.sub(r'(["\\$`])', r"\\\1", body).replace("HOUR", "$hour")  # for use in double quotes of the shell
     return (
         f"  for hour in 08 09; do curl -sS {address.api_url} -H 'x-api-key: {address.api_key}' \\\n"
         f"    -H 'content-type: application/json' -d \"{escaped}\"; done"

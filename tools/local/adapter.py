@@ -1,6 +1,6 @@
-"""The adapter of the emulator and of hypercorn, which serves it: reads and replaces what is private there.
+"""Adapter of the emulator and of its server, hypercorn: uses and replaces their private functions.
 
-adapter_workers.py does so for the processes in which functions run. No other file reads private names.
+adapter_workers.py does the same for the processes in which functions run. No other file uses private names.
 """
 
 import asyncio
@@ -32,21 +32,21 @@ from tools.local.asgi import Application, Response
 from tools.local.replacements import replaces
 
 _VALIDATION_VARIABLE = b"$context.error.validationErrorString"
-_HEAD_TIMEOUT_SECONDS = 5.0  # s after which half a request's head is looked at, and again until it is closed
-_MAX_MESSAGES = 10  # messages that the emulator hands over at once
-MAX_KEPT_ENTRIES = 2_000  # log streams of a group, and points of a metric
+_HEAD_TIMEOUT_SECONDS = 5.0  # interval at which incomplete request heads are checked
+_MAX_MESSAGES = 10  # messages of one receive
+MAX_KEPT_ENTRIES = 2_000  # log streams of a group, or points of a metric
 
 Message = dict[str, Any]
-"""One of a queue, as the emulator has it."""
+"""A message of a queue, as the emulator stores it."""
 
 application: Application = app.app
-"""The emulator."""
+"""The emulator's ASGI application."""
 
 
-# Connections. Hypercorn waits for the rest of a request's head as it does for the next request.
+# Connections. Hypercorn waits for the rest of a request's head as long as for the next request.
 
 
-@replaces(TCPServer, "_idle_timeout", until="hypercorn bounds the time that the head of a request may take")
+@replaces(TCPServer, "_idle_timeout", until="hypercorn limits the time for the head of a request")
 async def _wait_for_a_request(_: object, server: Any) -> None:
     end = time.monotonic() + server.config.keep_alive_timeout
     begun = False
@@ -61,19 +61,19 @@ async def _wait_for_a_request(_: object, server: Any) -> None:
     await asyncio.shield(server._initiate_server_close())
 
 
-@replaces(H11Protocol, "_check_protocol", until="hypercorn can be told to speak no HTTP/2, as no client here does")
+@replaces(H11Protocol, "_check_protocol", until="hypercorn has a setting to disable HTTP/2, which no client here uses")
 async def _speak_http_1(*_: object) -> None:
-    pass  # the request is served as any other
+    pass  # no upgrade: the request is served by HTTP/1
 
 
-# Mapping templates. The emulator prints #if as it stands, and knows no ['...']: airspeed renders them.
+# Mapping templates. The emulator does not support #if and ['...'], so airspeed renders the templates.
 
-_TEMPLATES = "the emulator renders all of Velocity, and sets the status that a response template asks for"
+_TEMPLATES = "the emulator supports all of Velocity, and the status override of response templates"
 
 
 @replaces(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
 def _render(_: object, template: str, body: str, __: object, context: Mapping[str, Any]) -> str:
-    known = {"identity": {"apiKeyId": ""}, **context}  # whose key it was, the emulator does not say
+    known = {"identity": {"apiKeyId": ""}, **context}  # the emulator does not provide the id of the key
     return velocity.render(template, {"util": velocity.Util(), "input": velocity.Input(body), "context": known})
 
 
@@ -82,7 +82,7 @@ def _map_response(
     original: Callable[..., tuple[int, Any, bytes]], integration: Any, status: int, text: str, *values: Any
 ) -> tuple[int, Any, bytes]:
     *others, context = values
-    if text.startswith("<"):  # SQS's refusal, which is JSON on AWS
+    if text.startswith("<"):  # an error of SQS, which is JSON on AWS
         elements = ElementTree.fromstring(text).iter()  # noqa: S314  the emulator wrote it
         text = json.dumps({"Error": {element.tag.rpartition("}")[2]: element.text for element in elements}})
     override: dict[str, int] = {}
@@ -90,14 +90,13 @@ def _map_response(
     return override.get("status", mapped), *rest
 
 
-# The queue, as the drain takes from it: from the front. Who receives or deletes over HTTP is served as ever.
+# Receives and deletes of the event source mapping. Those over HTTP are not changed.
 #
-# The emulator goes over the whole queue several times for each ten punches that it hands over: with a million, that
-# takes a second in which nothing else gets the process. And it puts a new list in the old one's place, so that a punch
-# which another thread accepted meanwhile would be lost. Here its own rules see no more than the front of the queue, and
-# the list is changed in place.
+# The emulator scans the whole queue several times for each ten messages: with a million, this blocks the process for a
+# second. It also replaces the list of messages, so a message that another thread accepts meanwhile would be lost. Here
+# its functions get only the front of the queue, and the list is changed in place.
 
-_FRONT = "the emulator takes from the front of a queue without looking through all of it, and changes its list in place"
+_FRONT = "the emulator receives from the front of a queue without scanning all of it, and changes its list in place"
 
 
 @replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
@@ -106,7 +105,7 @@ def _receive(_: object, url: str, most: int) -> list[Message]:
     with sqs._queues_lock:
         queue = sqs._get_q(url)
         while True:
-            messages = queue["messages"]  # this very list from here on: over HTTP, another may take its place
+            messages = queue["messages"]  # keep this list, as requests over HTTP may replace it
             front = _front(messages, most, lambda message: message.get("visible_at", 0) <= time.time())
             part = {**queue, "messages": front}
             sqs._expire_retained(part)
@@ -126,7 +125,7 @@ def _delete(_: object, url: str, handles: set[str]) -> None:
 
 
 def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
-    """Return the messages from the first to the last that is wanted; all of them, where fewer are than `most`."""
+    """Return the messages up to the last of `most` wanted ones; all messages if fewer are wanted."""
     front = []
     left = most
     for message in messages:
@@ -137,7 +136,7 @@ def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bo
     return front
 
 
-@replaces(sqs, "_restore_state", until="the emulator finds the queues that it saved while it listened on another port")
+@replaces(sqs, "_restore_state", until="the emulator restores queues that it saved while it listened on another port")
 def _restore(original: Callable[[Any], None], state: Any) -> None:
     original(state)
     for (account, region, url), queue in list(sqs._queues.all_items()):
@@ -150,16 +149,15 @@ def _restore(original: Callable[[Any], None], state: Any) -> None:
 
 @replaces(sqs, "get_state", until="the emulator copies its queues under their lock")
 def _locked_state(original: Callable[[], Any]) -> Any:
-    with sqs._queues_lock:  # else the copy skips a message for each that is deleted before it
+    with sqs._queues_lock:  # otherwise the copy skips messages if others are deleted meanwhile
         return original()
 
 
-# Logs and metrics: the newest of a run, and nothing of the runs before. The emulator keeps a log stream and four metric
-# points of every invocation for ever. All of it would be saved at each stop and read at each start, until there is no
-# time left for it. At the stop nobody reads streams and points any more, so they go before the rest is copied.
+# Logs and metrics. The emulator keeps a log stream and four metric points of every invocation forever, and saves and
+# loads all of them, which takes longer with each run. Here only the newest ones are kept, and none are saved.
 
-_BOUNDED = "the emulator keeps a bounded number of log streams and metric points"
-_UNSAVED = "the emulator can be told not to save what was logged and measured"
+_BOUNDED = "the emulator limits the number of log streams and metric points"
+_UNSAVED = "the emulator has a setting not to save logs and metrics"
 
 
 @replaces(lambda_svc, "_emit_lambda_logs", until=_BOUNDED)
@@ -192,18 +190,19 @@ def _state_without_points(original: Callable[[], dict[str, Any]]) -> dict[str, A
     return {**original(), "metrics": AccountRegionScopedDict()}
 
 
-# What of the emulator is for everybody, as on AWS: the deployed APIs, and the public keys of user pools. Both are
-# called by name, past the emulator's routing: that finds a way to every service in the query, the body, the Host and
-# many headers, whatever the path is.
+# Public parts of the emulator, as on AWS: the deployed APIs, and the public keys of user pools. They are called
+# directly: the emulator's routing reaches any service, whatever the path, through the query, the body and headers.
 
 
 async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-    """Send a request to the deployed stage of an API. One that does not exist answers 404.
+    """Send a request to the deployed stage of an API; the response is 404 if the API does not exist.
 
-    The path is below the stage, decoded, with its slash; the headers' names are in lower case.
+    Args:
+        path: decoded path below the stage, with a leading slash.
+        headers: by their names in lower case.
     """
     found = to_response(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
-    if _VALIDATION_VARIABLE in found.body:  # the emulator does not say what the validator found: it prints the variable
+    if _VALIDATION_VARIABLE in found.body:  # the emulator does not replace this variable
         found = found._replace(
             body=found.body.replace(_VALIDATION_VARIABLE, json.dumps(_validation_error(body))[1:-1].encode())
         )
@@ -211,12 +210,12 @@ async def call_api(api: str, method: str, path: str, headers: Mapping[str, str],
 
 
 def is_signed(api: str, method: str, path: str) -> bool:
-    """Return whether AWS would take a request for the deployed stage of an API signed only."""
+    """Return whether AWS would require a signature for a request to the deployed stage of an API."""
     return bool(apigateway_v1.method_authorization_type(api, STAGE, method, path) == "AWS_IAM")
 
 
 def _validation_error(body: bytes) -> str:
-    """Name the field and the rule that a body breaks."""
+    """Return the field and the rule that a body violates."""
     try:
         parse(body.decode(), UTC)
     except UnicodeDecodeError:
@@ -227,27 +226,27 @@ def _validation_error(body: bytes) -> str:
 
 
 def public_keys(pool: str) -> Response | None:
-    """Return the keys that check a user pool's tokens; None when there is no such pool."""
+    """Return the public keys of a user pool, which verify its tokens; None if there is no such pool."""
     return to_response(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
 
 
 def to_response(result: tuple[int, dict[str, Any], bytes | str]) -> Response:
     status, headers, body = result
     written: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
-    date = (b"date", formatdate(usegmt=True).encode())  # the emulator has told hypercorn not to add it
+    date = (b"date", formatdate(usegmt=True).encode())  # the emulator configures hypercorn not to add it
     return Response(status, [*written, date], body if isinstance(body, bytes) else body.encode())
 
 
-# What the emulator holds.
+# Contents of the emulator.
 
 accepted_messages: dict[str, dict[str, str | None]] = {}
-"""Messages that each queue has taken in this run, by its URL: message ids with the id of the punch, None if not known.
+"""Messages that each queue, by its URL, has accepted in this run: punch id (None: not known) by message id.
 
-Dead letters that were sent back are not among them: they were accepted before.
+Redriven dead letters are not included, as they were accepted before.
 """
 
 
-@replaces(sqs, "_dispatch", until="the emulator counts what is sent to a queue")
+@replaces(sqs, "_dispatch", until="the emulator counts the messages sent to a queue")
 async def _count_accepted(original: Callable[..., Awaitable[Any]], action: str, data: dict[str, Any], url: str) -> Any:
     result = await original(action, data, url)
     if action in ("SendMessage", "SendMessageBatch"):
@@ -265,12 +264,12 @@ def _find_punch_id(entry: Mapping[str, Any]) -> str | None:
     try:
         message = dead_letters.read({"Body": entry["MessageBody"], "MessageId": "", "MessageAttributes": attributes})
         return parse_any_uuid(message.find_punch_id())
-    except Exception:  # noqa: BLE001  the message has been accepted, whatever it holds
+    except Exception:  # noqa: BLE001  the message was accepted, whatever its content
         return None
 
 
 def messages(url: str) -> list[Message]:
-    """Look into a queue, without receiving: nobody who works there notices."""
+    """Return the messages of a queue without receiving them."""
     for _, queue in list(sqs._queues.all_items()):
         if queue["url"] == url:
             return list(queue["messages"])
@@ -278,22 +277,22 @@ def messages(url: str) -> list[Message]:
 
 
 def are_queues_locked() -> bool:
-    """Return whether a thread takes from a queue at this moment, possibly this one."""
+    """Return whether a thread, possibly this one, holds the lock of the queues."""
     return bool(sqs._queues_lock.locked())
 
 
 def services() -> dict[str, Callable[[], Any]]:
-    """Return functions that return each service's state, by the name of its file: the emulator's own list."""
+    """Return the functions that return each service's state, by the name of its file, from the emulator."""
     found: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
     return found
 
 
 def save(folder: Path, name: str, state: Any) -> None:
-    """Replace a service's file by its state, as the emulator does, which only logs errors.
+    """Write a service's state to its file. The emulator's own function only logs errors.
 
     Raises:
-        OSError: the file cannot be written; it is as it was.
-        Exception: the state cannot be written as JSON; the file is as it was.
+        OSError: the file cannot be written; it is unchanged.
+        Exception: the state cannot be converted to JSON; the file is unchanged.
     """
     content = {"__ministack_format__": persistence._state_format_version(name), "payload": state}
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The adapter of the emulator's workers, the processes in which functions run, and of the events that wait for them."""
+"""Adapter of the emulator's workers, the processes in which functions run, and of events that wait for them."""
 
 import logging
 import os
@@ -17,19 +17,17 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 from tools.local.replacements import replaces
 
 _MAX_WAIT_SECONDS = 6 * 3600  # of an event until the function may run
-_POLL_SECONDS = 0.1  # between two looks whether it may
+_POLL_SECONDS = 0.1
 
 _logger = logging.getLogger("local")
 
-# Workers: each ends alone, when it is done, with its whole log.
-#
-# Where a function changes, the emulator kills its workers in the middle of what they do; where one of them does not
-# start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
-# visibility timeout. On AWS, an environment of the former code ends what it had begun.
+# Workers. If a function is updated, or one of its workers does not start, the emulator kills all its workers in the
+# middle of their invocations, and their messages wait for the visibility timeout. On AWS, an environment with the old
+# code completes its invocation. Here each worker ends separately, after its invocation and with its complete log.
 
-_ISOLATED = "the emulator kills no worker in the middle of an invocation, nor because of another"
-# It reads what one printed for 50 ms: on a busy machine the rest is in the next one's log, or lost.
-_WHOLE_LOG = "the emulator waits for all that an invocation printed, and reaps a worker that has ended"
+_ISOLATED = "the emulator does not kill workers during an invocation, or because of another worker"
+# The emulator reads a worker's output for 50 ms. On a busy machine the rest is lost, or in the log of the next one.
+_WHOLE_LOG = "the emulator reads all output of an invocation, and reaps workers that have ended"
 
 _kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
 
@@ -42,13 +40,13 @@ def _invoke_isolated(
         return original(worker, *values, **named)
     except Exception as error:
         _logger.exception("a worker of %s failed", worker.func_name)
-        _kill([worker])  # what there is of its process; the next invocation starts another
+        _kill([worker])  # the next invocation starts another
         return {"status": "error", "error": f"{type(error).__name__}: {error}", "log": worker._drain_stderr()}
 
 
 @replaces(runtime, "kill_workers", until=_ISOLATED)
 def _kill_idle(original: Callable[[Sequence[Any]], None], found: Sequence[Any]) -> None:
-    with runtime._lock:  # under which they are leased
+    with runtime._lock:  # the lock under which workers are leased
         for worker in found:
             worker.is_former = worker.in_use
     original([worker for worker in found if not worker.is_former])
@@ -62,7 +60,7 @@ def _release_and_kill(original: Callable[[Any], None], worker: Any) -> None:
 
 
 class WorkerProcess(subprocess.Popen[str]):
-    """A worker's process, which prints into a file: when it has answered or ended, all of that is there."""
+    """A worker's process with its standard error in a file, which is complete once it has answered or ended."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
@@ -70,7 +68,7 @@ class WorkerProcess(subprocess.Popen[str]):
         super().__init__(*values, **{**named, "stderr": self._printed})
 
     def printed(self) -> str:
-        """Return what it has printed since the last call."""
+        """Return the output since the last call."""
         new = os.pread(self._printed.fileno(), os.fstat(self._printed.fileno()).st_size - self._read, self._read)
         self._read += len(new)
         return new.decode(errors="replace").rstrip("\n")
@@ -79,7 +77,7 @@ class WorkerProcess(subprocess.Popen[str]):
 replaces(runtime, "subprocess", until=_WHOLE_LOG)(SimpleNamespace(Popen=WorkerProcess, PIPE=subprocess.PIPE))
 
 
-def _wait_for(worker: Any) -> Callable[[], int]:  # asked for once per process, before it can end
+def _wait_for(worker: Any) -> Callable[[], int]:  # called once per process, before it can end
     worker.process = worker._proc
     wait: Callable[[], int] = worker.process.wait
     return wait
@@ -95,14 +93,14 @@ def _take_whole_log(_: object, worker: Any) -> str:
     return process.printed() if process else ""
 
 
-# Events, which wait until the function may run. The emulator tries one three times within three seconds, and then it
-# is a dead letter; on AWS it waits for six hours, and only what ran and failed counts as tried. A stop ends what waits.
+# Events, which wait until their function may run. The emulator makes three attempts within three seconds, and then a
+# dead letter. On AWS, an event waits for up to six hours, and only failed invocations count as attempts.
 
-_WAITS = "an event waits in the emulator until its function may run"
+_WAITS = "events wait in the emulator until their function may run"
 
 
 class _Event:
-    """An invocation for whose answer nobody waits. The thread that serves it has the only reference to it."""
+    """An asynchronous invocation. Only the thread that serves it has a reference to it."""
 
 
 _event: ContextVar[_Event | None] = ContextVar("_event", default=None)
@@ -125,9 +123,9 @@ def _invoke_event(original: Callable[..., None], *values: Any) -> None:
     _events.add(event)
     context = copy_context()
     context.run(_event.set, event)
-    context.run(original, *values)  # in a thread, with a copy of it
+    context.run(original, *values)  # starts a thread with a copy of the context
 
 
 def unfinished_events() -> int:
-    """Count the events that wait, run, or will be tried again."""
+    """Return the number of events that wait, run, or will be retried."""
     return len(_events)

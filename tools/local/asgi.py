@@ -1,4 +1,4 @@
-"""Requests and answers as hypercorn hands them over: bodies that are large, slow or without an end cost little."""
+"""Requests and responses by ASGI, with limits for bodies that are large, slow or incomplete."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Response(NamedTuple):
-    """A whole answer."""
+    """A complete response."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -23,8 +23,8 @@ class Response(NamedTuple):
 class TimeLimits(NamedTuple):
     """Time limits of a request."""
 
-    body_seconds: float = 10.0  # that a body may take
-    linger_seconds: float = 2.0  # in which somebody who still sends may read the answer
+    body_seconds: float = 10.0  # limit for receiving a body
+    linger_seconds: float = 2.0  # time for a client that still sends to read the response
 
 
 def values(scope: Scope, name: bytes) -> list[str]:
@@ -33,18 +33,18 @@ def values(scope: Scope, name: bytes) -> list[str]:
 
 
 class Body:
-    """Body of a request, of which no more is read than is needed."""
+    """Body of a request, which is read only as far as necessary."""
 
     def __init__(self, receive: Receive) -> None:
-        """Read nothing yet."""
+        """Create a body without reading it."""
         self._receive = receive
         self._is_complete = False
 
     async def read(self, scope: Scope, most: int, seconds: float) -> bytes | None:
-        """Read a body of at most so many bytes. None: it is larger, and no more of it is read.
+        """Return the body; None if it has more than `most` bytes, and the rest is not read.
 
         Raises:
-            TimeoutError: it did not come whole, or not in time.
+            TimeoutError: the body did not arrive completely within `seconds`.
         """
         if any(int(length) > most for length in values(scope, b"content-length")):
             return None
@@ -55,7 +55,7 @@ class Body:
         return body if len(body) <= most else None
 
     async def discard(self, seconds: float) -> None:
-        """Read the rest for a moment, so that a client that still sends it gets to read the answer."""
+        """Read the rest for at most `seconds`, so that a client that still sends it can read the response."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._is_complete:
@@ -71,13 +71,15 @@ class Body:
 
 
 async def send_response(send: Send, response: Response, body: Body, linger_seconds: float) -> None:
-    """Send a response with its length, whatever its headers say of that, and then end the request.
+    """Send a response with its correct length, and end the request.
 
-    Hypercorn would wait for ever to hand over what has not come of its body.
+    Hypercorn itself would wait forever for the rest of the request's body.
     """
     headers = [pair for pair in response.headers if pair[0].lower() != b"content-length"]
     headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     await body.discard(linger_seconds)
-    await send({"type": "http.response.body", "body": b""})  # here it closes, unless all has come
+    await send(
+        {"type": "http.response.body", "body": b""}
+    )  # hypercorn then closes the connection if the body is incomplete

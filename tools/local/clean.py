@@ -1,4 +1,4 @@
-"""Check of `make clean`: whether a stack of this checkout still runs, which it would break."""
+"""Check of `make clean` that no stack of this checkout is running."""
 
 import sys
 from pathlib import Path
@@ -16,11 +16,11 @@ _PARTS = {
 
 
 def main() -> int:
-    """Print what runs; the exit status is 1 when something does."""
+    """Print a running part of the stack; return the exit status, 1 if there is one."""
     for process in psutil.process_iter():
         try:
             part = _part(process)
-        except psutil.Error:  # it has just ended, or is another user's
+        except psutil.Error:  # it has just ended, or belongs to another user
             continue
         if part:
             print(f"make clean: {part} still runs as process {process.pid}; end it first", file=sys.stderr)
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _part(process: psutil.Process) -> str | None:
-    """Name the part of this checkout's stack that a process is, whatever folder it keeps its data in."""
+    """Return which part of this checkout's stack a process is, with any data folder; None if it is none."""
     words = process.cmdline()
     if not words or process.status() == psutil.STATUS_ZOMBIE:
         return None

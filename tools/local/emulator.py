@@ -1,4 +1,4 @@
-"""The AWS emulator, as a child process that listens on the loopback address only, behind the guard."""
+"""The AWS emulator: a child process, behind the guard, that listens on the loopback address only."""
 
 import base64
 import contextlib
@@ -28,19 +28,19 @@ from tools.local import saved
 from tools.local.errors import LocalError, UnsavedError
 
 HOST = "127.0.0.1"
-# Those that serverless.yml uses, and ecr, where `sls remove` looks for images: it starts fast and opens no other port.
+# Services that serverless.yml uses, and ecr for `sls remove`. With few services it starts fast and opens no other port.
 _SERVICES = (
     "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,ecr,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 )
 _MODULE = "tools.local.serve"
-_START_SECONDS = 30  # s
-_REPEAT_SECONDS = 10  # between two lines on what is not saved
-_CLOSE_SECONDS = 2  # s that a process which was killed may take to give up its port
+_START_SECONDS = 30
+_REPEAT_SECONDS = 10  # between two lines about unsaved state
+_CLOSE_SECONDS = 2  # until a killed process releases its port
 
 PrintStatus = Callable[[str], None]
 
 SecondsLeft = Callable[[], float]
-"""Called all the time while not everything is saved; returns for how many seconds to wait on."""
+"""Called repeatedly while state is unsaved; returns how many seconds to continue waiting."""
 
 
 class Emulator(NamedTuple):
@@ -54,20 +54,20 @@ class Emulator(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The address of every AWS call."""
+        """URL for all AWS calls."""
         return f"http://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of processes that must reach this emulator and never AWS."""
+        """Return the environment of processes that use this emulator and must never reach AWS."""
         return environment(self.url, self.key)
 
     def client(self, service: str) -> Any:
-        """Make a boto3 client of it, for example "sqs"."""
+        """Create a boto3 client for a service, for example "sqs"."""
         session: Any = local_stack.create_session(self.key)
         return session.client(service, endpoint_url=self.url)
 
     def is_running(self) -> bool:
-        """Return whether the process lives."""
+        """Return whether the process is running."""
         return self.process.poll() is None
 
     def stop(
@@ -78,20 +78,19 @@ class Emulator(NamedTuple):
         stalled_seconds: float = 60,
         seconds_between_lines: float = 2,
     ) -> None:
-        """Make it save its state (queues, functions, API) and end, with the workers it started.
+        """Make the emulator save its state (queues, functions, API) and end, with its workers.
 
-        That may take as long as it works. What takes long is printed, and that uploaded files were not imported to the
-        end: the next run does not go on with them.
+        Uploaded files that are not completely imported are printed, as the next run does not continue with them.
 
         Args:
-            print_status: called with what is being done.
-            seconds_left: called while not everything is saved. The emulator is killed when there are none.
-            labels: what the messages of a queue are, by the queue's name.
-            stalled_seconds: without work, after which the save is given up.
-            seconds_between_lines: of progress.
+            print_status: called with the progress.
+            seconds_left: called while a save fails; the emulator is killed when it returns 0 or less.
+            labels: names for the messages of a queue, by the queue's name.
+            stalled_seconds: time without any work after which the emulator is killed.
+            seconds_between_lines: interval of progress lines.
 
         Raises:
-            UnsavedError: not everything is saved; it says what is missing.
+            UnsavedError: not everything was saved; the message says what is missing.
         """
         if not self.is_running():
             return
@@ -110,7 +109,7 @@ class Emulator(NamedTuple):
 
 
 class _Shutdown:
-    """End of an emulator, which saves what it holds, and reports on that."""
+    """Shutdown of an emulator, which saves its state and reports the progress."""
 
     def __init__(
         self,
@@ -121,7 +120,7 @@ class _Shutdown:
         *,
         is_leftover: bool = False,
     ) -> None:
-        """Do nothing yet; `is_leftover` says that a run which was killed had started it."""
+        """Create a shutdown; `is_leftover`: the emulator was started by a run that was killed."""
         self.report = saved.SaveReport()  # the latest
         self._process = process
         self._state = state
@@ -135,10 +134,10 @@ class _Shutdown:
         stalled_seconds: float = 60,
         seconds_between_lines: float = 2,
     ) -> None:
-        """Terminate the process, and wait as long as it works: it uses time of the CPU, or reports.
+        """Terminate the process, and wait as long as it uses CPU time or sends reports.
 
         Raises:
-            UnsavedError: `StopSignalError` ended the wait. The process goes on trying.
+            UnsavedError: a stop signal ended the wait. The process keeps trying to save.
         """
         began = worked_at = time.monotonic()
         next_line = began + seconds_between_lines
@@ -146,7 +145,7 @@ class _Shutdown:
         try:
             with saved.open_reports(self._state) as reports:
                 self._process.terminate()
-                self._process.resume()  # it may be frozen
+                self._process.resume()  # it may be suspended
                 while self._process.status() != psutil.STATUS_ZOMBIE:
                     now = time.monotonic()
                     was_failing = self._is_failing
@@ -154,7 +153,7 @@ class _Shutdown:
                     if self._receive(reports) or times != worked:
                         worked, worked_at = times, now
                     left = seconds_left() if self._is_failing else math.inf
-                    # A file is complete or not there: nothing is saved by halves.
+                    # Files are replaced atomically, so killing the process leaves none incomplete.
                     if left <= 0 or now > worked_at + stalled_seconds:
                         self._process.kill()
                     elif now > next_line or (self._is_failing and not was_failing):
@@ -166,25 +165,25 @@ class _Shutdown:
             pass
         except StopSignalError:
             raise UnsavedError(
-                f"{self.describe()} It goes on trying each second, and ends once all is saved. Free some space and "
+                f"{self.describe()} It tries again each second, and ends once everything is saved. Free some space and "
                 f"repeat the command. `kill -9 {self._process.pid}` ends it and loses what is not saved."
             ) from None
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what it had started just then
+            os.killpg(self._process.pid, signal.SIGKILL)  # processes that it has just started
 
     @property
     def _is_failing(self) -> bool:
         return bool(self.report.services)
 
     def _receive(self, reports: int | None) -> bool:
-        """Read the latest report; return whether there is one."""
+        """Read the latest report, and return whether there was one."""
         report = saved.read_report(reports)
         self.report = report or self.report
         return report is not None
 
     def describe(self) -> str:
-        """Return a sentence on what is not saved."""
-        missing = self.report.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
+        """Return a sentence about what is not saved."""
+        missing = self.report.describe(self._labels) or f"all changes since {saved.unsaved_since(self._state)}"
         head = "Not saved:"
         if self._is_leftover:
             head = f"Process {self._process.pid}, the emulator of a run that was killed, has not saved"
@@ -205,37 +204,39 @@ class _Shutdown:
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
-    """Return the environment of processes that must never reach AWS, but an emulator of this URL and access key id."""
+    """Return an environment without AWS's and this project's variables, for an emulator with this URL and key."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
     kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
     return kept | {"AWS_ENDPOINT_URL": url} if url else kept
 
 
 def isolate() -> None:
-    """Keep this process from reaching AWS, whatever the shell is configured for."""
+    """Remove all AWS variables from this process's environment, so that it cannot reach AWS."""
     safe = environment()
     os.environ.clear()
     os.environ.update(safe)
 
 
 def create_key() -> str:
-    """Make the access key id of one run: whoever knows it may administer the emulator.
+    """Create the access key id of a run, a secret that allows to administer the emulator.
 
-    It begins with letters, for the emulator takes twelve digits for an account's number.
+    It begins with letters, as the emulator takes a number of twelve digits for an account.
     """
     return f"LOCAL{base64.b32encode(secrets.token_bytes(10)).decode()[:15]}"
 
 
 def start(port: int, state: Path, log: Path) -> Emulator:
-    """Start it and wait until it answers.
+    """Start the emulator, and wait until it answers.
 
-    `state` is kept for the next time: queues and what is in them outlive a stop. The log has the functions' lines too.
+    Args:
+        state: folder of its state, which the next run restores: queues with their messages, functions, API.
+        log: file for the log, which includes the functions' lines.
 
     Raises:
-        LocalError: it did not come up; its log says why.
+        LocalError: it did not start; the message quotes its log.
     """
     key = create_key()
-    scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
+    scratch = state / "tmp"  # the functions' unpacked code, which a killed emulator leaves behind
     settings = {
         "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(port),
@@ -263,13 +264,13 @@ def start(port: int, state: Path, log: Path) -> Emulator:
             stdout=output,
             stderr=subprocess.STDOUT,
             umask=0o077,
-            start_new_session=True,  # Ctrl-C is ours: it ends after it has been asked to
+            start_new_session=True,  # so that Ctrl-C does not reach it
         )
     emulator = Emulator(process, port, state, log, key)
     try:
         _wait(emulator)
-    except BaseException:  # Ctrl-C meanwhile, too
-        process.kill()  # nothing has been changed yet
+    except BaseException:  # also Ctrl-C
+        process.kill()  # its state has not changed yet
         process.wait()
         saved.mark_clean(state)
         raise
@@ -285,29 +286,29 @@ def _wait(emulator: Emulator) -> None:
 
 
 def stop_leftovers(state: Path, print_status: PrintStatus = lambda _: None) -> None:
-    """End emulators that outlived the run that started them (which was killed and could not).
+    """Stop emulators of runs that were killed.
 
     They are found by their command line, which names the folder. Each saves its state and ends. `StopSignalError` ends
     the wait; the emulator keeps trying to save, so that nothing is lost.
 
     Raises:
-        LocalError: one is another user's.
-        UnsavedError: the wait was stopped before everything was saved.
+        LocalError: one belongs to another user.
+        UnsavedError: a stop signal came before everything was saved.
     """
     for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or [""]  # None: somebody hides it
+        words = process.info["cmdline"] or [""]  # None: another user's process
         if _MODULE in words and words[-1] == str(state):
             try:
                 _Shutdown(process, state, print_status, is_leftover=True).run()
             except psutil.AccessDenied:
                 raise LocalError(
-                    f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
-                    "one, or choose another folder with --state"
+                    f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end it, "
+                    "or choose another folder with --state"
                 ) from None
 
 
 def require_free(port: int) -> None:
-    """Raise a LocalError when something listens on the port."""
+    """Raise a LocalError if a process listens on the port."""
     deadline = time.monotonic() + _CLOSE_SECONDS
     while True:
         try:
@@ -326,7 +327,7 @@ def require_free(port: int) -> None:
 
 
 def find_free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Faults of a running system: each lasts as long as its `with`, and is mended after it."""
+"""Faults of a running system, as context managers: each fault ends with its context."""
 
 import contextlib
 import signal
@@ -15,12 +15,12 @@ _REFUSE = f"alter database {postgres.DATABASE} allow_connections false"
 _ALLOW = f"alter database {postgres.DATABASE} allow_connections true"
 _READ_ONLY = f"alter database {postgres.DATABASE} set default_transaction_read_only = on"
 _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
-# Waiting up to 10 s for each to be gone: until then it takes up a connection.
+# Waits up to 10 s for each session to end, as it occupies a connection until then.
 _END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
 
 
 class DatabaseFaults:
-    """The faults of one PostgreSQL server."""
+    """Faults of a PostgreSQL server."""
 
     def __init__(self, server: postgres.Postgres) -> None:
         self._server = server
@@ -39,7 +39,7 @@ class DatabaseFaults:
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """PostgreSQL crashes, and recovers afterwards from its log."""
+        """Crash PostgreSQL; it then recovers from its log."""
         self._server.crash()
         try:
             yield
@@ -47,11 +47,11 @@ class DatabaseFaults:
             self._server.restart()
 
     def refusing(self) -> contextlib.AbstractContextManager[None]:
-        """The database ends all sessions and takes no new ones."""
+        """End all sessions of the database, and refuse new ones."""
         return self._altered(_REFUSE, _ALLOW)
 
     def read_only(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing can be written, as on a reader after a failover."""
+        """Make the database read-only, as a reader is after a failover."""
         return self._altered(_READ_ONLY, _WRITABLE)
 
     @contextlib.contextmanager
@@ -64,17 +64,19 @@ class DatabaseFaults:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Somebody has the table of punches to themselves, as a migration would."""
+        """Lock the table of punches exclusively, as a migration might."""
         with contextlib.closing(self._connect(postgres.DATABASE)) as connection, connection.cursor() as cursor:
             cursor.execute("begin; lock table ponto.batida in access exclusive mode")
             yield
 
     @contextlib.contextmanager
     def exhausted(self) -> Iterator[None]:
-        """All of max_connections are taken, the functions' own sessions among those that were ended."""
+        """Use all connections of max_connections, after ending the functions' sessions."""
         sessions: list[psutil.Process] = []
         with contextlib.ExitStack() as taken:
-            taken.callback(psutil.wait_procs, sessions, 10)  # last: a closed session is counted until its process ends
+            taken.callback(
+                psutil.wait_procs, sessions, 10
+            )  # last, as a closed session counts until its process has ended
 
             def take_all() -> None:
                 with contextlib.suppress(psycopg2.OperationalError):  # too many clients already
@@ -91,7 +93,7 @@ class DatabaseFaults:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """PostgreSQL's processes stand still, as on a machine that stalls: connected, and no answer."""
+        """Suspend PostgreSQL's processes, as on a stalled machine: connections stay open without answers."""
         try:
             self._signal_all(signal.SIGSTOP)
             yield
@@ -99,7 +101,7 @@ class DatabaseFaults:
             self._signal_all(signal.SIGCONT)
 
     def mend(self) -> None:
-        """Undo every fault, also those of a run that was killed itself."""
+        """Undo all faults, also those of a run that was killed."""
         self._server.restart()
         self._signal_all(signal.SIGCONT)
         self._administer(_ALLOW, _WRITABLE)
@@ -123,10 +125,10 @@ class DatabaseFaults:
 
 
 def kill_worker(emulator: psutil.Process, chance: Random) -> bool:
-    """Kill -9 one of the emulator's processes in which the function runs, at whatever point of a batch it is.
+    """Kill one of the emulator's workers at a random time, with SIGKILL.
 
     Returns:
-        Whether there was one.
+        Whether there was a worker.
     """
     workers = emulator.children()
     if workers:

@@ -1,6 +1,6 @@
-"""The view for operators and demonstrations: what goes through the running stack, second by second.
+"""Live view of the punches that pass through the local stack, for operators and demonstrations.
 
-It is served by the emulator's process, where the queues are, and it is not deployed: on AWS there is the dashboard.
+The emulator's process serves it, as it has the queues. It is not deployed: AWS has the CloudWatch dashboard.
 """
 
 import contextlib
@@ -26,30 +26,30 @@ from tools.local.watch import BatchTotals
 
 FOLDER = Path(__file__).parent / "view"
 PATH = "/flow/"
-_MAX_STOP_SECONDS = 60  # s that the database may be stopped for
-_MAX_DEAD_LETTERS = 8  # dead letters that are shown
-_MAX_SAMPLES = 121  # looks, one a second: two minutes have one at each end
+_MAX_STOP_SECONDS = 60  # longest stop of the database
+_MAX_DEAD_LETTERS = 8  # in the view
+_MAX_SAMPLES = 121  # one each second, at both ends of two minutes
 
 
 Messages = Callable[[str], Sequence[Mapping[str, Any]]]
-"""Gives the emulator's messages of a queue by its URL, oldest first, without receiving them."""
+"""Returns the messages of a queue, by its URL, oldest first, without receiving them."""
 
 
 JsonResponse = tuple[int, dict[str, Any]]
-"""The status, and the body."""
+"""Status and body."""
 
 
 def key(access_key_id: str) -> str:
-    """Return the key of a run's view, which opens nothing else, and no other run.
+    """Return the key of a run's view, which gives access to nothing else.
 
-    An open tab sends it every second, also when the stack has stopped and somebody else listens on its port. The run's
-    own key does not follow from it.
+    An open tab sends it every second, even if another program has the stack's port by then. The run's access key id
+    cannot be derived from it.
     """
     return hmac.digest(access_key_id.encode(), b"view", "sha256").hex()
 
 
 class Flow:
-    """Reads the numbers of one stack, and stops its database when it is asked to."""
+    """Reads the numbers of a stack, and stops its database on request."""
 
     def __init__(
         self,
@@ -61,8 +61,13 @@ class Flow:
     ) -> None:
         """Create a view; the stack may still be starting.
 
-        `accepted` has the messages that each queue has taken in this run, by its URL, without those that came back from
-        the dead-letter queue: message ids with the id of the punch, None if it is not known.
+        Args:
+            state: folder of the stack.
+            key: key of the view.
+            messages: returns the messages of a queue.
+            accepted: messages that each queue, by its URL, has accepted in this run, without redriven ones: punch id
+                (None: not known) by message id.
+            clock: clock of the samples.
         """
         self.key = key
         self._state = state
@@ -72,27 +77,27 @@ class Flow:
         self._batches = BatchTotals(state / "emulator.log")
         self._samples: deque[tuple[float, dict[str, int]]] = deque(
             maxlen=_MAX_SAMPLES
-        )  # with `time.monotonic()`, oldest first
-        self._dead: set[str] = set()  # messages that the queue took in this run, and that were dead letters at a look
+        )  # oldest first, with `time.monotonic()`
+        self._dead: set[str] = set()  # ids of this run's messages that became dead letters
         self._lock = threading.Lock()
         self._stopping: threading.Thread | None = None
         self._error = ""
 
     def watch(self) -> None:
-        """Look once a second, for as long as the process lives: a tab that is opened later shows what was before it."""
+        """Record a sample each second, so that a tab that is opened later shows the past, too."""
         while True:
             self.record()
             time.sleep(1)
 
     def record(self) -> None:
-        """Keep the numbers of this moment, once the stack is ready."""
-        with self._lock, contextlib.suppress(OSError):  # whoever asks for the numbers is told what cannot be read
+        """Record the present numbers, once the stack is ready."""
+        with self._lock, contextlib.suppress(OSError):  # `answer` reports errors
             address = self._address()
             self._samples.append((self._clock.monotonic(), self._counts(address)))
             self._note_dead_letters(address)
 
     def answer(self, method: str, name: str) -> JsonResponse:
-        """Answer a request for what is no file; `name` is its path without PATH."""
+        """Respond to a request that is not for a file; `name` is its path without PATH."""
         stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
         if (method, name) == ("GET", "numbers"):
             try:
@@ -146,7 +151,7 @@ class Flow:
         self._dead.update(letter.message_id for letter in letters if letter.message_id in accepted)
 
     def _judge(self) -> JsonResponse:
-        """Judge what the queue has taken in this run; `lost` is None if it is not known: punches wait, say."""
+        """Return the verdict on this run's messages; `lost` is None if it is not known, for example as punches wait."""
         try:
             with self._lock:
                 address = self._address()
@@ -165,7 +170,7 @@ class Flow:
     def _stop_database(self, seconds: int) -> JsonResponse:
         if self._stopping is not None and self._stopping.is_alive():
             return 409, {"message": "the database is stopped already"}
-        # When the stack stops meanwhile, its next start lets the database be reached again.
+        # If the stack stops meanwhile, its next start undoes this.
         self._stopping = threading.Thread(target=self._stop_for, args=(seconds,), daemon=True)
         self._stopping.start()
         return 202, {"seconds": seconds}
@@ -175,7 +180,7 @@ class Flow:
         try:
             with DatabaseFaults(postgres.attach(self._state / "postgres")).refusing():
                 time.sleep(seconds)
-        except Exception as error:  # noqa: BLE001  the view shows it; nobody waits for this thread
+        except Exception as error:  # noqa: BLE001  the view shows it
             self._error = f"{type(error).__name__}: {error}"
 
 

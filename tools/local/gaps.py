@@ -1,7 +1,6 @@
-"""Parts of the template that the emulator drops, set after the deploy.
+"""Settings of the template that the emulator ignores, which are set after the deploy.
 
-All values are those of the compiled template. Whoever takes another version of the emulator sees whether it has learnt
-better.
+All values come from the compiled template. Check with each new version of the emulator whether this is still needed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LocalDeployment(NamedTuple):
-    """The deployed stack: the compiled template's resources, their physical ids, and clients."""
+    """Deployed stack: the template's resources, their physical ids, and clients."""
 
     resources: Mapping[str, Any]  # by logical id, as in the template
     ids: Mapping[str, str]  # by logical id
@@ -23,12 +22,12 @@ class LocalDeployment(NamedTuple):
     functions: "LambdaClient"
 
     def properties(self, logical_id: str) -> Any:
-        """The properties of a resource, as in the template."""
+        """Return the properties of a resource in the template."""
         return self.resources[logical_id]["Properties"]
 
 
 def apply_all(deployment: LocalDeployment) -> None:
-    """Set what the emulator dropped; it may be repeated."""
+    """Set everything that the emulator ignored; may be repeated."""
     _set_validator(deployment)
     _set_concurrency(deployment)
     _set_dead_letters(deployment)
@@ -54,7 +53,7 @@ def _set_validator(deployment: LocalDeployment) -> None:
 
 
 def _functions_with_property(deployment: LocalDeployment, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield the deployed name of each function whose template has a property, and the property."""
+    """Yield the name of each function that has a property in the template, and the property's value."""
     for logical_id, resource in deployment.resources.items():
         if resource["Type"] == "AWS::Lambda::Function" and name in resource["Properties"]:
             yield deployment.ids[logical_id], resource["Properties"][name]
@@ -75,7 +74,7 @@ def _set_dead_letters(deployment: LocalDeployment) -> None:
 
 
 def _set_method_throttles(deployment: LocalDeployment) -> None:
-    # It does not read ~1 as a slash, and would throttle all methods alike.
+    # The emulator does not read ~1 as a slash, and would throttle all methods alike.
     for setting in deployment.properties("ApiStage")["MethodSettings"]:
         if setting["ResourcePath"] != "/*":
             method = f"{setting['ResourcePath']}/{setting['HttpMethod']}"

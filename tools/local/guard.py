@@ -1,7 +1,7 @@
-"""Who may speak to the emulator, which itself checks nothing: no Host, no Origin, no signature.
+"""Access control in front of the emulator, which checks neither Host nor Origin nor signatures.
 
-Without it any web page in the developer's browser, and any user of the machine, could create a function there and so
-run code as the developer. `docs/security.md` names the threat.
+Without it, any web page in the developer's browser and any user of the machine could create a function there, and so
+run code as the developer (docs/security.md).
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from tools.local import asgi, flow
 from tools.local.asgi import Application, Message, Receive, Response, Scope, Send
 
 MAX_BODY_BYTES = 1 << 17
-"""Bytes of a body for the API: twice what its queue takes, for a body that is little larger gets the queue's answer."""
+"""Limit of a body for the API: twice the queue's, so that a slightly larger body gets the queue's response."""
 
 MAX_SIGNED_BODY_BYTES = 1 << 21
-"""Bytes of a body that is signed: many things may come together."""
+"""Limit of the body of a signed request, which may have many items."""
 
 _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
 _api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.*)", re.DOTALL).fullmatch
-# A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
+# A user pool's public keys, which are public on AWS, too. The emulator's gateway fetches them from itself.
 _public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
-# What resources/api.yml and resources/send-message.js read of a request, and what a function is told of its sender.
+# Headers that resources/api.yml and resources/send-message.js use, and those that functions get.
 _API_HEADERS = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _CORS = b"access-control-"
 _JSON = (b"content-type", b"application/json")
@@ -34,11 +34,11 @@ _SIGN = "sign with this run's access key id: aws_access_key_id in stack.json"
 
 
 Files = Callable[[], Mapping[str, static.File]]
-"""Reads files, by their paths below the API's address."""
+"""Returns files by their paths below the API's URL."""
 
 
 class PublicFunctions(NamedTuple):
-    """Public functions of the emulator."""
+    """Functions of the emulator that need no key."""
 
     call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Response]]
     is_signed: Callable[[str, str, str], bool]
@@ -46,17 +46,16 @@ class PublicFunctions(NamedTuple):
 
 
 class Guard:
-    """An ASGI application in front of another. Whoever has the run's key gets all of it, everybody else what is public.
+    """An ASGI application in front of the emulator's. The run's access key id gives full access; the rest is limited:
 
-    - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
-    - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter. Its requests are composed
-      here: the API's id, the method, the path below it, a few headers, and a body of bounded length.
-    - But what AWS takes signed only takes the run's access key id, and no Origin.
-    - Files that slices serve lie beside `POST /ponto`.
-    - The view of what flows through takes its own key in a header that no other page can send.
-    - Everything else takes the run's access key id, and no Origin. Only then is a request passed on as it came.
-    - A user pool's public keys take neither: they are asked for by the pool's id.
-    - Neither does the page at the root, with links, for a GET without query or credentials. It holds no key.
+    - Requests with another Host are refused: a page under another name may resolve to 127.0.0.1.
+    - The API is open to every Origin, as on AWS; the emulator checks its keys and CORS. Only the API's id, the method,
+      the path, a few headers and a body of limited length are passed on.
+    - Methods that need a signature on AWS need the run's access key id, without an Origin.
+    - Files of slices are served beside `POST /ponto`.
+    - The view needs its own key, in a header that pages of other origins cannot send.
+    - The public keys of a user pool, and the page at the root, which has no secrets, need no key.
+    - Everything else needs the run's access key id, without an Origin, and is passed on unchanged.
     """
 
     def __init__(
@@ -70,15 +69,17 @@ class Guard:
         home: Files = dict,
         limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     ) -> None:
-        """Create a guard, which serves at once.
+        """Create a guard.
 
         Args:
-            public: what of the application is for everybody.
-            port: where it is reached, on the loopback address.
-            key: the access key id of this run.
-            view: what is at flow.PATH, if anything.
-            served: each gives files that lie beside the API.
-            home: gives the page at the root, by the path "", and the files that it links to.
+            application: the emulator's ASGI application.
+            public: functions of the emulator that need no key.
+            port: its port on the loopback address.
+            key: access key id of this run.
+            view: view at flow.PATH; None: there is none.
+            served: functions that return files to serve beside the API.
+            home: returns the page at the root, by the path "", and the files that it links to.
+            limits: time limits of requests.
         """
         self._application = application
         self._public = public
@@ -93,18 +94,18 @@ class Guard:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request has no answer yet."""
+        """True while a request has no response yet."""
         return self._running > 0
 
     def close(self) -> None:
-        """Accept no punch any more: each is asked to come again."""
+        """Refuse all further punches, with a status after which clients retry."""
         self._closing = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
-        elif scope["type"] != "http":  # no part of the stack speaks WebSocket
+        elif scope["type"] != "http":  # the stack does not use WebSocket
             await send({"type": "websocket.close"})
         else:
             self._running += 1
@@ -118,21 +119,21 @@ class Guard:
                 self._running -= 1
 
     async def _respond(self, scope: Scope, body: asgi.Body) -> Response | None:
-        """Answer a request; None: the emulator is to answer it."""
+        """Return the response to a request; None: the emulator responds."""
         if not self._has_own_host(scope):
             return _message(403, f"this is {self._hosts[0]} only: another Host is refused")
         if found := _api(scope["path"]):
             return await self._call_api(scope, body, **found.groupdict())
         if self._view and scope["path"].startswith(flow.PATH):
             return await self._serve_view(self._view, scope)
-        if asgi.values(scope, b"origin"):  # of a page of ours too: it speaks to the API only
+        if asgi.values(scope, b"origin"):  # of this stack's own pages, too: they only need the API
             return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
         if self._has_key(scope):
             return None
         return self._keys_of_pool(scope) or self._home_file(scope) or _message(403, _SIGN)
 
     async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> Response:
-        """Serve a file, or compose a request for the API."""
+        """Serve a file, or pass a request to the API."""
         method = scope["method"]
         if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
             return _file_response(file, method)
@@ -152,13 +153,13 @@ class Guard:
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _API_HEADERS}
         response = await self._public.call_api(api, method, path, headers, content or b"")
         if content is None and response.status == 400 and not is_signed:
-            # The API was asked without the body, for it refuses a key or a method first.
+            # The body was not passed on, so that the API could refuse an invalid key or method first.
             too_large = b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
             return response._replace(status=413, body=too_large)
         return response
 
     async def _serve_view(self, view: flow.Flow, scope: Scope) -> Response:
-        """Serve the view. A header of one's own is what no page of another origin can send without asking."""
+        """Serve the view. Pages of other origins cannot send its custom header without a preflight request."""
         method, name = scope["method"], scope["path"].removeprefix(flow.PATH)
         if method == "GET" and (file := static.files(flow.FOLDER).get(name)):
             return _file_response(file, method)
@@ -168,11 +169,11 @@ class Guard:
         return Response(status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
 
     def _file(self, name: str) -> static.File | None:
-        """Read the file that is asked for, anew each time: a developer reloads and sees what was changed."""
+        """Read a file at each request, so that a developer sees changes after a reload."""
         return next((file for files in self._served if (file := files().get(name))), None)
 
     def _home_file(self, scope: Scope) -> Response | None:
-        """Return a file of the page at the root; None where a service of AWS may be meant, as S3 is by its root."""
+        """Return the page at the root, or a file of it; None if the request may be for an AWS service, such as S3."""
         method = scope["method"]
         is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_access_key_ids(scope))
         file = self._home().get(scope["path"].removeprefix("/")) if is_plain else None
@@ -191,10 +192,10 @@ class Guard:
 
 
 def _access_key_ids(scope: Scope) -> Iterable[str]:
-    """All access key ids that a request names.
+    """Yield all access key ids in a request.
 
-    A signature is not checked: whoever knows the id could make one. The emulator gives functions the account's number
-    for an id, and passes its own session token on to them: that is the key too.
+    Signatures are not checked, as the id itself is the secret. Functions have the account's number as their id; the
+    emulator passes its session token on to them, which is the same key.
     """
     for header in asgi.values(scope, b"authorization"):
         if found := _credential(header):
@@ -206,7 +207,7 @@ def _access_key_ids(scope: Scope) -> Iterable[str]:
 
 
 def _without_cors(send: Send) -> Send:
-    """Drop what would let a page read the answer: the emulator allows every one."""
+    """Remove the emulator's CORS headers, which would let any page read the response."""
 
     async def drop(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The page at the root of the local AWS: links to what a browser can open there."""
+"""Page at the root of the local stack, with links to its pages."""
 
 import html
 import json
@@ -35,12 +35,13 @@ _PAGE = """<!doctype html>
 
 
 def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, static.File]]:
-    """Return what reads the page and the API's description, by their paths.
+    """Return a function that reads the page and the API's description, by their paths.
 
-    Served without a key, for neither holds one.
+    Both are served without a key, as they have no secrets.
 
     Args:
-        services: what slices serve, by what stack.json calls its address.
+        state: folder of the stack.
+        services: texts of the links to slices' pages, by the keys of their addresses in stack.json.
     """
 
     def read() -> dict[str, static.File]:

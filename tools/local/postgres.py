@@ -1,4 +1,4 @@
-"""A PostgreSQL server on a Unix socket in a private folder: no port, and no other user reaches it."""
+"""A PostgreSQL server on a Unix socket in a private folder, without a port, so that no other user can connect."""
 
 import contextlib
 import os
@@ -27,72 +27,72 @@ from tools.local.errors import LocalError
 DATABASE = "pontodb"
 USER = "postgres"
 
-# A failed statement's values are personal data, and stay out of the log.
+# Values of failed statements are personal data, and must not be logged.
 LOG_SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_parameter_max_length_on_error": "0",
     "log_statement": "ddl",
 }
-UNSAFE_SETTINGS = {"fsync": "off"}  # for data that need not survive a power cut: a test's
+UNSAFE_SETTINGS = {"fsync": "off"}  # for data that need not survive a power cut, as in tests
 
-_BUILTIN_LOCALES_VERSION = 17  # the version from which on PostgreSQL has locales of its own
+_BUILTIN_LOCALES_VERSION = 17  # first version with PostgreSQL's builtin locales
 _CONFIGURATION = "ponto.conf"
 FETCH_SECONDS = 10
-_START_SECONDS = 120  # after a crash it first writes what its log has
+_START_SECONDS = 120  # limit; after a crash it first recovers from its log
 _STOP_STEPS = (
     (signal.SIGINT, 30),
     (signal.SIGQUIT, 10),
     (signal.SIGKILL, 10),
-)  # s: fast, then at once, then the kernel's
+)  # with seconds: fast shutdown, immediate shutdown, kill
 
 
 class Postgres(NamedTuple):
-    """A server; stop it with `stop`."""
+    """A running server."""
 
     data: Path
     host: str  # the socket's directory
 
     @property
     def url(self) -> str:
-        """The database's URL, for psql and for libpq."""
+        """URL of the database, for psql and libpq."""
         return f"postgresql://{USER}@/{DATABASE}?host={quote(self.host)}"
 
     @property
     def log(self) -> Path:
-        """The server's log."""
+        """Log file of the server."""
         return self.data / "log"
 
     @property
     def pid(self) -> int:
-        """The server's process: a restart changes it.
+        """Id of the server's process, which a restart changes.
 
         Raises:
-            LocalError: it does not run.
+            LocalError: the server is not running.
         """
         if (found := _pid(self.data)) is None:
             raise LocalError(f"PostgreSQL does not run on {self.data}; its log is {self.log}")
         return found
 
     def is_running(self) -> bool:
-        """Return whether the server's process lives, also one that another process restarted."""
+        """Return whether the server is running, also if another process restarted it."""
         try:
             return _uses(psutil.Process(self.pid), self.data)
         except (LocalError, psutil.Error):
             return False
 
     def stop(self) -> None:
-        """Stop the server, keeping its data; see `end`."""
+        """Stop the server, and keep its data; see `end`."""
         end(self.data)
         if self.host != str(self.data):
             shutil.rmtree(self.host, ignore_errors=True)
 
     def crash(self) -> None:
-        """End the server at once, as if the power had failed: nobody is waited for, nothing is written."""
+        """Stop the server immediately, as in a power failure, without waiting for sessions or writing data."""
         end(self.data, _STOP_STEPS[1:])
 
     def restart(self) -> None:
-        """Start the server that crashed, and wait until it has recovered. One that runs is left alone.
+        """Start the server if it is not running, and wait until it has recovered.
 
         Raises:
             LocalError: it does not start.
@@ -103,16 +103,16 @@ class Postgres(NamedTuple):
 
 
 def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
-    """Start PostgreSQL on the folder `data`, made with an empty database the first time.
+    """Start PostgreSQL on the folder `data`, which is created with an empty database if it does not exist.
 
-    Whatever runs on the folder, in whatever state, is ended before.
+    Processes that already use the folder are ended first.
 
     Args:
-        data: the data folder; its parent exists, and is the only one of its parents that is written to.
-        settings: PostgreSQL's, by name, where its own are not wanted. `alter system` wins over them.
+        data: the data folder; its parent must exist.
+        settings: PostgreSQL's settings by name; those of `alter system` take precedence.
 
     Raises:
-        LocalError: it does not start; no process of its is left.
+        LocalError: it does not start; none of its processes is left.
     """
     data = data.resolve()
     wanted = {**LOG_SETTINGS, **(settings or {})}
@@ -126,7 +126,7 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
     try:
         _launch(data)
         _create_database(server.host)
-    except BaseException:  # Ctrl-C too
+    except BaseException:  # also Ctrl-C
         server.stop()
         raise
     return server
@@ -136,7 +136,7 @@ def attach(data: Path) -> Postgres:
     """Return the server that another process started on the folder `data`; it outlives this process.
 
     Raises:
-        LocalError: none was ever started there, or it died and does not start again.
+        LocalError: none was ever started there, or it crashed and does not start again.
     """
     data = data.resolve()
     host = _last_host(data)
@@ -148,14 +148,14 @@ def attach(data: Path) -> Postgres:
 
 
 def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapping[str, object]) -> list[Any]:
-    """Return the rows of a statement as named tuples, on a connection opened for it, each within ten seconds.
+    """Return the rows of a statement as named tuples, on a new connection, each within ten seconds.
 
     Raises:
-        psycopg2.Error: the database does not answer, or refuses.
+        psycopg2.Error: the database does not answer, or refuses the statement.
     """
     connection = psycopg2.connect(
         url,
-        hostaddr="",  # not where PGHOSTADDR points
+        hostaddr="",  # overrides PGHOSTADDR
         cursor_factory=NamedTupleCursor,
         connect_timeout=FETCH_SECONDS,
         options=f"-c statement_timeout={FETCH_SECONDS}s",
@@ -166,11 +166,11 @@ def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapp
 
 
 def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP_STEPS) -> None:
-    """End every process that uses the data folder: running, frozen, stopping, or without the server it belonged to.
+    """End all processes that use the data folder, also suspended ones and those without their server.
 
     Args:
         data: the data folder; it need not exist.
-        steps: the signals that a server gets, each with the seconds that it may take to end.
+        steps: signals for the server, each with the seconds to wait for its end.
 
     Raises:
         LocalError: a process does not end.
@@ -180,44 +180,44 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP_STEPS) -
         deadline = time.monotonic() + patience
         found, pid = _processes(data), _pid(data)
         server = [process for process in found if process.pid == pid]
-        for process in server or found:  # without it they are what a killed one left; nothing is lost with them
+        for process in server or found:  # without a server, its killed predecessor's processes, which have no data
             _signal(process, number if server else signal.SIGKILL)
         for process in found:
-            _signal(process, signal.SIGCONT)  # frozen ones could not act on it
+            _signal(process, signal.SIGCONT)  # suspended processes would not handle the signal
         while (left := _processes(data)) and time.monotonic() < deadline:
             time.sleep(0.02)
         if not left:
             break
     else:
         raise LocalError(f"PostgreSQL's process {left[0].pid} uses {data} and does not end: kill -9 {left[0].pid}")
-    # Else the next one believes it runs, when another program got that process id, or a zombie keeps it.
+    # Otherwise the next server takes another process with the same id, or a zombie, for a running server.
     for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{socket_folder.SOCKET}.lock"):
         stale.unlink(missing_ok=True)
 
 
 def _pid(data: Path) -> int | None:
-    """Return the process of the folder's server, as its own file has it, which is written in steps."""
+    """Return the process id of the folder's server from its file, which may be incomplete; None if there is none."""
     try:
         found = int((data / "postmaster.pid").read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return None
-    return found if found > 0 else None  # below: of a server of a single user, which serves nobody
+    return found if found > 0 else None  # negative: of a single-user server
 
 
 def _processes(data: Path) -> list[psutil.Process]:
-    """Find what uses the folder, or makes it."""
+    """Return the processes that use or create the folder."""
     found = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
+        with contextlib.suppress(psutil.Error):  # it has ended, is a zombie, or belongs to another user
             if _uses(process, data):
                 found.append(process)
     return found
 
 
 def _uses(process: psutil.Process, data: Path) -> bool:
-    """Return whether a process is of the folder's server, or makes one; of a zombie psutil raises an error."""
+    """Return whether a process belongs to the folder's server or creates the folder; psutil raises for zombies."""
     words = process.cmdline()
-    # By their paths, as they are started here: a psql in the folder may name a database postgres.
+    # Only absolute paths, as they are started here: psql may have `postgres` as an argument, too.
     programs = {process.name(), *(Path(word).name for word in words if word.startswith("/"))}
     if "initdb" in programs and ("-D", str(_unfinished(data))) in pairwise(words):
         return True
@@ -231,7 +231,7 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         pass
     except psutil.AccessDenied:
         raise LocalError(
-            f"PostgreSQL's process {process.pid} is another user's: that user has to end it, or give another folder."
+            f"PostgreSQL's process {process.pid} belongs to another user. End it as that user, or use another folder."
         ) from None
 
 
@@ -240,11 +240,11 @@ def _unfinished(data: Path) -> Path:
 
 
 def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> None:
-    """Make the data folder, which is there whole or not at all."""
+    """Create the data folder under another name, and rename it when it is complete."""
     new = _unfinished(data)
     shutil.rmtree(new, ignore_errors=True)
     command = [*launcher.prefix, str(programs.find("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
-    # The same on every machine, and no wish of a locale that this one lacks.
+    # The same on every machine, and independent of its locales.
     command += ["--encoding", "UTF8", "--locale", "C"]
     if programs.version() >= _BUILTIN_LOCALES_VERSION:
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
@@ -271,18 +271,21 @@ def _require_usable(data: Path, launcher: unprivileged.Launcher) -> None:
     file = data / "PG_VERSION"
     if not file.is_file() or file.read_text().strip() != str(programs.version()):
         raise LocalError(
-            f"{data} is no data folder of PostgreSQL {programs.version()}: remove it, or choose another with --state."
+            f"{data} is not a data folder of PostgreSQL {programs.version()}. Remove it, or choose another with "
+            "--state."
         )
     if launcher.owner is None:
         if data.stat().st_uid != os.geteuid():
-            raise LocalError(f"{data} belongs to another user: remove it, or choose another folder with --state.")
-    elif data.stat().st_uid != launcher.owner:  # made by root in another way, as in a container with other rights
+            raise LocalError(f"{data} belongs to another user. Remove it, or choose another folder with --state.")
+    elif (
+        data.stat().st_uid != launcher.owner
+    ):  # created by root with another launcher, for example in a container with other rights
         for path in (data, *data.rglob("*")):
             os.chown(path, launcher.owner, -1, follow_symlinks=False)
     if launcher.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:
         raise LocalError(
-            f"PostgreSQL runs as user {launcher.owner} for root, whose other programs could enter {data.parent}: "
-            f"chmod 700 {data.parent}"
+            f"PostgreSQL runs as user {launcher.owner} instead of root, and that user's other programs could read "
+            f"{data.parent}. Run: chmod 700 {data.parent}"
         )
 
 
@@ -296,25 +299,27 @@ def _last_host(data: Path) -> str | None:
 
 
 def _configuration(host: str, settings: Mapping[str, str]) -> str:
-    ours = {
+    own = {
         "listen_addresses": "",
         "port": "5432",
         "unix_socket_directories": f'"{host}"',
         "unix_socket_permissions": "0700",
-        # Linux' other kind are files in /dev/shm, of which a container has little; macOS has too little of this kind.
+        # On Linux, posix uses /dev/shm, which is small in containers; on macOS, sysv memory is too small.
         "dynamic_shared_memory_type": "sysv" if sys.platform == "linux" else "posix",
     }
-    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in (ours | dict(settings)).items()]
-    return "\n".join(("# Written at each start: use `alter system`.", "include 'postgresql.conf'", *lines, ""))
+    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in (own | dict(settings)).items()]
+    return "\n".join(
+        ("# Written at each start; use `alter system` for other settings.", "include 'postgresql.conf'", *lines, "")
+    )
 
 
 def command(data: Path) -> list[str]:
-    """Return the command that starts the server of a data folder, to be run in it.
+    """Return the command that starts the server of a data folder; run it in that folder.
 
-    The server outlives the command and is in no process group of a terminal's.
+    The server outlives the command, and is not in the terminal's process group.
 
     Raises:
-        LocalError: this is root, and cannot be anybody else here.
+        LocalError: this is root, and no other user can run the server here.
     """
     prefix = unprivileged.find(programs.find("initdb"), data.parent).prefix
     start = [str(programs.find("pg_ctl")), "start", "-D", ".", "-l", "log", "-t", str(_START_SECONDS), "--silent"]
@@ -332,19 +337,19 @@ def _launch(data: Path) -> None:
         capture_output=True,
         text=True,
         errors="replace",
-        start_new_session=True,  # Ctrl-C is ours
+        start_new_session=True,  # so that Ctrl-C does not reach it
         check=False,
     )
     if done.returncode:
         written = log.read_bytes()[before:].decode(errors="replace") if log.exists() else ""
-        end(data)  # it may only be slow
+        end(data)  # it may still be starting
         if "did not start in time" in done.stderr:
             raise LocalError(f"PostgreSQL was not ready after {_START_SECONDS} s; its log is {log}")
         raise LocalError(f"PostgreSQL did not start: {_reason(written or done.stderr)}; its log is {log}")
 
 
 def _create_database(host: str) -> None:
-    # Here and nowhere else, whatever PGHOSTADDR and PGPORT are.
+    # Overrides PGHOSTADDR and PGPORT.
     connection = psycopg2.connect(host=host, hostaddr="", port=5432, user=USER, dbname="postgres")
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
@@ -354,10 +359,10 @@ def _create_database(host: str) -> None:
 
 
 def _reason(output: str) -> str:
-    """Return the line that says why it failed."""
-    said = re.findall(r"(LOG|FATAL|PANIC|error):\s+(.+)", output)
-    for kind, text in said:
-        # That a setting is wrong is fatal later, and which one is only logged.
+    """Return the line of the output with the cause of the failure."""
+    lines = re.findall(r"(LOG|FATAL|PANIC|error):\s+(.+)", output)
+    for kind, text in lines:
+        # Only a LOG line names an invalid setting; the FATAL line comes later.
         if kind != "LOG" or "parameter" in text or "syntax error" in text:
             return str(text)
     return (output.strip().splitlines() or ["it printed nothing"])[-1]

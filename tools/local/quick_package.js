@@ -1,5 +1,5 @@
-// Loaded into `sls` where it packages for one machine. The plugin that adds the Python packages to the zip compresses them
-// as small as it can, in JavaScript, which takes most of the time. Until serverless-python-requirements takes a level.
+// Loaded into `sls` by `make run`. serverless-python-requirements compresses the Python packages with the highest level, in
+// JavaScript, which takes most of the time. Needed until the plugin has an option for the level.
 const JSZip = require('jszip');
 
 const { generateNodeStream } = JSZip.prototype;

@@ -1,4 +1,4 @@
-"""`make rows`: what the running local stack has stored last."""
+"""`make rows`: the newest rows of the running local stack."""
 
 import sys
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ _EPILOG = """examples:
   make rows
   make rows ARGS=50
 
-exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or no stack runs
+exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or no local stack runs
 """
 
 
@@ -49,14 +49,14 @@ exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or 
 @click.argument("count", type=opt.POSITIVE, default=10)
 @opt.state
 def rows(count: int, state: Path | None) -> None:
-    """The newest COUNT rows of batida (default 10), in the database of the running local stack."""
+    """Print the newest COUNT rows of batida (default 10) in the running local stack."""
     address = local_stack.find(state)
     try:
         newest = postgres.fetch(address.database_url, _NEWEST, [count])
     except psycopg2.OperationalError as error:
-        said = " ".join(str(error).split())
-        what = f"the local stack runs, but its database does not answer: {said}; repeat the command in a moment"
-        raise CommandError(what, 1) from None
+        reason = " ".join(str(error).split())
+        message = f"the local stack runs, but its database does not answer: {reason}; repeat the command in a moment"
+        raise CommandError(message, 1) from None
     tables.show(_COLUMNS, [[value or "" for value in row] for row in newest])
     print_result(f"the newest {len(newest)}")
 

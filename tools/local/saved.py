@@ -1,6 +1,6 @@
-"""The emulator's saved state. When it stops it writes a file for each service, and goes on when it cannot.
+"""Saved state of the emulator, which writes a file for each service when it stops.
 
-A run that has not saved all of it leaves a mark, `running`, by which the next one knows.
+While there are unsaved changes, a file `running` exists, so that the next run notices what was lost.
 """
 
 import contextlib
@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _MARK = "running"
-_REPORTS = "reports"  # a named pipe, which a full disk does not stop
+_REPORTS = "reports"  # a named pipe, which works even on a full disk
 
 
 class SaveReport(NamedTuple):
     """Result of one attempt to save everything."""
 
     services: Sequence[str] = ()
-    """Services whose state is not saved, and tried again."""
+    """Services whose state is not saved yet."""
     reason: str = ""
-    """Why they are not: the latest error."""
+    """The latest error."""
     queues: Mapping[str, Sequence[int]] = {}
-    """Messages that are not saved, and all messages, by the name of their queue."""
+    """Number of unsaved messages and of all messages, by queue name."""
     unfinished_files: int = 0
-    """Uploaded files that are not imported to the end."""
+    """Number of uploaded files that are not completely imported."""
 
     def describe(self, labels: Mapping[str, str]) -> str:
-        """Return what is not saved, as the rest of a sentence; `labels` says what the messages of a queue are."""
+        """Describe what is not saved, as part of a sentence; `labels` has a name for the messages of each queue."""
         parts = [
             f"{unsaved:,} of {count:,} {labels.get(queue, f'messages of {queue}')}"
             for queue, (unsaved, count) in self.queues.items()
@@ -42,10 +42,10 @@ class SaveReport(NamedTuple):
 
 @contextlib.contextmanager
 def open_reports(state: Path) -> Iterator[int | None]:
-    """Open the pipe into which `send_report` writes, and yield its descriptor, or None if there is no pipe."""
+    """Open the pipe to which `send_report` writes, and yield its descriptor; None if there is no pipe."""
     try:
         descriptor = os.open(state / _REPORTS, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:  # of a release without it, or a file system without pipes
+    except OSError:  # an older release, or a file system without named pipes
         yield None
         return
     try:
@@ -55,7 +55,7 @@ def open_reports(state: Path) -> Iterator[int | None]:
 
 
 def send_report(state: Path, report: SaveReport) -> None:
-    """Write a report into the pipe, as a line, if a process reads it."""
+    """Write a report to the pipe, as a line of JSON, if a process reads it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(state / _REPORTS, os.O_WRONLY | os.O_NONBLOCK)
         try:
@@ -65,35 +65,35 @@ def send_report(state: Path, report: SaveReport) -> None:
 
 
 def read_report(descriptor: int | None) -> SaveReport | None:
-    """Return the latest report that the pipe of `open_reports` holds; None if there is none."""
+    """Return the latest report from the pipe of `open_reports`; None if there is none."""
     if descriptor is None:
         return None
     try:
         lines = os.read(descriptor, 65_536).splitlines()
         return SaveReport(**json.loads(lines[-1])) if lines else None
-    except (BlockingIOError, ValueError, TypeError):  # nothing yet; half a line; another version's
+    except (BlockingIOError, ValueError, TypeError):  # no report yet, an incomplete line, or another version's format
         return None
 
 
 def folder(state: Path) -> Path:
-    """Return the folder of the services' files, below the emulator's."""
+    """Return the folder of the services' files, in the emulator's folder."""
     return state / "services"
 
 
 def mark_running(state: Path) -> None:
-    """Note that what will be changed from now on is not saved yet, and create the pipe for reports on that."""
+    """Mark the state as unsaved, and create the pipe for reports."""
     with contextlib.suppress(OSError):
         os.mkfifo(state / _REPORTS, 0o600)
     (state / _MARK).write_text(time.strftime("%Y-%m-%d %H:%M"))
 
 
 def mark_clean(state: Path) -> None:
-    """Note that all is saved."""
+    """Mark the state as saved."""
     (state / _MARK).unlink(missing_ok=True)
 
 
 def unsaved_since(state: Path) -> str | None:
-    """Return since when changes are not saved, as local time; None when all is."""
+    """Return the local time since which changes are unsaved; None if all are saved."""
     try:
         return (state / _MARK).read_text() or "its start"
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def unsaved_since(state: Path) -> str | None:
 
 
 def messages(queues: Any) -> dict[str, set[str]]:
-    """Return the ids of the messages of each queue, by its name; `queues` is SQS's state, in memory or of its file."""
+    """Return the message ids of each queue, by its name, from SQS's state in memory or from its file."""
     found: dict[str, set[str]] = {}
     for queue in _all_queues(queues["queues"]):
         found.setdefault(queue["name"], set()).update(message["id"] for message in queue["messages"])
@@ -109,15 +109,16 @@ def messages(queues: Any) -> dict[str, set[str]]:
 
 
 def _all_queues(scoped: Any) -> Iterator[Any]:
-    # In memory a dictionary by account and region, which shows those of one account only; the file has them all.
+    # In memory, a dictionary by account and region, which shows only one account; the file has all of them.
     yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
 def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
-    """Count the messages of each queue that the file of the queues lacks, and all; one that cannot be read has none.
+    """Return for each queue how many of its messages are missing in the file, and how many it has.
 
     Args:
-        held: the messages of each queue, in memory. The file may have more: those that were drained meanwhile.
+        state: folder of the emulator. An unreadable file counts as empty.
+        held: ids of the messages of each queue in memory. The file may have more, which were drained meanwhile.
     """
     in_file = _read_ids(folder(state) / "sqs.json") if any(held.values()) else set[str]()
     return {queue: (len(ids - in_file), len(ids)) for queue, ids in sorted(held.items())}
@@ -126,5 +127,5 @@ def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, tuple[
 def _read_ids(file: Path) -> set[str]:
     try:
         return set().union(*messages(json.loads(file.read_text())["payload"]).values())
-    except (OSError, ValueError, LookupError, TypeError):  # it does not exist, or a power cut truncated it
+    except (OSError, ValueError, LookupError, TypeError):  # missing, or truncated by a power cut
         return set()

@@ -1,4 +1,4 @@
-"""The process that is this machine's AWS: the emulator behind the guard, on one port of the loopback address.
+"""Process of the emulator and its guard, which listens on one port of the loopback address.
 
     python -m tools.local.serve PORT STATE
 
@@ -28,16 +28,16 @@ from tools.local.flow import Flow, key
 from tools.local.guard import Guard, PublicFunctions
 
 HOST = "127.0.0.1"
-_GRACE_SECONDS = 2.0  # s that requests may take to end
+_GRACE_SECONDS = 2.0  # limit for running requests at the stop
 _RETRY_SECONDS = 1.0
 
 _logger = logging.getLogger("local")
 
 
 def main(port: int, state: Path) -> int:
-    """Serve until SIGTERM. Then it saves, and ends whatever still runs: a function that hangs, a stack that waits.
+    """Serve until SIGTERM; then save everything, and end with status 0, with all child processes.
 
-    It ends by itself, with status 0, once everything is saved. Until then it tries again each second.
+    If the state cannot be saved, try again each second.
     """
     replacements.replace()
     everybody = PublicFunctions(adapter.call_api, adapter.is_signed, adapter.public_keys)
@@ -49,11 +49,11 @@ def main(port: int, state: Path) -> int:
     _raise_limit_of_files()
     threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state, Saver(state)))
-    return 1  # hypercorn ended by itself
+    return 1  # hypercorn ended without SIGTERM
 
 
 async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
-    """Serve. Once this thread saves, it answers nothing more: what was accepted came before."""
+    """Serve requests. The save blocks this thread, so that nothing is accepted after it began."""
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.keep_alive_timeout = 75
@@ -67,7 +67,7 @@ async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
         signal.setitimer(signal.ITIMER_REAL, _GRACE_SECONDS)
         loop.call_soon_threadsafe(stopping.set)
 
-    # Not the loop's own handlers: what keeps the loop busy would keep them waiting.
+    # Not the loop's own handlers, which would wait while the loop is busy.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGALRM, lambda *_: saver.save_and_end())
     saved.mark_running(state)
@@ -82,7 +82,7 @@ async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
 
 
 class SavableEmulator(Protocol):
-    """The emulator as a saver uses it; see `adapter`."""
+    """Functions of the emulator that a saver needs; see `adapter`."""
 
     def are_queues_locked(self) -> bool: ...
 
@@ -94,7 +94,7 @@ class SavableEmulator(Protocol):
 
 
 class Saver:
-    """Saves what the emulator holds, again and again until all of it is saved, and ends this process."""
+    """Saves the emulator's state, with retries until all of it is saved, and then ends this process."""
 
     def __init__(
         self,
@@ -103,19 +103,19 @@ class Saver:
         emulator: SavableEmulator = adapter,
         clock: Clock = CLOCK,
     ) -> None:
-        """`end` ends this process."""
+        """Create a saver; `end` ends this process."""
         self._emulator, self._clock = emulator, clock
         self._end = end
         self._state = state
         self._reported = saved.SaveReport()
-        self._reason = ""  # why the latest service that could not be saved was not
-        self._copies: dict[str, Any] = {}  # a service's state is asked for once: some forget it when they are asked
+        self._reason = ""  # latest error
+        self._copies: dict[str, Any] = {}  # fetched once, as some services clear their state when it is fetched
         self._saved: set[str] = set()
 
     def save_and_end(self) -> None:
-        """Try until everything is saved. The process that started this one may kill it instead."""
+        """Retry until everything is saved. The parent process may kill this one meanwhile."""
         if self._emulator.are_queues_locked():
-            signal.setitimer(signal.ITIMER_REAL, 0.02)  # again: this very thread may have locked them
+            signal.setitimer(signal.ITIMER_REAL, 0.02)  # later, as this thread itself may hold the lock
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         while (report := self._save()).services:
@@ -126,7 +126,7 @@ class Saver:
         self._end()
 
     def _save(self) -> saved.SaveReport:
-        """Save the queues, then the services that are not saved yet."""
+        """Save the queues, then the services that are not saved yet; report the result."""
         services = self._emulator.services()
         queues = self._save_queues(services["sqs"])
         for name, give in services.items():
@@ -137,7 +137,7 @@ class Saver:
         return saved.SaveReport(missing, self._reason, queues, unfinished_files)
 
     def _save_queues(self, give: Callable[[], Any]) -> Mapping[str, tuple[int, int]]:
-        """Save the queues, each time, for they are drained meanwhile; return what of them the file lacks."""
+        """Save the queues again, as they are drained meanwhile; return the counts of `saved.count_unsaved`."""
         self._saved.discard("sqs")
         self._copies.pop("sqs", None)
         held: dict[str, set[str]] = {}
@@ -154,13 +154,13 @@ class Saver:
         return counts
 
     def _save_service(self, name: str, give: Callable[[], Any]) -> None:
-        """Write the state of a service, or take note why that is not possible."""
+        """Save the state of a service, or record the error."""
         try:
             if name not in self._copies:
                 self._copies[name] = give()
             if self._copies[name] is not None:
                 self._emulator.save(saved.folder(self._state), name, self._copies[name])
-        except Exception as error:  # noqa: BLE001  the other services are saved
+        except Exception as error:  # noqa: BLE001  the other services are still saved
             self._reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         else:
             self._saved.add(name)
@@ -169,17 +169,17 @@ class Saver:
         if report != self._reported:
             self._reported = report
             _logger.error("not saved: %s", report.describe({}))
-        saved.send_report(self._state, report)  # each time: a later run may have started since
+        saved.send_report(self._state, report)  # each time, as another run may wait for it meanwhile
 
 
 def _end() -> None:
-    """End this process and those that it started, whatever they are doing."""
+    """Kill all child processes, and end this one."""
     for process in psutil.Process().children(recursive=True):
         process.kill()
     with contextlib.suppress(OSError):  # the log's disk may be full
         logging.shutdown()
         sys.stdout.flush()
-    os._exit(0)  # threads of the emulator's would be waited for
+    os._exit(0)  # sys.exit would wait for the emulator's threads
 
 
 def _raise_limit_of_files() -> None:

@@ -1,4 +1,4 @@
-"""The whole system on one machine: start its parts in order, deploy to them, say where they are, stop them."""
+"""The whole system on this machine: start its parts in order, deploy to them, write their addresses, stop them."""
 
 import contextlib
 import fcntl
@@ -27,14 +27,14 @@ from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
-_STATE_VARIABLE = "PONTO_LOCAL_STATE"  # of the environment of sls and its children: the folder of their run
-_RESTART_SECONDS = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
+_STATE_VARIABLE = "PONTO_LOCAL_STATE"  # environment variable of sls and its children: the folder of their run
+_RESTART_SECONDS = 15  # time that PostgreSQL may be down, as `make chaos` restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
 
 class Stack(NamedTuple):
-    """The running system."""
+    """The running stack."""
 
     address: Address
     database: postgres.Postgres
@@ -42,7 +42,7 @@ class Stack(NamedTuple):
     time_zone: str  # of punches without an offset
 
     def require_running(self) -> None:
-        """Raise a LocalError when a part has died."""
+        """Raise a LocalError if the emulator or PostgreSQL has ended."""
         if not self.aws.is_running():
             raise _ended_error(self.aws)
         deadline = time.monotonic() + _RESTART_SECONDS
@@ -52,7 +52,7 @@ class Stack(NamedTuple):
             time.sleep(0.1)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator, for example "sqs"."""
+        """Return a boto3 client of the emulator for a service, for example "sqs"."""
         return self.address.client(service)
 
 
@@ -64,29 +64,30 @@ def run_local_stack(
     parameters: Parameters = lambda _: {},
     seconds_left: emulator.SecondsLeft = lambda: 0,
 ) -> Iterator[Stack]:
-    """Run the system for as long as the context lasts.
+    """Run the stack while the context is open.
 
     Args:
-        state: a folder for its data: rows, queues and logs outlive the context.
-        print_status: called with what is being done.
-        parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
-            make what they name.
-        seconds_left: called at the end, while not everything is saved; see `Emulator.stop`.
+        state: folder for its data; rows, queues and logs are kept for the next run.
+        port: port of the emulator.
+        print_status: called with the progress.
+        parameters: returns parameters that differ from the stage's, by name; called with the running emulator, so that
+            it can create what they name.
+        seconds_left: called at the end while a save fails; see `Emulator.stop`.
 
     Raises:
-        LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
-        UnsavedError: not everything that the emulator held is saved; nothing is left running.
+        LocalError: another run uses the folder, the port is in use, or a step failed; nothing is left running.
+        UnsavedError: part of the emulator's state was not saved; nothing is left running.
     """
     state = state.resolve()
     if not state.exists():
-        emulator.require_free(port)  # a port that is refused leaves no folder behind
+        emulator.require_free(port)  # before the folder is created
     make_private(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
         parts.enter_context(_lock_state(state))
         _end_leftovers(state, print_status)
-        # Ctrl-C may come when a process is started and not yet known.
+        # Also at the end, as Ctrl-C may come between the start of a process and its registration.
         parts.callback(_end_leftovers, state, print_status)
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
@@ -96,7 +97,7 @@ def run_local_stack(
         database = postgres.start(state / "postgres")
         parts.callback(database.stop)
 
-        DatabaseFaults(database).mend()  # what a killed `make chaos` left
+        DatabaseFaults(database).mend()  # undo the faults of a killed `make chaos`
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
@@ -133,7 +134,7 @@ def run_local_stack(
 
 
 def _current_queue_url(aws: emulator.Emulator, url: str) -> str:
-    """Return the URL of a queue; that of the stack's outputs has the port on which it was first deployed."""
+    """Return the present URL of a queue; the one in the stack's outputs has the port of the first deploy."""
     found: str = aws.client("sqs").get_queue_url(QueueName=_name(url))["QueueUrl"]
     return found
 
@@ -143,37 +144,41 @@ def _name(queue_url: str) -> str:
 
 
 def make_private(state: Path, project_state: Path = STATE) -> None:
-    """Make the folder, or close it to other users if it is the project's own or already a stack's.
+    """Create the folder, or close it to other users if it is the project's default or already has a stack.
 
     Raises:
-        LocalError: it is somebody else's, or holds other things.
+        LocalError: it belongs to another user, or has other content.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = state.stat()
     if found.st_uid != os.getuid():
         raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
     if found.st_mode & 0o077:
-        # The project's own is ours, whatever made it: the load test keeps JMeter in it, the benchmark its figures.
+        # The project's default folder may be closed, as only its own commands use it, such as the load test for JMeter.
         if state != project_state and any(state.iterdir()) and not (state / "lock").exists():
-            raise LocalError(f"{state} is open to others, and holds other things. Choose another folder with --state")
+            raise LocalError(
+                f"{state} is open to other users, and has other content. Choose another folder with --state"
+            )
         state.chmod(0o700)
 
 
 @contextlib.contextmanager
 def explain_failures(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
-    """Make one sentence of what a call of the emulator, or its log, fails with.
+    """Convert errors of calls to the emulator, and of files, to a LocalError.
 
     Args:
-        end_seconds: that it may take from its last answer to its end.
+        end_seconds: time to wait for the emulator's end, to find out whether it has crashed.
 
     Raises:
-        LocalError: it failed, or a file could not be used.
+        LocalError: a call failed, or a file could not be used.
     """
     try:
         yield
     except (BotoCoreError, ClientError, OSError, HTTPError) as error:
         if isinstance(error, OSError) and error.filename is not None:
-            raise LocalError(f"{error.filename} cannot be used: {error.strerror}") from None  # the emulator may be well
+            raise LocalError(
+                f"{error.filename} cannot be used: {error.strerror}"
+            ) from None  # not an error of the emulator
         try:
             aws.process.wait(end_seconds)
         except subprocess.TimeoutExpired:
@@ -191,17 +196,17 @@ def _ended_error(aws: emulator.Emulator) -> LocalError:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file that nobody else may read."""
+    """Write a file that other users cannot read."""
     with draft(file) as new:
         new.write(text)
 
 
 def _describe_loss(aws: Path) -> str:
-    """Describe what is lost with a killed emulator."""
+    """Describe what is lost because the emulator was killed."""
     new = "" if saved.folder(aws).exists() else "; the API gets another URL and key"
     return (
-        f"what the emulator was given since {saved.unsaved_since(aws)} is lost: queued punches, dead letters, and "
-        f"keys of `ponto keys`{new}. Stored rows are kept"
+        f"changes since {saved.unsaved_since(aws)} are lost: queued punches, dead letters, and keys of "
+        f"`ponto keys`{new}. Stored rows are kept"
     )
 
 
@@ -222,18 +227,18 @@ def _lock_state(state: Path) -> Iterator[None]:
 
 def _describe_other_run(state: Path, pid: str) -> str:
     if (state / "stack.json").exists():
-        what = f"end that one, or look into {state / 'stack.json'} for where it is."
+        advice = f"Stop it, or use it: {state / 'stack.json'} has its addresses."
     else:
-        what = "it is starting or stopping. Wait for it, or end it."
+        advice = "It is starting or stopping. Wait, or stop it."
     with contextlib.suppress(ValueError, psutil.Error):
         if psutil.Process(int(pid)).status() == psutil.STATUS_STOPPED:
-            what = f"it is suspended. `kill -CONT {pid}` lets it go on, `kill {pid}` before that ends it then."
-    return f"It runs already, as process {pid or 'unknown'}: {what}"
+            advice = f"It is suspended: `kill -CONT {pid}` resumes it; with `kill {pid}` before that, it then stops."
+    return f"A stack already runs on this folder, as process {pid or 'unknown'}. {advice}"
 
 
 @contextlib.contextmanager
 def _lock_packaging() -> Iterator[None]:
-    """Wait while another stack is deployed: osls empties and reads .serverless, whatever --package says."""
+    """Wait until no other stack is being deployed, as osls always uses the folder .serverless."""
     with (ROOT / "serverless.yml").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -244,7 +249,7 @@ def _deploy(
 ) -> tuple[gaps.LocalDeployment, Mapping[str, str], str]:
     environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
-        # Wheels of one interpreter on one machine, which the plugin does not tell apart.
+        # A separate cache for each interpreter and platform, which the plugin does not distinguish.
         "LOCAL_PIP_CACHE": str(state / "pip" / f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"),
         "SLS_AWS_MONITORING_FREQUENCY": "250",
         "NODE_OPTIONS": quick_package(),
@@ -253,7 +258,7 @@ def _deploy(
     options = ["--stage", STAGE, *(f"--param={name}={value}" for name, value in parameters.items())]
     log = state / "deploy.log"
     with _lock_packaging():
-        # Packages, too: by itself, `sls package --package FOLDER` would copy and delete all of it once more.
+        # This also packages; a separate `sls package --package FOLDER` would copy everything once more.
         if osls.run("deploy", options, environment, log):
             if not aws.is_running():
                 raise _ended_error(aws)
@@ -277,21 +282,21 @@ def _deploy(
 
 
 def quick_package() -> str:
-    """Return NODE_OPTIONS with which `sls` packages for this machine in half the time; see quick_package.js."""
-    ours = f"--require {json.dumps(str(ROOT / 'tools' / 'local' / 'quick_package.js'))}"
-    return f"{os.environ.get('NODE_OPTIONS', '')} {ours}".strip()
+    """Return NODE_OPTIONS with which `sls` packages in half the time; see quick_package.js."""
+    option = f"--require {json.dumps(str(ROOT / 'tools' / 'local' / 'quick_package.js'))}"
+    return f"{os.environ.get('NODE_OPTIONS', '')} {option}".strip()
 
 
 def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
-    """End what outlived the run that started it. An sls would go on to deploy.
+    """End processes of runs that were killed, such as an sls that still deploys.
 
     Raises:
-        LocalError: an emulator is another user's.
+        LocalError: an emulator belongs to another user.
     """
-    for process in psutil.process_iter(["environ"]):  # of others' processes it is None
+    for process in psutil.process_iter(["environ"]):  # None for other users' processes
         if (process.info["environ"] or {}).get(_STATE_VARIABLE) == str(state):
             with contextlib.suppress(ProcessLookupError):  # it has just ended
-                # pip, too; `osls.run` gave them a group of their own
+                # the group, as it includes pip; see `osls.run`
                 os.killpg(os.getpgid(process.pid), signal.SIGKILL)
     emulator.stop_leftovers(state / "aws", print_status)
 
@@ -302,7 +307,7 @@ def _migrate(aws: emulator.Emulator, deployment: gaps.LocalDeployment, print_sta
     if "FunctionError" in answer:
         raise LocalError(
             f"The function schema failed: {done.get('errorMessage', done)}\n"
-            f"Its log is {aws.log}; `make clean` removes the local database, if its rows can go."
+            f"Its log is {aws.log}; `make clean` removes the local database, if you do not need its rows."
         )
-    for notice in done["notices"]:  # that the database is of a newer release, say
+    for notice in done["notices"]:  # for example that the database is of a newer release
         print_status(notice)

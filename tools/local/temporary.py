@@ -1,4 +1,4 @@
-"""A PostgreSQL for a while, on a Unix socket in a private folder."""
+"""Temporary PostgreSQL servers, on a Unix socket in a private folder."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ _MIN_FREE_BYTES = 8 << 30  # several servers may run, and each writes up to a gi
 
 
 def memory_folder(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES) -> Path | None:
-    """Return the folder if it has room and allows execution, and if no TMPDIR names another; None if not."""
+    """Return the in-memory folder if it has space and allows execution, and TMPDIR is not set; otherwise None."""
     if "TMPDIR" in os.environ or not os.access(folder, os.W_OK):
         return None
     found = os.statvfs(folder)
@@ -33,7 +33,7 @@ def memory_folder(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES)
 def temporary_server(
     settings: Mapping[str, str] | None = None, parent: Path | None = None
 ) -> Iterator[postgres.Postgres]:
-    """Start a PostgreSQL in a folder of its own, below `parent` or among the system's temporary files.
+    """Run a PostgreSQL in a new folder, in `parent` or with the system's temporary files.
 
     Raises:
         LocalError: it does not start.
@@ -48,7 +48,7 @@ def temporary_server(
 
 @contextmanager
 def unsafe_server(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
-    """Start one whose data may be lost, with settings besides `postgres.UNSAFE`: in memory, where there is room for it.
+    """Run a PostgreSQL with `postgres.UNSAFE_SETTINGS` and other settings, in memory if there is space.
 
     Raises:
         LocalError: it does not start.
@@ -59,7 +59,7 @@ def unsafe_server(settings: Mapping[str, str] | None = None) -> Iterator[postgre
 
 @contextmanager
 def migrated_database() -> Iterator[str]:
-    """Run one; give the URL of a database with the current schema and no rows, as its superuser.
+    """Run a temporary PostgreSQL, and yield the superuser's URL of a database with the current schema and no rows.
 
     Raises:
         CommandError: it does not start.

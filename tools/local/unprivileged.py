@@ -1,4 +1,4 @@
-"""A way for root to run PostgreSQL, which refuses to be root: as another user who reaches what root reaches."""
+"""Launcher of PostgreSQL for root. PostgreSQL refuses to run as root, so another user runs it with root's access."""
 
 import os
 import pwd
@@ -10,26 +10,26 @@ from tools.local.errors import LocalError
 
 
 class Launcher(NamedTuple):
-    """Start of a command of PostgreSQL's."""
+    """How to start PostgreSQL's programs."""
 
-    prefix: tuple[str, ...]  # words before the command; each is a program that becomes the next, with the same pid
-    owner: int | None  # the user id that the data has to belong to; None: whoever made it
+    prefix: tuple[str, ...]  # words before the command, which keep the process id
+    owner: int | None  # user id that must own the data; None: this process's
 
 
 def find(initdb: Path, folder: Path) -> Launcher:
-    """Choose how to run PostgreSQL's programs. No mode, owner or user of the system is changed.
+    """Return how to run PostgreSQL's programs, without changes to files or users of the system.
 
     Args:
-        initdb: the first of them, beside the others.
-        folder: where it makes its own folder.
+        initdb: path of initdb; the other programs are in the same folder.
+        folder: folder in which initdb creates the data folder.
 
     Raises:
-        LocalError: this is root, and cannot be anybody else here.
+        LocalError: this is root, and no other user can run the programs here.
     """
     if os.geteuid():
         return Launcher((), None)
     other = _other_user()
-    # Somebody else, with root's right to pass folders, such as a private one that the project is in.
+    # Another user with root's access to folders, as the project may be in a private one.
     setpriv = (
         "setpriv",
         f"--reuid={other.pw_uid}",
@@ -39,18 +39,18 @@ def find(initdb: Path, folder: Path) -> Launcher:
         "--ambient-caps=+dac_override",
     )
     launchers = (
-        # Root outside, somebody else inside: files are root's. Containers often forbid it.
+        # Root outside the user namespace, another user inside: files belong to root. Containers often forbid this.
         Launcher(("unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"), 0),
-        # access() ignores that right without this bit, and by access() PostgreSQL's programs look for each other.
+        # PostgreSQL's programs find each other by access(), which ignores that capability without this bit.
         Launcher((*setpriv, "--securebits=+no_setuid_fixup"), other.pw_uid),
-        Launcher(setpriv, other.pw_uid),  # where root may not set the bit, and anybody reaches the programs
+        Launcher(setpriv, other.pw_uid),  # if root may not set the bit, and every user can reach the programs
     )
     for launcher in launchers:
         if _can_run(launcher, initdb, folder):
             return launcher
     raise LocalError(
-        f"PostgreSQL refuses to run as root, and root can be nobody else here, for neither `unshare` nor `setpriv` "
-        f"gets from root to user {other.pw_name} with {initdb} and {folder} in reach: run this as another user."
+        f"PostgreSQL refuses to run as root, and neither `unshare` nor `setpriv` can run it as user {other.pw_name} "
+        f"with access to {initdb} and {folder}. Run this as another user."
     )
 
 
@@ -58,12 +58,12 @@ def _other_user() -> pwd.struct_passwd:
     users = [user for user in pwd.getpwall() if user.pw_uid > 0]
     users.sort(key=lambda user: user.pw_name != "nobody")
     if not users:
-        raise LocalError("PostgreSQL refuses to run as root, and this machine has no other user: add one.")
+        raise LocalError("PostgreSQL refuses to run as root, and this machine has no other user. Add one.")
     return users[0]
 
 
 def _can_run(launcher: Launcher, initdb: Path, folder: Path) -> bool:
-    # --show looks for the other programs, prints settings, and writes nothing.
+    # --show only looks for the other programs and prints settings.
     probe = [*launcher.prefix, "sh", "-c", 'test -w "$1" && exec "$0" --show -D "$1"', str(initdb), str(folder)]
     try:
         return subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0

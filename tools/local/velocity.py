@@ -1,4 +1,4 @@
-"""Mapping templates of API Gateway, rendered: Velocity, and the two objects that need more than a dictionary."""
+"""Rendering of API Gateway's mapping templates, which are in Velocity."""
 
 import json
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ import airspeed  # type: ignore[import-untyped]
 
 
 class Util:
-    """$util, as far as the templates use it."""
+    """The part of $util that the templates use."""
 
     def urlEncode(self, text: str) -> str:  # noqa: N802  API Gateway's name
-        """Write a text as the value of a form."""
+        """Encode a text for a URL or a form."""
         return quote_plus(text)
 
 
 class Input:
-    """$input, as far as the templates use it."""
+    """The part of $input that the templates use."""
 
     def __init__(self, body: str) -> None:
         self.body = body
 
     def path(self, path: str) -> Any:
-        """Return the value at a path of the body, which is JSON, or None."""
+        """Return the value at a path of the JSON body; None if there is none."""
         value = json.loads(self.body)
         for name in path.removeprefix("$.").split("."):
             value = value.get(name) if isinstance(value, dict) else None
@@ -35,5 +35,5 @@ _parse = cache(airspeed.Template)
 
 
 def render(template: str, variables: Mapping[str, object]) -> str:
-    """Render a template; what it sets in a dictionary of the variables, which are named without $, stays there."""
+    """Render a template. It may change dictionaries among the variables, whose names have no $."""
     return str(_parse(template).merge(variables))

@@ -1,4 +1,4 @@
-"""The verdict on the accepted punches of a run: how many are rows, duplicates, dead letters, and how many are lost."""
+"""Verdict on a run's accepted messages: how many are rows, duplicates or dead letters, and how many are lost."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
@@ -32,17 +32,17 @@ from outcome
 
 
 class Verdict(NamedTuple):
-    """Outcomes of the accepted messages of a run, once none waits."""
+    """Outcomes of a run's accepted messages, once no message waits."""
 
     accepted: int
     rows: int
     duplicates: int  # messages whose punch is the row of another message
     dead_letters: int  # dead letters whose message has no row; once redriven, it counts under rows
-    unknown: int = 0  # neither, and the id of the punch is not known: a duplicate, or lost
+    unknown: int = 0  # lost, or duplicates whose punch id is not known
 
     @property
     def lost(self) -> int | None:
-        """Accepted messages that are nowhere; None if it is not known."""
+        """Number of accepted messages without an outcome; None if it is not known."""
         return None if self.unknown else self.accepted - self.rows - self.duplicates - self.dead_letters
 
     def to_json(self) -> dict[str, int | None]:
@@ -57,13 +57,12 @@ class Verdict(NamedTuple):
 
 
 def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collection[str]) -> Verdict:
-    """Find what became of each message that the queue has taken in a run.
+    """Count the outcomes of all messages that the queue has accepted in a run.
 
     Args:
-        database_url: the local stack's.
-        accepted: ids of the messages, with the id of the punch; None: it is not known without the stage's time zone,
-            or there is none.
-        dead: message ids of all dead letters of the run, those that were sent back or deleted included.
+        database_url: URL of the local stack's database.
+        accepted: punch id by message id; None: there is none, or it depends on the stage's time zone.
+        dead: message ids of all dead letters of the run, including redriven and deleted ones.
 
     Raises:
         psycopg2.Error: the database does not answer.
@@ -75,4 +74,4 @@ def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collectio
 
 
 def _array(ids: Iterable[str]) -> str:
-    return "{" + ",".join(ids) + "}"  # psycopg2's own is several times longer, and there may be many
+    return "{" + ",".join(ids) + "}"  # psycopg2's literal is several times longer, and there may be many ids

@@ -1,4 +1,4 @@
-"""Progress of a running system: the numbers of the emulator's process, and the function's log lines."""
+"""Progress of a running stack: the numbers of its view, and the totals in the function's log lines."""
 
 import json
 from collections import Counter
@@ -8,24 +8,24 @@ from typing import Any
 
 import urllib3
 
-_TIMEOUT_SECONDS = 60  # s
+_TIMEOUT_SECONDS = 60
 _COUNTERS = ("stored", "duplicates", "redelivered", "failed")
 
 
 def format_numbers(numbers: dict[str, Any]) -> str:
-    """Format the result of `ask`: what has happened since the stack started, and how much is in the two queues."""
-    said = (
+    """Format the result of `fetch_numbers` as a line: totals since the start, and messages in the two queues."""
+    line = (
         f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
         f"duplicates {numbers['duplicates'] + numbers['redelivered']:,}  dead letters {numbers['deadLetters']:,}"
     )
-    return f"{said}  failed tries {numbers['failed']:,}" if numbers["failed"] else said
+    return f"{line}  failed tries {numbers['failed']:,}" if numbers["failed"] else line
 
 
 def fetch_numbers(url: str, key: str) -> dict[str, Any]:
-    """Return the numbers that the view of the running stack shows, by the view's key.
+    """Return the numbers of the running stack's view, with the view's key.
 
     Raises:
-        urllib3.exceptions.HTTPError: it did not answer, or refused.
+        urllib3.exceptions.HTTPError: the stack did not answer, or refused the request.
     """
     answer = urllib3.request("GET", url, headers={"x-run": key}, retries=False, timeout=_TIMEOUT_SECONDS)
     if answer.status != HTTPStatus.OK:
@@ -35,7 +35,7 @@ def fetch_numbers(url: str, key: str) -> dict[str, Any]:
 
 
 class BatchTotals:
-    """The function's lines among the emulator's, each read once."""
+    """Totals of the function's log lines in the emulator's log."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -43,7 +43,7 @@ class BatchTotals:
         self._totals = Counter(dict.fromkeys(_COUNTERS, 0))
 
     def totals(self) -> Counter[str]:
-        """Add up what all batches did: stored, duplicates, redelivered (they found their own row), failed (tries)."""
+        """Return the totals of all batches: stored, duplicates, redelivered (the row existed already), failed."""
         with self._log.open("rb") as file:
             file.seek(self._read)
             text = file.read()
@@ -59,5 +59,5 @@ def _batch(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
     except ValueError:
-        return None  # another process's words
+        return None  # a line of another process
     return found if isinstance(found, dict) and found.get("message") == "batch" else None

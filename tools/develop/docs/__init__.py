@@ -1,1 +1,1 @@
-"""What follows from the code and stands in files for readers: `make docs` writes it, tests ask if it is current."""
+"""Parts of documents and files that are generated from the code by `make docs`; tests check that they are current."""

@@ -1,4 +1,4 @@
-"""`make docs`: write what follows from the code into documents and files, and name those that changed."""
+"""`make docs`: generate parts of documents and files from the code, and print the names of those that changed."""
 
 import sys
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tools.local import temporary
 
 @commands.command(epilog="example:\n  make docs\n")
 def docs() -> None:
-    """Write what follows from the code into documents and files, and name those that changed."""
+    """Generate parts of documents and files from the code, and print the names of those that changed."""
     with temporary.migrated_database() as url, closing(psycopg2.connect(url)) as connection:
         written = files.generate(connection)
     for path, text in written.items():

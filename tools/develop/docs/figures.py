@@ -1,4 +1,4 @@
-"""Figures within the documents' sentences and pictures that follow from the code."""
+"""Numbers in the documents' sentences and diagrams that are computed from the code."""
 
 import re
 from collections.abc import Mapping
@@ -19,26 +19,26 @@ _DEPLOYED = (  # files whose lines the READMEs count
 
 
 def fill(path: Path, text: str) -> str:
-    """Return a document with its figures as they follow from the code.
+    """Return a document with its computed numbers.
 
     Raises:
-        ValueError: the document does not have the words before a figure exactly once.
+        ValueError: the words before a number are not exactly once in the document.
     """
     for words, figure in _figures().get(path.relative_to(ROOT).as_posix(), {}).items():
-        pattern = re.escape(words).replace("\\ ", r"\s+")  # words may stand on two lines
+        pattern = re.escape(words).replace("\\ ", r"\s+")  # the words may be on two lines
         text, count = re.subn(rf"({pattern})\d[\w.,-]*\b", rf"\g<1>{figure}", text)
         if count != 1:
-            raise ValueError(f"{path.name} has a figure behind {words!r} {count} times, not once")
+            raise ValueError(f"{path.name} has a number after {words!r} {count} times, not once")
     return text
 
 
 @cache
 def _figures() -> Mapping[str, Mapping[str, str | int]]:
-    """Return the figures of each document, by the words before them."""
+    """Return the numbers of each document, by the words before them."""
     dev, prod = (round(costs.total(bills.idle(stage))) for stage in ("dev", "prod"))
     trials = round(costs.total(bills.trials("dev")))
     million = bills.million()
-    # To the nearest hundred: few changes of the code are one of the README.
+    # Rounded to hundreds, so that few changes of the code change the README.
     python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED)
     stage = parameters.defaults()
     batch, concurrency = stage["batchSize"], stage["reservedConcurrency"]

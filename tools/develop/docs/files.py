@@ -1,4 +1,4 @@
-"""All files of which something follows from the code, as they should be."""
+"""Text of all files that are partly generated from the code."""
 
 import json
 import re
@@ -15,11 +15,14 @@ from tools.kit.project import DOCUMENTS, ROOT
 
 OPENAPI = ROOT / "docs" / "openapi.json"
 _SCHEMA = ROOT / "ponto" / "punch.schema.json"
-_VERSIONS = {ROOT / "package.json": 1, ROOT / "package-lock.json": 2}  # how often the project's version precedes others
+_VERSIONS = {
+    ROOT / "package.json": 1,
+    ROOT / "package-lock.json": 2,
+}  # number of leading versions that are the project's
 
 
 def generate(connection: psycopg2.extensions.connection | None = None) -> dict[Path, str]:
-    """Return the text of each file; without a migrated database, tables of columns stay as they are."""
+    """Return the text of each file; without a migrated database, tables of columns are not changed."""
     texts = {path: path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *_VERSIONS, OPENAPI)}
     return {
         _SCHEMA: _to_json(_punch_schema()),
@@ -34,7 +37,7 @@ def _set_version(text: str, times: int) -> str:
 
 
 def _punch_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a body, draft 4, which API Gateway speaks."""
+    """Return the JSON Schema of a punch's body, in draft 4, which API Gateway supports."""
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",
         "title": "Punch",
@@ -52,7 +55,7 @@ def _punch_schema() -> dict[str, Any]:
 def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     """Return the description of the API, in OpenAPI 3.1, with the code's version, punch and example."""
     document["info"]["version"] = __version__
-    # The words used mean the same in draft 4, which API Gateway speaks, and 2020-12, which OpenAPI 3.1 speaks.
+    # The keywords used mean the same in draft 4, as in API Gateway, and in 2020-12, as in OpenAPI 3.1.
     schema = _punch_schema()
     del schema["$schema"]
     document["components"]["schemas"]["Punch"] = schema

@@ -1,4 +1,4 @@
-"""The parts of a document that are written by the code, each between a mark that says what writes it and another.
+"""Generated parts of a document, each between a mark that names its generator, and an end mark.
 
 <!-- from ponto plan 20000 --stage dev -->
 what `ponto plan 20000 --stage dev` prints, in a fence
@@ -20,16 +20,16 @@ from tools import cli
 from tools.develop.docs import bills, tables
 from tools.kit import slices
 
-_WIDTH = "160"  # columns of what a command prints, whatever the developer's terminal has
+_WIDTH = "160"  # columns of commands' output, independent of the terminal
 
 _PART = re.compile(r"(<!-- (.+?) -->\n)(?:(?!<!-- ).*\n)*?(<!-- end -->)")
 
 
 def fill(text: str, connection: psycopg2.extensions.connection | None = None) -> str:
-    """Return a document with its parts as they follow from the code; without a database, its tables of columns stay.
+    """Return a document with its generated parts; without a database, tables of columns are not changed.
 
     Raises:
-        ValueError: nothing writes one of the parts.
+        ValueError: a mark names no known generator.
     """
 
     def write(part: re.Match[str]) -> str:
@@ -39,7 +39,7 @@ def fill(text: str, connection: psycopg2.extensions.connection | None = None) ->
         for pattern, writer in _WRITERS.items():
             if match := re.fullmatch(pattern, mark):
                 return f"{part[1]}{writer(*match.groups())}\n{part[3]}"
-        raise ValueError(f"nothing writes what stands below <!-- {mark} -->")
+        raise ValueError(f"no generator is known for <!-- {mark} -->")
 
     return _PART.sub(write, text)
 
@@ -61,4 +61,4 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from ponto --help(?:: (\w+))?": tables.commands,
     r"from (slices\.[\w.]+:\w+)": lambda function: pkgutil.resolve_name(function)().rstrip(),
 }
-"""By what stands in the mark, a pattern whose groups are the arguments."""
+"""Generators by the pattern of their mark, whose groups are the arguments."""

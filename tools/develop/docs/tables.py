@@ -1,4 +1,4 @@
-"""Tables of documents that follow from the code: fields of a punch, parameters, commands, columns of the database."""
+"""Generated tables of documents: fields of a punch, parameters, commands, columns of the database."""
 
 import re
 from collections import Counter
@@ -69,7 +69,7 @@ def commands(slice_name: str | None = None) -> str:
 def leaf_commands(
     name: str = "ponto", command: click.Command = cli.ponto, inherited: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield the name of each command that is no group, what it does, and its exit statuses."""
+    """Yield name, summary and exit statuses of each command that is not a group."""
     own = _EXIT_STATUS.search(getattr(command, "epilog", None) or "")
     status = " ".join(own[1].split()) if own else inherited
     if isinstance(command, click.Group):
