@@ -26,7 +26,7 @@ export UV_CACHE_DIR ?= $(CACHE)/uv
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
-	@echo "Each target installs the packages that it needs, from three sets with locks in locks/."
+	@echo "A target installs the packages that it needs; their locks are in locks/."
 	@echo "Options go in ARGS: make run ARGS=--help lists those of make run."
 	@echo
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
@@ -110,7 +110,7 @@ loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE)
 loadtest: setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
-chaos: setup-run ## break the local stack under load, and check that nothing is lost; needs make run, in another terminal
+chaos: setup-run ## break the local stack under load: nothing may be lost; needs make run, in another terminal
 	@python -m lab.chaos $(ARGS)
 
 simulate: setup-run ## a year of punches, with simulated queue and faults
@@ -125,7 +125,7 @@ interleavings: setup-run ## every order in which two programs meet in the databa
 # In a copy of the last commit, not in the working tree.
 FILE ?= ponto/parser.py
 TESTS ?= tests/event/unit/test_punch.py
-mutants: setup-dev .venv-mutants/.installed ## change FILE in one place after the other, and check that TESTS fail
+mutants: setup-dev .venv-mutants/.installed ## change FILE place by place, and check that TESTS fail
 	@git worktree remove --force .local/mutants 2>/dev/null || true
 	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants
 	@sed 's,FILE",$(FILE)",; s,TESTS",$(TESTS)",' lab/cosmic-ray.toml > .local/mutants/mutants.toml

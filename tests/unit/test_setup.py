@@ -200,7 +200,10 @@ def test_missing_network_leaves_installed_sets_usable() -> None:
 def test_missing_network_is_explained_in_one_line(printed: str) -> None:
     line = explain_network(f"...\n{printed}\n") or ""
 
-    assert re.fullmatch(r"no network, .* \(.+\)\. Check the connection, .*, then run make again\.", line)
+    assert re.fullmatch(
+        r"the packages cannot be reached over the network \(.+\)\. Check the connection, .*, then run make again\.",
+        line,
+    )
     assert explain_network("ERROR: hashes do not match") is None
 
 
