@@ -1,4 +1,4 @@
-"""A batch, some of whose messages fail: one of them must not cost the others."""
+"""The drain with batches in which some messages fail: the others must be stored."""
 
 import re
 import time
@@ -18,30 +18,30 @@ from tests.events import RECEIVED_MS, punch, record, sqs_event
 
 Claim = dict[str, str]  # a message attribute
 
-BUG = 13  # an employee on whom the function's code fails
+BUG = 13  # employee id for which the code under test fails
 VISIBILITY_SECONDS = 451
 
 
 def message(employee: int, receives: int = 1, **attributes: Claim | None) -> Message:
-    made = record(punch(employee), f"m{employee}", receive_count=receives)
-    made["messageAttributes"] = {name: claim for name, claim in attributes.items() if claim is not None}
-    [read] = read_messages(sqs_event(made))
-    return read
+    sqs_record = record(punch(employee), f"m{employee}", receive_count=receives)
+    sqs_record["messageAttributes"] = {name: claim for name, claim in attributes.items() if claim is not None}
+    [parsed] = read_messages(sqs_event(sqs_record))
+    return parsed
 
 
 def text(value: str) -> Claim:
     return {"dataType": "String", "stringValue": value}
 
 
-def process(to: Fakes | Drain, *messages: Message) -> BatchResult:
-    if isinstance(to, Buggy):
-        to = to.buggy_drain()
-    drain = to if isinstance(to, Drain) else to.drain()
+def process(target: Fakes | Drain, *messages: Message) -> BatchResult:
+    if isinstance(target, Buggy):
+        target = target.buggy_drain()
+    drain = target if isinstance(target, Drain) else target.drain()
     return drain.process(messages, time.monotonic() + 60)
 
 
 def stored(fakes: Fakes) -> list[list[int]]:
-    """The employees of each batch."""
+    """Return the employee ids of each stored batch."""
     return [[entry.punch.employee_id for entry in batch] for batch in fakes.store.batches]
 
 
@@ -50,7 +50,7 @@ def reasons(fakes: Fakes) -> list[tuple[str, Reason, str]]:
 
 
 class Buggy(Fakes):
-    """Collaborators of a drain whose code fails on one employee, in the parser or in the store."""
+    """Collaborators of a drain whose parser or store fails for the employee `BUG`."""
 
     def __init__(self, where: str) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def fakes(request: pytest.FixtureRequest) -> Buggy:
     return Buggy(request.param)
 
 
-def test_two_punches_of_one_minute_with_source_keys_are_two() -> None:
+def test_punches_of_one_minute_with_different_source_keys_are_both_stored() -> None:
     fakes, source = Fakes(), "00004000070000123"
     same = message(1)
 
@@ -91,7 +91,7 @@ def test_two_punches_of_one_minute_with_source_keys_are_two() -> None:
     assert detail.startswith("sourceKey: must be SOURCE/RECORD")
 
 
-def sent_back(employee: int, receives: int = 1) -> Message:
+def redriven_message(employee: int, receives: int = 1) -> Message:
     """Return a dead letter that was redriven."""
     return message(employee, receives, messageId=text(f"first {employee}"), receivedAt=text(str(RECEIVED_MS - 1)))
 
@@ -100,18 +100,18 @@ def sent_back(employee: int, receives: int = 1) -> Message:
     ("is_sent_back", "receives", "is_new_copy"),
     [(False, 1, False), (False, 2, False), (True, 1, True), (True, 2, False)],
 )
-def test_the_first_receive_of_a_redriven_dead_letter_is_a_new_copy(
+def test_first_receive_of_a_redriven_dead_letter_is_a_new_copy(
     *, is_sent_back: bool, receives: int, is_new_copy: bool
 ) -> None:
     fakes = Fakes()
 
-    process(fakes, sent_back(1, receives) if is_sent_back else message(1, receives))
+    process(fakes, redriven_message(1, receives) if is_sent_back else message(1, receives))
 
     assert [entry.is_new_copy for entry in fakes.store.entries] == [is_new_copy]
 
 
-def test_a_dead_letter_that_was_sent_back_is_counted_when_it_ends() -> None:
-    fakes, copies = Fakes(), [sent_back(employee) for employee in range(1, 6)]
+def test_redriven_messages_are_counted_when_they_are_done() -> None:
+    fakes, copies = Fakes(), [redriven_message(employee) for employee in range(1, 6)]
     copies[4] = copies[4]._replace(body="no punch")
     fakes.store.outcomes = {
         "first 2": Outcome(Status.DUPLICATE),
@@ -127,7 +127,9 @@ def test_a_dead_letter_that_was_sent_back_is_counted_when_it_ends() -> None:
 
 
 @pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE, Status.REDELIVERED])
-def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(fakes: Buggy, others: Status) -> None:
+def test_message_that_fails_for_half_an_hour_is_dead_lettered_if_others_are_stored(
+    fakes: Buggy, others: Status
+) -> None:
     fakes.store.outcomes["m1"] = Outcome(others)
     fakes.store.failing_seconds = {f"m{BUG}": GRACE_SECONDS}
 
@@ -138,10 +140,10 @@ def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(
     ((message_id, reason, detail),) = reasons(fakes)
     assert (message_id, reason) == (f"m{BUG}", Reason.UNEXPECTED)
     assert re.fullmatch(r"\w+Error at (testing|test_drain)\.py:\d+", detail)
-    assert "somebody" not in detail  # the exception's words may quote the punch
+    assert "somebody" not in detail  # an exception's message may quote the punch
 
 
-def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_received(fakes: Buggy) -> None:
+def test_message_fails_again_while_the_database_is_unavailable(fakes: Buggy) -> None:
     fakes.store.failing_seconds = None
 
     processed = process(fakes, message(1), message(BUG, 200))
@@ -152,7 +154,7 @@ def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_r
 
 
 @pytest.mark.parametrize("since", [{}, {f"m{BUG}": GRACE_SECONDS - 1.0}])
-def test_before_that_it_comes_back_alone(fakes: Buggy, since: dict[str, float]) -> None:
+def test_message_that_fails_for_less_than_half_an_hour_fails_alone(fakes: Buggy, since: dict[str, float]) -> None:
     fakes.store.failing_seconds = since
 
     processed = process(fakes, *(message(employee) for employee in range(1, 21)))
@@ -165,7 +167,7 @@ def test_before_that_it_comes_back_alone(fakes: Buggy, since: dict[str, float]) 
 
 @pytest.mark.parametrize("size", [1, 2, 54])
 @pytest.mark.parametrize("breaks", ["parser", "store"])
-def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it_lasts(size: int, breaks: str) -> None:
+def test_release_that_fails_for_every_message_dead_letters_nothing(size: int, breaks: str) -> None:
     is_broken = False
 
     def parse_until_broken(body: str, zone: tzinfo) -> Punch:
@@ -191,10 +193,10 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
     assert reasons(fakes) == []
 
 
-def test_one_that_comes_alone_is_dead_lettered_if_a_punch_was_stored_since_it_failed_first(fakes: Buggy) -> None:
+def test_message_alone_in_its_batch_is_dead_lettered_if_another_was_stored_since(fakes: Buggy) -> None:
     drain, alone = fakes.buggy_drain(), message(BUG)
     fakes.store.failing_seconds = {f"m{BUG}": GRACE_SECONDS}
-    assert list(process(drain, alone).failures) == [f"m{BUG}"]  # nothing proves that our code works
+    assert list(process(drain, alone).failures) == [f"m{BUG}"]  # no stored punch shows that the code works
 
     process(drain, message(1))
 
@@ -202,7 +204,7 @@ def test_one_that_comes_alone_is_dead_lettered_if_a_punch_was_stored_since_it_fa
     assert [reason for _, reason, _ in reasons(fakes)] == [Reason.UNEXPECTED]
 
 
-def test_several_that_our_code_fails_on_prove_nothing_of_each_other(fakes: Buggy) -> None:
+def test_several_failing_messages_are_not_dead_lettered(fakes: Buggy) -> None:
     drain, twin = fakes.buggy_drain(), message(BUG)._replace(id="twin")
     fakes.store.outcomes |= dict.fromkeys(["twin"], KeyError("usuario_id of somebody"))
     fakes.store.failing_seconds = {f"m{BUG}": GRACE_SECONDS, "twin": GRACE_SECONDS}
@@ -212,7 +214,7 @@ def test_several_that_our_code_fails_on_prove_nothing_of_each_other(fakes: Buggy
     assert reasons(fakes) == []
 
 
-# What may crash the process
+# Crash suspects
 
 
 def suspects(*employees: int) -> list[Message]:
@@ -220,67 +222,67 @@ def suspects(*employees: int) -> list[Message]:
     return [message(employee, 9)._replace(first_received_ms=first_ms) for employee in employees]
 
 
-def called(fakes: Fakes) -> list[str]:
-    return [call.name for call in fakes.calls if call.name != "send"]  # with no dead letter
+def call_names(fakes: Fakes) -> list[str]:
+    return [call.name for call in fakes.calls if call.name != "send"]  # no test here has a dead letter
 
 
-def spreading(fakes: Fakes) -> Drain:
+def spreading_drain(fakes: Fakes) -> Drain:
     return fakes.drain(visibility_timeout_seconds=VISIBILITY_SECONDS)
 
 
-def test_suspects_are_spread_once_a_row_shows_that_the_database_works_and_before_they_are_tried() -> None:
+def test_suspects_are_spread_after_the_first_stored_row_and_before_they_are_saved() -> None:
     fakes = Fakes()
 
-    process(spreading(fakes), *suspects(1, 2, 3), message(4))
+    process(spreading_drain(fakes), *suspects(1, 2, 3), message(4))
 
     assert stored(fakes)[0] == [4]
-    assert called(fakes) == ["save", "set_visibility", "save", "save", "save"]
+    assert call_names(fakes) == ["save", "set_visibility", "save", "save", "save"]
     assert fakes.retry_backoff.hidden_seconds.keys() == {"m1", "m2", "m3"}
     assert len(set(fakes.retry_backoff.hidden_seconds.values())) == 3
     assert all(seconds >= VISIBILITY_SECONDS for seconds in fakes.retry_backoff.hidden_seconds.values())
 
 
-def test_a_batch_of_suspects_is_spread_after_the_first_of_them_is_a_row() -> None:
+def test_batch_of_suspects_is_spread_after_the_first_is_stored() -> None:
     fakes = Fakes()
 
-    process(spreading(fakes), *suspects(1, 2, 3))
+    process(spreading_drain(fakes), *suspects(1, 2, 3))
 
-    assert called(fakes) == ["save", "set_visibility", "save", "save"]
+    assert call_names(fakes) == ["save", "set_visibility", "save", "save"]
     assert fakes.retry_backoff.hidden_seconds.keys() == {"m1", "m2", "m3"} - {f"m{stored(fakes)[0][0]}"}
 
 
-def test_suspects_keep_the_visibility_timeout_in_an_outage_and_where_it_is_not_known() -> None:
+def test_suspects_are_not_spread_in_an_outage_or_without_a_visibility_timeout() -> None:
     fakes = Fakes()
     fakes.store.outcomes = {f"m{employee}": Outcome(Status.FAILED, "gone") for employee in (1, 2, 3)}
 
-    process(spreading(fakes), *suspects(1, 2, 3))
+    process(spreading_drain(fakes), *suspects(1, 2, 3))
     fakes.store.outcomes = {}
     process(fakes, *suspects(1, 2, 3))
 
-    assert "set_visibility" not in called(fakes)
+    assert "set_visibility" not in call_names(fakes)
 
 
-def test_a_batch_without_suspects_costs_no_call() -> None:
+def test_batch_without_suspects_makes_no_call_to_sqs() -> None:
     fakes = Fakes()
 
-    process(spreading(fakes), message(1), message(2, 3))
+    process(spreading_drain(fakes), message(1), message(2, 3))
 
-    assert called(fakes) == ["save"]
+    assert call_names(fakes) == ["save"]
 
 
-def test_suspects_are_stored_though_sqs_refuses_to_spread_them_and_that_is_a_warning() -> None:
+def test_suspects_are_stored_with_a_warning_if_sqs_refuses_to_spread_them() -> None:
     fakes = Fakes()
     fakes.retry_backoff.error = ConnectionError("SQS")
 
-    processed = process(spreading(fakes), *suspects(1, 2), message(3))
+    processed = process(spreading_drain(fakes), *suspects(1, 2), message(3))
 
     assert len(processed.stored) == 3
     assert processed.warnings == ["redelivery: ConnectionError: SQS"]
 
 
-def test_spreading_suspects_takes_15_seconds_at_most_and_none_of_the_dead_letters() -> None:
+def test_spreading_takes_at_most_15_seconds_and_leaves_time_for_dead_letters() -> None:
     fakes = Fakes()
-    drain = spreading(fakes)
+    drain = spreading_drain(fakes)
 
     begin = time.monotonic()
     drain.process([*suspects(1), message(2)], begin + 60)
@@ -299,7 +301,7 @@ OTHER_CLAIMS = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "7
 
 
 @pytest.mark.parametrize("claim", [*NO_CLAIM, *OTHER_CLAIMS], ids=repr)
-def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mates_are_stored(
+def test_punch_of_another_employee_than_the_signed_in_is_dead_lettered_alone(
     claim: Claim | None,
 ) -> None:
     fakes = Fakes()
@@ -312,10 +314,10 @@ def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mat
     ((message_id, reason, detail),) = reasons(fakes)
     assert (message_id, reason) == ("m7", Reason.IDENTITY)
     assert ("names no signed-in employee" in detail) == (claim in NO_CLAIM)
-    assert not any(character.isdigit() for character in detail)  # whose number it was is nobody's business
+    assert not any(character.isdigit() for character in detail)  # the detail must not contain an employee id
 
 
-def test_without_a_user_pool_a_claim_is_not_checked() -> None:
+def test_claim_is_not_checked_without_a_user_pool() -> None:
     fakes = Fakes()
 
     process(fakes, message(7, usuarioId=text("8")))

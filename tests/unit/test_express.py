@@ -1,4 +1,4 @@
-"""`database: express`: a cluster that `ponto deploy` and `ponto remove` make and delete, though they are killed."""
+"""`database: express`: the cluster that `ponto deploy` creates and `ponto remove` deletes, even after a killed run."""
 
 import json
 import re
@@ -18,33 +18,33 @@ from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
 
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"
-OWN = {"service": "batida-ponto", "stage": "dev"}
+TAGS = {"service": "batida-ponto", "stage": "dev"}
 CAPACITY = "ServerlessV2ScalingConfiguration"
 DESCRIBED = {
     "MasterUsername": "ponto",
     CAPACITY: {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
     "DeletionProtection": True,
     "BackupRetentionPeriod": 7,
-    "Tags": OWN,
+    "Tags": TAGS,
     "WhenDeleted": "Delete",
     "Parameters": {"log_min_error_statement": "panic", "log_statement": "ddl"},
     "LeaveDatabase": False,
 }
-"""The cluster in a template."""
+"""Description of the cluster in the template's metadata."""
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process was killed."""
 
 
 class Dev:
-    """The stage `dev` of an account that has nothing yet, and an RDS of its own; osls makes nothing."""
+    """The stage `dev` of an empty account with the fake RDS; `sls` is a fake that deploys nothing."""
 
     def __init__(self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.rds = rds
         self.calls = Calls(monkeypatch)
         self.calls.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
-        self.described: dict[str, Any] | None = DESCRIBED  # None: the stack makes the cluster
+        self.described: dict[str, Any] | None = DESCRIBED  # None: the stack creates the cluster
         self.fake_sls = FakeSls()
         self.clock = FakeClock()
         self.hooks: list[DeployHook] = []
@@ -53,20 +53,22 @@ class Dev:
 
     @property
     def sls(self) -> list[str]:
-        """The commands that osls ran, with their parameters."""
-        ran = self.fake_sls.invocations
-        return [" ".join((name, *(each for each in options if each.startswith("--param")))) for name, options in ran]
+        """The commands of `sls` that ran, with their parameters."""
+        return [
+            " ".join((command, *(option for option in options if option.startswith("--param"))))
+            for command, options in self.fake_sls.invocations
+        ]
 
     def deploy(self, *words: str) -> CommandResult:
-        """Deploy; the stack that osls does not make is missed afterwards, with status 1."""
+        """Run `ponto deploy`. Its status is 1 even on success, because it misses the stack."""
         self.fake_sls.invocations.clear()
         self.fake_sls.template["Metadata"] = {"ExpressCluster": self.described} if self.described else {}
         if not self.described:
             self.fake_sls.add_cluster()
         return runner(self._capsys, "deploy", "--stage", "dev", *words, collaborators=self._collaborators)()
 
-    def make(self) -> None:
-        """Create all of the cluster, and no stack."""
+    def create(self) -> None:
+        """Create the complete cluster, without a stack."""
         self.rds.polls_per_state = 0
         self.deploy()
         self.rds.polls_per_state = 1
@@ -77,30 +79,30 @@ class Dev:
         return runner(self._capsys, "remove", "--stage", "dev", "--yes", collaborators=self._collaborators)()
 
     def cluster(self) -> Any:
-        """Describe it; None: there is none."""
-        found = boto3.client("rds").describe_db_clusters()["DBClusters"]
-        return next((each for each in found if each["DBClusterIdentifier"] == NAME), None)
+        """Return the description of the stage's cluster; None if it does not exist."""
+        clusters = boto3.client("rds").describe_db_clusters()["DBClusters"]
+        return next((cluster for cluster in clusters if cluster["DBClusterIdentifier"] == NAME), None)
 
     def groups(self) -> list[str]:
-        """Return the names of the parameter groups that somebody made."""
-        found = boto3.client("rds").describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
-        return [each["DBClusterParameterGroupName"] for each in found]
+        """Return the names of the account's parameter groups."""
+        groups = boto3.client("rds").describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        return [group["DBClusterParameterGroupName"] for group in groups]
 
     def kill_after(self, operation: str, *, times: int) -> None:
-        """End the process right after it has called an operation for so many times; its next one lives."""
-        left = times
+        """Kill the process after its call number `times` of an operation; a later process is not killed."""
+        remaining = times
 
         def call(real: Callable[[], Any], _: Any) -> Any:
-            nonlocal left
-            made, left = real(), left - 1
-            if left == 0:
+            nonlocal remaining
+            response, remaining = real(), remaining - 1
+            if remaining == 0:
                 raise Killed
-            return made
+            return response
 
         self.calls.stubs[operation] = call
 
     def stack(self, database: str) -> None:
-        """Create a stack, which `sls remove` deletes."""
+        """Create a stack, and let `sls remove` delete it."""
         outputs = {
             "PunchQueueUrl": "https://a",
             "DeadLetterQueueUrl": "https://b",
@@ -123,10 +125,10 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def is_complete(dev: Dev) -> bool:
-    """Return whether the cluster is all that is wanted."""
-    found, wanted = dev.cluster(), dev.described
-    assert wanted
-    (member,) = found["DBClusterMembers"]
+    """Return whether the cluster is as described in the template."""
+    cluster, expected = dev.cluster(), dev.described
+    assert expected
+    (member,) = cluster["DBClusterMembers"]
     pages = boto3.client("rds").get_paginator("describe_db_cluster_parameters")
     settings = {
         each["ParameterName"]: each["ParameterValue"]
@@ -136,16 +138,16 @@ def is_complete(dev: Dev) -> bool:
     (writer,) = boto3.client("rds").describe_db_instances()["DBInstances"]
     return bool(
         not writer["AutoMinorVersionUpgrade"]
-        and found["Status"] == "available"
-        and all(found[key] == wanted[key] for key in ("DeletionProtection", "BackupRetentionPeriod", CAPACITY))
-        and found["DBClusterParameterGroup"] == NAME
+        and cluster["Status"] == "available"
+        and all(cluster[key] == expected[key] for key in ("DeletionProtection", "BackupRetentionPeriod", CAPACITY))
+        and cluster["DBClusterParameterGroup"] == NAME
         and member["DBClusterParameterGroupStatus"] == "in-sync"
-        and settings == wanted["Parameters"]
-        and {each["Key"]: each["Value"] for each in found["TagList"]} == OWN | {"whenDeleted": wanted["WhenDeleted"]}
+        and settings == expected["Parameters"]
+        and {tag["Key"]: tag["Value"] for tag in cluster["TagList"]} == TAGS | {"whenDeleted": expected["WhenDeleted"]}
     )
 
 
-def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_before_the_stack(dev: Dev) -> None:
+def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
     seen = []
     dev.fake_sls.while_running = lambda: seen.append(is_complete(dev))
 
@@ -160,17 +162,17 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
         "WithExpressConfiguration": True,
         "MasterUsername": "ponto",
         CAPACITY: DESCRIBED[CAPACITY],
-        "Tags": [{"Key": key, "Value": value} for key, value in {**OWN, "whenDeleted": "Delete"}.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in {**TAGS, "whenDeleted": "Delete"}.items()],
     }
     (group,) = dev.calls.by_operation("CreateDBClusterParameterGroup")
-    assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # of the version that AWS chose
+    assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # for the version that AWS chose
     assert said.index("its writer creating") < said.index("changing its protection from deletion (on)")
-    assert {*dev.rds.changes} == {operation for operation, _ in MAKING if not operation.startswith("Describe")}
+    assert {*dev.rds.changes} == {operation for operation, _ in CREATION_CALLS if not operation.startswith("Describe")}
     assert dev.rds.changes.count("ModifyDBCluster") == 3
 
 
-def test_the_writer_is_waited_for_too(dev: Dev) -> None:
-    dev.described = DESCRIBED | {"DeletionProtection": False, "BackupRetentionPeriod": 1}  # as AWS makes it
+def test_deploy_waits_for_the_writer(dev: Dev) -> None:
+    dev.described = DESCRIBED | {"DeletionProtection": False, "BackupRetentionPeriod": 1}  # AWS's defaults
     dev.rds.errors["CreateDBClusterParameterGroup"] = ("Denied", "no")
     dev.rds.polls_per_state = 5
     seen = []
@@ -184,7 +186,7 @@ def test_the_writer_is_waited_for_too(dev: Dev) -> None:
     assert seen == [(WRITER, "available")]
 
 
-def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev) -> None:
+def test_second_update_creates_what_aws_may_refuse_in_a_new_stage(dev: Dev) -> None:
     gate = SecondUpdate("Gate", "gate=false", "AWS refuses gates to some accounts")
     dev.hooks = [DeployHook(lambda _: DeployResult("gate", None), gate)]
     dev.fake_sls.add("Gate", "AWS::Gate")
@@ -213,15 +215,15 @@ def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev)
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_changed_parameter_changes_that_alone(dev: Dev, wanted: dict[str, Any], changed: list[str]) -> None:
-    dev.make()
+def test_changed_parameter_changes_nothing_else(dev: Dev, wanted: dict[str, Any], changed: list[str]) -> None:
+    dev.create()
     dev.described = DESCRIBED | wanted
     dev.deploy()
     assert dev.rds.changes == changed
     assert is_complete(dev)
 
 
-MAKING = [
+CREATION_CALLS = [
     ("CreateDBCluster", 1),
     ("DescribeDBInstances", 2),
     ("ModifyDBCluster", 1),
@@ -234,8 +236,8 @@ MAKING = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "times"), MAKING)
-def test_a_deploy_that_was_killed_is_gone_on_with(dev: Dev, operation: str, times: int) -> None:
+@pytest.mark.parametrize(("operation", "times"), CREATION_CALLS)
+def test_killed_deploy_is_continued_by_the_next(dev: Dev, operation: str, times: int) -> None:
     dev.kill_after(operation, times=times)
     with pytest.raises(Killed):
         dev.deploy()
@@ -249,7 +251,7 @@ def test_a_deploy_that_was_killed_is_gone_on_with(dev: Dev, operation: str, time
     assert dev.rds.operations.count("CreateDBCluster") == 1
 
 
-def test_a_throttle_is_waited_for(dev: Dev) -> None:
+def test_throttled_call_is_retried(dev: Dev) -> None:
     throttled = ("DescribeDBClusters", "CreateDBCluster", "ModifyDBCluster")
     dev.rds.throttle_counts |= dict.fromkeys(throttled, 1)
     dev.deploy()
@@ -257,12 +259,12 @@ def test_a_throttle_is_waited_for(dev: Dev) -> None:
     assert is_complete(dev)
 
 
-def test_a_name_that_another_deploy_took_meanwhile_is_this_stages_too(dev: Dev) -> None:
-    def twice(real: Callable[[], Any], _: Any) -> Any:
+def test_cluster_created_at_the_same_time_by_another_deploy_is_used(dev: Dev) -> None:
+    def create_twice(real: Callable[[], Any], _: Any) -> Any:
         real()
         return real()
 
-    dev.calls.stubs["CreateDBCluster"] = twice
+    dev.calls.stubs["CreateDBCluster"] = create_twice
     dev.deploy()
     assert is_complete(dev)
 
@@ -275,13 +277,11 @@ def test_a_name_that_another_deploy_took_meanwhile_is_this_stages_too(dev: Dev) 
             "WithExpressConfiguration": True,
             "Tags": [{"Key": "service", "Value": "a"}, {"Key": "stage", "Value": "dev"}],
         },
-        {"MasterUserPassword": "x" * 8, "Tags": [{"Key": key, "Value": value} for key, value in OWN.items()]},
+        {"MasterUserPassword": "x" * 8, "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()]},
     ],
     ids=["no stage", "another service", "not express"],
 )
-def test_a_cluster_of_somebody_else_that_has_the_name_is_neither_changed_nor_removed(
-    dev: Dev, other: dict[str, Any]
-) -> None:
+def test_cluster_of_another_owner_is_neither_changed_nor_removed(dev: Dev, other: dict[str, Any]) -> None:
     boto3.client("rds").create_db_cluster(
         DBClusterIdentifier=NAME, Engine="aurora-postgresql", MasterUsername="ponto", **other
     )
@@ -296,7 +296,7 @@ def test_a_cluster_of_somebody_else_that_has_the_name_is_neither_changed_nor_rem
     assert f"there is no stack {NAME} in us-east-1" in removed.err
 
 
-def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_deployed(dev: Dev) -> None:
+def test_refused_cluster_is_reported_and_nothing_is_deployed(dev: Dev) -> None:
     said = "To use Aurora clusters with free plan accounts you need to set ..."
     dev.rds.errors["CreateDBCluster"] = ("FreeTierRestrictionError", said)
     result = dev.deploy()
@@ -316,16 +316,14 @@ GROUP = "the parameter group that keeps punches out of its log"
         ("RebootDBInstance", [GROUP]),
     ],
 )
-def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(
-    dev: Dev, operation: str, undone: list[str]
-) -> None:
+def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operation: str, undone: list[str]) -> None:
     dev.rds.errors[operation] = ("Denied", "no")
     said = dev.deploy().err
     assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", said) == undone
     assert dev.sls == ["package", "deploy"]
 
 
-def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end(dev: Dev) -> None:
+def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:
     dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
     said = dev.deploy().err
     assert "not changed: its backups (of 7 days): AWS accepted the change, but has not made it: after 300 s" in said
@@ -333,7 +331,7 @@ def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end
     assert dev.sls == ["package", "deploy"]
 
 
-def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> None:
+def test_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> None:
     dev.rds.polls_per_state = 1_000_000
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
@@ -343,7 +341,7 @@ def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> 
 
 def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
     dev.described = DESCRIBED | {"DeletionProtection": False}
-    dev.make()
+    dev.create()
     rds = boto3.client("rds")
     rds.delete_db_instance(DBInstanceIdentifier=WRITER)
     rds.delete_db_cluster(DBClusterIdentifier=NAME, SkipFinalSnapshot=True)
@@ -352,8 +350,8 @@ def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
     assert f"the cluster {NAME} is deleting. Nothing was deployed. Deploy again once it is deleted." in result.err
 
 
-def test_a_parameter_group_that_somebody_gave_the_cluster_stays(dev: Dev) -> None:
-    dev.make()
+def test_parameter_group_set_by_the_operator_is_kept(dev: Dev) -> None:
+    dev.create()
     rds = boto3.client("rds")
     own = {"DBClusterParameterGroupName": "ours", "DBParameterGroupFamily": "aurora-postgresql17", "Description": "x"}
     rds.create_db_cluster_parameter_group(**own)
@@ -365,7 +363,7 @@ def test_a_parameter_group_that_somebody_gave_the_cluster_stays(dev: Dev) -> Non
     assert dev.rds.changes == []
 
 
-def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_it(dev: Dev) -> None:
+def test_deployed_stage_keeps_its_kind_of_database(dev: Dev) -> None:
     dev.stack("express")
     said = dev.deploy().err
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
@@ -382,7 +380,7 @@ def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_
     assert [command.split()[0] for command in dev.sls] == ["package", "deploy"]
 
 
-def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_database(dev: Dev) -> None:
+def test_stage_of_an_older_version_gets_no_second_database(dev: Dev) -> None:
     outputs = {name: {"Value": "https://a"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
     template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
@@ -393,36 +391,36 @@ def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_databa
         assert f"{NAME} was deployed by a version before 1.0, and cannot be updated: deploy another" in result.err
 
 
-def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_express_one(dev: Dev) -> None:
-    dev.make()
+def test_stack_with_a_cluster_is_not_deployed_beside_an_express_cluster(dev: Dev) -> None:
+    dev.create()
     dev.described = None
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
     assert f"the cluster {NAME} belongs to this stage, but not to its stack" in result.err
     assert "continue with it with --param database=express (docs/deploy.md#a-first-deploy-that-fails)" in result.err
 
-    dev.stack("express")  # which osls does not leave, unless it is told to
+    dev.stack("express")  # the template creates a cluster in the stack, but the parameter decides
     dev.deploy("--param", "database=create")
     assert dev.sls == ["package --param=database=create", "deploy --param=database=create"]
 
 
-def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev) -> None:
+def test_stage_whose_name_rds_does_not_accept_is_refused(dev: Dev) -> None:
     for stage in ("Dev", "a--b", "x" * 40):
         result = dev.deploy("--stage", stage)
         assert (result.status, dev.sls, dev.rds.operations) == (2, ["package"], [])
         assert f"--stage {stage}: its cluster would be named batida-ponto-{stage}, but RDS allows" in result.err
 
 
-def unprotected(dev: Dev) -> None:
+def create_unprotected(dev: Dev) -> None:
     dev.described = DESCRIBED | {"DeletionProtection": False}
-    dev.make()
+    dev.create()
 
 
-def test_a_removal_deletes_the_stack_and_then_instances_cluster_and_parameter_group(dev: Dev) -> None:
-    unprotected(dev)
+def test_removal_deletes_stack_instances_cluster_and_parameter_group(dev: Dev) -> None:
+    create_unprotected(dev)
     dev.stack("express")
     reader = {"DBInstanceIdentifier": f"{NAME}-reader", "DBClusterIdentifier": NAME, "Engine": "aurora-postgresql"}
-    boto3.client("rds").create_db_instance(DBInstanceClass="db.serverless", **reader)  # which somebody added
+    boto3.client("rds").create_db_instance(DBInstanceClass="db.serverless", **reader)  # added by hand
     dev.rds.operations.clear()
     before = list[str]()
 
@@ -445,18 +443,18 @@ def test_a_removal_deletes_the_stack_and_then_instances_cluster_and_parameter_gr
     assert f"there is no stack {NAME} in us-east-1" in again.err
 
 
-REMOVING = ["DeleteStack", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+REMOVAL_CALLS = ["DeleteStack", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
 
 
-@pytest.mark.parametrize("operation", REMOVING)
-def test_a_removal_that_was_killed_is_gone_on_with(dev: Dev, operation: str) -> None:
-    unprotected(dev)
+@pytest.mark.parametrize("operation", REMOVAL_CALLS)
+def test_killed_removal_is_continued_by_the_next(dev: Dev, operation: str) -> None:
+    create_unprotected(dev)
     dev.stack("express")
     dev.kill_after(operation, times=1)
     with pytest.raises(Killed):
         dev.remove()
     dev.calls.stubs.pop(operation)
-    is_done = operation == REMOVING[-1]
+    is_done = operation == REMOVAL_CALLS[-1]
 
     result = dev.remove()
 
@@ -464,7 +462,7 @@ def test_a_removal_that_was_killed_is_gone_on_with(dev: Dev, operation: str) -> 
     assert (dev.cluster(), dev.groups()) == (None, [])
 
 
-def test_a_removal_waits_for_a_cluster_that_is_still_being_made(dev: Dev) -> None:
+def test_removal_waits_until_the_cluster_is_created(dev: Dev) -> None:
     dev.described = DESCRIBED | {"DeletionProtection": False}
     dev.kill_after("CreateDBCluster", times=1)
     with pytest.raises(Killed):
@@ -473,9 +471,9 @@ def test_a_removal_waits_for_a_cluster_that_is_still_being_made(dev: Dev) -> Non
     assert dev.cluster() is None
 
 
-def test_a_cluster_that_is_kept_stays_with_its_parameter_group_and_the_next_deploy_goes_on_with_it(dev: Dev) -> None:
+def test_retained_cluster_is_used_by_the_next_deploy(dev: Dev) -> None:
     dev.described = DESCRIBED | {"WhenDeleted": "Retain"}
-    dev.make()
+    dev.create()
     dev.stack("express")
     result = dev.remove()
     assert (result.status, dev.sls, dev.rds.changes) == (0, ["remove"], [])
@@ -485,16 +483,16 @@ def test_a_cluster_that_is_kept_stays_with_its_parameter_group_and_the_next_depl
     assert is_complete(dev)
 
 
-def test_a_cluster_that_is_protected_is_left_alone_with_its_stack(dev: Dev) -> None:
-    dev.make()
+def test_protected_cluster_stops_the_removal(dev: Dev) -> None:
+    dev.create()
     dev.stack("express")
     result = dev.remove()
     assert (result.status, dev.sls, dev.rds.changes) == (2, [], [])
     assert f"the cluster {NAME} is protected from deletion. If you want to remove it, deploy" in result.err
 
 
-def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
-    unprotected(dev)
+def test_refused_removal_is_reported(dev: Dev) -> None:
+    create_unprotected(dev)
     dev.stack("express")
     dev.rds.errors["DeleteDBCluster"] = ("AccessDenied", "not you")
     result = dev.remove()
@@ -503,15 +501,15 @@ def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
 
 
 @pytest.mark.parametrize("database", ["create", "existing"])
-def test_a_stage_of_another_database_is_removed_without_asking_rds(dev: Dev, database: str) -> None:
+def test_stage_with_another_database_is_removed_without_calls_of_rds(dev: Dev, database: str) -> None:
     dev.stack(database)
     dev.calls.stubs["DescribeDBClusters"] = refusal("AccessDenied")
     assert dev.remove().status == 0
     assert dev.rds.operations == []
 
 
-def test_the_question_says_that_the_punches_go(dev: Dev, capsys: pytest.CaptureFixture[str]) -> None:
-    unprotected(dev)
+def test_confirmation_warns_that_the_punches_are_deleted(dev: Dev, capsys: pytest.CaptureFixture[str]) -> None:
+    create_unprotected(dev)
     asked = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
     assert (asked.status, dev.rds.changes) == (2, [])
     assert f"This removes stage dev, the cluster {NAME} with all punches. Type dev to remove it" in asked.err

@@ -1,4 +1,4 @@
-"""What `ponto deploy` and `ponto remove` do after an `sls deploy` that failed or was interrupted."""
+"""`ponto deploy` and `ponto remove` after an `sls deploy` that failed or was interrupted."""
 
 import json
 import re
@@ -25,7 +25,7 @@ REASON = f"  SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Pro
 
 
 def validation_error(**more: Any) -> dict[str, Any]:
-    """Return an event of now: a name is taken."""
+    """Return a new event of CloudFormation: the name of a resource is already in use."""
     event = {
         "EventType": "VALIDATION_ERROR",
         "LogicalResourceId": "SchemaLogGroup",
@@ -39,8 +39,13 @@ def validation_error(**more: Any) -> dict[str, Any]:
     return event | more
 
 
-def described(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:
-    """Write CloudFormation's answer about a stack, its operations as TYPE:id, newest first."""
+def stack_response(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:
+    """Return the response of DescribeStacks for the stack.
+
+    Args:
+        operations: Its last operations, newest first, as TYPE:id.
+        status: Status of the stack.
+    """
     entries = [dict(zip(("OperationType", "OperationId"), each.split(":"), strict=True)) for each in operations]
     created = datetime.now(UTC) - timedelta(hours=1)
     stack = {"StackId": STACK_ID, "StackName": STACK, "StackStatus": status, "CreationTime": created}
@@ -48,7 +53,7 @@ def described(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any
 
 
 class Dev:
-    """The stage `dev` on moto's AWS, without a stack; `sls deploy` ends with a status, after a step."""
+    """The stage `dev` in moto, without a stack; `sls` is a fake that deploys nothing."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
@@ -57,10 +62,10 @@ class Dev:
         self.clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
         self._capsys = capsys
 
-    def fail(self, **answers: Any) -> None:
-        """Make `sls deploy` fail, after which AWS gives these answers."""
+    def fail(self, **stubs: Any) -> None:
+        """Let `sls deploy` fail, and set stubs for the calls after it."""
         self.sls.status = 1
-        self.sls.while_running = lambda: self.calls.stubs.update(answers)
+        self.sls.while_running = lambda: self.calls.stubs.update(stubs)
 
     def run(self, command: str, *words: str) -> CommandResult:
         collaborators = Collaborators(self.clock, self.sls)
@@ -73,10 +78,10 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         yield Dev(monkeypatch, capsys)
 
 
-def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev) -> None:
+def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) -> None:
     dev.calls.stubs["DescribeStacks"] = NO_STACK
     dev.fail(
-        DescribeStacks=described("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
+        DescribeStacks=stack_response("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
         DescribeEvents={"OperationEvents": [validation_error()]},
     )
 
@@ -99,7 +104,7 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     later: Any = {"Timestamp": now + timedelta(minutes=1), "OperationId": "u"}
     failed = later | {"LogicalResourceId": "Vpc", "ResourceType": "AWS::EC2::VPC", "ResourceStatusReason": "limit"}
     cancelled = later | {"LogicalResourceId": "Topic", "ResourceStatusReason": "Resource creation cancelled"}
-    dev.calls.stubs["DescribeStacks"] = described("UPDATE_STACK:listed")
+    dev.calls.stubs["DescribeStacks"] = stack_response("UPDATE_STACK:listed")
     dev.fail(DescribeEvents={"OperationEvents": [cancelled, failed, warning, listed, old]})
 
     lines = dev.run("deploy").err.splitlines()
@@ -109,19 +114,19 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     assert said[2].startswith("ponto: sls deploy failed")
 
 
-def test_a_failure_before_cloudformation_did_anything_shows_no_earlier_reason(dev: Dev) -> None:
+def test_events_of_earlier_deploys_are_not_shown(dev: Dev) -> None:
     dev.calls.stubs |= {
-        "DescribeStacks": described("UPDATE_STACK:c"),
+        "DescribeStacks": stack_response("UPDATE_STACK:c"),
         "DescribeEvents": {"OperationEvents": [validation_error()]},
     }
     dev.fail()
     assert "CloudFormation says" not in dev.run("deploy").err
 
 
-def test_without_the_right_to_see_events_the_failure_of_sls_stays(dev: Dev) -> None:
+def test_missing_permission_to_read_events_is_reported_with_the_failure(dev: Dev) -> None:
     dev.calls.stubs["DescribeStacks"] = NO_STACK
     dev.fail(
-        DescribeStacks=described("CREATE_CHANGESET:c"),
+        DescribeStacks=stack_response("CREATE_CHANGESET:c"),
         DescribeEvents=refusal("AccessDenied", "not you", "DescribeEvents"),
     )
 
@@ -136,14 +141,16 @@ def test_without_the_right_to_see_events_the_failure_of_sls_stays(dev: Dev) -> N
     ]
 
 
-def test_events_are_asked_for_as_botocore_takes_them_on_all_pages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_of_all_pages_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     with aws():
         formation = boto3.client("cloudformation")
     query = {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
     with Stubber(formation) as stub:
-        stub.add_response("describe_stacks", described("UPDATE_STACK:old"), {"StackName": STACK})
+        stub.add_response("describe_stacks", stack_response("UPDATE_STACK:old"), {"StackName": STACK})
         before = failed_events.observe(formation, "dev")
-        stub.add_response("describe_stacks", described("CREATE_CHANGESET:c", "UPDATE_STACK:old"), {"StackName": STACK})
+        stub.add_response(
+            "describe_stacks", stack_response("CREATE_CHANGESET:c", "UPDATE_STACK:old"), {"StackName": STACK}
+        )
         stub.add_response("describe_events", {"OperationEvents": [], "NextToken": "2"}, query)
         stub.add_response("describe_events", {"OperationEvents": [validation_error()]}, query | {"NextToken": "2"})
 
@@ -163,35 +170,35 @@ def abandon(dev: Dev, *, stack: str = STACK) -> str:
     return created
 
 
-def status_of(stack_id: str) -> str:
+def stack_status(stack_id: str) -> str:
     (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
     return str(found["StackStatus"])
 
 
-def test_a_stack_that_was_never_created_is_deleted_before_the_next_deploy(dev: Dev) -> None:
+def test_empty_stack_is_deleted_before_the_next_deploy(dev: Dev) -> None:
     stack_id, another = abandon(dev), abandon(dev, stack="batida-ponto-prod")
     statuses: list[str] = []
-    dev.sls.while_running = lambda: statuses.append(status_of(stack_id))
+    dev.sls.while_running = lambda: statuses.append(stack_status(stack_id))
 
     result = dev.run("deploy")
 
     assert statuses == ["DELETE_COMPLETE"]
-    assert status_of(another) == "REVIEW_IN_PROGRESS"
+    assert stack_status(another) == "REVIEW_IN_PROGRESS"
     assert f"deleting the stack {STACK}" in result.err
-    deletion = dev.calls.operations.index("DeleteStack")  # by the id, as the wait for its end
+    deletion = dev.calls.operations.index("DeleteStack")  # the deletion and the wait use the stack's id
     assert [made.parameters for made in dev.calls.history[deletion : deletion + 2]] == [{"StackName": stack_id}] * 2
 
 
-def test_a_stack_that_was_never_created_is_removed_without_sls(dev: Dev) -> None:
+def test_empty_stack_is_removed_without_sls(dev: Dev) -> None:
     stack_id = abandon(dev)
     result = dev.run("remove", "--yes")
     assert (result.status, result.out) == (0, "removed    dev, account 123456789012, region us-east-1\n")
-    assert (status_of(stack_id), dev.sls.commands) == ("DELETE_COMPLETE", [])
+    assert (stack_status(stack_id), dev.sls.commands) == ("DELETE_COMPLETE", [])
 
 
-def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) -> None:
-    statuses = iter(["REVIEW_IN_PROGRESS"] * 2)  # of the looks before the removal
-    dev.calls.stubs["DescribeStacks"] = lambda *_: described(status=next(statuses, "CREATE_IN_PROGRESS"))
+def test_stack_that_another_deploy_is_creating_is_not_removed(dev: Dev) -> None:
+    statuses = iter(["REVIEW_IN_PROGRESS"] * 2)  # at the checks before the removal
+    dev.calls.stubs["DescribeStacks"] = lambda *_: stack_response(status=next(statuses, "CREATE_IN_PROGRESS"))
     result = dev.run("remove", "--yes")
     assert (result.status, dev.sls.commands) == (2, [])
     assert f"a deploy is creating the stack {STACK}. Wait" in result.err
@@ -208,10 +215,10 @@ def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) 
         ([], 150, "it was created 150 s ago"),
     ],
 )
-def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
+def test_stack_that_another_deploy_may_be_creating_is_not_deleted(
     dev: Dev, command: Sequence[str], change_sets: Sequence[str], age_seconds: int, reason: str
 ) -> None:
-    stacks = described(status="REVIEW_IN_PROGRESS")
+    stacks = stack_response(status="REVIEW_IN_PROGRESS")
     dev.calls.stubs["DescribeStacks"] = stacks
     dev.clock = FakeClock(stacks["Stacks"][0]["CreationTime"] + timedelta(seconds=age_seconds))
     dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": status} for status in change_sets]}
@@ -229,26 +236,26 @@ def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev) -> N
     stack_id = abandon(dev)
     dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
     dev.run("deploy")
-    assert status_of(stack_id) == "DELETE_COMPLETE"
+    assert stack_status(stack_id) == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
 def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> None:
-    dev.calls.stubs["DescribeStacks"] = described(status=status)
+    dev.calls.stubs["DescribeStacks"] = stack_response(status=status)
     dev.run("deploy")
     assert "DeleteStack" not in dev.calls.operations
 
 
-def test_a_stage_that_is_not_confirmed_keeps_its_stack(dev: Dev) -> None:
+def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
     stack_id = abandon(dev)
     dev.sls.is_protected = True
-    assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nobody is there to confirm
-    assert status_of(stack_id) == "REVIEW_IN_PROGRESS"
+    assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nothing is typed to confirm
+    assert stack_status(stack_id) == "REVIEW_IN_PROGRESS"
 
 
-def test_a_stack_that_cannot_be_deleted_stops_the_deploy(dev: Dev) -> None:
+def test_failed_deletion_of_the_stack_stops_the_deploy(dev: Dev) -> None:
     abandon(dev)
-    left = described(status="DELETE_FAILED")
+    left = stack_response(status="DELETE_FAILED")
     dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=left)
     result = dev.run("deploy")
     assert (result.status, dev.sls.commands) == (2, ["package"])
@@ -256,8 +263,8 @@ def test_a_stack_that_cannot_be_deleted_stops_the_deploy(dev: Dev) -> None:
     assert "DELETE_FAILED" in result.err
 
 
-def leave(name: str, logical_id: str, kind: str, **properties: Any) -> str:
-    """Leave a resource of a deleted stack of this name; return the resource's id."""
+def leave_resource(name: str, logical_id: str, kind: str, **properties: Any) -> str:
+    """Create a resource by a stack, and delete the stack without it; return the resource's id."""
     resource = {"Type": kind, "DeletionPolicy": "Retain", "Properties": properties}
     formation = boto3.client("cloudformation")
     formation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {logical_id: resource}}))
@@ -267,14 +274,14 @@ def leave(name: str, logical_id: str, kind: str, **properties: Any) -> str:
 
 
 def leave_network() -> tuple[str, str, str]:
-    vpc = leave(STACK, "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
-    subnet = leave(STACK, "SubnetA", "AWS::EC2::Subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")
-    group = leave(STACK, "FunctionGroup", "AWS::EC2::SecurityGroup", VpcId=vpc, GroupDescription="x")
+    vpc = leave_resource(STACK, "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
+    subnet = leave_resource(STACK, "SubnetA", "AWS::EC2::Subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")
+    group = leave_resource(STACK, "FunctionGroup", "AWS::EC2::SecurityGroup", VpcId=vpc, GroupDescription="x")
     return vpc, subnet, group
 
 
-def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(dev: Dev) -> None:
-    leave("batida-ponto-dev-2", "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
+def test_leftovers_stop_a_deploy_that_would_create_a_second_vpc(dev: Dev) -> None:
+    leave_resource("batida-ponto-dev-2", "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
     tags = {"aws:cloudformation:stack-name": STACK, "aws:cloudformation:logical-id": "PunchQueue"}
     boto3.client("sqs").create_queue(QueueName="punches", tags=tags)
     vpc, subnet, group = leave_network()
@@ -295,7 +302,7 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
     assert (result.status, dev.sls.commands) == (2, ["package"])
 
 
-def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> None:
+def test_leftovers_are_listed_if_the_quota_of_vpcs_is_exhausted(dev: Dev) -> None:
     vpc, *_ = leave_network()
     dev.calls.stubs["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
     dev.sls.add("Vpc", "AWS::EC2::VPC")
@@ -304,7 +311,7 @@ def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> N
 
 
 @pytest.mark.parametrize(("makes_network", "words"), [(False, []), (True, ["--force"])])
-def test_a_deploy_that_makes_no_vpc_or_is_forced_names_them_and_goes_on(
+def test_deploy_without_a_vpc_or_with_force_lists_leftovers_and_continues(
     dev: Dev, makes_network: bool, words: list[str]
 ) -> None:
     vpc, *_ = leave_network()
@@ -315,7 +322,7 @@ def test_a_deploy_that_makes_no_vpc_or_is_forced_names_them_and_goes_on(
     assert dev.sls.commands == ["package", "deploy"]
 
 
-def test_what_belongs_to_the_stack_or_is_deleted_is_not_left_over(dev: Dev) -> None:
+def test_resources_of_the_stack_and_deleted_ones_are_not_leftovers(dev: Dev) -> None:
     vpc, *_ = leave_network()
     boto3.client("cloudformation").create_stack(
         StackName=STACK,
@@ -334,11 +341,11 @@ def test_what_belongs_to_the_stack_or_is_deleted_is_not_left_over(dev: Dev) -> N
     assert re.findall(r"--vpc-id (\S+)", dev.run("deploy").err) == [vpc]
 
 
-def test_leftovers_of_all_kinds_are_named_with_what_deletes_them(dev: Dev) -> None:
+def test_leftovers_are_listed_with_the_commands_that_delete_them(dev: Dev) -> None:
     lines = {
         "logs:R:log-group:/aws/lambda/x": "aws logs delete-log-group --log-group-name /aws/lambda/x --region us-east-1",
         "apigateway:us-east-1::/restapis/a1": "aws apigateway delete-rest-api --rest-api-id a1 --region us-east-1",
-        "apigateway:us-east-1::/restapis/a1/stages/dev": None,  # goes with its API
+        "apigateway:us-east-1::/restapis/a1/stages/dev": None,  # deleted with its API
         "rds:R:cluster-snapshot:rds:old": None,  # a backup has the tags of its cluster
         "cognito-idp:R:userpool/p1": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/p1: delete it in the AWS "
         "console",
@@ -378,7 +385,7 @@ def test_leftovers_of_all_kinds_are_named_with_what_deletes_them(dev: Dev) -> No
     assert len(listed) == len(expected)
 
 
-def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
+def test_deployed_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
     queues = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
     dev.calls.stubs["DescribeStacks"] = stack(**queues, ApiId="abc", Database="create")
     dev.run("deploy")
@@ -387,5 +394,5 @@ def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
 
 
 @pytest.mark.parametrize("kind", leftovers.DELETE_COMMANDS)
-def test_the_command_line_of_aws_knows_the_command_that_deletes_a_leftover(kind: str) -> None:
+def test_aws_cli_accepts_the_command_that_deletes_a_leftover(kind: str) -> None:
     assert find_mistake(f"aws {leftovers.DELETE_COMMANDS[kind]}") is None

@@ -1,4 +1,4 @@
-"""UUIDs as every reader of the project reads them, but for the ids that clients give."""
+"""Parsing of UUIDs that do not come from clients."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a command writes for its user: never through a link, never over what is no regular file."""
+"""Files that commands write: they follow no links, and replace only regular files."""
 
 import os
 import socket
@@ -16,33 +16,33 @@ from tools.kit.files import draft, require_writable, write_at
 from tools.kit.pictures import new_figure, save
 
 
-def link(file: Path) -> None:
-    (file.parent / "target").write_text("somebody's")
+def create_link(file: Path) -> None:
+    (file.parent / "target").write_text("target's content")
     file.symlink_to("target")
 
 
-def dangling_link(file: Path) -> None:
+def create_dangling_link(file: Path) -> None:
     file.symlink_to("nowhere")
 
 
-def listening(file: Path) -> None:
+def create_socket(file: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(file))
 
 
-def device(file: Path) -> None:
+def create_device(file: Path) -> None:
     os.mknod(file, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
 
 
 WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [draft, partial(draft, encoding=None)]
 
-THINGS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "link": (link, "is a symbolic link"),
-    "dangling link": (dangling_link, "is a symbolic link"),
+SPECIAL_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "link": (create_link, "is a symbolic link"),
+    "dangling link": (create_dangling_link, "is a symbolic link"),
     "folder": (Path.mkdir, "is a folder"),
     "named pipe": (os.mkfifo, "is a named pipe"),
-    "socket": (listening, "is a socket"),
-    "device": (device, "is a device"),
+    "socket": (create_socket, "is a socket"),
+    "device": (create_device, "is a device"),
 }
 
 
@@ -56,13 +56,11 @@ def state(folder: Path) -> list[tuple[str, int, str]]:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        pytest.param(*thing, id=name, marks=[pytest.mark.root] if name == "device" else [])
-        for name, thing in THINGS.items()
+        pytest.param(*case, id=name, marks=[pytest.mark.root] if name == "device" else [])
+        for name, case in SPECIAL_FILES.items()
     ],
 )
-def test_what_is_no_regular_file_is_neither_followed_nor_replaced(
-    make: Callable[[Path], None], why: str, folder: Path
-) -> None:
+def test_special_file_is_neither_followed_nor_replaced(make: Callable[[Path], None], why: str, folder: Path) -> None:
     file = folder / "out"
     make(file)
     before = state(folder)
@@ -80,17 +78,17 @@ def test_what_is_no_regular_file_is_neither_followed_nor_replaced(
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_link_that_comes_while_the_file_is_written_is_not_replaced(
+def test_link_created_during_the_write_is_not_replaced(
     write: Callable[[Path], AbstractContextManager[object]], folder: Path
 ) -> None:
     with pytest.raises(CommandError, match="is a symbolic link"), write(folder / "out"):
-        link(folder / "out")
+        create_link(folder / "out")
 
     assert [name for name, *_ in state(folder)] == ["out", "target"]
-    assert (folder / "target").read_text() == "somebody's"
+    assert (folder / "target").read_text() == "target's content"
 
 
-def test_force_replaces_a_regular_file_and_leaves_other_names_of_it_alone(folder: Path) -> None:
+def test_force_replaces_a_regular_file_but_not_its_hard_links(folder: Path) -> None:
     file, other = folder / "out", folder / "other"
     file.write_text("mine")
     other.hardlink_to(file)
@@ -103,7 +101,7 @@ def test_force_replaces_a_regular_file_and_leaves_other_names_of_it_alone(folder
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_file_goes_on_from_where_it_was_and_from_nowhere_else(folder: Path) -> None:
+def test_file_is_continued_only_from_an_existing_position(folder: Path) -> None:
     file = folder / "out"
     with pytest.raises(CommandError, match="cannot write"):
         write_at(file, 0, b"x")
@@ -116,7 +114,7 @@ def test_a_file_goes_on_from_where_it_was_and_from_nowhere_else(folder: Path) ->
     assert file.read_bytes() == b"kept, new"
 
 
-def test_a_name_that_no_file_can_have_is_one_line(folder: Path) -> None:
+def test_invalid_path_is_reported_in_one_line(folder: Path) -> None:
     (folder / "file").touch()
 
     for file in (folder / "file" / "out", folder / ("x" * 300)):
@@ -126,16 +124,16 @@ def test_a_name_that_no_file_can_have_is_one_line(folder: Path) -> None:
 
 def test_a_picture_follows_no_link(folder: Path) -> None:
     pytest.importorskip("matplotlib")
-    link(folder / "peak.png")
+    create_link(folder / "peak.png")
 
     with pytest.raises(CommandError, match="is a symbolic link"):
         save(new_figure(1, 1), folder / "peak.png", ".png")
-    assert (folder / "target").read_text() == "somebody's"
+    assert (folder / "target").read_text() == "target's content"
 
 
 def test_without_matplotlib_a_picture_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # which another test may have loaded
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # another test may have loaded it
 
     with pytest.raises(CommandError, match="needs matplotlib"):
         new_figure(1, 1)

@@ -1,4 +1,4 @@
-"""Invoking a function of a stage: once, for as long as it takes, and as soon as Lambda has made it ready."""
+"""Invocation of a stage's functions, with waits until Lambda has them ready."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,10 +36,8 @@ def run(calls: Calls, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.mark.parametrize("code", NOT_READY)
-def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence(
-    run: Run, calls: Calls, code: str
-) -> None:
-    # The first call wakes it, the second finds it Pending.
+def test_inactive_function_is_waited_for_with_one_message(run: Run, calls: Calls, code: str) -> None:
+    # The first call activates the function, the second finds it in state Pending.
     calls.stubs["Invoke"] = Mock(side_effect=[refusal(code), refusal(code), invoke_stub(MIGRATED)()])
     result = run("--json")
     assert (result.status, result.json) == (0, MIGRATED)
@@ -47,14 +45,14 @@ def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence
     assert calls.operations == ["Invoke"] * 3
 
 
-def test_a_function_that_does_not_get_ready_is_given_up(run: Run, calls: Calls) -> None:
+def test_wait_for_a_function_that_does_not_get_ready_ends(run: Run, calls: Calls) -> None:
     calls.stubs["Invoke"] = refusal("ResourceNotReadyException", "not yet", "Invoke")
     result = run()
-    assert (result.status, len(calls.by_operation("Invoke"))) == (2, 38)  # one in 5 s, for 180 s
+    assert (result.status, len(calls.by_operation("Invoke"))) == (2, 38)  # one each 5 s, for 180 s
     assert "AWS refused Invoke: ResourceNotReadyException: not yet" in result.err
 
 
-def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, calls: Calls) -> None:
+def test_applied_migrations_and_notices_are_printed(run: Run, calls: Calls) -> None:
     calls.stubs["Invoke"] = invoke_stub(MIGRATED)
     assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_function"]
     calls.stubs["Invoke"] = invoke_stub({"applied": [], "notices": []})
@@ -82,7 +80,7 @@ def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, ca
         (refusal("AccessDeniedException", "not you", "Invoke"), 2, "AWS refused Invoke: AccessDeniedException"),
     ],
 )
-def test_a_schema_that_failed_is_told_from_one_that_was_not_invoked(
+def test_failed_function_has_another_status_than_one_not_invoked(
     run: Run, calls: Calls, answer: Any, status: int, said: str
 ) -> None:
     calls.stubs["Invoke"] = answer
@@ -91,19 +89,19 @@ def test_a_schema_that_failed_is_told_from_one_that_was_not_invoked(
     assert said.replace(r"\n", "\n") in result.err
 
 
-def test_what_may_run_still_is_not_invoked_again_and_is_waited_for_longer_than_it_may_run() -> None:
+def test_timed_out_invocation_is_not_repeated() -> None:
     sent: list[object] = []
 
-    def give_no_answer(request: object, **_: object) -> None:
+    def time_out(request: object, **_: object) -> None:
         sent.append(request)
         raise ReadTimeoutError(endpoint_url="https://lambda")
 
     with aws_environment():
         client, name = function_client(TargetOptions("dev"), "schema", single_attempt=True)
-        client.meta.events.register("before-send.lambda.Invoke", give_no_answer)
+        client.meta.events.register("before-send.lambda.Invoke", time_out)
         with pytest.raises(ReadTimeoutError):
             client.invoke(FunctionName=name)
     assert len(sent) == 1
     config: Any = client.meta.config
-    assert config.read_timeout > 900  # s: Lambda's most
-    assert config.tcp_keepalive  # or a NAT on the way forgets what is silent for minutes
+    assert config.read_timeout > 900  # Lambda's maximum duration in seconds
+    assert config.tcp_keepalive  # without it, a NAT gateway may drop the connection during a long invocation

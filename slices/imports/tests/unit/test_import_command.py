@@ -17,7 +17,7 @@ from slices.imports.tests.unit.test_uploads import file, punch
 from tests.clock import FakeClock
 from tests.commands import CommandResult, write_stack
 from tests.gateway import Response, answer_requests
-from tests.unit.test_files import THINGS, state
+from tests.unit.test_files import SPECIAL_FILES, state
 from tools import cli
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators
@@ -103,9 +103,9 @@ def test_complete_import_leaves_no_files(importing: ImportRun) -> None:
 
 
 @pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])
-@pytest.mark.parametrize("thing", [name for name in THINGS if name != "device"])  # only root can create one
+@pytest.mark.parametrize("thing", [name for name in SPECIAL_FILES if name != "device"])  # only root can create one
 def test_existing_files_are_not_overwritten(importing: ImportRun, folder: Path, thing: str, kind: str) -> None:
-    make, why = THINGS[thing]
+    make, why = SPECIAL_FILES[thing]
     importing.file.write_bytes(b"{\n" + file(2, 3))
     make(folder / f"october.ndjson.{kind}")
     before = state(folder)
