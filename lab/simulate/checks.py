@@ -155,7 +155,7 @@ class Tally:
         rows_by_id = {row.punch.id: row for row in rows}
         unknown = rows_by_id.keys() - {each.submission.id for each in self.accepted}
         if unknown:
-            raise BrokenRuleError("invented", now, f"nobody sent the row {min(unknown)}")
+            raise BrokenRuleError("invented", now, f"the row {min(unknown)} belongs to no accepted message")
         for each in self.accepted:
             row = rows_by_id.get(each.submission.id)
             each.row_relation = compare_row(each.id, each.submission.punch, row) if row else None
