@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Source(StrEnum):
-    """What put a message into the dead-letter queue."""
+    """Sender of a message to the dead-letter queue."""
 
     REJECTED = "rejected"  # the function, at the first receive
     EXHAUSTED = "exhausted"  # SQS, after maxReceiveCount receives

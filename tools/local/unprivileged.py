@@ -10,7 +10,7 @@ from tools.local.errors import LocalError
 
 
 class Launcher(NamedTuple):
-    """How to start PostgreSQL's programs."""
+    """Command prefix and data owner for PostgreSQL's programs."""
 
     prefix: tuple[str, ...]  # words before the command, which keep the process id
     owner: int | None  # user id that must own the data; None: this process's

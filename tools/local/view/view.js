@@ -1,7 +1,7 @@
-/** Shows the running stack's own numbers, second by second. */
+/** Live view of the running stack's numbers. */
 
-const SECONDS = 120 // shown
-const AT_ONCE = 12 // requests
+const SECONDS = 120 // in the chart
+const CONCURRENT_REQUESTS = 12
 const ANSWER_MS = 10_000
 const TEXTS = {
   "pt-BR": {
@@ -12,7 +12,7 @@ const TEXTS = {
     dead: number => `Mensagens na DLQ, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
     key: "Cada início tem outra chave. Abra o link que make run mostrou por último: ele termina em #key=",
-    verdict: { // one, and more
+    verdict: { // singular and plural
       accepted: ["aceita", "aceitas"],
       rows: ["linha", "linhas"],
       duplicates: ["repetida", "repetidas"],
@@ -32,7 +32,7 @@ const TEXTS = {
     dead: number => `Dead letters, not stored: ${number}.`,
     lost: "The local stack does not answer.",
     key: "Each start has another key. Open the link that make run printed last: it ends in #key=",
-    verdict: { // one, and more
+    verdict: { // singular and plural
       accepted: ["accepted", "accepted"],
       rows: ["row", "rows"],
       duplicates: ["duplicate", "duplicates"],
@@ -54,21 +54,21 @@ let key = ""
 let api = null
 let example = null
 let sending = false
-let latest = null // numbers, those of the last look
-let judged = "" // the numbers that the shown verdict is on
+let latest = null // latest numbers
+let judged = "" // numbers to which the shown verdict belongs
 let lastLost = null
 
 document.documentElement.lang = language
 if (language === "pt-BR") for (const each of document.querySelectorAll("[data-pt]")) each.textContent = each.dataset.pt
 
-/** Take the key out of the address, for this and a reload; a link that is opened in the same tab brings a fragment only. */
+/** Move the key from the address to the session storage, for reloads. A link opened in the same tab only changes the fragment. */
 function takeKey() {
   key = new URLSearchParams(location.hash.slice(1)).get("key") ?? sessionStorage.getItem("key") ?? ""
   sessionStorage.setItem("key", key)
   history.replaceState(null, "", location.pathname)
 }
 
-/** Ask the guard; the header is what another page could not send. */
+/** Send a request to the guard, with a header that pages of other origins cannot send. */
 async function ask(name, method = "GET") {
   const headers = { "x-run": key }
   const answer = await fetch(name, { method, headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
@@ -87,7 +87,7 @@ async function look() {
   try {
     latest = await ask("numbers")
     show(latest)
-    judge(latest).catch(() => {}) // the next look says what is wrong
+    judge(latest).catch(() => {}) // the next look shows the error
   } catch (error) {
     forget()
     say(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
@@ -95,7 +95,7 @@ async function look() {
   setTimeout(look, 1000)
 }
 
-/** Show that nothing is known: what was true a moment ago would be taken for what is. */
+/** Clear all numbers, which would otherwise look current. */
 function forget() {
   for (const output of document.querySelectorAll("output")) output.textContent = "–"
   for (const emptied of document.querySelectorAll(".rate, #letters, #scale, #verdict")) emptied.textContent = ""
@@ -139,8 +139,8 @@ function show(numbers) {
 }
 
 /**
- * Show what became of all accepted punches, once none waits. The database counts the rows, so it is asked only when
- * numbers have changed. A loss is shown when it is found twice: a batch's log line may come after its rows.
+ * Show the verdict on all accepted punches, once none waits. It is requested only when numbers have changed, as the
+ * database counts rows. A loss is shown only if it is found twice, as a batch's log line may come after its rows.
  */
 async function judge(numbers) {
   const { accepted, stored, duplicates, redelivered, failed, deadLetters, waiting, databaseStopped } = numbers
@@ -162,7 +162,7 @@ async function judge(numbers) {
   element("verdict").className = verdict.lost ? "bad" : "good"
 }
 
-/** What happened in a second, between each look of the stack's own and the next. */
+/** Return the rates per second between each sample of the stack and the next. */
 function changes(looks) {
   return looks.slice(1).map((later, index) => {
     const earlier = looks[index]
@@ -204,13 +204,13 @@ function list(letters) {
   element("letters").replaceChildren(...items)
 }
 
-/** Make a UUID of version 7: the time in milliseconds, then what is random in one of version 4. */
+/** Return a UUID of version 7: the time in milliseconds, then the random part of one of version 4. */
 function uuid7(now) {
   const time = now.toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`
 }
 
-/** Send punches as a device does: each under its id until it is accepted. */
+/** Send punches as a device does: retry each with its id until it is accepted. */
 async function send() {
   let left = Number(element("send").dataset.punches)
   const path = new URL(api.url).pathname
@@ -230,7 +230,7 @@ async function send() {
       }
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, device))
+  await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, device))
 }
 
 async function post(path, body) {
