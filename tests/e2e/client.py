@@ -1,4 +1,4 @@
-"""What an employee's device, an operator and a report do with the deployed system."""
+"""Client of the deployed system: requests of devices, queries of the database, and access to the queues."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from tools.kit import queue_reader
 from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)
-"""Numbers of people who have not punched yet: all tests share a database whose rows stay."""
+"""Ids of employees without punches. All tests share a database, and rows are never deleted."""
 
 
 class Response(NamedTuple):
@@ -31,36 +31,36 @@ class Response(NamedTuple):
 
 
 def expected_message(body: object) -> SentMessage:
-    """Tell what `Client.post` sends of a punch that it is given as an object."""
+    """Return the message that `Client.post` sends for a punch given as an object."""
     text = json.dumps(body)
     punch = parse(text, ZoneInfo("America/Sao_Paulo"))
     return SentMessage(PunchKey(punch.id, punch.employee_id, getattr(punch, INSTANT_COLUMN)), text)
 
 
 class Client:
-    """Talks to a running stack from outside: HTTP, SQS and SQL."""
+    """Client of a running stack, which uses HTTP, SQS and SQL."""
 
     def __init__(self, stack: Stack) -> None:
         self.address = stack.address
         self.sqs = stack.client("sqs")
 
     def post(self, body: object, method: str = "POST", below: str = "", **headers: str | None) -> Response:
-        """POST a punch: an object is sent as JSON, bytes as they are. A header given as None is left out.
+        """Send a request to the API, by default POST /ponto with the content type and the key.
 
         Args:
-            body: what to send.
-            method: another one asks for something else.
-            below: what follows the path `/ponto`.
-            headers: besides the content type and the key.
+            body: Body to send; an object is encoded as JSON, bytes are sent unchanged.
+            method: HTTP method.
+            below: Path after `/ponto`.
+            headers: Other headers. None removes a default header.
         """
         default = {"content-type": "application/json", "x-api-key": self.address.api_key}
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        other_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         with urllib3.PoolManager() as connections:
             answer = connections.request(
                 method,
                 self.address.api_url + below,
                 body=body if isinstance(body, bytes) else json.dumps(body).encode(),
-                headers={name: value for name, value in (default | given).items() if value is not None},
+                headers={name: value for name, value in (default | other_headers).items() if value is not None},
                 retries=False,
                 timeout=DEADLINE_SECONDS,
             )
@@ -71,25 +71,25 @@ class Client:
         )
 
     def get(self, identifier: object, method: str = "GET", **headers: str | None) -> Response:
-        """Ask for a receipt. A header given as None is left out."""
+        """Request a receipt. None removes a default header."""
         return self.post(b"", method, f"/{identifier}", content_type=None, **headers)
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run a statement, or several, on the stack's database, and give the rows of the last."""
+        """Run one or more statements on the stack's database; return the rows of the last one."""
         return execute(self.address.database_url, statement, *values)
 
     def rows(self, *employees: int) -> list[StoredPunch]:
-        """The punches of some employees, the earliest first."""
-        found = self.rows_in_range(range(min(employees), max(employees) + 1))
-        return [row for row in found if row.punch.employee_id in employees]
+        """Return the punches of some employees, the earliest first."""
+        rows = self.rows_in_range(range(min(employees), max(employees) + 1))
+        return [row for row in rows if row.punch.employee_id in employees]
 
     def rows_in_range(self, employees: range) -> list[StoredPunch]:
-        """The punches of employees that a run has to itself, the earliest first."""
+        """Return the punches of a range of employees, the earliest first."""
         with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection:
             return read_rows(connection, employees)
 
     def judge(self, accepted: Mapping[str, SentMessage]) -> Ledger:
-        """Find the end of messages, by their ids."""
+        """Compare accepted messages, by id, with the rows and dead letters."""
         employees = {message.punch.employee_id for message in accepted.values() if message.punch}
         dead_letters = []
         if self.depth(self.address.dlq_url):
@@ -101,7 +101,7 @@ class Client:
 
     @contextlib.contextmanager
     def refusing(self, employee: int) -> Iterator[None]:
-        """Let PostgreSQL refuse an employee's punches for good, by an error of the class that the data causes."""
+        """Make PostgreSQL refuse an employee's punches with a permanent data error while the context is open."""
         self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
             f"if new.{SUBJECT_COLUMN} = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
@@ -114,27 +114,27 @@ class Client:
             self.query("drop trigger refuse on ponto.batida; drop function refuse")
 
     def depth(self, queue_url: str) -> int:
-        """Messages in a queue, those being worked on included."""
+        """Return the number of messages in a queue, including those in flight."""
         return queue_reader.depth(self.sqs, queue_url).total
 
     def wait_until_drained(self) -> None:
-        """Wait until no punch is queued."""
+        """Wait until the punch queue is empty."""
         wait_for(lambda: self.depth(self.address.queue_url) == 0, "the queue to be empty")
 
     def dead_letters(self, expected: int) -> list[dict[str, Any]]:
-        """Take the dead letters, once there are as many as expected."""
+        """Wait for this number of dead letters, then receive and delete them."""
         wait_for(lambda: self.depth(self.address.dlq_url) >= expected, f"{expected} dead letters")
         taken = self.take_dead_letters()
         assert len(taken) == expected, taken
         return taken
 
     def take_dead_letters(self) -> list[dict[str, Any]]:
-        """Take all dead letters that can be received now."""
+        """Receive and delete all visible dead letters."""
         taken = receive_all(self.sqs, self.address.dlq_url)
         for message in taken:
             self.sqs.delete_message(QueueUrl=self.address.dlq_url, ReceiptHandle=message["ReceiptHandle"])
         return taken
 
     def purge_dead_letters(self) -> None:
-        """Delete all dead letters, those that somebody has received too."""
+        """Delete all dead letters, including those in flight."""
         self.sqs.purge_queue(QueueUrl=self.address.dlq_url)

@@ -1,4 +1,4 @@
-"""The whole system, deployed once for all end-to-end tests."""
+"""Fixtures of the complete system, deployed once for all end-to-end tests."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from tools.local.stack import Parameters, Stack, run_local_stack
 class Deployed(NamedTuple):
     stack: Stack
     state: Path
-    snapshot: dict[str, object]  # as it was deployed
+    snapshot: dict[str, object]  # state after the deploy
 
 
 _running: list[Deployed] = []
@@ -27,10 +27,10 @@ _running: list[Deployed] = []
 
 @contextmanager
 def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
-    """Deploy serverless.yml to an emulator of its own; see `running` for the parameters."""
+    """Deploy serverless.yml to a separate emulator; for the parameters, see `run_local_stack`."""
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(emulator.environment()):
-            patch.delenv(name)  # boto3 must not find somebody's AWS profile
+            patch.delenv(name)  # boto3 must not use the developer's AWS profile
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
             with run_local_stack(state, emulator.find_free_port(), parameters=parameters) as stack:
@@ -43,20 +43,20 @@ def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
 
 @pytest.fixture(scope="session")
 def deployed() -> Iterator[Deployed]:
-    """Give the system as `make run` deploys it."""
+    """Deploy the system as `make run` does."""
     with deploy() as deployed:
         yield deployed
 
 
 @pytest.fixture
 def stack(deployed: Deployed) -> Stack:
-    """The deployed system."""
+    """Return the deployed system."""
     return deployed.stack
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _require_unchanged_systems(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Require that a module leaves the systems as they were deployed, so that its order does not matter."""
+    """Assert that a module leaves the systems as they were deployed, so that modules may run in any order."""
     yield
     items = [item for item in request.session.items if item.path == request.path]
     if not any("deployed" in getattr(item, "fixturenames", ()) for item in items):
@@ -69,7 +69,7 @@ def _require_unchanged_systems(request: pytest.FixtureRequest) -> Iterator[None]
 
 @pytest.fixture
 def client(stack: Stack) -> Iterator[Client]:
-    """A client of the deployed system, after whom the queues are empty."""
+    """Yield a client of the deployed system; empty the queues at the end."""
     client = Client(stack)
     yield client
     client.wait_until_drained()
@@ -78,7 +78,7 @@ def client(stack: Stack) -> Iterator[Client]:
 
 @pytest.fixture
 def redelivery(client: Client, stack: Stack) -> Iterator[None]:
-    """Let what failed come back after 12 s at most: just longer than the function may take."""
+    """Redeliver failed messages after at most 12 s, which is just longer than the function's timeout."""
     seconds = 12
     queue, functions = client.address.queue_url, stack.client("lambda")
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]

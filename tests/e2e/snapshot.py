@@ -1,4 +1,4 @@
-"""Snapshot of what all tests of a deployed system share, but for the rows: each leaves it as it was."""
+"""Snapshot of the state that tests of a deployed system share, except rows. Each test must restore it."""
 
 import contextlib
 from typing import Any
@@ -8,7 +8,7 @@ from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-batidaPonto"
 
-# What a fault or a test may set in the database: settings, closed doors, triggers and constraints that refuse a punch.
+# State that a fault or a test may change in the database: settings, refused connections, triggers and constraints.
 _DATABASE = """
 select 'setting ' || unnest(setconfig) from pg_db_role_setting
 union all select 'no connections to ' || datname from pg_database where not datallowconn and datname <> 'template0'
@@ -19,12 +19,12 @@ order by 1
 
 
 def take_snapshot(stack: Stack) -> dict[str, object]:
-    """Wait until the queue has drained, if it drains, and return the shared state, part by part."""
+    """Wait until the queue is drained, unless the drain is disabled; return the shared state by name."""
     client, functions, api = Client(stack), stack.client("lambda"), stack.client("apigateway")
     stack.require_running()
     (mapping,) = functions.list_event_source_mappings(FunctionName=FUNCTION)["EventSourceMappings"]
     if mapping["State"] == "Enabled":
-        with contextlib.suppress(AssertionError):  # what stays is told by its number
+        with contextlib.suppress(AssertionError):  # the snapshot contains the number of remaining messages
             client.wait_until_drained()
     function = functions.get_function_configuration(FunctionName=FUNCTION)
     return {
@@ -41,7 +41,7 @@ def take_snapshot(stack: Stack) -> dict[str, object]:
 
 
 def _read_queue(client: Client, url: str) -> tuple[int, dict[str, Any]]:
-    """Return the number of its messages, those being worked on included, and its settings."""
+    """Return a queue's number of messages, including those in flight, and its settings."""
     attributes = client.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     counts = {name for name in attributes if name.startswith("Approximate")}
     settings = {name: attributes[name] for name in attributes.keys() - counts - {"LastModifiedTimestamp"}}

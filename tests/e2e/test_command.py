@@ -1,4 +1,4 @@
-"""`make run` as a person uses it: what it prints, how it ends, and what it leaves behind."""
+"""`make run` as a user runs it: its output, exit status and cleanup."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ from tools.local import emulator
 
 
 class Run:
-    """One `python -m tools.local`, as a process of its own."""
+    """A run of `python -m tools.local` in a separate process."""
 
     def __init__(self, state: Path, process: subprocess.Popen[bytes], output: Path) -> None:
         self.state = state
@@ -36,11 +36,11 @@ class Run:
         self._output = output
 
     def output(self) -> str:
-        """What it has printed."""
+        """Return the output so far."""
         return self._output.read_text()
 
     def wait_until(self, words: str) -> None:
-        """Wait until it prints some words."""
+        """Wait until the output contains some words."""
         try:
             wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
         except AssertionError as error:
@@ -51,25 +51,25 @@ class Run:
         assert self.process.poll() is None, self.output()
 
     def wait_until_ready(self) -> None:
-        """Wait for the first line of the flow."""
+        """Wait for the first line of counts."""
         self.wait_until("accepted 0")
 
     def address(self) -> dict[str, str]:
-        """What stack.json says."""
+        """Return the contents of stack.json."""
         found: dict[str, str] = json.loads((self.state / "stack.json").read_text())
         return found
 
     def punch(self) -> None:
-        """Punch by the printed command, which sends the employee 123 and the time in whole seconds."""
+        """Send a punch with the printed command, for employee 123 and with the time in whole seconds."""
         (printed,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
         assert json.loads(shell(printed))["message"] == "accepted"
 
     def printed_gets(self) -> list[str]:
-        """The printed commands that get something of the API."""
+        """Return the printed commands that send GET requests to the API."""
         return re.findall(r"^curl .*[^\\\n]$", self.output(), re.MULTILINE)
 
     def try_operators_commands(self) -> None:
-        """Make a dead letter, list it, and trace its punch, by the printed commands."""
+        """Create a dead letter, list it, and trace its punch, with the printed commands."""
         assert "  time zone America/Sao_Paulo  " in self.output()
         listed, traced = re.findall(
             r"^  \. \.venv/bin/activate && (ponto (?:trace|dlq) .*)$", self.output(), re.MULTILINE
@@ -79,11 +79,11 @@ class Run:
         assert shell(twice).count('"message":"accepted"') == 2
         self.wait_until("stored 1  duplicates 0  dead letters 1")
         assert "conflict" in shell(listed)
-        found = json.loads(shell(f"{traced} --json", status=1))  # for there is a dead letter
+        found = json.loads(shell(f"{traced} --json", status=1))  # status 1 because of the dead letter
         assert [len(found[kind]) for kind in ("rows", "deadLetters")] == [1, 1]
 
     def view_key(self) -> str:
-        """What the printed link to the view ends in."""
+        """Return the key at the end of the printed link to the view."""
         (found,) = re.findall("/flow/#key=(.+)", self.output())
         return str(found)
 
@@ -94,11 +94,11 @@ class Run:
 
 
 def shell(command: str, status: int = 0) -> str:
-    """Run a printed command, which must end with a status; return what it prints."""
+    """Run a printed command; assert its exit status and return its output."""
     python = f'ponto() {{ {shlex.quote(sys.executable)} -m tools.cli "$@"; }}; '
-    done = subprocess.run(["sh", "-c", python + command], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
+    process = subprocess.run(["sh", "-c", python + command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == status, process.stdout + process.stderr
+    return process.stdout
 
 
 Start = Callable[..., Run]
@@ -106,20 +106,20 @@ Start = Callable[..., Run]
 
 @pytest.fixture
 def state() -> Iterator[Path]:
-    """A folder for one stack; nothing that runs in it outlives the test."""
+    """Yield a folder for one stack; kill its remaining processes and delete it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="ponto run "))
     state = folder / "state"
     yield state
-    left = find_processes(state)
-    for process in left:
+    remaining = find_processes(state)
+    for process in remaining:
         process.kill()
-    psutil.wait_procs(left, DEADLINE_SECONDS)
+    psutil.wait_procs(remaining, DEADLINE_SECONDS)
     shutil.rmtree(folder)
 
 
 @pytest.fixture
 def start(state: Path) -> Iterator[Start]:
-    """Start a stack in the folder, on a port, from a checkout."""
+    """Yield a function that starts a stack in the folder, on a port, from a checkout."""
     output = state.with_suffix(".out")
     with contextlib.ExitStack() as runs:
 
@@ -135,25 +135,25 @@ def start(state: Path) -> Iterator[Start]:
 
 
 def find_processes(state: Path) -> list[psutil.Process]:
-    """All processes that name the folder in their command line or environment, or work below it."""
+    """Return the processes that have the folder in their command line, environment or working directory."""
     found = []
     for process in psutil.process_iter():
         try:
             words = [*process.cmdline(), *process.environ().values(), process.cwd()]
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        lives = process.status() != psutil.STATUS_ZOMBIE
-        if lives and process.pid != os.getpid() and any(str(state) in word for word in words):
+        is_alive = process.status() != psutil.STATUS_ZOMBIE
+        if is_alive and process.pid != os.getpid() and any(str(state) in word for word in words):
             found.append(process)
     return found
 
 
 @needs("curl")
-def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path, start: Start) -> None:
+def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start: Start) -> None:
     port = emulator.find_free_port()
     run = start(port)
     run.wait_until_ready()
-    assert f"""make rows ARGS="--state '{state}'" """ in run.output()  # as make and then a shell take it
+    assert f"""make rows ARGS="--state '{state}'" """ in run.output()  # quoted for make and then for a shell
 
     run.punch()
 
@@ -169,7 +169,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     for get in run.printed_gets():
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
-    run.wait_until("accepted 2")  # the same punch again
+    run.wait_until("accepted 2")  # the same punch
     assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
@@ -178,7 +178,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert run.stop(signal.SIGTERM) == 0
     stopping = run.output().splitlines()[run.output().splitlines().index("stopping ...") :]
     assert stopping[-1] == "stopped; rows and queued punches are kept for the next time"
-    assert all("so far" in line for line in stopping[1:-1])  # as on a machine with much else to do
+    assert all("so far" in line for line in stopping[1:-1])  # progress messages of a slow machine
     assert find_processes(state) == []
     assert not (state / "stack.json").exists()
 
@@ -186,21 +186,21 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     run.wait_until_ready()
     assert installed.stat().st_mtime_ns == installed_at  # pip has not run again
     again = run.address()
-    assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a key of its own
+    assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a separate key
     assert again | {"pid": first["pid"]} == first
     assert run.view_key() != first_view
     assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     run.punch()
     run.wait_until("accepted 1")
 
-    # A part that dies takes the rest along, with a word about it.
+    # If one part dies, the run stops the others and reports it.
     os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)
     assert run.process.wait(DEADLINE_SECONDS) == 1
     assert "The emulator ended by itself" in run.output()
     assert "Traceback" not in run.output()
     assert find_processes(state) == []
 
-    # What it took along is said, then and at the next start.
+    # The lost data is reported at the end of the run and at the next start.
     lost = r"changes since .* are lost: queued punches, dead letters, and keys of `ponto keys`"
     assert re.search(lost, run.output())
     run = start(port)
@@ -211,9 +211,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
 
 
 @needs("curl")
-def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until_a_second_ctrl_c(
-    state: Path, start: Start
-) -> None:
+def test_run_on_a_full_disk_waits_to_save_until_a_second_ctrl_c(state: Path, start: Start) -> None:
     run = start(emulator.find_free_port())
     run.wait_until_ready()
     run.try_operators_commands()
@@ -229,7 +227,7 @@ def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until
     assert find_processes(state) == []
 
 
-def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Path, start: Start) -> None:
+def test_start_ends_the_sls_of_a_killed_run_and_ctrl_c_ends_its_own(state: Path, start: Start) -> None:
     def deploys() -> list[psutil.Process]:
         return [
             process
@@ -244,7 +242,7 @@ def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Pat
     left = deploys()
     assert left
     for process in left:
-        process.suspend()  # it does not end by itself
+        process.suspend()  # so that the process does not end by itself
 
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
     run = start(port)
@@ -254,10 +252,10 @@ def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Pat
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
     run.wait_until("deploying")
     assert run.stop(signal.SIGINT) == 0
-    wait_for(lambda: find_processes(state) == [], "what was killed to be gone")
+    wait_for(lambda: find_processes(state) == [], "the killed processes to end")
 
 
-def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: Start) -> None:
+def test_port_in_use_is_reported_and_leaves_nothing_running(state: Path, start: Start) -> None:
     with socket.socket() as taken:
         taken.bind((emulator.HOST, 0))
         taken.listen()
@@ -271,7 +269,7 @@ def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: St
     assert not state.exists()
 
 
-def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start: Start) -> None:
+def test_failed_deploy_is_reported_and_leaves_nothing_running(state: Path, start: Start) -> None:
     project = state.parent / "project"
     project.mkdir()
     for name in ("handler.py", "ponto", "tools", "resources", "slices", "locks", "package.json"):
@@ -290,7 +288,7 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
     assert find_processes(state) == []
 
 
-def test_a_first_start_without_a_network_names_the_network(
+def test_first_start_without_a_network_reports_the_network(
     state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "1", "PIP_NO_CACHE_DIR": "1"}.items():
@@ -299,6 +297,6 @@ def test_a_first_start_without_a_network_names_the_network(
     run = start(emulator.find_free_port())
 
     assert run.process.wait(DEADLINE_SECONDS) == 1
-    said = run.output().splitlines()[-1]
-    assert said.startswith("make run: the packages cannot be reached over the network (Connection refused). ")
-    assert said.endswith(f" {state}/deploy.log")
+    error = run.output().splitlines()[-1]
+    assert error.startswith("make run: the packages cannot be reached over the network (Connection refused). ")
+    assert error.endswith(f" {state}/deploy.log")

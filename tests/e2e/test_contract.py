@@ -1,4 +1,4 @@
-"""The gateway's contract by a thousand bodies: what it admits is what the schema says, and becomes a row."""
+"""The gateway's contract, tested with a thousand bodies: it admits what the schema admits, and those are stored."""
 
 import json
 import random
@@ -39,16 +39,16 @@ ZONE = ZoneInfo("America/Sao_Paulo")  # the stage's
 
 EXISTING = (ROOT / "ponto" / "sql" / "existing.sql").read_text(encoding="utf-8").replace("%(ids)s", "%s")
 DETAILS_BEYOND_SCHEMA = {f"{name}: contains a lone surrogate" for name in TEXT_FIELDS}
-"""Why a body that the schema admits may become a dead letter: what no schema can say. Of days the schema knows all."""
+"""Details of dead letters whose bodies the schema admits, because a schema cannot express the rule."""
 
 T = TypeVar("T")
 
 
-# What the schema says
+# The schema
 
 
 def is_valid_punch(body: bytes) -> bool:
-    """Return whether a body is UTF-8, and JSON text that the schema admits."""
+    """Return whether a body is UTF-8 and JSON that the schema admits."""
     try:
         return is_admitted(body.decode())
     except UnicodeDecodeError:
@@ -56,10 +56,10 @@ def is_valid_punch(body: bytes) -> bool:
 
 
 def is_ambiguous_for_emulator(body: bytes) -> bool:
-    """Return whether the emulator, which reads by Python's own JSON, may admit what AWS refuses.
+    """Return whether the emulator, which uses Python's JSON parser, may admit a body that AWS refuses.
 
-    NaN for a number; UTF-16 and UTF-32; a byte order mark; half a surrogate pair as bytes. AWS's documents say that a
-    body is UTF-8 text, and its JSON has no NaN.
+    Such bodies contain NaN, are UTF-16 or UTF-32, or have a byte order mark or a lone surrogate as bytes. According to
+    AWS's documentation, a body is UTF-8 text, and JSON has no NaN.
     """
     return b"NaN" in body or b"\xed" in body or json.detect_encoding(body) != "utf-8"
 
@@ -68,9 +68,9 @@ _not_in_a_message = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def is_beyond_sqs(body: bytes) -> bool:
-    """Return whether SQS refuses the text, which XML 1.0 cannot hold.
+    """Return whether SQS refuses a body because it has characters that XML 1.0 excludes.
 
-    The answer is then 400 by the integration's response template, though the schema admits it.
+    The integration's response template then responds with 400, even if the schema admits the body.
     """
     return bool(_not_in_a_message(body.decode(errors="replace")))
 
@@ -90,7 +90,7 @@ RAW_TEXT = [
 
 
 def _create_bodies() -> list[bytes]:
-    """Make bodies: good ones, their neighbours, and anything, the same every time but for their ids."""
+    """Create valid, almost valid and random bodies, which differ between runs only in their ids."""
     chosen = [
         *_draw_examples(good_bodies(), 300),
         *(_create_good_body() | {name: value} for name, values in BAD_VALUES.items() for value in values),
@@ -114,13 +114,13 @@ def _create_bodies() -> list[bytes]:
     bodies += [
         b'{"id":1,' + _encode_json(_create_good_body())[1:],
         _encode_json(_create_good_body())[:-1] + b',"id":1}',
-    ]  # of a repeated key the last counts
+    ]  # the last value of a repeated key is used
     random.Random(20_261_001).shuffle(bodies)  # noqa: S311  repeatable, not secret
     return [body for body in bodies if not is_ambiguous_for_emulator(body)]
 
 
 def _draw_examples(strategy: st.SearchStrategy[T], count: int) -> list[T]:
-    """Draw from a strategy of hypothesis, the same every time."""
+    """Draw examples from a Hypothesis strategy, the same in every run."""
     found: list[T] = []
 
     @settings(
@@ -140,7 +140,7 @@ def _draw_examples(strategy: st.SearchStrategy[T], count: int) -> list[T]:
 
 
 def _new_id() -> Body:
-    """Return a new id: two punches with one id are a conflict, which no gateway can know."""
+    """Return a new id, because equal ids would cause conflicts, which the gateway cannot detect."""
     return {"id": str(uuid.uuid4())}
 
 
@@ -153,11 +153,11 @@ def _encode_json(body: Any) -> bytes:
 
 
 def _set_raw_value(name: str, value: bytes) -> bytes:
-    """Return a good body with these bytes as the JSON of one value."""
+    """Return a valid body with these bytes in place of one value."""
     return _encode_json(_create_good_body() | {name: "THIS"}).replace(b'"THIS"', value)
 
 
-# Their answers
+# Responses
 
 
 class Answered(NamedTuple):
@@ -177,7 +177,7 @@ class DeadLetter(NamedTuple):
 
 
 class Drained(NamedTuple):
-    """Every body with its answer, and what became a dead letter, by its message."""
+    """All bodies with their responses, and the dead letters by message id."""
 
     answered: list[Answered]
     dead_letters: dict[str, DeadLetter]
@@ -185,7 +185,7 @@ class Drained(NamedTuple):
 
 @pytest.fixture(scope="module")
 def drained(deployed: Deployed) -> Drained:
-    """Send all bodies, and wait until the accepted ones are drained."""
+    """Send all bodies and wait until the queue is empty."""
     client = Client(deployed.stack)
     headers = {"content-type": "application/json", "x-api-key": client.address.api_key}
 
@@ -205,24 +205,22 @@ def drained(deployed: Deployed) -> Drained:
     return Drained(answered, dead_letters)
 
 
-def test_each_answer_is_what_the_schema_says(drained: Drained) -> None:
+def test_responses_agree_with_the_schema(drained: Drained) -> None:
     expected = {True: 202, False: 400}
-    known = [each for each in drained.answered if not is_beyond_sqs(each.body)]
-    assert min(sum(is_valid_punch(each.body) is admitted for each in known) for admitted in expected) > 300
-    assert [each for each in known if each.status != expected[is_valid_punch(each.body)]] == []
+    sendable = [each for each in drained.answered if not is_beyond_sqs(each.body)]
+    assert min(sum(is_valid_punch(each.body) is admitted for each in sendable) for admitted in expected) > 300
+    assert [each for each in sendable if each.status != expected[is_valid_punch(each.body)]] == []
     assert {each.status for each in drained.answered} == {202, 400}
     refused = [each.answer["message"] for each in drained.answered if each.status == 400]
     assert all(message.startswith("there is an error in your request: ") for message in refused)
 
 
 def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
-    """Return the columns by which a punch is not that of a row."""
+    """Return the columns in which a punch differs from a stored row."""
     return [column for column, value in punch.comparison_key.items() if stored[column] != value]
 
 
-def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_know(
-    client: Client, drained: Drained
-) -> None:
+def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(client: Client, drained: Drained) -> None:
     accepted = [each for each in drained.answered if each.status == 202]
     punches: dict[str, Punch] = {}
     expected: dict[str, DeadLetter] = {}
@@ -239,8 +237,8 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
     rows = client.query(f"select id::text, {SUBJECT_COLUMN} from ponto.batida where id = any(%s::uuid[])", list(ids))
     assert dict(rows) == ids
     stored = {row.id: row.comparison_key for row in map(ExistingRow._make, client.query(EXISTING, list(ids)))}
-    assert len(ids) > 100  # without an id, equal punches are one
-    for each in accepted:  # of an event that is more than its id is made of, one may contradict another
+    assert len(ids) > 100  # equal punches without an id have the same derived id
+    for each in accepted:  # equal derived ids are conflicts if other fields differ
         punch = punches.get(each.message_id)
         if punch and (other := differing_columns(punch, stored[punch.id])):
             detail = f"id {punch.id} belongs to a punch with another {' and '.join(other)}"

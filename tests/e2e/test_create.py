@@ -1,6 +1,6 @@
-"""docs/releasing.md, done: whoever makes a copy by `npx osls create` has a project under another name, everywhere.
+"""The commands of docs/releasing.md create a copy of the project under another name with `npx osls create`.
 
-That such a copy compiles tests/template/test_service_name.py shows.
+tests/template/test_service_name.py tests that such a copy compiles.
 """
 
 import os
@@ -20,24 +20,24 @@ BLOCK = next(block for block in documents.blocks(ROOT / "docs" / "releasing.md")
 
 
 def create(folder: Path) -> Path:
-    """Do what the page says, up to `make run`; git finds this repository's last commit under the address."""
+    """Run the page's commands before `make run`; git clones this repository in place of the remote one."""
     words, *_ = documents.split_commands(BLOCK.text)
     _, url, _, name = words.removeprefix("npx osls create ").split(" ")
     script = BLOCK.text.replace("npx osls create", "osls create").partition("make run")[0]
     assert "git grep -lz" in script
     assert "xargs -0 perl" in script
     git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf", "GIT_CONFIG_VALUE_0": url}
-    given = os.environ | git | {"PATH": osls.search_path(os.environ)}
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=given, check=True)
+    environment = os.environ | git | {"PATH": osls.search_path(os.environ)}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, check=True)
     return folder / name
 
 
-def test_a_copy_has_the_new_name_but_where_it_says_where_the_project_is_from(tmp_path: Path) -> None:
+def test_copy_has_the_new_name_except_in_links_to_the_original_project(tmp_path: Path) -> None:
     copy = create(tmp_path)
 
-    searched = ["git", "grep", "-hoE", f"{osls.service()}[a-z-]*"]
-    found = subprocess.run(searched, cwd=copy, capture_output=True, text=True, check=True)
+    command = ["git", "grep", "-hoE", f"{osls.service()}[a-z-]*"]
+    found = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True)
     assert set(found.stdout.split()) == {"batida-ponto-serverless"}
     command = [sys.executable, "-c", "from tools.kit.osls import stack_name; print(stack_name('local'))"]
-    named = subprocess.check_output(command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, text=True)
-    assert named == f"{copy.name}-local\n"
+    output = subprocess.check_output(command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, text=True)
+    assert output == f"{copy.name}-local\n"

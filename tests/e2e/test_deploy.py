@@ -1,4 +1,4 @@
-"""`ponto deploy` on an emulator and a database of its own, as on an account that has nothing yet."""
+"""`ponto deploy` to a new emulator with a new database, as to an empty account."""
 
 import shutil
 import tempfile
@@ -35,7 +35,7 @@ class Account(NamedTuple):
     def _run(self, *words: str, database_host: str = "") -> CommandResult:
         environment = self.aws.environment() | {
             "LOCAL_DB_HOST": database_host or self.database.host,
-            "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # for all that this test deploys
+            "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # shared by the deploys of this test
             "SLS_AWS_MONITORING_FREQUENCY": "250",
             "NODE_OPTIONS": quick_package(),
         }
@@ -49,7 +49,9 @@ class Account(NamedTuple):
 def account() -> Iterator[Account]:
     state = Path(tempfile.mkdtemp(prefix="ponto-deploy-"))
     try:
-        project = copy_project(state / "project", with_requirements=True)  # beside it, somebody may package
+        project = copy_project(
+            state / "project", with_requirements=True
+        )  # a copy, because other tests may package the project
         database = postgres.start(state / "postgres")
         try:
             aws = emulator.start(emulator.find_free_port(), state / "aws", state / "emulator.log")
@@ -64,20 +66,20 @@ def account() -> Iterator[Account]:
 
 
 def ask_slices(function: str, *arguments: Any) -> list[Any]:
-    """Call a function of each slice's module `tests.e2e.deploying` that has it; return what they return."""
+    """Call a function of each slice's module `tests.e2e.deploying` that defines it; return the results."""
     names = [f"slices.{name}.tests.e2e.deploying" for name in enabled.names()]
     modules = [import_module(name) for name in names if find_spec(name)]
     return [getattr(module, function)(*arguments) for module in modules if hasattr(module, function)]
 
 
-def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes_it_again(account: Account) -> None:
-    # The first change set of a deploy failed, here for it is empty: osls refuses such a stack.
+def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Account) -> None:
+    # A stack whose first change set failed, here because it is empty. osls refuses to deploy to such a stack.
     stack = osls.stack_name("local")
     account.aws.client("cloudformation").create_change_set(
         StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody='{"Resources": {}}'
     )
 
-    # Deployed, but the functions cannot reach their database.
+    # The deploy succeeds, but the functions cannot connect to their database.
     broken = account.deploy(database_host="/nowhere")
     assert broken.status == 1, broken.err
     assert f"deleting the stack {stack}: it is REVIEW_IN_PROGRESS" in broken.err
@@ -86,10 +88,10 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     assert "ponto: the function schema failed: connection to server on socket" in broken.err
     assert "deploy again" in broken.err
 
-    # The emulator's CloudFormation takes what only stages in the cloud have, too.
-    cloud = [f"--param={given}" for given in ("whenDeleted=Retain", "alarmEmail=oncall@example.com")]
-    cloud += [f"--param={given}" for given in ask_slices("parameter")]
-    once = [f"--param={given}" for given in ask_slices("parameter_of_first_deploy", account.aws)]
+    # The emulator's CloudFormation also accepts resources that only stages in the cloud have.
+    cloud = [f"--param={parameter}" for parameter in ("whenDeleted=Retain", "alarmEmail=oncall@example.com")]
+    cloud += [f"--param={parameter}" for parameter in ask_slices("parameter")]
+    once = [f"--param={parameter}" for parameter in ask_slices("parameter_of_first_deploy", account.aws)]
     done = account.deploy("--json", *cloud, *once)
     assert done.status == 0, done.err
     assert done.json["applied"] == migrations()
@@ -102,7 +104,7 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     s3 = account.aws.client("s3")
     buckets = [found["Name"] for found in s3.list_buckets()["Buckets"] if "deploymentbucket" not in found["Name"]]
 
-    # What was given once is gone.
+    # Parameters of the first deploy only are not repeated.
     again = account.deploy("--json", *cloud)
     assert again.status == 0, again.err
     assert again.json["applied"] == []

@@ -1,4 +1,4 @@
-"""The operator's commands on the deployed stack."""
+"""Commands for operators on the deployed stack: `ponto dlq` and `ponto trace`."""
 
 import json
 import time
@@ -18,21 +18,21 @@ from tools.local.stack import Stack
 
 @pytest.fixture
 def ponto(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `ponto`, which finds the stack."""
+    """Return a function that runs `ponto` on the stack."""
     command = runner(capsys)
     return lambda *words: command(*words, "--state", deployed.state)
 
 
 @pytest.fixture
 def run(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `ponto dlq`, which finds the stack."""
+    """Return a function that runs `ponto dlq` on the stack."""
     command = runner(capsys, "dlq")
     return lambda *words: command(*words, "--state", deployed.state)
 
 
 @pytest.fixture
 def employee() -> int:
-    """Somebody who has not punched yet."""
+    """Return the id of an employee without punches."""
     return next(EMPLOYEES)
 
 
@@ -40,9 +40,7 @@ def create_punch(employee: int, **more: object) -> dict[str, object]:
     return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
 
 
-def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
-    client: Client, ponto: Run, run: Run, employee: int
-) -> None:
+def test_redriven_conflict_is_a_conflict_again(client: Client, ponto: Run, run: Run, employee: int) -> None:
     first = create_punch(employee)
     second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3)
     client.post(first)
@@ -67,7 +65,7 @@ def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
     assert {**again, "id": 0, "receives": 0} == {**dead_letter, "id": 0, "receives": 0}
 
 
-def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: Client, run: Run, employee: int) -> None:
+def test_redrive_stores_a_refused_punch_after_its_cause_is_removed(client: Client, run: Run, employee: int) -> None:
     with client.refusing(employee):
         message_id = client.post(create_punch(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
@@ -80,7 +78,7 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: C
     assert run("list").out == "0 dead letters\n"
 
 
-def test_dead_letters_become_rows_with_the_time_of_their_first_receipt(client: Client, run: Run) -> None:
+def test_redriven_dead_letters_keep_their_time_of_receipt(client: Client, run: Run) -> None:
     employees = [next(EMPLOYEES) for _ in range(40)]
     ids = set()
     for start in range(0, 40, 10):
@@ -103,14 +101,14 @@ def test_dead_letters_become_rows_with_the_time_of_their_first_receipt(client: C
     assert max(row[1] for row in rows) <= sent_at
 
 
-def test_a_paused_drain_leaves_accepted_punches_in_the_queue_as_the_trace_says_and_a_resumed_one_stores_them(
+def test_paused_drain_leaves_punches_in_the_queue_until_it_is_resumed(
     client: Client, ponto: Run, run: Run, employee: int
 ) -> None:
     waiting = create_punch(employee)
     paused = run("pause")
     try:
         assert client.post(waiting).status == 202
-        # Unpaused, a punch is received within the batching window of a second.
+        # If the drain were not paused, it would receive the punch within the batching window of a second.
         end = time.monotonic() + 3
         while time.monotonic() < end:
             assert client.depth(client.address.queue_url) == 1
@@ -133,7 +131,7 @@ def test_a_paused_drain_leaves_accepted_punches_in_the_queue_as_the_trace_says_a
     assert ponto("trace", waiting["id"]).status == 0
 
 
-def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_dead_letter_when_it_fails_again(
+def test_redriven_asynchronous_event_is_a_new_dead_letter_when_it_fails_again(
     client: Client, stack: Stack, run: Run
 ) -> None:
     event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}

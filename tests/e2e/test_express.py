@@ -1,6 +1,7 @@
-"""`ponto deploy` with an express cluster: RDS's API and its login by IAM are servers of this test, the rest is as ever.
+"""`ponto deploy` with an express cluster, with fakes of the API and the IAM login of RDS.
 
-Functions outside of a VPC sign in by tokens, over TLS; the database's name is made, the stage proven, and all removed.
+Functions outside a VPC log in with tokens over TLS. The deploy creates the database and proves the stage; `remove`
+deletes everything.
 """
 
 import shutil
@@ -33,7 +34,7 @@ class Account(NamedTuple):
     aws: emulator.Emulator
     api: rds_api.Rds
     login: rds_login.Rds
-    front: TlsRelay  # of the cluster
+    front: TlsRelay  # relay to the cluster
     environment: Mapping[str, str]
 
     def run(self, *words: str) -> CommandResult:
@@ -42,7 +43,7 @@ class Account(NamedTuple):
 
 @pytest.fixture
 def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """Give an account that has nothing but an emulator of AWS with an RDS, and a PostgreSQL that is the cluster's."""
+    """Yield an empty account: an AWS emulator with a fake of RDS, and a PostgreSQL server for the cluster."""
     server.create_owner(OWNER)
     server.execute(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
     state = Path(tempfile.mkdtemp(prefix="ponto-express-"))
@@ -53,10 +54,10 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         aws = emulator.start(emulator.find_free_port(), state / "aws", state / "emulator.log")
         monkeypatch.setattr(rds_login, "REGION", "us-east-1")
         certificate = authority.server(rds_login.HOST)
-        certificate = certificate.rename(state / "server.pem")  # with its key, which is not packaged
+        certificate = certificate.rename(state / "server.pem")  # contains its key, which must not be packaged
         try:
             with rds_api.serve_rds() as (api, url), login.running(certificate) as front:
-                # The emulator's functions have one key, which begins with the account's number.
+                # The emulator's functions share one access key, which begins with the account id.
                 key = rds_login.Key("none", aws.key, frozenset({OWNER, *ROLES}))
                 login.keys[ACCOUNT] = key
                 api.polls_per_state = 0
@@ -74,18 +75,23 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         shutil.rmtree(state)
 
 
-def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Account, server: Server) -> None:
-    given = [f"dbUser={OWNER}", "dbSslRootCert=ponto/certificates/test.pem", "deletionProtection=false", "backupDays=3"]
-    params = [f"--param={each}" for each in ("database=express", *given)]
+def test_express_cluster_is_created_used_and_removed(account: Account, server: Server) -> None:
+    settings = [
+        f"dbUser={OWNER}",
+        "dbSslRootCert=ponto/certificates/test.pem",
+        "deletionProtection=false",
+        "backupDays=3",
+    ]
+    params = [f"--param={each}" for each in ("database=express", *settings)]
 
-    done = account.run("deploy", "--json", *params)
+    deployed = account.run("deploy", "--json", *params)
 
-    assert done.status == 0, done.err
-    assert done.err.index("creating the cluster") < done.err.index("sls deploy")
-    assert done.json["applied"] == migrations()
-    assert f"database created: {DATABASE}" in done.err
+    assert deployed.status == 0, deployed.err
+    assert deployed.err.index("creating the cluster") < deployed.err.index("sls deploy")
+    assert deployed.json["applied"] == migrations()
+    assert f"database created: {DATABASE}" in deployed.err
     rows = server.execute(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
-    assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
+    assert rows == [(deployed.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert account.login.refused == []
     assert {*account.front.connections} == {"TLS"}
 
@@ -93,4 +99,6 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     removed = account.run("remove", "--yes")
     assert removed.status == 0, removed.err
     assert account.api.changes == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
-    assert account.run("remove", "--yes").err.endswith("check --stage, --region and --profile\n")  # all is gone
+    assert account.run("remove", "--yes").err.endswith(
+        "check --stage, --region and --profile\n"
+    )  # the stack no longer exists

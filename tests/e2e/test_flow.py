@@ -1,4 +1,4 @@
-"""The view for operators in the machine's Chromium: the running services' own numbers."""
+"""The operators' view in the machine's Chromium, with the numbers of the running stack."""
 
 import re
 import uuid
@@ -19,7 +19,7 @@ PUNCHES = 20
 
 
 def conflicting() -> list[dict[str, Any]]:
-    """Give two punches that the gateway takes; the function does not take the second."""
+    """Return two punches with one id; both are accepted, and the second is dead-lettered as a conflict."""
     employee, id_ = next(EMPLOYEES), str(uuid.uuid4())
     return [event.body(employee, f"2026-10-01T0{hour}:00:00Z", id=id_) for hour in (8, 9)]
 
@@ -33,7 +33,7 @@ def ask(client: Client, name: str = "numbers") -> dict[str, Any]:
     return watch.fetch_numbers(f"{address.aws_endpoint_url}{flow.PATH}{name}", flow.key(address.aws_access_key_id))
 
 
-def test_the_verdict_counts_rows_duplicates_and_dead_letters_of_what_was_accepted(client: Client) -> None:
+def test_verdict_counts_rows_duplicates_and_dead_letters(client: Client) -> None:
     before = ask(client, "verdict")
     stored, conflict = conflicting()
 
@@ -42,12 +42,12 @@ def test_the_verdict_counts_rows_duplicates_and_dead_letters_of_what_was_accepte
         client.wait_until_drained()
 
     after = ask(client, "verdict")
-    more = {name: after[name] - before[name] for name in before if name != "lost"}
-    assert more == {"accepted": 3, "rows": 1, "duplicates": 1, "deadLetters": 1}
+    increase = {name: after[name] - before[name] for name in before if name != "lost"}
+    assert increase == {"accepted": 3, "rows": 1, "duplicates": 1, "deadLetters": 1}
     assert after["lost"] == before["lost"]
 
 
-def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, deployed: Deployed) -> None:
+def test_redriven_dead_letter_is_not_counted_as_accepted_again(client: Client, deployed: Deployed) -> None:
     before = ask(client)["accepted"]
     for body in conflicting():
         client.post(body)
@@ -62,10 +62,10 @@ def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, d
     assert numbers["accepted"] == before + 2
     assert watch.format_numbers(numbers).startswith(f"accepted {before + 2:,}  queued 0  stored ")
     assert "  dead letters 1" in watch.format_numbers(numbers)
-    wait_for(lambda: ask(client)["looks"][-1]["accepted"] == before + 2, "it to be among the last two minutes")
+    wait_for(lambda: ask(client)["looks"][-1]["accepted"] == before + 2, "the new counts in the history")
 
 
-def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored_afterwards(client: Client) -> None:
+def test_view_shows_punches_that_wait_for_the_database_and_are_stored_later(client: Client) -> None:
     stored, conflict = conflicting()
     client.post(stored)
     client.wait_until_drained()

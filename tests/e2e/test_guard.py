@@ -1,4 +1,4 @@
-"""The guard before the deployed stack; tests/tools/test_guard.py tries every way past it."""
+"""The guard in front of the deployed stack; tests/unit/test_guard.py tests it in detail."""
 
 import urllib.parse
 
@@ -11,12 +11,12 @@ def test_the_key_belongs_to_the_account_of_the_stack(stack: Stack) -> None:
     assert urllib.parse.urlsplit(stack.address.queue_url).path.startswith("/000000000000/")
 
 
-def test_everything_of_the_stack_is_private_to_its_user(deployed: Deployed) -> None:
+def test_files_of_the_stack_are_private_to_its_user(deployed: Deployed) -> None:
     assert deployed.state.stat().st_mode & 0o077 == 0
     assert (deployed.state / "stack.json").stat().st_mode & 0o777 == 0o600
     emulators = [deployed.state / "aws", *(deployed.state / "aws").rglob("*")]
     assert len(emulators) > 10
-    # The function's code is written as its zip has it, below a folder that is closed.
+    # The function's code has the modes of its zip, below a private folder.
     unpacked = deployed.state / "aws" / "tmp"
     open_to_others = [
         path

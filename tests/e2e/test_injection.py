@@ -1,6 +1,6 @@
-"""What a sender puts into headers, parameters and bodies to reach SQS: the stored body is what was sent, or a 4xx.
+"""Injection through headers, parameters and bodies: the body is queued unchanged, or the response is a 4xx.
 
-The drain stands still meanwhile, and the queue itself is read.
+The drain is paused, and the tests read the queue.
 """
 
 import http.client
@@ -20,10 +20,10 @@ from tools.dlq import event_source
 from tools.kit import event, target
 
 JSON = "application/json"
-LIMIT = 65_536  # bytes that the queue takes
-KEY = {"apiKeyId": {"DataType": "String"}}  # the emulator knows no key's id, and drops the empty value
+LIMIT = 65_536  # maximum bytes of a message
+KEY = {"apiKeyId": {"DataType": "String"}}  # in the emulator the key's id is empty, and it drops the value
 
-# What means something to one of those on the way: a URL, a form, a header, Velocity, XML, SQL, a shell.
+# Texts with a meaning in URLs, forms, headers, Velocity, XML, SQL or shells.
 PAYLOADS = [
     "&Action=DeleteQueue",
     "&Action=PurgeQueue&Version=2012-11-05",
@@ -57,7 +57,7 @@ class Sent(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message as it lies in the queue."""
+    """A message in the queue."""
 
     body: bytes
     attributes: dict[str, Any]
@@ -65,7 +65,7 @@ class Message(NamedTuple):
 
 
 class Sender:
-    """Sends requests whose every part a test writes, and reads what they left in the queue."""
+    """Client that sends requests with arbitrary content and receives the resulting messages."""
 
     def __init__(self, client: Client) -> None:
         self.key = client.address.api_key
@@ -74,7 +74,7 @@ class Sender:
         self._queue = client.address.queue_url
 
     def send(self, body: bytes, headers: Sequence[tuple[str, str]] | None = None, query: str = "") -> Sent:
-        """POST; headers are sent in order, repeated ones too, and none is added but Host and Content-Length."""
+        """Send a POST with exactly these headers, in order and with repetitions, plus Host and Content-Length."""
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE_SECONDS)
         try:
             connection.putrequest("POST", self._url.path + query, skip_accept_encoding=True)
@@ -91,7 +91,7 @@ class Sender:
         return [("content-type", content_type), ("x-api-key", self.key), *more]
 
     def take(self) -> list[Message]:
-        """Take what can be received now."""
+        """Receive and delete all visible messages."""
         found = []
         while messages := self._client.sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -104,19 +104,19 @@ class Sender:
         return found
 
     def require_stored(self, sent: Sent, body: bytes) -> None:
-        """The one message is at once there, is what was sent, byte for byte, and carries nothing but a key's id."""
+        """Assert that the queue has exactly one message, with the sent bytes and only the key's id as attribute."""
         assert sent.status == 202, sent
         assert self.take() == [Message(body, KEY, sent.answer["messageId"])]
 
     def attributes(self) -> dict[str, str]:
-        """The settings of the queue; it exists."""
+        """Return the settings of the queue; fail if it does not exist."""
         found = self._client.sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["All"])["Attributes"]
         return {name: value for name, value in found.items() if not name.startswith("Approximate")}
 
 
 @pytest.fixture(scope="module")
 def paused(deployed: Deployed) -> Iterator[Client]:
-    """Nobody drains the queue."""
+    """Pause the drain; yield a client."""
     client = Client(deployed.stack)
     client.wait_until_drained()
     deployment = target.find(target.TargetOptions(state=deployed.state))
@@ -128,7 +128,7 @@ def paused(deployed: Deployed) -> Iterator[Client]:
 
 @pytest.fixture
 def sender(paused: Client) -> Iterator[Sender]:
-    """A sender, after whose requests the queue has the settings that it had, and holds nothing unexpected."""
+    """Yield a sender; assert at the end that the queues' settings are unchanged and no message remains."""
     sender = Sender(paused)
     before = sender.attributes()
     yield sender
@@ -142,7 +142,7 @@ def create_body(*, escaped: bool = False, **more: object) -> bytes:
     return json.dumps(punch, ensure_ascii=escaped).encode()
 
 
-def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
+def test_any_body_is_queued_byte_for_byte(sender: Sender) -> None:
     chance = random.Random(20_261_001)  # noqa: S311  repeatable, not secret
     mixtures = ["".join(chance.choices(PAYLOADS, k=8))[chance.randrange(40) :] for _ in range(60)]
     for text in (*PAYLOADS, *mixtures):
@@ -153,7 +153,7 @@ def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
             sender.require_stored(sender.send(body), body)
 
 
-def test_a_body_up_to_the_limit_of_the_queue_is_stored_whole_and_a_larger_one_not_in_part(sender: Sender) -> None:
+def test_body_up_to_the_limit_is_queued_and_a_larger_one_is_refused(sender: Sender) -> None:
     for size in (LIMIT - 1, LIMIT):
         body = create_body().ljust(size)
         sender.require_stored(sender.send(body), body)
@@ -162,7 +162,7 @@ def test_a_body_up_to_the_limit_of_the_queue_is_stored_whole_and_a_larger_one_no
         assert sender.send(create_body().ljust(size)) == (413, too_large)
 
 
-def test_the_query_string_reaches_nothing(sender: Sender) -> None:
+def test_query_string_has_no_effect(sender: Sender) -> None:
     body = create_body()
     for payload in PAYLOADS:
         given = urllib.parse.quote(payload, safe="&=+;%$(){}.'!:/")
@@ -178,7 +178,7 @@ def test_the_query_string_reaches_nothing(sender: Sender) -> None:
         "Cookie",
     ],
 )
-def test_a_header_reaches_nothing(sender: Sender, name: str) -> None:
+def test_header_has_no_effect(sender: Sender, name: str) -> None:
     body = create_body()
     for payload in ("&Action=DeleteQueue&DelaySeconds=900", "%0d%0aAction: DeleteQueue", "$input.body#set($x=1)"):
         sender.require_stored(sender.send(body, sender.headers((name, payload))), body)
@@ -206,7 +206,7 @@ def test_a_body_of_another_content_type_than_json_is_refused(sender: Sender, con
 
 
 @pytest.mark.parametrize("right_first", [True, False])
-def test_two_keys_are_one_or_refused(sender: Sender, right_first: bool) -> None:
+def test_request_with_two_keys_is_queued_once_or_refused(sender: Sender, right_first: bool) -> None:
     body = create_body()
     keys = [sender.key, "wrong"] if right_first else ["wrong", sender.key]
 

@@ -1,4 +1,4 @@
-"""`ponto keys` on the deployed stack: what it makes in API Gateway, and whom that lets in."""
+"""`ponto keys` on the deployed stack: the keys and usage plans that it creates, and their effect."""
 
 import logging
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from tools.kit.local_stack import STAGE
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
 
-KeyOrPlan = tuple[str, str]  # key or plan, and its id
+KeyOrPlan = tuple[str, str]  # type ("key" or "plan") and id
 DENIED = refusal("AccessDeniedException")
 TOO_MANY = refusal("LimitExceededException")
 
 
 class Gateway:
-    """API Gateway's administration, in whose way a test can stand."""
+    """API Gateway's control plane, some calls of which a test can replace."""
 
     def __init__(self, api: "APIGatewayClient", monkeypatch: pytest.MonkeyPatch) -> None:
         self.api = api
@@ -34,7 +34,7 @@ class Gateway:
         self.stubs["GetUsage"] = lambda _, asked: {"items": {asked["keyId"]: self.used.get(asked["keyId"], [])}}
 
     def list_keys_and_plans(self) -> set[KeyOrPlan]:
-        """All keys and usage plans of the account."""
+        """Return all keys and usage plans of the account."""
         found = {("key", key["id"]) for key in self.api.get_api_keys(limit=500)["items"]}
         return found | {("plan", plan["id"]) for plan in self.api.get_usage_plans(limit=500)["items"]}
 
@@ -46,8 +46,8 @@ class Gateway:
         return self.api.get_api_key(apiKey=key_id, includeValue=True)["value"]
 
     def delete(self, key_or_plan: KeyOrPlan) -> None:
-        kind, identifier = key_or_plan
-        if kind == "key":
+        resource_type, identifier = key_or_plan
+        if resource_type == "key":
             self.api.delete_api_key(apiKey=identifier)
         else:
             self.api.delete_usage_plan(usagePlanId=identifier)
@@ -73,7 +73,7 @@ def gateway(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gat
 
 @pytest.fixture
 def before(gateway: Gateway) -> set[KeyOrPlan]:
-    """What the template made, and other tests."""
+    """Return the keys and usage plans of the template and of other tests."""
     return gateway.list_keys_and_plans()
 
 
@@ -87,7 +87,7 @@ def prod(deployed: Deployed, gateway: Gateway, tmp_path: Path) -> Iterator[Other
 
 @pytest.fixture
 def run(gateway: Gateway, deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command on the deployed stack; a later `--state` counts."""
+    """Return a function that runs `ponto keys` on the deployed stack; a later `--state` overrides it."""
     del gateway
     ponto = runner(capsys, "keys")
     return lambda verb, *words, **how: ponto(verb, "--state", deployed.state, *words, **how)
@@ -96,7 +96,7 @@ def run(gateway: Gateway, deployed: Deployed, capsys: pytest.CaptureFixture[str]
 # create
 
 
-def test_a_key_has_a_plan_of_its_own_with_its_limits_and_its_value_alone_goes_to_standard_output(
+def test_key_has_a_separate_plan_and_only_its_value_is_printed(
     deployed: Deployed, gateway: Gateway, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -116,7 +116,7 @@ def test_a_key_has_a_plan_of_its_own_with_its_limits_and_its_value_alone_goes_to
     assert value not in result.err + caplog.text
 
 
-def test_two_keys_of_a_stage_have_two_names(prod: OtherDeployment, gateway: Gateway, run: Run) -> None:
+def test_names_of_keys_are_unique_in_a_stage(prod: OtherDeployment, gateway: Gateway, run: Run) -> None:
     run("create", "gate-1")
     before = gateway.list_keys_and_plans()
 
@@ -137,7 +137,7 @@ def test_two_keys_of_a_stage_have_two_names(prod: OtherDeployment, gateway: Gate
         ("CreateUsagePlanKey", KeyboardInterrupt(), "stopped"),
     ],
 )
-def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
+def test_failed_creation_is_undone_and_the_value_is_not_shown(
     before: set[KeyOrPlan], gateway: Gateway, run: Run, operation: str, error: BaseException, message: str
 ) -> None:
     gateway.stubs[operation] = error
@@ -149,7 +149,7 @@ def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
     assert gateway.list_keys_and_plans() == before
 
 
-def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Run) -> None:
+def test_failed_undo_is_reported(gateway: Gateway, run: Run) -> None:
     gateway.stubs |= {"CreateUsagePlan": DENIED, "DeleteApiKey": DENIED}
 
     result = run("create", "gate-1")
@@ -161,7 +161,7 @@ def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Run) -> None:
 # list
 
 
-def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Run) -> None:
+def test_list_shows_limits_and_use_without_values(gateway: Gateway, run: Run) -> None:
     value = run("create", "gate-1", "--rate", "2.5").out.strip()
     other = run("create", "gate-2", "--json").json
     gateway.used[other["id"]] = [[17, 9_983]]
@@ -180,7 +180,7 @@ def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Run) 
         assert other["value"] not in shown.out + shown.err
 
 
-def test_a_use_that_the_api_does_not_tell_is_no_zero_and_a_disabled_key_is_told(gateway: Gateway, run: Run) -> None:
+def test_list_shows_unknown_use_and_disabled_keys(gateway: Gateway, run: Run) -> None:
     made = run("create", "gate-1", "--json").json
     operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
     gateway.api.update_api_key(apiKey=made["id"], patchOperations=[operation])
@@ -198,7 +198,7 @@ def test_a_use_that_the_api_does_not_tell_is_no_zero_and_a_disabled_key_is_told(
 
 
 @pytest.mark.parametrize(("key_field", "forget"), [("name", False), ("id", True)])
-def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
+def test_revoking_disables_the_key_and_deletes_its_plan(
     prod: OtherDeployment, gateway: Gateway, run: Run, key_field: str, forget: bool
 ) -> None:
     run("create", "gate-1", "--state", prod.state)
@@ -214,12 +214,12 @@ def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
     assert changes == ["UpdateApiKey", *["DeleteApiKey"] * forget, "UpdateUsagePlan", "DeleteUsagePlan"]
     if forget:
         assert gateway.list_keys_and_plans() == before
-    else:  # it tells which id its name had
+    else:  # the disabled key still shows the id of its name
         assert gateway.list_keys_and_plans() == before | {("key", made["id"])}
         assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] is False
 
 
-def test_what_this_command_did_not_make_is_neither_listed_nor_touched(
+def test_keys_of_others_are_neither_listed_nor_changed(
     prod: OtherDeployment, before: set[KeyOrPlan], gateway: Gateway, run: Run
 ) -> None:
     run("create", "gate-9", "--state", prod.state)
@@ -234,7 +234,7 @@ def test_what_this_command_did_not_make_is_neither_listed_nor_touched(
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("\n", 1), (None, 2)])
-def test_revoking_asks_first(gateway: Gateway, run: Run, answer: str | None, status: int) -> None:
+def test_revoking_asks_for_confirmation(gateway: Gateway, run: Run, answer: str | None, status: int) -> None:
     made = run("create", "gate-1", "--json").json
 
     result = run("revoke", "gate-1", typed=answer)
@@ -252,10 +252,10 @@ def test_a_name_has_letters_digits_and_few_marks(name: str) -> None:
     assert main(["keys", "create", name]) == 2
 
 
-# What a key is good for
+# Effect of a key
 
 
-def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run: Run) -> None:
+def test_key_works_until_it_is_revoked(client: Client, run: Run) -> None:
     body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
     one, other = (run("create", name).out.strip() for name in ("gate-1", "gate-2"))
     assert client.post(body, x_api_key=one).status == 202
@@ -265,11 +265,11 @@ def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run:
     refused = client.post(body, x_api_key=one)
     assert (refused.status, refused.body) == (403, {"message": "Forbidden"})
     assert client.post(body, x_api_key=other).status == 202
-    assert client.post(body).status == 202  # the template's
+    assert client.post(body).status == 202  # the key of the template
 
 
 @pytest.mark.parametrize("limit", [["--rate", "0.001", "--burst", "2"], ["--quota", "2"]], ids=" ".join)
-def test_over_its_own_limits_a_key_is_refused_and_others_are_not(client: Client, run: Run, limit: list[str]) -> None:
+def test_key_over_its_limits_is_refused_and_others_are_not(client: Client, run: Run, limit: list[str]) -> None:
     body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
     slow, other = run("create", "gate-1", *limit).out.strip(), run("create", "gate-2").out.strip()
 

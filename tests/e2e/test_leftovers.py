@@ -1,4 +1,4 @@
-"""What an emulator leaves when it or its run ends badly, and what becomes of its queues: no deploy, to be quick."""
+"""Recovery of the emulator and its queues after a killed or failed run, without a deploy to save time."""
 
 import io
 import json
@@ -38,11 +38,11 @@ def state() -> Iterator[Path]:
 
 
 STARTED: list[Emulator] = []
-OPEN_CALLS: list[socket.socket] = []  # that have no answer
+OPEN_CALLS: list[socket.socket] = []  # calls without a response
 
 
 def start(state: Path, port: int) -> Emulator:
-    """Start as `running` does."""
+    """Start an emulator as `run_local_stack` does."""
     emulator.stop_leftovers(state)
     emulator.require_free(port)
     aws = emulator.start(port, state, state.with_suffix(".log"))
@@ -65,7 +65,7 @@ def put_messages(aws: Emulator, messages: int, size: int = 10) -> None:
 
 
 def keep_running(_: Emulator) -> None:
-    """Its run was killed, and it goes on."""
+    """Leave the emulator of a killed run running."""
 
 
 def freeze(aws: Emulator) -> None:
@@ -82,13 +82,13 @@ def terminate_and_freeze(aws: Emulator) -> None:
 
 
 def kill(aws: Emulator) -> None:
-    aws.process.kill()  # and nobody asks how it ended
+    aws.process.kill()  # and do not wait for the process, so that it is a zombie
 
 
 WAYS_TO_LEAVE: list[Callable[[Emulator], None]] = [keep_running, freeze, terminate, terminate_and_freeze, kill]
 
 
-def test_each_start_comes_up_at_the_first_try_whatever_the_one_before_left(state: Path) -> None:
+def test_emulator_starts_at_the_first_try_after_any_end_of_the_last_run(state: Path) -> None:
     port = emulator.find_free_port()
     kept = 0
     for leave in WAYS_TO_LEAVE:
@@ -97,7 +97,7 @@ def test_each_start_comes_up_at_the_first_try_whatever_the_one_before_left(state
         assert saved.unsaved_since(state)
         put_messages(aws, 1)
         leave(aws)
-        kept += leave is not kill  # killed, it loses what it was given
+        kept += leave is not kill  # a killed emulator loses its messages
     aws = start(state, port)
     assert count_messages(aws) == kept
     aws.stop()
@@ -106,7 +106,7 @@ def test_each_start_comes_up_at_the_first_try_whatever_the_one_before_left(state
 
 
 def fill_disk(aws: Emulator) -> None:
-    """Let it write no more than it has, its log included, as on a full disk."""
+    """Prevent the emulator from writing to files, including its log, as on a full disk."""
     resource.prlimit(aws.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
 
@@ -115,7 +115,7 @@ def free_disk(aws: Emulator) -> None:
 
 
 def start_with_unsaved_messages(state: Path) -> Emulator:
-    """Start one that holds 800 messages, of which 70 are saved, and cannot save."""
+    """Start an emulator with 800 messages, 70 of them saved, which cannot save the others."""
     port = emulator.find_free_port()
     aws = start(state, port)
     put_messages(aws, 70)
@@ -126,7 +126,7 @@ def start_with_unsaved_messages(state: Path) -> Emulator:
     return aws
 
 
-def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can_or_until_ctrl_c(state: Path) -> None:
+def test_start_waits_for_an_old_emulator_that_cannot_save_until_ctrl_c(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
 
     def press_ctrl_c(_: str) -> None:
@@ -156,7 +156,7 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
 
 
 def deploy_hanging_resources(aws: Emulator) -> None:
-    """A function that hangs, called once and by three events, and two stacks that wait for what does not come."""
+    """Deploy a function that hangs, call it once and with three events, and create two stacks that never finish."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("index.py", "import time\ndef main(*_):\n    time.sleep(3600)\n")
@@ -169,7 +169,7 @@ def deploy_hanging_resources(aws: Emulator) -> None:
         Timeout=900,
         Code={"ZipFile": archive.getvalue()},
     )["FunctionArn"]
-    for _ in range(3):  # of which a file's import is one
+    for _ in range(3):  # a file's import is such an event
         functions.invoke(FunctionName="hangs", InvocationType="Event", Payload="{}")
     custom = {"Type": "Custom::Thing", "Properties": {"ServiceToken": arn}}
     handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
@@ -191,24 +191,27 @@ def workers(aws: Emulator) -> list[psutil.Process]:
     return psutil.Process(aws.process.pid).children(recursive=True)
 
 
-def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_punch(state: Path) -> None:
+def test_emulator_stops_within_ten_seconds_and_keeps_all_messages(state: Path) -> None:
     aws = start(state, emulator.find_free_port())
     put_messages(aws, 20)
     deploy_hanging_resources(aws)
-    wait_for(lambda: len(workers(aws)) >= 2, "the called function and the custom resource's")
+    wait_for(lambda: len(workers(aws)) >= 2, "the workers of the call and of the custom resource")
     left = workers(aws)
 
-    said: list[str] = []
+    printed: list[str] = []
     began = time.monotonic()
-    aws.stop(said.append)
+    aws.stop(printed.append)
 
-    assert time.monotonic() < began + 10  # promised
-    assert [line for line in said if "so far" not in line] == [
+    assert time.monotonic() < began + 10  # the documented maximum
+    assert [line for line in printed if "so far" not in line] == [
         "Uploaded files that were not imported to the end: 3, those without a summary.json in results/. "
         "Put them into the bucket again."
     ]
     assert saved.unsaved_since(state) is None
-    wait_for(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left), "their end")
+    wait_for(
+        lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left),
+        "the workers to end",
+    )
     again = start(state, aws.port)
     assert count_messages(again) == 20
     again.stop()

@@ -1,4 +1,4 @@
-"""A small load test on the deployed stack: JMeter, the command, and its proof."""
+"""A small load test on the deployed stack, with JMeter and the proof of its results."""
 
 import json
 import os
@@ -18,15 +18,15 @@ pytestmark = needs_jmeter()
 
 
 def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
-    """Run the command; return its exit status and what summary.json says."""
+    """Run the load test; return its exit status and the contents of summary.json."""
     command = [sys.executable, "-m", "loadtest", "--state", str(deployed.state), "--json", *words]
-    # A JMeter that runs for seconds spends most of its time compiling itself for hours.
+    # In a short run, most of JMeter's time is JIT compilation, which these options reduce.
     environment = os.environ | {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert process.stdout, process.stderr
     summary = json.loads((deployed.state / "loadtest" / "summary.json").read_text())
-    assert json.loads(done.stdout) == to_json(summary)
-    return done.returncode, summary
+    assert json.loads(process.stdout) == to_json(summary)
+    return process.returncode, summary
 
 
 def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deployed: Deployed) -> None:
@@ -39,7 +39,7 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     first = summary["properties"]["firstEmployee"]
     rows = client.rows_in_range(range(first, first + 10**9))
     assert sorted(row.punch.employee_id for row in rows) == list(range(first, first + 200))
-    assert {uuid.UUID(row.punch.id).version for row in rows} == {7}  # as clients make them
+    assert {uuid.UUID(row.punch.id).version for row in rows} == {7}  # as clients generate them
     arrivals = summary["open_model"]
     assert arrivals["properties"]["firstEmployee"] == first + 10**9
     assert arrivals["accepted"] == arrivals["stored"] > 0

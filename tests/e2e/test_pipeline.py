@@ -1,4 +1,4 @@
-"""From a POST to a row or a dead letter, through the deployed stack."""
+"""The path from a POST to a row or a dead letter on the deployed stack."""
 
 import contextlib
 import json
@@ -26,11 +26,11 @@ from tools.local.stack import Stack
 
 @pytest.fixture
 def employee() -> int:
-    """Somebody who has not punched yet."""
+    """Return the id of an employee without punches."""
     return next(EMPLOYEES)
 
 
-def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
+def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
     body = event.body(employee, "2026-10-01T08:00:00", **event.OPTIONAL_FIELDS)
 
     answer = client.post(body)
@@ -44,11 +44,11 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
     found = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
     assert found == [(*expected.values(), answer.body["messageId"])]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
-    assert client.query(sessions) == [("ponto_function",)]  # the role that may only add
-    assert client.query("show fsync") == [("on",)]  # a stored row outlives a power cut
+    assert client.query(sessions) == [("ponto_function",)]  # the role of the drain
+    assert client.query("show fsync") == [("on",)]  # so that stored rows survive a power failure
 
 
-def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Client) -> None:
+def test_punches_of_fifty_concurrent_clients_are_stored_once(client: Client) -> None:
     employees = [next(EMPLOYEES) for _ in range(600)]
     good = [event.body(employee, "2026-10-01T08:00:00-03:00", id=str(uuid.uuid4())) for employee in employees]
     bad = [event.INVALID[0][0], event.INVALID[1][0], [], "x"] * 10
@@ -69,12 +69,12 @@ def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Clie
 
 
 @pytest.mark.parametrize("key", [None, "wrong"])
-def test_nobody_punches_without_the_key(client: Client, key: str | None) -> None:
+def test_requests_without_a_valid_key_are_refused(client: Client, key: str | None) -> None:
     for body in (event.body(1, "2026-10-01T08:00:00Z"), b" " * 65_537):
         assert client.post(body, x_api_key=key).status == 403
 
 
-def test_a_browser_may_ask_and_reads_every_answer(client: Client) -> None:
+def test_preflight_and_all_responses_have_cors_headers(client: Client) -> None:
     preflight = client.post(b"", method="OPTIONS", x_api_key=None)
     assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, "*")
     assert "X-Api-Key" in preflight.headers["access-control-allow-headers"]
@@ -95,7 +95,7 @@ def test_a_browser_may_ask_and_reads_every_answer(client: Client) -> None:
     assert client.post(refused).body == {"message": f"there is an error in your request: {detail}"}
 
 
-def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(client: Client, employee: int) -> None:
+def test_same_id_with_other_content_is_a_dead_letter(client: Client, employee: int) -> None:
     first = event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()))
     second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3).encode()
     client.post(first)
@@ -105,7 +105,7 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
 
     (dead_letter,) = client.dead_letters(1)
     assert dead_letter["Body"].encode() == second
-    attributes = {name: found["StringValue"] for name, found in dead_letter["MessageAttributes"].items()}
+    attributes = {name: value["StringValue"] for name, value in dead_letter["MessageAttributes"].items()}
     assert attributes["reason"] == "conflict"
     assert first["id"] in attributes["detail"]
     assert attributes["messageId"] == answer.body["messageId"]
@@ -115,7 +115,7 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
 
 
 def test_the_function_and_preflights_have_their_limits(stack: Stack) -> None:
-    """The emulator takes neither from the template."""
+    """The emulator ignores both in the template, so the local stack applies them."""
     drain = stack.client("lambda").get_function_concurrency(FunctionName="batida-ponto-local-batidaPonto")
     stage = stack.client("apigateway").get_stage(restApiId=stack.address.api_id, stageName="local")
 
@@ -129,14 +129,14 @@ def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> 
     processes.append(psutil.Process(deployed.stack.database.pid))
     listening = set()
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # ended, or a zombie
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # the process has ended or is a zombie
             found = process.net_connections(kind="inet")
             listening |= {each.laddr for each in found if each.status == psutil.CONN_LISTEN}
 
     assert listening == {("127.0.0.1", deployed.stack.aws.port)}
 
 
-def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
+def test_second_run_reports_the_first_one(deployed: Deployed) -> None:
     command = [sys.executable, "-m", "tools.local", "--state", str(deployed.state)]
 
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
