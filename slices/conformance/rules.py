@@ -215,14 +215,14 @@ def _check_changed_its_id(log: RunLog) -> Finding:
                 continue
             occasions += 1
             if attempt.id not in ids | log.expected.ids and not _final_status_before(attempts, attempt):
-                evidence.append(f"{_describe_punch(before)} came again with the id {attempt.id}")
+                evidence.append(f"{_describe_punch(before)} was sent again with the id {attempt.id}")
             ids.add(attempt.id)
     firsts: dict[str, Attempt] = {}
     for attempt in log.attempts:
         first = firsts.setdefault(attempt.id, attempt)
         if attempt.employee_and_instant and first.employee_and_instant != attempt.employee_and_instant:
             evidence.append(
-                f"{_describe_punch(first)} came again as {_describe_content(attempt)}, "
+                f"{_describe_punch(first)} was sent again as {_describe_content(attempt)}, "
                 f"it was {_describe_content(first)}"
             )
     return Finding(occasions, evidence)
@@ -266,7 +266,7 @@ def _check_retried_a_refusal(log: RunLog) -> Finding:
             retries = sum(attempt.started_at > refusal.ended_at for attempt in attempts)
             if retries:
                 evidence.append(
-                    f"{_describe_punch(refusal)} was answered {refusal.status} and came again, {retries} times"
+                    f"{_describe_punch(refusal)} was answered {refusal.status} and was sent again, {retries} times"
                 )
     return Finding(occasions, evidence)
 
@@ -333,7 +333,7 @@ def _check_retry_after(log: RunLog) -> Finding:
                 waited = after.started_at - before.ended_at
                 if waited < MIN_RETRY_AFTER_PART * before.retry_after:
                     evidence.append(
-                        f"{_describe_punch(before)} came again after {waited:.1f} s, "
+                        f"{_describe_punch(before)} was sent again after {waited:.1f} s, "
                         f"Retry-After was {before.retry_after:g}"
                     )
     return Finding(occasions, evidence)
@@ -358,33 +358,33 @@ RULES = (
     Rule(
         "lost",
         "Keep the punch until a 202.",
-        "A punch that failed once is never sent again; or an expected punch never comes.",
+        "A punch that failed once is never sent again; or an expected punch is never sent.",
         _check_lost,
     ),
     Rule(
         "duplicated",
         "An accepted punch is done.",
-        "After a 202 the same punch comes again with another id, which makes a second row. With the same id it is "
+        "After a 202 the same punch is sent again with another id, which makes a second row. With the same id it is "
         "harmless, and breaks no rule.",
         _check_duplicated,
     ),
     Rule(
         "changed its id",
         "Use the same id in every attempt.",
-        "Before a 202 or a refusal the same punch comes again with another id; or the same id comes with another "
+        "Before a 202 or a refusal the same punch is sent again with another id; or the same id is sent with another "
         "`usuarioId` or instant.",
         _check_changed_its_id,
     ),
     Rule(
         "retried a refusal",
         "After a 400, 413 or 415 do not send the punch again.",
-        "An attempt starts after the same punch was answered with one of these.",
+        "An attempt starts after the same punch was refused with one of these.",
         _check_retried_a_refusal,
     ),
     Rule(
         "gave up",
-        "After a 429, a 5xx or no answer, send the punch again, for as long as it takes.",
-        "A punch that was sent again at least once is sent no more, without a 202 or a refusal.",
+        "After a 429, a 5xx or no response, send the punch again, for as long as it takes.",
+        "A punch without a 202 or a refusal was sent again at least once, and then no more.",
         _check_gave_up,
     ),
     Rule(
@@ -398,13 +398,13 @@ RULES = (
         "stampeded",
         f"Send one punch after the other, at most {MAX_CONCURRENT_PUNCHES} at once.",
         f"More than {MAX_CONCURRENT_PUNCHES} punches are on their way at the same time. "
-        "Two attempts of one punch count once; attempts that are met with silence do not count.",
+        "Two attempts of one punch count once; attempts that get no response do not count.",
         _check_stampeded,
     ),
     Rule(
         "ignored Retry-After",
         "Wait at least as long as Retry-After says.",
-        f"The same punch comes again before {MIN_RETRY_AFTER_PART:.0%} of that time has passed.",
+        f"The same punch is sent again before {MIN_RETRY_AFTER_PART:.0%} of that time has passed.",
         _check_retry_after,
     ),
 )

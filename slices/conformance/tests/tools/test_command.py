@@ -98,7 +98,9 @@ def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
 
     assert result.status == 1, result
     assert re.search(r"^changed its id +broken +\d+$", result.out, re.MULTILINE)
-    assert re.search(r"^changed its id: punch \d+ \([0-9a-f-]{36}\) came again with the id ", result.out, re.MULTILINE)
+    assert re.search(
+        r"^changed its id: punch \d+ \([0-9a-f-]{36}\) was sent again with the id ", result.out, re.MULTILINE
+    )
     assert re.search(r"^seed 5: 10 punches in \d+ attempts, \d+ accepted, 1 refused$", result.out, re.MULTILINE)
 
 
