@@ -158,8 +158,8 @@ def wait_for_writers(
         if time.monotonic() > deadline:
             names = " and ".join(sorted(writers.values()))
             message = (
-                f"rows are being written for longer than {timeout_seconds} s, by {names}; "
-                "a report as of an earlier instant might miss these rows: try again when the transaction has ended"
+                f"transactions have been writing rows for longer than {timeout_seconds} s: {names}; a report as of an "
+                "earlier instant might miss these rows, so try again when the transactions have ended"
             )
             raise QueryError(ErrorCode.FAILED, message, "writer timeout")
         sleep(_POLL_SECONDS)
