@@ -149,13 +149,13 @@ def _migrate_and_prove(
     return done, [each.finish(deployed) for each in hooks]
 
 
-def _add_deployed_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
+def _add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
     """Return a deploy's parameters, with `database=express` added for a stack with such a database.
 
     It is not added if the parameters or the stage name a database. The default, `create`, would be refused.
     """
     own = parameters.stages().get(stage, {})
-    if found != "express" or "database" in own or any(each.startswith("database=") for each in params):
+    if deployed != "express" or "database" in own or any(each.startswith("database=") for each in params):
         return params
     print_status("database: express, as in the last deploy")
     return [*params, "database=express"]

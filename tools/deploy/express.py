@@ -173,11 +173,11 @@ def _pending_changes(
         print_status(f"unchanged: the parameter group {group}, which was set outside this command")
 
 
-def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Clock) -> None:
+def _change(rds: Any, name: str, description: str, key: str, value: object, clock: Clock) -> None:
     """Change one setting of a cluster."""
     parameter = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
     request = partial(rds.modify_db_cluster, DBClusterIdentifier=name, ApplyImmediately=True, **{parameter: value})
-    _request(rds, name, f"changing {what}", request, lambda cluster: _has_value(cluster, key, value), clock)
+    _request(rds, name, f"changing {description}", request, lambda cluster: _has_value(cluster, key, value), clock)
 
 
 def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> None:
@@ -225,14 +225,14 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
 
 
 def _request(
-    rds: Any, name: str, what: str, request: Callable[[], Any], is_made: Callable[[Any], bool], clock: Clock
+    rds: Any, name: str, description: str, request: Callable[[], Any], is_done: Callable[[Any], bool], clock: Clock
 ) -> None:
     """Request a change as soon as RDS accepts it, and wait until it is done.
 
     The status alone is not enough, as it is `available` also before the change begins.
 
     Args:
-        is_made: returns whether the change is done, given the description of the cluster.
+        is_done: returns whether the change is done, given the description of the cluster.
     """
 
     def unrequested() -> None:
@@ -240,10 +240,10 @@ def _request(
 
     def unfinished() -> str | None:
         return _describe_unready(rds, name) or (
-            None if is_made(_require_cluster(rds, name)) else "the change is not done yet"
+            None if is_done(_require_cluster(rds, name)) else "the change is not done yet"
         )
 
-    print_status(what)
+    print_status(description)
     _wait(unrequested, _CHANGE_SECONDS, "AWS does not accept the change", clock)
     _wait(unfinished, _CHANGE_SECONDS, "AWS accepted the change, but has not made it", clock)
 

@@ -84,10 +84,10 @@ class MutuallyExclusiveOption(click.Option):
         return super().handle_parse_result(ctx, opts, args)
 
 
-def _require_supported_year(found: Day, text: str) -> Day:
-    if found.year not in _YEARS:
+def _require_supported_year(value: Day, text: str) -> Day:
+    if value.year not in _YEARS:
         raise click.BadParameter(f"{text!r}: the years are {_YEARS[0]} to {_YEARS[-1]}")
-    return found
+    return value
 
 
 def _month(text: str) -> date:

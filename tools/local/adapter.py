@@ -191,7 +191,7 @@ def _state_without_points(original: Callable[[], dict[str, Any]]) -> dict[str, A
 
 
 # Public parts of the emulator, as on AWS: the deployed APIs, and the public keys of user pools. They are called
-# directly: the emulator's routing reaches any service, whatever the path, through the query, the body and headers.
+# directly: the emulator's routing can reach any service through the query, the body and headers, on every path.
 
 
 async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
@@ -264,7 +264,7 @@ def _find_punch_id(entry: Mapping[str, Any]) -> str | None:
     try:
         message = dead_letters.read({"Body": entry["MessageBody"], "MessageId": "", "MessageAttributes": attributes})
         return parse_any_uuid(message.find_punch_id())
-    except Exception:  # noqa: BLE001  the message was accepted, whatever its content
+    except Exception:  # noqa: BLE001  invalid messages were accepted, too
         return None
 
 

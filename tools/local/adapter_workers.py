@@ -45,11 +45,11 @@ def _invoke_isolated(
 
 
 @replaces(runtime, "kill_workers", until=_ISOLATED)
-def _kill_idle(original: Callable[[Sequence[Any]], None], found: Sequence[Any]) -> None:
+def _kill_idle(original: Callable[[Sequence[Any]], None], workers: Sequence[Any]) -> None:
     with runtime._lock:  # the lock under which workers are leased
-        for worker in found:
+        for worker in workers:
             worker.is_former = worker.in_use
-    original([worker for worker in found if not worker.is_former])
+    original([worker for worker in workers if not worker.is_former])
 
 
 @replaces(lambda_svc, "release_worker", until=_ISOLATED)

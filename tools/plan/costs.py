@@ -139,16 +139,16 @@ def rotation(settings: StageSettings, region: str) -> float:
     return settings.keys * price
 
 
-def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> BillLine:
+def _line(label: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> BillLine:
     quantity = math.prod(factors.values()) / per
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())
     formula += f" / {per:,}" if per > 1 else ""
     if price is None:
-        return BillLine(what, formula, quantity, "", None)
+        return BillLine(label, formula, quantity, "", None)
     parts = tiered(quantity, price.get("tiers", [[None, price.get("price")]]))
     priced = [f"{round(part, 6):,.12g} x {format(each, '.10f').rstrip('0').rstrip('.')}" for part, each in parts]
     formula = f"{formula} = {' + '.join(priced)}"
-    return BillLine(what, formula, quantity, price["unit"], sum(part * each for part, each in parts))
+    return BillLine(label, formula, quantity, price["unit"], sum(part * each for part, each in parts))
 
 
 def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list[tuple[float, float]]:

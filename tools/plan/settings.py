@@ -107,7 +107,7 @@ def read(
 
 
 def _secrets(values: Mapping[str, str]) -> int:
-    """Count a stack's secrets: one for each function that signs in by password, and the owner's of its own cluster."""
+    """Count a stack's secrets: one for each function that signs in by password, and the cluster owner's."""
     existing = values["database"] == "existing"
     login = values["dbLogin"] if values["dbLogin"] not in _NONE else ("secret" if existing else "iam")
     if login == "iam" or (existing and not values["dbSecretArn"]):

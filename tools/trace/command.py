@@ -153,7 +153,7 @@ def trace(
     return 0 if rows and not found else 1
 
 
-def _read_or_note(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None:
+def _read_or_note(unread: list[Unread], source: str, read: Callable[[], T]) -> T | None:
     """Return what a function reads; if it fails, add the error to `unread` and return None."""
     try:
         return read()
@@ -161,7 +161,7 @@ def _read_or_note(unread: list[Unread], what: str, read: Callable[[], T]) -> T |
         why = str(error)
     except (BotoCoreError, ClientError) as error:
         why = explain(error)
-    unread.append({"what": what, "why": why})
+    unread.append({"what": source, "why": why})
     return None
 
 
@@ -300,8 +300,8 @@ def _row_to_json(row: PunchRow) -> dict[str, Any]:
     }
 
 
-def _format_utc(when: datetime, timespec: str = "seconds") -> str:
-    return when.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+def _format_utc(instant: datetime, timespec: str = "seconds") -> str:
+    return instant.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _merge(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

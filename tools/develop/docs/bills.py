@@ -1,4 +1,4 @@
-"""What a stage costs, for docs/deploy.md: an idle month, one of daily trials, a million punches."""
+"""Costs of a stage for docs/deploy.md: an idle month, a month of daily trials, a million punches."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
