@@ -1,4 +1,4 @@
-"""Whom the guard before the emulator lets in, and what it asks the emulator."""
+"""The guard in front of the emulator: the requests that it accepts, and its calls of the emulator."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ class Response(NamedTuple):
 
 
 class Emulator:
-    """Answers everything as it is told to, for every Origin, and notes what it is asked."""
+    """A fake emulator that answers every request, for every Origin, and records it."""
 
     def __init__(self, status: int = 200, body: bytes = b"done") -> None:
         self.asked: list[str] = []
@@ -80,7 +80,11 @@ def ask(
     limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     **headers: str,
 ) -> Response:
-    """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
+    """Send a request through a guard; return the response.
+
+    Args:
+        parts: ASGI messages of the request, after which no other comes; None: `body` in two messages.
+    """
     public = PublicFunctions(emulator.call_api, emulator.is_signed, emulator.public_keys)
     guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME, limits)
     if closing:
@@ -114,7 +118,7 @@ def refused(answer: Response) -> Any:
     return json.loads(answer.body)["message"]
 
 
-def test_a_key_names_no_account_and_is_another_each_time() -> None:
+def test_key_is_random_and_names_no_account() -> None:
     key = create_key()
     assert re.fullmatch("LOCAL[A-Z2-7]{15}", key)
     assert create_key() != key
@@ -135,7 +139,7 @@ def test_a_key_names_no_account_and_is_another_each_time() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/2015-03-31/functions", "/_ministack/health", "/_ministack/reset", "/health"])
-def test_the_emulator_is_asked_nothing_without_the_key(path: str, headers: dict[str, Any]) -> None:
+def test_request_without_the_key_does_not_reach_the_emulator(path: str, headers: dict[str, Any]) -> None:
     emulator = Emulator()
 
     assert "aws_access_key_id in stack.json" in refused(ask(emulator, path, **headers))
@@ -150,9 +154,7 @@ def test_the_emulator_is_asked_nothing_without_the_key(path: str, headers: dict[
         (f"X-Amz-Credential={KEY}%2F20261001%2Fus-east-1%2Fs3%2Faws4_request", {}),
     ],
 )
-def test_with_the_key_everything_is_passed_on_and_no_page_may_read_the_answer(
-    query: str, headers: dict[str, Any]
-) -> None:
+def test_request_with_the_key_is_forwarded_without_cors_headers(query: str, headers: dict[str, Any]) -> None:
     answer = ask(Emulator(), query=query, **headers)
 
     assert (answer.status, answer.body) == (200, b"done")
@@ -161,7 +163,7 @@ def test_with_the_key_everything_is_passed_on_and_no_page_may_read_the_answer(
 
 @pytest.mark.parametrize("origin", [PAGE, "null", f"http://{HOST}", ""])
 @pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
-def test_no_web_page_calls_aws_even_with_the_key(method: str, origin: str) -> None:
+def test_request_of_a_web_page_is_refused_even_with_the_key(method: str, origin: str) -> None:
     emulator = Emulator()
 
     assert "Origin" in refused(ask(emulator, method=method, authorization=SIGNED, origin=origin))
@@ -183,7 +185,7 @@ def test_no_web_page_calls_aws_even_with_the_key(method: str, origin: str) -> No
     ],
 )
 @pytest.mark.parametrize("path", [PUNCH, PAGE_PATH, "/2015-03-31/functions", "/flow/", "/flow/numbers"])
-def test_another_host_is_refused_everywhere(path: str, hosts: tuple[str, ...], view: flow.Flow) -> None:
+def test_other_host_is_refused_on_every_path(path: str, hosts: tuple[str, ...], view: flow.Flow) -> None:
     emulator = Emulator()
 
     assert "another Host" in refused(ask(emulator, path, hosts=hosts, view=view, authorization=SIGNED, x_run=KEY))
@@ -192,7 +194,7 @@ def test_another_host_is_refused_everywhere(path: str, hosts: tuple[str, ...], v
 
 @pytest.mark.parametrize("host", [HOST, "localhost:4566"])
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
-def test_the_api_is_for_every_origin(method: str, host: str) -> None:
+def test_api_accepts_every_origin(method: str, host: str) -> None:
     emulator = Emulator()
 
     answer = ask(emulator, PUNCH, method, hosts=(host,), origin=PAGE)
@@ -203,7 +205,7 @@ def test_the_api_is_for_every_origin(method: str, host: str) -> None:
     assert emulator.asked == []
 
 
-def test_the_api_gets_what_the_guard_composes_and_nothing_else_of_a_request() -> None:
+def test_api_gets_only_selected_parts_of_a_request() -> None:
     emulator = Emulator()
     read: dict[str, Any] = {
         "x_api_key": "a",
@@ -231,18 +233,18 @@ SIGNED_ONLY = f"{PAGE_PATH}signed"
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": SIGNED.replace(KEY, "test")}, {"authorization": SIGNED, "origin": PAGE}]
 )
-def test_what_aws_takes_signed_only_takes_the_runs_key_and_no_page(headers: dict[str, Any]) -> None:
+def test_signed_method_requires_the_key_and_no_origin(headers: dict[str, Any]) -> None:
     emulator = Emulator()
     refused(ask(emulator, SIGNED_ONLY, body=b"{}", x_api_key="a", **headers))
     assert emulator.called == []
 
-    body = b"x" * (MAX_BODY_BYTES + 1)  # many things may come together
+    body = b"x" * (MAX_BODY_BYTES + 1)  # such a request may contain a batch
     assert ask(emulator, SIGNED_ONLY, body=body, authorization=SIGNED).status == 200
     assert emulator.called == [("ab12cd34", "POST", "/signed", {"authorization": SIGNED}, body)]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_files_of_slices_lie_beside_the_api_and_the_emulator_is_not_asked(method: str) -> None:
+def test_files_of_slices_are_served_beside_the_api(method: str) -> None:
     emulator = Emulator()
 
     for name, file in SERVED[0]().items():
@@ -263,7 +265,7 @@ def test_no_other_file_is_served(name: str) -> None:
     assert [path for _, _, path, _, _ in emulator.called] == [f"/{name}"]
 
 
-def test_a_user_pools_public_keys_are_public_and_asked_for_by_its_id_alone() -> None:
+def test_public_keys_of_a_user_pool_need_no_key() -> None:
     emulator = Emulator()
     path = f"/{POOL}/.well-known/jwks.json"
     target: dict[str, Any] = {"x_amz_target": "AWSCognitoIdentityProviderService.ListUserPools"}
@@ -287,7 +289,7 @@ GONE: list[Message] = [*HALF, {"type": "http.disconnect"}]
 
 @pytest.mark.parametrize(("parts", "length"), [(LARGE, None), (HALF, MAX_BODY_BYTES + 1), (HALF, 300_000_000)])
 @pytest.mark.parametrize(("status", "expected"), [(400, 413), (403, 403), (401, 401), (415, 415)])
-def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
+def test_large_body_is_not_read_and_other_refusals_come_first(
     parts: list[Message], length: int | None, status: int, expected: int
 ) -> None:
     emulator = Emulator(status)
@@ -303,16 +305,14 @@ def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
 @pytest.mark.parametrize("headers", [{}, {"x_api_key": ""}])
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 @pytest.mark.parametrize("parts", [HALF, LARGE])
-def test_without_an_api_key_no_body_is_read_before_the_api_has_answered(
-    parts: list[Message], method: str, headers: dict[str, Any]
-) -> None:
+def test_body_is_not_read_without_an_api_key(parts: list[Message], method: str, headers: dict[str, Any]) -> None:
     emulator = Emulator(403, b"no")
 
     assert ask(emulator, PUNCH, method, parts=[*parts], limits=NO_PATIENCE, **headers)[:2] == (403, b"no")
     assert [body for *_, body in emulator.called] == [b""]
 
 
-def test_as_much_is_read_as_the_queues_own_refusal_needs() -> None:
+def test_body_of_the_maximum_size_is_read() -> None:
     emulator = Emulator()
 
     ask(emulator, PUNCH, body=b"x" * MAX_BODY_BYTES, **KEYED)
@@ -321,7 +321,7 @@ def test_as_much_is_read_as_the_queues_own_refusal_needs() -> None:
 
 
 @pytest.mark.parametrize("parts", [HALF, GONE])
-def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message]) -> None:
+def test_incomplete_body_is_not_forwarded(parts: list[Message]) -> None:
     emulator = Emulator()
 
     assert ask(emulator, PUNCH, parts=[*parts], limits=NO_PATIENCE, **KEYED).status == 408
@@ -329,7 +329,7 @@ def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message]) -
     refused(ask(emulator, parts=[*parts], limits=NO_PATIENCE))
 
 
-def test_once_closing_it_takes_no_punch_but_still_tells_what_the_queues_hold() -> None:
+def test_closing_guard_refuses_punches_but_forwards_calls_of_aws() -> None:
     emulator = Emulator()
 
     assert ask(emulator, PUNCH, closing=True).status == 503
@@ -356,13 +356,13 @@ ACCEPTED = {"queue": {f"m{number}": None for number in range(12)}, "dlq": {}}
 
 
 @pytest.fixture
-def view(view_of: Callable[[Clock], flow.Flow]) -> flow.Flow:
-    return view_of(CLOCK)
+def view(create_view: Callable[[Clock], flow.Flow]) -> flow.Flow:
+    return create_view(CLOCK)
 
 
 @pytest.fixture
-def view_of(tmp_path: Path) -> Callable[[Clock], flow.Flow]:
-    """Return a function that makes the view of a stack, by a clock."""
+def create_view(tmp_path: Path) -> Callable[[Clock], flow.Flow]:
+    """Return a function that creates the view of a stack with a clock."""
     address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
     (tmp_path / "stack.json").write_text(json.dumps(address))
     batch = {"message": "batch", "stored": 3, "duplicates": 1, "redelivered": 1, "rejected": 0, "failed": 2}
@@ -370,7 +370,7 @@ def view_of(tmp_path: Path) -> Callable[[Clock], flow.Flow]:
     return lambda clock: flow.Flow(tmp_path, KEY, QUEUES.__getitem__, ACCEPTED, clock)  # another key is tried below
 
 
-def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(view: flow.Flow) -> None:
+def test_view_shows_the_numbers_with_its_key(view: flow.Flow) -> None:
     emulator = Emulator()
     answer = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
     again = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
@@ -381,11 +381,11 @@ def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(v
     assert [numbers[name] for name in ("stored", "duplicates", "redelivered", "failed")] == [6, 2, 2, 4]
     assert numbers["ageSeconds"] > 0
     assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
-    assert json.loads(again.body)["stored"] == 6  # each line of the log once
+    assert json.loads(again.body)["stored"] == 6  # each line of the log is counted once
 
 
-def test_the_view_has_the_last_two_minutes_second_by_second(view_of: Callable[[Clock], flow.Flow]) -> None:
-    view = view_of(TickingClock(1))
+def test_view_has_each_second_of_the_last_two_minutes(create_view: Callable[[Clock], flow.Flow]) -> None:
+    view = create_view(TickingClock(1))
     for _ in range(150):
         view.record()
 
@@ -397,9 +397,7 @@ def test_the_view_has_the_last_two_minutes_second_by_second(view_of: Callable[[C
 
 @pytest.mark.parametrize("name", ["numbers", "verdict", "stop-database/10"])
 @pytest.mark.parametrize("headers", [{}, {"x_run": "LOCAL"}, {"x_run": "LOCAL", "origin": PAGE}])
-def test_the_view_tells_and_stops_nothing_without_the_runs_key(
-    name: str, headers: dict[str, Any], view: flow.Flow
-) -> None:
+def test_view_without_its_key_is_refused(name: str, headers: dict[str, Any], view: flow.Flow) -> None:
     for method in ("GET", "POST", "OPTIONS"):
         answer = ask(Emulator(), f"/flow/{name}", method, view=view, **headers)
 
@@ -409,11 +407,11 @@ def test_the_view_tells_and_stops_nothing_without_the_runs_key(
 
 
 @pytest.mark.parametrize("name", ["stop-database/0", "stop-database/61", "stop-database/", "../x", "stack.json"])
-def test_the_view_has_nothing_else(name: str, view: flow.Flow) -> None:
+def test_unknown_path_of_the_view_is_not_found(name: str, view: flow.Flow) -> None:
     assert ask(Emulator(), f"/flow/{name}", "POST", view=view, x_run=KEY).status == 404
 
 
-def test_the_views_files_are_for_everybody_with_the_strict_policy(view: flow.Flow) -> None:
+def test_files_of_the_view_are_public_with_a_strict_policy(view: flow.Flow) -> None:
     for name in ("", "view.js", "view.css"):
         answer = ask(Emulator(), f"/flow/{name}", "GET", view=view)
 
@@ -421,7 +419,7 @@ def test_the_views_files_are_for_everybody_with_the_strict_policy(view: flow.Flo
         assert answer.headers[b"content-security-policy"].startswith(b"default-src 'none'")
 
 
-def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
+def test_view_is_unavailable_until_the_stack_is_ready(tmp_path: Path) -> None:
     view = flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {})
     view.record()
 
@@ -429,25 +427,25 @@ def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
         assert ask(Emulator(), f"/flow/{name}", "GET", view=view, x_run=KEY).status == 503
 
 
-def test_there_is_no_verdict_while_punches_wait(view: flow.Flow) -> None:
+def test_no_verdict_while_punches_wait(view: flow.Flow) -> None:
     answer = ask(Emulator(), "/flow/verdict", "GET", view=view, x_run=KEY)
 
     assert (answer.status, json.loads(answer.body)) == (200, {"lost": None})
 
 
-def test_the_views_key_is_of_one_run_and_lets_into_nothing_else(tmp_path: Path) -> None:
+def test_key_of_the_view_is_valid_for_one_run_and_only_for_the_view(tmp_path: Path) -> None:
     key, other = flow.key(KEY), flow.key(f"{KEY}2")
     view = flow.Flow(tmp_path, key, QUEUES.__getitem__, {})
 
     assert key != other
     assert len(key) == 64
-    for wrong in (KEY, other):  # the run's own; a tab of another run
+    for wrong in (KEY, other):  # the key of AWS calls; the view's key of another run
         refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=wrong))
     refused(ask(Emulator(), authorization=SIGNED.replace(KEY, key), view=view))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_page_at_the_root_is_for_everybody_and_for_no_other_origin(method: str) -> None:
+def test_page_at_the_root_is_public_but_not_for_other_origins(method: str) -> None:
     emulator = Emulator()
     answer = ask(emulator, "/", method)
 
@@ -460,7 +458,7 @@ def test_the_page_at_the_root_is_for_everybody_and_for_no_other_origin(method: s
     assert emulator.asked == []
 
 
-def test_the_root_is_of_the_emulator_for_whoever_asks_for_a_service() -> None:
+def test_call_of_aws_at_the_root_reaches_the_emulator_with_the_key() -> None:
     emulator = Emulator()
     refused(ask(emulator, "/", "GET", authorization=SIGNED.replace(KEY, "test")))
     refused(ask(emulator, "/", "GET", query="Action=ListQueues"))

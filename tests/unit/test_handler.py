@@ -1,4 +1,4 @@
-"""`handler.main` with in-memory collaborators: what becomes of each message, when, and what is logged."""
+"""`handler.main` with fakes: the outcome of each message, the deadlines, and the log."""
 
 import contextlib
 import io
@@ -49,7 +49,7 @@ def reasons(fakes: Fakes) -> list[tuple[str, Reason, str]]:
 # Events
 
 
-def test_an_event_of_another_source_raises_so_that_lambda_keeps_it(
+def test_event_of_another_source_fails_so_that_lambda_keeps_it(
     fakes: Fakes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(NotFromSqsError):
@@ -67,10 +67,10 @@ def test_a_configuration_error_fails_the_batch_each_time(monkeypatch: pytest.Mon
             handler.main(sqs_event(record(punch())), Context())
 
 
-# What goes where
+# Outcomes of messages
 
 
-def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key_the_first_first(
+def test_punches_are_stored_in_order_with_message_id_time_of_receipt_and_key(
     fakes: Fakes,
 ) -> None:
     records = [record(punch(number), f"m{number}", RECEIVED_MS + number) for number in (1, 2, 3)]
@@ -91,7 +91,7 @@ def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key_the_
     [
         ({"messageAttributes": None}, True),
         ({"messageAttributes": {"usuarioId": "7"}}, True),
-        ({"attributes": {"SentTimestamp": str(RECEIVED_MS)}}, True),  # it was received once, then
+        ({"attributes": {"SentTimestamp": str(RECEIVED_MS)}}, True),  # counts as the first receive
         ({"receiptHandle": None}, True),
         ({"receiptHandle": "absent"}, True),
         ({"body": "absent"}, False),
@@ -99,9 +99,7 @@ def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key_the_
     ],
     ids=str,
 )
-def test_record_without_optional_parts_is_stored_and_one_without_others_fails_alone(
-    fakes: Fakes, odd: dict[str, Any], *, is_stored: bool
-) -> None:
+def test_record_fails_alone_if_it_lacks_a_required_part(fakes: Fakes, odd: dict[str, Any], *, is_stored: bool) -> None:
     lacking = {key: value for key, value in (record(punch(2), "odd") | odd).items() if value != "absent"}
 
     response = run(fakes, record(punch(1), "before"), lacking, record(punch(3), "after"))
@@ -117,7 +115,7 @@ def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Fakes) -> N
     assert getattr(entry.punch, INSTANT_COLUMN).isoformat() == "2026-10-01T11:00:00+00:00"
 
 
-def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbour(fakes: Fakes) -> None:
+def test_invalid_body_is_dead_lettered_and_the_others_are_stored(fakes: Fakes) -> None:
     records = [
         record(punch(1), "good 1"),
         record("{", "not JSON"),
@@ -142,7 +140,7 @@ def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbou
     ]
 
 
-def test_each_message_ends_as_its_own_outcome_says(fakes: Fakes) -> None:
+def test_each_message_is_handled_by_its_outcome(fakes: Fakes) -> None:
     fakes.store.outcomes = {
         "message 2": Outcome(Status.DUPLICATE),
         "message 3": Outcome(Status.CONFLICT, "another ponto"),
@@ -180,7 +178,7 @@ _WITH_ROW = (Status.STORED, Status.DUPLICATE, Status.REDELIVERED)
     ),
     refused=st.sets(st.integers(0, 7)),
 )
-def test_every_message_has_exactly_one_end_and_the_log_counts_it(
+def test_every_message_has_exactly_one_outcome_and_is_counted(
     messages: list[tuple[str, Status]], refused: set[int]
 ) -> None:
     fakes = Fakes()
@@ -210,9 +208,7 @@ def test_every_message_has_exactly_one_end_and_the_log_counts_it(
 @pytest.mark.parametrize(
     ("seconds", "reserve"), [(60, DEAD_LETTER_SECONDS), (16, DEAD_LETTER_SECONDS), (10, 5), (1, 0.5)]
 )
-def test_the_deadlines_of_each_part_leave_time_for_the_dead_letters_and_their_last_call(
-    fakes: Fakes, seconds: float, reserve: float
-) -> None:
+def test_deadlines_leave_time_for_the_dead_letters(fakes: Fakes, seconds: float, reserve: float) -> None:
     suspects = [record(punch(number), str(number), receive_count=50) for number in (2, 3)]
     before = time.monotonic()
     run(fakes, record("{"), record(punch(1)), *suspects, seconds=seconds)
@@ -224,10 +220,10 @@ def test_the_deadlines_of_each_part_leave_time_for_the_dead_letters_and_their_la
     assert all(deadlines[name] - 0.01 <= deadline <= deadlines[name] + took for name, deadline in fakes.calls)
 
 
-# What comes back sooner
+# Shorter visibility timeouts
 
 
-def test_only_what_the_database_failed_on_is_delivered_again_sooner(
+def test_visibility_is_shortened_only_after_failures_of_the_database(
     fakes: Fakes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(text: str, zone: tzinfo) -> Punch:
@@ -269,7 +265,7 @@ def test_visibility_is_shortened_after_the_batch_is_logged(fakes: Fakes, capsys:
 @pytest.mark.parametrize(
     "error", [VisibilityNotChangedError("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")]
 )
-def test_the_answer_never_depends_on_that_call(
+def test_response_does_not_depend_on_the_shortened_visibility(
     fakes: Fakes, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     fakes.store.outcomes = {"one": Outcome(Status.FAILED, "gone")}
@@ -289,7 +285,7 @@ def test_the_answer_never_depends_on_that_call(
 # The log
 
 
-def test_one_line_tells_how_the_batch_went(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_batch_is_logged_in_one_line(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
     fakes.store.outcomes = {
         "2": Outcome(Status.DUPLICATE),
         "3": Outcome(Status.REDELIVERED),
@@ -304,7 +300,7 @@ def test_one_line_tells_how_the_batch_went(fakes: Fakes, capsys: pytest.CaptureF
         record(punch(5), "5", received_ms - 1_000),
     )
 
-    line = json.loads(capsys.readouterr().out)  # one; the test of the log looks at the rest of it
+    line = json.loads(capsys.readouterr().out)  # exactly one line; tests/unit/test_log.py covers its other fields
     assert line["requestId"] == Context.aws_request_id
     assert (line["stored"], line["duplicates"], line["redelivered"], line["failed"]) == (1, 1, 2, 1)
     assert 0 <= line["milliseconds"] < 60_000
@@ -321,7 +317,7 @@ def test_a_metric_of_refused_identities_exists_only_where_employees_sign_in(
     assert ("rejectedIdentity" in json.loads(capsys.readouterr().out)) == required
 
 
-def test_the_metrics_are_of_the_function_and_outside_lambda_of_none(
+def test_metrics_have_the_name_of_the_function(
     fakes: Fakes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "batida-ponto-prod")
@@ -333,9 +329,7 @@ def test_the_metrics_are_of_the_function_and_outside_lambda_of_none(
     assert [line["FunctionName"] for line in lines] == ["batida-ponto-prod", "none"]
 
 
-def test_one_line_tells_how_long_an_answer_took(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_is_logged_with_its_duration(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"HOST": "/nowhere", "NAME": "pontodb", "USER": "ponto_reader", "LOGIN": "secret"}.items():
         monkeypatch.setenv(f"DB_{name}", value)
 
@@ -347,7 +341,7 @@ def test_one_line_tells_how_long_an_answer_took(
     assert 0 <= line["milliseconds"] < 60_000
 
 
-# Values that are good, easy to find, and found nowhere else in a line.
+# Valid values that are easy to find, and that nothing else in a line contains.
 _TRACES = {
     name: {"integer": 424_242_424_242, "number": 42.4242, "boolean": True, "string": "TRACE 4242"}[rule["type"]]
     for name, rule in FIELDS.items()
@@ -355,7 +349,7 @@ _TRACES = {
 _TRACES["id"] = "42424242-4242-4242-8242-424242424242"
 
 
-def spoilt(name: str, value: object) -> str:
+def punch_with(name: str, value: object) -> str:
     more: Any = {name: value}
     return punch(**more)
 
@@ -370,9 +364,9 @@ def test_nothing_of_a_body_and_no_password_is_logged(
         text
         for name in FIELDS
         for text in (
-            spoilt(name, "TRACE\n"),
-            spoilt(name, ["TRACE"]),
-            spoilt(f"TRACE {name}", 1),
+            punch_with(name, "TRACE\n"),
+            punch_with(name, ["TRACE"]),
+            punch_with(f"TRACE {name}", 1),
             f'{{"{name}": TRACE',
         )
     ]

@@ -11,7 +11,7 @@ ADDRESS = {"page_url": "http://127.0.0.1:4566/page/", "api_key": "secret", "aws_
 SERVICES = {"page_url": "Punch <here>"}
 
 
-def test_the_root_links_to_the_view_to_what_slices_serve_and_to_the_api_and_holds_no_key(tmp_path: Path) -> None:
+def test_page_links_to_view_slices_and_api_without_a_key(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(json.dumps(ADDRESS))
 
     page = home.files(tmp_path, SERVICES)()[""].body.decode()
@@ -22,7 +22,7 @@ def test_the_root_links_to_the_view_to_what_slices_serve_and_to_the_api_and_hold
     assert "LOCALKEY" not in page
 
 
-def test_while_the_stack_starts_and_without_slices_there_is_no_link_to_them(tmp_path: Path) -> None:
+def test_page_has_no_links_of_slices_before_the_stack_is_ready(tmp_path: Path) -> None:
     for services in ({}, SERVICES):
         files = home.files(tmp_path, services)()
 

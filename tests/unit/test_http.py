@@ -33,7 +33,7 @@ def fail(error: Exception) -> Callable[[Request], Result]:
     return operation
 
 
-def request_of(event: dict[str, Any]) -> Request:
+def parse_request(event: dict[str, Any]) -> Request:
     requests: list[Request] = []
 
     def operation(request: Request) -> Result:
@@ -44,7 +44,7 @@ def request_of(event: dict[str, Any]) -> Request:
     return requests[0]
 
 
-def test_operation_gets_what_the_gateway_knows_of_request_and_caller() -> None:
+def test_operation_gets_parameters_body_and_caller() -> None:
     event = {
         "pathParameters": {"id": "7"},
         "body": "{}",
@@ -53,10 +53,10 @@ def test_operation_gets_what_the_gateway_knows_of_request_and_caller() -> None:
             "authorizer": {"claims": {EMPLOYEE_CLAIM: "123", "sub": "8"}},
         },
     }
-    assert request_of(event) == Request({"id": "7"}, "{}", 123, "arn:of:ana")
+    assert parse_request(event) == Request({"id": "7"}, "{}", 123, "arn:of:ana")
 
 
-def test_caller_is_nobody_whatever_the_request_itself_says() -> None:
+def test_caller_is_not_taken_from_headers_query_or_body() -> None:
     claims = {EMPLOYEE_CLAIM: "123"}
     event = {
         "headers": {"userArn": "arn", **claims},
@@ -65,14 +65,14 @@ def test_caller_is_nobody_whatever_the_request_itself_says() -> None:
         "body": json.dumps({"requestContext": {"identity": {"userArn": "arn"}, "authorizer": {"claims": claims}}}),
         "requestContext": {"identity": {"userArn": None}, "authorizer": None},
     }
-    request = request_of(event)
+    request = parse_request(event)
     assert (request.employee_id, request.user_arn) == (None, "")
 
 
 @pytest.mark.parametrize("claim", ["", "0", "05", " 5", "-5", "5.0", "\u0665", "5\n", "9" * 17])
-def test_claim_that_is_no_employee_number_is_none(claim: str) -> None:
+def test_claim_that_is_no_employee_id_is_ignored(claim: str) -> None:
     event = {"requestContext": {"authorizer": {"claims": {EMPLOYEE_CLAIM: claim}}}}
-    assert request_of(event).employee_id is None
+    assert parse_request(event).employee_id is None
 
 
 def test_body_is_read_by_its_fields() -> None:

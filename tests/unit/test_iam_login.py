@@ -1,4 +1,4 @@
-"""The token of a login by IAM, held to the one that botocore makes."""
+"""The token of an IAM login, compared with the one that botocore generates."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from unittest import mock
@@ -18,7 +18,7 @@ REGIONS = ("us-east-1", "sa-east-1", "eu-central-2", "ap-southeast-7", "cn-north
 
 @given(
     host=st.lists(_LABELS, min_size=1, max_size=6).map(".".join),
-    port=st.integers(1150, 65535),  # which Aurora admits
+    port=st.integers(1150, 65535),  # the ports that Aurora accepts
     user=_USERS,
     region=st.sampled_from(REGIONS),
     access_key=st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", min_size=16, max_size=128),
@@ -40,7 +40,7 @@ REGIONS = ("us-east-1", "sa-east-1", "eu-central-2", "ap-southeast-7", "cn-north
     at=datetime(2026, 10, 1, 11),
     minutes=0,
 )
-def test_a_token_is_botocores_byte_for_byte(
+def test_token_equals_that_of_botocore(
     host: str,
     port: int,
     user: str,

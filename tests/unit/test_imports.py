@@ -1,4 +1,4 @@
-"""What imports what: data walks one way, and what is slow to import waits until it is needed."""
+"""Rules of imports: packages depend on each other in one direction, and slow modules are imported only when needed."""
 
 import ast
 import json
@@ -14,7 +14,7 @@ from tools.kit.project import ROOT
 
 
 def imports(path: Path) -> set[str]:
-    """Return the full names of all that a file imports, wherever in it."""
+    """Return the full names of all imports of a file, also those inside functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -27,8 +27,8 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def loaded_by(code: str) -> set[str]:
-    """Return the names of the modules that are loaded after some code ran in a Python of its own."""
+def loaded_modules(code: str) -> set[str]:
+    """Return the names of the modules that a new Python process has loaded after running some code."""
     code += "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -43,8 +43,8 @@ def installed(names: set[str]) -> set[str]:
     return packages(names) & packages_distributions().keys()
 
 
-# House -> the houses whose modules it may import: never back. What is deployed knows none of them.
-HOUSES = {
+# Package -> the packages that it may import. `ponto` is deployed and imports none of the others.
+PACKAGES = {
     "ponto": set[str](),
     "slices": {"ponto", "tools"},
     "tools": {"ponto"},
@@ -53,24 +53,24 @@ HOUSES = {
 }
 
 
-MECHANISM = {"slices.definition", "slices.enabled"}
-"""The modules by which entry points and commands get what slices add; the core is given it."""
+SLICE_MODULES = {"slices.definition", "slices.enabled"}
+"""Modules from which entry points and commands get the additions of slices, to pass them to `ponto`."""
 
 
-@pytest.mark.parametrize("house", HOUSES)
-def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
-    others = {"handler", "ponto", "slices", "tools", "loadtest", "lab", "tests"} - HOUSES[house] - {house}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_imports_only_allowed_packages(package: str) -> None:
+    others = {"handler", "ponto", "slices", "tools", "loadtest", "lab", "tests"} - PACKAGES[package] - {package}
     back = {
         str(path.relative_to(ROOT)): found
-        for path in (ROOT / house).rglob("*.py")
-        if not {"tests", "lab"} & set(path.relative_to(ROOT / house).parts)
-        and (found := packages(imports(path) - (MECHANISM if house != "ponto" else set())) & others)
+        for path in (ROOT / package).rglob("*.py")
+        if not {"tests", "lab"} & set(path.relative_to(ROOT / package).parts)
+        and (found := packages(imports(path) - (SLICE_MODULES if package != "ponto" else set())) & others)
     }
     assert not back
 
 
 @pytest.mark.parametrize("each", slices.enabled_manifests(), ids=lambda each: each.name)
-def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.SliceManifest) -> None:
+def test_slice_imports_only_ponto_the_kit_and_slices_that_it_needs(each: slices.SliceManifest) -> None:
     deployed = {each.folder / name for name in ("function.py", *each.aws.get("zip", ()))}
     others = {
         str(path.relative_to(ROOT)): name
@@ -78,21 +78,21 @@ def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.SliceManif
         if "tests" not in path.relative_to(each.folder).parts
         for name in imports(path)
         if name.startswith(("tools.", "slices."))
-        and name not in MECHANISM
+        and name not in SLICE_MODULES
         and not (path not in deployed and name.startswith("tools.kit"))
         and name.split(".")[1] not in (each.name, *each.needs)
     }
     assert not others
 
 
-def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
-    loaded = loaded_by("import handler") - loaded_by("")
+def test_handler_loads_only_psycopg2_and_orjson() -> None:
+    loaded = loaded_modules("import handler") - loaded_modules("")
     assert installed(loaded) == {"orjson", "psycopg2"}
-    assert not loaded & {"ponto.http", "ponto.reader", "ponto.admin", "slices"}  # which a batch does without
-    assert not packages(loaded) & {"tools", "tests"}  # which are not in the zip
+    assert not loaded & {"ponto.http", "ponto.reader", "ponto.admin", "slices"}  # a batch does not need them
+    assert not packages(loaded) & {"tools", "tests"}  # they are not in the zip
 
 
-def test_a_batch_of_good_punches_loads_neither_boto3_nor_botocore() -> None:
+def test_batch_of_valid_punches_loads_neither_boto3_nor_botocore() -> None:
     code = """
 import json
 import handler
@@ -117,4 +117,4 @@ record = {
 }
 assert handler.main({"Records": [record]}, Context(), drain) == {"batchItemFailures": []}
 """
-    assert not packages(loaded_by(code)) & {"boto3", "botocore"}
+    assert not packages(loaded_modules(code)) & {"boto3", "botocore"}

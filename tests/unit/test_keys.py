@@ -1,4 +1,4 @@
-"""`ponto keys revoke`, on moto: what AWS refuses after the key is disabled is waited for, and told."""
+"""`ponto keys revoke` in moto, with calls that AWS refuses after the key is disabled."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ DISABLED = "key gate-1 is disabled and cannot be used any more"
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """The calls to an account with an API, whose stage is dev."""
+    """Yield the calls to an account that has an API with the stage `dev`."""
     with aws():
         gateway = boto3.client("apigateway")
         api = gateway.create_rest_api(name="ponto")
@@ -45,9 +45,7 @@ def is_enabled() -> bool:
     return any(key["enabled"] for key in boto3.client("apigateway").get_api_keys()["items"])
 
 
-def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_disabled_already(
-    calls: Calls, run: Run
-) -> None:
+def test_throttled_change_of_a_usage_plan_is_retried_with_one_message(calls: Calls, run: Run) -> None:
     refusals = iter([TOO_MANY, TOO_MANY])
 
     def update(call: Any, _: object) -> Any:
@@ -75,7 +73,7 @@ def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_di
         ("DeleteApiKey", refusal("AccessDeniedException", "not you", "DeleteApiKey")),
     ],
 )
-def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
+def test_failure_after_the_key_is_disabled_says_what_to_do(
     calls: Calls, run: Run, operation: str, error: Exception
 ) -> None:
     calls.stubs[operation] = error
@@ -90,7 +88,7 @@ def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
     assert run("revoke", "gate-1", "--yes", "--forget").status == 0
 
 
-def test_a_key_that_could_not_be_disabled_is_not_said_to_be(calls: Calls, run: Run) -> None:
+def test_failed_disabling_is_not_reported_as_disabled(calls: Calls, run: Run) -> None:
     calls.stubs["UpdateApiKey"] = refusal("AccessDeniedException", "not you", "UpdateApiKey")
     failed = run("revoke", "gate-1", "--yes")
     assert failed.status == 2

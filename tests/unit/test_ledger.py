@@ -1,4 +1,4 @@
-"""What proves that nothing is lost has to notice when something is."""
+"""The ledger of the load test, which must detect lost and duplicate punches."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,10 +8,10 @@ from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, 
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 A, B = PunchKey("a", 1, EIGHT), PunchKey("b", 2, EIGHT)
-OTHER = PunchKey("a", 3, EIGHT)  # under A's id
+OTHER = PunchKey("a", 3, EIGHT)  # has A's id
 
 
-def test_each_end_is_told_from_the_others() -> None:
+def test_each_outcome_is_counted() -> None:
     accepted = {
         "first": SentMessage(A, "A"),
         "again": SentMessage(A, "A"),
@@ -33,7 +33,7 @@ def test_each_end_is_told_from_the_others() -> None:
     assert found == Ledger(1, 1, {"conflict": 1, "malformed": 1}, [], [], [])
 
 
-def test_neither_a_row_nor_a_dead_letter_is_a_loss() -> None:
+def test_message_with_neither_row_nor_dead_letter_is_lost() -> None:
     found = build_ledger({"1": SentMessage(A, "A"), "2": SentMessage(None, "?")}, [StoredPunch(B, "3")], [])
 
     assert found.lost == ["1", "2"]
@@ -42,7 +42,7 @@ def test_neither_a_row_nor_a_dead_letter_is_a_loss() -> None:
 
 
 @pytest.mark.parametrize("row", [A._replace(instant=EIGHT + timedelta(microseconds=1)), A._replace(employee_id=9)])
-def test_a_row_with_other_content_is_a_loss(row: PunchKey) -> None:
+def test_row_with_other_content_is_a_loss(row: PunchKey) -> None:
     assert build_ledger({"1": SentMessage(A, "A")}, [StoredPunch(row, "1")], []).lost == ["1"]
 
 
@@ -54,7 +54,7 @@ def test_a_row_with_other_content_is_a_loss(row: PunchKey) -> None:
     ],
     ids=["same punch under another id", "same message"],
 )
-def test_two_rows_are_noticed(twin: StoredPunch, named: str) -> None:
+def test_second_row_is_detected(twin: StoredPunch, named: str) -> None:
     found = build_ledger({"1": SentMessage(A, "A")}, [StoredPunch(A, "1"), twin], [])
 
     assert found.stored_twice == [named]
@@ -72,7 +72,7 @@ def test_two_rows_are_noticed(twin: StoredPunch, named: str) -> None:
     ],
     ids=["dead-lettered without need", "conflict with nothing", "both ends", "another reason", "another body"],
 )
-def test_a_dead_letter_that_should_not_be_is_noticed_and_is_an_end(
+def test_unexpected_dead_letter_is_detected_and_is_not_a_loss(
     dead_letter: DeadLetteredMessage, rows: list[StoredPunch]
 ) -> None:
     found = build_ledger({"1": SentMessage(A, "A")}, rows, [dead_letter])

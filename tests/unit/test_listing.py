@@ -1,4 +1,4 @@
-"""What commands that list rows show of a row unless they say otherwise."""
+"""Default formats of rows in commands that list them."""
 
 from datetime import UTC, date, datetime
 from typing import NamedTuple
@@ -15,11 +15,11 @@ class ShiftRow(NamedTuple):
 ROW = ShiftRow(7, None, date(2026, 11, 3))
 
 
-def test_a_row_as_json_has_names_of_the_wire_and_times_of_iso_8601() -> None:
+def test_json_of_a_row_has_camel_case_names_and_iso_8601_times() -> None:
     closed = ROW._replace(closed=datetime(2026, 11, 3, 18, tzinfo=UTC))
 
     assert listing.row_to_json(closed) == {"employeeId": 7, "closed": "2026-11-03T18:00:00+00:00", "day": "2026-11-03"}
 
 
-def test_a_row_of_a_table_has_its_fields_as_text() -> None:
+def test_cells_of_a_row_are_its_fields_as_text() -> None:
     assert listing.row_to_cells(ROW) == ["7", "", "2026-11-03"]

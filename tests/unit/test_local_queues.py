@@ -1,4 +1,4 @@
-"""The emulator's queue as the drain takes from it: as by its own functions, but from the front and in place."""
+"""The replacements for the emulator's functions that receive and delete messages for the drain."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -14,25 +14,33 @@ from tools.local import replacements
 from tools.local.adapter import Message
 
 NOW = 1_800_000_000.0
-MOST = 3  # receives
-KEPT = 100  # s
+MAX_RECEIVES = 3
+RETENTION_SECONDS = 100
 
 Receive = Callable[[str, int], list[Message]]
 Delete = Callable[[str, set[str]], None]
 
 
 class Emulator:
-    """A queue and its dead-letter queue, as the emulator holds them, and one way to work on them."""
+    """The emulator's queue and dead-letter queue, with one implementation of receiving and deleting."""
 
     def __init__(
-        self, patch: pytest.MonkeyPatch, messages: list[Message], way: tuple[Receive, Delete], kept: int = KEPT
+        self,
+        patch: pytest.MonkeyPatch,
+        messages: list[Message],
+        implementation: tuple[Receive, Delete],
+        retention_seconds: int = RETENTION_SECONDS,
     ) -> None:
-        policy = f'{{"maxReceiveCount": {MOST}, "deadLetterTargetArn": "arn:aws:sqs:::dead"}}'
-        attributes = {"VisibilityTimeout": "30", "MessageRetentionPeriod": str(kept), "RedrivePolicy": policy}
+        policy = f'{{"maxReceiveCount": {MAX_RECEIVES}, "deadLetterTargetArn": "arn:aws:sqs:::dead"}}'
+        attributes = {
+            "VisibilityTimeout": "30",
+            "MessageRetentionPeriod": str(retention_seconds),
+            "RedrivePolicy": policy,
+        }
         self.queue: dict[str, Any] = {"is_fifo": False, "messages": deepcopy(messages), "attributes": attributes}
         self.dead: list[Message] = []
         self.now = NOW
-        self.receive, self.delete = way
+        self.receive, self.delete = implementation
         handles = count()
         patch.setattr(sqs, "_get_q", lambda _: self.queue)
         patch.setattr(sqs, "_queue_by_arn", lambda _: {"messages": self.dead, "attributes": {}})
@@ -40,7 +48,7 @@ class Emulator:
         patch.setattr(sqs.time, "time", lambda: self.now)
 
     def run(self, steps: list[tuple[str, int]]) -> list[list[str]]:
-        """Receive some, delete what came with a handle, or wait some seconds; give what each receive gave."""
+        """Receive messages, delete two by their handles, or wait some seconds; return the bodies of each receive."""
         received = []
         for step, number in steps:
             if step == "receive":
@@ -53,12 +61,12 @@ class Emulator:
 
 
 @pytest.fixture(scope="module")
-def ways() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
-    """Yield the emulator's own way and this project's."""
+def implementations() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
+    """Yield the functions of the emulator, and this project's replacements."""
     with pytest.MonkeyPatch.context() as patch:
-        theirs = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
+        original = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
         replacements.replace(patch.setattr)
-        yield theirs, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
+        yield original, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
 
 
 def message(body: str, receives: int = 0, visible_in: float = 0, age: float = 0) -> Message:
@@ -76,7 +84,7 @@ MESSAGES = st.lists(
     st.builds(
         message,
         body=st.text("abc", min_size=1, max_size=2),
-        receives=st.integers(0, MOST),
+        receives=st.integers(0, MAX_RECEIVES),
         visible_in=st.sampled_from([-1, 0, 5, 40]),
     ),
     max_size=15,
@@ -92,34 +100,34 @@ STEPS = st.lists(
 
 
 @given(messages=MESSAGES, steps=STEPS)
-def test_it_hands_over_deletes_and_dead_letters_as_the_emulator_does(
-    ways: tuple[tuple[Receive, Delete], ...], messages: list[Message], steps: list[tuple[str, int]]
+def test_replacements_behave_like_the_originals(
+    implementations: tuple[tuple[Receive, Delete], ...], messages: list[Message], steps: list[tuple[str, int]]
 ) -> None:
     found = []
-    for way in ways:
+    for implementation in implementations:
         with pytest.MonkeyPatch.context() as patch:
-            emulator = Emulator(patch, messages, way, kept=10_000)
-            # In the end all that is left is received as often as it may be, for what is far behind is not looked at.
-            received = emulator.run([*steps, *[("wait", 40), ("receive", 10), ("receive", 10)] * (MOST + 1)])
+            emulator = Emulator(patch, messages, implementation, retention_seconds=10_000)
+            # The last steps receive every remaining message as often as allowed: the replacement reads only the front.
+            received = emulator.run([*steps, *[("wait", 40), ("receive", 10), ("receive", 10)] * (MAX_RECEIVES + 1)])
         found.append((received, emulator.queue["messages"], sorted(each["body"] for each in emulator.dead)))
     assert found[0] == found[1]
 
 
-def test_what_is_kept_too_long_is_never_handed_over(
-    ways: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
+def test_message_after_its_retention_is_never_received(
+    implementations: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = [message(f"old {number}", age=KEPT + 1) for number in range(12)]
-    emulator = Emulator(monkeypatch, [old[0], message("young"), *old[1:], message("younger")], ways[1])
+    old = [message(f"old {number}", age=RETENTION_SECONDS + 1) for number in range(12)]
+    emulator = Emulator(monkeypatch, [old[0], message("young"), *old[1:], message("younger")], implementations[1])
 
     assert emulator.run([("receive", 10)]) == [["young", "younger"]]
     assert [each["body"] for each in emulator.queue["messages"]] == ["young", "younger"]
 
 
-def test_the_list_stays_the_same_to_whoever_appends_to_it(
-    ways: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
+def test_messages_are_removed_in_place(
+    implementations: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spent = [message(str(number), receives=number % (MOST + 1)) for number in range(30)]
-    emulator = Emulator(monkeypatch, spent, ways[1])
+    received = [message(str(number), receives=number % (MAX_RECEIVES + 1)) for number in range(30)]
+    emulator = Emulator(monkeypatch, received, implementations[1])
     messages = emulator.queue["messages"]
 
     emulator.run([("receive", 10), ("delete", 0), ("wait", 40), ("receive", 10)])
@@ -128,11 +136,11 @@ def test_the_list_stays_the_same_to_whoever_appends_to_it(
     assert len(emulator.dead) + len(messages) == 28
 
 
-@pytest.mark.usefixtures("ways")
-def test_nothing_is_taken_while_the_queues_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("implementations")
+def test_queues_are_saved_under_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     class Queue(dict[str, Any]):
         def __deepcopy__(self, _: object) -> str:
-            return "copied under the lock" if sqs._queues_lock.locked() else "copied while others take"
+            return "copied under the lock" if sqs._queues_lock.locked() else "copied without the lock"
 
     monkeypatch.setattr(sqs, "_queues", Queue())
 

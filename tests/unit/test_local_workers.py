@@ -1,4 +1,4 @@
-"""The emulator's workers: none ends because of another, or in the middle of an invocation."""
+"""The emulator's worker processes: none is stopped because of another, or during an invocation."""
 
 import contextlib
 import io
@@ -39,7 +39,7 @@ def main(event, context):
 
 
 class Function:
-    """A function of the emulator, each of whose invocations ends when the file of its name is there."""
+    """A function of the emulator; an invocation ends once the file with its name exists."""
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor, timeout: int = 300) -> None:
         self._folder = folder
@@ -60,11 +60,11 @@ class Function:
         return self._pool.submit(lambda_svc._execute_function_warm, self._function, name, name)
 
     def send(self, name: str) -> None:
-        """Invoke it with an event, for whose answer nobody waits."""
+        """Invoke the function asynchronously."""
         lambda_svc.invoke_async_with_retry(self._function, name)
 
     def begin(self, name: str) -> Future[dict[str, Any]]:
-        """Invoke, and return in the middle of it."""
+        """Invoke the function, and return once the invocation runs."""
         invocation = self.invoke(name)
         wait_for(lambda: invocation.done() or (self._folder / f"{name} runs").exists(), "the function to run")
         return invocation
@@ -96,14 +96,14 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     for thread in threading.enumerate():
         if thread.name == "stderr-function":
             thread.join()
-    for process in started:  # whose files the emulator leaves to the garbage collector
+    for process in started:  # the emulator does not close their files
         for file in (process.stdin, process.stdout, process._printed):
             with contextlib.suppress(BrokenPipeError):
                 if file:
                     file.close()
 
 
-def test_a_worker_that_does_not_start_leaves_the_others_alone(function: Function) -> None:
+def test_failed_start_of_a_worker_does_not_affect_the_others(function: Function) -> None:
     first = function.begin("first")
     function.break_starts()
     failed = function.invoke("second").result()
@@ -117,16 +117,16 @@ def test_a_worker_that_does_not_start_leaves_the_others_alone(function: Function
     process = first.result()["body"]
     for name in ("third", "fourth"):
         function.end(name)
-    assert function.invoke("third").result()["body"] == process  # it is in the pool still
+    assert function.invoke("third").result()["body"] == process  # it is still in the pool
     begun = function.begin("fifth")
-    other = function.invoke("fourth").result()["body"]  # the one that had failed starts
+    other = function.invoke("fourth").result()["body"]  # a new worker starts now
     function.end("fifth")
     assert begun.result()["body"] == process != other
 
 
-def test_what_runs_when_the_function_changes_ends_and_its_worker_after_it(function: Function) -> None:
+def test_running_invocation_ends_before_its_worker_when_the_function_changes(function: Function) -> None:
     former = function.begin("former")
-    lambda_svc.invalidate_worker("function")  # as each change of it does
+    lambda_svc.invalidate_worker("function")  # as each change of the function does
     function.end("next")
     process = function.invoke("next").result()["body"]
     function.end("former")
@@ -134,10 +134,10 @@ def test_what_runs_when_the_function_changes_ends_and_its_worker_after_it(functi
     assert former.result()["body"] != process
     assert not psutil.pid_exists(former.result()["body"])
     lambda_svc.invalidate_worker("function")
-    assert not psutil.pid_exists(process)  # which was idle
+    assert not psutil.pid_exists(process)  # it was idle
 
 
-def test_a_worker_that_is_killed_leaves_no_zombie(function: Function) -> None:
+def test_killed_worker_leaves_no_zombie(function: Function) -> None:
     function.end("only")
     process = psutil.Process(function.invoke("only").result()["body"])
 
@@ -146,7 +146,7 @@ def test_a_worker_that_is_killed_leaves_no_zombie(function: Function) -> None:
     wait_for(lambda: not psutil.pid_exists(process.pid), "its parent to reap it")
 
 
-def test_all_that_an_invocation_printed_is_in_its_log(function: Function) -> None:
+def test_output_of_an_invocation_is_in_its_log(function: Function) -> None:
     for name, begins in (("first", ["starting"]), ("second", [])):
         function.end(name)
 
@@ -159,7 +159,7 @@ def test_all_that_an_invocation_printed_is_in_its_log(function: Function) -> Non
 @pytest.mark.parametrize(
     ("name", "error"), [("dies", "Worker process died"), ("waits", "Task timed out after 2.00 seconds")]
 )
-def test_so_is_what_one_printed_that_did_not_return(tmp_path: Path, name: str, error: str) -> None:
+def test_output_of_a_failed_invocation_is_in_its_log(tmp_path: Path, name: str, error: str) -> None:
     with ThreadPoolExecutor() as pool:
         failed = Function(tmp_path, pool, timeout=2).invoke(name).result()
 
@@ -167,10 +167,10 @@ def test_so_is_what_one_printed_that_did_not_return(tmp_path: Path, name: str, e
     assert f"the last line of {name}" in failed["log"].splitlines()
 
 
-def test_events_wait_for_one_another_and_are_counted_until_they_are_done(
+def test_events_run_one_after_the_other_and_are_counted(
     function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lambda_svc, "_LAMBDA_ASYNC_RETRY_BASE_SECONDS", 0)  # its own tries are over at once
+    monkeypatch.setattr(lambda_svc, "_LAMBDA_ASYNC_RETRY_BASE_SECONDS", 0)  # the emulator's own retries end at once
     for name in ("first", "second", "third"):
         function.send(name)
 

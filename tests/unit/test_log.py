@@ -1,4 +1,4 @@
-"""The log line of a batch, as Logs Insights and the alarms read it."""
+"""The log line of a batch, with the metrics in it."""
 
 import json
 from collections import ChainMap
@@ -38,8 +38,8 @@ def failures(why: str, *messages: Message) -> dict[str, Failure]:
     return {each.id: Failure(each, why) for each in messages}
 
 
-def printed(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
-    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; return the line. Arguments: `BatchResult`'s."""
+def log_batch(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
+    """Log a `BatchResult` that was complete 5 s after RECEIVED_MS; return the line."""
     now, batch = RECEIVED_MS / 1000 + 5, BatchResult(**processed)
     times = {"milliseconds": 12.3, **batch.ages(now)}
     log.write_batch("request-1", FUNCTION, now, batch.counts(requires_sign_in=True), times, batch.errors)
@@ -50,15 +50,15 @@ def printed(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
     return out
 
 
-def logged(capsys: pytest.CaptureFixture[str], **processed: Any) -> dict[str, Any]:
-    """The same, without what makes metrics of it."""
-    line: dict[str, Any] = json.loads(printed(capsys, **processed))
+def batch_fields(capsys: pytest.CaptureFixture[str], **processed: Any) -> dict[str, Any]:
+    """Log a `BatchResult`; return the line's fields without those of the metric format."""
+    line: dict[str, Any] = json.loads(log_batch(capsys, **processed))
     del line["_aws"], line["FunctionName"]
     return line
 
 
 def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
-    assert logged(capsys, stored=[entry(), entry(received_ms=RECEIVED_MS - SECOND)]) == {
+    assert batch_fields(capsys, stored=[entry(), entry(received_ms=RECEIVED_MS - SECOND)]) == {
         "level": "INFO",
         "message": "batch",
         "requestId": "request-1",
@@ -75,30 +75,30 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_oldest_time_counts_only_stored_punches(capsys: pytest.CaptureFixture[str]) -> None:
     others: dict[str, Any] = {
         "duplicates": [entry(received_ms=RECEIVED_MS - SECOND)],
         "failures": failures("gone", message("TRACE", "f", RECEIVED_MS - SECOND)),
     }
 
-    assert logged(capsys, stored=[entry()], **others)["oldestMilliseconds"] == 5 * SECOND
-    assert "oldestMilliseconds" not in logged(capsys, **others)
+    assert batch_fields(capsys, stored=[entry()], **others)["oldestMilliseconds"] == 5 * SECOND
+    assert "oldestMilliseconds" not in batch_fields(capsys, **others)
 
 
-def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_time_of_a_redriven_message_begins_at_the_redrive(capsys: pytest.CaptureFixture[str]) -> None:
     redriven = message("TRACE", "again")._replace(origin=Origin("first", RECEIVED_MS - 3_600 * SECOND))
     odd = undated("odd")
 
-    line = logged(capsys, failures=failures("gone", message("TRACE", "f", RECEIVED_MS - SECOND), redriven, odd))
+    line = batch_fields(capsys, failures=failures("gone", message("TRACE", "f", RECEIVED_MS - SECOND), redriven, odd))
 
     assert line["oldestFailedMilliseconds"] == 6 * SECOND
     assert "TRACE" not in json.dumps(line)
-    assert "oldestFailedMilliseconds" not in logged(capsys, failures=failures("gone", odd))
+    assert "oldestFailedMilliseconds" not in batch_fields(capsys, failures=failures("gone", odd))
 
 
-def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
-    assert parse_metrics(printed(capsys, redriven=2))["BatidaPonto", "redriven"].value == 2
-    assert "redriven" not in logged(capsys)
+def test_redriven_messages_are_counted_if_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_metrics(log_batch(capsys, redriven=2))["BatidaPonto", "redriven"].value == 2
+    assert "redriven" not in batch_fields(capsys)
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsy
     ],
     ids=["of every record", "many"],
 )
-def test_each_error_is_told_once_and_no_more_than_five(
+def test_at_most_five_different_errors_are_logged(
     capsys: pytest.CaptureFixture[str], errors: list[str], expected: list[str]
 ) -> None:
     failed = [failures(error, undated(str(number))) for number, error in enumerate(errors)]
-    line = logged(capsys, failures=dict(ChainMap(*failed)))
+    line = batch_fields(capsys, failures=dict(ChainMap(*failed)))
     assert (line["level"], line["failed"], line["errors"]) == ("WARNING", len(errors), expected)
 
 
-def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(
+def test_line_contains_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    text = log_batch(
         capsys,
         stored=[entry()],
         dead_lettered=[rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],

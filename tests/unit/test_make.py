@@ -1,4 +1,4 @@
-"""What make's targets print and run, and the greeting of `make run`."""
+"""Targets of the Makefile, and the greeting of `make run`."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from tools.local import __main__ as local
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that is all of the path, and empty."""
+    """Return an empty folder that is the only one in PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     return tmp_path
@@ -42,7 +42,7 @@ def add(programs: Path, *names: str) -> None:
         (programs / name).chmod(0o755)
 
 
-def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here() -> None:
+def test_help_lists_each_target_with_its_requirements() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     shown = subprocess.check_output(["make", "-C", ROOT, "--no-print-directory", "help"], text=True)
 
@@ -76,7 +76,7 @@ def test_missing_programs_are_named_by_their_packages(installed: list[str], line
         (["java"], True, True),
     ],
 )
-def test_a_load_test_is_offered_where_it_can_be_run(
+def test_load_test_is_offered_if_it_can_run(
     there: list[str],
     is_fetched: bool,
     offered: bool,
@@ -86,16 +86,16 @@ def test_a_load_test_is_offered_where_it_can_be_run(
     add(programs, *there)
     if is_fetched:
         jmeter.marker(programs / "jmeter-home").mkdir(parents=True)
-    local.greet(made_up_stack(), programs, programs / "jmeter-home")
+    local.greet(fake_stack(), programs, programs / "jmeter-home")
 
     shown = capsys.readouterr().out
     assert ("  make loadtest" in shown) is offered
     assert "  make chaos" in shown
 
 
-def made_up_stack() -> Any:
-    nowhere: dict[str, Any] = dict.fromkeys(local_stack.Address._fields, "") | {"pid": 1}
-    address = local_stack.Address(**nowhere | {"api_url": "http://here/ponto", "api_key": "abc"})
+def fake_stack() -> Any:
+    empty_fields: dict[str, Any] = dict.fromkeys(local_stack.Address._fields, "") | {"pid": 1}
+    address = local_stack.Address(**empty_fields | {"api_url": "http://here/ponto", "api_key": "abc"})
     return SimpleNamespace(address=address, aws=SimpleNamespace(log=""), time_zone="Asia/Tokyo")
 
 
@@ -106,7 +106,7 @@ def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
     def greet(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
         own = Slice()
         own.deploy_hook = lambda: DeployHook(Mock(), None, files)  # type: ignore[method-assign]
-        local.greet(made_up_stack(), tmp_path, load_slices=lambda: {"one": own}, endpoints=http.items)
+        local.greet(fake_stack(), tmp_path, load_slices=lambda: {"one": own}, endpoints=http.items)
         return capsys.readouterr().out
 
     return greet
@@ -123,7 +123,7 @@ def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
     ],
     ids=["nothing", "a page"],
 )
-def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
+def test_greeting_links_to_the_files_of_slices(
     files: LocalFiles | None, begins: str, greet: Callable[..., str]
 ) -> None:
     assert greet({}, files).startswith(begins)
@@ -160,7 +160,7 @@ Check = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Run `make check`, or make with other words; programs print how they are called and exit with a status or 0."""
+    """Return a function that runs `make check` or another target with fake programs, which print their arguments."""
 
     def check(
         status: dict[str, int], *, words: Sequence[str] = ("check",), **environment: str
@@ -188,12 +188,12 @@ def check(tmp_path: Path) -> Check:
     "program",
     ["ruff", "mypy", ".venv/bin/python", "cfn-lint", "checkov", ".venv-audit/bin/python", "check-jsonschema", "zizmor"],
 )
-def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
+def test_each_failed_program_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
 
 
 @pytest.mark.parametrize("owner", [None, pytest.param("nobody", marks=pytest.mark.root)])
-def test_a_run_leaves_no_files_of_its_user_in_the_folder_of_another(tmp_path: Path, owner: str | None) -> None:
+def test_run_writes_no_caches_to_the_folder_of_another_user(tmp_path: Path, owner: str | None) -> None:
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\nenv\n")
@@ -217,7 +217,7 @@ def test_a_run_leaves_no_files_of_its_user_in_the_folder_of_another(tmp_path: Pa
         assert variables.get(name) == folder
 
 
-def test_tests_run_after_the_checks_and_questions_to_pytest_without(check: Check) -> None:
+def test_make_test_runs_the_checks_first_unless_tests_are_only_listed(check: Check) -> None:
     printed = check({}, words=("test", "ARGS=-k help")).stdout.splitlines()
 
     assert "mypy " in printed
@@ -226,9 +226,7 @@ def test_tests_run_after_the_checks_and_questions_to_pytest_without(check: Check
 
 
 @pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])
-def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and_is_said_elsewhere(
-    check: Check, pip: int, npm: int
-) -> None:
+def test_failed_audit_fails_on_github_and_is_reported_elsewhere(check: Check, pip: int, npm: int) -> None:
     status = {"pip-audit": pip, "npm": npm}
     here, there = check(status), check(status, GITHUB_ACTIONS="true")
 
