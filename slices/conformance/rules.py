@@ -398,7 +398,7 @@ RULES = (
         "stampeded",
         f"Send one punch after the other, at most {MAX_CONCURRENT_PUNCHES} at once.",
         f"More than {MAX_CONCURRENT_PUNCHES} punches are on their way at the same time. "
-        "Two attempts of one punch count once; attempts that get no response do not count.",
+        "Two attempts of one punch count once; attempts that meet the injected silence do not count.",
         _check_stampeded,
     ),
     Rule(
