@@ -160,58 +160,58 @@ def _set_raw_value(name: str, value: bytes) -> bytes:
 # Responses
 
 
-class Answered(NamedTuple):
+class BodyResponse(NamedTuple):
     body: bytes
     status: int
-    answer: Any
+    content: Any
 
     @property
     def message_id(self) -> str:
-        return str(self.answer["messageId"])
+        return str(self.content["messageId"])
 
 
-class DeadLetter(NamedTuple):
+class DeadLetterContent(NamedTuple):
     reason: str
     detail: str
     body: str
 
 
-class Drained(NamedTuple):
+class ContractResults(NamedTuple):
     """All bodies with their responses, and the dead letters by message id."""
 
-    answered: list[Answered]
-    dead_letters: dict[str, DeadLetter]
+    responses: list[BodyResponse]
+    dead_letters: dict[str, DeadLetterContent]
 
 
 @pytest.fixture(scope="module")
-def drained(deployed: Deployed) -> Drained:
+def results(deployed: Deployed) -> ContractResults:
     """Send all bodies and wait until the queue is empty."""
     client = Client(deployed.stack)
     headers = {"content-type": "application/json", "x-api-key": client.address.api_key}
 
-    def post(body: bytes) -> Answered:
-        answer = connections.request(
+    def post(body: bytes) -> BodyResponse:
+        response = connections.request(
             "POST", client.address.api_url, body=body, headers=headers, retries=False, timeout=DEADLINE_SECONDS
         )
-        return Answered(body, answer.status, answer.json())
+        return BodyResponse(body, response.status, response.json())
 
     with urllib3.PoolManager(maxsize=CLIENTS) as connections, ThreadPoolExecutor(CLIENTS) as pool:
-        answered = list(pool.map(post, _create_bodies()))
+        responses = list(pool.map(post, _create_bodies()))
     client.wait_until_drained()
     dead_letters = {}
     for message in client.take_dead_letters():
         texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-        dead_letters[texts["messageId"]] = DeadLetter(texts["reason"], texts["detail"], message["Body"])
-    return Drained(answered, dead_letters)
+        dead_letters[texts["messageId"]] = DeadLetterContent(texts["reason"], texts["detail"], message["Body"])
+    return ContractResults(responses, dead_letters)
 
 
-def test_responses_agree_with_the_schema(drained: Drained) -> None:
+def test_responses_agree_with_the_schema(results: ContractResults) -> None:
     expected = {True: 202, False: 400}
-    sendable = [each for each in drained.answered if not is_beyond_sqs(each.body)]
+    sendable = [each for each in results.responses if not is_beyond_sqs(each.body)]
     assert min(sum(is_valid_punch(each.body) is admitted for each in sendable) for admitted in expected) > 300
     assert [each for each in sendable if each.status != expected[is_valid_punch(each.body)]] == []
-    assert {each.status for each in drained.answered} == {202, 400}
-    refused = [each.answer["message"] for each in drained.answered if each.status == 400]
+    assert {each.status for each in results.responses} == {202, 400}
+    refused = [each.content["message"] for each in results.responses if each.status == 400]
     assert all(message.startswith("there is an error in your request: ") for message in refused)
 
 
@@ -220,16 +220,18 @@ def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
     return [column for column, value in punch.comparison_key.items() if stored[column] != value]
 
 
-def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(client: Client, drained: Drained) -> None:
-    accepted = [each for each in drained.answered if each.status == 202]
+def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(
+    client: Client, results: ContractResults
+) -> None:
+    accepted = [each for each in results.responses if each.status == 202]
     punches: dict[str, Punch] = {}
-    expected: dict[str, DeadLetter] = {}
+    expected: dict[str, DeadLetterContent] = {}
     for each in accepted:
         body = each.body.decode()
         try:
             punches[each.message_id] = parse(body, ZONE)
         except InvalidPunchError as error:
-            expected[each.message_id] = DeadLetter(error.reason, error.detail, body)
+            expected[each.message_id] = DeadLetterContent(error.reason, error.detail, body)
     assert bool(expected) == bool(TEXT_FIELDS)
     assert {dead_letter.detail for dead_letter in expected.values()} <= DETAILS_BEYOND_SCHEMA
 
@@ -242,5 +244,5 @@ def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(client:
         punch = punches.get(each.message_id)
         if punch and (other := differing_columns(punch, stored[punch.id])):
             detail = f"id {punch.id} belongs to a punch with another {' and '.join(other)}"
-            expected[each.message_id] = DeadLetter("conflict", detail, each.body.decode())
-    assert drained.dead_letters == expected
+            expected[each.message_id] = DeadLetterContent("conflict", detail, each.body.decode())
+    assert results.dead_letters == expected

@@ -51,12 +51,12 @@ PAYLOADS = [
 ]
 
 
-class Sent(NamedTuple):
+class Response(NamedTuple):
     status: int
-    answer: Any
+    body: Any
 
 
-class Message(NamedTuple):
+class QueuedMessage(NamedTuple):
     """A message in the queue."""
 
     body: bytes
@@ -73,7 +73,7 @@ class Sender:
         self._url = urllib.parse.urlsplit(client.address.api_url)
         self._queue = client.address.queue_url
 
-    def send(self, body: bytes, headers: Sequence[tuple[str, str]] | None = None, query: str = "") -> Sent:
+    def send(self, body: bytes, headers: Sequence[tuple[str, str]] | None = None, query: str = "") -> Response:
         """Send a POST with exactly these headers, in order and with repetitions, plus Host and Content-Length."""
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE_SECONDS)
         try:
@@ -83,14 +83,14 @@ class Sender:
             connection.putheader("content-length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return Sent(answer.status, json.loads(answer.read()))
+            return Response(answer.status, json.loads(answer.read()))
         finally:
             connection.close()
 
     def headers(self, *more: tuple[str, str], content_type: str = JSON) -> list[tuple[str, str]]:
         return [("content-type", content_type), ("x-api-key", self.key), *more]
 
-    def take(self) -> list[Message]:
+    def take(self) -> list[QueuedMessage]:
         """Receive and delete all visible messages."""
         found = []
         while messages := self._client.sqs.receive_message(
@@ -98,15 +98,15 @@ class Sender:
         ).get("Messages"):
             for message in messages:
                 found.append(
-                    Message(message["Body"].encode(), message.get("MessageAttributes", {}), message["MessageId"])
+                    QueuedMessage(message["Body"].encode(), message.get("MessageAttributes", {}), message["MessageId"])
                 )
                 self._client.sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
         return found
 
-    def require_stored(self, sent: Sent, body: bytes) -> None:
+    def require_stored(self, sent: Response, body: bytes) -> None:
         """Assert that the queue has exactly one message, with the sent bytes and only the key's id as attribute."""
         assert sent.status == 202, sent
-        assert self.take() == [Message(body, KEY, sent.answer["messageId"])]
+        assert self.take() == [QueuedMessage(body, KEY, sent.body["messageId"])]
 
     def attributes(self) -> dict[str, str]:
         """Return the settings of the queue; fail if it does not exist."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
 
 KeyOrPlan = tuple[str, str]  # type ("key" or "plan") and id
-DENIED = refusal("AccessDeniedException")
+ACCESS_DENIED = refusal("AccessDeniedException")
 TOO_MANY = refusal("LimitExceededException")
 
 
@@ -72,7 +72,7 @@ def gateway(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gat
 
 
 @pytest.fixture
-def before(gateway: Gateway) -> set[KeyOrPlan]:
+def initial(gateway: Gateway) -> set[KeyOrPlan]:
     """Return the keys and usage plans of the template and of other tests."""
     return gateway.list_keys_and_plans()
 
@@ -138,7 +138,7 @@ def test_names_of_keys_are_unique_in_a_stage(prod: OtherDeployment, gateway: Gat
     ],
 )
 def test_failed_creation_is_undone_and_the_value_is_not_shown(
-    before: set[KeyOrPlan], gateway: Gateway, run: Run, operation: str, error: BaseException, message: str
+    initial: set[KeyOrPlan], gateway: Gateway, run: Run, operation: str, error: BaseException, message: str
 ) -> None:
     gateway.stubs[operation] = error
 
@@ -146,11 +146,11 @@ def test_failed_creation_is_undone_and_the_value_is_not_shown(
 
     assert (result.status, result.out) == (130 if message == "stopped" else 2, "")
     assert message in result.err
-    assert gateway.list_keys_and_plans() == before
+    assert gateway.list_keys_and_plans() == initial
 
 
 def test_failed_undo_is_reported(gateway: Gateway, run: Run) -> None:
-    gateway.stubs |= {"CreateUsagePlan": DENIED, "DeleteApiKey": DENIED}
+    gateway.stubs |= {"CreateUsagePlan": ACCESS_DENIED, "DeleteApiKey": ACCESS_DENIED}
 
     result = run("create", "gate-1")
 
@@ -184,7 +184,7 @@ def test_list_shows_unknown_use_and_disabled_keys(gateway: Gateway, run: Run) ->
     made = run("create", "gate-1", "--json").json
     operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
     gateway.api.update_api_key(apiKey=made["id"], patchOperations=[operation])
-    gateway.stubs["GetUsage"] = DENIED
+    gateway.stubs["GetUsage"] = ACCESS_DENIED
 
     table, machines = run("list"), run("list", "--json")
 
@@ -220,12 +220,12 @@ def test_revoking_disables_the_key_and_deletes_its_plan(
 
 
 def test_keys_of_others_are_neither_listed_nor_changed(
-    prod: OtherDeployment, before: set[KeyOrPlan], gateway: Gateway, run: Run
+    prod: OtherDeployment, initial: set[KeyOrPlan], gateway: Gateway, run: Run
 ) -> None:
     run("create", "gate-9", "--state", prod.state)
     existing = gateway.list_keys_and_plans()
 
-    for name in ("", "gate-9", "batida-ponto-local/gate-9", *(identifier for _, identifier in before)):
+    for name in ("", "gate-9", "batida-ponto-local/gate-9", *(identifier for _, identifier in initial)):
         result = run("revoke", name, "--yes")
         assert (result.status, result.out) == (1, ""), name
 

@@ -35,23 +35,23 @@ def stack(migrated_url: str, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def deployment(migrated_url: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set the environment to name that database, as its owner."""
+    """Set the environment variables of the migrated database and its owner."""
     export(parse_dsn(migrated_url), environment)
     return environment
 
 
 @pytest.fixture
 def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
-    """Make users of the server, for the test alone."""
-    made: list[str] = []
+    """Yield a function that creates a login; drop the logins at the end."""
+    names: list[str] = []
 
-    def make(name: str) -> str:
+    def create_login(name: str) -> str:
         execute(parse_dsn(migrated_url), f"create role {name} login; grant usage on schema ponto to {name}")
-        made.append(name)
+        names.append(name)
         return name
 
-    yield make
-    for name in made:
+    yield create_login
+    for name in names:
         execute(parse_dsn(migrated_url), f"drop owned by {name}; drop role {name}")
 
 

@@ -39,7 +39,7 @@ _AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
 @pytest.fixture(scope="module")
-def kept_server() -> Iterator[postgres.Postgres]:
+def running_server() -> Iterator[postgres.Postgres]:
     """Start a server with a table of one row; tests must leave it running."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         server = postgres.start(Path(name) / "postgres", postgres.UNSAFE_SETTINGS)
@@ -113,18 +113,18 @@ def test_path_may_contain_special_characters(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(postgres.LOG_SETTINGS))
-def test_the_log_has_no_values_of_statements(kept_server: postgres.Postgres, name: str) -> None:
-    assert _ask(kept_server, f"show {name}") == postgres.LOG_SETTINGS[name]
+def test_the_log_has_no_values_of_statements(running_server: postgres.Postgres, name: str) -> None:
+    assert _ask(running_server, f"show {name}") == postgres.LOG_SETTINGS[name]
 
 
-def test_server_listens_on_no_port(kept_server: postgres.Postgres) -> None:
-    assert _ask(kept_server, "show listen_addresses") == ""
-    assert psutil.Process(kept_server.pid).net_connections("tcp") == []
+def test_server_listens_on_no_port(running_server: postgres.Postgres) -> None:
+    assert _ask(running_server, "show listen_addresses") == ""
+    assert psutil.Process(running_server.pid).net_connections("tcp") == []
 
 
 @pytest.mark.root
 def test_another_user_has_a_separate_server_and_cannot_use_this_one(
-    kept_server: postgres.Postgres, monkeypatch: pytest.MonkeyPatch
+    running_server: postgres.Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
@@ -141,7 +141,7 @@ def test_another_user_has_a_separate_server_and_cannot_use_this_one(
         finally:
             server.stop()
     process = subprocess.run(
-        [*_AS_NOBODY, sys.executable, "-c", "import sys, psycopg2; psycopg2.connect(sys.argv[1])", kept_server.url],
+        [*_AS_NOBODY, sys.executable, "-c", "import sys, psycopg2; psycopg2.connect(sys.argv[1])", running_server.url],
         capture_output=True,
         text=True,
         check=False,
@@ -277,14 +277,14 @@ LEFTOVERS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]
 @pytest.mark.parametrize("starts", [1, pytest.param(10, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("kind", LEFTOVERS)
 def test_server_starts_at_the_first_try_after_a_killed_run(
-    kept_server: postgres.Postgres, kind: str, starts: int
+    running_server: postgres.Postgres, kind: str, starts: int
 ) -> None:
     for _ in range(starts):
-        with LEFTOVERS[kind](kept_server):
-            again = postgres.start(kept_server.data, postgres.UNSAFE_SETTINGS)
+        with LEFTOVERS[kind](running_server):
+            again = postgres.start(running_server.data, postgres.UNSAFE_SETTINGS)
 
             assert _ask(again, "select it from kept") == 1
-            for process in postgres._processes(kept_server.data):
+            for process in postgres._processes(running_server.data):
                 with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
                     assert again.pid in (process.pid, process.ppid())
 

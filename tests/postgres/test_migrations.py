@@ -232,7 +232,7 @@ class Stage:
     def run(self, *names: str) -> MigrationResult:
         return migrate(self._empty.owner, ZONE, REFERENCE_FOLDERS | {name: self.folders[name] for name in names})
 
-    def can_log_in(self, name: str) -> list[tuple[bool]]:
+    def fetch_login_flag(self, name: str) -> list[tuple[bool]]:
         return self._empty.execute("select rolcanlogin from pg_roles where rolname = %s", f"ponto_{name}")
 
 
@@ -270,11 +270,11 @@ def test_removed_slice_keeps_its_tables_and_can_be_added_again(empty: Database, 
 
     assert stage.run("another").notices == notices
     assert stage.run("another") == MigrationResult([], notices)
-    assert (stage.can_log_in("first_one"), stage.can_log_in("another")) == ([(False,)], [(True,)])
+    assert (stage.fetch_login_flag("first_one"), stage.fetch_login_flag("another")) == ([(False,)], [(True,)])
     assert empty.execute("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
 
     assert stage.run("first_one", "another") == MigrationResult(["first_one/views/01_view.sql"], [])
-    assert stage.can_log_in("first_one") == [(True,)]
+    assert stage.fetch_login_flag("first_one") == [(True,)]
     assert empty.execute("select kept from first_one") == [(1,)]
     assert stage.run("first_one", "another") == MigrationResult([], [])
 
@@ -286,9 +286,9 @@ def test_role_of_two_slices_can_log_in_until_both_are_removed(stage: Stage) -> N
 
     for _ in range(2):
         stage.run("another")
-        assert stage.can_log_in("first_one") == [(True,)]
+        assert stage.fetch_login_flag("first_one") == [(True,)]
     stage.run()
-    assert stage.can_log_in("first_one") == [(False,)]
+    assert stage.fetch_login_flag("first_one") == [(False,)]
 
 
 def test_older_version_of_one_slice_does_not_block_the_others(empty: Database, stage: Stage) -> None:

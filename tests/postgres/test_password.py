@@ -16,7 +16,7 @@ from tests.postgres.servers import Server
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-OWNER, FUNCTION, READER = "owner's", "function's", "reports'"  # secrets
+OWNER, FUNCTION, READER = "owner's", "function's", "reports'"  # names of secrets
 
 
 class System:

@@ -167,7 +167,7 @@ def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
         ("", "select", "create role ponto_"),
         ("createrole", "create role ponto_function; create role ponto_reader", "alter role ponto_function login"),
     ],
-    ids=["no right to create roles", "roles of an administrator"],
+    ids=["no privilege to create roles", "roles of an administrator"],
 )
 def test_error_names_the_statements_that_create_the_roles_for_the_owner(
     server: Server, attributes: str, setup_statement: str, lacks: str

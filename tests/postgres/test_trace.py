@@ -42,7 +42,7 @@ ROW = {
     "device": DEVICE,
 }
 DAY = ("--employee", 7, "--day", "2026-11-24")
-DENIED = refusal("AccessDenied")
+ACCESS_DENIED = refusal("AccessDenied")
 
 
 def rows(result: CommandResult) -> list[dict[str, Any]]:
@@ -208,7 +208,7 @@ def test_local_stack_is_read_by_default_without_cloudwatch_metrics(
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
     state = write_stack_with_database(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
     run: Run = runner(capsys, "trace", "--state", state)
-    dev.stubs["Invoke"] = DENIED
+    dev.stubs["Invoke"] = ACCESS_DENIED
 
     assert rows(run(ID, "--json")) == [ROW]
 
@@ -359,7 +359,7 @@ def test_failing_drain_is_reported(dev: Stage, namespace: str, name: str) -> Non
 )
 def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, words: list[str], what: str) -> None:
     identifier = dev.reject(punch(id=NOWHERE))
-    dev.stubs[operation] = DENIED
+    dev.stubs[operation] = ACCESS_DENIED
     if operation.startswith("Get"):
         words = list(map(str, DAY))
 

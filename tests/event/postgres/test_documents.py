@@ -16,7 +16,7 @@ from tools.kit.project import ROOT
 PERSONAL = ROOT / "docs" / "personal-data.md"
 
 
-def erasure_of(document: Path, table: str) -> str:
+def get_erasure_statement(document: Path, table: str) -> str:
     """Return the statement of a document that erases employee 123 from a table."""
     statements = [block.text for block in blocks(document) if block.language == "sql"]
     [statement] = [statement for statement in statements if re.search(rf"delete from ponto\.{table}\s", statement)]
@@ -26,7 +26,7 @@ def erasure_of(document: Path, table: str) -> str:
 
 @pytest.fixture
 def erasure() -> str:
-    return erasure_of(PERSONAL, "batida")
+    return get_erasure_statement(PERSONAL, "batida")
 
 
 def punch(url: str, *employees: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.database import execute
 from tests.event.postgres.test_documents import erasure as erasure
-from tests.event.postgres.test_documents import erasure_of, punch
+from tests.event.postgres.test_documents import get_erasure_statement, punch
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "corrections" / "README.md"
@@ -15,7 +15,7 @@ def test_only_the_employees_corrections_are_erased(migrated_url: str) -> None:
     punch(migrated_url, 123, 124, 123)
     execute(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
 
-    execute(migrated_url, erasure_of(PAGE, "correcao"))
+    execute(migrated_url, get_erasure_statement(PAGE, "correcao"))
 
     assert execute(migrated_url, "select usuario_id from correcao") == [(124,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
@@ -34,7 +34,7 @@ def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, eras
     before = execute(migrated_url, "select * from correcao order by criada_em")
     execute(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
     execute(migrated_url, erasure)
-    execute(migrated_url, erasure_of(PAGE, "correcao"))
+    execute(migrated_url, get_erasure_statement(PAGE, "correcao"))
     assert len(execute(migrated_url, "select id from correcao")) == 1
     execute(migrated_url, "insert into batida select * from punches on conflict do nothing")
     insert = (PAGE.parent / "insert_back.sql").read_text(encoding="utf-8")
