@@ -181,9 +181,9 @@ def test_list_shows_limits_and_use_without_values(gateway: Gateway, run: Run) ->
 
 
 def test_list_shows_unknown_use_and_disabled_keys(gateway: Gateway, run: Run) -> None:
-    made = run("create", "gate-1", "--json").json
+    new_key = run("create", "gate-1", "--json").json
     operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
-    gateway.api.update_api_key(apiKey=made["id"], patchOperations=[operation])
+    gateway.api.update_api_key(apiKey=new_key["id"], patchOperations=[operation])
     gateway.stubs["GetUsage"] = ACCESS_DENIED
 
     table, machines = run("list"), run("list", "--json")
@@ -204,10 +204,10 @@ def test_revoking_disables_the_key_and_deletes_its_plan(
     run("create", "gate-1", "--state", prod.state)
     run("create", "gate-2")
     before = gateway.list_keys_and_plans()
-    made = run("create", "gate-1", "--json").json
+    new_key = run("create", "gate-1", "--json").json
     gateway.calls.history.clear()
 
-    result = run("revoke", made[key_field], "--yes", *["--forget"] * forget)
+    result = run("revoke", new_key[key_field], "--yes", *["--forget"] * forget)
 
     assert result.status == 0
     changes = [call for call in gateway.calls.operations if not call.startswith(("Get", "Describe"))]
@@ -215,8 +215,8 @@ def test_revoking_disables_the_key_and_deletes_its_plan(
     if forget:
         assert gateway.list_keys_and_plans() == before
     else:  # the disabled key still shows the id of its name
-        assert gateway.list_keys_and_plans() == before | {("key", made["id"])}
-        assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] is False
+        assert gateway.list_keys_and_plans() == before | {("key", new_key["id"])}
+        assert gateway.api.get_api_key(apiKey=new_key["id"])["enabled"] is False
 
 
 def test_keys_of_others_are_neither_listed_nor_changed(
@@ -235,13 +235,13 @@ def test_keys_of_others_are_neither_listed_nor_changed(
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("\n", 1), (None, 2)])
 def test_revoking_asks_for_confirmation(gateway: Gateway, run: Run, answer: str | None, status: int) -> None:
-    made = run("create", "gate-1", "--json").json
+    new_key = run("create", "gate-1", "--json").json
 
     result = run("revoke", "gate-1", typed=answer)
 
     assert result.status == status
-    assert f"Revoke key gate-1 ({made['id']}) of batida-ponto-local?" in result.err
-    assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] == (status != 0)
+    assert f"Revoke key gate-1 ({new_key['id']}) of batida-ponto-local?" in result.err
+    assert gateway.api.get_api_key(apiKey=new_key["id"])["enabled"] == (status != 0)
 
 
 # The command line

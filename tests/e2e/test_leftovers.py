@@ -90,16 +90,16 @@ WAYS_TO_LEAVE: list[Callable[[Emulator], None]] = [keep_running, freeze, termina
 
 def test_emulator_starts_at_the_first_try_after_any_end_of_the_last_run(state: Path) -> None:
     port = emulator.find_free_port()
-    kept = 0
+    expected_count = 0
     for leave in WAYS_TO_LEAVE:
         aws = start(state, port)
-        assert count_messages(aws) == kept, leave
+        assert count_messages(aws) == expected_count, leave
         assert saved.unsaved_since(state)
         put_messages(aws, 1)
         leave(aws)
-        kept += leave is not kill  # a killed emulator loses its messages
+        expected_count += leave is not kill  # a killed emulator loses its messages
     aws = start(state, port)
-    assert count_messages(aws) == kept
+    assert count_messages(aws) == expected_count
     aws.stop()
     assert not aws.is_running()
     assert saved.unsaved_since(state) is None

@@ -36,8 +36,8 @@ class Stage:
         self.deliver = self.functions.deliver
 
     def rows(self) -> dict[str, tuple[int, datetime, str]]:
-        found = self.execute(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
-        return {row[0]: row[1:] for row in found}
+        rows = self.execute(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
+        return {row[0]: row[1:] for row in rows}
 
 
 @pytest.fixture

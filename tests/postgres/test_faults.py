@@ -52,7 +52,7 @@ class System:
         return sorted(found for (found,) in rows if found in message_ids)
 
 
-Make = Callable[..., System]
+CreateSystem = Callable[..., System]
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +65,17 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def make() -> Iterator[Make]:
+def create_system() -> Iterator[CreateSystem]:
     """Yield a function that creates a system; close the connections at the end."""
-    made: list[System] = []
+    systems: list[System] = []
 
-    def make(parameters: dict[str, str], timeouts: Timeouts = QUICK, through: Proxy | None = None) -> System:
-        made.append(System(parameters, timeouts, through))
-        return made[-1]
+    def create_system(parameters: dict[str, str], timeouts: Timeouts = QUICK, through: Proxy | None = None) -> System:
+        systems.append(System(parameters, timeouts, through))
+        return systems[-1]
 
     with aws():
-        yield make
-        for system in made:
+        yield create_system
+        for system in systems:
             system.store.close()
 
 
@@ -113,10 +113,10 @@ def sessions(server: Postgres) -> list[psutil.Process]:
 @pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 @pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
 def test_batch_waits_while_the_database_is_unavailable_and_is_stored_once(
-    server: Postgres, make: Make, kind: str, keeps_connection: bool
+    server: Postgres, create_system: CreateSystem, kind: str, keeps_connection: bool
 ) -> None:
     wait_for(lambda: not sessions(server), "the sessions of the previous test to end")
-    system, batch = make(parse_dsn(server.url)), punches(receives=MANY_RECEIVES)
+    system, batch = create_system(parse_dsn(server.url)), punches(receives=MANY_RECEIVES)
     if keeps_connection:
         assert system.deliver(*punches(1)) == []
 
@@ -130,8 +130,8 @@ def test_batch_waits_while_the_database_is_unavailable_and_is_stored_once(
     assert system.queue.dead_letters() == []
 
 
-def test_database_crash_between_two_batches_causes_no_failure(server: Postgres, make: Make) -> None:
-    system, batch = make(parse_dsn(server.url)), punches()
+def test_database_crash_between_two_batches_causes_no_failure(server: Postgres, create_system: CreateSystem) -> None:
+    system, batch = create_system(parse_dsn(server.url)), punches()
     system.deliver(*punches(1))
 
     with DatabaseFaults(server).stopped():  # a killed server does not close its connections, so libpq does not notice
@@ -146,9 +146,9 @@ def test_database_crash_between_two_batches_causes_no_failure(server: Postgres, 
 
 @pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 def test_connection_cut_between_insert_and_response_stores_one_row(
-    database: Database, make: Make, proxy: Proxy, keeps_connection: bool
+    database: Database, create_system: CreateSystem, proxy: Proxy, keeps_connection: bool
 ) -> None:
-    system, batch = make(database.owner, through=proxy), punches()
+    system, batch = create_system(database.owner, through=proxy), punches()
     if keeps_connection:
         assert system.deliver(*punches(1)) == []
 

@@ -95,7 +95,7 @@ def test_every_column_is_described(database: Database) -> None:
 
 def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
     storing.add_punch(database.session)
-    kept = database.execute("table batida")
+    before_changes = database.execute("table batida")
 
     for operation, statement in (
         ("UPDATE", "update batida set chave = '2'"),
@@ -106,7 +106,7 @@ def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
         with pytest.raises(psycopg2.errors.RaiseException, match=f"{operation} refused: rows of batida are never"):
             database.execute(statement)
 
-    assert database.execute("table batida") == kept
+    assert database.execute("table batida") == before_changes
 
 
 # The time zone

@@ -349,7 +349,7 @@ def test_failing_drain_is_reported(dev: Stage, namespace: str, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("operation", "words", "what"),
+    ("operation", "words", "source"),
     [
         ("Invoke", [NOWHERE], "the database"),
         ("ReceiveMessage", [ID], "the dead-letter queue"),
@@ -357,7 +357,7 @@ def test_failing_drain_is_reported(dev: Stage, namespace: str, name: str) -> Non
         ("GetMetricStatistics", [NOWHERE], "CloudWatch"),
     ],
 )
-def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, words: list[str], what: str) -> None:
+def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, words: list[str], source: str) -> None:
     identifier = dev.reject(punch(id=NOWHERE))
     dev.stubs[operation] = ACCESS_DENIED
     if operation.startswith("Get"):
@@ -367,18 +367,18 @@ def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, 
 
     assert result.status == 2
     (unread,) = result.json["unread"]
-    assert unread["what"] == what
+    assert unread["what"] == source
     assert "AccessDenied" in unread["why"]
     if operation == "Invoke":
         assert result.json["queue"]["drain"] == "Enabled"
         assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
     else:
         assert rows(result)[0] == ROW
-    assert dev.run(*words).out.startswith(f"not read: {what}: AWS refused")
+    assert dev.run(*words).out.startswith(f"not read: {source}: AWS refused")
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("words", "message"),
     [
         ([], "name the punch either"),
         ([ID, *DAY], "name the punch either"),
@@ -389,11 +389,11 @@ def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, 
     ],
     ids=str,
 )
-def test_a_wrong_request_is_refused(dev: Stage, words: list[object], why: str) -> None:
+def test_a_wrong_request_is_refused(dev: Stage, words: list[object], message: str) -> None:
     result = dev.run(*words)
 
     assert (result.status, result.out) == (2, "")
-    assert why in result.err
+    assert message in result.err
 
 
 def test_no_value_of_a_punch_is_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:

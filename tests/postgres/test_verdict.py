@@ -14,26 +14,26 @@ def test_accepted_message_is_a_row_a_duplicate_a_dead_letter_or_lost(migrated_ur
     add_punch(migrated_url, id=A, mensagem_id="row")
 
     accepted = {"row": A, "again": A, "conflict": A, "invalid": None, "gone": B}
-    found = verdict.judge(migrated_url, accepted, dead={"conflict", "invalid"})
+    result = verdict.judge(migrated_url, accepted, dead={"conflict", "invalid"})
 
-    assert found.to_json() == {"accepted": 5, "rows": 1, "duplicates": 1, "deadLetters": 2, "lost": 1}
+    assert result.to_json() == {"accepted": 5, "rows": 1, "duplicates": 1, "deadLetters": 2, "lost": 1}
 
 
 def test_duplicate_and_row_of_an_earlier_run_do_not_hide_a_loss(migrated_url: str) -> None:
     add_punch(migrated_url, id=A, mensagem_id="accepted by the earlier run, as was its duplicate")
     add_punch(migrated_url, id=B, mensagem_id="the earlier run's, stored in this one")
 
-    found = verdict.judge(migrated_url, {"gone": C}, dead=set())
+    result = verdict.judge(migrated_url, {"gone": C}, dead=set())
 
-    assert found.to_json() == {"accepted": 1, "rows": 0, "duplicates": 0, "deadLetters": 0, "lost": 1}
+    assert result.to_json() == {"accepted": 1, "rows": 0, "duplicates": 0, "deadLetters": 0, "lost": 1}
 
 
 def test_redriven_and_stored_dead_letter_counts_as_a_row_only(migrated_url: str) -> None:
     add_punch(migrated_url, id=A, mensagem_id="sent back")
 
-    found = verdict.judge(migrated_url, {"sent back": A, "deleted": B}, dead={"sent back", "deleted"})
+    result = verdict.judge(migrated_url, {"sent back": A, "deleted": B}, dead={"sent back", "deleted"})
 
-    assert found.to_json() == {"accepted": 2, "rows": 1, "duplicates": 0, "deadLetters": 1, "lost": 0}
+    assert result.to_json() == {"accepted": 2, "rows": 1, "duplicates": 0, "deadLetters": 1, "lost": 0}
 
 
 @pytest.mark.parametrize(("message_id", "lost"), [("row", 0), ("elsewhere", None)])

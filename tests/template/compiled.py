@@ -164,7 +164,7 @@ def package_project(osls_process: OslsProcess) -> PackageProject:
 
 
 def _cached_package(project: Path, package_project: PackageProject) -> PackageStage:
-    return cache(lambda stage, *given, **aws: package_project(project, stage, *given, aws=NO_AWS | aws))
+    return cache(lambda stage, *parameters, **aws: package_project(project, stage, *parameters, aws=NO_AWS | aws))
 
 
 @pytest.fixture(scope="session")

@@ -36,9 +36,9 @@ def test_cluster_is_private_pauses_and_uses_tokens_or_a_managed_password(
 ) -> None:
     template = compile_stage(stage, *parameters)
     cluster = template.properties("DatabaseCluster")
-    kept = {"StorageEncrypted": True, "DeletionProtection": is_protected, "BackupRetentionPeriod": backup_days}
-    kept["CopyTagsToSnapshot"] = True
-    assert cluster.items() >= (login | kept).items()
+    protection = {"StorageEncrypted": True, "DeletionProtection": is_protected, "BackupRetentionPeriod": backup_days}
+    protection["CopyTagsToSnapshot"] = True
+    assert cluster.items() >= (login | protection).items()
     assert (cluster["DatabaseName"], cluster["MasterUsername"]) == (
         "pontodb",
         "ponto",

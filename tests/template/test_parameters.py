@@ -58,7 +58,7 @@ def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(
 
 
 @pytest.mark.parametrize(
-    ("declaration", "given", "value"),
+    ("declaration", "text", "value"),
     [
         ("{ type: text, default: um }", "dois", "dois"),
         ("{ type: list, default: '' }", "um, dois", ["um", "dois"]),
@@ -70,10 +70,10 @@ def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(
     ],
 )
 def test_value_has_the_declared_type(
-    package_project: PackageProject, bare_project: Path, declaration: str, given: str, value: object
+    package_project: PackageProject, bare_project: Path, declaration: str, text: str, value: object
 ) -> None:
     declare(bare_project, declaration)
-    assert package_project(bare_project, "dev", f"path={given}").template().outputs["Path"]["Value"] == value
+    assert package_project(bare_project, "dev", f"path={text}").template().outputs["Path"]["Value"] == value
 
 
 @pytest.mark.parametrize("declaration", ["um", "{ default: um }", "{ type: words, default: um }", "{ type: text }"])

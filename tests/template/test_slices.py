@@ -91,7 +91,7 @@ def test_disabled_slice_adds_nothing(
     }
 
     template = package_project(
-        project, "prod", *(given for given in ALL_PARAMETERS if given.partition("=")[0] in declared)
+        project, "prod", *(parameter for parameter in ALL_PARAMETERS if parameter.partition("=")[0] in declared)
     ).template()
 
     is_stable = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # the Deployment's id depends on the API
