@@ -1,4 +1,4 @@
-"""Conformance test of a client, for the tests of slices that have one."""
+"""Conformance test of a client, for the tests of slices that contain a client."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,9 +21,9 @@ def run_client_harness(seed: int, target: str, punches: int, scale: float) -> It
     """Run a fault proxy until the context ends.
 
     Args:
-        seed: of the faults.
+        seed: seed of the faults.
         target: the URL of POST /ponto to which punches are forwarded.
-        punches: the number that the client will send.
+        punches: number of punches that the client will send.
         scale: seconds by the wall clock for one second of the client.
     """
     with run_proxy(ProxySettings(seed, target=target, scale=scale)) as proxy:

@@ -34,9 +34,9 @@ _EPILOG = """examples:
   ponto conformance --listen 0.0.0.0:8080 --expect sent.ndjson --seed 7
   ponto conformance --listen 127.0.0.1:8080 --punches 20 --time-scale 0.01
 
-Send punches to http://<listen>/ponto, best from an outbox that is already full. See docs/clients.md.
+Send punches to http://HOST:PORT/ponto, preferably from an outbox that is already full. See docs/clients.md.
 
-exit status: 0 no rule was broken, 1 a rule was broken, 2 the request is wrong, or no punch came or was accepted
+exit status: 0 no rule was broken, 1 a rule was broken, 2 the request is wrong, or no punch arrived or was accepted
 """
 
 
@@ -65,9 +65,9 @@ def _parse_url(text: str) -> str:
 )
 @click.option(
     "--target",
-    type=opt.ParsedType("URL", "not the address of an API's punches, like https://.../dev/ponto", _parse_url),
+    type=opt.ParsedType("URL", "not the URL of a POST /ponto, like https://.../dev/ponto", _parse_url),
     show_default=False,
-    help="Forward punches to this POST /ponto. Use a test stage: the punches become rows.",
+    help="Forward punches to this POST /ponto. Use a test stage, because the punches are stored.",
 )
 @click.option(
     "--stage",
@@ -81,7 +81,7 @@ def _parse_url(text: str) -> str:
     "--seed",
     type=opt.COUNT,
     show_default=False,
-    help="Number that decides the faults, to repeat a run; random by default.",
+    help="Seed of the faults; the same seed repeats them. Random by default.",
 )
 @click.option(
     "--punches", type=opt.COUNT, default=0, show_default=False, help="End when this number of punches is finished."
@@ -126,8 +126,8 @@ def conformance(
 ) -> int:
     """Inject faults between a client and the API, and judge the client.
 
-    The seed chooses the faults: lost responses, reset connections, silence, refusals, Retry-After, an outage. At
-    --punches, at --for or at Ctrl-C the command prints a verdict for each rule of docs/clients.md.
+    The seed decides the faults: lost responses, reset connections, silence, refusals, Retry-After, an outage. When
+    --punches or --for is reached, or at Ctrl-C, the command prints a verdict for each rule of docs/clients.md.
     """
     if stage:
         target = local_stack.find(state).api_url
@@ -145,9 +145,8 @@ def conformance(
         address = ":".join(map(str, listen))
         raise CommandError(f"cannot listen on {address}: {error.strerror or error}") from None
     if expect:
-        log = log._replace(
-            expected=read_expected_punches(expect, punches)
-        )  # the file may have been written during the run
+        # The file may have been written during the run.
+        log = log._replace(expected=read_expected_punches(expect, punches))
     return _report_run(seed, log, as_json=as_json)
 
 
@@ -164,10 +163,10 @@ def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
 
     Args:
         file: one JSON object a line, with an id or with the required fields.
-        count: the number of punches, if it is larger than the number of lines.
+        count: minimum number of expected punches, even if the file has fewer lines.
 
     Raises:
-        CommandError: The file cannot be read, or a line has no punch.
+        CommandError: The file cannot be read, or a line is not a punch.
     """
     ids: set[str] = set()
     counts_without_id = Counter[tuple[int, datetime]]()
@@ -196,7 +195,7 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
     """Print the verdicts, and return the exit status."""
     if not log.attempts:
         raise CommandError(
-            "no punch came, so there is nothing to judge. Send punches to /ponto while the command runs."
+            "no punch arrived, so there is nothing to judge. Send punches to /ponto while the command runs."
         )
     verdicts = rules.judge(log)
     states = Counter(rules.punch_state(attempts, log) for attempts in log.punches().values())
@@ -220,9 +219,7 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
             }
             for verdict in verdicts
         ]
-        print_json(
-            {"seed": seed, **counts, "rules": rule_reports, "log": [_attempt_to_json(each) for each in log.attempts]}
-        )
+        print_json({"seed": seed, **counts, "rules": rule_reports, "log": list(map(_attempt_to_json, log.attempts))})
     else:
         _print_verdicts(seed, counts, verdicts)
     if counts["randomIds"]:
@@ -231,7 +228,7 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
             "This breaks no rule, but slows a large table down; use version 7"
         )
     if not counts["accepted"]:
-        print_status("ponto conformance: no punch was accepted. Check the key and the bodies.")
+        print_status("ponto conformance: no punch was accepted. Check the API key and the bodies of the requests.")
     if any(verdict.word == "broken" for verdict in verdicts):
         return 1
     return 0 if counts["accepted"] else 2
@@ -264,7 +261,7 @@ def _print_verdicts(seed: int, counts: dict[str, int], verdicts: list[RuleVerdic
         for name, text in (
             ("waiting", "still waiting: the run was too short for them"),
             ("withoutKey", "waiting for a key"),
-            ("missing", "that never came"),
+            ("missing", "that never arrived"),
         )
         if counts[name]
     )

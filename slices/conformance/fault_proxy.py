@@ -45,7 +45,7 @@ class ProxySettings(NamedTuple):
     port: int = 0  # 0: any free port
     target: str | None = None  # URL of the stack's POST /ponto; None: the stub answers
     scale: float = 1.0  # seconds by the wall clock for one scaled second
-    max_wait_seconds: float = 900.0  # scaled; a client that is silent for longer has given up
+    max_wait_seconds: float = 900.0  # scaled; a client that is silent for longer counts as having given up
 
 
 class ScaledClock:
@@ -60,7 +60,7 @@ class ScaledClock:
         return (time.monotonic() - self._started_at) / self.scale
 
     def wait(self, seconds: float, until: Callable[[float], object] = time.sleep) -> None:
-        """Wait for so many scaled seconds.
+        """Wait for a time in scaled seconds.
 
         Args:
             seconds: scaled seconds.
@@ -70,17 +70,17 @@ class ScaledClock:
 
 
 class FaultProxy:
-    """A server that treats each attempt as its seed says, and logs it."""
+    """HTTP server that applies the faults of a script to the attempts, and logs each attempt."""
 
     def __init__(self, settings: ProxySettings, clock: ScaledClock | None = None) -> None:
-        """Start to listen; `run_proxy` also closes the proxy.
+        """Start to listen. Use `run_proxy`, which also closes the proxy.
 
         Args:
-            settings: of the run.
-            clock: replaces the wall clock; it has the scale of the settings.
+            settings: settings of the run.
+            clock: replacement for the wall clock, with the scale of the settings.
 
         Raises:
-            OSError: The address cannot be listened on.
+            OSError: The proxy cannot listen on the address.
         """
         self.settings = settings
         self._script = FaultScript(settings.seed)
@@ -127,7 +127,7 @@ class FaultProxy:
 
         Args:
             expected: the punches that the client was asked to send; if empty, only `max_seconds` ends the run.
-            max_seconds: scaled seconds after the start of the run at which it ends in any case; None: no limit.
+            max_seconds: scaled seconds from the start of the run after which it ends in any case; None: no limit.
         """
         observation = max(_OBSERVATION_SECONDS, _MIN_OBSERVATION_WALL_SECONDS / self.settings.scale)
         while True:
@@ -187,7 +187,7 @@ class FaultProxy:
             self._lock.notify_all()
 
     def _punch_number(self, punch: Punch | str, body: bytes) -> int:
-        """Return the number of the attempt's punch, found by its id or by the id derived from its fields."""
+        """Return the number of a punch, found by its id or by the id derived from its fields, or a new one."""
         if isinstance(punch, str):  # an invalid body
             keys: list[Hashable] = [sha256(body).digest()]
         else:
@@ -219,7 +219,7 @@ class FaultProxy:
         response: HttpResponse | None,
         connection: ClientConnection,
     ) -> Attempt:
-        """Send the response as the fault demands; return the attempt, updated by what the client could see of it."""
+        """Send the response as the fault demands; return the attempt, updated with the response that the client got."""
         if response is None or self._closing.is_set():
             ended_at = self.now()
             connection.reset()
@@ -234,7 +234,7 @@ class FaultProxy:
             # Taken before the response is sent, so that the client's next attempt cannot start earlier.
             ended_at=self.now(),
         )
-        self._update(index, attempt, fault)  # also before sending: a client that has the response may end the run
+        self._update(index, attempt, fault)  # before sending, because a client that has the response may end the run
         date = formatdate(time.time() + fault.date_offset_seconds, usegmt=True)
         if fault.effect is Effect.CUT and _is_acceptance(response):
             connection.send(response, date, truncate=True)
@@ -246,7 +246,7 @@ class FaultProxy:
         method, path, headers, body = request
         if self._target is None:
             return self._stub_api.respond(method, path.partition("?")[0], headers, body)
-        if ".." in urllib.parse.unquote(path) or not path.startswith("/"):  # not below the API's address
+        if ".." in urllib.parse.unquote(path) or not path.startswith("/"):  # outside the API's address
             return stub_api.message_response(403, "Forbidden")
         is_https = self._target.scheme == "https"
         connection_class = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
@@ -273,11 +273,11 @@ def run_proxy(settings: ProxySettings, clock: ScaledClock | None = None) -> Iter
     """Run a `FaultProxy` until the context ends.
 
     Args:
-        settings: of the run.
-        clock: replaces the wall clock; it has the scale of the settings.
+        settings: settings of the run.
+        clock: replacement for the wall clock, with the scale of the settings.
 
     Raises:
-        OSError: The address cannot be listened on.
+        OSError: The proxy cannot listen on the address.
     """
     proxy = FaultProxy(settings, clock)
     try:
@@ -290,7 +290,7 @@ def _is_complete(log: RunLog, observation: float) -> bool:
     """Return whether every expected punch is finished, or the client has made no progress for too long.
 
     Args:
-        log: of the run.
+        log: log of the run.
         observation: scaled seconds for which a finished client is watched for attempts that it should not make.
     """
     if log.expected == ExpectedPunches() or any(attempt.ended_at is None for attempt in log.attempts):

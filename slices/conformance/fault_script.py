@@ -1,4 +1,4 @@
-"""The faults that each attempt to send a punch meets, chosen by a seed. Uses no network and no clock."""
+"""Choice of the fault that each attempt to send a punch meets, by a seed."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_OUTAGE_SECONDS = 600.0
 """An outage also ends after this time, for clients that wait longer or have given up."""
 
 _RETRY_AFTER_SECONDS = (15, 20, 30)  # much longer than a client's own first wait
-_REFUSAL_REPEATS = 3  # then the punch is accepted, so that the run of a client that repeats refusals ends
+_REFUSAL_REPEATS = 3  # then the punch is accepted, so that the run ends even if a client repeats refused punches
 
 
 class Effect(Enum):
@@ -50,11 +50,11 @@ class InjectedFault(NamedTuple):
 
 
 class FaultScript:
-    """Chooses the fault of each attempt: the same for the same seed and order of attempts.
+    """Chooses the fault of each attempt; the same seed and order of attempts give the same faults.
 
-    Every ten punches meet each kind of fault once: a dropped response, a truncated one, a reset, a 429 with and one
-    without Retry-After, a 500, a refusal, silence, and a slow response. Once in a run there is an outage, in which
-    every attempt fails.
+    Each group of ten punches meets each type of fault once: a dropped response, a truncated one, a reset, a 429 with
+    Retry-After, a 429 without it, a 500, a refusal, silence, and a slow response. Once in a run there is an outage, in
+    which every attempt fails.
     """
 
     def __init__(self, seed: int) -> None:
@@ -109,7 +109,7 @@ class FaultScript:
         return fault
 
     def _generate_fault_lists(self) -> Iterator[list[InjectedFault] | None]:
-        """Yield the faults of each punch, one for each attempt until it is accepted; None starts the outage."""
+        """Yield a list for each punch: the faults of its attempts before it is accepted. None starts the outage."""
         random = self._random
         first = True
         while True:
@@ -134,7 +134,7 @@ class FaultScript:
 
 
 REFUSALS = frozenset({400, 413, 415})
-"""Statuses by which the API finally refuses a punch."""
+"""Statuses with which the API permanently refuses a punch."""
 
 _EXTRA_FAULTS = (
     InjectedFault(Effect.RESET),

@@ -37,7 +37,7 @@ class HttpRequest(NamedTuple):
     """An HTTP request."""
 
     method: str
-    path: str  # with its query
+    path: str  # including the query
     headers: Mapping[str, str]  # names in lower case
     body: bytes
 
@@ -54,11 +54,11 @@ class ClientConnection:
 
         Args:
             response: without content-length and date, which are added.
-            date: the header's value.
+            date: value of the header Date.
             truncate: send only the head and the first half of the body.
 
         Returns:
-            Whether the whole response was handed to the system's socket.
+            Whether the whole response was written to the socket.
         """
         lines = [f"HTTP/1.1 {response.status} {responses.get(response.status, '')}"]
         lines += [f"{name}: {value}" for name, value in response.headers.items()]
@@ -76,11 +76,11 @@ class ClientConnection:
     def wait_until_read(self, max_seconds: float, closing: threading.Event) -> bool:
         """Wait until the client closes its side, and return whether it has read everything that was sent.
 
-        An operating system that closes a connection with unread data sends a reset.
+        A client that closes its side without reading everything sends a reset.
 
         Args:
             max_seconds: by the wall clock; after it, the client is assumed to have read everything.
-            closing: ends the wait in the same way when it is set.
+            closing: when it is set, the wait ends with the same assumption.
         """
         deadline = time.monotonic() + max_seconds
         try:
@@ -107,7 +107,7 @@ class ClientConnection:
             return True
 
     def wait_until_closed(self, max_seconds: float, closing: threading.Event) -> None:
-        """Wait until the client closes its side, or `closing` is set, for at most so many seconds by the wall clock."""
+        """Wait until the client closes its side or `closing` is set, but at most so many seconds by the wall clock."""
         deadline = time.monotonic() + max_seconds
         while not closing.is_set() and not self.is_closed_by_client():
             remaining = deadline - time.monotonic()
@@ -131,7 +131,7 @@ class Listener:
             handler: called with each request; it may send a response. The connection is closed when it returns.
 
         Raises:
-            OSError: The address cannot be listened on.
+            OSError: The server cannot listen on the address.
         """
         self._server = _Server((host, port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -139,7 +139,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """Port on which the server listens."""
         port: int = self._server.server_address[1]
         return port
 
@@ -153,7 +153,7 @@ class Listener:
 
 class _Server(ThreadingTCPServer):
     allow_reuse_address = True
-    request_queue_size = 128  # simultaneous connections must not be refused before they are seen
+    request_queue_size = 128  # large enough that the system refuses no simultaneous connection
 
     def __init__(self, address: tuple[str, int], handler: RequestHandler) -> None:
         super().__init__(address, _Handler)
@@ -170,7 +170,7 @@ class _Server(ThreadingTCPServer):
         super().shutdown_request(request)
 
     def report_unreadable(self, response: HttpResponse) -> None:
-        """Print the response to the first request that cannot be read, and therefore is no attempt."""
+        """Print that requests cannot be read and do not count as attempts, with the response to the first."""
         if not self._has_reported_unreadable:
             self._has_reported_unreadable = True
             print_status(

@@ -1,4 +1,4 @@
-"""The rules for clients, and the verdict of each on the log of a run. Reads no clock."""
+"""The rules for clients, and the functions that check them on the log of a run."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,10 +11,10 @@ from slices.conformance.fault_script import REFUSALS
 from tools.kit.client import MAX_CONCURRENT_PUNCHES
 
 BACKOFF_WAITS = 7
-"""Consecutive waits for one punch by which its backoff is judged."""
+"""Number of consecutive waits for one punch whose sum is checked."""
 
 MIN_BACKOFF_SECONDS = 7.5
-"""Minimum sum of these waits.
+"""Minimum sum of `BACKOFF_WAITS` consecutive waits.
 
 The contract's waits add up to 127 s (1, 2, 4, ... 64). Many libraries draw each wait at random between 0 and its full
 length: then the waits add up to 64 s on average, and to less than this minimum about once in ten thousand times. The
@@ -22,7 +22,7 @@ waits of a client that tries once a second add up to 7 s.
 """
 
 MIN_RETRY_AFTER_PART = 0.9
-"""Part of a Retry-After that has to be waited: timers are not exact."""
+"""Minimum part of a Retry-After that a client has to wait; less than 1, because timers are not exact."""
 
 ACCEPTED = 202
 _KEY_REFUSALS = frozenset({401, 403})
@@ -32,17 +32,17 @@ _MAX_EVIDENCE_LINES = 5  # for each rule
 class Attempt(NamedTuple):
     """One POST of a punch. Times are scaled seconds since the start of the run."""
 
-    punch: int  # number of the punch: attempts with the same id, or the same derived id, are of one punch
-    id: str  # "" for an invalid body
+    punch: int  # number of the punch; attempts with the same id, or the same derived id, belong to one punch
+    id: str  # id of the punch; "" for an invalid body
     employee_and_instant: tuple[int, datetime] | None  # None for an invalid body
-    started_at: float  # the request had arrived
-    ended_at: float | None  # the response was about to be sent, or the connection was closed; None: neither yet
-    status: int = 0  # of the response that the client got; 0: none
+    started_at: float  # when the whole request had arrived
+    ended_at: float | None  # when the response was about to be sent or the connection was closed; None: still open
+    status: int = 0  # HTTP status of the response that the client got; 0: no response
     is_delivered: bool = True  # the whole response was sent, and the client had not closed the connection
     retry_after: float | None = None  # seconds
     is_silent: bool = False  # the fault was silence
     is_stored: bool = False  # the stack accepted the punch, even if the client did not get the response
-    fault: str = ""  # description
+    fault: str = ""  # description of the injected fault
 
     @property
     def has_failed(self) -> bool:
@@ -63,29 +63,29 @@ class Attempt(NamedTuple):
 class ExpectedPunches(NamedTuple):
     """The punches that the client was asked to send."""
 
-    punches: int = 0
+    punches: int = 0  # number of punches
     ids: frozenset[str] = frozenset()
-    counts_without_id: Mapping[tuple[int, datetime], int] = {}  # by employee and instant, where the id is unknown
+    counts_without_id: Mapping[tuple[int, datetime], int] = {}  # of punches with unknown ids, by employee and instant
 
 
 class RunLog(NamedTuple):
     """Log of a run."""
 
-    attempts: Sequence[Attempt]  # by start
+    attempts: Sequence[Attempt]  # in order of their starts
     expected: ExpectedPunches
     now: float  # scaled seconds since the start of the run
-    last_progress_at: float  # likewise: the last new punch, acceptance, or end of an injected fault
-    max_wait_seconds: float  # scaled; a client that is silent for longer has given up
+    last_progress_at: float  # scaled seconds at the last new punch, acceptance, or end of an injected fault
+    max_wait_seconds: float  # scaled; a client that is silent for longer counts as having given up
 
     def punches(self) -> dict[int, list[Attempt]]:
-        """Return the attempts of each punch, by start."""
+        """Return the attempts of each punch, in order of their starts."""
         attempts_by_punch: dict[int, list[Attempt]] = defaultdict(list)
         for attempt in self.attempts:
             attempts_by_punch[attempt.punch].append(attempt)
         return attempts_by_punch
 
     def is_wait_over(self, since: float) -> bool:
-        """Return whether the client's longest wait has passed since a time of the run."""
+        """Return whether the client's longest wait has passed since a time, in scaled seconds of the run."""
         return self.now - since >= self.max_wait_seconds
 
 
@@ -94,29 +94,29 @@ class PunchState(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    WITHOUT_KEY = "withoutKey"  # the key or the sign-in was refused: the client has to wait for another one
-    ABANDONED = "abandoned"  # the client has given up
+    WITHOUT_KEY = "withoutKey"  # the key or the sign-in was refused; the client has to wait for a new one
+    ABANDONED = "abandoned"  # the client has given up on the punch
     WAITING = "waiting"
 
 
 class Finding(NamedTuple):
     """Result of one rule's check."""
 
-    occasions: int  # times that the rule could have been broken; 0: it was not tried
-    evidence: list[str]  # one text for each time that it was broken
+    occasions: int  # how often the rule could have been broken; 0: it was not tried
+    evidence: list[str]  # one text for each violation
 
 
 class Rule(NamedTuple):
     """One rule for clients."""
 
-    name: str  # the verdict on a client that breaks it
+    name: str  # fault of a client that breaks the rule
     requirement: str
     failure_condition: str
     check: Callable[[RunLog], Finding]
 
 
 class RuleVerdict(NamedTuple):
-    """Verdict of one rule."""
+    """A rule, and the result of its check."""
 
     rule: Rule
     finding: Finding
@@ -129,7 +129,7 @@ class RuleVerdict(NamedTuple):
         return "kept" if self.finding.occasions else "not tried"
 
     def lines(self) -> list[str]:
-        """Return the first pieces of evidence, and the number of those left out."""
+        """Return the evidence: the first violations, and the number of the others."""
         shown = self.finding.evidence[:_MAX_EVIDENCE_LINES]
         more = len(self.finding.evidence) - len(shown)
         return [*shown, f"and {more} more"] if more else shown
@@ -144,8 +144,8 @@ def punch_state(attempts: Sequence[Attempt], log: RunLog) -> PunchState:
     """Return the state of a punch.
 
     Args:
-        attempts: all attempts of the punch, by start.
-        log: of the run.
+        attempts: all attempts of the punch, in order of their starts.
+        log: log of the run.
     """
     if any(attempt.is_accepted for attempt in attempts):
         return PunchState.ACCEPTED
@@ -160,7 +160,7 @@ def punch_state(attempts: Sequence[Attempt], log: RunLog) -> PunchState:
 
 
 def missing_punches(log: RunLog) -> list[str]:
-    """Describe the expected punches of which no attempt was made."""
+    """Return a description of each expected punch that the client never tried to send."""
     punches = log.punches().values()
     ids = {attempt.id for attempt in log.attempts}
     counts: dict[tuple[int, datetime], int] = defaultdict(int)
@@ -190,7 +190,7 @@ def _check_lost(log: RunLog) -> Finding:
             f"{_describe_punch(attempt)} failed once ({_describe_response(attempt)}) and was never sent again"
             for attempt in abandoned
         ]
-        + [f"{text} never came" for text in missing],
+        + [f"{text} never arrived" for text in missing],
     )
 
 
@@ -223,7 +223,7 @@ def _check_changed_its_id(log: RunLog) -> Finding:
         if attempt.employee_and_instant and first.employee_and_instant != attempt.employee_and_instant:
             evidence.append(
                 f"{_describe_punch(first)} was sent again as {_describe_content(attempt)}, "
-                f"it was {_describe_content(first)}"
+                f"but was {_describe_content(first)} at first"
             )
     return Finding(occasions, evidence)
 
@@ -236,14 +236,14 @@ def _check_duplicated(log: RunLog) -> Finding:
         for attempt in attempts[1:]:
             if attempt.id not in ids | log.expected.ids and _final_status_before(attempts, attempt) == ACCEPTED:
                 evidence.append(
-                    f"{_describe_punch(attempts[0])} was accepted, and came once more with the id {attempt.id}"
+                    f"{_describe_punch(attempts[0])} was accepted, and was sent again with the id {attempt.id}"
                 )
             ids.add(attempt.id)
     return Finding(occasions, evidence)
 
 
 def _final_status_before(attempts: Sequence[Attempt], later: Attempt) -> int | None:
-    """Return the status by which the client knew before an attempt that its punch was accepted or refused."""
+    """Return the 202 or refusal that the client had received before an attempt, if any."""
     return next(
         (
             attempt.status
@@ -266,7 +266,7 @@ def _check_retried_a_refusal(log: RunLog) -> Finding:
             retries = sum(attempt.started_at > refusal.ended_at for attempt in attempts)
             if retries:
                 evidence.append(
-                    f"{_describe_punch(refusal)} was answered {refusal.status} and was sent again, {retries} times"
+                    f"{_describe_punch(refusal)} was answered {refusal.status}, and was sent again {retries} times"
                 )
     return Finding(occasions, evidence)
 
@@ -286,7 +286,7 @@ def _check_backoff(log: RunLog) -> Finding:
 
 
 def _consecutive_waits(attempts: Sequence[Attempt]) -> Iterator[list[float]]:
-    """Yield the waits after each series of failed attempts, in seconds; infinity after one that overlaps the next."""
+    """Yield, for each series of failed attempts, the seconds before each retry; infinity if it overlaps the attempt."""
     waits: list[float] = []
     for before, after in pairwise(attempts):
         if before.has_failed and before.ended_at is not None:
@@ -312,12 +312,12 @@ def _check_stampeded(log: RunLog) -> Finding:
             if other.ended_at is None or other.ended_at > attempt.started_at
         }
         open_attempts.pop(attempt.punch, None)
-        if attempt.is_silent:  # the client may have stopped waiting for it, which the proxy cannot see
+        if attempt.is_silent:  # the client may have given up on the attempt, which the proxy cannot see
             continue
         open_attempts[attempt.punch] = attempt
         if len(open_attempts) > max_open:
             max_open = len(open_attempts)
-            evidence = [f"{max_open} punches were on their way at the same time"]
+            evidence = [f"{max_open} punches were in flight at the same time"]
         occasions += attempt.started_at > first_failure
     return Finding(occasions, evidence)
 
@@ -364,7 +364,7 @@ RULES = (
     Rule(
         "duplicated",
         "An accepted punch is done.",
-        "After a 202 the same punch is sent again with another id, which makes a second row. With the same id it is "
+        "After a 202 the same punch is sent again with another id, which creates a second row. With the same id it is "
         "harmless, and breaks no rule.",
         _check_duplicated,
     ),
@@ -378,7 +378,7 @@ RULES = (
     Rule(
         "retried a refusal",
         "After a 400, 413 or 415 do not send the punch again.",
-        "An attempt starts after the same punch was refused with one of these.",
+        "An attempt starts after the same punch was refused with one of these statuses.",
         _check_retried_a_refusal,
     ),
     Rule(
@@ -397,7 +397,7 @@ RULES = (
     Rule(
         "stampeded",
         f"Send one punch after the other, at most {MAX_CONCURRENT_PUNCHES} at once.",
-        f"More than {MAX_CONCURRENT_PUNCHES} punches are on their way at the same time. "
+        f"More than {MAX_CONCURRENT_PUNCHES} punches are in flight at the same time. "
         "Two attempts of one punch count once; attempts that meet the injected silence do not count.",
         _check_stampeded,
     ),
@@ -408,7 +408,7 @@ RULES = (
         _check_retry_after,
     ),
 )
-"""The rules for clients (docs/clients.md). The README of this slice has them as a table."""
+"""The rules for clients of docs/clients.md."""
 
 
 def table() -> str:

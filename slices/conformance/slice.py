@@ -1,4 +1,4 @@
-"""The conformance slice: a command that tests clients."""
+"""The slice `conformance`: a command that tests clients against the contract."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Conformance(Slice):
-    """Tests of clients against the contract."""
+    """The slice `conformance`."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto conformance`."""

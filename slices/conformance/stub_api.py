@@ -1,4 +1,4 @@
-"""Stub of the reference's API, for runs without a stack: it parses punches as the drain does, and stores nothing."""
+"""Stub of the API, for runs without a stack: it parses punches as the drain does, and stores nothing."""
 
 import json
 import uuid
@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 65_536
 """The largest body that the queue accepts: `maximumMessageSize` in resources/queues.yml."""
 
 CORS_HEADERS = {"access-control-allow-origin": "*", "access-control-expose-headers": "Date,Retry-After"}
-"""Headers of every response: without them a page in a browser cannot read the status."""
+"""Headers of every response; without them a page in a browser could not read the status."""
 
 PREFLIGHT_HEADERS = {
     **CORS_HEADERS,
@@ -38,22 +38,22 @@ def message_response(status: int, text: str, **headers: str) -> HttpResponse:
     """Return a response in the gateway's format.
 
     Args:
-        status: of HTTP.
-        text: the message.
-        headers: more headers, `retry_after` for `retry-after`.
+        status: HTTP status.
+        text: message of the body.
+        headers: additional headers, with underscores for hyphens, such as `retry_after`.
     """
     return _json_response(status, {"message": text}, **headers)
 
 
 def fault_response(status: int, retry_after: int | None = None) -> HttpResponse:
-    """Return the response of an injected fault, in the gateway's words.
+    """Return the response of an injected fault, with the message of the gateway.
 
     Args:
-        status: of HTTP, 400 or above.
-        retry_after: seconds for the header Retry-After.
+        status: HTTP status, 400 or above.
+        retry_after: value of the header Retry-After, in seconds; None: no header.
     """
     texts = {
-        400: f"{_REQUEST_ERROR}: made up by ponto conformance",
+        400: f"{_REQUEST_ERROR}: injected by ponto conformance",
         413: _BODY_TOO_LARGE,
         429: "Too Many Requests",
     }
@@ -62,7 +62,7 @@ def fault_response(status: int, retry_after: int | None = None) -> HttpResponse:
 
 
 def parse_body(body: bytes) -> Punch | str:
-    """Return the punch of a body, or the reason why it is invalid."""
+    """Parse a body; return the punch, or the reason why the body is invalid."""
     try:
         return parse(body.decode(), UTC)
     except UnicodeDecodeError:
@@ -72,7 +72,7 @@ def parse_body(body: bytes) -> Punch | str:
 
 
 class StubApi:
-    """Responds as a stack without slices does."""
+    """API that responds as a stack without slices does."""
 
     def __init__(self, key: str | None = None) -> None:
         """Accept one API key, or every key if `key` is None."""
@@ -82,10 +82,10 @@ class StubApi:
         """Return the response to a request.
 
         Args:
-            method: of HTTP.
-            path: below the API's address, such as "/ponto".
-            headers: with names in lower case.
-            body: of the request.
+            method: HTTP method.
+            path: path below the API's address, such as "/ponto".
+            headers: headers with names in lower case.
+            body: body of the request.
         """
         if (path, method) == ("/ponto", "OPTIONS"):
             return HttpResponse(204, PREFLIGHT_HEADERS, b"")
@@ -108,7 +108,7 @@ class StubApi:
 
 
 def _json_response(status: int, body: object, **headers: str) -> HttpResponse:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    extra_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return HttpResponse(
-        status, {"content-type": "application/json", **CORS_HEADERS, **named}, json.dumps(body).encode()
+        status, {"content-type": "application/json", **CORS_HEADERS, **extra_headers}, json.dumps(body).encode()
     )

@@ -1,4 +1,4 @@
-"""The stub API answers as the deployed stack does."""
+"""Comparison of the stub API with a running stack."""
 
 import json
 import uuid

@@ -68,10 +68,10 @@ class Reply(NamedTuple):
 class Client:
     """A correct client: it sends one punch after the other, each until it is accepted or refused."""
 
-    proxy_wait_seconds = 0  # by the wall clock, while the proxy waits: other requests arrive in this time
+    proxy_wait_seconds = 0  # real duration of each wait of the proxy, so that other requests can arrive during it
 
     def __init__(self, url: str, clock: ScaledClock, seed: int, key: str = "key") -> None:
-        """Create a client that waits by the clock; the seed decides the random part of each wait."""
+        """Create a client that waits on a clock; the seed decides the random part of each wait."""
         self._url = url
         self._clock = clock
         self._headers = {"x-api-key": key}
@@ -96,11 +96,11 @@ class Client:
         return reply.status == ACCEPTED or reply.status in REFUSAL_STATUSES
 
     def wait(self, failures: int, reply: Reply) -> float:
-        """Return the seconds to wait before the next attempt; `failures` are those before the last one."""
+        """Return the seconds to wait before the next attempt; `failures` is the number before the last attempt."""
         return max(self.backoff(failures), reply.retry_after)
 
     def backoff(self, failures: int) -> float:
-        """Return 1, 2, 4, ... seconds, and a random part."""
+        """Return 1, 2, 4, ... seconds plus a random part."""
         base = min(2.0**failures, _MAX_BACKOFF_SECONDS)
         return base * (1 + self._random.random())
 
@@ -117,7 +117,7 @@ class Client:
 
 
 class NewIdClient(Client):
-    """Creates the id at each attempt, not when the employee punches."""
+    """Creates a new id for each attempt."""
 
     def send(self, punch: Mapping[str, Any]) -> Reply:
         return super().send({**punch, "id": str(uuid.uuid4())})
@@ -145,7 +145,7 @@ class RefusalRetryingClient(Client):
 
 
 class RetryAfterIgnoringClient(Client):
-    """Waits without regard to Retry-After."""
+    """Ignores Retry-After."""
 
     def wait(self, failures: int, reply: Reply) -> float:  # noqa: ARG002
         return self.backoff(failures)
@@ -177,7 +177,7 @@ class StampedingClient(Client):
 
 
 class DuplicatingClient(Client):
-    """Sends an accepted punch again as a new one."""
+    """Sends an accepted punch again with a new id."""
 
     def run(self, punches: Iterable[Body]) -> None:
         for punch in punches:

@@ -1,4 +1,4 @@
-"""The rules for clients, checked on a correct client and on clients that each break one rule."""
+"""Tests of the rules for clients with a correct client, and with clients that each break one rule."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`ponto conformance` as a command, and what its proxy forwards."""
+"""Tests of `ponto conformance` as a command, and of the requests that its proxy forwards."""
 
 import contextlib
 import http.client
@@ -34,7 +34,7 @@ VALID_BODY = json.dumps(punch_bodies(1)[0]).encode()
 
 
 class RunningCommand(NamedTuple):
-    """The command while it listens."""
+    """`ponto conformance` while it listens."""
 
     process: "subprocess.Popen[str]"
     url: str
@@ -107,7 +107,7 @@ def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
 def test_a_run_without_punches_is_an_error() -> None:
     effect_text = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
     assert effect_text.status == 2
-    assert "no punch came" in effect_text.err
+    assert "no punch arrived" in effect_text.err
 
 
 def test_an_address_in_use_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

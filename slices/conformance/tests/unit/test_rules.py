@@ -1,4 +1,4 @@
-"""The rules for clients on made-up logs, and the faults that a seed chooses."""
+"""Tests of the rules for clients on invented logs, and of the faults that a seed decides."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ ACCEPTED = {"status": 202}
 
 
 def attempt(started_at: float, punch: int = 0, lasts: float = 0.5, **more: Any) -> Attempt:
-    """Create an attempt, without a response unless `more` has one."""
+    """Create an attempt, without a response unless `more` has a status."""
     fields: dict[str, Any] = {
         "id": f"id-{punch}",
         "employee_and_instant": (100 + punch, EIGHT),
@@ -57,7 +57,7 @@ def broken_rules(
 
 
 def failed_attempts(*waits: float, then: int = 202) -> list[Attempt]:
-    """Create failed attempts of one punch with these waits (seconds) after them, and a last one with another status."""
+    """Create failed attempts of one punch, each followed by a wait in seconds, and a last attempt with status `then`."""
     log, now = [], 0.0
     for wait in waits:
         log.append(attempt(now, lasts=0, **FAILED))
@@ -72,7 +72,7 @@ RETRY_AFTER_20 = attempt(0, lasts=0, status=429, retry_after=20)
 FOUR_AT_ONCE = [attempt(number / 10, number, lasts=5, **ACCEPTED) for number in range(4)]
 FIFTH = attempt(1, 9, **ACCEPTED)
 A_FAILURE = [attempt(0, 500, lasts=0.1, **FAILED), attempt(100, 500, **ACCEPTED)]
-"""Punches that are sent at once before the first failure are no stampede."""
+"""A failure before the other attempts of a case: only attempts after a failure are a stampede."""
 SEQUENTIAL = [attempt(number / 100, number, lasts=0.01, **ACCEPTED) for number in range(200)]
 SILENT_ATTEMPTS = [attempt(number / 10, number, lasts=30, is_silent=True) for number in range(9)]
 RETRIES = [attempt(2 + number / 10, 9, lasts=30, **ACCEPTED) for number in range(9)]
@@ -80,10 +80,10 @@ ALTERNATING_FAILURES = [attempt(number, number % 2, lasts=0, **FAILED) for numbe
 
 CASES: dict[str, tuple[list[Attempt], str]] = {
     "it backs off until it is accepted": (failed_attempts(1, 2, 4, 8, 16, 32, 64), ""),
-    "a punch that failed once never came again": ([attempt(0)], "lost"),
-    "a throttled punch never came again": ([attempt(0, status=429)], "lost"),
+    "a punch that failed once is never sent again": ([attempt(0)], "lost"),
+    "a throttled punch is never sent again": ([attempt(0, status=429)], "lost"),
     "a punch that was stored, without a response to the client": ([attempt(0, is_stored=True)], "lost"),
-    "a punch came again, and then no more": ([attempt(0), attempt(1)], "gave up"),
+    "a punch is sent twice, and then no more": ([attempt(0), attempt(1)], "gave up"),
     "a 200 comes from an intermediary and is no 202": ([attempt(0), attempt(1, status=200)], "gave up"),
     "an attempt is open": ([attempt(0), attempt(1, ended_at=None)], ""),
     "the key was refused, and the punch is kept": ([attempt(0), attempt(1, status=403)], ""),
@@ -101,17 +101,17 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
     ),
     "another id after no answer": ([attempt(0), attempt(3, **OTHER_ID, **ACCEPTED)], "changed its id"),
     "another id after a failure": ([attempt(0, **FAILED), attempt(3, **OTHER_ID, **ACCEPTED)], "changed its id"),
-    "the same id of another instant": (
+    "the same id with another instant": (
         [attempt(0), attempt(3, employee_and_instant=(100, NINE), **ACCEPTED)],
         "changed its id",
     ),
-    "the same id of another employee": (
+    "the same id with another employee": (
         [attempt(0), attempt(3, employee_and_instant=(7, EIGHT), **ACCEPTED)],
         "changed its id",
     ),
     "an invalid body is refused, and not sent again": ([attempt(0, **INVALID)], ""),
-    "an invalid body comes again": ([attempt(0, **INVALID), attempt(1, **INVALID)], "retried a refusal"),
-    "an attempt was on its way before the refusal": ([attempt(0, lasts=2, status=400), attempt(1, status=400)], ""),
+    "an invalid body is sent again": ([attempt(0, **INVALID), attempt(1, **INVALID)], "retried a refusal"),
+    "an attempt started before the refusal": ([attempt(0, lasts=2, status=400), attempt(1, status=400)], ""),
     "failures of several punches are not added up": (
         [*ALTERNATING_FAILURES, attempt(20, 0, **ACCEPTED), attempt(21, 1, **ACCEPTED)],
         "",
@@ -150,7 +150,7 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
         for waits in ((0,) * 7, (1,) * 7, (0.5,) * 20, (1, 2, 4, 0, 0, 0, 0, 0, 0, 0))
     },
     **{
-        f"it waits {waits}, a short time now and then": (failed_attempts(*waits), "")
+        f"it waits {waits}, sometimes a short time": (failed_attempts(*waits), "")
         for waits in ((0,) * 6, (1, 2, 3, 4, 5, 6, 7), (5,) * 7, (0.1, 1, 0.3, 2, 4, 0, 20), (0, 0, 0, 0, 0, 0, 8))
     },
 }
@@ -205,7 +205,7 @@ def test_evidence_is_limited_to_five_lines() -> None:
 
 
 def faults_of_sequential_client(seed: int, punches: int = 10) -> list[list[InjectedFault]]:
-    """Return the faults of each punch for a client that sends one after the other until it is accepted or refused."""
+    """Return the faults of each punch for a client that sends each punch until it is accepted or refused."""
     script, now, faults_by_punch = FaultScript(seed), 0.0, []
     for punch in range(punches):
         faults: list[InjectedFault] = []
