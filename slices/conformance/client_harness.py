@@ -33,8 +33,8 @@ def run_client_harness(seed: int, target: str, punches: int, scale: float) -> It
             return [
                 line
                 for verdict in verdicts
-                if verdict.word != "kept"
-                for line in (f"seed {seed}: {verdict.rule.name}: {verdict.word}", *verdict.lines())
+                if verdict.outcome != "kept"
+                for line in (f"seed {seed}: {verdict.rule.name}: {verdict.outcome}", *verdict.lines())
             ]
 
         yield ClientHarness(proxy.url, wait_for_violations)

@@ -198,7 +198,7 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
             "no punch arrived, so there is nothing to judge. Send punches to /ponto while the command runs."
         )
     verdicts = rules.judge(log)
-    states = Counter(rules.punch_state(attempts, log) for attempts in log.punches().values())
+    states = Counter(rules.punch_state(attempts, log) for attempts in log.attempts_by_punch().values())
     counts = {
         "punches": states.total(),
         "attempts": len(log.attempts),
@@ -207,13 +207,13 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
             for state in (PunchState.ACCEPTED, PunchState.REFUSED, PunchState.WITHOUT_KEY, PunchState.WAITING)
         },
         "missing": len(rules.missing_punches(log)),
-        "randomIds": sum(_is_random(attempts[0].id) for attempts in log.punches().values()),
+        "randomIds": sum(_is_random(attempts[0].id) for attempts in log.attempts_by_punch().values()),
     }
     if as_json:
         rule_reports = [
             {
                 "rule": verdict.rule.name,
-                "verdict": verdict.word,
+                "verdict": verdict.outcome,
                 "occasions": verdict.finding.occasions,
                 "evidence": verdict.finding.evidence,
             }
@@ -229,7 +229,7 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
         )
     if not counts["accepted"]:
         print_status("ponto conformance: no punch was accepted. Check the API key and the bodies of the requests.")
-    if any(verdict.word == "broken" for verdict in verdicts):
+    if any(verdict.outcome == "broken" for verdict in verdicts):
         return 1
     return 0 if counts["accepted"] else 2
 
@@ -251,7 +251,7 @@ def _attempt_to_json(attempt: Attempt) -> dict[str, object]:
 
 
 def _print_verdicts(seed: int, counts: dict[str, int], verdicts: list[RuleVerdict]) -> None:
-    rows = [(verdict.rule.name, verdict.word, str(verdict.finding.occasions)) for verdict in verdicts]
+    rows = [(verdict.rule.name, verdict.outcome, str(verdict.finding.occasions)) for verdict in verdicts]
     tables.show(_COLUMNS, rows)
     for verdict in verdicts:
         for line in verdict.lines():

@@ -59,14 +59,14 @@ class ScaledClock:
         """Return the scaled seconds since the clock was created."""
         return (time.monotonic() - self._started_at) / self.scale
 
-    def wait(self, seconds: float, until: Callable[[float], object] = time.sleep) -> None:
+    def wait(self, seconds: float, sleep: Callable[[float], object] = time.sleep) -> None:
         """Wait for a time in scaled seconds.
 
         Args:
             seconds: scaled seconds.
-            until: called with the seconds by the wall clock; it waits for that long, or returns earlier.
+            sleep: called with the seconds by the wall clock; it waits for that long, or returns earlier.
         """
-        until(seconds * self.scale)
+        sleep(seconds * self.scale)
 
 
 class FaultProxy:
@@ -88,7 +88,7 @@ class FaultProxy:
         self._last_progress_at = 0.0  # scaled seconds
         self._lock = threading.Condition()
         self._attempts: list[Attempt] = []
-        self._numbers: dict[Hashable, int] = {}
+        self._punch_numbers: dict[Hashable, int] = {}
         self._punch_count = 0
         self._held_until = 0.0  # scaled seconds
         self._closing = threading.Event()
@@ -192,13 +192,13 @@ class FaultProxy:
             keys: list[Hashable] = [sha256(body).digest()]
         else:
             keys = [punch.id, derive_punch_id(punch._asdict())]
-        number = next((self._numbers[key] for key in keys if key in self._numbers), None)
+        number = next((self._punch_numbers[key] for key in keys if key in self._punch_numbers), None)
         if number is None:
             number = self._punch_count
             self._punch_count += 1
             self._last_progress_at = self.now()
         for key in keys:
-            self._numbers.setdefault(key, number)
+            self._punch_numbers.setdefault(key, number)
         return number
 
     def _fetch_response(self, fault: InjectedFault, request: HttpRequest) -> HttpResponse | None:
@@ -297,7 +297,7 @@ def _is_complete(log: RunLog, observation: float) -> bool:
         return False
     if log.is_wait_over(log.last_progress_at):
         return True
-    punches = log.punches().values()
+    punches = log.attempts_by_punch().values()
     return (
         all(rules.punch_state(attempts, log) is not PunchState.WAITING for attempts in punches)
         and not rules.missing_punches(log)

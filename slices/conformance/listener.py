@@ -158,21 +158,21 @@ class _Server(ThreadingTCPServer):
     def __init__(self, address: tuple[str, int], handler: RequestHandler) -> None:
         super().__init__(address, _Handler)
         self.handler = handler
-        self._open: set[socket.socket] = set()
-        self._has_reported_unreadable = False
+        self._open_connections: set[socket.socket] = set()
+        self._has_reported_unreadable_request = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self._open_connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
+        self._open_connections.discard(request)
         super().shutdown_request(request)
 
-    def report_unreadable(self, response: HttpResponse) -> None:
+    def report_unreadable_request(self, response: HttpResponse) -> None:
         """Print that requests cannot be read and do not count as attempts, with the response to the first."""
-        if not self._has_reported_unreadable:
-            self._has_reported_unreadable = True
+        if not self._has_reported_unreadable_request:
+            self._has_reported_unreadable_request = True
             print_status(
                 "ponto conformance: a request that cannot be read is not counted; "
                 f"it was answered {response.status} {response.body.decode()}"
@@ -180,7 +180,7 @@ class _Server(ThreadingTCPServer):
 
     def stop_reading(self) -> None:
         """End the wait for requests that have not arrived completely."""
-        for connection in list(self._open):
+        for connection in list(self._open_connections):
             with contextlib.suppress(OSError):  # it may already be closed
                 connection.shutdown(socket.SHUT_RD)
 
@@ -195,15 +195,15 @@ class _Handler(BaseRequestHandler):
 
     def handle(self) -> None:
         self.request.settimeout(_REQUEST_TIMEOUT_SECONDS)
-        result = _read(self.request)
+        result = _read_request(self.request)
         if isinstance(result, HttpRequest):
             self.server.handler(result, ClientConnection(self.request, result.method))
         elif result:
-            self.server.report_unreadable(result)
+            self.server.report_unreadable_request(result)
             ClientConnection(self.request).send(result, formatdate(usegmt=True))
 
 
-def _read(connection: socket.socket) -> HttpRequest | HttpResponse | None:
+def _read_request(connection: socket.socket) -> HttpRequest | HttpResponse | None:
     """Read a request.
 
     Returns:

@@ -63,7 +63,7 @@ class Attempt(NamedTuple):
 class ExpectedPunches(NamedTuple):
     """The punches that the client was asked to send."""
 
-    punches: int = 0  # number of punches
+    punch_count: int = 0
     ids: frozenset[str] = frozenset()
     counts_without_id: Mapping[tuple[int, datetime], int] = {}  # of punches with unknown ids, by employee and instant
 
@@ -77,12 +77,12 @@ class RunLog(NamedTuple):
     last_progress_at: float  # scaled seconds at the last new punch, acceptance, or end of an injected fault
     max_wait_seconds: float  # scaled; a client that is silent for longer counts as having given up
 
-    def punches(self) -> dict[int, list[Attempt]]:
+    def attempts_by_punch(self) -> dict[int, list[Attempt]]:
         """Return the attempts of each punch, in order of their starts."""
-        attempts_by_punch: dict[int, list[Attempt]] = defaultdict(list)
+        result: dict[int, list[Attempt]] = defaultdict(list)
         for attempt in self.attempts:
-            attempts_by_punch[attempt.punch].append(attempt)
-        return attempts_by_punch
+            result[attempt.punch].append(attempt)
+        return result
 
     def is_wait_over(self, since: float) -> bool:
         """Return whether the client's longest wait has passed since a time, in scaled seconds of the run."""
@@ -122,7 +122,7 @@ class RuleVerdict(NamedTuple):
     finding: Finding
 
     @property
-    def word(self) -> str:
+    def outcome(self) -> str:
         """The verdict: broken, kept or not tried."""
         if self.finding.evidence:
             return "broken"
@@ -130,9 +130,9 @@ class RuleVerdict(NamedTuple):
 
     def lines(self) -> list[str]:
         """Return the evidence: the first violations, and the number of the others."""
-        shown = self.finding.evidence[:_MAX_EVIDENCE_LINES]
-        more = len(self.finding.evidence) - len(shown)
-        return [*shown, f"and {more} more"] if more else shown
+        lines = self.finding.evidence[:_MAX_EVIDENCE_LINES]
+        omitted = len(self.finding.evidence) - len(lines)
+        return [*lines, f"and {omitted} more"] if omitted else lines
 
 
 def judge(log: RunLog) -> list[RuleVerdict]:
@@ -161,7 +161,7 @@ def punch_state(attempts: Sequence[Attempt], log: RunLog) -> PunchState:
 
 def missing_punches(log: RunLog) -> list[str]:
     """Return a description of each expected punch that the client never tried to send."""
-    punches = log.punches().values()
+    punches = log.attempts_by_punch().values()
     ids = {attempt.id for attempt in log.attempts}
     counts: dict[tuple[int, datetime], int] = defaultdict(int)
     for attempts in punches:
@@ -171,15 +171,15 @@ def missing_punches(log: RunLog) -> list[str]:
     for (employee_id, instant), count in log.expected.counts_without_id.items():
         for _ in range(count - counts[employee_id, instant]):
             texts.append(f"the punch of {employee_id} at {instant.isoformat()}")
-    named = len(log.expected.ids) + sum(log.expected.counts_without_id.values())
-    unnamed = log.expected.punches - max(len(punches), named)
-    if unnamed > 0:
-        texts.append(f"{unnamed} of {log.expected.punches} punches")
+    listed = len(log.expected.ids) + sum(log.expected.counts_without_id.values())
+    unlisted = log.expected.punch_count - max(len(punches), listed)
+    if unlisted > 0:
+        texts.append(f"{unlisted} of {log.expected.punch_count} punches")
     return texts
 
 
 def _check_lost(log: RunLog) -> Finding:
-    punches = log.punches().values()
+    punches = log.attempts_by_punch().values()
     missing = missing_punches(log) if log.is_wait_over(log.last_progress_at) else []
     abandoned = [
         attempts[0] for attempts in punches if len(attempts) == 1 and punch_state(attempts, log) is PunchState.ABANDONED
@@ -195,7 +195,9 @@ def _check_lost(log: RunLog) -> Finding:
 
 
 def _check_gave_up(log: RunLog) -> Finding:
-    retried = [attempts for attempts in log.punches().values() if sum(attempt.has_failed for attempt in attempts) > 1]
+    retried = [
+        attempts for attempts in log.attempts_by_punch().values() if sum(attempt.has_failed for attempt in attempts) > 1
+    ]
     return Finding(
         len(retried),
         [
@@ -208,7 +210,7 @@ def _check_gave_up(log: RunLog) -> Finding:
 
 def _check_changed_its_id(log: RunLog) -> Finding:
     occasions, evidence = 0, []
-    for attempts in log.punches().values():
+    for attempts in log.attempts_by_punch().values():
         ids = {attempts[0].id}
         for before, attempt in pairwise(attempts):
             if attempt.employee_and_instant is None:
@@ -230,7 +232,7 @@ def _check_changed_its_id(log: RunLog) -> Finding:
 
 def _check_duplicated(log: RunLog) -> Finding:
     occasions, evidence = 0, []
-    for attempts in log.punches().values():
+    for attempts in log.attempts_by_punch().values():
         occasions += any(attempt.is_accepted and attempt.is_delivered for attempt in attempts)
         ids = {attempts[0].id}
         for attempt in attempts[1:]:
@@ -259,7 +261,7 @@ def _final_status_before(attempts: Sequence[Attempt], later: Attempt) -> int | N
 
 def _check_retried_a_refusal(log: RunLog) -> Finding:
     occasions, evidence = 0, []
-    for attempts in log.punches().values():
+    for attempts in log.attempts_by_punch().values():
         refusal = next((attempt for attempt in attempts if attempt.is_refused and attempt.is_delivered), None)
         if refusal and refusal.ended_at is not None:
             occasions += 1
@@ -273,7 +275,7 @@ def _check_retried_a_refusal(log: RunLog) -> Finding:
 
 def _check_backoff(log: RunLog) -> Finding:
     occasions, evidence = 0, []
-    for attempts in log.punches().values():
+    for attempts in log.attempts_by_punch().values():
         for waits in _consecutive_waits(attempts):
             sums = [sum(waits[start : start + BACKOFF_WAITS]) for start in range(len(waits) - BACKOFF_WAITS + 1)]
             occasions += bool(sums)
@@ -324,7 +326,7 @@ def _check_stampeded(log: RunLog) -> Finding:
 
 def _check_retry_after(log: RunLog) -> Finding:
     occasions, evidence = 0, []
-    for attempts in log.punches().values():
+    for attempts in log.attempts_by_punch().values():
         for before, after in pairwise(attempts):
             if not (before.has_failed and before.is_delivered and before.retry_after and before.ended_at is not None):
                 continue

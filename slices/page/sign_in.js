@@ -2,11 +2,11 @@
 const headers = require('./headers.json'); // site.py uses them for `make run`
 const fail = require('../../resources/fail.js');
 
-const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // strict, because it becomes part of the policy
-const CLIENT = /^[A-Za-z0-9_+]{1,128}$/;
+const HOST_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // strict, because it becomes part of the policy
+const CLIENT_ID = /^[A-Za-z0-9_+]{1,128}$/;
 
 /** Returns the domain of the user pool and the id of its app client, or null where the stage has no sign-in. */
-async function signInOf(resolveVariable) {
+async function getSignIn(resolveVariable) {
   const [domain, client] = await Promise.all(
     ['userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
   );
@@ -17,18 +17,18 @@ async function signInOf(resolveVariable) {
       'userPoolDomain, userPoolClientId and userPoolArn belong together: set all three, or leave the first two empty.'
     );
   }
-  if (!HOST.test(domain)) {
+  if (!HOST_NAME.test(domain)) {
     fail(`userPoolDomain: '${domain}' is not a host name in lower case, like ponto.auth.us-east-1.amazoncognito.com.`);
   }
-  if (!CLIENT.test(client)) fail(`userPoolClientId: '${client}' is not the id of an app client: letters, digits, _ and +.`);
+  if (!CLIENT_ID.test(client)) fail(`userPoolClientId: '${client}' is not the id of an app client: letters, digits, _ and +.`);
   return { domain, client };
 }
 
 /** Returns the policy, which allows requests to the page's origin and to the user pool, if there is one. */
 async function contentSecurityPolicy({ resolveVariable }) {
-  const signIn = await signInOf(resolveVariable);
+  const signIn = await getSignIn(resolveVariable);
   const policy = headers['content-security-policy'];
   return signIn ? policy.replace("connect-src 'self'", `connect-src 'self' https://${signIn.domain}`) : policy;
 }
 
-module.exports = { signInOf, contentSecurityPolicy };
+module.exports = { getSignIn, contentSecurityPolicy };

@@ -50,10 +50,10 @@ class VirtualClock(ScaledClock):
         """Return the scaled seconds since the start."""
         return self._now
 
-    def wait(self, seconds: float, until: Callable[[float], object] | None = None) -> None:
+    def wait(self, seconds: float, sleep: Callable[[float], object] | None = None) -> None:
         """Advance the clock at once."""
-        if until:
-            until(self._proxy_wait_seconds)
+        if sleep:
+            sleep(self._proxy_wait_seconds)
         with self._lock:
             self._now += seconds
 
@@ -168,11 +168,11 @@ class StampedingClient(Client):
         failures = 0
         with ThreadPoolExecutor(len(waiting)) as pool:
             while True:
-                reply = list(pool.map(self.send, waiting))
-                waiting = [punch for punch, each in zip(waiting, reply, strict=True) if not self.is_finished(each, 1)]
+                replies = list(pool.map(self.send, waiting))
+                waiting = [punch for punch, each in zip(waiting, replies, strict=True) if not self.is_finished(each, 1)]
                 if not waiting:
                     return
-                self._clock.wait(max(self.wait(failures, each) for each in reply))
+                self._clock.wait(max(self.wait(failures, each) for each in replies))
                 failures += 1
 
 

@@ -38,7 +38,7 @@ def execute_all(runs: Sequence[Run]) -> dict[Run, list[RuleVerdict]]:
 
 def test_a_correct_client_breaks_no_rule_and_every_rule_was_tried() -> None:
     for run, verdicts in execute_all([Run(Client, seed) for seed in range(20)]).items():
-        assert {verdict.rule.name: verdict.word for verdict in verdicts} == {
+        assert {verdict.rule.name: verdict.outcome for verdict in verdicts} == {
             rule.name: "kept" for rule in rules.RULES
         }, f"{run}: {[line for verdict in verdicts for line in verdict.lines()]}"
 
@@ -46,6 +46,6 @@ def test_a_correct_client_breaks_no_rule_and_every_rule_was_tried() -> None:
 def test_each_wrong_client_breaks_exactly_its_rule() -> None:
     runs = [Run(client, seed) for client, seed in itertools.product(BROKEN_RULE_BY_CLIENT, range(3))]
     for run, verdicts in execute_all(runs).items():
-        broken_rules = [verdict.rule.name for verdict in verdicts if verdict.word == "broken"]
+        broken_rules = [verdict.rule.name for verdict in verdicts if verdict.outcome == "broken"]
         lines = [line for verdict in verdicts for line in verdict.lines()]
         assert broken_rules == [BROKEN_RULE_BY_CLIENT[run.client]], f"{run}: {lines}"

@@ -48,12 +48,12 @@ class RunningCommand(NamedTuple):
 @contextlib.contextmanager
 def run_command(*options: str) -> Iterator[RunningCommand]:
     """Run `ponto conformance`."""
-    line = [sys.executable, "-m", "tools.cli", "conformance", "--listen", "127.0.0.1:0"]
-    line += ["--time-scale", str(SCALE), *options]
-    with background_process(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        first = process.stderr.readline() if process.stderr else ""
-        match = re.search(r"http://\S+/ponto", first)
-        assert match, first
+    arguments = [sys.executable, "-m", "tools.cli", "conformance", "--listen", "127.0.0.1:0"]
+    arguments += ["--time-scale", str(SCALE), *options]
+    with background_process(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        first_line = process.stderr.readline() if process.stderr else ""
+        match = re.search(r"http://\S+/ponto", first_line)
+        assert match, first_line
         yield RunningCommand(process, match[0])
 
 
@@ -98,16 +98,14 @@ def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
 
     assert result.status == 1, result
     assert re.search(r"^changed its id +broken +\d+$", result.out, re.MULTILINE)
-    assert re.search(
-        r"^changed its id: punch \d+ \([0-9a-f-]{36}\) was sent again with the id ", result.out, re.MULTILINE
-    )
+    assert re.search(r"^changed its id: punch \d+ \([0-9a-f-]{36}\) was sent again with ", result.out, re.MULTILINE)
     assert re.search(r"^seed 5: 10 punches in \d+ attempts, \d+ accepted, 1 refused$", result.out, re.MULTILINE)
 
 
 def test_a_run_without_punches_is_an_error() -> None:
-    effect_text = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
-    assert effect_text.status == 2
-    assert "no punch arrived" in effect_text.err
+    result = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
+    assert result.status == 2
+    assert "no punch arrived" in result.err
 
 
 def test_an_address_in_use_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,13 +51,13 @@ def broken_rules(
 ) -> list[str]:
     """Return the names of the broken rules."""
     log = sorted(attempts, key=lambda each: each.started_at)
-    changed = max((each.ended_at or 0 for each in log), default=0.0)
-    verdicts = rules.judge(RunLog(log, expected, now, changed, MAX_WAIT_SECONDS))
-    return [verdict.rule.name for verdict in verdicts if verdict.word == "broken"]
+    last_progress_at = max((each.ended_at or 0 for each in log), default=0.0)
+    verdicts = rules.judge(RunLog(log, expected, now, last_progress_at, MAX_WAIT_SECONDS))
+    return [verdict.rule.name for verdict in verdicts if verdict.outcome == "broken"]
 
 
 def failed_attempts(*waits: float, then: int = 202) -> list[Attempt]:
-    """Create failed attempts of one punch, each followed by a wait in seconds, and a last attempt with status `then`."""
+    """Create failed attempts of one punch, each followed by a wait (seconds), and a last attempt with status `then`."""
     log, now = [], 0.0
     for wait in waits:
         log.append(attempt(now, lasts=0, **FAILED))
@@ -191,8 +191,8 @@ def test_an_expected_punch_that_never_came_is_lost(expected: ExpectedPunches) ->
 
 def test_a_rule_without_an_occasion_was_not_tried() -> None:
     verdicts = rules.judge(RunLog([attempt(0, **ACCEPTED)], ExpectedPunches(), LONG_AFTER, 0, MAX_WAIT_SECONDS))
-    words = {verdict.rule.name: verdict.word for verdict in verdicts}
-    assert words == {rule.name: "not tried" for rule in rules.RULES} | {"duplicated": "kept"}
+    outcomes = {verdict.rule.name: verdict.outcome for verdict in verdicts}
+    assert outcomes == {rule.name: "not tried" for rule in rules.RULES} | {"duplicated": "kept"}
 
 
 def test_evidence_is_limited_to_five_lines() -> None:
@@ -219,7 +219,7 @@ def faults_of_sequential_client(seed: int, punches: int = 10) -> list[list[Injec
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_ten_punches_meet_every_kind_of_fault(seed: int) -> None:
+def test_ten_punches_meet_every_type_of_fault(seed: int) -> None:
     faults_by_punch = faults_of_sequential_client(seed)
     flat = list(itertools.chain.from_iterable(faults_by_punch))
     effects = Counter(fault.effect for fault in flat)
@@ -282,7 +282,7 @@ def test_expected_punches_are_read_by_id_or_by_employee_and_instant(tmp_path: Pa
     ]
     file.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
     assert read_expected_punches(file, 1) == ExpectedPunches(3, frozenset({GOOD["id"]}), {(2, EIGHT): 2})
-    assert read_expected_punches(file, 10).punches == 10
+    assert read_expected_punches(file, 10).punch_count == 10
 
 
 @pytest.mark.parametrize(
