@@ -22,7 +22,7 @@ def environment_drain() -> Drain:
 
 
 def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
-    """Store a batch of punches, dead-letter messages that can never be stored, and report the others for redelivery.
+    """Store a batch of punches, dead-letter messages that can never be stored, and report failed ones for redelivery.
 
     Args:
         event: event of the SQS queue, whose event source mapping must have ReportBatchItemFailures.

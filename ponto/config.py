@@ -130,7 +130,7 @@ def required_variables(environment: Mapping[str, str], *names: str) -> dict[str,
 
 
 def is_sign_in_required(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether a punch must belong to the signed-in employee, which is so if the stage has a user pool."""
+    """Return whether a punch must belong to the signed-in employee, because the stage has a user pool."""
     return _parse_choice(environment, "IDENTITY", "required") == "required"
 
 

@@ -272,7 +272,7 @@ class _Credentials:
         self._iam_propagation_seconds = iam_propagation_seconds
 
     def reject(self, error: Exception) -> int:
-        """Handle the error of an attempt; return the minimum number of seconds to keep trying since the first one."""
+        """Handle the error of an attempt; return for how many seconds after the first attempt to retry at least."""
         self.are_final = is_login_refused(error)
         if not (self.are_final and self._has_token):
             return 0
@@ -281,7 +281,7 @@ class _Credentials:
         return self._iam_propagation_seconds
 
     def refresh(self) -> bool:
-        """Fetch the parameters again, unless done before; return whether they have changed."""
+        """Fetch the parameters again, but only once; return whether they have changed."""
         refresh, self._refresh, previous = self._refresh, None, self.parameters
         if refresh is not None:
             try:

@@ -24,7 +24,7 @@ def derive_id(subject: int | str, instant: datetime) -> str:
         instant: time of the punch, with any offset, not before 1899-12-31T00:00:00Z.
 
     Raises:
-        ValueError: the instant is too early, or naive, and would be interpreted in the machine's time zone.
+        ValueError: the instant is too early, or has no time zone, so that Python would use the machine's.
     """
     if instant.tzinfo is None:
         raise ValueError("the instant is naive: it has no time zone")
@@ -48,15 +48,15 @@ def derive_source_id(source_key: str) -> str:
     """Return the id of an imported record. The id contains the record's source and number in decimal digits.
 
     Nothing is hashed, so different records have different ids. The ids of one source sort by record number. They begin
-    with `f`, unlike the ids of `derive_id`, whose timestamps stay far below that.
+    with `f`, and so differ from the ids of `derive_id`, which begin with much smaller timestamps.
 
     Args:
         source_key: `SOURCE/RECORD`, such as `00004000070000123/7`: the 17 digits of the source's number, and the number
             that the source gave the record, from 1 to 999999999.
 
     Raises:
-        InvalidSourceKeyError: the text has another form. It is not replaced by a derived id, because two punches of the
-            same employee and minute could then get the same id.
+        InvalidSourceKeyError: the text has another format. `derive_id` is no substitute: it would return the same id for
+            two records of the same employee and minute.
     """
     parts = _match_source_key(source_key)
     if parts is None:

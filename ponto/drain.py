@@ -37,7 +37,7 @@ class Failure(NamedTuple):
 
     message: Message
     detail: str  # why
-    is_transient: bool = False  # not caused by the message, which may be redelivered soon
+    is_transient: bool = False  # not caused by the message, so it may be redelivered soon
 
 
 @dataclass
@@ -60,8 +60,8 @@ class BatchResult:
     def counts(self, *, requires_sign_in: bool) -> dict[str, int]:
         """Return the counts to log, by metric name.
 
-        Zeros are included, because CloudWatch has no metric that was never sent, so an alarm on it would look like an
-        alarm with a misspelt metric name.
+        Zeros are included, because CloudWatch lists only metrics that were sent: an alarm on an unlisted metric looks
+        like an alarm with a misspelt metric name.
 
         Args:
             requires_sign_in: whether employees must sign in. If not, `rejectedIdentity` is left out: it would always be

@@ -8,7 +8,7 @@ import re
 from ponto.fields import MAX_SAFE_INTEGER
 
 MAX_EMPLOYEE_ID = MAX_SAFE_INTEGER - 1
-"""The next number is reserved for the smoke test of a deployment."""
+"""Highest id of an employee. The next number is reserved for the smoke test of a deployment."""
 
 CPF_PIS_DIGITS = 11
 """Number of digits of a CPF or PIS."""

@@ -166,7 +166,7 @@ _UUID = rf"^(?![0-]{{36}}|[fF-]{{36}}){_HEX}{{8}}-{_HEX}{{4}}-[0-79a-fA-F]{_HEX}
 _matches_uuid = re.compile(_UUID).fullmatch
 _ANY_UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"  # compiled on first use: the drain never needs it
 
-# Limits the years to those that every language's date types can represent in any time zone.
+# Only years that the date types of every language can represent in any time zone.
 _YEAR = "(?:19|2[0-9])[0-9]{2}"
 _LEAP_YEAR = "(?:(?:19|2[0-9])(?:0[48]|[2468][048]|[13579][26])|2[048]00)"
 _MONTH_DAY_31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"

@@ -75,12 +75,12 @@ class Punch(NamedTuple):
 
     @property
     def employee_id(self) -> int:
-        """Number of the employee. If the stage has a user pool, it must be the signed-in employee's."""
+        """Id of the employee. If the stage has a user pool, it must be the signed-in employee's."""
         return self.usuario_id
 
     @property
     def comparison_key(self) -> dict[str, int]:
-        """Values, by column, that are equal in two punches with the same id unless their ids conflict.
+        """Values, by column, that a punch must share with a stored punch of the same id; otherwise the ids conflict.
 
         `sql/existing.sql` returns the same values. Instants are in microseconds since the epoch.
         """
@@ -95,7 +95,7 @@ TIME_COLUMNS = ("ponto", "enviado")
 
 
 def add_computed_fields(row: dict[str, Any]) -> None:
-    """Set the columns of a row that are computed from the values as they were sent: `deslocamento`."""
+    """Set `deslocamento`, from the offset that was sent with `ponto`."""
     offset = row["ponto"].utcoffset()
     if offset is not None:
         row["deslocamento"] = (86_400 * offset.days + offset.seconds) // 60

@@ -12,7 +12,7 @@ _MESSAGE_ERRORS = {"BatchRequestTooLong", "InvalidAttributeValue", "InvalidMessa
 Item = TypeVar("Item")
 
 MAX_MESSAGES_PER_CALL = 10
-"""SQS's limit. Ten messages of 64 KiB also stay below its limit of 1 MiB a call."""
+"""SQS's limit. Ten messages of 64 KiB also stay below its limit of 1 MiB per call."""
 
 MAX_CALL_SECONDS = 2 * _TIMEOUT_SECONDS
 

@@ -112,8 +112,8 @@ class Store:
         """Store a batch, normally in one statement.
 
         Of several entries with the same id, the first valid one is stored, and the others are compared with its row.
-        Safe to repeat: entries that are already stored from the same message are REDELIVERED. In rare cases they are
-        from this call, if the connection breaks before PostgreSQL's response arrives, and the statement is repeated.
+        Safe to repeat: entries that are already stored from the same message are REDELIVERED. So are entries of this
+        call if the connection breaks before PostgreSQL's response arrives, because the statement is then repeated.
 
         Args:
             entries: the batch, in the order of receipt.

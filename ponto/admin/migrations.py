@@ -234,7 +234,9 @@ def _prepare(cursor: Cursor, time_zone: str) -> tuple[list[privileges.Privilege]
     for privilege in set(privileges.read_privileges(cursor)).difference(initial_privileges):  # from default privileges
         cursor.execute(privilege.revoke)
     if not fetch(cursor, "set_time_zone", time_zone=time_zone):
-        raise MigrationError(f'invalid value for parameter "TimeZone": "{time_zone}"')
+        raise MigrationError(
+            f"TIME_ZONE: {time_zone!r} is not a time zone of PostgreSQL; use a name such as America/Sao_Paulo"
+        )
     run_generated_statements(cursor, "set_default_time_zone", time_zone=time_zone)
     return initial_privileges, dict(fetch(cursor, "create_tables"))
 

@@ -34,15 +34,15 @@ def enforce(
     own_roles: Collection[str],
     removed_roles: Collection[str] = (),
 ) -> list[str]:
-    """Grant what is declared, and revoke everything else, except read privileges that were granted by hand.
+    """Grant the declared privileges, and revoke all others except read privileges that were granted by hand.
 
     Args:
         cursor: cursor in a transaction of the migrations.
         declarations: the text of `privileges.sql` by slice. None if the declarations do not fit the schema; then the
             project's roles keep their initial privileges.
-        initial: privileges at the start of the transaction. Other current ones come from default privileges.
+        initial: privileges at the start of the transaction. Later ones come from default privileges.
         own_roles: the project's roles, whose privileges are exactly the declared ones.
-        removed_roles: those of own_roles whose slice was removed. They lose all privileges, without a notice.
+        removed_roles: the roles in own_roles whose slice was removed. They lose all privileges, without a notice.
 
     Returns:
         A notice for each privilege that was revoked, and for each that was granted by hand and stays.

@@ -1,7 +1,7 @@
 """The database roles that the migrations create: their logins, limits and settings.
 
-Each function raises `MigrationError` if the user lacks a privilege, which the message names, and returns a notice for
-each role that it changed. Open sessions are not affected.
+The functions that return a list return a notice for each role that they changed, and raise `MigrationError` if the user
+lacks a privilege, which the message names. Open sessions are not affected.
 """
 
 import json

@@ -93,7 +93,7 @@ def handle(
 
     Args:
         event: {"read": {STATEMENT: VALUES, ...}, "timeout": SECONDS}, with values from `statements.to_json_values`. The
-            timeout applies to all statements together; 0 means no limit below `remaining_seconds`.
+            timeout applies to all statements together; 0 means no limit other than `remaining_seconds`.
         parameters: see `Session`.
         remaining_seconds: remaining time of the invocation.
         catalogue: the statements that can be run.
@@ -132,7 +132,8 @@ def wait_for_writers(
 ) -> None:
     """Wait until all transactions that were writing to the tables have ended.
 
-    Rows that they commit have write times before now, so a query as of an earlier instant would miss them.
+    Their rows already have write times, but are not visible until they commit. A query as of an earlier instant would
+    miss these rows.
 
     Args:
         database: connection outside of a transaction.

@@ -1,4 +1,4 @@
--- Employees with rows that were sent with some API keys. The conditions are those of key_rows.sql.
+-- Employees with rows that were sent with the given API keys. The conditions are those of key_rows.sql.
 select distinct usuario_id as employee_id
 from ponto.batida
 where

@@ -1,4 +1,4 @@
--- The rows that were sent with some API keys, in order of receipt. The time of receipt limits the scan by its index, because
+-- The rows that were sent with the given API keys, in order of receipt. The time of receipt limits the scan by its index, because
 -- the keys have no index. If the list of employees is null, rows of all employees are returned.
 select chave as key, id, usuario_id as employee_id, ponto as instant, dispositivo as device, recebida_em as received
 from ponto.batida

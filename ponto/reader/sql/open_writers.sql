@@ -1,4 +1,4 @@
--- Open transactions that may still commit a row of some tables. An INSERT holds a ROW EXCLUSIVE lock on its table until the
+-- Open transactions that may still commit a row of the given tables. An INSERT holds a ROW EXCLUSIVE lock on its table until the
 -- transaction ends, which an unresponsive synchronous standby can delay. xact_start is not selected because only the same role
 -- can see it.
 select

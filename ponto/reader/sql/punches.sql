@@ -1,4 +1,4 @@
--- The rows of an employee between two instants, of which the second is excluded.
+-- The rows of an employee from one instant to another, which is excluded.
 select
     id, usuario_id as employee_id, ponto as instant, recebida_em as received, gravada_em as written, chave as key,
     mensagem_id as message_id, dispositivo as device

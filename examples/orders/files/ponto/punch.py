@@ -42,7 +42,7 @@ class Punch(NamedTuple):
 
     @property
     def comparison_key(self) -> dict[str, int | str]:
-        """Values, by column, that are equal in two orders with the same id unless their ids conflict.
+        """Values, by column, that an order must share with a stored order of the same id; otherwise the ids conflict.
 
         `sql/existing.sql` returns the same values. Instants are in microseconds since the epoch.
         """

@@ -1,4 +1,4 @@
--- Shops with rows that were sent with some API keys. The conditions are those of key_rows.sql.
+-- Shops with rows that were sent with the given API keys. The conditions are those of key_rows.sql.
 select distinct loja as employee_id
 from ponto.batida
 where

@@ -1,4 +1,4 @@
--- The rows that were sent with some API keys, in order of receipt. The time of receipt limits the scan by its index, because
+-- The rows that were sent with the given API keys, in order of receipt. The time of receipt limits the scan by its index, because
 -- the keys have no index.
 -- If the list of shops is null, rows of all shops are returned.
 select chave as key, id, loja as employee_id, criado as instant, pedido as device, recebida_em as received
