@@ -213,9 +213,9 @@ def fetch_credentials(arn: str) -> Credentials:
     timeout = _SECRET_TIMEOUT_SECONDS
     # One attempt is enough: SQS redelivers a batch that could not be stored.
     config = Config(connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1})
-    answer = boto3.client("secretsmanager", config=config).get_secret_value(SecretId=arn)
+    response = boto3.client("secretsmanager", config=config).get_secret_value(SecretId=arn)
     try:
-        secret = json.loads(answer["SecretString"])
+        secret = json.loads(response["SecretString"])
         return Credentials(secret["username"], secret["password"])
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None

@@ -68,7 +68,7 @@ class DeadLetters:
             try:
                 unsent |= self._send(rejections[start : start + MAX_MESSAGES_PER_CALL], deadline)
             except _SendingStoppedError as error:
-                return unsent | _same_error(rejections[start:], str(error))
+                return unsent | _repeat_error(rejections[start:], str(error))
         return unsent
 
     def _send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
@@ -84,7 +84,7 @@ class DeadLetters:
             self._require_time(deadline)  # creating the client may have taken seconds to import boto3
             failures = call_batch(sqs.send_message_batch, self._queue_url, entries)
         except ClientError as error:
-            return _same_error(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
+            return _repeat_error(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
         except BotoCoreError as error:
             # The next call would fail too, and take as long.
             raise _SendingStoppedError(f"dead-letter queue: {type(error).__name__}: {error}") from error
@@ -109,5 +109,5 @@ def _attributes(rejection: Rejection) -> "dict[str, MessageAttributeValueTypeDef
     return attributes
 
 
-def _same_error(rejections: Sequence[Rejection], error: str) -> dict[str, str]:
+def _repeat_error(rejections: Sequence[Rejection], error: str) -> dict[str, str]:
     return {rejection.message.id: error for rejection in rejections}

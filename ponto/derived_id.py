@@ -55,8 +55,8 @@ def derive_source_id(source_key: str) -> str:
             that the source gave the record, from 1 to 999999999.
 
     Raises:
-        InvalidSourceKeyError: the text has another format. `derive_id` is no substitute: it would return the same id for
-            two records of the same employee and minute.
+        InvalidSourceKeyError: the text has another format. `derive_id` is no substitute: it returns the same id for two
+            records of the same employee and minute.
     """
     parts = _match_source_key(source_key)
     if parts is None:

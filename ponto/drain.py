@@ -272,11 +272,11 @@ class Drain:
         A release that fails on every message, or an outage, therefore dead-letters nothing.
         """
         rejections: list[Rejection] = []
-        unknown = ""
+        suffix = ""
         try:
             failing_seconds = self._store.record_failures([bug.message.id for bug in bugs], deadlines.database)
         except QueryFailedError as error:
-            failing_seconds, unknown = {}, f"; time of the first failure is unknown: {error}"
+            failing_seconds, suffix = {}, f"; time of the first failure is unknown: {error}"
         for message, location in bugs:
             seconds = failing_seconds.get(message.id, 0)
             # Dead-letter a message only if another was stored: in the same batch or, if the message is the only one of
@@ -285,7 +285,7 @@ class Drain:
             if has_stored_another and seconds >= GRACE_SECONDS:
                 rejections.append(Rejection(message, Reason.UNEXPECTED, location))
             else:
-                result.failures[message.id] = Failure(message, f"unexpected: {location}{unknown}")
+                result.failures[message.id] = Failure(message, f"unexpected: {location}{suffix}")
         if rejections:
             self._dead_letter(rejections, result, deadlines)
 

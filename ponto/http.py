@@ -130,13 +130,13 @@ def handle(
 
 
 def _parse(event: Mapping[str, Any]) -> Request:
-    caller = event["requestContext"]
-    claim = ((caller.get("authorizer") or {}).get("claims") or {}).get(EMPLOYEE_CLAIM) or ""
+    request_context = event["requestContext"]
+    claim = ((request_context.get("authorizer") or {}).get("claims") or {}).get(EMPLOYEE_CLAIM) or ""
     return Request(
         path_parameters=event.get("pathParameters") or {},
         body=event.get("body") or "",
         employee_id=int(claim) if _is_employee_id(claim) else None,
-        user_arn=(caller.get("identity") or {}).get("userArn") or "",
+        user_arn=(request_context.get("identity") or {}).get("userArn") or "",
     )
 
 

@@ -71,5 +71,5 @@ def write(message: str, request_id: str, *, level: str = "INFO", **fields: objec
 
 def type_and_location(error: Exception) -> str:
     """Return the type of an error and the line that raised it. The text is left out because it may quote a punch."""
-    *_, raised = extract_tb(error.__traceback__)
-    return f"{type(error).__name__} at {Path(raised.filename).name}:{raised.lineno}"
+    *_, frame = extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

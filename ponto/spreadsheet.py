@@ -20,10 +20,10 @@ class Fault(NamedTuple):
 
     line: int  # line number, from 1
     column: str | None  # None if the fault concerns the whole line
-    what: str  # description of the fault
+    description: str
 
     def __str__(self) -> str:
-        return f"line {self.line}{f', {self.column}' if self.column else ''}: {self.what}"
+        return f"line {self.line}{f', {self.column}' if self.column else ''}: {self.description}"
 
 
 class Row(NamedTuple):
@@ -87,7 +87,7 @@ def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) ->
             faults.append(Fault(line, None, f"has {len(cells)} columns instead of {len(names)}"))
             continue
         row = Row(line, [cells[index] for index in order])
-        cell_faults = [Fault(line, column, what) for column, what in check(row).items() if what]
+        cell_faults = [Fault(line, column, text) for column, text in check(row).items() if text]
         faults += cell_faults
         if not cell_faults:
             rows.append(row)

@@ -21,8 +21,8 @@ from ponto.punch import Punch
 from ponto.sql_names import read_sql
 
 _SQL = Path(__file__).parent / "sql"
-_EXISTING = read_sql(_SQL / "existing.sql")
-_FAILING = read_sql(_SQL / "failing.sql")
+_SELECT_EXISTING = read_sql(_SQL / "existing.sql")
+_RECORD_FAILURES = read_sql(_SQL / "failing.sql")
 
 # SQLSTATE classes of errors that a single entry of a batch can cause: data exception, integrity constraint violation,
 # program limit exceeded.
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
 COLUMNS = (*Punch._fields, "recebida_ms", "mensagem_id", "chave")
 """Names of an entry's values in `store.sql`."""
 
-_STORE = read_sql(_SQL / "store.sql").format(**{name: index for index, name in enumerate(COLUMNS)})
+_INSERT_ENTRIES = read_sql(_SQL / "store.sql").format(**{name: index for index, name in enumerate(COLUMNS)})
 
 
 class Status(Enum):
@@ -154,7 +154,7 @@ class Store:
             QueryFailedError: the query failed.
         """
         try:
-            return dict(self._session.execute(_FAILING, {"ids": list(message_ids)}, deadline))
+            return dict(self._session.execute(_RECORD_FAILURES, {"ids": list(message_ids)}, deadline))
         except QUERY_ERRORS as error:
             raise QueryFailedError(self._handle_outage(error).detail) from error
 
@@ -164,7 +164,7 @@ class Store:
 
     def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         """Insert entries, and compare those whose id already belonged to a row or an earlier entry."""
-        rows = self._session.execute(_STORE, {"entries": _to_json(entries)}, deadline)
+        rows = self._session.execute(_INSERT_ENTRIES, {"entries": _to_json(entries)}, deadline)
         outcomes = [_STORED] * len(entries)
         if len(rows) == len(entries):
             return outcomes
@@ -184,7 +184,7 @@ class Store:
         """Compare entries with the existing rows of their ids."""
         ids = [entry.punch.id for entry in entries]
         try:
-            rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
+            rows = self._session.execute(_SELECT_EXISTING, {"ids": ids}, deadline)
         except QUERY_ERRORS as error:
             return [self._handle_outage(error)] * len(entries)
         existing = {row.id: row for row in map(ExistingRow._make, rows)}
@@ -202,10 +202,12 @@ class Store:
 
 def compare(entry: Entry, row: ExistingRow) -> Outcome:
     """Return the outcome of an entry whose id belongs to an existing row."""
-    differing = [column for column, value in entry.punch.comparison_key.items() if row.comparison_key[column] != value]
-    if differing:
+    different_columns = [
+        column for column, value in entry.punch.comparison_key.items() if row.comparison_key[column] != value
+    ]
+    if different_columns:
         return Outcome(
-            Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(differing)}"
+            Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(different_columns)}"
         )
     is_redelivered = row.mensagem_id == entry.message_id and not entry.is_new_copy
     return _REDELIVERED if is_redelivered else _DUPLICATE

@@ -75,8 +75,8 @@ def apply(cursor: Cursor, contents: Mapping[str, str]) -> list[str]:
     """
     recorded = {name: (old_checksum, objects) for name, old_checksum, objects in fetch(cursor, "recorded_files")}
     files = {name: (checksum(content), _created_objects(content)) for name, content in contents.items()}
-    old = [name for _, objects in recorded.values() for name in objects]
-    new = {name for _, objects in files.values() for name in objects}
+    old_objects = [name for _, objects in recorded.values() for name in objects]
+    new_objects = {name for _, objects in files.values() for name in objects}
     drops = dict(fetch(cursor, "existing_objects"))  # DROP statements, by object
     removed = [name for name in recorded if name not in files]
     # Objects of a removed file still have its definition, even if another file creates them now.
@@ -86,12 +86,12 @@ def apply(cursor: Cursor, contents: Mapping[str, str]) -> list[str]:
     if not changed and not removed:
         return []
     reason = first_change = (changed + removed)[0]
-    if conflicts := sorted(drops.keys() & new.difference(old)):
+    if conflicts := sorted(drops.keys() & new_objects.difference(old_objects)):
         raise MigrationError(
             f"{first_change}: {', '.join(conflicts)} already exists, but was not created by this project; rename or "
             "drop it"
         )
-    if new.issuperset(old):  # otherwise objects have to be dropped
+    if new_objects.issuperset(old_objects):  # otherwise objects have to be dropped
         cursor.execute("savepoint in_place")
         try:
             _run(cursor, contents, changed)
@@ -103,7 +103,7 @@ def apply(cursor: Cursor, contents: Mapping[str, str]) -> list[str]:
         else:
             return changed
     with translate_errors(first_change):
-        _drop(cursor, {name: drops[name] for name in reversed(old) if name in drops}, reason)
+        _drop(cursor, {name: drops[name] for name in reversed(old_objects) if name in drops}, reason)
     _run(cursor, contents, list(contents))
     return list(contents)
 
