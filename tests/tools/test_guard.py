@@ -1,4 +1,4 @@
-"""The guard before the real emulator, without the run's key: by every way to a service that the emulator knows."""
+"""The guard in front of the real emulator: requests without the run's key, in every form that the emulator routes."""
 
 import ast
 import contextlib
@@ -25,7 +25,7 @@ from tools.local.emulator import Emulator
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 FORM = "application/x-www-form-urlencoded"
 LARGE = 300_000_000  # bytes
-SOON = 30  # s; a connection that is idle between two requests has 75
+CLOSE_TIMEOUT_SECONDS = 30  # shorter than the 75 s after which hypercorn closes an idle connection
 _ROUTING = [ast.parse(inspect.getsource(module)) for module in (app, router)]
 
 
@@ -36,7 +36,7 @@ class Reply(NamedTuple):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator behind its guard, with an API and a user pool, and nothing else."""
+    """Yield an emulator behind its guard, without any resources."""
     folder = tmp_path_factory.mktemp("emulator")
     started = emulator.start(emulator.find_free_port(), folder / "aws", folder / "log")
     try:
@@ -47,32 +47,32 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def api_path(running: Emulator) -> str:
-    """POST there takes an API key."""
+    """Return the path of an API whose POST requires an API key."""
     api = running.client("apigateway")
-    named = {"restApiId": api.create_rest_api(name="api")["id"]}
-    root = api.get_resources(**named)["items"][0]["id"]
-    method = named | {"resourceId": root, "httpMethod": "POST"}
+    api_id = {"restApiId": api.create_rest_api(name="api")["id"]}
+    root = api.get_resources(**api_id)["items"][0]["id"]
+    method = api_id | {"resourceId": root, "httpMethod": "POST"}
     api.put_method(**method, authorizationType="NONE", apiKeyRequired=True)
     api.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
-    api.create_deployment(**named, stageName="local")
-    return f"/restapis/{named['restApiId']}/local/_user_request_/"
+    api.create_deployment(**api_id, stageName="local")
+    return f"/restapis/{api_id['restApiId']}/local/_user_request_/"
 
 
 @pytest.fixture(scope="module")
 def keys_path(running: Emulator) -> str:
-    """Where a user pool's public keys are."""
+    """Return the path of the public keys of a user pool."""
     pool = running.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Id"]
     return f"/{pool}/.well-known/jwks.json"
 
 
-class Stranger:
-    """Somebody on this machine who has no key."""
+class ClientWithoutKey:
+    """A client on this machine without the key."""
 
     def __init__(self, running: Emulator) -> None:
         self._address = (emulator.HOST, running.port)
         self.connection = http.client.HTTPConnection(*self._address, timeout=DEADLINE_SECONDS)
 
-    def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
+    def request(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
         self.connection.request(
             method, target, body, {name.replace("_", "-"): found for name, found in headers.items()}
         )
@@ -80,26 +80,26 @@ class Stranger:
         return Reply(answer.status, answer.read())
 
     def connect(self, head: str) -> socket.socket:
-        """Open a connection and send this."""
+        """Open a connection, and send the beginning of a request; HOST stands for the address."""
         opened = socket.create_connection(self._address, timeout=DEADLINE_SECONDS)
         opened.sendall(head.replace("HOST", "{}:{}".format(*self._address)).replace("\n", "\r\n").encode())
         return opened
 
 
 @pytest.fixture
-def stranger(running: Emulator) -> Iterator[Stranger]:
-    found = Stranger(running)
+def client(running: Emulator) -> Iterator[ClientWithoutKey]:
+    found = ClientWithoutKey(running)
     yield found
     found.connection.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_is_made(running: Emulator, api_path: str, keys_path: str) -> Iterator[None]:
-    """Without the key nothing is made: the API and the pool stay all that there is."""
+def _assert_no_new_resources(running: Emulator, api_path: str, keys_path: str) -> Iterator[None]:
+    """Assert that the requests of the tests created no resources."""
     assert api_path
     assert keys_path
 
-    def made() -> list[Sequence[Any]]:
+    def resources() -> list[Sequence[Any]]:
         client = running.client
         return [
             client("lambda").list_functions()["Functions"],
@@ -114,13 +114,13 @@ def _nothing_is_made(running: Emulator, api_path: str, keys_path: str) -> Iterat
             client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"],
         ]
 
-    before = made()
+    before = resources()
     yield
-    assert made() == before
+    assert resources() == before
 
 
 def _paths() -> set[str]:
-    """All that the emulator's routing compares a path with, and the beginnings of its patterns."""
+    """Return the paths in the emulator's routing, and the fixed prefixes of its path patterns."""
     texts = [
         node.value
         for tree in _ROUTING
@@ -133,7 +133,7 @@ def _paths() -> set[str]:
 
 
 def _actions() -> set[str]:
-    """The names of the calls that its routing knows."""
+    """Return the names of the API actions in the emulator's routing."""
     return {
         key.value
         for tree in _ROUTING
@@ -154,35 +154,35 @@ HOSTS = sorted({re.sub(r"[^a-z0-9.-]", "", pattern.replace(r"\.", ".")) for patt
 SERVICES = sorted({*app.SERVICE_REGISTRY, *app.SERVICE_NAME_ALIASES})
 
 
-def test_the_ways_are_read_from_the_emulator() -> None:
+def test_routes_are_read_from_the_emulator() -> None:
     assert {"/_ministack/reset", "/2015-03-31/", "/oauth2/token", "/latest/", "/_aws/execute-api/"} <= _paths()
     assert {"CreateStack", "CreateQueue", "CreateRole"} <= set(ACTIONS)
     assert {"AmazonSQS", "AWSLambda"} & set(TARGETS)
     assert min(len(_paths()), len(ACTIONS), len(TARGETS), len(HOSTS), len(SERVICES)) > 30
 
 
-def test_every_path_takes_the_key_with_every_method(stranger: Stranger) -> None:
-    assert stranger.ask("GET", "/").status == 200  # the page with links
+def test_every_path_requires_the_key_with_every_method(client: ClientWithoutKey) -> None:
+    assert client.request("GET", "/").status == 200  # the page with links
     for path in sorted(_paths()):
         written = itertools.product((f"{path.rstrip('/')}/a/b", path.upper()), ("GET", "POST"))
         for target, method in (*itertools.product([path], METHODS), *written):
             if target == "/" and method in ("GET", "HEAD"):
                 continue
-            assert (target, method, stranger.ask(method, target).status) == (target, method, 403)
+            assert (target, method, client.request(method, target).status) == (target, method, 403)
 
 
-def test_no_query_header_or_body_finds_a_way_beside_what_is_public(
-    stranger: Stranger, api_path: str, keys_path: str
+def test_query_header_and_body_do_not_change_the_routing_of_public_paths(
+    client: ClientWithoutKey, api_path: str, keys_path: str
 ) -> None:
     unknown = keys_path.replace("us-east-1_", "us-east-1_0")
     public = [(method, path) for path in (api_path, keys_path, unknown) for method in ("GET", "POST")]
-    plain = {each: stranger.ask(*each) for each in public}
-    of_slices = 200 if deploy_hook.local_files() else 403  # files beside the API, where a slice has any
+    plain = {each: client.request(*each) for each in public}
+    of_slices = 200 if deploy_hook.local_files() else 403  # the path may have a file of a slice
     assert [reply.status for reply in plain.values()] == [of_slices, 403, 200, 403, 403, 403]
 
     def check(query: str = "", body: bytes = b"", **headers: str) -> None:
         for method, path in public:
-            reply = stranger.ask(method, f"{path}?{query}", body, **headers)
+            reply = client.request(method, f"{path}?{query}", body, **headers)
             assert reply == plain[method, path], (method, path, query, headers)
 
     template = json.dumps({"Resources": {"Evil": {"Type": "AWS::SQS::Queue"}}})
@@ -190,7 +190,7 @@ def test_no_query_header_or_body_finds_a_way_beside_what_is_public(
     values = urllib.parse.urlencode(names | {"TemplateBody": template, "AssumeRolePolicyDocument": "{}"})
     for action in ACTIONS:
         check(f"Action={action}&{values}", f"Action={action}&{values}".encode(), content_type=FORM)
-    for target in TARGETS:  # whatever a service answers, it is another answer
+    for target in TARGETS:  # a service would answer differently
         check("", json.dumps(names).encode(), x_amz_target=f"{target}.CreateQueue")
     for service in SERVICES:
         scope = f"test/20261001/us-east-1/{service}/aws4_request"
@@ -201,11 +201,11 @@ def test_no_query_header_or_body_finds_a_way_beside_what_is_public(
     check(x_amz_request_route=path, x_forwarded_prefix=path, forwarded="host=evil.s3")
 
 
-def test_every_other_host_is_refused(stranger: Stranger, api_path: str, keys_path: str) -> None:
+def test_other_hosts_are_refused(client: ClientWithoutKey, api_path: str, keys_path: str) -> None:
     for host in (*HOSTS, "evil.s3", "evil", "abcdef01.execute-api", "alb", "data.iot.us-east-1"):
         for name in (f"{host}.us-east-1.amazonaws.com", f"{host}.127.0.0.1:4566", f"{host}.localhost"):
             for path in ("/", api_path, keys_path):
-                assert stranger.ask("GET", path, host=name).status == 403, name
+                assert client.request("GET", path, host=name).status == 403, name
 
 
 @pytest.mark.parametrize(
@@ -246,13 +246,11 @@ def test_every_other_host_is_refused(stranger: Stranger, api_path: str, keys_pat
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "CONNECT", "TRACE"])
-def test_no_trick_with_a_path_gets_by(
-    method: str, target: str, stranger: Stranger, api_path: str, keys_path: str
+def test_manipulated_path_is_refused(
+    method: str, target: str, client: ClientWithoutKey, api_path: str, keys_path: str
 ) -> None:
     written = target.replace("/API", api_path).replace("/KEYS", keys_path)
-    with stranger.connect(
-        f"{method} {written} HTTP/1.1\nHost: HOST\nContent-Length: 0\nConnection: close\n\n"
-    ) as opened:
+    with client.connect(f"{method} {written} HTTP/1.1\nHost: HOST\nContent-Length: 0\nConnection: close\n\n") as opened:
         assert opened.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
 
 
@@ -268,36 +266,36 @@ def test_no_trick_with_a_path_gets_by(
         "GET /_ministack/health HTTP/1.0\n\n",
     ],
 )
-def test_no_other_protocol_is_spoken(head: str, stranger: Stranger, api_path: str) -> None:
-    with stranger.connect(head.replace("/API", api_path)) as opened:
+def test_other_protocols_are_refused(head: str, client: ClientWithoutKey, api_path: str) -> None:
+    with client.connect(head.replace("/API", api_path)) as opened:
         assert opened.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
 
 
-def _resident(running: Emulator) -> int:
-    """Bytes of memory that the emulator uses."""
+def _memory_bytes(running: Emulator) -> int:
+    """Return the memory that the emulator uses, in bytes."""
     return int(psutil.Process(running.process.pid).memory_info().rss)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("path", ["/2015-03-31/functions", "/API", "/KEYS"])
-def test_a_giant_body_without_a_key_is_refused_and_takes_no_memory(
-    path: str, chunked: bool, stranger: Stranger, running: Emulator, api_path: str, keys_path: str
+def test_huge_body_without_a_key_is_refused_without_using_memory(
+    path: str, chunked: bool, client: ClientWithoutKey, running: Emulator, api_path: str, keys_path: str
 ) -> None:
     written = path.replace("/API", api_path).replace("/KEYS", keys_path)
     length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {LARGE}"
     part = b"x" * 65_536
-    before = _resident(running)
+    before = _memory_bytes(running)
 
-    with stranger.connect(f"POST {written} HTTP/1.1\nHost: HOST\n{length}\n\n") as opened:
-        with contextlib.suppress(ConnectionError):  # it may be closed meanwhile
+    with client.connect(f"POST {written} HTTP/1.1\nHost: HOST\n{length}\n\n") as opened:
+        with contextlib.suppress(ConnectionError):  # the guard may close it earlier
             for _ in range(LARGE // len(part)):
                 opened.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
         assert opened.recv(64).startswith(b"HTTP/1.1 403 ")
 
-    assert _resident(running) < before + 30_000_000
+    assert _memory_bytes(running) < before + 30_000_000
 
 
-def test_half_a_request_is_not_waited_for(stranger: Stranger, api_path: str) -> None:
+def test_incomplete_request_is_closed(client: ClientWithoutKey, api_path: str) -> None:
     halves = [
         "POST",
         f"POST {api_path} HTTP/1.1\nHost: HOST\n",
@@ -307,9 +305,9 @@ def test_half_a_request_is_not_waited_for(stranger: Stranger, api_path: str) -> 
         "GET / HTTP/1.1\nHost: HOST\n\nGET / HT",
     ]
     with contextlib.ExitStack() as connections:
-        opened = [connections.enter_context(stranger.connect(half)) for half in halves]
+        opened = [connections.enter_context(client.connect(half)) for half in halves]
         for each in opened:
-            each.settimeout(SOON)
+            each.settimeout(CLOSE_TIMEOUT_SECONDS)
             with contextlib.suppress(ConnectionError):
-                while each.recv(4096):  # until it is closed
+                while each.recv(4096):  # until the guard closes the connection
                     pass

@@ -1,4 +1,4 @@
-"""What counts as an event of SQS, and what a message has of its record."""
+"""SQS events, and the messages that are read from their records."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from ponto.message import Message, NotFromSqsError, read_messages
 from tests.events import NOT_SQS, RECEIVED_MS, Record, record, sqs_event
 
 
-def read(made: Record) -> Message:
-    [message] = read_messages(sqs_event(made))
+def read(sqs_record: Record) -> Message:
+    [message] = read_messages(sqs_event(sqs_record))
     return message
 
 
@@ -25,12 +25,12 @@ def test_messages_of_an_sqs_event_are_returned_in_order() -> None:
 
 
 @pytest.mark.parametrize("event", NOT_SQS.values(), ids=NOT_SQS.keys())
-def test_anything_else_is_refused(event: Any) -> None:
+def test_event_of_another_source_is_refused(event: Any) -> None:
     with pytest.raises(NotFromSqsError, match="not from SQS"):
         read_messages(event)
 
 
-def test_the_refusal_quotes_nothing_of_the_event() -> None:
+def test_error_quotes_nothing_of_the_event() -> None:
     with pytest.raises(NotFromSqsError) as caught:
         read_messages({"Records": [{"eventSource": "CANARY", "body": "CANARY"}]})
     assert "CANARY" not in repr(caught.value)
@@ -40,28 +40,28 @@ def test_the_refusal_quotes_nothing_of_the_event() -> None:
     ("written", "expected"),
     [("1", 1), ("7", 7), ("0", 1), ("-1", 1), ("-9", 1), ("", 1), ("often", 1), (None, 1)],
 )
-def test_a_receive_count_that_cannot_be_is_a_first_receive(written: Any, expected: int) -> None:
+def test_invalid_receive_count_is_a_first_receive(written: Any, expected: int) -> None:
     received = record("{}")
     received["attributes"]["ApproximateReceiveCount"] = written
     assert read(received).receive_count == expected
 
 
-def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
-    made = record("{}")
+def test_too_long_or_empty_api_key_id_is_none() -> None:
+    sqs_record = record("{}")
     for value, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
-        made["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
-        assert read(made).api_key_id == expected
+        sqs_record["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
+        assert read(sqs_record).api_key_id == expected
 
 
 # Origins
 
 
-def with_attributes(**attributes: tuple[str, str]) -> Record:
-    made = record("{}", "m1")
-    made["messageAttributes"] = {
+def record_with_attributes(**attributes: tuple[str, str]) -> Record:
+    sqs_record = record("{}", "m1")
+    sqs_record["messageAttributes"] = {
         name: {"dataType": kind, "stringValue": value} for name, (kind, value) in attributes.items()
     }
-    return made
+    return sqs_record
 
 
 @pytest.mark.parametrize(
@@ -71,30 +71,30 @@ def with_attributes(**attributes: tuple[str, str]) -> Record:
         ({"sourceKey": "00004000070000123/7"}, "00004000070000123/7"),
         ({"relogio": "00004000070000123", "nsr": "7"}, "00004000070000123/7"),  # as 1.0.0-rc.1 sent it
         ({"sourceKey": "00004000070000123/7", "relogio": "00004000070000123", "nsr": "7"}, "00004000070000123/7"),
-        ({"relogio": "00004000070000123"}, "00004000070000123/"),  # which is refused, and not passed over
+        ({"relogio": "00004000070000123"}, "00004000070000123/"),  # the parser refuses it later
         ({"nsr": "7"}, "/7"),
     ],
 )
-def test_an_imported_record_has_a_source_key(attributes: dict[str, str], source_key: str | None) -> None:
-    made = with_attributes(**{name: ("String", value) for name, value in attributes.items()})
-    assert read(made).source_key == source_key
+def test_source_key_of_an_imported_record(attributes: dict[str, str], source_key: str | None) -> None:
+    sqs_record = record_with_attributes(**{name: ("String", value) for name, value in attributes.items()})
+    assert read(sqs_record).source_key == source_key
 
 
-def test_an_event_written_by_hand_may_lack_receipt_handle_and_attributes() -> None:
-    made = {"messageId": "m1", "body": "{}", "eventSource": "aws:sqs"}
-    assert read(made)[:4] == ("m1", "{}", "", 1)
+def test_record_may_lack_receipt_handle_and_attributes() -> None:
+    sqs_record = {"messageId": "m1", "body": "{}", "eventSource": "aws:sqs"}
+    assert read(sqs_record)[:4] == ("m1", "{}", "", 1)
 
 
 @pytest.mark.parametrize("attributes", [None, {}, {"SentTimestamp": "soon"}, {"SentTimestamp": None}])
 def test_a_message_without_a_readable_sent_timestamp_has_no_origin(attributes: Any) -> None:
-    made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
-    made["attributes"] = attributes
-    assert (read(made).sent_ms, read(made).origin, read(made).is_redriven) == (None, None, True)
+    sqs_record = record_with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
+    sqs_record["attributes"] = attributes
+    assert (read(sqs_record).sent_ms, read(sqs_record).origin, read(sqs_record).is_redriven) == (None, None, True)
 
 
 def test_only_attributes_of_known_senders_are_kept() -> None:
-    made = with_attributes(usuarioId=("String", "7"), other=("String", "x"))
-    assert read(made).sender_attributes == {"usuarioId": "7"}
+    sqs_record = record_with_attributes(usuarioId=("String", "7"), other=("String", "x"))
+    assert read(sqs_record).sender_attributes == {"usuarioId": "7"}
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_only_attributes_of_known_senders_are_kept() -> None:
         (0, False),
     ],
 )
-def test_a_carried_origin_is_believed_only_if_it_can_be_true(received_ms: int, is_believed: bool) -> None:
+def test_origin_with_an_impossible_time_is_ignored(received_ms: int, is_believed: bool) -> None:
     longest = "x" * 100
-    sent_back = with_attributes(messageId=("String", longest), receivedAt=("Number", str(received_ms)))
+    sent_back = record_with_attributes(messageId=("String", longest), receivedAt=("Number", str(received_ms)))
 
     assert read(sent_back).origin == ((longest, received_ms) if is_believed else ("m1", RECEIVED_MS))
 
@@ -129,5 +129,5 @@ FIRST, AT = {"dataType": "String", "stringValue": "first"}, {"dataType": "Number
         {"messageId": FIRST, "receivedAt": {"dataType": "Binary"}},
     ],
 )
-def test_half_an_origin_is_none(attributes: dict[str, Any]) -> None:
+def test_incomplete_or_invalid_origin_is_ignored(attributes: dict[str, Any]) -> None:
     assert read(record("{}", "m1") | {"messageAttributes": attributes}).origin == ("m1", RECEIVED_MS)

@@ -1,4 +1,4 @@
-"""A command that is run outside the environment of `make setup` says what to do, in one line."""
+"""Commands that run outside the environment of `make setup`."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from tools.kit.project import ROOT
 @pytest.mark.parametrize(
     "module", ["tools.cli", "tools.local", "tools.local.rows", "lab.chaos", "loadtest", "lab.bench"]
 )
-def test_without_the_packages_a_command_says_what_to_do(module: str) -> None:
-    # -S: without site-packages, as the Python of the system is.
+def test_missing_package_is_reported_with_what_to_do(module: str) -> None:
+    # -S: without site-packages, like a Python that has none of the packages.
     command = [sys.executable, "-S", "-m", module, "--help"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""How osls is run: where its output goes, what Ctrl-C ends, and what its stack gives."""
+"""Runs of osls: output, interruption, and the outputs of the stack."""
 
 import os
 import signal
@@ -20,20 +20,18 @@ from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
-# It starts what would outlive it, as osls starts pip, and says so.
+# A fake sls that starts a child process, as osls starts pip, and writes both process ids to a file.
 SLOW = 'sleep 600 & echo "$$ $!" > processes.new; mv processes.new processes; wait'
 
 
-def test_its_status_is_returned_and_its_output_is_on_standard_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_status_is_returned_and_output_is_on_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_sls(tmp_path, 'echo "$@ in $PWD for $STAGE"; echo trouble >&2; exit 3')
 
     assert osls.run("package", ["--stage", "dev"], {"PATH": os.environ["PATH"], "STAGE": "x"}, project=tmp_path) == 3
     assert capfd.readouterr() == ("", f"package --stage dev in {tmp_path} for x\ntrouble\n")
 
 
-def test_its_output_is_in_the_log_if_there_is_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_is_written_to_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_sls(tmp_path, "echo told; echo trouble >&2")
 
     assert osls.run("deploy", [], os.environ, tmp_path / "deploy.log", tmp_path) == 0
@@ -41,13 +39,13 @@ def test_its_output_is_in_the_log_if_there_is_one(tmp_path: Path, capfd: pytest.
     assert capfd.readouterr() == ("", "")
 
 
-def test_without_it_a_sentence_says_what_installs_it(tmp_path: Path) -> None:
+def test_missing_sls_is_reported_with_what_installs_it(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="sls is not installed; run make setup"):
         osls.run("package", [], {"PATH": str(tmp_path)}, project=tmp_path)
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Return whether a process has ended, also if nothing has asked for its exit status."""
+    """Return whether a process has ended; a zombie counts as ended."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -55,7 +53,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize("log", ["log", ""])
-def test_what_interrupts_the_waiting_ends_it_and_with_a_log_all_that_it_started(tmp_path: Path, log: str) -> None:
+def test_interruption_ends_sls_and_with_a_log_its_child_processes(tmp_path: Path, log: str) -> None:
     write_sls(tmp_path, SLOW)
     code = f"""
 import os, subprocess
@@ -79,9 +77,9 @@ osls.run("package", [], os.environ, project / {log!r} if {log!r} else None, proj
             assert (os.getpgid(sls.pid) == os.getpgid(run.pid)) == (not log)
             run.send_signal(signal.SIGINT)
             run.wait()
-            wait_for(lambda: has_ended(sls), "osls to end")
+            wait_for(lambda: has_ended(sls), "sls to end")
             if log:
-                wait_for(lambda: has_ended(started), "what osls started to end")
+                wait_for(lambda: has_ended(started), "the child process of sls to end")
             else:
                 assert not has_ended(started)
         finally:
@@ -96,7 +94,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         yield Calls(monkeypatch)
 
 
-def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
+def test_stack_outputs_are_read(calls: Calls) -> None:
     outputs = {name: f"of {name}" for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
     calls.stubs["DescribeStacks"] = stack(**outputs)
 
@@ -113,11 +111,9 @@ def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
             "stack batida-ponto-dev in sa-east-1 (CREATE_COMPLETE) has no output DeadLetterQueueUrl; deploy it again",
         ),
     ],
-    ids=["not there", "not complete"],
+    ids=["missing", "incomplete"],
 )
-def test_a_stack_that_is_not_there_or_not_complete_is_named_with_its_region(
-    calls: Calls, answer: Any, message: str
-) -> None:
+def test_missing_or_incomplete_stack_is_named_with_its_region(calls: Calls, answer: Any, message: str) -> None:
     calls.stubs["DescribeStacks"] = answer
     with pytest.raises(CommandError) as error:
         osls.stack_outputs(boto3.client("cloudformation", "sa-east-1"), "dev")

@@ -1,4 +1,4 @@
-"""What commands print: nothing of it is obeyed by a terminal, whoever wrote it."""
+"""Output of commands, in which control characters from any source are replaced."""
 
 import json
 import sys
@@ -19,9 +19,9 @@ from tools.kit.project import ROOT
 from tools.kit.tables import Column
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202egnp\u2066\u2028\r\tb\udcff"
-"""Clears the screen, names the window, colours, turns what is read, begins a line, and cannot be encoded."""
+"""A text that clears the screen, sets title and colour, reverses text, starts a line, and cannot be encoded."""
 
-MOVING = (  # a cursor, or the order of what is read: C0, C1, overrides, isolates, marks, separators, half a pair
+CONTROL_CHARACTERS = (  # C0, C1, bidirectional overrides, isolates and marks, separators, a lone surrogate
     *(*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
     *(0x200E, 0x200F, 0x061C, 0x2028, 0x2029, 0xD800),
 )
@@ -29,22 +29,22 @@ MOVING = (  # a cursor, or the order of what is read: C0, C1, overrides, isolate
 LINES = all_commands()
 
 
-def _refused() -> ClientError:
+def _client_error() -> ClientError:
     return ClientError({"Error": {"Code": HOSTILE, "Message": HOSTILE}}, HOSTILE)
 
 
 def is_harmless(text: str) -> bool:
-    """Return whether a terminal prints all of it, and obeys none."""
+    """Return whether a text has no control characters but newlines and tabs."""
     return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 @pytest.mark.parametrize(
     "error",
-    [lambda: CommandError(HOSTILE), lambda: click.UsageError(HOSTILE), _refused, lambda: ValueError(HOSTILE)],
-    ids=["refused by us", "refused by Click", "refused by AWS", "a defect"],
+    [lambda: CommandError(HOSTILE), lambda: click.UsageError(HOSTILE), _client_error, lambda: ValueError(HOSTILE)],
+    ids=["error of a command", "error of Click", "error of AWS", "defect"],
 )
 @pytest.mark.parametrize("line", LINES, ids=str)
-def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
+def test_no_way_of_printing_emits_control_characters(
     line: CommandLine,
     error: Callable[[], Exception],
     capsys: pytest.CaptureFixture[str],
@@ -67,7 +67,7 @@ def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
     monkeypatch.setattr(line.command, "parse_args", lambda *_: [])
     monkeypatch.setattr(line.command, "invoke", print_all)
 
-    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):  # so that they are there again at the end
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):  # restores the streams that the command replaces
         try:
             assert commands.run(line.root, line.name, line.subcommands) == 2
         except ValueError:
@@ -81,10 +81,10 @@ def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
 
 
 @pytest.mark.parametrize("line", LINES, ids=str)
-def test_what_a_command_was_asked_is_repeated_harmlessly(
+def test_arguments_are_quoted_without_control_characters(
     line: CommandLine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(click.Command, "invoke", lambda *_: None)  # no group's own, which leads to its commands
+    monkeypatch.setattr(click.Command, "invoke", lambda *_: None)  # also of groups, which would call their commands
 
     for word in (HOSTILE, f"--{HOSTILE}", f"--month={HOSTILE}", f"--stage={HOSTILE}"):
         assert commands.run(line.root, line.name, [*line.subcommands, word]) in (0, 2)
@@ -92,8 +92,8 @@ def test_what_a_command_was_asked_is_repeated_harmlessly(
     assert is_harmless(printed.out + printed.err)
 
 
-def test_nothing_that_moves_a_cursor_or_turns_a_line_is_printed() -> None:
-    for code in MOVING:
+def test_control_characters_are_replaced() -> None:
+    for code in CONTROL_CHARACTERS:
         assert printable(f"a{chr(code)}b") == "a?b"
         assert printable(f"a{chr(code)}b", lines=True) == (f"a{chr(code)}b" if chr(code) in "\n\t" else "a?b")
     every = "".join(map(chr, range(0x3000)))

@@ -1,4 +1,4 @@
-"""Rows as columns: what comes out is what went in, and what repeats costs next to nothing."""
+"""Packed rows: they are unpacked unchanged, and repeated values take little space."""
 
 import base64
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,7 +14,7 @@ BIGINT, INT, BOOL, TEXT, UUID = 20, 23, 16, 25, 2950
 DAY, TIME, LOCAL, LOCALS, INSTANT, INSTANTS, SPAN = 1082, 1083, 1114, 1115, 1184, 1185, 1186
 
 LOCAL_TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31))
-INSTANTS_OF = LOCAL_TIMES.map(lambda at: at.replace(tzinfo=UTC))
+UTC_TIMES = LOCAL_TIMES.map(lambda at: at.replace(tzinfo=UTC))
 VALUES: dict[int, st.SearchStrategy[Any]] = {
     BIGINT: st.integers(-(2**63), 2**63 - 1),
     INT: st.integers(-(2**31), 2**31 - 1),
@@ -25,28 +25,28 @@ VALUES: dict[int, st.SearchStrategy[Any]] = {
     TIME: st.times(),
     LOCAL: LOCAL_TIMES,
     LOCALS: st.lists(LOCAL_TIMES, max_size=4),
-    INSTANT: INSTANTS_OF,
-    INSTANTS: st.lists(INSTANTS_OF, max_size=4),
+    INSTANT: UTC_TIMES,
+    INSTANTS: st.lists(UTC_TIMES, max_size=4),
     SPAN: st.timedeltas(timedelta(days=-400_000), timedelta(days=400_000)),
 }
 
 
-def packed(
-    types: list[int], rows: list[tuple[Any, ...]], at_once: int = packed_rows.MAX_CHUNK_ROWS
+def pack(
+    types: list[int], rows: list[tuple[Any, ...]], chunk_rows: int = packed_rows.MAX_CHUNK_ROWS
 ) -> packed_rows.PackedRows:
     found = packed_rows.PackedRows()
-    for at in range(0, len(rows), at_once):
-        found.add(types, rows[at : at + at_once])
+    for at in range(0, len(rows), chunk_rows):
+        found.add(types, rows[at : at + chunk_rows])
     return found
 
 
 @given(st.lists(st.tuples(*(st.none() | each for each in VALUES.values())), max_size=20))
-def test_rows_of_every_type_come_back_as_they_were(rows: list[tuple[Any, ...]]) -> None:
-    assert list(packed_rows.unpack(packed(list(VALUES), rows, 7).to_text())) == rows
+def test_rows_of_every_type_are_unpacked_unchanged(rows: list[tuple[Any, ...]]) -> None:
+    assert list(packed_rows.unpack(pack(list(VALUES), rows, 7).to_text())) == rows
 
 
-def test_of_a_month_of_cards_each_fact_costs_once() -> None:
-    """Name, number, and the times of another zone, which is what a card says twice."""
+def test_repeated_values_of_a_month_of_time_cards_take_little_space() -> None:
+    """A card repeats the employee's name and id in each row, and each time in a second zone."""
     days = [
         (employee, f"Employee {employee:016b}", date(2026, 11, day), [at], [at.replace(tzinfo=None)], time(4))
         for employee in range(100)
@@ -56,16 +56,16 @@ def test_of_a_month_of_cards_each_fact_costs_once() -> None:
     types = [BIGINT, TEXT, DAY, INSTANTS, LOCALS, TIME]
 
     def size(*kept: int) -> int:
-        return len(packed([types[at] for at in kept], [tuple(row[at] for at in kept) for row in days]).to_text())
+        return len(pack([types[at] for at in kept], [tuple(row[at] for at in kept) for row in days]).to_text())
 
-    assert list(packed_rows.unpack(packed(types, days).to_text())) == days
+    assert list(packed_rows.unpack(pack(types, days).to_text())) == days
     assert size(3, 4) < 1.2 * size(3)
     assert size(*range(len(types))) < 3 * size(3)
 
 
-def test_rows_are_counted_and_bytes_but_for_what_zlib_holds_back() -> None:
+def test_size_counts_the_bytes_without_the_buffer_of_zlib() -> None:
     chance = Random(7)  # noqa: S311
-    found = packed([TEXT], [(chance.randbytes(500).hex(),) for _ in range(1_000)])
+    found = pack([TEXT], [(chance.randbytes(500).hex(),) for _ in range(1_000)])
 
     assert found.row_count == 1_000
     assert 0 <= len(base64.b64decode(found.to_text())) - found.size < 100_000

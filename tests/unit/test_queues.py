@@ -1,4 +1,4 @@
-"""How much is in a queue."""
+"""Number of messages in a queue."""
 
 import boto3
 
@@ -6,7 +6,7 @@ from tests.events import aws
 from tools.kit.queue_reader import Depth, depth
 
 
-def test_what_waits_what_is_worked_on_and_what_is_delayed_are_all_in_a_queue() -> None:
+def test_depth_counts_visible_in_flight_and_delayed_messages() -> None:
     with aws():
         sqs = boto3.client("sqs")
         url = sqs.create_queue(QueueName="punches")["QueueUrl"]

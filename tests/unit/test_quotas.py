@@ -1,4 +1,4 @@
-"""What a stage takes is held against the account's quotas before anything is deployed."""
+"""Checks of the account's quotas and zones before a deploy."""
 
 import re
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
 
 STACK = "batida-ponto-prod"
 DRAIN = "batida-ponto-prod-batidaPonto"
-NOTHING = Demand({}, creates_network=False, creates_cluster=False)
-FIVE = NOTHING._replace(reserved={DRAIN: 5})
-NETWORK = NOTHING._replace(creates_network=True)
+NO_DEMAND = Demand({}, creates_network=False, creates_cluster=False)
+FIVE = NO_DEMAND._replace(reserved={DRAIN: 5})
+NETWORK = NO_DEMAND._replace(creates_network=True)
 BOTH = FIVE._replace(creates_network=True)
-CLUSTER = NOTHING._replace(creates_cluster=True)
+CLUSTER = NO_DEMAND._replace(creates_cluster=True)
 THROTTLES = {"stage": ThrottleLimits(2_000, 2_000), "key": ThrottleLimits(2_000, 1_000)}
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """The calls to moto's AWS, which has no stack."""
+    """Yield the calls to an account in moto that has no stack."""
     with aws():
         calls = Calls(monkeypatch)
         calls.stubs["DescribeStackResource"] = NO_STACK
@@ -44,15 +44,15 @@ def reserves(concurrency: int) -> Any:
     return {"GetFunctionConcurrency": {"ReservedConcurrentExecutions": concurrency}}
 
 
-def is_there(status: str) -> Any:
+def existing_resource(status: str) -> Any:
     return {"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": status}}}
 
 
-def demand(what: Demand, *, force: bool = False) -> None:
+def require_demand(what: Demand, *, force: bool = False) -> None:
     require(boto3.Session(), STACK, what, lambda *changed: f"again: {' '.join(changed)}", force=force)
 
 
-def test_a_template_tells_what_it_takes() -> None:
+def test_demand_is_read_from_the_template() -> None:
     def function(name: str, **more: int) -> Any:
         return {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name, **more}}
 
@@ -61,7 +61,7 @@ def test_a_template_tells_what_it_takes() -> None:
     empty = Network(zones=(), engine_version="", endpoint_services=(), endpoint_zones=0)
     cluster = {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 8}, "BackupRetentionPeriod": 7}
     inside = {"DatabaseCluster": {"Type": "AWS::RDS::DBCluster", "Properties": cluster}}
-    five = NOTHING._replace(reserved={"a": 5})
+    five = NO_DEMAND._replace(reserved={"a": 5})
     large = five._replace(maximum_acu=8, backup_days=7)
     assert read_demand({"Resources": functions}) == five
     assert read_demand({"Resources": functions | network}) == five._replace(creates_network=True, network=empty)
@@ -69,24 +69,24 @@ def test_a_template_tells_what_it_takes() -> None:
     outside = {"ExpressCluster": cluster}
     assert read_demand({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
 
-    # The parameters without which nothing of it needs an account that AWS has verified.
+    # Parameters that remove the resources for which AWS must first verify the account.
     later = [SecondUpdate("Gate", "gate=false", "Why."), SecondUpdate("Pool", "pool=false", "Why.")]
     gates = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
-    assert read_demand({"Resources": gates}, later) == NOTHING._replace(unverified_parameters=("gate=false",))
+    assert read_demand({"Resources": gates}, later) == NO_DEMAND._replace(unverified_parameters=("gate=false",))
 
 
 @pytest.mark.parametrize(
     ("unreserved", "reserved"),
     [
-        (105, 0),  # exactly what must stay
-        (100, 5),  # its own already
-        (10, 5),  # whatever is left: this deploy changes nothing of it
-        (10, 8),  # it gives some back
+        (105, 0),  # leaves exactly the minimum
+        (100, 5),  # the stage has its reservation already
+        (10, 5),  # below the minimum already, but the deploy does not change it
+        (10, 8),  # the deploy reduces the reservation
     ],
 )
-def test_what_leaves_enough_or_takes_no_more_is_deployed(calls: Calls, unreserved: int, reserved: int) -> None:
+def test_sufficient_or_unchanged_concurrency_is_accepted(calls: Calls, unreserved: int, reserved: int) -> None:
     calls.stubs |= limits(unreserved) | reserves(reserved)
-    demand(FIVE)
+    require_demand(FIVE)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,14 @@ def test_what_leaves_enough_or_takes_no_more_is_deployed(calls: Calls, unreserve
     [(104, 1_000, 0, 5, 1_001), (10, 10, 0, 5, 1_000), (101, 3_000, 2, 3, 3_002)],
     ids=["one short", "a new account", "more than before"],
 )
-def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
+def test_insufficient_concurrency_stops_the_deploy_with_what_to_request(
     calls: Calls, unreserved: int, limit: int, reserved: int, more: int, value: int
 ) -> None:
-    calls.stubs |= limits(unreserved, limit) | (reserves(reserved) if reserved else {})  # else there is no function
+    calls.stubs |= limits(unreserved, limit) | (
+        reserves(reserved) if reserved else {}
+    )  # without a stub there is no function
     with pytest.raises(CommandError) as refused:
-        demand(FIVE)
+        require_demand(FIVE)
     assert refused.value.status == 2
     assert str(refused.value).splitlines() == [
         f"the account may run {limit} functions at once in us-east-1, of which {unreserved} are not reserved; "
@@ -115,34 +117,34 @@ def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
     ]
 
 
-def test_a_network_too_many_stops_the_deploy_unless_the_stack_has_it_already(calls: Calls) -> None:
-    ec2 = boto3.client("ec2")  # the account's own network is one of five
+def test_exceeded_quota_of_vpcs_stops_the_deploy_of_a_new_stack(calls: Calls) -> None:
+    ec2 = boto3.client("ec2")  # the account's default VPC is one of five
     for number in range(3):
         ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")
-    demand(NETWORK)
+    require_demand(NETWORK)
 
     ec2.create_vpc(CidrBlock="10.9.0.0/16")
     with pytest.raises(CommandError) as refused:
-        demand(NETWORK)
+        require_demand(NETWORK)
     assert "the account has 5 of at most 5 VPCs in us-east-1, and this stage creates one" in str(refused.value)
     assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6 --region us-east-1" in str(refused.value)
 
-    calls.stubs |= is_there("UPDATE_COMPLETE")
-    demand(NETWORK)
+    calls.stubs |= existing_resource("UPDATE_COMPLETE")
+    require_demand(NETWORK)
 
-    calls.stubs |= is_there("DELETE_COMPLETE")
+    calls.stubs |= existing_resource("DELETE_COMPLETE")
     with pytest.raises(CommandError, match="the account has 5 of at most 5"):
-        demand(NETWORK)
+        require_demand(NETWORK)
 
 
 def plan(kind: str) -> Any:
     return {"GetAccountPlanState": {"accountPlanType": kind, "accountPlanStatus": "ACTIVE"}}
 
 
-def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_made(calls: Calls) -> None:
+def test_free_plan_stops_the_deploy_of_a_cluster(calls: Calls) -> None:
     calls.stubs |= limits(1_000) | plan("FREE")
     with pytest.raises(CommandError) as refused:
-        demand(CLUSTER)
+        require_demand(CLUSTER)
     assert refused.value.status == 2
     said = str(refused.value)
     assert "the account is on AWS's Free plan" in said
@@ -151,39 +153,40 @@ def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_m
     assert "aws freetier upgrade-account-plan --account-plan-type PAID" in said
     assert "Nothing was deployed" in said
 
-    demand(NOTHING)  # database: existing
+    require_demand(NO_DEMAND)  # database: existing
     assert calls.operations.count("GetAccountPlanState") == 1
-    for paid in (plan("PAID"), {"GetAccountPlanState": refusal("ResourceNotFoundException")}):  # older than plans
+    for paid in (
+        plan("PAID"),
+        {"GetAccountPlanState": refusal("ResourceNotFoundException")},
+    ):  # an account that has no plan
         calls.stubs |= paid
-        demand(CLUSTER)
+        require_demand(CLUSTER)
 
     calls.stubs |= limits(10, 10) | plan("FREE")
     large = FIVE._replace(creates_cluster=True, maximum_acu=8, unverified_parameters=("gate=false",))
     line = "again: database=express reservedConcurrency=none gate=false maximumAcu=4\n"
     with pytest.raises(CommandError, match=line):
-        demand(large)
+        require_demand(large)
 
 
-def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
-    calls: Calls, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_express_cluster_is_checked_against_the_free_plan(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
     calls.stubs |= limits(1_000) | plan("FREE")
-    express = NOTHING._replace(is_express=True, maximum_acu=4, backup_days=1)
-    demand(express)
+    express = NO_DEMAND._replace(is_express=True, maximum_acu=4, backup_days=1)
+    require_demand(express)
     assert capsys.readouterr().err == ""
 
-    demand(express._replace(backup_days=7, unverified_parameters=("gate=false",)))
+    require_demand(express._replace(backup_days=7, unverified_parameters=("gate=false",)))
     said = capsys.readouterr().err
     assert "keeps backups for one day. AWS may refuse backupDays (7)" in said
     assert "deploy with --param gate=false" in said
 
     with pytest.raises(CommandError, match=r"at most 4 ACU, but maximumAcu is 8\. Deploy with --param maximumAcu=4"):
-        demand(express._replace(maximum_acu=8))
+        require_demand(express._replace(maximum_acu=8))
     calls.stubs |= limits(10, 10)
     with pytest.raises(CommandError, match="\nagain: maximumAcu=4 reservedConcurrency=none\n"):
-        demand(express._replace(maximum_acu=8, reserved={DRAIN: 5}))
+        require_demand(express._replace(maximum_acu=8, reserved={DRAIN: 5}))
     calls.stubs |= plan("PAID")
-    demand(express._replace(maximum_acu=8))
+    require_demand(express._replace(maximum_acu=8))
 
 
 @pytest.mark.parametrize(
@@ -193,23 +196,23 @@ def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
         (EndpointConnectionError(endpoint_url="https://freetier.cn-north-1"), "Could not connect to the endpoint URL"),
     ],
 )
-def test_a_plan_that_cannot_be_asked_for_stops_nothing(
+def test_failed_check_of_the_plan_does_not_stop_the_deploy(
     calls: Calls, capsys: pytest.CaptureFixture[str], error: Exception, why: str
 ) -> None:
     calls.stubs["GetAccountPlanState"] = error
-    demand(CLUSTER)
+    require_demand(CLUSTER)
     assert capsys.readouterr().err.startswith(f"not checked: the account's plan ({why}")
 
 
-def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
+def test_all_exceeded_quotas_are_reported_together_and_force_continues(
     calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls.stubs |= limits(10, 10) | {"GetServiceQuota": {"Quota": {"Value": 1.0}}}
     both = r"(?s)functions at once.*VPCs in"
     with pytest.raises(CommandError, match=both) as refused:
-        demand(BOTH)
-    assert "again:" not in str(refused.value)  # there is no parameter for less than one network
-    demand(BOTH, force=True)
+        require_demand(BOTH)
+    assert "again:" not in str(refused.value)  # no parameter avoids the VPC
+    require_demand(BOTH, force=True)
     said = capsys.readouterr().err
     assert re.search(both, said)
     assert said.splitlines().count("Continuing because of --force.") == 2
@@ -226,11 +229,11 @@ def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
         ("GetAccount", "the gateway's limits"),
     ],
 )
-def test_what_may_not_be_asked_is_said_and_left_unchecked(
+def test_quota_that_may_not_be_read_is_reported_as_unchecked(
     calls: Calls, capsys: pytest.CaptureFixture[str], operation: str, what: str
 ) -> None:
     calls.stubs |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
-    demand(BOTH._replace(throttles=THROTTLES))
+    require_demand(BOTH._replace(throttles=THROTTLES))
     reason = f"AWS refused {operation}: AccessDeniedException: not you"
     assert capsys.readouterr().err == f"not checked: {what} ({reason})\n"
 
@@ -240,7 +243,13 @@ PRIVATE = Network((), "17.7", ("com.amazonaws.{region}.sqs",), endpoint_zones=2)
 
 
 def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = "") -> Any:
-    """Return AWS's answers about a region of four zones, in the second of which Lambda has no functions."""
+    """Return stubs for a region with four zones, in the second of which Lambda is not available.
+
+    Args:
+        aurora: Letters of the zones with the instance class of Aurora.
+        sqs: Letters of the zones with the VPC endpoint of SQS.
+        default_subnets: Letters of the zones with a default subnet.
+    """
     zones = [{"ZoneName": name, "ZoneId": zone_id, "State": "available"} for name, zone_id in ZONES.items()]
     option = {"AvailabilityZones": [{"Name": f"us-east-1{each}"} for each in aurora]}
     service = {"ServiceName": "com.amazonaws.us-east-1.sqs", "AvailabilityZones": [f"us-east-1{each}" for each in sqs]}
@@ -283,9 +292,9 @@ def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
     calls.stubs |= region
 
     with pytest.raises(CommandError) as refused:
-        demand(NOTHING._replace(network=network))
-    calls.stubs |= is_there("CREATE_COMPLETE")
-    demand(NOTHING._replace(network=network))  # which the stack has already
+        require_demand(NO_DEMAND._replace(network=network))
+    calls.stubs |= existing_resource("CREATE_COMPLETE")
+    require_demand(NO_DEMAND._replace(network=network))  # the stack has the network already
 
     said = str(refused.value)
     assert lacking in said
@@ -303,17 +312,17 @@ def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
 )
 def test_zones_that_offer_what_the_stage_needs_are_deployed(calls: Calls, network: Network) -> None:
     calls.stubs |= offers(aurora="acd" if network.engine_version else "", sqs="acd")
-    demand(NOTHING._replace(network=network))
+    require_demand(NO_DEMAND._replace(network=network))
 
 
 def test_region_without_two_suitable_zones_is_refused(calls: Calls) -> None:
     calls.stubs |= offers(aurora="b")
     with pytest.raises(CommandError, match="No two zones of us-east-1 offer all that it needs") as refused:
-        demand(NOTHING._replace(network=PRIVATE))
+        require_demand(NO_DEMAND._replace(network=PRIVATE))
     assert "again:" not in str(refused.value)
 
 
-THROTTLED = NOTHING._replace(throttles=THROTTLES)
+THROTTLED = NO_DEMAND._replace(throttles=THROTTLES)
 
 
 def gateway(limits: ThrottleLimits) -> Any:
@@ -323,7 +332,7 @@ def gateway(limits: ThrottleLimits) -> Any:
 def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(calls: Calls) -> None:
     calls.stubs |= gateway(LOWER_LIMITS)
     with pytest.raises(CommandError) as refused:
-        demand(THROTTLED)
+        require_demand(THROTTLED)
     said = str(refused.value)
     assert "API Gateway allows the account 2,500 requests/s and a burst of 1,250 in us-east-1" in said
     assert "this stage sets up to 2,000 and 2,000" in said
@@ -336,4 +345,4 @@ def test_account_whose_limits_were_raised_is_not_refused_whatever_its_region(cal
     require(boto3.Session(region_name="af-south-1"), STACK, THROTTLED, lambda *_: "")
     calls.stubs |= gateway(ThrottleLimits(1_500, 2_000))
     with pytest.raises(CommandError, match="again: stageRateLimit=1500 keyRateLimit=1500\n"):
-        demand(THROTTLED)
+        require_demand(THROTTLED)

@@ -1,4 +1,4 @@
-"""`ponto remove`: what it empties, what it leaves alone, and that it asks."""
+"""`ponto remove`: emptied buckets, protected stacks, and the confirmation."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ BUCKETS = {
 
 
 class Stage:
-    """A stage on moto's AWS, each bucket with an object in two versions where it keeps any."""
+    """A stage in moto, whose buckets have two objects, one of them written twice."""
 
     def __init__(self, resources: dict[str, Any], *, is_protected: bool = False) -> None:
         formation = boto3.client("cloudformation")
@@ -50,8 +50,8 @@ class Stage:
         if "UploadBucket" in self.buckets:
             self.s3.delete_object(Bucket=self.buckets["UploadBucket"], Key="b")
 
-    def full(self) -> set[str]:
-        """Return the logical ids of the buckets with anything in them, be it a version or a mark of a deletion."""
+    def full_buckets(self) -> set[str]:
+        """Return the logical ids of the buckets that have any version or delete marker."""
         return {
             logical_id
             for logical_id, name in self.buckets.items()
@@ -75,46 +75,44 @@ def run(sls: FakeSls, capsys: pytest.CaptureFixture[str]) -> Run:
     return runner(capsys, "remove", "--stage", "dev", collaborators=Collaborators(run_sls=sls))
 
 
-def test_empties_what_goes_with_the_stack_in_all_versions_and_then_removes_it(run: Run, sls: FakeSls) -> None:
+def test_buckets_of_the_stack_are_emptied_before_its_removal(run: Run, sls: FakeSls) -> None:
     stage = Stage(BUCKETS)
     result = run("--yes")
     assert result.status == 0
-    assert stage.full() == {"ServerlessDeploymentBucket", "KeptBucket"}  # osls empties its own
+    assert stage.full_buckets() == {"ServerlessDeploymentBucket", "KeptBucket"}  # osls empties its own
     assert result.err.splitlines()[0].startswith("stage dev: account 123456789012, region us-east-1, as arn:")
     assert sls.invocations == [("remove", ["--stage", "dev", "--region", "us-east-1"])]
     assert result.out == "removed    dev, account 123456789012, region us-east-1\n"
 
 
-def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_question_says_what_goes(
-    run: Run, sls: FakeSls
-) -> None:
+def test_nothing_is_removed_without_confirmation(run: Run, sls: FakeSls) -> None:
     stage = Stage(BUCKETS)
-    nobody, another = run(), run(typed="prod\n")
-    assert (nobody.status, another.status) == (2, 2)
-    assert "cannot ask for confirmation without a terminal; use --yes" in nobody.err
+    without_terminal, another = run(), run(typed="prod\n")
+    assert (without_terminal.status, another.status) == (2, 2)
+    assert "cannot ask for confirmation without a terminal; use --yes" in without_terminal.err
     assert another.err.endswith("ponto: not removed\n")
     (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
     assert "the contents of SiteBucket, UploadBucket." in asked
     assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
-    assert (stage.full(), sls.invocations) == (set(stage.buckets), [])
+    assert (stage.full_buckets(), sls.invocations) == (set(stage.buckets), [])
 
 
-def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Run, sls: FakeSls) -> None:
+def test_protected_stack_and_its_buckets_are_kept(run: Run, sls: FakeSls) -> None:
     stage = Stage(BUCKETS, is_protected=True)
     result = run("--yes")
     assert result.status == 2
     assert "--param terminationProtection=false" in result.err
-    assert (stage.full(), sls.invocations) == (set(stage.buckets), [])
+    assert (stage.full_buckets(), sls.invocations) == (set(stage.buckets), [])
 
 
-def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Run) -> None:
+def test_stage_without_buckets_is_removed(run: Run) -> None:
     Stage({"PunchQueue": BUCKETS["PunchQueue"]})
     result = run(typed="dev\n")
     assert result.status == 0
     assert "This removes stage dev. Type dev" in result.err
 
 
-def test_an_sls_that_fails_is_not_all_of_it(run: Run, sls: FakeSls) -> None:
+def test_failed_sls_is_reported(run: Run, sls: FakeSls) -> None:
     Stage(BUCKETS)
     sls.status = 1
     result = run("--yes")
@@ -122,13 +120,13 @@ def test_an_sls_that_fails_is_not_all_of_it(run: Run, sls: FakeSls) -> None:
     assert "sls remove failed, see its output above" in result.err
 
 
-def test_a_stage_that_is_not_there_is_said(run: Run) -> None:
+def test_missing_stage_is_reported(run: Run) -> None:
     result = run("--yes")
     assert result.status == 2
     assert f"no stack {STACK} in us-east-1" in result.err
 
 
-def test_an_object_that_cannot_be_deleted_is_named(run: Run, sls: FakeSls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_object_that_cannot_be_deleted_is_named(run: Run, sls: FakeSls, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(BUCKETS)
     refused = {"Key": "a", "Code": "AccessDenied", "Message": "not you"}
     Calls(monkeypatch).stubs["DeleteObjects"] = {"Errors": [refused]}

@@ -1,4 +1,4 @@
-"""When a message that failed is visible again, and what happens if SQS refuses."""
+"""Visibility timeouts of failed messages, and failures of the calls that set them."""
 
 import contextlib
 import time
@@ -21,7 +21,7 @@ CHANGE = "ChangeMessageVisibilityBatch"
 
 
 def received(*times: int) -> list[Message]:
-    """Return messages that were received so many times."""
+    """Return messages with these receive counts."""
     return [message("{}", receive_count=receives)._replace(receipt_handle="handle") for receives in times]
 
 
@@ -49,12 +49,12 @@ def hidden_seconds(calls: Calls) -> list[list[int]]:
     return [[each["VisibilityTimeout"] for each in made.parameters["Entries"]] for made in calls.by_operation(CHANGE)]
 
 
-def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(calls: Calls) -> None:
+def test_delay_grows_with_each_receive_up_to_the_queues_timeout(calls: Calls) -> None:
     shorten(received(-8, 0, *range(1, 12)))
     assert hidden_seconds(calls) == [[5, 5, 5, 10, 20, 40, 80, 160, 320]]
 
 
-def test_each_record_can_be_hidden_for_a_time_of_its_own(calls: Calls) -> None:
+def test_each_message_can_be_hidden_for_a_separate_time(calls: Calls) -> None:
     delays = list(zip(received(9, 9, 200), (451, 901, 460), strict=True))
     RetryBackoff(URL, ()).set_visibility(delays, time.monotonic() + 60)
     assert hidden_seconds(calls) == [[451, 901, 460]]
@@ -65,11 +65,11 @@ def test_each_record_can_be_hidden_for_a_time_of_its_own(calls: Calls) -> None:
     [(URL, DELAYS, []), ("", DELAYS, [1]), (URL, (), [1]), (URL, DELAYS, [8, 200])],
     ids=["no record", "no queue", "no delays", "received often"],
 )
-def test_otherwise_sqs_is_not_called(url: str, delays: tuple[int, ...], times: list[int]) -> None:
+def test_sqs_is_not_called_if_nothing_changes(url: str, delays: tuple[int, ...], times: list[int]) -> None:
     RetryBackoff(url, delays, no_client).shorten_visibility(received(*times), time.monotonic() + 60)
 
 
-def test_one_client_serves_every_batch(calls: Calls) -> None:
+def test_all_batches_use_one_client(calls: Calls) -> None:
     clients = iter([sqs.create_client()])
     redelivery = RetryBackoff(URL, DELAYS, lambda: next(clients))
     for _ in range(2):
@@ -77,7 +77,7 @@ def test_one_client_serves_every_batch(calls: Calls) -> None:
     assert hidden_seconds(calls) == [[5], [5]]
 
 
-def test_what_sqs_refuses_or_does_not_answer_for_is_told_after_all_calls(calls: Calls) -> None:
+def test_failed_entries_are_reported_after_all_calls(calls: Calls) -> None:
     codes = ("ReceiptHandleIsInvalid", "InternalError", "InternalError")
     answers: Iterator[Any] = iter(
         [{"Failed": [{"Id": str(at), "Code": code, "SenderFault": True} for at, code in enumerate(codes)]}, {}]
@@ -88,20 +88,20 @@ def test_what_sqs_refuses_or_does_not_answer_for_is_told_after_all_calls(calls: 
     assert hidden_seconds(calls) == [[5] * 10, [5] * 2]
 
 
-def test_after_a_call_that_failed_no_other_is_begun(calls: Calls) -> None:
+def test_no_call_follows_a_failed_call(calls: Calls) -> None:
     calls.stubs[CHANGE] = refusal("AccessDenied")
     with pytest.raises(ClientError):
         shorten(received(*[1] * 12))
     assert len(calls.history) == 1
 
 
-def test_without_time_no_call_is_started_and_boto3_is_not_even_imported() -> None:
+def test_without_time_boto3_is_not_imported() -> None:
     with pytest.raises(VisibilityNotChangedError, match="no time left"):
         RetryBackoff(URL, DELAYS, no_client).shorten_visibility(received(1), time.monotonic() + MIN_REMAINING_SECONDS)
 
 
 class SlowClient:
-    """SQS's client, whose import and answers take time."""
+    """A client of SQS whose import and calls take time."""
 
     def __init__(self, imported: float, answered: float) -> None:
         self.now = 0.0
@@ -123,7 +123,7 @@ class SlowClient:
     [(2, MAX_CALL_SECONDS, 1), (2.1, 0, 0), (1, MAX_CALL_SECONDS, 1), (0.5, 0.5, 4), (0.5, 0.1, 10)],
     ids=["slowest", "import too slow", "one unanswered", "slow", "fast"],
 )
-def test_each_call_is_begun_only_if_there_is_time_for_no_answer(imported: float, answered: float, calls: int) -> None:
+def test_call_is_started_only_if_its_timeout_fits(imported: float, answered: float, calls: int) -> None:
     sqs = SlowClient(imported, answered)
     redelivery = RetryBackoff(URL, DELAYS, cast(Any, sqs.create), lambda: sqs.now)
     with contextlib.suppress(VisibilityNotChangedError):
@@ -132,7 +132,7 @@ def test_each_call_is_begun_only_if_there_is_time_for_no_answer(imported: float,
     assert sqs.now <= MIN_REMAINING_SECONDS
 
 
-def test_a_call_that_gets_no_answer_takes_no_longer_than_reserved() -> None:
+def test_timeout_of_a_call_is_not_longer_than_reserved() -> None:
     with aws():
         config = cast(Any, sqs.create_client().meta.config)
     assert config.connect_timeout + config.read_timeout <= MAX_CALL_SECONDS

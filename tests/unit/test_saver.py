@@ -1,4 +1,4 @@
-"""The save of a stopping emulator, which tries again what it could not save."""
+"""The save of a stopping emulator, which is retried after failures."""
 
 import errno
 import json
@@ -23,7 +23,7 @@ def _running(tmp_path: Path) -> None:
 
 
 class Emulator:
-    """Services whose state can be read, and a disk that is full at the first saves."""
+    """A fake emulator with some services, on a disk that is full at the first saves."""
 
     def __init__(self, services: Mapping[str, Callable[[], Any]], failures: int) -> None:
         self._services = services
@@ -46,7 +46,13 @@ class Emulator:
 
 
 def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> list[saved.SaveReport]:
-    """Save these services and the queues, after some failures; return what was reported."""
+    """Save the queues and other services; return the reports of the failed attempts.
+
+    Args:
+        state: Folder of the local stack.
+        failures: Number of saves that fail because the disk is full.
+        services: Further services, as functions that return their state.
+    """
     with saved.open_reports(state) as pipe:
         assert pipe
         with pytest.raises(SystemExit):
@@ -54,14 +60,14 @@ def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> li
         return [saved.SaveReport(**json.loads(line)) for line in os.read(pipe, 65_536).splitlines()]
 
 
-def test_a_full_disk_is_waited_for_and_the_report_says_why(tmp_path: Path) -> None:
+def test_save_is_retried_on_a_full_disk_with_a_report(tmp_path: Path) -> None:
     first, *_ = save(tmp_path, failures=3, iam=dict)
 
     assert first.describe({}) == "2 of 2 messages of punches; the state of sqs, iam (No space left on device)"
     assert saved.unsaved_since(tmp_path) is None
 
 
-def test_queues_that_cannot_be_read_keep_no_other_service_from_being_saved(tmp_path: Path) -> None:
+def test_unreadable_queues_do_not_stop_the_save_of_other_services(tmp_path: Path) -> None:
     unreadable: dict[str, Any] = {"queues": {"data": {"1": {}}}}
     give_queues = Mock(side_effect=[unreadable, QUEUES])
 
@@ -78,9 +84,7 @@ def test_queues_that_cannot_be_read_keep_no_other_service_from_being_saved(tmp_p
         (ValueError("odd"), "ValueError: odd"),
     ],
 )
-def test_a_service_whose_state_cannot_be_read_is_asked_again_and_the_rest_is_saved(
-    tmp_path: Path, error: Exception, reason: str
-) -> None:
+def test_unreadable_service_is_retried_and_the_others_are_saved(tmp_path: Path, error: Exception, reason: str) -> None:
     give = Mock(side_effect=[error, {"code": 1}])
 
     first, *_ = save(tmp_path, functions=give, s3=lambda: {"kept": 1})
@@ -91,7 +95,7 @@ def test_a_service_whose_state_cannot_be_read_is_asked_again_and_the_rest_is_sav
         assert json.loads((saved.folder(tmp_path) / f"{name}.json").read_text())["payload"] == state
 
 
-def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_path: Path) -> None:
+def test_later_run_reads_the_reports_if_there_is_a_pipe(tmp_path: Path) -> None:
     report = saved.SaveReport(["iam"], "File too large")
     (tmp_path / "reports").unlink()
     with saved.open_reports(tmp_path) as reports:
@@ -99,7 +103,7 @@ def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_pa
         assert saved.read_report(reports) is None
 
     saved.mark_running(tmp_path)
-    saved.send_report(tmp_path, report)  # which no process reads
+    saved.send_report(tmp_path, report)  # no process reads it
     with saved.open_reports(tmp_path) as reports:
         assert saved.read_report(reports) is None
         saved.send_report(tmp_path, saved.SaveReport())
