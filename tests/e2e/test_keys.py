@@ -248,7 +248,7 @@ def test_revoking_asks_for_confirmation(gateway: Gateway, run: Run, answer: str 
 
 
 @pytest.mark.parametrize("name", ["a b", "-x", "x" * 65, "x/y"])
-def test_a_name_has_letters_digits_and_few_marks(name: str) -> None:
+def test_invalid_key_name_is_refused(name: str) -> None:
     assert main(["keys", "create", name]) == 2
 
 

@@ -114,7 +114,7 @@ def test_same_id_with_other_content_is_a_dead_letter(client: Client, employee: i
     assert [row.punch.instant for row in client.rows(employee)] == [eight]
 
 
-def test_the_function_and_preflights_have_their_limits(stack: Stack) -> None:
+def test_function_and_preflights_have_their_limits(stack: Stack) -> None:
     """The emulator ignores both in the template, so the local stack applies them."""
     drain = stack.client("lambda").get_function_concurrency(FunctionName="batida-ponto-local-batidaPonto")
     stage = stack.client("apigateway").get_stage(restApiId=stack.address.api_id, stageName="local")

@@ -188,7 +188,7 @@ def test_missing_local_stack_is_reported(tmp_path: Path) -> None:
     assert message.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
 
 
-def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, deployment: pytest.MonkeyPatch) -> None:
+def test_unreachable_database_is_reported(tmp_path: Path, deployment: pytest.MonkeyPatch) -> None:
     of_stack = refusal(
         TargetOptions(state=write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere"))
     )

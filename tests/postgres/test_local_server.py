@@ -113,7 +113,7 @@ def test_path_may_contain_special_characters(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(postgres.LOG_SETTINGS))
-def test_the_log_has_no_values_of_statements(running_server: postgres.Postgres, name: str) -> None:
+def test_settings_keep_values_of_statements_out_of_the_log(running_server: postgres.Postgres, name: str) -> None:
     assert _ask(running_server, f"show {name}") == postgres.LOG_SETTINGS[name]
 
 

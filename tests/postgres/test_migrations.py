@@ -243,7 +243,7 @@ def stage(empty: Database, tmp_path: Path) -> Iterator[Stage]:
     empty.execute(f"drop owned by {roles}; drop role {roles}")
 
 
-def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: Stage) -> None:
+def test_slices_are_applied_in_order_with_separate_numbers(stage: Stage) -> None:
     assert stage.run("first_one", "another").applied == [
         *(name for name in MIGRATIONS if "/views/" not in name),
         "first_one/0001_table.sql",
@@ -489,7 +489,7 @@ def open_snapshot(empty: Database) -> Iterator[psycopg2.extensions.connection]:
         yield connection
 
 
-def test_while_an_index_is_built_punches_are_stored_and_a_second_run_waits(
+def test_index_build_does_not_block_punches_and_a_second_run_waits(
     empty: Database, run: Run, schema_with_index: Path
 ) -> None:
     run()
@@ -530,9 +530,7 @@ def test_interrupted_index_build_is_repeated_by_the_next_run(
     assert index_validity(empty) == [(True,)]
 
 
-def test_an_index_that_was_completed_without_its_run_is_kept(
-    empty: Database, run: Run, schema_with_index: Path
-) -> None:
+def test_existing_index_of_an_unrecorded_migration_is_kept(empty: Database, run: Run, schema_with_index: Path) -> None:
     run()
     empty.execute(CREATE_INDEX)
     before = empty.execute("select to_regclass('one_more')::oid")

@@ -103,8 +103,8 @@ PROBLEMS = [
 def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role other")
-    for before, problem in PROBLEMS:
-        server.execute(before, "master")
+    for setup_statement, problem in PROBLEMS:
+        server.execute(setup_statement, "master")
 
         for run in (
             lambda: migrate(owner, ZONE, SCHEMA),
@@ -131,13 +131,13 @@ def test_default_privileges_and_publications_stop_no_migration(server: Server) -
     assert find_punch(owner, {"id": PUNCH}) == {"found": True}
 
 
-def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: Server) -> None:
+def test_transactions_of_the_owner_are_read_committed(server: Server) -> None:
     owner = create_migrated_database(server)
     execute(owner, "alter database master set default_transaction_isolation = serializable")
 
-    with connect_as_owner(owner) as connection, connection.cursor() as session:
-        session.execute("show transaction_isolation")
-        assert session.fetchall() == [("read committed",)]
+    with connect_as_owner(owner) as connection, connection.cursor() as cursor:
+        cursor.execute("show transaction_isolation")
+        assert cursor.fetchall() == [("read committed",)]
 
 
 def test_error_names_the_statement_that_creates_the_schema_for_the_owner(server: Server) -> None:

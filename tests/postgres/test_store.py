@@ -124,7 +124,7 @@ def test_time_of_writing_differs_between_rows_of_a_statement(store: Store, datab
     assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]
 
 
-def test_no_entries_need_no_connection() -> None:
+def test_save_without_entries_opens_no_connection() -> None:
     assert Store(lambda: {"host": "/nowhere"}).save([]) == []
 
 
@@ -199,7 +199,7 @@ _ENTRIES = st.builds(
 
 @given(st.lists(st.lists(_ENTRIES, max_size=8), max_size=4))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_batches_have_the_outcomes_of_the_store_in_memory(
+def test_outcomes_are_those_of_the_in_memory_store(
     store: Store, database: Database, batches: list[list[Entry]]
 ) -> None:
     database.execute(
@@ -303,7 +303,7 @@ def test_locked_table_fails_the_batch_and_the_next_try_stores_it(store: Store, d
     assert store.save(entries) == [STORED, STORED]
 
 
-def test_a_statement_that_takes_too_long_fails(database: Database) -> None:
+def test_statement_timeout_fails_the_entry(database: Database) -> None:
     store = Store(lambda: database.function, QUICK._replace(statement_ms=100, lock_ms=0))
     database.execute(LOCK)
 
@@ -438,7 +438,7 @@ def test_punch_that_postgresql_refuses_does_not_affect_its_batch(
     assert session_pid(database) == session  # the same connection is still used
 
 
-def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
+def test_detail_is_one_line_of_at_most_200_printable_characters() -> None:
     def refuse() -> Parameters:
         raise ValueError("~ é" * 100 + "\nanother line")
 

@@ -264,7 +264,7 @@ def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) 
         assert (result.status, result.json["rows"], result.json["queue"]) == (1, [], None)
 
 
-def test_a_dead_letter_with_a_source_key_is_found_by_the_id_of_that_key_alone(dev: Stage) -> None:
+def test_dead_letter_with_a_source_key_is_found_only_by_the_keys_id(dev: Stage) -> None:
     body = punch(7, "2026-11-24T12:00:00Z")
     attributes = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
     clock_records = [dev.dead_letter(text, **attributes, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
@@ -389,7 +389,7 @@ def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, 
     ],
     ids=str,
 )
-def test_a_wrong_request_is_refused(dev: Stage, words: list[object], message: str) -> None:
+def test_invalid_request_is_refused(dev: Stage, words: list[object], message: str) -> None:
     result = dev.run(*words)
 
     assert (result.status, result.out) == (2, "")

@@ -154,7 +154,7 @@ def test_mail_is_sent_when_an_incident_begins_and_ends(compile_stage: CompileSta
     assert json.loads(attributes) == {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps(policy)}
 
 
-def test_every_alarm_notifies_the_stacks_topic_or_that_of_a_parameter(compile_stage: CompileStage, stage: str) -> None:
+def test_every_alarm_notifies_the_stacks_topic_or_the_configured_one(compile_stage: CompileStage, stage: str) -> None:
     with_existing_topic = compile_stage(stage, f"alarmTopicArn={TOPIC}")
     assert '"AlarmTopic"' not in json.dumps(with_existing_topic.document)
     for template, topic in ((compile_stage(stage), {"Ref": "AlarmTopic"}), (with_existing_topic, TOPIC)):
@@ -382,7 +382,7 @@ INCIDENTS: list[tuple[str, Incident]] = [
 
 
 @pytest.mark.parametrize(("section", "incident"), INCIDENTS, ids=[name for name, _ in INCIDENTS])
-def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, incident: Incident) -> None:
+def test_alarm_fires_in_time_keeps_firing_and_clears(prod: Template, section: str, incident: Incident) -> None:
     alarm = alarms(prod)[section]
     start = DAY + incident.start
     end = start + incident.duration
@@ -396,7 +396,7 @@ def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, i
             assert minutes[-1] >= end - step
 
 
-def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template) -> None:
+def test_only_keeps_failing_fires_when_a_few_punches_fail(prod: Template) -> None:
     start, end = DAY + 7 * HOUR, DAY + 19 * HOUR  # at night, without other punches, drain-stalled would fire too
     fired = {
         name for name, alarm in alarms(prod).items() if any(firing_minutes(alarm, 3, _partial_failure, start, end))

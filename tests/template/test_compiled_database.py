@@ -76,7 +76,7 @@ def prod_with_passwords(compile_stage: CompileStage) -> Template:
     return compile_stage("prod", PASSWORDS)
 
 
-def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(
+def test_each_function_connects_to_the_cluster_as_a_separate_role(
     prod: Template, prod_with_passwords: Template
 ) -> None:
     both = {
@@ -124,7 +124,7 @@ def test_secrets_manager_generates_the_functions_passwords(prod: Template, prod_
         ([PASSWORDS], "SQS and Secrets Manager"),
     ],  # a changed description replaces the group of an existing stage
 )
-def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
+def test_only_the_functions_reach_the_database_and_the_endpoints(
     compile_stage: CompileStage, parameters: list[str], services: str
 ) -> None:
     prod = compile_stage("prod", *parameters)
@@ -243,7 +243,7 @@ def test_existing_database_with_iam_login_uses_its_resource_id_and_no_secret(
     assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_function" in json.dumps(with_proxy.properties("BatidaPontoRole"))
 
 
-def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certificates(
+def test_express_cluster_needs_no_vpc_and_uses_public_certificates(
     compile_stage: CompileStage,
 ) -> None:
     template = compile_stage("prod", "database=express")

@@ -90,7 +90,7 @@ def test_body_cannot_add_parameters_to_the_sqs_request(prod: Template, body: str
         (["fairQueue=false"], "k4r2p0x9ab", None),
     ],
 )
-def test_a_punch_belongs_to_the_group_of_its_key_on_the_queue(
+def test_message_group_of_a_punch_is_the_id_of_its_key(
     compile_stage: CompileStage, parameters: list[str], key: str, groups: list[str] | None
 ) -> None:
     context = {"identity": {"apiKeyId": key}}
@@ -259,7 +259,7 @@ def test_the_stage_each_method_and_each_key_are_throttled(
     }
 
 
-def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compile_stage: CompileStage) -> None:
+def test_throttles_are_parameters_and_the_punch_throttle_defaults_to_the_stage(compile_stage: CompileStage) -> None:
     limits = {"stage": 7, "punch": 5, "preflight": 3, "key": 2}
     parameters = [f"{name}{limit}={value}" for name, value in limits.items() for limit in ("RateLimit", "BurstLimit")]
     template = compile_stage("dev", *parameters)

@@ -305,7 +305,7 @@ def test_every_write_is_denied_on_resources_of_another_stack(service: str) -> No
 
 
 @pytest.mark.parametrize("name", ["cluster:batida-ponto-eu", "cluster:batida-ponto-production", "db:payroll-1"])
-def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) -> None:
+def test_database_outside_a_stack_is_changed_by_its_own_stage_only(name: str) -> None:
     others = f"{RDS}{name}"
     names = {each for each in service_actions()["rds"] if not each.startswith((*READS, *CREATES))}
     names |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
@@ -367,7 +367,7 @@ def test_owner_id_and_repository_id_go_together() -> None:
 
 
 @pytest.mark.parametrize("stage", ["deploy", "deploy-prod"])
-def test_no_stage_has_the_name_of_a_deploying_roles_stack(stage: str) -> None:
+def test_stage_name_must_not_clash_with_a_deploying_roles_stack(stage: str) -> None:
     assert get_deploy_role(Repository="acme/clock", Stage=f"my-{stage}")
     with pytest.raises(ValueError, match="Stage does not match"):
         get_deploy_role(Repository="acme/clock", Stage=stage)

@@ -52,7 +52,7 @@ def test_mapping_receives_batches_and_reports_item_failures(template: Template, 
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compile_stage: CompileStage, stage: str) -> None:
+def test_slowest_save_and_dead_lettering_end_within_the_timeout(compile_stage: CompileStage, stage: str) -> None:
     timeout = compile_stage(stage).properties(FUNCTION)["Timeout"]
     stored = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     looked_up = stored + TIMEOUTS.statement_ms / 1000

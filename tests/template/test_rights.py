@@ -140,7 +140,7 @@ def test_roles_and_policies_have_exactly_these_permissions(
     }
 
 
-def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(template: Template) -> None:
+def test_each_role_is_assumed_by_one_service_or_by_the_accounts_operators(template: Template) -> None:
     assert {
         name: [
             (grant["Effect"], grant["Action"], grant["Principal"])
@@ -162,9 +162,7 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
     }
 
 
-def test_every_role_has_the_boundary_that_a_parameter_names_or_none(
-    package_with_slices: PackageStage, stage: str
-) -> None:
+def test_every_role_has_the_configured_boundary_or_none(package_with_slices: PackageStage, stage: str) -> None:
     boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
     for parameters, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
         roles = package_with_slices(stage, *SWITCHES, *parameters).template().by_type("AWS::IAM::Role")

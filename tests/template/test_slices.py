@@ -293,7 +293,7 @@ def test_additional_stage_may_set_parameters_of_a_slice(package_project: Package
     assert package_project(bare_project, "prod").template().outputs["Path"]["Value"] == "um"
 
 
-def test_a_slice_whose_yaml_is_broken_is_named(package_project: PackageProject, bare_project: Path) -> None:
+def test_error_of_invalid_yaml_names_the_slice(package_project: PackageProject, bare_project: Path) -> None:
     add_slice(bare_project, "another", "needs: [\n")
     with pytest.raises(PackagingError, match=r"slices/another/aws\.yml"):
         package_project(bare_project, "dev")

@@ -109,7 +109,7 @@ def test_a_slice_whose_python_is_broken_is_named(tmp_path: Path, text: str, word
 
 
 @pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])
-def test_a_slice_whose_yaml_is_broken_is_named(tmp_path: Path, text: str) -> None:
+def test_error_of_invalid_yaml_names_the_slice(tmp_path: Path, text: str) -> None:
     make(tmp_path, a=[])
     (tmp_path / "a" / "aws.yml").write_text(text)
     with pytest.raises(CommandError, match=r"^slices/a/aws\.yml"):
