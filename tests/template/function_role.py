@@ -3,7 +3,7 @@
 import json
 
 from tests.template.compiled import CompileStage
-from tests.template.test_rights import connect_permission, permissions
+from tests.template.test_permissions import connect_permission, permissions
 from tools.kit.packaging import Template
 
 

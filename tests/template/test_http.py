@@ -10,7 +10,7 @@ import pytest
 from tests.template.compiled import PackageProject, add_slice, copy_without_requirements
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import require_preflight, throttles
-from tests.template.test_rights import connect_permission, permissions
+from tests.template.test_permissions import connect_permission, permissions
 from tools.kit.packaging import PackagingError, Template
 
 Define = Callable[..., Template]

@@ -4,7 +4,7 @@ import json
 
 from slices.clocks import document_table
 from tests.template.compiled import CompileStage, PackageStage, slice_files
-from tests.template.test_rights import permissions
+from tests.template.test_permissions import permissions
 from tools.kit.packaging import Template
 
 

@@ -9,7 +9,7 @@ from tests.iam import ACCOUNT, Principal, get_arn, get_role, is_allowed, resolve
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files
 from tests.template.function_role import require_function_role
 from tests.template.test_compiled_gateway import throttles
-from tests.template.test_rights import DESCRIBE_STACK, permissions
+from tests.template.test_permissions import DESCRIBE_STACK, permissions
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 
 from slices.imports.uploads import MAX_INVOCATIONS
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files, tls_only_statement
-from tests.template.test_rights import permissions
+from tests.template.test_permissions import permissions
 from tools.deploy import command as deploy
 from tools.kit.packaging import Template
 
