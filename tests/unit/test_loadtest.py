@@ -1,4 +1,4 @@
-"""The load test's plans, what it reads of JMeter's results, and its proof, on runs made by hand."""
+"""The load test: its plans, the summary of JMeter's results, and the comparison with the stored rows."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def row(number: int, at: float = 2000) -> StoredPunch:
     return StoredPunch(PunchKey(IDS[number], FIRST + number, None), IDS[number], datetime.fromtimestamp(at / 1000, UTC))
 
 
-# The plans.
+# Plans
 
 
 def plan(name: str) -> str:
@@ -64,11 +64,11 @@ def plan(name: str) -> str:
 
 
 def properties(text: str) -> dict[str, str]:
-    """Name -> default of every property that a plan reads."""
+    """Return the properties that a plan reads, with their defaults."""
     return dict(re.findall(r"\$\{__P\((\w+),(.*?)\)\}", text))
 
 
-def test_plans_that_are_started_by_hand_have_the_defaults_of_the_command() -> None:
+def test_plans_have_the_defaults_of_the_command() -> None:
     found = properties(plan("punches") + plan("device"))
 
     assert {name: found[name] for name in ("threads", "loops", "rampUp", "repeats", "malformed")} == {
@@ -81,17 +81,17 @@ def test_plans_that_are_started_by_hand_have_the_defaults_of_the_command() -> No
     assert f"${{__P(schedule,{command.schedule(200, 20)})}}" in plan("arrivals")
 
 
-def test_the_device_of_both_plans_asserts_status_and_body() -> None:
+def test_plan_of_a_device_asserts_status_and_body() -> None:
     device = ElementTree.fromstring(plan("device"))  # noqa: S314  our own file
 
     texts = {text.text for text in device.iterfind(".//ResponseAssertion/collectionProp/stringProp")}
     assert texts == {"202", '"message":"accepted"', "400", '"message":"there is an error in your request'}
 
 
-# JMeter's results.
+# Results of JMeter
 
 
-def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> None:
+def test_punch_accepted_twice_counts_once(tmp_path: Path) -> None:
     failure = "Test failed: code expected to equal /\n202\n/, received java.net.SocketException "
     file = tmp_path / "results.jtl"
     file.write_text(
@@ -117,29 +117,29 @@ def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> No
     assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
 
 
-# The command, with a JMeter that hands over results made by hand.
+# The command, with a fake JMeter
 
 
-class Ran(NamedTuple):
-    """Result of the command."""
+class LoadTestResult(NamedTuple):
+    """Result of the load test command."""
 
     status: int
-    summary: Any  # None where there is none
+    summary: Any  # content of summary.json; None: the command did not write it
     out: str
     err: str
 
 
 SOCKET = "Non HTTP response code: java.net.SocketException"
-CLOSED = "Non HTTP response message: Socket closed"  # of Java: by whoever waited; a server's end is "Connection reset"
+CLOSED = "Non HTTP response message: Socket closed"  # by the client; "Connection reset" if the server closes it
 INTERRUPTED = "no answer when the schedule ended, so JMeter closed the connection"
 
-Command = Callable[..., Ran]
+Command = Callable[..., LoadTestResult]
 SYSTEM = TargetSystem("http://127.0.0.1:1/ponto", "key", "queue", "dead-letters", cast(Any, None), cast(Any, None))
-NOT_TAKEN = line(1, code="429", failure="no_such_thing")
+THROTTLED = line(1, code="429", failure="no_such_thing")
 
 
-class Stored:
-    """The database, and the queues: one punch waits, and there are no dead letters."""
+class FakeStorage:
+    """A fake of the database, and of the queues with one waiting punch and no dead letter."""
 
     def __init__(self, rows: list[StoredPunch]) -> None:
         self._rows = [(row.key, row.punch.employee_id, row.stored_at) for row in rows]
@@ -162,13 +162,13 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         description: str | None = None,
         typed: str | None = None,
         in_open_model: str = "",
-    ) -> Ran:
+    ) -> LoadTestResult:
         script = (
             f"import os, signal, sys; results = sys.argv[sys.argv.index('-l') + 1]\n"
             f"if os.path.dirname(results).endswith('open'): {in_open_model or 'pass'}\n"
             f"open(results, 'w').write({HEADER + lines!r})"
         )
-        stored: Any = Stored(rows)
+        stored: Any = FakeStorage(rows)
         arrivals = [] if {"--rate", "--open-rate"} & {*words} else ["--open-rate", "0"]
         system = SYSTEM._replace(sqs=stored, reader=lambda: nullcontext(stored), description=description)
         collaborators = command.LoadTestCollaborators(
@@ -177,7 +177,9 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         start = runner(capsys, "--state", tmp_path, "--no-report", "--patience", "1", main=command.main)
         result = start(*arrivals, *words, typed=typed, collaborators=collaborators)
         file = tmp_path / "loadtest" / "summary.json"
-        return Ran(result.status, json.loads(file.read_text()) if file.exists() else None, result.out, result.err)
+        return LoadTestResult(
+            result.status, json.loads(file.read_text()) if file.exists() else None, result.out, result.err
+        )
 
     return run
 
@@ -197,24 +199,24 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
             1,
             {"accepted": 2, "stored": 1, "missing": 1, "examples": {"missing": [IDS[1]], "stored_twice": []}},
         ),
-        (line(0), [row(0), row(0)], 1, {"stored_twice": 2}),  # by its id and by its employee
-        (line(0) + NOT_TAKEN, [row(0)], 4, {"failures": {"punch: 429: no_such_thing": 1}}),
+        (line(0), [row(0), row(0)], 1, {"stored_twice": 2}),  # counted by punch id and by employee
+        (line(0) + THROTTLED, [row(0)], 4, {"failures": {"punch: 429: no_such_thing": 1}}),
     ],
-    ids=["all are rows", "one is missing", "one was stored twice", "a request failed"],
+    ids=["all stored", "one missing", "one stored twice", "a request failed"],
 )
-def test_the_status_says_what_became_of_the_punches(
+def test_status_depends_on_missing_and_duplicate_rows(
     run: Command, tmp_path: Path, lines: str, rows: list[StoredPunch], status: int, figures: dict[str, object]
 ) -> None:
-    ran = run(lines, rows)
+    outcome = run(lines, rows)
 
-    assert ran.status == status
-    assert ("BROKEN: " in ran.out) is (status == 1)
-    assert {name: ran.summary[name] for name in figures} == figures
+    assert outcome.status == status
+    assert ("BROKEN: " in outcome.out) is (status == 1)
+    assert {name: outcome.summary[name] for name in figures} == figures
     picture = tmp_path / "loadtest" / "arrivals.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_table_stands_beside_the_originals_headline(run: Command) -> None:
+def test_table_compares_with_the_2020_prototype(run: Command) -> None:
     table = run(line(0, elapsed=1000), [row(0)]).out
 
     assert re.search(r"^ +the original  closed model, 200 users$", table, re.MULTILINE)
@@ -224,66 +226,64 @@ def test_the_table_stands_beside_the_originals_headline(run: Command) -> None:
     assert max(map(len, table.splitlines())) <= 80
 
 
-def test_rows_of_requests_without_an_answer_are_counted_apart(run: Command) -> None:
+def test_rows_of_requests_without_a_response_are_counted_separately(run: Command) -> None:
     unanswered = [line(each, code=SOCKET, failure="x", message=CLOSED) for each in (1, 2)]
-    ran = run(line(0) + "".join(unanswered) + NOT_TAKEN, [row(0), row(1)])
+    outcome = run(line(0) + "".join(unanswered) + THROTTLED, [row(0), row(1)])
 
-    assert (ran.status, ran.summary["stored"], ran.summary["stored_unanswered"]) == (4, 1, 1)
-    assert re.search(r"^rows +not counted +1$", ran.out, re.MULTILINE)
-    assert re.search(r"^rows without a 202 +1$", ran.out, re.MULTILINE)
-    assert ran.out.splitlines()[-1] == (
+    assert (outcome.status, outcome.summary["stored"], outcome.summary["stored_unanswered"]) == (4, 1, 1)
+    assert re.search(r"^rows +not counted +1$", outcome.out, re.MULTILINE)
+    assert re.search(r"^rows without a 202 +1$", outcome.out, re.MULTILINE)
+    assert outcome.out.splitlines()[-1] == (
         f"1 accepted punches = 1 rows; 3 requests failed: 2 punch: {INTERRUPTED}; 1 punch: 429: no_such_thing; "
         "1 row without a 202"
     )
 
 
-def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
-    run: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "160")  # the headings in one line
-    ran = run(line(0, elapsed=40), [row(0)], "--open-rate", "50", "--open-seconds", "7")
+def test_open_model_has_separate_employees_and_a_column(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # wide enough for headings of one line
+    outcome = run(line(0, elapsed=40), [row(0)], "--open-rate", "50", "--open-seconds", "7")
 
-    arrivals = ran.summary["open_model"]
-    assert (ran.status, arrivals["stored"], arrivals["latency_ms"]["p99"]) == (0, 1, 40)
-    assert arrivals["properties"]["firstEmployee"] == ran.summary["properties"]["firstEmployee"] + 10**9
+    arrivals = outcome.summary["open_model"]
+    assert (outcome.status, arrivals["stored"], arrivals["latency_ms"]["p99"]) == (0, 1, 40)
+    assert arrivals["properties"]["firstEmployee"] == outcome.summary["properties"]["firstEmployee"] + 10**9
     assert arrivals["properties"]["schedule"] == "rate(50/s) random_arrivals(7 s) rate(50/s) pause(3 s)"
-    assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", ran.out, re.MULTILINE)
-    assert re.search(r"^p50 +40 +40$", ran.out, re.MULTILINE)
-    assert ran.out.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
+    assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", outcome.out, re.MULTILINE)
+    assert re.search(r"^p50 +40 +40$", outcome.out, re.MULTILINE)
+    assert outcome.out.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
 
 
-def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Command) -> None:
-    ran = run(line(0) + NOT_TAKEN, [row(0)], "--json", "--open-rate", "50")
+def test_json_has_camel_case_names_and_unchanged_failures(run: Command) -> None:
+    outcome = run(line(0) + THROTTLED, [row(0)], "--json", "--open-rate", "50")
 
-    printed = json.loads(ran.out)
+    printed = json.loads(outcome.out)
     for each in (printed, printed["openModel"]):
         assert each["failures"] == {"punch: 429: no_such_thing": 1}
         assert each["deadLetters"] == 0
-    assert printed["latencyMs"] == ran.summary["latency_ms"]
-    assert len(printed) == len(ran.summary)
+    assert printed["latencyMs"] == outcome.summary["latency_ms"]
+    assert len(printed) == len(outcome.summary)
 
 
 @pytest.mark.parametrize(
     ("in_open_model", "status"), [("sys.exit(1)", 2), ("os.kill(os.getppid(), signal.SIGTERM); signal.pause()", 130)]
 )
-def test_what_the_closed_model_came_to_is_kept_when_the_open_one_fails(
+def test_result_of_the_closed_model_is_kept_if_the_open_one_fails(
     run: Command, in_open_model: str, status: int
 ) -> None:
-    ran = run(line(0), [row(0)], "--open-rate", "50", in_open_model=in_open_model)
+    outcome = run(line(0), [row(0)], "--open-rate", "50", in_open_model=in_open_model)
 
-    assert ran.status == status
-    assert (ran.summary["accepted"], ran.summary["stored"]) == (1, 1)
-    assert "open_model" not in ran.summary
-
-
-def test_a_jmeter_that_sends_nothing_is_2(run: Command) -> None:
-    ran = run("", [])
-
-    assert (ran.status, ran.summary) == (2, None)
-    assert "JMeter sent nothing; its output ends:" in ran.err
+    assert outcome.status == status
+    assert (outcome.summary["accepted"], outcome.summary["stored"]) == (1, 1)
+    assert "open_model" not in outcome.summary
 
 
-# What is needed first.
+def test_jmeter_without_requests_exits_with_2(run: Command) -> None:
+    outcome = run("", [])
+
+    assert (outcome.status, outcome.summary) == (2, None)
+    assert "JMeter sent nothing; its output ends:" in outcome.err
+
+
+# Requirements
 
 
 def executable(folder: Path, name: str, words: str) -> None:
@@ -294,7 +294,7 @@ def executable(folder: Path, name: str, words: str) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder of commands, but for cat."""
+    """Return the only folder of PATH, which has nothing but `cat`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "cat").symlink_to("/bin/cat")
@@ -303,7 +303,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_fetched_jmeter_is_what_it_was(tmp_path: Path) -> None:
+def test_changed_files_of_jmeter_are_refused(tmp_path: Path) -> None:
     jars = {"bin/ApacheJMeter.jar": b"launcher", "lib/ext/http.jar": b"http"}
     for name, content in jars.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -335,7 +335,7 @@ JAVA = 'openjdk version "17.0.15" 2025-04-15'
     ],
     ids=["no Java", "an old Java", "no JMeter", "an old JMeter"],
 )
-def test_what_is_needed_first_is_said(path: Path, tmp_path: Path, installed: dict[str, str], why: str) -> None:
+def test_missing_requirement_is_reported(path: Path, tmp_path: Path, installed: dict[str, str], why: str) -> None:
     for name, words in installed.items():
         executable(path, name, words)
 
@@ -356,7 +356,7 @@ print(json.dumps([sys.argv, read]))
 
 
 @pytest.mark.parametrize("key", ["kTq-8", "k=\\ t\n#\u00e9\U0001f600"])
-def test_the_key_is_in_no_argument_but_in_a_private_file_that_goes(tmp_path: Path, key: str) -> None:
+def test_api_key_is_passed_in_a_private_file_that_is_deleted(tmp_path: Path, key: str) -> None:
     tool = JMeter((sys.executable, "-c", _READS), {})
 
     with tool.running(tmp_path / "plan.jmx", tmp_path, {"host": "h"}, {"apiKey": key}) as process:
@@ -374,7 +374,7 @@ def test_the_key_is_in_no_argument_but_in_a_private_file_that_goes(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["jmeter.out"]
 
 
-# A stage.
+# Deployed stages
 
 OUTPUTS = {
     "PunchQueueUrl": "https://sqs/punches",
@@ -387,7 +387,7 @@ OUTPUTS = {
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """AWS with stage dev."""
+    """Return the calls to an account with stage dev."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
@@ -403,7 +403,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return calls
 
 
-def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
+def test_stage_is_found_by_the_outputs_of_its_stack(calls: Calls) -> None:
     found = system.find_system("dev", TargetOptions(region="us-east-1"))
 
     host = "abc.execute-api.us-east-1.amazonaws.com"
@@ -414,7 +414,7 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
         proof.RunTable(found.reader, FIRST).count()
 
 
-def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
+def test_stage_with_sign_in_is_refused(calls: Calls) -> None:
     calls.stubs["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
 
     with pytest.raises(CommandError, match="accepts punches only of employees who have signed in"):
@@ -422,20 +422,18 @@ def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("stage", [None, "local"])
-def test_the_local_stack_is_loaded_where_no_stage_on_aws_is_named(
-    tmp_path: Path, calls: Calls, stage: str | None
-) -> None:
+def test_local_stack_is_the_default(tmp_path: Path, calls: Calls, stage: str | None) -> None:
     with pytest.raises(CommandError, match="start it with make run, or name another deployment"):
         system.find_system(stage, TargetOptions(state=tmp_path))
     assert not calls.history
 
 
-def test_only_a_stage_of_the_command_line_leaves_the_local_stack() -> None:
+def test_make_takes_the_stage_only_from_the_command_line() -> None:
     def recipe(*words: str, **environment: str) -> str:
         command = ["make", "-C", str(ROOT), "-n", "loadtest", *words]
         others = {name: value for name, value in os.environ.items() if name != "STAGE"}
-        done = subprocess.run(command, env=others | environment, stdout=subprocess.PIPE, text=True, check=True)
-        return done.stdout
+        completed = subprocess.run(command, env=others | environment, stdout=subprocess.PIPE, text=True, check=True)
+        return completed.stdout
 
     assert "--stage" not in recipe()
     assert "--stage" not in recipe("ARGS=--rate 5")
@@ -457,23 +455,23 @@ SENT = f"to {STAGE}: 0."
         (["--loops", "5", "--rate", "100", "--duration", "600"], "About 3,000 requests "),  # 2,000 of arrivals
         (["--rate", "900"], "About 24,000 requests "),  # 4,000 of arrivals
     ],
-    ids=["the original's", "with repeats, refusals and arrivals", "a soak", "what ends first", "arrivals by default"],
+    ids=["defaults", "with repeats, refusals and open model", "a soak", "loops end first", "open model by default"],
 )
-def test_how_much_is_sent_where_and_its_price_are_said_before(run: Command, words: list[str], sentence: str) -> None:
+def test_number_of_requests_stage_and_price_are_confirmed(run: Command, words: list[str], sentence: str) -> None:
     refused = run(line(0), [row(0)], *words, description=STAGE, typed="n\n")
 
     assert (refused.status, refused.summary) == (2, None)
     assert sentence in refused.err
 
 
-def test_nothing_is_sent_to_a_stage_before_somebody_agrees(run: Command) -> None:
+def test_nothing_is_sent_to_a_stage_without_confirmation(run: Command) -> None:
     assert run(line(0), [row(0)], description=STAGE, typed="").summary is None
     assert run(line(0), [row(0)], description=STAGE, typed="y\n").summary["accepted"] == 1
     assert "Send them?" not in run(line(0), [row(0)], "--yes", description=STAGE).err
 
 
-def test_a_soak_without_a_rate_has_no_price(run: Command) -> None:
-    ran = run(line(0), [row(0)], "--duration", "600", "--yes", description="stage dev")
+def test_soak_without_a_rate_is_refused(run: Command) -> None:
+    outcome = run(line(0), [row(0)], "--duration", "600", "--yes", description="stage dev")
 
-    assert (ran.status, ran.summary) == (2, None)
-    assert "add --rate" in ran.err
+    assert (outcome.status, outcome.summary) == (2, None)
+    assert "add --rate" in outcome.err

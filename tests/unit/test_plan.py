@@ -1,4 +1,4 @@
-"""`ponto plan`: the peak against what can be worked out by hand, the bill against its own formulas."""
+"""`ponto plan`: the calculation of the peak, the bill, and the command."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from tools.plan.costs import PRICES, Month, tiered
 from tools.plan.peak import MAX_IN_FLIGHT, Peak, forecast
 from tools.plan.settings import StageSettings
 
-# 100 punches in 50 ms, 2 at once: 4,000 punches/s.
+# Two concurrent batches of 100 punches in 50 ms: 4,000 punches/s.
 STAGE = StageSettings(
     stage_rate=5_000,
     stage_burst=5_000,
@@ -61,7 +61,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.mark.parametrize("rate", [300, 750, 1_000, 1_500, 1_999, 2_000, 5_000])
-def test_what_waits_and_until_when_is_what_counting_second_by_second_gives(rate: int) -> None:
+def test_peak_equals_a_simulation_in_small_steps(rate: int) -> None:
     peak, steps = Peak(60_000, 60), 100  # of a second
     waiting, most, now = 0.0, 0.0, 0
     while now < 60 * steps or waiting > 1e-6:
@@ -87,16 +87,14 @@ def test_what_waits_and_until_when_is_what_counting_second_by_second_gives(rate:
         ({"database_rows": 300}, "database", 300),
     ],
 )
-def test_each_limit_admits_what_it_has_to_and_the_lowest_binds_first(
-    change: dict[str, Any], name: str, admits: float
-) -> None:
+def test_lowest_limit_is_named(change: dict[str, Any], name: str, admits: float) -> None:
     first = forecast(Peak(60_000, 60), STAGE._replace(**change), oldest_seconds=900).binds_first
 
     assert first.name == name
     assert first.admits == pytest.approx(admits)
 
 
-def test_below_each_limit_a_punch_waits_for_the_drains_start_only() -> None:
+def test_below_all_limits_a_punch_waits_only_for_the_start_of_the_drain() -> None:
     found = forecast(Peak(60_000, 60), STAGE, oldest_seconds=30)
 
     assert (found.waiting, found.oldest_seconds, found.stored_seconds_after, found.change) == (0, 30, 0, [])
@@ -108,7 +106,7 @@ def test_the_drain_starts_when_the_database_is_back_and_five_pollers_a_second_ar
     assert forecast(Peak(1, 60), STAGE._replace(concurrency=1_000), 900).starting_seconds == 30 + 995 / 5
 
 
-def test_a_slow_drain_holds_punches_up_and_is_no_reason_to_refuse_them() -> None:
+def test_slow_drain_delays_punches_without_refusing_them() -> None:
     slow = STAGE._replace(database_rows=500)
     peak = Peak(60_000, 60)  # 2,000/s at the highest: 3/4 of height and length are above 500
 
@@ -182,7 +180,7 @@ def test_a_key_of_the_topic_costs_more_in_later_years(run: Run) -> None:
 
 @pytest.mark.parametrize("region", PRICES)
 @pytest.mark.parametrize("employees", [1_000, 1_000_000, 50_000_000])
-def test_each_formula_computed_gives_its_line(region: str, employees: int) -> None:
+def test_formula_of_each_line_gives_its_amount(region: str, employees: int) -> None:
     for line in costs.bill(Peak(employees, 600), STAGE, MONTH, region):
         quantity, *priced = line.formula.split(" = ")
         product, _, divisor = quantity.replace(",", "").partition(" / ")
@@ -201,9 +199,7 @@ def test_each_formula_computed_gives_its_line(region: str, employees: int) -> No
     ("punches", "concurrency", "batches"),
     [(3, 5, 3), (1_000, 5, 1_000), (20_000, 5, 3_000), (20_000, 2, 1_200), (1_000_001, 5, 10_001)],
 )
-def test_with_few_punches_each_poller_has_a_batch_of_its_own_each_second(
-    punches: int, concurrency: int, batches: int
-) -> None:
+def test_few_punches_make_one_batch_per_poller_and_second(punches: int, concurrency: int, batches: int) -> None:
     lines = costs.bill(Peak(punches, 600), STAGE._replace(concurrency=concurrency), MONTH, "us-east-1")
 
     found = {line.what: line.quantity * 1e6 for line in lines}
@@ -212,7 +208,7 @@ def test_with_few_punches_each_poller_has_a_batch_of_its_own_each_second(
 
 
 @pytest.mark.parametrize(("awake_hours", "peaks_a_day", "hours"), [(12, 4, 12), (0, 4, 1), (0, 200, 24)])
-def test_a_database_is_awake_for_the_peaks_and_the_pause_after_each_at_least(
+def test_database_is_active_during_the_peaks_and_until_it_pauses(
     awake_hours: float, peaks_a_day: int, hours: float
 ) -> None:
     month = MONTH._replace(awake_hours=awake_hours, peaks_a_day=peaks_a_day)
@@ -221,7 +217,7 @@ def test_a_database_is_awake_for_the_peaks_and_the_pause_after_each_at_least(
     assert awake.quantity == pytest.approx(22 * hours * 0.5)  # each peak 600 s, and 300 until the pause
 
 
-def test_the_bill_counts_the_projects_own_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bill_counts_the_custom_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     log.write_batch(
         "1", "function", time.time(), BatchResult().counts(requires_sign_in=False), {"milliseconds": 1.0}, []
     )
@@ -245,7 +241,7 @@ def test_the_bill_counts_the_projects_own_metrics(capsys: pytest.CaptureFixture[
         ({"database": "existing", "dbLogin": "iam", "dbResourceId": "cluster-1"}, 0, 0),
     ],
 )
-def test_endpoints_and_secrets_follow_from_the_database_and_who_signs_in(
+def test_endpoints_and_secrets_depend_on_database_and_login(
     given: dict[str, str], endpoints: int, secrets: int
 ) -> None:
     with slices.without_slices():
@@ -254,7 +250,7 @@ def test_endpoints_and_secrets_follow_from_the_database_and_who_signs_in(
     assert (found.endpoints, found.secrets) == (endpoints, secrets)
 
 
-def test_a_parameter_is_given_as_for_a_deploy(run: Run) -> None:
+def test_parameter_has_the_syntax_of_deploy(run: Run) -> None:
     def dollars(words: str) -> dict[str, float]:
         (found,) = run(f"10 --stage dev --json {words}").json
         return {line["what"]: line["dollars"] for line in found["month"]["lines"]}
@@ -269,7 +265,7 @@ def test_a_parameter_is_given_as_for_a_deploy(run: Run) -> None:
         assert (wrong.status, message in wrong.err) == (2, True)
 
 
-# The stage
+# Parameters of the stage
 
 
 def test_defaults_are_those_of_the_stage(run: Run) -> None:
@@ -310,12 +306,12 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
     ],
     ids=str,
 )
-def test_parameters_that_are_given_are_planned_with(changed: dict[str, str], settings_of: dict[str, int]) -> None:
+def test_given_parameters_are_used(changed: dict[str, str], settings_of: dict[str, int]) -> None:
     assert settings.read("dev", changed)._asdict().items() >= settings_of.items()
 
 
 @pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}"])
-def test_a_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
+def test_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
     result = run(f"--employees 10 --param memory={value}")
 
     assert result.status == 2
@@ -327,7 +323,7 @@ def test_a_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
     # rows/ms of lab/performance.md on a whole core, by 1769/256 for the function's share of one, and 36 for the ways
     [(10, 10 / 13.073 * 6.91 + 36), (100, 100 / 40.904 * 6.91 + 36), (1_000, 1_000 / 48.194 * 6.91 + 36)],
 )
-def test_a_batch_takes_about_as_long_as_it_was_measured(run: Run, batch: int, milliseconds: float) -> None:
+def test_duration_of_a_batch_is_near_the_measured_one(run: Run, batch: int, milliseconds: float) -> None:
     (found,) = run(f"--employees 20000 --batch {batch} --json").json
 
     assert found["settings"]["batchMilliseconds"] == pytest.approx(milliseconds, rel=0.1)
@@ -338,7 +334,7 @@ def test_a_batch_takes_about_as_long_as_it_was_measured(run: Run, batch: int, mi
 # The command
 
 
-def test_a_load_that_fits_exits_with_0_and_another_with_1_and_what_to_raise(run: Run) -> None:
+def test_status_is_1_with_advice_if_the_load_does_not_fit(run: Run) -> None:
     fits = run("--employees 20000 --stage dev")
     assert (fits.status, fits.err) == (0, "")
     assert "20,000 punches within 10 minutes are 67 requests/s at the peak.\n" in fits.out
@@ -363,7 +359,7 @@ def test_a_load_that_fits_exits_with_0_and_another_with_1_and_what_to_raise(run:
         ("--employees 20000 --oldest-seconds 10", "start of the drain", "--resume-seconds 0"),
     ],
 )
-def test_with_what_it_advises_the_peak_fits(run: Run, words: str, limit: str, enough: str) -> None:
+def test_peak_fits_with_the_advised_parameter(run: Run, words: str, limit: str, enough: str) -> None:
     result = run(f"{words} --json")
 
     (found,) = result.json
@@ -410,7 +406,7 @@ def test_thirteen_regions_have_lower_limits() -> None:
     assert default_limits("af-south-1") == (2_500, 1_250)
 
 
-def test_the_result_for_machines_has_the_peak_the_bill_and_what_they_rest_on(run: Run) -> None:
+def test_json_has_peak_bill_and_assumptions(run: Run) -> None:
     (found,) = run("--employees 20000 --stage prod --json").json
 
     assert found["peak"] == {"punches": 20_000, "seconds": 600, "requestsPerSecond": pytest.approx(66.7, abs=0.1)}
@@ -426,7 +422,7 @@ def test_the_result_for_machines_has_the_peak_the_bill_and_what_they_rest_on(run
     assert found["prices"]["sources"]["vpc_endpoint"].keys() == {"unit", "price", "source", "dated"}
 
 
-def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
+def test_missing_price_of_a_region_is_marked(run: Run) -> None:
     shown = run("--employees 20000 --stage prod --region sa-east-1").out
     (found,) = run("--employees 20000 --stage prod --region sa-east-1 --json").json
 
@@ -449,14 +445,14 @@ def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
         ("--employees 1 --database-rows inf", "'--database-rows': 'inf' is not a number"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_reason(run: Run, words: str, message: str) -> None:
+def test_invalid_arguments_are_refused_with_a_reason(run: Run, words: str, message: str) -> None:
     result = run(words)
 
     assert result.status == 2
     assert message in result.err
 
 
-def test_numbers_before_and_after_the_options_are_how_many_employees_are_planned(run: Run) -> None:
+def test_numbers_of_employees_may_surround_options(run: Run) -> None:
     assert run("20000") == run("--employees 20000")
     assert "ponto plan [OPTIONS] [EMPLOYEES]...\n" in run("--help").out
     found = run("--employees 10 20 --stage dev --employees 30 --json 40").json
@@ -473,7 +469,7 @@ def test_every_example_of_the_help_runs(run: Run) -> None:
 
 @pytest.mark.parametrize("columns", [80, 100, 160])
 @pytest.mark.parametrize("words", ["--employees 20000", "--employees 1000 20000 1000000 50000000"])
-def test_a_terminal_gets_tables_and_sentences_within_its_columns(
+def test_output_fits_the_width_of_the_terminal(
     words: str, columns: int, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))

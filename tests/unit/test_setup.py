@@ -21,16 +21,20 @@ REFUSED = "NewConnectionError('Failed to establish a new connection: [Errno 111]
 
 
 class FakeInstaller(Installer):
-    """Notes each command, and starts one that prints and ends as a test says."""
+    """Records each command, and starts a fake one in its place."""
 
     def __init__(self, failures: Mapping[str, str]) -> None:
-        """Take what the commands print that fail, by a part of their line."""
+        """Create the installer.
+
+        Args:
+            failures: A part of a command -> the output with which the command fails.
+        """
         super().__init__(Path(".venv/bin/python"))
         self.failures = failures
         self.commands: list[str] = []
 
     def start(self, *command: str, **_: str) -> "subprocess.Popen[str]":
-        """Start the stand-in of a command."""
+        """Start a fake command; `echo` stands for its output."""
         line = " ".join(command).replace(sys.executable, "python3").replace(" --disable-pip-version-check", "")
         self.commands.append(line)
         Path("node_modules" if "npm" in line else ".venv").mkdir(exist_ok=True)
@@ -40,7 +44,7 @@ class FakeInstaller(Installer):
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Enter a folder with the files that an installation reads."""
+    """Change to a folder with the files that an installation reads; return it."""
     for name in ("Makefile", "tools/develop/install.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -53,14 +57,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def install(name: str, **failures: str) -> list[str]:
-    """Install a set with stand-ins, and return the commands."""
+    """Install a set with fake commands; return the commands."""
     installer = FakeInstaller(failures)
     install_set(name, installer)
     return installer.commands
 
 
 def make(project: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"]}  # nothing of the make that runs the tests
+    environment = {"PATH": os.environ["PATH"]}  # without the variables of the `make` that runs the tests
     return subprocess.run(["make", *words], cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -219,7 +223,7 @@ def test_failed_program_is_named_with_its_output_and_what_to_do(project: Path) -
     assert advice == "setup: correct this, then run make again"
 
 
-def test_ctrl_c_is_one_line_and_waits_for_the_installer(project: Path) -> None:
+def test_ctrl_c_waits_for_the_installer(project: Path) -> None:
     python = project / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(
@@ -237,11 +241,11 @@ def test_ctrl_c_is_one_line_and_waits_for_the_installer(project: Path) -> None:
     assert (project / "cleaned").exists()
 
 
-def test_python_that_is_not_there_is_one_line(project: Path) -> None:
+def test_missing_python_is_reported_in_one_line(project: Path) -> None:
     run = make(project, "PYTHON=python9.9", "run")
 
-    printed, of_make = run.stderr.splitlines()
+    printed, error_of_make = run.stderr.splitlines()
     assert printed == "python9.9 is not installed. Name a Python of 3.11 or newer: make PYTHON=python3.13 run"
-    assert of_make.startswith("make: ***")
+    assert error_of_make.startswith("make: ***")
     assert run.stdout == ""
     assert not (project / ".venv").exists()

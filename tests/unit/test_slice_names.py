@@ -1,4 +1,4 @@
-"""Nothing names a slice outside its folder, so that a folder goes without a change elsewhere."""
+"""No file outside a slice's folder names the slice, so that its folder can be deleted without other changes."""
 
 import re
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from slices import enabled
 from tools.kit import parameters, slices
 from tools.kit.project import ROOT
 
-HOUSES = ("ponto", "resources", "tools", "loadtest", "lab", "tests", "docs", ".github", ".ci")
-EXCEPTIONS = {"CHANGELOG.md"}  # what has changed, also of slices that are gone
+FOLDERS = ("ponto", "resources", "tools", "loadtest", "lab", "tests", "docs", ".github", ".ci")
+EXCEPTIONS = {"CHANGELOG.md"}  # also describes changes of slices
 
 
 def files() -> Iterator[Path]:
     yield from (path for path in ROOT.glob("*") if path.is_file() and path.suffix in {".md", ".py", ".yml", ".toml"})
     yield ROOT / "slices" / "README.md"
-    for house in HOUSES:
-        yield from (path for path in (ROOT / house).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    for folder in FOLDERS:
+        yield from (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def patterns(each: slices.SliceManifest, folders: str = "slices") -> Iterator[str]:
-    """Give what names a slice: its path, its module, and each command, function, parameter, role and table of it."""
+    """Yield patterns of a slice's names: its path, module, commands, functions, parameters, roles and tables."""
     yield rf"\b{folders}[./]{each.name}\b"
     for command in enabled.load()[each.name].commands():
         yield rf"(?<!from )\bponto {command}\b"
@@ -33,15 +33,15 @@ def patterns(each: slices.SliceManifest, folders: str = "slices") -> Iterator[st
     for parameter, declaration in parameters.slice_declarations(each).items():
         if "reserves" in declaration:
             yield rf"(?i:\b{declaration['reserves']}(LambdaFunction|Role|LogGroup)?\b)"
-        # As a parameter is named: some are words of the language.
+        # Only with the syntax of a parameter, because some names are English words.
         yield rf"`{parameter}`|param:{parameter}\b|parameters\.js\):{parameter}\b|\b{parameter}=|^\s+{parameter}:"
     for path in each.folder.glob("schema/*.sql"):
         for table in re.findall(r"^create table ponto\.([a-z_]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             yield rf"\b{table}\b"
 
 
-def named(each: slices.SliceManifest) -> list[str]:
-    """Give where a slice is named outside its folder, as file, line and what stands there."""
+def find_names(each: slices.SliceManifest) -> list[str]:
+    """Return the places outside its folder that name a slice, as file, line and text."""
     pattern = re.compile("|".join(patterns(each)), re.MULTILINE)
     found = []
     for path in files():
@@ -56,4 +56,4 @@ def named(each: slices.SliceManifest) -> list[str]:
 
 
 def test_no_slice_is_named_outside_its_folder() -> None:
-    assert sorted(chain.from_iterable(named(each) for each in slices.enabled_manifests())) == []
+    assert sorted(chain.from_iterable(find_names(each) for each in slices.enabled_manifests())) == []

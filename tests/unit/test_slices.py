@@ -1,4 +1,4 @@
-"""The slices as the commands see them."""
+"""Reading of the enabled slices and of their commands."""
 
 import ast
 import subprocess
@@ -17,8 +17,13 @@ from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 
 
-def make(folder: Path, **needs: list[str]) -> None:
-    """Enable slices which need others, in this order."""
+def create_slices(folder: Path, **needs: list[str]) -> None:
+    """Create and enable slices, in this order.
+
+    Args:
+        folder: Folder of the slices.
+        needs: Name of each slice -> names of the slices that it needs.
+    """
     for name, others in needs.items():
         (folder / name).mkdir()
         (folder / name / "aws.yml").write_text(f"needs: {others}\n")
@@ -26,32 +31,32 @@ def make(folder: Path, **needs: list[str]) -> None:
         file.writelines(f"{name}\n" for name in needs)
 
 
-def test_slices_have_the_order_of_the_list(tmp_path: Path) -> None:
-    make(tmp_path, b=[], a=["b"], c=[])
+def test_slices_are_in_the_order_of_the_list(tmp_path: Path) -> None:
+    create_slices(tmp_path, b=[], a=["b"], c=[])
     assert [each.name for each in slices.read(tmp_path)] == ["b", "a", "c"]
 
 
-def test_what_the_list_comments_out_is_off(tmp_path: Path) -> None:
-    make(tmp_path, a=[], b=[])
+def test_slice_in_a_comment_is_disabled(tmp_path: Path) -> None:
+    create_slices(tmp_path, a=[], b=[])
     (tmp_path / "enabled.txt").write_text("# The slices\n\n#a\nb  # the second\n")
     assert [each.name for each in slices.read(tmp_path)] == ["b"]
 
 
 @pytest.mark.parametrize("needs", [{"a": ["b"]}, {"a": ["b"], "b": []}], ids=["not listed", "listed after it"])
-def test_a_slice_before_one_that_it_needs_is_refused(tmp_path: Path, needs: dict[str, list[str]]) -> None:
-    make(tmp_path, **needs)
+def test_slice_listed_before_one_that_it_needs_is_refused(tmp_path: Path, needs: dict[str, list[str]]) -> None:
+    create_slices(tmp_path, **needs)
     with pytest.raises(CommandError, match=r"^`a` needs `b`, which .* does not list before it\. Add it above `a`, or"):
         slices.read(tmp_path)
 
 
-def test_a_listed_slice_without_a_folder_is_refused(tmp_path: Path) -> None:
+def test_listed_slice_without_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "enabled.txt").write_text("a\n")
     with pytest.raises(CommandError, match=r"lists `a`, but there is no folder slices/a\. Remove the line, or restore"):
         slices.read(tmp_path)
 
 
-class Listening(Slice):
-    """A slice with a command, which its module lacks."""
+class SliceWithCommand(Slice):
+    """A slice with a command that its module does not define."""
 
     def commands(self) -> dict[str, LazyCommand]:
         def load() -> click.Command:
@@ -64,18 +69,18 @@ class Listening(Slice):
 
 def test_two_commands_of_one_name_are_refused() -> None:
     with pytest.raises(CommandError, match=r"^slices/b/slice\.py: command 'listen' exists already"):
-        commands.collect({}, {"a": Listening(), "b": Listening()})
+        commands.collect({}, {"a": SliceWithCommand(), "b": SliceWithCommand()})
     with pytest.raises(CommandError, match=r"^slices/a/slice\.py: command 'listen' exists already"):
-        commands.collect(Listening().commands(), {"a": Listening()})
+        commands.collect(SliceWithCommand().commands(), {"a": SliceWithCommand()})
 
 
-def test_command_that_its_module_lacks_is_named() -> None:
-    command = commands.collect({}, {"a": Listening()})["listen"]
+def test_missing_command_of_a_module_is_named() -> None:
+    command = commands.collect({}, {"a": SliceWithCommand()})["listen"]
     with pytest.raises(CommandError, match=r"^cannot import name 'listen' from 'tools\.cli'"):
         command.load()
 
 
-DEFINE = "It must define `SLICE`, an object of a class of `Slice`."
+EXPECTED_DEFINITION = "It must define `SLICE`, an object of a class of `Slice`."
 METHODS = sorted(name for name in vars(Slice) if name[0] != "_")
 MISSPELT = """
 from slices.definition import Slice
@@ -90,15 +95,15 @@ SLICE = A()
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", f"module 'slices.a.slice' has no attribute 'SLICE'. {DEFINE}"),
-        ("import nothing_of_this_name", f"No module named 'nothing_of_this_name'. {DEFINE}"),
+        ("", f"module 'slices.a.slice' has no attribute 'SLICE'. {EXPECTED_DEFINITION}"),
+        ("import nothing_of_this_name", f"No module named 'nothing_of_this_name'. {EXPECTED_DEFINITION}"),
         (MISSPELT, f"`Slice` has no method `statments`. Use one of {', '.join(METHODS)}."),
     ],
     ids=["no object", "a wrong import", "a misspelt method"],
 )
-def test_a_slice_whose_python_is_broken_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_slice_with_invalid_python_is_named(tmp_path: Path, text: str, words: str) -> None:
     project = copy_project(tmp_path / "project", with_slices=False)
-    make(project / "slices", a=[])
+    create_slices(project / "slices", a=[])
     (project / "slices" / "a" / "slice.py").write_text(text)
     run = [sys.executable, "-m", "tools.cli", "--help"]
 
@@ -110,30 +115,30 @@ def test_a_slice_whose_python_is_broken_is_named(tmp_path: Path, text: str, word
 
 @pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])
 def test_error_of_invalid_yaml_names_the_slice(tmp_path: Path, text: str) -> None:
-    make(tmp_path, a=[])
+    create_slices(tmp_path, a=[])
     (tmp_path / "a" / "aws.yml").write_text(text)
     with pytest.raises(CommandError, match=r"^slices/a/aws\.yml"):
         slices.read(tmp_path)
 
 
-LOADED = {name: command.load() for name, command in cli.COMMANDS.items()}
+LOADED_COMMANDS = {name: command.load() for name, command in cli.COMMANDS.items()}
 
 
-def test_summaries_are_those_of_the_commands_own_help() -> None:
+def test_summaries_equal_those_of_the_commands_help() -> None:
     summaries = {name: command.short_help for name, command in cli.COMMANDS.items()}
-    assert summaries == {name: command.get_short_help_str(limit=80) for name, command in LOADED.items()}
+    assert summaries == {name: command.get_short_help_str(limit=80) for name, command in LOADED_COMMANDS.items()}
 
 
-def test_the_list_of_commands_imports_none_of_them() -> None:
+def test_list_of_commands_imports_no_command() -> None:
     program = "import sys, tools.cli as cli; cli.main(['--help']); print([*sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(ast.literal_eval(done.stdout.splitlines()[-1]))
-    places = {command.callback.__module__ for command in LOADED.values() if command.callback}
-    assert imported & {*places, "botocore", "psycopg2", "rich", "jinja2"} == set()
+    modules = {command.callback.__module__ for command in LOADED_COMMANDS.values() if command.callback}
+    assert imported & {*modules, "botocore", "psycopg2", "rich", "jinja2"} == set()
 
 
-def test_no_help_waits_for_boto3() -> None:
-    lines = [[*name.split(), "--help"] for name in sorted({*cli.ponto.commands, *LOADED})]
+def test_help_does_not_import_boto3() -> None:
+    lines = [[*name.split(), "--help"] for name in sorted({*cli.ponto.commands, *LOADED_COMMANDS})]
     program = f"import sys, tools.cli as cli; print([cli.main(line) for line in {lines}], 'boto3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == f"{[0] * len(lines)} False"

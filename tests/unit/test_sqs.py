@@ -1,4 +1,4 @@
-"""What a call of SQS for several messages says of each."""
+"""Results of the entries of SQS's batch calls."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import pytest
 from ponto.sqs import BatchEntryFailure, call_batch, is_message_error
 
 
-def test_only_what_sqs_lists_as_done_is_done() -> None:
-    def method(**asked: Any) -> Any:
-        assert asked == {"QueueUrl": "url", "Entries": [{"Id": str(index), "MessageBody": "b"} for index in range(4)]}
+def test_entry_without_a_result_is_a_failure() -> None:
+    def method(**request: Any) -> Any:
+        assert request == {"QueueUrl": "url", "Entries": [{"Id": str(index), "MessageBody": "b"} for index in range(4)]}
         failed = [
             {"Id": "3", "Code": "InvalidMessageContents", "Message": "why", "SenderFault": True},
             {"Id": "0", "Code": "InternalError", "SenderFault": False},
@@ -32,5 +32,5 @@ def test_only_what_sqs_lists_as_done_is_done() -> None:
         ("", False),
     ],
 )
-def test_a_code_is_about_a_message_by_its_last_part(code: str, expected: bool) -> None:
+def test_error_of_a_message_is_recognized_by_the_last_part_of_its_code(code: str, expected: bool) -> None:
     assert is_message_error(code) is expected

@@ -1,4 +1,4 @@
-"""Whose folder the local stack may take for its own, and close to others; what it says of a failure."""
+"""Folder of the local stack, errors of the emulator, and options of Node."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ from tools.local.watch import BatchTotals
 
 
 @pytest.mark.parametrize("made_by", ["jmeter-5.6.3", "bench", "loadtest"])
-def test_the_projects_own_folder_is_closed_whoever_made_it(tmp_path: Path, made_by: str) -> None:
+def test_folder_of_the_project_is_made_private(tmp_path: Path, made_by: str) -> None:
     state = tmp_path / ".local"
     (state / made_by).mkdir(parents=True)
     state.chmod(0o755)
@@ -29,7 +29,7 @@ def test_the_projects_own_folder_is_closed_whoever_made_it(tmp_path: Path, made_
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
+def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "Documents"
     (state / "letters").mkdir(parents=True)
     state.chmod(0o755)
@@ -42,19 +42,19 @@ def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.fixture
 def aws(tmp_path: Path) -> Iterator[emulator.Emulator]:
-    """Yield an emulator whose process lives and whose log is gone."""
+    """Yield an emulator with a running process but without a log."""
     with background_process([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield emulator.Emulator(process, 1, tmp_path / "aws", tmp_path / "emulator.log", "key")
 
 
-def test_a_log_that_cannot_be_read_is_named_and_the_emulator_is_not_blamed(aws: emulator.Emulator) -> None:
+def test_unreadable_log_is_not_reported_as_a_failure_of_the_emulator(aws: emulator.Emulator) -> None:
     with pytest.raises(LocalError) as failure, stack.explain_failures(aws):
         BatchTotals(aws.log).totals()
 
     assert str(failure.value) == f"{aws.log} cannot be used: No such file or directory"
 
 
-def test_an_emulator_that_does_not_answer_is_named_even_if_its_log_cannot_be_read(
+def test_unresponsive_emulator_is_reported_without_a_log(
     aws: emulator.Emulator,
 ) -> None:
     with pytest.raises(LocalError) as failure, stack.explain_failures(aws, end_seconds=0):
@@ -69,7 +69,7 @@ def node(program: str, options: str) -> str:
     return subprocess.check_output(["node", "-e", program], cwd=ROOT, env=environment, text=True)
 
 
-def test_packaging_for_this_machine_compresses_quickly_and_keeps_the_users_options_of_node(
+def test_local_packaging_compresses_fast_and_keeps_node_options(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program = """

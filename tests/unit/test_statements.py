@@ -1,4 +1,4 @@
-"""The statements of the function that reads: which there are, and which values they take."""
+"""The SQL statements of the function `read`, and the values that they accept."""
 
 import re
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> No
 
 
 def test_two_statements_of_one_name_are_refused() -> None:
-    """Or a slice's would be run in the place of the reference's."""
+    """Otherwise a slice's statement could replace one of the reference."""
     with pytest.raises(ValueError, match=r"^now\.sql: another statement already has this name"):
         combine([Catalogue({"now": "select 1"}, {"now": {}})])
 
@@ -50,7 +50,7 @@ PUNCHES: dict[str, Any] = {
         ("message", {"message_id": "5fea7756-0ea4-451a-a703-a558b933e274", "since": PUNCHES["de"]}),
     ],
 )
-def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
+def test_values_are_parsed_unchanged(name: str, values: dict[str, Any]) -> None:
     assert REFERENCE_CATALOGUE.parse_values(name, to_json_values(values)) == values
 
 
@@ -71,9 +71,7 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
         ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
     ],
 )
-def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
-    name: str, values: dict[str, Any], why: str
-) -> None:
+def test_invalid_values_are_refused_without_quoting_them(name: str, values: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidRequestError) as error:
         REFERENCE_CATALOGUE.parse_values(name, values)
     assert why in str(error.value)

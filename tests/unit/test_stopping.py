@@ -1,4 +1,4 @@
-"""Waiting for an emulator to save, and reports of what it did not save."""
+"""Stop of the local stack: the wait for the emulator's save, and reports of unsaved messages."""
 
 import json
 import os
@@ -19,27 +19,32 @@ from tools.local import __main__ as command
 from tools.local import emulator, saved
 from tools.local.errors import LocalError, UnsavedError
 
-# A process that says when it is up, and what it does at SIGTERM.
+# A process that prints a line once it runs, and runs some code at SIGTERM.
 PROGRAM = """
 import signal, sys, time
 def stop(*_):
-    {act}
+    {code}
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
 print("up", flush=True)
 while True:
     signal.pause()
 """
-WORKS = "end = time.monotonic() + 3\n    while time.monotonic() < end: pass"
-HANGS = "time.sleep(60)"
+BUSY_CODE = "end = time.monotonic() + 3\n    while time.monotonic() < end: pass"
+IDLE_CODE = "time.sleep(60)"
 
 
-def stop(act: str, folder: Path) -> tuple[list[str], int]:
-    """Stop a process as if it were an emulator; return what is printed, and the process' exit status."""
+def stop(code: str, folder: Path) -> tuple[list[str], int]:
+    """Stop a process that stands for the emulator; return the printed lines and the exit status of the process.
+
+    Args:
+        code: Python code that the process runs at SIGTERM.
+        folder: Folder for the log.
+    """
     printed: list[str] = []
     log = folder / "emulator.log"
     log.touch()
-    with background_process([sys.executable, "-c", PROGRAM.format(act=act)], stdout=subprocess.PIPE) as process:
+    with background_process([sys.executable, "-c", PROGRAM.format(code=code)], stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
         aws = emulator.Emulator(process, 1, folder, log, "key")
@@ -47,20 +52,20 @@ def stop(act: str, folder: Path) -> tuple[list[str], int]:
         return printed, process.wait()
 
 
-def test_a_save_is_waited_for_as_long_as_it_works_and_that_is_said(tmp_path: Path) -> None:
-    printed, status = stop(WORKS, tmp_path)
+def test_stop_waits_while_the_save_uses_processor_time(tmp_path: Path) -> None:
+    printed, status = stop(BUSY_CODE, tmp_path)
 
     assert status == 0
     assert len(printed) >= 3
     assert printed[0].startswith("saving queues, functions and the rest, for ")
 
 
-def test_a_save_that_stands_still_is_given_up(tmp_path: Path) -> None:
+def test_stop_gives_up_a_save_without_progress(tmp_path: Path) -> None:
     with pytest.raises(UnsavedError):
-        stop(HANGS, tmp_path)
+        stop(IDLE_CODE, tmp_path)
 
 
-def test_messages_that_the_queues_file_lacks_are_counted(tmp_path: Path) -> None:
+def test_unsaved_messages_are_counted(tmp_path: Path) -> None:
     held = {"punches": {"a", "b", "c"}, "letters": {"d"}, "empty": set[str]()}
     nothing_saved = {"empty": (0, 0), "letters": (1, 1), "punches": (3, 3)}
     saved.folder(tmp_path).mkdir()
@@ -83,7 +88,7 @@ def test_messages_that_the_queues_file_lacks_are_counted(tmp_path: Path) -> None
 
 @pytest.fixture
 def _signals() -> Iterator[None]:
-    """Restore what the signals do."""
+    """Restore the signal handlers at the end of the test."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in handlers.items():
@@ -96,7 +101,7 @@ def clock(_signals: None) -> FakeClock:
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_after_another_signal_a_failed_save_is_waited_for_a_minute(first: signal.Signals, clock: FakeClock) -> None:
+def test_failed_save_is_retried_for_a_minute_after_a_signal(first: signal.Signals, clock: FakeClock) -> None:
     wait = command.SaveWait(clock)
     wait.stop(first)
     clock.sleep(100)  # the first attempt took long
@@ -109,7 +114,7 @@ def test_after_another_signal_a_failed_save_is_waited_for_a_minute(first: signal
 
 
 @pytest.mark.usefixtures("_signals")
-def test_why_a_run_broke_off_is_printed_before_what_it_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_is_printed_before_the_lost_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def lose() -> None:
         raise UnsavedError("3 of 4 queued punches are lost")
 
@@ -127,7 +132,7 @@ def test_why_a_run_broke_off_is_printed_before_what_it_lost(tmp_path: Path, caps
 
 
 @pytest.mark.usefixtures("_signals")
-def test_the_first_signal_to_stop_is_announced_and_those_that_follow_are_ignored() -> None:
+def test_first_signal_is_announced_and_later_ones_are_ignored() -> None:
     announced: list[int] = []
     raise_on_first_signal(announced.append)
 

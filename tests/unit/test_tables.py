@@ -1,4 +1,4 @@
-"""Tables: what is shortened on a narrow terminal, and what is not."""
+"""Layout of tables on narrow terminals and in files."""
 
 import re
 
@@ -19,14 +19,14 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
 
 
-def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_table_has_only_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
     tables.show([Column("id"), Column("count", align_right=True)], [])
 
     assert capsys.readouterr().out.split() == ["id", "count"]
 
 
 @pytest.mark.usefixtures("_narrow")
-def test_columns_that_may_leave_stay_where_a_row_needs_further_lines_anyway(
+def test_optional_column_stays_if_rows_need_further_lines_anyway(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     columns = [
@@ -49,7 +49,7 @@ def test_columns_that_may_leave_stay_where_a_row_needs_further_lines_anyway(
 
 
 @pytest.mark.usefixtures("_narrow")
-def test_a_long_table_has_one_heading_one_width_and_what_was_left_out_at_its_end(
+def test_long_table_has_one_heading_and_names_omitted_columns_at_its_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     columns = [
@@ -68,21 +68,26 @@ def test_a_long_table_has_one_heading_one_width_and_what_was_left_out_at_its_end
     assert " ".join(" ".join(left_out).split()) == "columns left out: device"
 
 
-def test_who_reads_a_file_or_a_pipe_says_by_columns_how_wide_it_is(
+def test_columns_variable_sets_the_width_without_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
-    def widest(columns: str) -> int:
+    def max_width(columns: str) -> int:
         monkeypatch.setenv("COLUMNS", columns)
         tables.show([Column("n"), Column("detail", min_width=9)], [("1", "word " * 50)])
         return max(map(len, lines(capsys)))
 
-    assert [widest(columns) for columns in ("", "0", "40", "120")] == [77, 77, 37, 117]  # of words of five
+    assert [max_width(columns) for columns in ("", "0", "40", "120")] == [
+        77,
+        77,
+        37,
+        117,
+    ]  # whole words of five characters
 
 
 @pytest.mark.usefixtures("_narrow")
-def test_a_heading_stands_on_its_column_and_what_goes_on_below_keeps_to_its_own(
+def test_wrapped_headings_and_cells_stay_in_their_columns(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     columns = [Column("detail", min_width=9), Column("count of them", align_right=True), Column("m", min_width=4)]

@@ -1,4 +1,4 @@
-"""The emulator's logs and metrics grow neither in a long run nor over many."""
+"""Limits of the emulator's logs and metrics, in one run and over several."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from ministack.services import cloudwatch_logs as logs
 from tools.local import adapter, replacements
 
 
-def test_only_the_newest_are_kept_and_a_stop_saves_log_groups_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_entries_are_kept_and_none_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     replacements.replace(monkeypatch.setattr)
     try:
         for number in range(adapter.MAX_KEPT_ENTRIES + 10):
@@ -23,7 +23,7 @@ def test_only_the_newest_are_kept_and_a_stop_saves_log_groups_without_them(monke
 
         requests = [stream["events"][0]["message"].split()[2] for stream in group["streams"].values()]
         assert requests == [str(number) for number in range(10, adapter.MAX_KEPT_ENTRIES + 10)]
-        # Points are dropped before another comes.
+        # Old points are dropped before a new one is added.
         assert {len(points) for points in cloudwatch._metrics.values()} == {adapter.MAX_KEPT_ENTRIES + 1}
 
         def saved(state: Any) -> Any:

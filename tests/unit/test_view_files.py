@@ -1,4 +1,4 @@
-"""Which files of views are in force, where one replaces another."""
+"""Selection of view files if one replaces another."""
 
 import re
 
@@ -8,25 +8,25 @@ from ponto.admin.owner import MigrationError
 from ponto.admin.repeatable import select_files
 
 VIEW = "create or replace view ponto.v as select 1;\n"
-LATER = "create or replace view ponto.later as select 2;\n"
+LATER_VIEW = "create or replace view ponto.later as select 2;\n"
 
 
-def test_files_that_replace_another_take_its_place_in_their_order() -> None:
+def test_replacing_files_are_applied_in_place_of_the_replaced_one() -> None:
     replacing = f"-- replaces: one/views/01.sql\n{VIEW}"
     first = "-- replaces: one/views/01.sql\n"
     files = {
         "one/views/01.sql": VIEW,
-        "one/views/02.sql": LATER,
+        "one/views/02.sql": LATER_VIEW,
         "two/views/01.sql": first,
         "two/views/02.sql": replacing,
     }
 
-    in_force = select_files(files)
+    selected = select_files(files)
 
-    assert list(in_force.items()) == [
+    assert list(selected.items()) == [
         ("two/views/01.sql", first),
         ("two/views/02.sql", replacing),
-        ("one/views/02.sql", LATER),
+        ("one/views/02.sql", LATER_VIEW),
     ]
 
 

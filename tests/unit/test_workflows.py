@@ -1,6 +1,6 @@
-"""GitHub's workflows: which rights a job has, which versions it tests, and what a tag releases and deploys.
+"""GitHub workflows: the permissions of jobs, and the release and deploy of a tag.
 
-That actions are pinned and that nothing of a stranger is run, zizmor says in `make check`.
+zizmor, which `make check` runs, checks that actions are pinned and that no untrusted code is run.
 """
 
 import os
@@ -19,7 +19,7 @@ WORKFLOWS = ROOT / ".github" / "workflows"
 
 
 def read(file: Path) -> Any:
-    return yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only: `on` is no boolean
+    return yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  strings only: otherwise `on` would be a boolean
 
 
 def jobs(workflow: str) -> Any:
@@ -27,18 +27,18 @@ def jobs(workflow: str) -> Any:
 
 
 @pytest.mark.parametrize("file", sorted(WORKFLOWS.glob("*.yml")), ids=lambda path: path.name)
-def test_rights_are_named_and_only_deploying_may_prove_who_it_is(file: Path) -> None:
-    rights = {"": read(file)["permissions"]} | {
+def test_permissions_are_declared_and_only_the_deploy_gets_an_id_token(file: Path) -> None:
+    permissions = {"": read(file)["permissions"]} | {
         name: job.get("permissions", {}) for name, job in jobs(file.stem).items()
     }
-    assert all(isinstance(right, dict) for right in rights.values())
-    granted = {(name, *right) for name, each in rights.items() for right in each.items()}
-    assert {right for right in granted if right[1:] != ("contents", "read")} == (
+    assert all(isinstance(permission, dict) for permission in permissions.values())
+    granted = {(name, *permission) for name, each in permissions.items() for permission in each.items()}
+    assert {permission for permission in granted if permission[1:] != ("contents", "read")} == (
         {("release", "contents", "write"), ("deploy", "id-token", "write")} if file.stem == "deploy" else set()
     )
 
 
-def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> None:
+def test_only_a_tested_tag_is_deployed_and_in_an_environment() -> None:
     workflow = read(WORKFLOWS / "deploy.yml")
     assert workflow["on"] == {"push": {"tags": ["v*"]}}
     job = workflow["jobs"]["deploy"]
@@ -55,9 +55,9 @@ ROLE = {"ROLE": "arn:aws:iam::1:role/r", "BOUNDARY": "arn:aws:iam::1:policy/b", 
         ({"ROLE": ROLE["ROLE"]}, 1, "::error::Set AWS_DEPLOY_ROLE, ", ""),
         (ROLE, 0, "", "there=yes\n"),
     ],
-    ids=["none", "not all of it", "a role"],
+    ids=["none", "incomplete", "a role"],
 )
-def test_without_a_role_nothing_is_deployed_and_that_is_no_failure(
+def test_without_a_role_the_deploy_is_skipped(
     tmp_path: Path, variables: dict[str, str], status: int, message: str, output: str
 ) -> None:
     step, *others = jobs("deploy")["deploy"]["steps"]
@@ -65,7 +65,7 @@ def test_without_a_role_nothing_is_deployed_and_that_is_no_failure(
     file.touch()
     environment = {"PATH": os.environ["PATH"], "GITHUB_OUTPUT": str(file), **dict.fromkeys(ROLE, ""), **variables}
 
-    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as GitHub does
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as GitHub runs it
     run = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
     assert (run.returncode, file.read_text()) == (status, output)
@@ -73,7 +73,7 @@ def test_without_a_role_nothing_is_deployed_and_that_is_no_failure(
     assert {step["if"] for step in others} == {"steps.role.outputs.there"}
 
 
-def test_notes_are_of_one_version_which_has_a_date() -> None:
+def test_release_notes_are_of_one_dated_version() -> None:
     before, own, after = (
         "## [Unreleased]\n\n- x\n",
         f"## [{__version__}] - 2026-11-29\n\n- y\n",
