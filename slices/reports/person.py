@@ -41,9 +41,9 @@ exit status: 0 done, 1 the dead-letter queue was not read, or nothing is stored 
 employee, 2 the request or the database is wrong
 """
 
-_INSTANTS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
+_INSTANT_COLUMNS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
 _MAIN_COLUMNS = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, beside `ponto`
-_IDS = ("id", "mensagem_id")
+_ID_COLUMNS = ("id", "mensagem_id")
 _MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; the names of hardware clocks have 17
 Row = dict[str, Any]
 """All columns of a row by name."""
@@ -188,7 +188,8 @@ def _parse_rows(rows: Iterable[RecordRow]) -> Iterator[Row]:
 
 def _parse_instants(row: Row) -> Row:
     return {
-        name: datetime.fromisoformat(value) if value and name in _INSTANTS else value for name, value in row.items()
+        name: datetime.fromisoformat(value) if value and name in _INSTANT_COLUMNS else value
+        for name, value in row.items()
     }
 
 
@@ -315,7 +316,7 @@ def _build_punch_report(records: PersonRecords, language: Language) -> Report:
     is_long = any(len(row["dispositivo"] or "") > _MAX_UNBROKEN_LENGTH for row in records.punches)
     formats = {"dispositivo": TEXT} if is_long else {}
     value_format = ColumnFormat("whole", lambda value, language: _format_value(value, records.zone, language))
-    excluded = {"usuario_id", "ponto", *_MAIN_COLUMNS, *_IDS}
+    excluded = {"usuario_id", "ponto", *_MAIN_COLUMNS, *_ID_COLUMNS}
     other_names = [name for name in (records.punches[0] if records.punches else ()) if name not in excluded]
 
     def table(title: str, names: Iterable[str]) -> ReportTable:
@@ -334,7 +335,7 @@ def _build_punch_report(records: PersonRecords, language: Language) -> Report:
         [
             table("", _MAIN_COLUMNS)._replace(empty=language.word("report", "none")),
             table(language.word("person", "more"), other_names),
-            table(language.word("person", "ids"), _IDS),
+            table(language.word("person", "ids"), _ID_COLUMNS),
         ],
     )
 

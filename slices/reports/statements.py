@@ -5,9 +5,9 @@ from pathlib import Path
 from ponto.reader import parameter_types as types
 from ponto.reader.statements import Catalogue, read_folder
 
-_BETWEEN = {"de": types.day, "ate": types.day}
-_INSTANTS = {"de": types.instant, "ate": types.instant}
-_DAYS = {**_BETWEEN, "usuarios": types.integers, "momento": types.instant}
+_DAY_RANGE = {"de": types.day, "ate": types.day}
+_INSTANT_RANGE = {"de": types.instant, "ate": types.instant}
+_DAYS = {**_DAY_RANGE, "usuarios": types.integers, "momento": types.instant}
 _MONTH = {"mes": types.day, "usuarios": types.integers, "momento": types.instant}
 _CHANGES = {**_MONTH, "antes": types.instant}
 _PERSON = {"usuario": types.integer}
@@ -20,19 +20,19 @@ STATEMENTS = Catalogue(
         "cards": _MONTH,
         "changes": _CHANGES,
         "corrections": _MONTH,
-        "cutoffs": {**_BETWEEN, "usuarios": types.integers, "divididos": types.integer},
+        "cutoffs": {**_DAY_RANGE, "usuarios": types.integers, "divididos": types.integer},
         "employee_zone": _PERSON,
         "employees": {"mes": types.day, "momento": types.instant, "antes": types.instant},
         "employer": {},
         "exceptions": {**_DAYS, "somadas": types.boolean, "dias": types.integer, **_LIMITS},
-        "gaps": _BETWEEN,
-        "peak": _INSTANTS,
+        "gaps": _DAY_RANGE,
+        "peak": _INSTANT_RANGE,
         "person": _PERSON,
         "person_months": _PERSON,
         "person_punches": {**_PERSON, "mes": types.day},
         "punched": _DAYS,
-        "random_ids": _INSTANTS,
-        "received": _BETWEEN,
+        "random_ids": _INSTANT_RANGE,
+        "received": _DAY_RANGE,
         "totals": _MONTH,
         "working_day": {**_PERSON, "dia": types.day},
         "zones": {},

@@ -12,7 +12,7 @@ from lab.interleavings.scenario import Scenario, batch
 from lab.interleavings.sessions import ScheduledSession
 from lab.interleavings.world import World
 from ponto.connection import connect
-from slices.reports.lab.interleavings import Reporting
+from slices.reports.lab.interleavings import ReportProgram
 
 _INSERT_CORRECTION = """
 insert into ponto.correcao (tipo, usuario_id, ponto, alvo, motivo)
@@ -61,7 +61,7 @@ SCENARIOS = {
     "correction, report": Scenario(
         "a report, and a correction that adds a punch",
         lambda: (
-            Reporting(),
+            ReportProgram(),
             CorrectionProgram(usuario_id=1, ponto=datetime(2026, 10, 1, 8, tzinfo=UTC)),
         ),
         setup_statement=_INSERT_EMPLOYEE,

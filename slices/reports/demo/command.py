@@ -98,7 +98,7 @@ def demo(
     started = time.monotonic()
     with database.connect(target_options, read_only=False) as connection:
         store.store(connection, company, first, last, must_be_empty=not destination.is_local)
-        stored = time.monotonic() - started
+        storing_seconds = time.monotonic() - started
         print_status("updating statistics: vacuum (analyze) batida")
         store.analyze(connection)
         corrected = store.correct(connection, company, last)
@@ -110,7 +110,7 @@ def demo(
         | {"corrected": corrected, "oddDays": company.counts["oddDays"] - corrected},
         "outage": str(datetime.fromtimestamp(company.outage(last)[0] / 1_000_000, UTC).date()),
         "seconds": round(time.monotonic() - started, 1),
-        "rowsPerSecond": round(company.counts["punches"] / stored),
+        "rowsPerSecond": round(company.counts["punches"] / storing_seconds),
     }
     if as_json:
         print_json(result)

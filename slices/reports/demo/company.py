@@ -49,8 +49,8 @@ class DemoPunch(BatidaColumns):
 
     device: int  # index of the device: the terminals first, then the employees' phones
     true_time: int  # time of the punch by a correct clock, ms since the epoch
-    lost: int  # number of punches that the device numbered just before this one, and lost
-    ready: int  # earliest instant at which a batch could contain it, microseconds since the epoch
+    lost_before: int  # number of punches that the device numbered just before this one, and lost
+    ready_at: int  # earliest instant at which a batch could contain it, microseconds since the epoch
     late_after: int  # three days after the end of its working day, microseconds since the epoch
     is_last_of_day: bool  # whether it is the last punch of its working day to be sent
 
@@ -83,7 +83,7 @@ class Company:
         self._seed = seed
         self._terminals = employees // people.EMPLOYEES_PER_TERMINAL + 1
         self._sequences = [0] * (self._terminals + employees)  # the last number of each device
-        draw = self._draw("people")
+        draw = self._create_generator("people")
         self._people = [people.draw_person(draw, index) for index in range(employees)]
 
     @property
@@ -108,21 +108,21 @@ class Company:
             The punches written on each day (UTC); with the last day, also those that arrive after it.
         """
         waiting: list[DemoPunch] = []
-        written = 0
+        last_written = 0
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)
             waiting += self._shifts(day)
             # All zones lie west of UTC, so no shift of the next day begins before that day does in UTC.
             day_end = _epoch(day + timedelta(days=1)) if day < last else _epoch(last + 2 * MAX_DELAY)
             self._number(waiting, day_end)
-            rows = sorted((row for row in waiting if row.ready < day_end * 1_000), key=lambda row: row.ready)
-            waiting = [row for row in waiting if row.ready >= day_end * 1_000]
+            rows = sorted((row for row in waiting if row.ready_at < day_end * 1_000), key=lambda row: row.ready_at)
+            waiting = [row for row in waiting if row.ready_at >= day_end * 1_000]
             outages = [self.outage(month) for month in {day.replace(day=1), (day + MAX_DELAY).replace(day=1)}]
             for row in rows:
                 for start, end in outages:
-                    if start <= row.ready < end:
-                        row.ready = end
-                row.gravada_em = written = max(row.ready, written + _WRITE_MICROSECONDS)
+                    if start <= row.ready_at < end:
+                        row.ready_at = end
+                row.gravada_em = last_written = max(row.ready_at, last_written + _WRITE_MICROSECONDS)
             self._count_written(rows)
             yield rows
 
@@ -133,18 +133,18 @@ class Company:
         Returns:
             Start and end, microseconds since the epoch.
         """
-        draw = self._draw("outage", month.year, month.month)
+        draw = self._create_generator("outage", month.year, month.month)
         days = [month.replace(day=number + 1) for number in range(calendar.monthrange(month.year, month.month)[1])]
         day = draw.choice([day for day in days if day.weekday() < 5 and not people.is_holiday(day)])
         start = _epoch(day) + 10 * HOUR + draw.randrange(40, 70) * MINUTE  # from 07:40 in São Paulo
         return start * 1_000, (start + draw.randrange(10, 35) * MINUTE) * 1_000
 
-    def _draw(self, *subject: object) -> Random:
+    def _create_generator(self, *subject: object) -> Random:
         return Random(f"{self._seed} {subject}")  # noqa: S311  not for cryptography
 
     def _shifts(self, day: date) -> Iterator[DemoPunch]:
         """Draw the punches of the shifts that begin on a day; `rows` fills in when each is written."""
-        draw = self._draw("day", day.toordinal())
+        draw = self._create_generator("day", day.toordinal())
         skews = self._skews(day.year, day.month)
         limits = {
             pattern: _limits(day.toordinal(), 12 if pattern is WorkPattern.NIGHT else 4) for pattern in WorkPattern
@@ -181,13 +181,13 @@ class Company:
         chance = draw.random
         self.counts["workingDays"] += 1
         self.counts["nightShifts"] += person.pattern is WorkPattern.NIGHT
-        lost = None
+        lost_index = None
         if chance() < _FORGOTTEN_RATE:
             self.counts["forgotten"] += 1
-            lost = draw.randrange(len(times))
-            del times[lost]
+            lost_index = draw.randrange(len(times))
+            del times[lost_index]
             if chance() >= _LOST_BY_DEVICE_RATE:
-                lost = None
+                lost_index = None
         for at in tuple(times):
             if chance() < _DOUBLE_TAP_RATE:
                 self.counts["doubleTaps"] += 1
@@ -206,13 +206,13 @@ class Company:
         is_old = person.terminal is not None and person.terminal % _OLD_TERMINAL_INTERVAL == 3
         name = f"celular-{person.employee_id}" if person.terminal is None else f"terminal-{person.terminal:06}"
         rows = []
-        for turn, (at, true_time) in enumerate(zip(times, true_times, strict=True)):
+        for index, (at, true_time) in enumerate(zip(times, true_times, strict=True)):
             if batch_sent is None:
                 sent = true_time + int(draw.gammavariate(2, 400))
                 if chance() < _RETRY_RATE:
                     sent += int(draw.expovariate(1 / (20 * SECOND)))
             else:
-                sent = batch_sent + turn * 300
+                sent = batch_sent + index * 300
             received = (sent + draw.randrange(20, 400)) * 1_000
             latitude = longitude = precision = None
             if person.sends_position:
@@ -240,29 +240,29 @@ class Company:
                     mensagem_id=_uuid(draw, f"{draw.getrandbits(48):012x}4"),
                     device=device,
                     true_time=true_time,
-                    lost=0,
-                    ready=received + int(draw.gammavariate(2, 250_000)),
+                    lost_before=0,
+                    ready_at=received + int(draw.gammavariate(2, 250_000)),
                     late_after=late_after,
                     is_last_of_day=False,
                 )
             )
         rows[-1].is_last_of_day = True
-        if lost is not None:
-            rows[min(lost, len(rows) - 1)].lost = 1
+        if lost_index is not None:
+            rows[min(lost_index, len(rows) - 1)].lost_before = 1
         return rows
 
     def _number(self, rows: list[DemoPunch], day_end: int) -> None:
         """Set `sequencia` of punches made before `day_end` (ms since the epoch), in the order of each device."""
         due = [row for row in rows if row.sequencia == 0 and row.true_time < day_end]
         for row in sorted(due, key=lambda row: row.true_time):
-            self._sequences[row.device] += 1 + row.lost
+            self._sequences[row.device] += 1 + row.lost_before
             row.sequencia = self._sequences[row.device]
-            self.counts["lostByDevices"] += row.lost
+            self.counts["lostByDevices"] += row.lost_before
 
     @lru_cache(maxsize=2)  # noqa: B019  the company exists as long as the process
     def _skews(self, year: int, month: int) -> list[int]:
         """Draw how far each device's clock is ahead in a month, ms, by the index of the device."""
-        draw = self._draw("clocks", year, month)
+        draw = self._create_generator("clocks", year, month)
         return [
             draw.choice((-1, 1)) * draw.randrange(6 * MINUTE, 90 * MINUTE) if draw.random() < _WRONG_CLOCK_RATE else 0
             for _ in self._sequences

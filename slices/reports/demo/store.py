@@ -143,23 +143,23 @@ class _Stream(io.RawIOBase):
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.error: BaseException | None = None  # raised by `chunks`
         self._chunks = chunks
-        self._rest = memoryview(b"")
+        self._remainder = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         try:
-            while not self._rest:
-                self._rest = memoryview(next(self._chunks))
+            while not self._remainder:
+                self._remainder = memoryview(next(self._chunks))
         except StopIteration:
             return 0
         except BaseException as error:
             self.error = error
             raise
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
+        size = min(len(buffer), len(self._remainder))
+        buffer[:size] = self._remainder[:size]
+        self._remainder = self._remainder[size:]
         return size
 
 

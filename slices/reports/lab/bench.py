@@ -21,10 +21,10 @@ from lab.bench.server import BenchServer
 from tools.kit.project import ROOT
 
 _LAST_MONTH = "2026-10"  # of the company; fixed, so that each run has the same rows
-_CARDS = 20  # employees whose time cards are read in turn
+_SAMPLE_SIZE = 20  # employees whose time cards are read in turn
 
 # The session settings of `ponto report`: read only, and on one core, so that the others are free for the intake.
-_READER = "set role ponto_reader; set max_parallel_workers_per_gather = 0"
+_READER_SESSION = "set role ponto_reader; set max_parallel_workers_per_gather = 0"
 
 # Without the report functions: local time, working day and pairs of all punches, then a filter by day.
 _NAIVE = """
@@ -101,10 +101,10 @@ def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     rows = measure_cases("reports", [demo], rounds=1)
     with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # by the environment
         connection.autocommit = True
-        cursor.execute(_READER)
+        cursor.execute(_READER_SESSION)
         cursor.execute(f"select usuario_id from ponto.espelho_totais('{_LAST_MONTH}-01') where dias_trabalhados > 0")  # noqa: S608
         employee_ids = [number for (number,) in cursor]
-        sampled_ids = employee_ids[:: max(1, len(employee_ids) // _CARDS)][:_CARDS]
+        sampled_ids = employee_ids[:: max(1, len(employee_ids) // _SAMPLE_SIZE)][:_SAMPLE_SIZE]
         commands = [
             BenchCase({"what": arguments, "by": "command"}, partial(_measure_command, arguments))
             for arguments in COMMANDS

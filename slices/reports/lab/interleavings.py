@@ -19,7 +19,7 @@ _MONTH = date(2026, 10, 1)
 _PEAK_START, _PEAK_END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 2, tzinfo=UTC)
 
 
-class Reporting:
+class ReportProgram:
     """Program that reads time cards and the peak of a day in one report."""
 
     def run(self, world: World, session: ScheduledSession) -> None:
@@ -56,7 +56,7 @@ class _SnapshotPerStatement(StatementMutant):
 SCENARIOS = {
     "report": Scenario(
         "a report beside a drain of three batches",
-        lambda: (Reporting(), DrainProgram(batch("a", 1), batch("b", 2), batch("c", 3))),
+        lambda: (ReportProgram(), DrainProgram(batch("a", 1), batch("b", 2), batch("c", 3))),
     ),
 }
 MUTANTS: dict[str, StatementMutant] = {"snapshot": _SnapshotPerStatement()}

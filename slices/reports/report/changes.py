@@ -117,11 +117,11 @@ def command(
 
 def _join_arrivals(ranges: Ranges) -> Iterator[Change]:
     for changes, arrivals in ranges.by_range:
-        arrivals_of = defaultdict(list)
+        arrivals_by_employee = defaultdict(list)
         for arrival in arrivals:
-            arrivals_of[arrival.usuario_id].append(arrival)
+            arrivals_by_employee[arrival.usuario_id].append(arrival)
         for month in changes:
-            yield Change(month, arrivals_of[month.usuario_id])
+            yield Change(month, arrivals_by_employee[month.usuario_id])
 
 
 def _build_month_table(changes: Sequence[ChangeRow], zone: ZoneInfo, language: Language) -> ReportTable:

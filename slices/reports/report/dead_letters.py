@@ -66,13 +66,13 @@ def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQue
 
 def group_messages(messages: list[DeadLetter], employee_ids: EmployeeIds) -> list[DeadLetterGroup]:
     """Group dead letters by reason and employee; the largest groups first."""
-    times_of: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
+    times_by_group: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
     for message in messages:
         if employee_ids is None or message.employee_id in employee_ids:
             received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
-            times_of[message.reason, message.employee_id].append(received)
+            times_by_group[message.reason, message.employee_id].append(received)
     groups = [
         DeadLetterGroup(reason, employee_id, len(times), min(times), max(times))
-        for (reason, employee_id), times in times_of.items()
+        for (reason, employee_id), times in times_by_group.items()
     ]
     return sorted(groups, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))

@@ -83,18 +83,18 @@ class Language:
             return f"{sign}{self.number(round(seconds, 1))} s"
         for index, (size, unit) in enumerate(_UNITS):
             if seconds >= size:
-                count, rest = divmod(int(seconds), size)
+                count, remainder = divmod(int(seconds), size)
                 smaller, small_unit = _UNITS[min(index + 1, len(_UNITS) - 1)]
-                second_part = f" {rest // smaller} {small_unit}" if rest // smaller else ""
+                second_part = f" {remainder // smaller} {small_unit}" if remainder // smaller else ""
                 return f"{sign}{self.number(count)} {unit}{second_part}"
         raise AssertionError("unreachable: a duration of at least 10 s has a unit")
 
 
 def format_minutes(minutes: int) -> str:
     """Format minutes as H:MM; the hours may exceed 24, and the value may be negative."""
-    hours, rest = divmod(abs(minutes), 60)
+    hours, remainder = divmod(abs(minutes), 60)
     sign = "\N{MINUS SIGN}" if minutes < 0 else ""
-    return f"{sign}{hours}:{rest:02}"
+    return f"{sign}{hours}:{remainder:02}"
 
 
 def format_time(local: dt.datetime, day: dt.date) -> str:

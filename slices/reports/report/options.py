@@ -26,13 +26,13 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Com
     return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{reader.EPILOG}\n{STATUS}")
 
 
-def collect_options(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
+def collect_options(argument: str, factory: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
     """Return a decorator that adds options, and passes the result of `make` with their values as one argument."""
 
     def decorate(function: Function) -> Function:
         @wraps(function)
         def call(*args: Any, **arguments: Any) -> Any:
-            value = make(**{name: arguments.pop(name) for name in options})
+            value = factory(**{name: arguments.pop(name) for name in options})
             return function(*args, **{argument: value}, **arguments)
 
         for option in reversed(options.values()):
@@ -56,7 +56,7 @@ def language(text: str) -> Option:
 
 def output_options(function: Function) -> Function:
     """Add the options of the output (argument `output`) and of the database (argument `target_options`)."""
-    with_output = collect_options(
+    add_output = collect_options(
         "output",
         Output,
         format=click.option(
@@ -77,17 +77,17 @@ def output_options(function: Function) -> Function:
         ),
         force=opt.force,
     )
-    return with_output(reader.options(function))
+    return add_output(reader.options(function))
 
 
 def employees(text: str) -> Option:
     """Return the option --employee, which passes the argument `employee_ids`: distinct numbers in order, or None."""
 
-    def distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> EmployeeIds:
+    def sort_distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> EmployeeIds:
         return sorted(set(numbers)) or None
 
     return click.option(
-        "--employee", "employee_ids", type=opt.EMPLOYEE, multiple=True, metavar="N", callback=distinct, help=text
+        "--employee", "employee_ids", type=opt.EMPLOYEE, multiple=True, metavar="N", callback=sort_distinct, help=text
     )
 
 

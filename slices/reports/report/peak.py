@@ -23,7 +23,7 @@ from tools.kit.output import print_status
 from tools.kit.reader import TargetOptions
 
 _MAX_ROWS = 32  # of the table of steps
-_STEPS = (1, 5, 15, 60, 1_440)  # minutes
+_STEP_MINUTES = (1, 5, 15, 60, 1_440)
 
 _FIGURES = {"batidas": NUMBER, "recebidas": NUMBER, "gravadas": NUMBER, "fila": NUMBER, "idade": SPAN}
 _COLUMNS = (
@@ -69,15 +69,15 @@ def command(
             since, until = (instant.astimezone(zone).isoformat(" ", "minutes") for instant in (start, end))
             raise CommandError(f"no punch was made, received or stored from {since} to {until}", 1)
         instants = (language.date_time(instant.astimezone(zone)) for instant in (start, end))
-        between = f"{language.word('report', 'period', *instants)}, {zone.key}"
+        time_range = f"{language.word('report', 'period', *instants)}, {zone.key}"
         if picture:
-            chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {between}", language)
+            chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {time_range}", language)
             print_status(f"{picture} written")
         table = ReportTable(_COLUMNS, minutes)
         output.write(
             Report(
                 language.word("peak", "title"),
-                [between, language.format_generated(context.now)],
+                [time_range, language.format_generated(context.now)],
                 build_tables(minutes, ids, zone, language, has_picture=output.format == "html"),
                 csv=table,
                 json_fields={
@@ -162,7 +162,7 @@ def sum_steps(minutes: Sequence[MinuteRow]) -> list[MinuteRow]:
     Args:
         minutes: consecutive minutes in the stage's time zone, at least one of them busy.
     """
-    size = next((step for step in _STEPS if len(minutes) <= step * _MAX_ROWS), _STEPS[-1])
+    size = next((step for step in _STEP_MINUTES if len(minutes) <= step * _MAX_ROWS), _STEP_MINUTES[-1])
     steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _step_key(minute.minuto, size))]
     busy = [index for index, step in enumerate(steps) if step.is_busy]
     return steps[busy[0] : busy[-1] + 1]
@@ -184,4 +184,4 @@ def _step_key(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
     minute_of_day = 60 * local.hour + local.minute
     start_minute = minute_of_day - minute_of_day % size
     start = local.replace(hour=start_minute // 60, minute=start_minute % 60, tzinfo=None, fold=0)
-    return start, None if size == _STEPS[-1] else local.utcoffset()
+    return start, None if size == _STEP_MINUTES[-1] else local.utcoffset()

@@ -54,7 +54,7 @@ class Days(NamedTuple):
 
 
 def peak_bounds(
-    day: date | None, start: datetime | None, end: datetime | None, present: datetime
+    day: date | None, start: datetime | None, end: datetime | None, current_time: datetime
 ) -> tuple[datetime, datetime]:
     """Return the start and the end of a peak, in UTC.
 
@@ -62,7 +62,7 @@ def peak_bounds(
         day: --day; None: today, unless `start` and `end` are given.
         start: --from; without a UTC offset, in the stage's time zone.
         end: --to, like `start`.
-        present: the current time in the stage's time zone.
+        current_time: the current time in the stage's time zone.
 
     Raises:
         CommandError: only one of --from and --to is given, or their order or distance is wrong.
@@ -70,10 +70,10 @@ def peak_bounds(
     if (start is None) != (end is None):
         raise CommandError("give --from and --to together, or --day")
     if start is None or end is None:
-        day = day or present.date()
-        start = datetime.combine(day, datetime.min.time(), present.tzinfo)
-        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
-    start, end = (make_aware(instant, present.tzinfo).astimezone(UTC) for instant in (start, end))
+        day = day or current_time.date()
+        start = datetime.combine(day, datetime.min.time(), current_time.tzinfo)
+        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), current_time.tzinfo)
+    start, end = (make_aware(instant, current_time.tzinfo).astimezone(UTC) for instant in (start, end))
     if not start < end <= start + _MAX_PEAK:
         raise CommandError(f"--to must be after --from, and at most {_MAX_PEAK.days} days later")
     return start, end

@@ -68,8 +68,8 @@ def command(
         ranges = context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS)
         cards = _build_cards(month, ranges)
         selected_cards = [] if employee_ids is None else list(cards)
-        known = (card_.totais.usuario_id for card_ in selected_cards)
-        status = report_context.require_known_employees(month, employee_ids, known, ranges.shared[0])
+        known_ids = (card_.totais.usuario_id for card_ in selected_cards)
+        status = report_context.require_known_employees(month, employee_ids, known_ids, ranges.shared[0])
         cards = output.track(selected_cards or cards, "time cards", ranges.employee_count)
         if output.format == "csv":
             _write_csv(output, (day for card_ in cards for day in card_.dias))
@@ -127,9 +127,9 @@ def _build_cards(month: date, ranges: Ranges) -> Iterator[Card]:
 
 def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> Iterator[Day]:
     """Yield the days of time cards, each with its corrections."""
-    corrections_of = defaultdict(list)
-    for card_ in corrections:
-        corrections_of[card_.usuario_id, card_.dia].append(card_)
+    corrections_by_day = defaultdict(list)
+    for correction in corrections:
+        corrections_by_day[correction.usuario_id, correction.dia].append(correction)
     for row in rows:
         yield Day(
             usuario_id=row.usuario_id,
@@ -148,7 +148,7 @@ def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> I
             ultima=row.locais[-1] if row.locais else None,
             gravada_em=row.pontos[-1] + row.espera if row.espera is not None else None,
             incluidas=row.incluidas,
-            correcoes=corrections_of.get((row.usuario_id, row.dia), []),
+            correcoes=corrections_by_day.get((row.usuario_id, row.dia), []),
         )
 
 
@@ -159,7 +159,7 @@ def _write_csv(output: Output, days: Iterable[Day]) -> None:
 
 def _csv_row(day: Day) -> Sequence[Any]:
     *others, corrections = day
-    return (*others, "; ".join(card_.to_text() for card_ in corrections))
+    return (*others, "; ".join(correction.to_text() for correction in corrections))
 
 
 def card_to_json(time_card: Card, context: ReportContext, employer: str) -> dict[str, Any]:
