@@ -1,4 +1,4 @@
-"""Storing employees in `funcionario`, and counting what that changes."""
+"""Storage of employees in `funcionario`, with counts of inserted and changed rows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ Employees = Sequence[Mapping[str, Any]]
 
 
 class Counts(NamedTuple):
-    """Numbers of employees, by the effect of a load; the row of compare.sql."""
+    """Numbers of employees by the effect of a load; the row that compare.sql returns."""
 
     inserted: int
     changed: int
@@ -54,8 +54,8 @@ def load(parameters: Parameters, rows: Employees, *, dry_run: bool) -> dict[str,
 
     Args:
         parameters: keyword arguments of `psycopg2.connect` for the owner.
-        rows: the employees, unchecked: the table's constraints refuse invalid ones.
-        dry_run: only count.
+        rows: the employees; the constraints of the table refuse invalid values.
+        dry_run: count the employees without storing them.
 
     Returns:
         `counts`, the fields of `Counts`; or `refused`, the error of PostgreSQL. The error is returned and not raised,

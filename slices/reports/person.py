@@ -42,11 +42,12 @@ employee, 2 the request or the database is wrong
 """
 
 _INSTANT_COLUMNS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
-_MAIN_COLUMNS = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, beside `ponto`
+_MAIN_COLUMNS = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, without `ponto`
 _ID_COLUMNS = ("id", "mensagem_id")
 _MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; the names of hardware clocks have 17
+
 Row = dict[str, Any]
-"""All columns of a row by name."""
+"""A row of a table as a dictionary of its columns."""
 
 
 class PersonRecords(NamedTuple):
@@ -205,7 +206,7 @@ def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -
 
 def _backup_days(target_options: reader.TargetOptions, records: PersonRecords) -> int | None:
     """Return the number of days for which backups are kept, from the deployed stack; None: unknown."""
-    # If the queue was not read, AWS may refuse to describe the stack, too.
+    # If AWS refused to read the queue, it may also refuse to describe the stack.
     is_known = target_options.reads_by_function and not records.unread_queue
     return target.find(target_options).backup_days if is_known else None
 
@@ -312,7 +313,7 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
 
 
 def _build_punch_report(records: PersonRecords, language: Language) -> Report:
-    """Return the report of the punches: a table of the main columns, and two of all other columns that have values."""
+    """Return the report of the punches: a table of the main columns, and two tables of other columns with values."""
     is_long = any(len(row["dispositivo"] or "") > _MAX_UNBROKEN_LENGTH for row in records.punches)
     formats = {"dispositivo": TEXT} if is_long else {}
     value_format = ColumnFormat("whole", lambda value, language: _format_value(value, records.zone, language))

@@ -16,7 +16,7 @@ class ArrivalRow(NamedTuple):
     dia: date
     local: datetime  # time of the punch in the employee's time zone, naive
     dispositivo: str | None
-    autor: str | None  # of a correction
+    autor: str | None  # author of a correction; None: a punch
     motivo: str | None
     escrita_em: datetime  # an instant
 
@@ -42,13 +42,13 @@ class CardRow(NamedTuple):
     minutos: int
     minutos_noturnos: int
     repetidas: int  # punches at most a minute after the previous one
-    minutos_descanso: int | None  # rest until the next working day, if it is too short; None: it is long enough
-    espera: timedelta | None  # from the last punch to the last writing of a row of the day
+    minutos_descanso: int | None  # rest until the next working day, if it is too short; otherwise None
+    espera: timedelta | None  # time from the last punch of the day to the last write of a row of the day
     incluidas: list[int]  # positions in pontos, from 1, of punches added by a correction
 
 
 class ChangeRow(NamedTuple):
-    """Totals of an employee's month, before (`_antes`) and now."""
+    """Totals of an employee's month at an earlier instant (`_antes`) and at the report's instant."""
 
     usuario_id: int
     nome: str | None
@@ -65,17 +65,17 @@ class ChangeRow(NamedTuple):
 
 
 class CutoffRow(NamedTuple):
-    """An employee's cut-off, and the suggested one."""
+    """An employee's cut-off, and the suggested cut-off."""
 
     usuario_id: int
     nome: str | None
     fuso: str
     corte: time
-    dias: int
-    divididos: int  # of these, days after which the cut-off may split a shift
+    dias: int  # working days with punches
+    divididos: int  # working days after which the cut-off may split a shift
     sugestao: time | None  # None: no full hour splits fewer shifts
-    restantes: int | None
-    folga: timedelta | None
+    restantes: int | None  # working days after which the suggested cut-off may split a shift
+    folga: timedelta | None  # average time between the punches before and after the suggested cut-off
     folga_minutos: int | None
 
 
@@ -86,17 +86,17 @@ class EmployerRow(NamedTuple):
 
 
 class ExceptionRow(NamedTuple):
-    """An exception of a punch or of a day, or a sum of several with the same cause; counts precede these rows."""
+    """A number of exceptions, or an exception, or several exceptions with the same cause; see `ordem`."""
 
-    ordem: int  # 0: `vezes` is the number of all exceptions; 1: that of the type; 2: an exception
+    ordem: int  # 0: number of all exceptions; 1: number of those of the type; 2: exceptions
     tipo: str
-    usuario_id: int | None  # None: several employees of the same device
+    usuario_id: int | None  # None: several employees who share a device
     nome: str | None
     dia: date  # first day
     id: str | None
     local: datetime | None
     dispositivo: str | None
-    medida: timedelta | None  # the largest in absolute value
+    medida: timedelta | None  # largest measure in absolute value
     batidas: int | None
     vezes: int  # number of exceptions in this row
 
@@ -121,14 +121,14 @@ class GapRow(NamedTuple):
 
 
 class IdCountRow(NamedTuple):
-    """Number of punches received, and of those with a random id, which slows down inserts into a large table."""
+    """Number of punches received, and number of those with a random id, which slows down inserts into a large table."""
 
     recebidas: int
     aleatorias: int
 
 
 class MinuteRow(NamedTuple):
-    """A minute of the intake, or a sum of several minutes."""
+    """Numbers of punches made, received, stored and waiting in a minute, or summed up for several minutes."""
 
     minuto: datetime  # its start
     batidas: int
@@ -150,14 +150,14 @@ class MonthRow(NamedTuple):
 
 
 class PersonRow(NamedTuple):
-    """An employee's time zone, and the row of funcionario."""
+    """An employee's time zone, and the employee's row of funcionario."""
 
     fuso: str
     funcionario: dict[str, Any] | None
 
 
 class RecordRow(NamedTuple):
-    """All columns of a row of a table by name."""
+    """A row of a table as a dictionary of its columns."""
 
     registro: dict[str, Any]
 

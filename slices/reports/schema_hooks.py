@@ -1,4 +1,4 @@
-"""Hooks of the function `schema`: storing the employer after migrations, and the action `load_employees`."""
+"""Hooks of the function `schema`: a step after migrations that stores the employer, and the action `load_employees`."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,7 +11,7 @@ from slices.reports import employees, employer
 
 
 def employer_step(environment: Mapping[str, str]) -> "partial[None]":
-    """Return the step after migrations that stores the employer of the variable EMPLOYER.
+    """Return the step that stores the employer of the environment variable EMPLOYER after migrations.
 
     Raises:
         ConfigurationError: EMPLOYER is invalid.

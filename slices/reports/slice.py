@@ -31,7 +31,7 @@ class ReportsExtension(Slice):
         employee_ids: tuple[int, int],  # noqa: ARG002
         last: "date",  # noqa: ARG002
     ) -> int:
-        """Correct some days of the company of `ponto demo`, and return their number.
+        """Correct some days of the company of `ponto demo`; return the number of corrected days.
 
         Args:
             cursor: a cursor on a connection in autocommit mode.
@@ -42,7 +42,7 @@ class ReportsExtension(Slice):
 
 
 class ReportsSlice(Slice):
-    """Local time, working days, time cards, exceptions, employees."""
+    """Slice with local time, working days, time cards, exceptions and employees."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto demo`, `load employees`, `person` and `report`."""
@@ -93,7 +93,7 @@ class ReportsSlice(Slice):
         }
 
     def statements(self) -> "Catalogue":
-        """Return the statements of `reads`."""
+        """Return the statements of the folder `reads`."""
         from slices.reports.statements import STATEMENTS
 
         return STATEMENTS

@@ -1,4 +1,4 @@
-"""Statements of the reports for the function `read`: a file of `reads/` each, with the types of its parameters."""
+"""Statements of the reports for the function `read`: the files of `reads/` and the types of their parameters."""
 
 from pathlib import Path
 

@@ -83,9 +83,9 @@ def demo(
     """Store the punches of a made-up company, to try the reports on.
 
     The company has day shifts with lunch, part-time work, night shifts, vacations, forgotten punches, double taps, days
-    whose punches are sent afterwards, wrong clocks, several time zones, and once a month an unavailable database. All
-    devices but some old terminals number their punches; they lose a few, so that numbers are missing. The same --seed,
-    --until, --months and --employees store the same rows on any day.
+    whose punches are sent later, wrong clocks, several time zones, and once a month an unavailable database. All
+    devices except some old terminals number their punches, and lose a few, so that numbers are missing. The same
+    --seed, --until, --months and --employees store the same rows on any day.
 
     Rows of batida can never be removed. `make clean` removes the whole database of the local stack.
     """

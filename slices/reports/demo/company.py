@@ -49,10 +49,10 @@ class DemoPunch(BatidaColumns):
 
     device: int  # index of the device: the terminals first, then the employees' phones
     true_time: int  # time of the punch by a correct clock, ms since the epoch
-    lost_before: int  # number of punches that the device numbered just before this one, and lost
-    ready_at: int  # earliest instant at which a batch could contain it, microseconds since the epoch
+    lost_before: int  # number of punches that the device numbered just before this punch and then lost
+    ready_at: int  # earliest instant at which the drain could receive it, microseconds since the epoch
     late_after: int  # three days after the end of its working day, microseconds since the epoch
-    is_last_of_day: bool  # whether it is the last punch of its working day to be sent
+    is_last_of_day: bool  # it is the last punch of its working day to be sent
 
 
 # One in seven terminals is old: it sends no name, number, UTC offset or sending time.

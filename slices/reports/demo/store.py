@@ -1,4 +1,4 @@
-"""Storing the made-up company: the checks before it, and one transaction for all of its rows."""
+"""Storage of the made-up company in one transaction, and the checks before it."""
 
 import io
 import time
@@ -28,14 +28,14 @@ _COPY = f"copy ponto.batida ({', '.join(_COLUMNS)}) from stdin"
 _get_values = attrgetter(*_COLUMNS)
 _INSTANTS = {"ponto", "enviado", "recebida_em", "gravada_em"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_READ_BYTES = 256 * 1024  # that psycopg2 reads at a time
+_READ_BYTES = 256 * 1024  # psycopg2 reads this many at a time
 
 
 def require_confirmation(destination: TargetDatabase, yes_into: str | None) -> None:
     """Require --yes-into HOST/DBNAME with the name of a database that is not the local stack's.
 
     Raises:
-        CommandError: the name is missing, is another one, or is not needed.
+        CommandError: --yes-into is missing, names another database, or is not needed.
     """
     if destination.is_local:
         if yes_into is not None:

@@ -1,4 +1,4 @@
-"""Benchmark of the reports on the company of `ponto demo`: commands, and their queries beside naive queries."""
+"""Benchmark of the reports on the company of `ponto demo`: commands, and their queries compared with naive queries."""
 
 import os
 import random
@@ -21,7 +21,7 @@ from lab.bench.server import BenchServer
 from tools.kit.project import ROOT
 
 _LAST_MONTH = "2026-10"  # of the company; fixed, so that each run has the same rows
-_SAMPLE_SIZE = 20  # employees whose time cards are read in turn
+_SAMPLE_SIZE = 20  # number of employees whose time cards are read in turn
 
 # The session settings of `ponto report`: read only, and on one core, so that the others are free for the intake.
 _READER_SESSION = "set role ponto_reader; set max_parallel_workers_per_gather = 0"
@@ -49,7 +49,7 @@ class ComparedQuery(NamedTuple):
 
     title: str
     report: str
-    naive: str  # computes less than the report does
+    naive: str  # computes less than the report
 
 
 REPORTS = (
@@ -99,7 +99,7 @@ def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     server.use_database("reports")
     demo = BenchCase({"what": "demo", "by": "command"}, partial(_measure_demo, sizes.employees, sizes.months))
     rows = measure_cases("reports", [demo], rounds=1)
-    with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # by the environment
+    with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # libpq reads PG*
         connection.autocommit = True
         cursor.execute(_READER_SESSION)
         cursor.execute(f"select usuario_id from ponto.espelho_totais('{_LAST_MONTH}-01') where dias_trabalhados > 0")  # noqa: S608
@@ -138,7 +138,7 @@ def _ponto(*arguments: str) -> dict[str, float]:
     command = [sys.executable, "-m", "tools.cli", *arguments, "--database", "env"]
     result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if result.returncode:
-        raise RuntimeError(f"ponto {arguments[0]} ended with {result.returncode}")
+        raise RuntimeError(f"ponto {arguments[0]} exited with status {result.returncode}")
     return {"ms": 1000 * (time.perf_counter() - started)}
 
 

@@ -23,7 +23,7 @@ class ReportProgram:
     """Program that reads time cards and the peak of a day in one report."""
 
     def run(self, world: World, session: ScheduledSession) -> None:
-        """Read the report, and compare its two parts."""
+        """Read the time cards and the peak, and compare their numbers of punches."""
         session.is_unscheduled = False
         with (
             closing(connect(world.connection_parameters, "report")) as connection,
@@ -47,7 +47,7 @@ class ReportProgram:
 
 
 class _SnapshotPerStatement(StatementMutant):
-    description = "a report whose statements each see another instant"
+    description = "a report whose statements each see a different instant"
 
     def settings(self, named: dict[str, Any]) -> dict[str, Any]:
         return named | {"isolation_level": ISOLATION_LEVEL_READ_COMMITTED}

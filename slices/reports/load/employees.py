@@ -15,7 +15,7 @@ _CPF_DIGITS = 11
 # ASCII digits only; \d also matches digits of other scripts.
 _has_cpf_format = re.compile(r"[0-9]{11}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}").fullmatch
 _lacks_zeros = re.compile(r"[0-9]{8,10}").fullmatch
-# Pages and spreadsheets display a name with such a character in another order than it was written.
+# With such a character, pages and spreadsheets display the letters of a name in another order.
 _find_bidirectional_control = re.compile("[\u202a-\u202e\u2066-\u2069]").search
 _has_time_format = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]").fullmatch
 
@@ -43,7 +43,7 @@ def parse_employees(content: bytes, zones: Collection[str]) -> tuple[list[Employ
         zones: names of the time zones of PostgreSQL.
 
     Returns:
-        The employees of the correct lines, in the order of the file, and the faults of the others.
+        The employees of the correct lines, in the order of the file, and the faults of the other lines.
     """
     first_line: dict[int, int] = {}
 

@@ -12,7 +12,7 @@ from slices.reports.rows import ArrivalRow, TotalsRow
 from tools.kit.console import Console
 
 MIN_SPLIT_DAYS = 3
-"""Number of split days in a month from which a card has a warning."""
+"""Minimum number of split days in a month for which a time card has a warning."""
 
 UNVERIFIED_AUTHOR = "local"
 """Author of all corrections on the local stack, whose emulator accepts any signature."""
@@ -36,7 +36,7 @@ class Day(NamedTuple):
     minutos_noturnos: int
     incompleta: bool
     repetidas: int  # punches at most a minute after the previous one
-    minutos_descanso: int | None  # rest until the next working day, if it is too short; None: it is long enough
+    minutos_descanso: int | None  # rest until the next working day, if it is too short; otherwise None
     primeira: datetime | None
     ultima: datetime | None
     gravada_em: datetime | None
@@ -139,7 +139,7 @@ def author_label(author: str | None, language: Language) -> str:
 
 
 def counts(totals: TotalsRow) -> list[tuple[str, int]]:
-    """Return the names of the columns whose counts are below the days, with these counts."""
+    """Return the counts that are printed below the days, each after the name of its column."""
     names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if totals.dias_divididos else [])]
     return [(name, getattr(totals, name)) for name in names]
 

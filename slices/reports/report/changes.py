@@ -1,4 +1,4 @@
-"""`ponto report changes`: months that changed since an earlier time, and the punches and corrections since then."""
+"""`ponto report changes`: months that changed since an earlier time, and the later punches and corrections."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ from tools.kit.reader import Ranges, TargetOptions
 
 
 class Change(NamedTuple):
-    """An employee's changed month, and the punches and corrections written since."""
+    """An employee's changed month, and the punches and corrections written since the earlier time."""
 
     month: ChangeRow
     arrivals: list[ArrivalRow]
@@ -60,7 +60,7 @@ _WORKED_CHANGE, _NUMBER_CHANGE = _before_and_after(WORKED), _before_and_after(NU
     "--since",
     type=opt.TIME,
     required=True,
-    help="Earlier time to compare with, at least two minutes ago: the --as-of of the paid report.",
+    help="Earlier time to compare with, at least two minutes ago; usually the --as-of of the report used for payroll.",
 )
 @options.as_of
 @options.output_options

@@ -16,8 +16,8 @@ _EPILOG = f"""examples:
 
 Text and html are in the language of --lang. csv has the database's column names, json the same names in camelCase.
 Times are ISO 8601, UTC or local; durations are in minutes or seconds, as their names say. csv is separated by commas,
-or by --separator ";"; a csv file begins with a byte order mark, by which spreadsheets recognize UTF-8, and standard
-output does not. Text that a spreadsheet would run as a formula is preceded by an apostrophe.
+or by --separator ";". A csv file begins with a byte order mark, by which spreadsheets recognize UTF-8; standard output
+has none. Text that a spreadsheet would run as a formula is preceded by an apostrophe.
 
 {options.STATUS}"""
 

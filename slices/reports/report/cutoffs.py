@@ -1,4 +1,4 @@
-"""`ponto report cutoffs`: cut-offs that split shifts, and better ones."""
+"""`ponto report cutoffs`: cut-offs that split shifts, and suggested cut-offs."""
 
 import click
 
@@ -18,8 +18,8 @@ _COLUMNS = (
     ReportColumn("fuso"),
     ReportColumn("corte", CLOCK),
     ReportColumn("dias", NUMBER),
-    ReportColumn("divididos", NUMBER),  # of these, days after which the cut-off may split a shift
-    ReportColumn("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer shifts
+    ReportColumn("divididos", NUMBER),
+    ReportColumn("sugestao", CLOCK, ("cutoffs", "keep")),
     ReportColumn("restantes", NUMBER),
     ReportColumn("folga", SPAN),
     ReportColumn("folga_minutos"),
@@ -43,7 +43,7 @@ _TEXT_COLUMNS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao",
 def command(
     target_options: TargetOptions, *, output: Output, days: Days, employee_ids: EmployeeIds, all_employees: bool
 ) -> None:
-    """Print cut-offs that split shifts, and better ones."""
+    """Print cut-offs that split shifts, and better cut-offs."""
     word = output.language.word
     with report_context.open_context(target_options, output) as context:
         first, last = days.bounds(context.now.date())

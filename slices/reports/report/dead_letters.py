@@ -26,7 +26,7 @@ class DeadLetterGroup(NamedTuple):
 
 
 class UnreadQueue(NamedTuple):
-    """Result for a dead-letter queue that was not read, with the reason: either `error` or `word`."""
+    """Reason why the dead-letter queue was not read: either `error` or `word`."""
 
     error: str = ""  # error of AWS or of the local stack, in English
     word: str = ""  # key in the section `exceptions` of i18n.toml
@@ -45,7 +45,7 @@ no_queue_option = click.option(
 
 
 def read_groups(target_options: TargetOptions, employee_ids: EmployeeIds) -> list[DeadLetterGroup] | UnreadQueue:
-    """Read the dead-letter queue of a stage and group its messages, of some employees or (None) of all."""
+    """Read the dead-letter queue of a stage and group the messages of some employees; None: of all."""
     messages = read_messages(target_options)
     return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employee_ids)
 

@@ -42,7 +42,7 @@ _EXCEPTION_TYPE = ColumnFormat("whole", lambda name, language: language.word("ki
 _INSTANT = ColumnFormat("whole", lambda instant, language: f"{language.date_time(instant)} UTC")
 _CSV_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida", "batidas")
 _JSON_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
-# Long values wrap, except for names: a long one would make each row of that employee two lines high.
+# Long values wrap, except for names: a long name would make each row of that employee two lines high.
 _TEXT_COLUMNS = (
     ReportColumn("dia", DATE),
     ReportColumn("usuario_id", FIGURE, ("exceptions", "several")),
@@ -60,15 +60,15 @@ _DEAD_LETTER_COLUMNS = (
     ReportColumn("ultima", _INSTANT),
 )
 
-# In the order of text and json.
+# Names of the limits, in the order of text and json.
 _LIMITS = ("jornada_maxima", "proximas", "atraso", "futuro", "dias", "desvio", "redefinicao")
 _DURATION_LIMITS = {
     "jornada_maxima": ("--longest-day", "10h", "Days with more time worked than this."),
     "proximas": ("--nearest", "1m", "Punches at most this long after the previous one, both truncated to the minute."),
     "atraso": ("--latest", "1d", "Punches received more than this after they were made."),
-    "futuro": ("--earliest", "5m", "Punches received more than this before their time."),
+    "futuro": ("--earliest", "5m", "Punches with a time more than this after their receipt."),
     "desvio": ("--skew", "5m", "Devices whose clock differs by more than this from the time of receipt."),
-    "redefinicao": ("--reset", "60d", "Punches further than this from their receipt, listed on the day of receipt."),
+    "redefinicao": ("--reset", "60d", "Punches with a time more than this from their receipt, by day of receipt."),
 }
 _limit_options = options.collect_options(
     "limits",

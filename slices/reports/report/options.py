@@ -22,12 +22,12 @@ STATUS = """exit status: 0 done, 1 incomplete, or nothing to report,
 
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Return a decorator that creates the command of a report; `example` has the options of the example."""
+    """Return a decorator that creates the command of a report; `example` has the options of the example in the help."""
     return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{reader.EPILOG}\n{STATUS}")
 
 
 def collect_options(argument: str, factory: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
-    """Return a decorator that adds options, and passes the result of `make` with their values as one argument."""
+    """Return a decorator that adds options, and passes `factory(**values)` of these as one argument."""
 
     def decorate(function: Function) -> Function:
         @wraps(function)
@@ -100,8 +100,8 @@ def days(label: str = "working day", reason: str = "") -> Callable[[Function], F
     """Return a decorator that adds the options of a report's days, passed as `days`.
 
     Args:
-        label: what a day is, for the help.
-        reason: why --to is yesterday by default, for the help.
+        label: what the help calls a day.
+        reason: reason in the help why --to is yesterday by default.
     """
     return collect_options(
         "days",

@@ -116,7 +116,7 @@ def _csv_cell(name: str, value: Any) -> Any:
             return "true" if value else "false"
         case list():
             return " ".join(map(str, value))
-        case str():  # csv does not quote a carriage return
+        case str():  # the module csv does not quote a carriage return
             return _FORMULA.sub(r"\1\2'", value.replace("\r", " "))
     return value
 

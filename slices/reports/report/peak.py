@@ -22,7 +22,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 from tools.kit.reader import TargetOptions
 
-_MAX_ROWS = 32  # of the table of steps
+_MAX_ROWS = 32
 _STEP_MINUTES = (1, 5, 15, 60, 1_440)
 
 _FIGURES = {"batidas": NUMBER, "recebidas": NUMBER, "gravadas": NUMBER, "fila": NUMBER, "idade": SPAN}
@@ -103,7 +103,7 @@ def build_tables(
     """Return the tables of text and html: totals and busiest minutes, then the steps.
 
     Args:
-        minutes: consecutive minutes, at least one of them busy.
+        minutes: consecutive minutes, of which at least one is busy.
         ids: ids of the punches received in these minutes.
         zone: the stage's time zone.
         language: language of the tables.
@@ -157,10 +157,10 @@ def build_tables(
 
 
 def sum_steps(minutes: Sequence[MinuteRow]) -> list[MinuteRow]:
-    """Sum up minutes in steps, of which about `_MAX_ROWS` remain without the idle ones at both ends.
+    """Sum up minutes in steps, about `_MAX_ROWS` or fewer, and drop the idle steps at both ends.
 
     Args:
-        minutes: consecutive minutes in the stage's time zone, at least one of them busy.
+        minutes: consecutive minutes in the stage's time zone, of which at least one is busy.
     """
     size = next((step for step in _STEP_MINUTES if len(minutes) <= step * _MAX_ROWS), _STEP_MINUTES[-1])
     steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _step_key(minute.minuto, size))]
@@ -180,7 +180,7 @@ def _sum(minutes: Sequence[MinuteRow]) -> MinuteRow:
 
 
 def _step_key(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
-    """Return the key of the step of a minute; hours with different UTC offsets are different steps."""
+    """Return the key of a minute's step; hours with different UTC offsets are separate steps."""
     minute_of_day = 60 * local.hour + local.minute
     start_minute = minute_of_day - minute_of_day % size
     start = local.replace(hour=start_minute // 60, minute=start_minute % 60, tzinfo=None, fold=0)

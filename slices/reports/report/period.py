@@ -11,7 +11,7 @@ from tools.kit.errors import CommandError
 DEFAULT_DAYS = 30
 """Number of days of a report without --from."""
 
-_MAX_PEAK = timedelta(days=31)  # a row of each minute is held in memory
+_MAX_PEAK = timedelta(days=31)  # the rows of all minutes are held in memory
 
 
 def now(zone: ZoneInfo) -> datetime:
@@ -65,7 +65,7 @@ def peak_bounds(
         current_time: the current time in the stage's time zone.
 
     Raises:
-        CommandError: only one of --from and --to is given, or their order or distance is wrong.
+        CommandError: only one of --from and --to is given, or --to is not within `_MAX_PEAK` after --from.
     """
     if (start is None) != (end is None):
         raise CommandError("give --from and --to together, or --day")

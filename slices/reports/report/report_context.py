@@ -23,7 +23,7 @@ EmployeeIds = list[int] | None
 """Employee numbers in ascending order; None: all employees."""
 
 COMMIT_MARGIN = timedelta(minutes=2)
-"""Age from which the rows of an instant are all committed; statements of the drain take only seconds."""
+"""Minimum age of a report's instant: all rows written before it are committed, because statements take seconds."""
 
 
 class _Stage(NamedTuple):
@@ -53,7 +53,7 @@ class ReportContext:
     def read_month(
         self, month: date, employee_ids: EmployeeIds, *statements: Statement[Any], since: datetime | None = None
     ) -> Ranges:
-        """Run statements on a month; for all employees in ranges, if the rows exceed one response of the function.
+        """Run statements on a month, by ranges of employees if the rows of all exceed one response of the function.
 
         Args:
             month: its first day.
@@ -62,7 +62,7 @@ class ReportContext:
             since: value of the parameter `antes` of statements that compare two instants.
 
         Returns:
-            For each range the rows of each statement, in the order of `statements`; `once` has the rows of `PUNCHED`.
+            The rows of each statement by range, in the order of `statements`; `shared` has the rows of `PUNCHED`.
         """
         punched = self.punched_query(month, period.last_day_of_month(month), employee_ids)
         values = {"mes": month, "usuarios": employee_ids, "momento": self.instant} | ({"antes": since} if since else {})
@@ -192,7 +192,7 @@ def require_known_employees(
     Args:
         month: its first day.
         employee_ids: the employees of the report; None: all.
-        known_ids: the numbers of those who have punches or are in `funcionario`.
+        known_ids: numbers of the employees who have punches or are in `funcionario`.
         has_punches: the rows of `PUNCHED`.
 
     Returns:

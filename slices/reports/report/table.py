@@ -76,8 +76,8 @@ class ReportTable(NamedTuple):
     rows: Iterable[Sequence[Any]]  # iterated once
     title: str = ""
     notes: Sequence[str] = ()
-    empty: str = ""  # text for a table without rows, which is omitted if this is empty
-    warning: str = ""  # text instead of the rows
+    empty: str = ""  # text in place of the rows if there are none; without this text, the table is omitted
+    warning: str = ""  # text in place of the rows
     picture: str = ""  # HTML element above the rows
     anchor: str = ""  # HTML id of the title
 
@@ -120,7 +120,7 @@ class Report(NamedTuple):
     json_list: tuple[str, ReportTable] | None = None  # name and rows of the last field of json
 
     def visible_tables(self, language: Language) -> Iterator[tuple[ReportTable, list[list[str]]]]:
-        """Yield the tables of text and html, each with its formatted rows, without those that are omitted."""
+        """Yield the tables of text and html that are not omitted, each with its formatted rows."""
         for table in self.tables:
             rows = list(table.format_rows(language))
             if rows or table.empty or table.warning:

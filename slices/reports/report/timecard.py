@@ -24,7 +24,7 @@ _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
 
 
 @options.command("timecard", "--employee 123 --month 2026-11")
-@options.employees("Time card of this employee; repeatable. Several cards have the json format of --all.")
+@options.employees("Time card of this employee; repeatable. Several cards have the same json format as --all.")
 @click.option(
     "--all",
     cls=MutuallyExclusiveOption,
@@ -39,7 +39,9 @@ _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
 @click.option(
     "--employer",
     type=ParsedType(
-        "NAME, DOCUMENT", "not an employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", parse_employer
+        "NAME, DOCUMENT",
+        "not a name with a CNPJ or CPF, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81",
+        parse_employer,
     ),
     show_default=False,
     help="Employer with CNPJ or CPF (default: the stage's).",
@@ -96,7 +98,7 @@ def read_cards(context: ReportContext, month: date, employee_ids: EmployeeIds = 
     Args:
         context: context of the report.
         month: its first day.
-        employee_ids: the employees; one who neither punched nor is in `funcionario` has no card.
+        employee_ids: the employees; those who neither punched nor are in `funcionario` have no card.
     """
     return _build_cards(month, context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS))
 

@@ -215,7 +215,7 @@ def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: 
     other = ("--employer", "Maria Souza, 52998224725")
     assert "\nEmployer: Maria Souza, CPF 529.982.247-25\n" in run(*card, *other).out
     assert of_the_stage not in run(*card, *other, "--format", "html").out
-    assert "not an employer, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
+    assert "not a name with a CNPJ or CPF, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
 
     schema_hooks.employer_step({})(parse_dsn(url))
     assert "Employer" not in run(*card).out
