@@ -33,8 +33,9 @@ class FaultKind(StrEnum):
     SQS_SILENT = "SQS silent", "SQS does not answer the function"
     SQS_REFUSES = "SQS refuses", "SQS throttles the function"
     HUNG_UP = "hung up", "a client goes away before its answer"
-    STALLED = "stalled", "function processes freeze in the middle"  # while the clock goes on
+    STALLED = "stalled", "function processes freeze in the middle"  # while the clock runs
     PAUSED = "paused", "an operator has paused the drain"
     AWAY = "away", "no operator is there"
 
-    __hash__ = str.__hash__  # the one of Enum is written in Python, and too slow: the simulator calls it at every step
+    # The simulator calls it at every step, and that of Enum, which is written in Python, is too slow.
+    __hash__ = str.__hash__

@@ -31,7 +31,7 @@ exit status: 0 everything passed, 1 a check or test failed, 2 the request is wro
 
 
 def copy_project(project: Path) -> Path:
-    """Copy the files of the working tree, ignored ones excepted, to a new folder, and return the folder.
+    """Copy the files of the working tree, except ignored ones, to a new folder, and return the folder.
 
     The copy uses the packages of this project, but its own code: see `copy_environment`.
     """
@@ -43,12 +43,12 @@ def copy_project(project: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if name not in _SHARED and (ROOT / name).exists():  # it may have been removed without a commit
+        if name not in _SHARED and (ROOT / name).exists():  # a tracked file may have been deleted
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project / name)
     for name in _SHARED:
         (project / name).symlink_to(ROOT / name)
-    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)  # the tests need a repository, for copies
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)  # for the tests that copy the project
     return project
 
 

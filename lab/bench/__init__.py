@@ -1,1 +1,1 @@
-"""Benchmarks of the project, on which its documented figures rest."""
+"""Benchmarks behind the project's documented performance figures."""

@@ -1,4 +1,4 @@
-"""`make bench`: measures the project on this machine, beside other implementations."""
+"""`make bench`: measures the project on this machine, compared with other implementations."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tools.kit.output import camel_case, print_result
 from tools.local.errors import LocalError
 
 REFERENCE_PARTS = {
-    "drain": Part("the handler beside the original, Powertools and COPY, by batch size", drain.measure),
+    "drain": Part("the handler compared with the original, Powertools and COPY, by batch size", drain.measure),
     "growth": Part("the handler on an empty table and on tables of millions of rows", growth.measure),
     "cold": Part("import of the function and its first punch, in a new interpreter", cold.measure),
 }
@@ -64,15 +64,15 @@ def _parse_setting(text: str) -> tuple[str, str]:
     "--punches",
     type=click.IntRange(min=5 * growth.BATCH),
     metavar="N",
-    help="Punches for each implementation, batch size and round of drain (a tenth of them for those that insert row by "
-    "row); growth uses a fifth (default 100000, quick 2000).",
+    help="Punches for each implementation, batch size and round of drain; implementations that insert row by row get a "
+    "tenth of them. growth uses a fifth (default 100000, quick 2000).",
 )
 @click.option(
     "--distance",
     type=opt.FloatRange(0, 1_000),
     multiple=True,
     metavar="MS",
-    help="drain: round trip to PostgreSQL, which a proxy adds; with batches of 10 and 100 and a fifth of the punches. "
+    help="drain: round trip to PostgreSQL that a proxy adds; uses batches of 10 and 100, and a fifth of the punches. "
     "Repeatable.",
 )
 @click.option("--rounds", type=opt.POSITIVE, metavar="N", help="Number of interleaved rounds (default 5, quick 1).")
@@ -90,7 +90,7 @@ def _parse_setting(text: str) -> tuple[str, str]:
     "--employees",
     type=opt.POSITIVE,
     metavar="N",
-    help="Number of employees of growth and of the demo company (default 10000, quick 20).",
+    help="Number of employees in growth and in the demo company (default 10000, quick 20).",
 )
 @click.option(
     "--set",
@@ -156,7 +156,7 @@ def _to_document(
     rows = [row for table in tables for row in table.rows]
     results = [row.facts | {name: figure._asdict() for name, figure in row.figures.items()} for row in rows]
     document = camel_case({"machine": machine, "results": results})
-    document["machine"]["settings"] = dict(settings)  # names of PostgreSQL, not in camel case
+    document["machine"]["settings"] = dict(settings)  # PostgreSQL's names, not converted to camel case
     return document
 
 

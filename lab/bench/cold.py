@@ -1,6 +1,6 @@
 """Benchmark of cold starts: the import of the function and its first punch, connection included, in a new interpreter.
 
-The bytecode is compiled before. The time that Lambda needs to start an environment is not included.
+The bytecode is compiled before the measurement. The time that Lambda needs to start an environment is not included.
 """
 
 import json
@@ -67,7 +67,7 @@ STARTERS = {
     ),
 }
 
-# VmHWM, because ru_maxrss of getrusage is kept across exec and so starts with the value of the parent.
+# Reads VmHWM, because ru_maxrss of getrusage survives exec, and so would start with the value of the parent.
 _PROBE = """
 import sys, time
 began = time.perf_counter()
@@ -98,10 +98,10 @@ _COLUMNS = {
 
 
 def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
-    """Start new interpreters, each kind in turn.
+    """Measure new interpreters with each of the `STARTERS` in turn.
 
     Raises:
-        RuntimeError: one of them failed; the message has its standard error.
+        RuntimeError: an interpreter failed; the message has its standard error.
     """
     server.use_database("cold")
     with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled, _run_secrets_manager() as address:
@@ -135,7 +135,7 @@ class _SecretsManagerHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Return the user and a password, for which the socket does not ask."""
+        """Return the user and a password, which PostgreSQL's Unix socket does not require."""
         secret = {"username": os.environ["DB_USER"], "password": "bench"}
         body = json.dumps({"SecretString": json.dumps(secret)}).encode()
         self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""Benchmark of the handler, from the SQS event to the answer on one connection, beside other implementations."""
+"""Benchmark of the handler, from the SQS event to the answer on one connection, compared with other implementations."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ from lab.bench.harness import (
 from lab.bench.peers import copy, original, powertools
 from lab.bench.server import BenchServer
 
-DISTANCE_BATCH_SIZES = (10, 100)  # those that the original and the handler deploy
+DISTANCE_BATCH_SIZES = (10, 100)  # deployed by the original, and by this project
 
 _DISTANCE_SHARE = 0.05  # of the punches, for slow implementations: each of their statements waits for a round trip
 _ROUND_TRIP_STATEMENTS = 100
@@ -94,7 +94,10 @@ def _build_table(rows: Sequence[Measurement], distance: float | None) -> ResultT
         title = f"A round trip of {distance:g} ms (`select 1` takes {trip:.2f} ms):"
     headline = _multiple(table_rows, {"distance": distance, "peer": "original", "batch": 10}, 100)
     if headline is not None:
-        note += ["", f"The handler at 100 a batch stores {headline:,.1f} times what the original does at its own 10."]
+        note += [
+            "",
+            f"With batches of 100, the handler is {headline:,.1f} times as fast as the original with batches of 10.",
+        ]
     return ResultTable(_COLUMNS, [row for row in table_rows if row.facts["peer"] in PEERS], title, note)
 
 
@@ -115,7 +118,7 @@ def _build_cases(
 
 
 def _measure_case(server: BenchServer, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
-    """Drain into an empty table. A first punch is not measured: it opens connections that are kept."""
+    """Drain into an empty table, after a first punch that opens the connections and is not measured."""
     peer = PEERS[name]
     server.use_database("drain", folder)
     server.truncate()
@@ -128,7 +131,7 @@ def _measure_case(server: BenchServer, folder: str | None, name: str, batch: int
 
 
 def _measure_round_trip(server: BenchServer, folder: str | None) -> dict[str, float]:
-    """Measure the median of statements that do nothing."""
+    """Return the median duration of `select 1`."""
     server.use_database("drain", folder)
     results = []
     with peers.connection().cursor() as cursor:

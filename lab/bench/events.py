@@ -13,7 +13,7 @@ _MAX_PUNCHES_IN_MEMORY = 10_000  # approximately
 
 Event = dict[str, Any]
 NewId = Callable[[], str] | None
-"""Creates the id of a punch; None: it has none, and gets one that is derived from its employee and instant."""
+"""Function that creates the id of a punch. None: punches are sent without an id, and the handler derives one."""
 
 
 class LambdaContext:
@@ -22,7 +22,7 @@ class LambdaContext:
     aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return a constant minute."""
+        """Return one minute."""
         return 60_000
 
 
@@ -39,8 +39,9 @@ def make_event(
     Args:
         size: number of punches.
         new_id: creates the id of each punch.
-        employees: number of employees; each punch is of a random one.
-        at_present: each punch has the current instant, not a constant past one. Punches without an id always have it.
+        employees: number of employees; each punch is by a random one.
+        at_present: whether punches have the current instant, not a constant past one. Punches without an id always have
+            the current instant.
     """
     instant = _current_instant if at_present or not new_id else lambda: "2026-10-01T08:00:00-03:00"
     now = str(time.time_ns() // 1_000_000)
@@ -71,11 +72,11 @@ def _current_instant() -> str:
 
 
 def make_events(punches: int, batch: int, new_id: NewId = uuid4, **options: Any) -> Iterator[list[Event]]:
-    """Yield lists of events, each small enough for the memory.
+    """Yield lists of events, each list small enough to be held in memory.
 
     Args:
         punches: number of punches in all events.
-        batch: punches of an event; the last one has the rest.
+        batch: punches of an event; the last event has the remainder.
         new_id: creates the id of each punch.
         options: see `make_event`.
     """

@@ -25,11 +25,11 @@ BATCH = 100
 READINGS: dict[str, Reading] = extensions.collect("bench", "READINGS")
 _READING_COUNT = 21  # readings in each case, of random employees
 
-# Kind of ids -> function that creates one, and SQL expression.
+# Function that creates an id, and SQL expression that does, by kind of ids.
 IDS: dict[str, tuple[NewId, str]] = {
     "UUIDv4": (uuid4, "gen_random_uuid()"),
     "UUIDv7": (uuid7, "uuidv7(recebida_em - now())"),
-    # In the same order as those of ponto/derived_id.py, whose digest is replaced by random bits.
+    # Sorted like the ids of ponto/derived_id.py, but with random bits in place of the digest.
     "derived": (
         None,
         "overlay(overlay(gen_random_uuid()::text placing '8' from 15) placing overlay(lpad(to_hex((extract(epoch from"
@@ -58,7 +58,7 @@ from generate_series(1, {rows}) as number
 alter table ponto.batida add constraint batida_pkey primary key (id);
 """
 
-# Read the parts of both indexes that the drain reads into the buffers, as on a server in use.
+# Loads into the buffers those parts of both indexes that the drain reads, as on a server in use.
 _WARM = """
 set enable_seqscan = off;
 select count(*) from (select id from ponto.batida order by id offset 0) as key;
@@ -95,7 +95,7 @@ def _measure_case(server: BenchServer, database: str, ids: str, rows: int, sizes
     if rows == 0:
         server.truncate()
     events = partial(make_events, batch=BATCH, new_id=IDS[ids][0], employees=sizes.employees, at_present=True)
-    run(server, 10 * BATCH, events(10 * BATCH))  # not measured: it fills the caches of the connection
+    run(server, 10 * BATCH, events(10 * BATCH))  # fills the caches of the connection; its figures are discarded
     punches = sizes.punches // 5
     start_lsn = server.query("select pg_current_wal_insert_lsn()")
     results = run(server, punches, events(punches))

@@ -141,16 +141,19 @@ def _cell(row: Measurement, name: str, column: ResultColumn) -> str:
 
 
 class Part(NamedTuple):
-    """Benchmark of `make bench`; slices can add some."""
+    """Benchmark of `make bench`; slices can add others."""
 
     description: str  # for the help
     measure: Callable[[BenchServer, Sizes], list[ResultTable]]
 
 
 class Reading(NamedTuple):
-    """Query of a slice, which `growth` measures on each of its tables."""
+    """Query of a slice, which `growth` measures on each of its tables.
+
+    Attributes:
+        description: for the heading of a column.
+        measure: given the number of employees, queries a random employee, and returns the duration in milliseconds.
+    """
 
     description: str
-    measure: Callable[
-        [BenchServer, int], float
-    ]  # takes the number of employees, reads a random one, and returns milliseconds
+    measure: Callable[[BenchServer, int], float]

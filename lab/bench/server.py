@@ -61,13 +61,13 @@ class BenchServer:
         return int(self.query("select count(*) from ponto.batida"))
 
     def truncate(self) -> None:
-        """Remove all punches, and write a checkpoint, so that no run has to write pages of the one before."""
+        """Remove all punches, and write a checkpoint, so that the next run writes no pages of the previous one."""
         # In the role `replica` the trigger that forbids a truncate does not fire.
         self.query("set session_replication_role = replica; truncate ponto.batida; reset session_replication_role")
         self.query("checkpoint")
 
     def cpu_seconds(self) -> float:
-        """Return the CPU seconds of all server processes, those that have ended included."""
+        """Return the CPU seconds of all server processes, including those that have ended."""
         times = self._postmaster.cpu_times()
         seconds: float = times.user + times.system + times.children_user + times.children_system
         for process in self._postmaster.children():
@@ -85,7 +85,7 @@ class BenchServer:
             self._database = None
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:
-        # Directly, even if the environment makes the handler connect through a proxy.
+        # Connects directly, even if the environment makes the handler connect through a proxy.
         connection = psycopg2.connect(host=self._postgresql.host, port=5432, user=postgres.USER, dbname=database)
         connection.autocommit = True
         return connection

@@ -38,7 +38,7 @@ _EPILOG = """examples:
   make chaos ARGS="--punches 2000 --clients 10"
   make chaos ARGS="--seed 7 --state /tmp/ponto"      the same random choices, on another stack
 
-exit status: 0 every accepted message has exactly one end, 1 it has not or the run failed, 2 no stack runs,
+exit status: 0 every accepted message has exactly one end, 1 a message has not or the run failed, 2 no stack runs,
 130 after Ctrl-C
 """
 
@@ -114,7 +114,7 @@ class Chaos:
 
         Raises:
             LocalError: the gateway refused a good punch.
-            GivenUpError: it accepted none for minutes.
+            GivenUpError: the gateway accepted no punch for ten minutes.
         """
         started_at = time.monotonic()
         self._faults.mend()
@@ -153,7 +153,7 @@ class Chaos:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._print_progress(fault)
-            self._traffic.is_sending()  # it raises errors of the clients
+            self._traffic.is_sending()  # raises errors of the clients
             if self._kill_rng.random() < _KILL_PROBABILITY and kill_worker(self._emulator, self._kill_rng):
                 self._fault_counts[FaultKind.KILLED] += 1
             time.sleep(_TICK_SECONDS)
@@ -188,7 +188,7 @@ class Chaos:
             ledger = build_ledger(
                 accepted, rows, [DeadLetteredMessage(each.message_id, each.reason, each.body) for each in own_letters]
             )
-            if ledger.is_clean:  # otherwise they are evidence
+            if ledger.is_clean:  # otherwise they stay as evidence
                 reader.delete(own_letters)
         finally:
             reader.put_back()
@@ -232,7 +232,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
         _print_error(f"the stack no longer answers: {error}. Check that make run is still running")
         return 1
     except StopSignalError:
-        _print_error("stopped: all faults are undone, and nothing is proven")
+        _print_error("stopped: all faults are undone, but the run proves nothing")
         return 130
 
     summary = result.summary()

@@ -36,7 +36,7 @@ INVALID_BODIES = {
     "NaN": (Reason.MALFORMED, _body(id=0).replace(": 0}", ": NaN}")),
     "too deep": (Reason.MALFORMED, "[" * 30_000 + "]" * 30_000),
     "thousands of digits": (Reason.MALFORMED, '{"id": ' + "9" * 60_000 + "}"),
-    **{f"half a surrogate pair in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
+    **{f"lone surrogate in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
     "no object": (Reason.INVALID, "[]"),
     "nothing": (Reason.INVALID, "{}"),
     **{f"no {name}": (Reason.INVALID, _body_without(name)) for name in (_SUBJECT_FIELD, _INSTANT_FIELD)},
@@ -62,7 +62,7 @@ def make_messages(rng: Random, punches: int, first_employee: int) -> list[SentMe
     Args:
         rng: draws the messages.
         punches: number of messages.
-        first_employee: employee of the first message; the next one has the next employee.
+        first_employee: employee of the first message; each further message has the next number.
     """
     messages: list[SentMessage] = []
     for number in range(punches):

@@ -37,11 +37,11 @@ _EPILOG = """examples:
   make crashes
   make crashes ARGS="--seeds 3 --fault largest-first"
 
-Each cell has the median and the longest time, in minutes, until all good punches are rows. After a + it has the
-numbers of good punches, in all runs, that became dead letters without a row and with one.
+Each cell shows the median and the maximum, in minutes, of the time until all good punches are stored. If good punches
+became dead letters, a + and two numbers follow: dead letters without a row and with a row, in all runs.
 
 mutant for --fault, which dead-letters good punches on purpose:
-  largest-first  half of the suspects are tried first, and all reappear at the same time
+  largest-first  the larger half of the suspects is tried first, and all reappear at the same time
 
 exit status: 0 no good punch became a dead letter, 1 at least one did, 2 the request is wrong
 """
@@ -79,7 +79,7 @@ def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
 
 
 def split_into_halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Yield half of the suspects, half of the rest, and so on, down to one."""
+    """Yield half of the suspects, half of the remaining ones, and so on, down to one."""
     while suspects:
         middle = (len(suspects) + 1) // 2
         yield suspects[:middle]

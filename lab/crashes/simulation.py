@@ -42,7 +42,7 @@ class CrashCase(NamedTuple):
 class CaseResult(NamedTuple):
     """Result for the good punches."""
 
-    seconds_until_stored: float  # until the last one is a row; inf: one never is
+    seconds_until_stored: float  # until the last one is stored; inf: one never is
     dead_letters_without_row: int
     dead_letters_with_row: int
     crashes: int  # until all good punches have left the queue

@@ -103,9 +103,9 @@ class _Exploration(NamedTuple):
     cls=opt.MutuallyExclusiveOption,
     excludes=["--sample"],
     show_default=False,
-    help="ScenarioRun one order of a scenario, given by its steps.",
+    help="Run one order of a scenario, given by its steps.",
 )
-@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="ScenarioRun a mutant.")
+@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="Run a mutant.")
 @click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after this time.")
 @click.make_pass_decorator(InterleavingsCollaborators, ensure=True)
 def interleavings(
@@ -122,8 +122,8 @@ def interleavings(
     The real drain, migrations, redrive and reports run concurrently on a real PostgreSQL. Each of them stops before
     every statement, row and commit, and one at a time takes its next step, until all orders have been tried.
 
-    Checked for each order: its result equals that of some serial order of the transactions; every message is a row, or
-    is reported as failed or dead-lettered; and no program fails unless it was interrupted.
+    Checked for each order: its result equals that of some serial order of the transactions; every message is stored,
+    or reported as failed or dead-lettered; and no program fails unless it was interrupted.
     """
     if order and len(only) != 1:
         raise click.UsageError("--order needs exactly one scenario: give one --only.")
@@ -137,7 +137,7 @@ def interleavings(
             if not _print_result(result, fault):
                 return 1
     total, took = sum(result.interleavings for result in results), clock.monotonic() - started_at
-    summary = f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: all end as serial ones do"
+    summary = f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: each ends like a serial order"
     if all(result.is_complete for result in results):
         print_result(summary)
         return 0
@@ -171,10 +171,10 @@ def _explore_scenario(
 def _explore(
     names: Sequence[str], options: ExplorationOptions, collaborators: InterleavingsCollaborators
 ) -> Generator[ScenarioResult]:
-    """Yield the results of scenarios as they are explored: of one in this process, of several in child processes.
+    """Yield the results of scenarios as they are explored, several scenarios in child processes.
 
-    Closing the generator ends the child processes. They are no `multiprocessing.Pool`, because its `terminate` waits
-    for ever if a signal to the process group ends an idle worker, which holds a lock.
+    Closing the generator ends the child processes. It does not use `multiprocessing.Pool`, because `Pool.terminate`
+    never returns if a signal to the process group has ended an idle worker, which holds a lock.
 
     Raises:
         click.ClickException: a process ended without a result; it has printed the reason.
@@ -215,9 +215,8 @@ def _start(name: str, options: ExplorationOptions) -> _Exploration:
     context = multiprocessing.get_context("spawn")  # so that no process inherits the open files of another
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_result, args=(sender, name, options))
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGINT}
-    )  # the child inherits this: only the command handles Ctrl-C
+    # The child inherits the mask, so that only the command handles Ctrl-C.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()
     finally:
@@ -227,7 +226,7 @@ def _start(name: str, options: ExplorationOptions) -> _Exploration:
 
 
 def _send_result(sender: Connection, name: str, options: ExplorationOptions) -> None:
-    commands.exit_on_sigterm()  # which also stops the server
+    commands.exit_on_sigterm()  # so that SIGTERM also stops the server
     sender.send(_explore_scenario(name, options, InterleavingsCollaborators()))
 
 

@@ -17,7 +17,7 @@ def run_every_order(run: Callable[[Choose], Result]) -> Iterator[Result]:
     Raises:
         RuntimeError: the same choices led to other options than before.
     """
-    path: list[tuple[int, tuple[str, ...]]] = []  # of each choice: its index, and its options
+    path: list[tuple[int, tuple[str, ...]]] = []  # index and options of each choice
     while True:
         depth = 0
 

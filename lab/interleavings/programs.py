@@ -36,7 +36,7 @@ class Program(Protocol):
         """Run the program; called in the thread of the session."""
 
     def follow_ups(self, world: World, session: ScheduledSession) -> "Sequence[Program]":
-        """Return the programs that run after the session has ended: they do what it left undone."""
+        """Return the programs that run after the session has ended, to complete its work."""
 
 
 class DrainProgram:
@@ -139,7 +139,12 @@ class RedriveProgram:
     """Redrive of dead letters; each message that it sends is drained afterwards."""
 
     def __init__(self, *letters: ScenarioMessage, number: int = 1) -> None:
-        """Create the program; the dead letters are given as the messages that they were before."""
+        """Create the program.
+
+        Args:
+            letters: the messages that became the dead letters.
+            number: number of this try, from 1.
+        """
         self._letters = letters
         self._number = number
         self._is_done = False

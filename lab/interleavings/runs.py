@@ -90,10 +90,10 @@ class ScenarioRunner:
 
 
 def check_serial(run: ScenarioRun, serial_outcomes: set[RunOutcome]) -> ScenarioRun:
-    """Return the run; if no serial order has its outcome, that is added to its broken rules."""
+    """Return the run, with one more broken rule if no serial order has its outcome."""
     if run.outcome in serial_outcomes:
         return run
-    return run._replace(broken_rules=[*run.broken_rules, f"no serial order ends so: {run.outcome}"])
+    return run._replace(broken_rules=[*run.broken_rules, f"no serial order has this outcome: {run.outcome}"])
 
 
 @contextmanager

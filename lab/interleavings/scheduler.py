@@ -44,16 +44,16 @@ class Scheduler:
         self._cursor = admin.cursor()
         self._pid = admin.info.backend_pid
         self._cursor.execute(_PREPARE)
-        self._gates = dict.fromkeys(range(1, SLOTS + 1), 1)  # the number of the next gate
+        self._gates = dict.fromkeys(range(1, SLOTS + 1), 1)  # number of the next gate, by slot
         for slot in self._gates:
             self._cursor.execute(f"create sequence gates.gate_{slot}")
             self._cursor.execute(f"grant usage on sequence gates.gate_{slot} to public")
             self._cursor.execute("select pg_advisory_lock(%s, 1)", (slot,))
         self.changed = threading.Condition()
         self.sessions: list[ScheduledSession] = []
-        self._at_gate: set[ScheduledSession] = set()  # they wait at a gate in the database
-        self._blocked: set[ScheduledSession] = set()  # they wait for a lock of another session
-        self._ended: set[ScheduledSession] = set()  # with their server processes
+        self._at_gate: set[ScheduledSession] = set()  # wait at a gate in the database
+        self._blocked: set[ScheduledSession] = set()  # wait for a lock of another session
+        self._ended: set[ScheduledSession] = set()  # have ended, and so have their server processes
 
     def run(
         self,
@@ -71,7 +71,7 @@ class Scheduler:
                 its connection, and `A?` cancels its wait for a lock.
             follow: returns the sessions that start after the given ones have ended.
             interruptions: steps with a suffix that may be chosen, at most one for each session.
-            max_interruptions: number of them in a run.
+            max_interruptions: maximum number of interruptions in a run.
 
         Returns:
             The steps, each with the position of its session before it.
@@ -148,7 +148,7 @@ class Scheduler:
             suffixes = ""
             if session.stopped_before or session in self._at_gate:
                 options.append(session.name)
-                # In a serial order, a cut would come between two transactions, and would only cause a new connection.
+                # In a serial order, a cut would fall between two transactions, and only cause a new connection.
                 suffixes = "!" if session.is_serial else "!~"
             elif session in self._blocked:
                 suffixes = "?"
@@ -186,7 +186,7 @@ class Scheduler:
                 if not is_gated:
                     self.wait_until(lambda: not self._is_alive(pid))
             case FaultKind.CUT:
-                # Its parameter `timeout` would wait, too, but polls only every 100 ms.
+                # The timeout parameter of pg_terminate_backend would also wait, but polls only every 100 ms.
                 self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
                 self.wait_until(lambda: not self._is_alive(pid))
                 if is_gated:
@@ -237,7 +237,7 @@ class Scheduler:
                     self._at_gate.add(session)
                 elif session_pids.intersection(blockers):
                     blocked.add(session)
-            # All in one query: otherwise a session that has moved since may have released another one.
+            # All states come from one query: between two queries, one session could release another.
             if all(session in self._ended | self._at_gate | blocked for session in moving):
                 self._blocked = blocked
                 return

@@ -47,7 +47,7 @@ class ScheduledSession:
         self.mutant = NONE
         self.error: BaseException | None = None
         self.connection: psycopg2.extensions.connection | None = None  # the last one
-        self.pid = 0  # of the server process of that connection
+        self.pid = 0  # server process of that connection
         self._changed = changed
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class ScheduledSession:
         """Wait until the scheduler resumes the session; called in its thread.
 
         Args:
-            position: what it is about to do.
+            position: the next statement or action, for the printed steps.
 
         Raises:
             SessionKilledError: the scheduler killed the session.

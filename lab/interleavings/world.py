@@ -26,7 +26,7 @@ _NO_TIMEOUTS = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
 
 _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
 REFUSED = "refused"
-"""API key whose punches a newer schema refuses; they are delivered again until the code is newer, too."""
+"""API key whose punches a newer schema refuses; they are delivered again until the code is as new."""
 
 _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
@@ -38,7 +38,7 @@ _UNDO = """
 alter table ponto.batida drop constraint if exists proxima;
 delete from ponto.migracao where nome = %(next)s;
 """
-_UNDO_VIEW = "update ponto.migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
+_UNDO_VIEW = "update ponto.migracao_repetivel set checksum = 'outdated' where nome = %(changed)s"
 _ROWS = f"""
 select id, {SUBJECT_COLUMN}, (extract(epoch from {INSTANT_COLUMN}) * 1000000)::bigint, mensagem_id
 from ponto.batida
@@ -48,7 +48,7 @@ _MIGRATED = """
 select
     (select count(*) from pg_constraint where conname = 'proxima'),
     (select count(*) from ponto.migracao where nome = %(next)s),
-    (select count(*) from ponto.migracao_repetivel where nome = %(changed)s and checksum <> 'of before')
+    (select count(*) from ponto.migracao_repetivel where nome = %(changed)s and checksum <> 'outdated')
 """
 
 
@@ -135,7 +135,7 @@ class World:
         Args:
             migrates: whether a migration is missing.
             changes_view: whether a view is out of date.
-            setup_statement: a statement that makes what has to be there.
+            setup_statement: statement that creates the rows that the scenario needs; empty: none.
         """
         self._query(_RESET)
         if setup_statement:
@@ -148,8 +148,8 @@ class World:
         self.statuses: dict[str, str] = {}  # last status of each message and correction
         self.dead_letters: set[tuple[str, str]] = set()  # message and reason
         self.report_results: list[str] = []
-        self.initial_dead_letters: list[ScenarioMessage] = []  # at the start
-        self.redriven: list[ScenarioMessage] = []  # messages that a redrive sent, and that are not drained yet
+        self.initial_dead_letters: list[ScenarioMessage] = []
+        self.redriven: list[ScenarioMessage] = []  # sent by a redrive, and not drained yet
         self.failures: list[str] = []  # of programs that were not interrupted
 
     def outcome(self) -> RunOutcome:

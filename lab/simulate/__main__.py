@@ -24,7 +24,7 @@ from tools.kit.files import draft, require_writable
 from tools.kit.output import print_result, print_status
 from tools.local.temporary import migrated_database
 
-_EMPLOYEES = 56  # 70,000 punches a year: four a day and employee, with one day off a week
+_EMPLOYEES = 56  # 70,000 punches a year: each employee punches four times a day, six days a week
 _MAX_SEED = 2**32
 
 _EPILOG = f"""examples:
@@ -76,7 +76,7 @@ def simulate(
     """Simulate a year of punches in a minute.
 
     The real handler drains into a real PostgreSQL. The clock, SQS, Lambda and the network are simulated as their
-    documentation describes them. Databases fail, functions are killed, operators pause the drain and come late.
+    documentation describes them. Databases fail, functions are killed, operators pause the drain and react late.
 
     Checked at every step: each accepted message waits, is one row, or is a dead letter; a good punch becomes a dead
     letter only after an outage of more than 30 hours; and no message expires before its promised time.
@@ -116,7 +116,7 @@ def run(
         url: migrated database, with a superuser.
         write_trace: is called with each line of the trace.
     """
-    connect = psycopg2.connect  # a reference to the original, which is patched while the function runs
+    connect = psycopg2.connect  # kept, because psycopg2.connect is patched while the function runs
     with closing(connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -124,7 +124,7 @@ def run(
             cursor.execute("set session_replication_role = replica")
             cursor.execute("truncate ponto.batida, ponto.falha")
     # Commits need not survive a power cut. A mutant that commits late locks its ids until its next batch, which waits
-    # for them in the same process: without a lock timeout it would wait for ever.
+    # for these locks in the same process: without a lock timeout it would wait for ever.
     options = "-c synchronous_commit=off -c lock_timeout=2000"
     return Simulation(plan, deployed, partial(connect, url, options=options), write_trace).run()
 

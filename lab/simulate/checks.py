@@ -30,8 +30,8 @@ class BrokenRuleError(Exception):
     """A rule does not hold.
 
     Attributes:
-        rule: its name.
-        time: when it broke, by the simulated clock.
+        rule: name of the rule.
+        time: time of the simulated clock when it broke.
         accepted: the message that breaks it, if it is a single one.
     """
 
@@ -113,10 +113,10 @@ class Tally:
         return self.accepted[-1]
 
     def update_state(self, message: AcceptedMessage, now: float) -> None:
-        """Count a message in the state that it has now.
+        """Count a message in its current state.
 
         Raises:
-            BrokenRuleError: it is lost, or it is both a row and a dead letter.
+            BrokenRuleError: the message is lost, or is both a row and a dead letter.
         """
         state = message.find_state()
         if state is None:
@@ -130,10 +130,10 @@ class Tally:
             message.state = state
 
     def check_balance(self, now: float, queue: int, dead_letters: int) -> None:
-        """Check that the states add up to the accepted messages, and that the queues hold those that should be there.
+        """Check that the states add up to the accepted messages, and that the queues hold no fewer than are counted.
 
         Args:
-            now: the clock's time.
+            now: time of the simulated clock.
             queue: messages in the queue of punches, copies included.
             dead_letters: messages in the dead-letter queue.
 

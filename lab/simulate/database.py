@@ -240,7 +240,7 @@ class SimulatedConnection:
         self._last_used_at = clock.now
         database.record_use(self._idle_timeout_seconds)
         database.reach_kill_point()
-        if cut:  # after the commit: the function does not learn of it
+        if cut:  # after the commit, so that the function does not know its result
             database.has_lost_answer = database.has_lost_answer or writes
             raise self._close_with(connection_lost_error())
 
@@ -265,7 +265,7 @@ class SimulatedConnection:
             real.connection.commit()
         elif not real.connection.autocommit:
             real.connection.autocommit = True
-        if "falha" in statement:  # it uses the clock of PostgreSQL: replace that by the simulated one
+        if "falha" in statement:  # uses PostgreSQL's clock, which is replaced by the simulated clock
             now = f"timestamptz '{to_datetime(self._database.clock.now).isoformat()}'"
             known, dated = "(mensagem_id) select unnest(%(ids)s)", f"(mensagem_id, desde) select unnest(%(ids)s), {now}"
             statement = statement.replace("clock_timestamp()", now).replace(known, dated)

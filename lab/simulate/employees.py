@@ -14,7 +14,7 @@ from tools.kit import event
 
 _LOCAL = timezone(timedelta(hours=-3))
 _PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 18 * HOUR)
-_HABIT_SECONDS, _SPREAD_SECONDS = 300, 240  # standard deviations among employees, and among the days of one
+_HABIT_SECONDS, _SPREAD_SECONDS = 300, 240  # standard deviations between employees, and between one employee's days
 
 _NO_ID_PROBABILITY = 0.3  # for each employee: an old terminal, which sends no ids
 _OFFLINE_PROBABILITY = 0.012  # for each working day
@@ -34,7 +34,7 @@ class Submission(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Id of the row that it should become; empty if it can be none."""
+        """Id of the row that it should become; empty if the body is malformed."""
         return self.punch.id if self.punch else ""
 
 

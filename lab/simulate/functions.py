@@ -94,7 +94,7 @@ class SimulatedFunction:
         self._batch: Sequence[QueueMessage] = ()
         self._environment_count = 0
         self._invocations = 0
-        # Whether the process is killed or freezes, and after how many calls.
+        # Kind of the interruption, and the number of calls before it.
         self._pending_interruption: tuple[FaultKind, int] | None = None
         self.was_interrupted = False
         self._log = _Log()
@@ -157,7 +157,7 @@ class SimulatedFunction:
         self._clock.advance(self._rng.uniform(1, 120))
 
     def client(self, service: str, **_: Any) -> Any:
-        """Return a simulated client, as `boto3.client`."""
+        """Return a simulated client; replaces `boto3.client`."""
         if not self._running.has_client:
             self._clock.advance(_CLIENT_IMPORT_SECONDS)
             self._running.has_client = True
@@ -165,7 +165,7 @@ class SimulatedFunction:
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803  boto3's
         """Send messages to the dead-letter queue."""
-        del QueueUrl  # the function has the right to send to this queue only
+        del QueueUrl  # the function may send to this queue only
         self._call("SendMessageBatch")
         for entry in Entries:
             self._send_dead_letter(self._batch, entry["MessageBody"], entry["MessageAttributes"])
@@ -185,7 +185,7 @@ class SimulatedFunction:
             successful.append({"Id": entry["Id"]})
             for message in self._batch:
                 if message.receipt_handle == entry["ReceiptHandle"]:
-                    message.holder = None  # another invocation may have it from now on
+                    message.holder = None  # from now on, another invocation may receive it
         return {"Successful": successful, "Failed": failed}
 
     def _call(self, operation: str) -> None:

@@ -31,7 +31,7 @@ MUTANTS = {
         ),
     ),
     "commit": SettingsMutant(
-        "messages deleted before the commit, which the next batch makes",
+        "messages deleted before the commit, which happens with the next batch",
         lambda settings: settings._replace(should_commit_late=True),
     ),
     "success": SettingsMutant(

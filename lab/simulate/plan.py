@@ -9,7 +9,7 @@ from lab.simulate.schedule import ScheduledFault
 
 
 class Plan(NamedTuple):
-    """Input of a simulation: the same plan gives the same trace."""
+    """Input of a simulation. The same plan always produces the same trace."""
 
     seed: int
     days: int

@@ -62,7 +62,7 @@ class Pollers:
         self._wakes_at = float("inf")
 
     def wake(self, _: object = None) -> None:
-        """Receive all visible messages, as far as pollers are free.
+        """Receive visible messages as long as a poller is free.
 
         "Lambda uses long polling to poll a queue until it becomes active. When messages are available, Lambda starts
         processing five batches at a time". The maximum concurrency of the mapping limits that.
@@ -145,7 +145,7 @@ class Pollers:
 
         "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout, at
         which point Lambda drops the message" (services-sqs-errorhandling.html in the same guide). It becomes visible
-        again, and its receive count has increased. So an invocation may begin so late that another one receives its
+        again, with a higher receive count. So an invocation may begin so late that another invocation receives its
         messages before it ends.
         """
         if not batch.delay_seconds:

@@ -84,8 +84,8 @@ class SimulatedQueue:
         Args:
             rng: draws the order of messages and the anomalies.
             visibility_timeout_seconds: default visibility timeout of the queue.
-            retention_seconds: after which a message expires.
-            max_receive_count: of the redrive policy; None: there is no dead-letter queue.
+            retention_seconds: age at which a message expires.
+            max_receive_count: maximum of the redrive policy; None: there is no dead-letter queue.
         """
         self.has_anomalies = True  # whether deliveries are duplicated and lost
         self.message_count = 0  # copies included
@@ -96,9 +96,9 @@ class SimulatedQueue:
         self._retention_seconds = retention_seconds
         self._max_receive_count = max_receive_count
         self._visible: list[QueueMessage] = []
-        self._hidden: list[
-            tuple[float, int, QueueMessage]
-        ] = []  # heap by time; an entry is stale if its number is not the message's `hide_number`
+        # Heap by the time at which messages become visible. An entry is stale if its number is not the message's
+        # `hide_number`.
+        self._hidden: list[tuple[float, int, QueueMessage]] = []
         self._oldest: list[tuple[float, int, QueueMessage]] = []  # heap by `sent_at`
         self._by_receipt: dict[str, QueueMessage] = {}
         self._numbers = count()
@@ -176,7 +176,7 @@ class SimulatedQueue:
             return False
         if message.visible_at <= now:
             # "Amazon SQS can delete a message from a queue even if a visibility timeout setting causes the message
-            # to be locked by another consumer". The same holds for one that is visible again.
+            # to be locked by another consumer". The same holds for a message that is visible again.
             self.refresh(now)
             if message in self._visible:
                 self._visible.remove(message)

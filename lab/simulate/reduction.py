@@ -12,8 +12,8 @@ from lab.simulate.employees import Submission
 from lab.simulate.plan import Plan
 from lab.simulate.schedule import ScheduledFault
 
-_LAST_DAYS = (1, 3, 16)  # before the rule broke: the cause usually lies there
-_MAX_SIMILAR_LINES = 4  # which are not condensed
+_LAST_DAYS = (1, 3, 16)  # periods before the rule broke, which usually contain the cause
+_MAX_SIMILAR_LINES = 4  # more are condensed
 
 Part = TypeVar("Part")
 
@@ -23,7 +23,7 @@ def shorten(plan: Plan, broken: BrokenRuleError, run: Callable[[Plan], BrokenRul
 
     Args:
         plan: a plan that breaks a rule.
-        broken: the error that it ended with.
+        broken: the error that the plan ended with.
         run: runs a plan, and returns its error or None.
     """
 
@@ -66,7 +66,7 @@ def shorten(plan: Plan, broken: BrokenRuleError, run: Callable[[Plan], BrokenRul
 
 
 def _candidates(plan: Plan, submissions: Sequence[Submission], broken: BrokenRuleError) -> Iterator[Plan]:
-    """Yield plans that may break the rule: first with its message alone, then of the last days, and the whole plan."""
+    """Yield plans that may break the rule: the message that broke it alone, the last days, and the whole plan."""
     if broken.accepted:
         alone = [submission for submission in submissions if submission.id == broken.accepted.submission.id]
         begin = min((submission.accepted_at for submission in alone), default=0) - DAY

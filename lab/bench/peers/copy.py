@@ -1,6 +1,7 @@
-"""Upper limit: COPY of rows that were prepared as text before.
+"""Upper limit: COPY of rows that are prepared as text before the measurement.
 
-No handler can work so, because COPY cannot skip duplicates. It shows how much of the time PostgreSQL itself needs.
+No handler can use COPY like this, because it cannot skip duplicates. It shows how much of the time PostgreSQL itself
+needs.
 """
 
 import io

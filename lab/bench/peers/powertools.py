@@ -1,7 +1,7 @@
 """Batch processor of AWS Powertools, used as its documentation shows: one call and one INSERT per record.
 
-`main` commits each record. Otherwise a failing record would undo those before it in its transaction, which the
-processor has already reported as stored. `main_in_one_transaction` does so to measure the cost of the commits.
+`main` commits each record. In a common transaction, a failing record would roll back earlier records, which the
+processor has already reported as stored. `main_in_one_transaction` accepts that, to measure the cost of the commits.
 """
 
 import json

@@ -99,7 +99,9 @@ def test_each_peer_is_compared_with_the_handler_at_its_batch_size() -> None:
     (table,) = drain.build_tables(rows, [0.5])
 
     assert [row.figures["multiple"].median for row in table.rows] == [4, 20, 1, 1]
-    assert table.note[-1] == "The handler at 100 a batch stores 40.0 times what the original does at its own 10."
+    assert table.note[-1] == (
+        "With batches of 100, the handler is 40.0 times as fast as the original with batches of 10."
+    )
 
 
 def test_filled_table_has_derived_ids_in_chronological_order() -> None:
