@@ -1,4 +1,4 @@
-"""Sending of punches through the API."""
+"""Sender of punches through the API."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from slices.imports.lines import FileLine
 from tools.kit.client import FINAL_STATUSES, MAX_CONCURRENT_PUNCHES, Client, NoFinalResponseError
 from tools.kit.clock import Clock
 
-_TIMEOUT_SECONDS = 300  # for retries of a punch; then the import stops, and can be resumed
+_TIMEOUT_SECONDS = 300  # for all attempts to send a punch; then the import stops, and can be resumed
 _FIRST_DELAY_SECONDS = 0.5
 _ACCEPTED = 202
 _FATAL_STATUSES = {
@@ -26,7 +26,7 @@ class ApiSender:
         Args:
             url: the URL of `POST /ponto`.
             key: the API key; it appears in no message.
-            clock: for retries.
+            clock: clock for the waits between retries.
         """
         self._client = Client(
             url,

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 THREADS = 8
 """Threads that send to the queue, each with its own connection."""
 
-_MAX_BATCHES_PER_THREAD = 4  # sent or waiting; then reading pauses
-_MAX_BATCH_LINES = 1_000  # refused lines included, so that a file of bad lines checks the deadline too
+_MAX_BATCHES_PER_THREAD = 4  # being sent or waiting; at this number reading pauses
+_MAX_BATCH_LINES = 1_000  # including refused lines, so that the deadline is checked in a file of invalid lines too
 _FIRST_DELAY_SECONDS = 0.1  # before the second try; doubled for each further one
 _MAX_DELAY_SECONDS = 5.0
 
-# SQS error codes, without their prefixes, that a retry may overcome.
+# SQS error codes, without their prefixes, of errors that may end by themselves.
 _TRANSIENT_CODES = {
     "KmsThrottled",
     "OverLimit",
@@ -78,7 +78,7 @@ def send_lines(
         send: sends a batch.
         deadline: value of `monotonic` after which no further batch is read.
         threads: number of threads that send.
-        monotonic: the clock.
+        monotonic: a monotonic clock.
 
     Raises:
         OutOfTimeError: the deadline passed; everything read before was sent.
@@ -173,10 +173,10 @@ class QueueSender:
             queue_url: the URL of the punch queue.
             requires_sign_in: add the employee of each punch as a message attribute, as the gateway does for an employee
                 who signed in.
-            group: `MessageGroupId` of all punches, so that a fair queue delivers those of devices first; None: no
+            group: `MessageGroupId` of all punches, so that a fair queue delivers punches of devices first; None: no
                 group.
             first_delay: seconds before the second try; doubled for each further one.
-            monotonic: the clock.
+            monotonic: a monotonic clock.
         """
         self._sqs = sqs
         self._url = queue_url
@@ -220,7 +220,7 @@ class QueueSender:
 
         Raises:
             _RejectedEntryError: the content of one of the punches made the call fail.
-            SendFailedError: the call failed for another reason, which a retry does not overcome.
+            SendFailedError: the call failed for another reason, and a retry would fail, too.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -19,7 +19,7 @@ from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result, print_status
 
-_TIMEOUT_SECONDS = 3_600  # longer than one invocation; a very large file may take several
+_TIMEOUT_SECONDS = 3_600  # longer than one invocation, because a very large file needs several
 _POLL_SECONDS = 1.0
 _NOT_FOUND_CODES = ("NoSuchKey", "AccessDenied")  # AccessDenied if the caller may not list the bucket
 
@@ -96,7 +96,7 @@ def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], pat
     """
     names = result.pop("refusedIn", ())
     if not names and not result["refused"]:
-        path.unlink(missing_ok=True)  # of an earlier import
+        path.unlink(missing_ok=True)  # the list of an earlier import
         return None
     numbers: list[int] = []
     with files.draft(path, None) as out:

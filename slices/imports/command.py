@@ -29,7 +29,7 @@ from tools.kit.osls import stack_outputs
 from tools.kit.output import print_json, print_status
 
 _KEY_VARIABLE = "PONTO_API_KEY"
-_ZONE = ZoneInfo("UTC")  # any zone will do: lines are only validated, and sent unchanged
+_ZONE = ZoneInfo("UTC")  # any zone works, because lines are only validated, and sent unchanged
 _EPILOG = f"""examples:
   ponto import october.csv
   {_KEY_VARIABLE}=... ponto import october.ndjson.gz --stage dev
@@ -119,7 +119,7 @@ def _open_at(file: Path, offset: int) -> IO[bytes]:
 def _stop_on_ctrl_c(api: ApiSender) -> Iterator[None]:
     """Stop sending at Ctrl-C, and raise KeyboardInterrupt afterwards.
 
-    Raised in the signal handler, it could leave a lock of another thread locked. A second Ctrl-C ends the process at
+    An exception raised in the signal handler could leave a lock locked. A second Ctrl-C ends the process at
     once; the import can still be resumed.
 
     Raises:

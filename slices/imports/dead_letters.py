@@ -6,10 +6,10 @@ from slices.imports.uploads import InvalidEventError, parse_event
 
 
 def describe_event(event: Any) -> str | None:
-    """Return the file of an event, and the line at which its import continues; None if it is another event."""
+    """Return the file of an event and the line at which its import continues; None if the event is not of a file."""
     try:
-        task, *others = parse_event(event)  # the queue may hold messages of other senders
-    except InvalidEventError:
+        task, *others = parse_event(event)
+    except InvalidEventError:  # the queue may hold messages of other senders
         return None
     more = f" and {len(others)} more" if others else ""
     return f"{task.key}{more}, from line {task.position.line}"

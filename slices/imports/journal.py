@@ -1,7 +1,7 @@
 """The files that `ponto import` keeps beside the imported file: its progress, and a list of refused lines.
 
 The list is written first, then the progress, which counts the lines of the list. An import that resumes truncates the
-list to that count. So no refused line is lost or listed twice, even if the command was killed while writing.
+list to that count. Therefore no refused line is lost or listed twice, even if the command was killed while writing.
 """
 
 import gzip
@@ -29,9 +29,9 @@ _MAX_JSON_BYTES = 1 << 16  # of a progress file, and of a listed line
 class Progress(NamedTuple):
     """Progress of an import. The names of the fields are the keys of the progress file."""
 
-    url: str  # of the API
-    offset: int = 0  # bytes of the content that are done, uncompressed
-    digest: str = sha256().hexdigest()  # of these bytes
+    url: str  # URL of `POST /ponto`
+    offset: int = 0  # number of uncompressed bytes that were imported
+    digest: str = sha256().hexdigest()  # SHA-256 of the imported bytes
     accepted: int = 0
     refused: int = 0
 
@@ -48,11 +48,11 @@ class Journal:
         """Create a journal; use `open_journal` instead.
 
         Args:
-            progress: from which to resume.
-            content: of the file, read up to the offset of the progress.
+            progress: progress from which to resume.
+            content: content of the file, read up to the offset of the progress.
             progress_path: the progress file.
             refused_path: the list of refused lines.
-            list_bytes: size of the list, as the progress counts it.
+            list_bytes: size of the lines that the progress counts.
         """
         self.progress = progress
         self.position = Position(progress.offset, content.line_breaks + 1)
@@ -60,7 +60,7 @@ class Journal:
         self._content = content
         self._progress_path = progress_path
         self._list_bytes = list_bytes
-        self._unwritten: list[bytes] = []  # lines of the list
+        self._unwritten: list[bytes] = []  # refused lines that are not in the list yet
         self._next_write = time.monotonic() + 1
 
     @property
@@ -109,7 +109,7 @@ def refused_lines_path(file: Path) -> Path:
 
 @contextmanager
 def open_journal(file: Path, url: str) -> Iterator[Journal]:
-    """Open the journal of a file, and write it at the end, also after an exception.
+    """Open the journal of a file, and write it when the context ends, even after an exception.
 
     When the import is complete, removes the progress file, and the list of refused lines if it is empty.
 
@@ -136,7 +136,7 @@ def open_journal(file: Path, url: str) -> Iterator[Journal]:
             elif journal.progress != progress:
                 journal.write()
         if not journal.progress.refused:
-            refused_path.unlink(missing_ok=True)  # of an earlier import
+            refused_path.unlink(missing_ok=True)  # the list of an earlier import
         progress_path.unlink(missing_ok=True)
 
 
@@ -152,11 +152,11 @@ class _Content:
         if is_compressed(stored.peek(2)):
             self._stream = stack.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=stored)))
         self._digest = sha256()
-        self.size = 0  # bytes that were read
-        self.line_breaks = 0  # in these bytes
+        self.size = 0  # number of bytes that were read
+        self.line_breaks = 0  # number of line breaks in these bytes
 
     def digest(self, size: int) -> str:
-        """Read on to a size, or to the end if that is less; return the SHA-256 of all that was read."""
+        """Continue to read up to a size or to the end of the file; return the SHA-256 of everything read so far."""
         try:
             while chunk := self._stream.read(min(size - self.size, _CHUNK_BYTES)):
                 self._digest.update(chunk)

@@ -1,6 +1,6 @@
-"""Reading of files of punches: each line is parsed by the rules of a punch.
+"""Reading of files of punches. Each line is parsed by the rules of a punch.
 
-Files are NDJSON, CSV or in a format of another slice, gzipped or not; their content decides, not their name. They are
+Files are NDJSON, CSV or in a format of another slice, gzipped or not. Their content decides, not their name. They are
 read as streams, in bounded memory.
 """
 
@@ -25,18 +25,18 @@ from slices.imports.raw_lines import FILE_START, MAX_LINE_BYTES, Position, RawLi
 from slices.imports.streams import CHUNK_BYTES, OpenAt, open_stream, skip
 
 MAX_REFUSED_LINES = 1_000_000
-"""Maximum number of refused lines in excess of punches. Reading so many takes ten seconds; gzipped they are 2 KB."""
+"""Maximum number of refused lines in excess of punches. Reading a million takes ten seconds; gzipped they are 2 KB."""
 
 
 class FileLine(NamedTuple):
-    """A punch, a refused line, or a heartbeat, which is neither and only tells how far reading has come."""
+    """A punch, a refused line, or a heartbeat, which only reports the position of the reader."""
 
     number: int
     end: Position  # position of the next line
-    body: str = ""  # of a punch: JSON, as for `POST /ponto`
-    employee_id: int = 0  # of a punch
+    body: str = ""  # JSON of a punch, as for `POST /ponto`
+    employee_id: int = 0  # employee of a punch
     refusal: str = ""  # why the line is refused; quotes no value
-    attributes: Mapping[str, object] | None = None  # of a punch: additional attributes of its message
+    attributes: Mapping[str, object] | None = None  # additional message attributes of a punch
 
     @property
     def is_heartbeat(self) -> bool:
@@ -67,7 +67,7 @@ def read_lines(
         open_at: opens the file.
         zone: the stage's time zone, in which a time without an offset is local.
         start: where to continue. The part of a gzipped file before it is read again.
-        get_object: reads other objects of the bucket, which some formats need; None: only NDJSON and CSV are accepted.
+        get_object: reads an object of the bucket, which some formats need; None: only NDJSON and CSV are accepted.
         max_refused: maximum number of refused lines in excess of punches.
 
     Raises:
@@ -92,7 +92,7 @@ def read_lines(
 
 
 def inspect_file(open_at: OpenAt, on_line: Callable[[int], None]) -> InspectedFile | None:
-    """Read a file in a format of another slice to its end, before any punch is sent: some faults concern all of it.
+    """Read a file in a format of another slice to its end, because some faults concern the whole file.
 
     Args:
         open_at: opens the file.
@@ -180,8 +180,8 @@ def _limit_refused(lines: Iterable[FileLine], max_refused: int) -> Iterator[File
         excess += (line.refusal != "") - (line.body != "")
         if excess > max_refused:
             raise InvalidFileError(
-                f"line {line.number}: refused lines outnumber punches by more than {max_refused:,}; reason of the "
-                f"last: {line.refusal}"
+                f"line {line.number}: refused lines outnumber punches by more than {max_refused:,}; reason for the "
+                f"last refusal: {line.refusal}"
             )
         yield line
 

@@ -14,7 +14,7 @@ from slices.imports.streams import CHUNK_BYTES
 MAX_LINE_BYTES = 65_536
 """Maximum length of a line: the largest message body that the punch queue accepts."""
 
-_MAX_BLANK_BYTES = 1 << 20  # of blank lines more than of other lines; gzip compresses a mebibyte of them to 1 KB
+_MAX_BLANK_BYTES = 1 << 20  # of blank lines in excess of other lines; gzip compresses a mebibyte of them to 1 KB
 
 
 class Position(NamedTuple):
@@ -64,7 +64,7 @@ def skip_blank_lines(
 
     Args:
         lines: from `split_lines`.
-        start: position of the first line. All bytes before it count as lines that are not blank.
+        start: position of the first line. All bytes before it count as bytes of lines that are not blank.
         max_blank_bytes: maximum difference between the bytes of blank lines and those of other lines.
 
     Raises:

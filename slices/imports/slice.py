@@ -42,7 +42,7 @@ class Imports(Slice):
         }
 
     def dead_letter_event(self) -> "DeadLetterEvent":
-        """Return the event of a file whose import failed."""
+        """Return how dead letters of failed imports are described and restarted."""
         from tools.kit.dead_letters import DeadLetterEvent
 
         def describe(event: Any) -> str | None:

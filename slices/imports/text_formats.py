@@ -86,7 +86,7 @@ def _csv_reader(columns: Sequence[str], separator: str) -> ReadLine:
 
 
 def _parse_cell(column: str, cell: str) -> object:
-    """Return the value of a cell in the type of its column, or its text, which the parser refuses, if it has not."""
+    """Convert a cell to the type of its column; return text that cannot be converted, which the parser then refuses."""
     match _COLUMN_TYPES[column]:
         case "integer" if _is_integer(cell):
             return int(cell)

@@ -1,8 +1,8 @@
-"""Import of a file from the stage's bucket: its punches go to the queue, its results into the bucket.
+"""Import of a file from the stage's bucket: punches are sent to the queue, results are stored in the bucket.
 
 Lambda invokes the function asynchronously. An invocation sends punches until its time runs out, then invokes the
 function again with an event that continues the file. If an invocation raises, Lambda retries it twice and then sends
-its event to the dead-letter queue; a redrive continues from there.
+its event to the dead-letter queue; a redrive of the event continues the file.
 """
 
 import io
@@ -44,16 +44,16 @@ FAILURE = "failure.json"
 MAX_INVOCATIONS = 20
 """Maximum number of invocations for one file; a redrive resets the count.
 
-They take five hours: less than the six for which Lambda keeps the events of files that wait.
+They take five hours, less than the six hours for which Lambda keeps the events of files that wait.
 """
 
 RESERVE_SECONDS = 60.0
-"""Time at the end of an invocation for the last call to the queue, the results, and the next invocation."""
+"""Time reserved at the end of an invocation for the last call to the queue, the results, and the next invocation."""
 
-_MAX_NAME_BYTES = 800  # of the 1,024 of a key; the rest is for the version and the result's name
+_MAX_NAME_BYTES = 800  # a key has at most 1,024 bytes, and also holds the version and the result's name
 _TIMEOUT_SECONDS = 10  # to connect to SQS, and again to read
 _MAX_MEMORY_BYTES = 1 << 20  # of refused lines; longer lists are written to a temporary file
-_UNTIMED_BYTES = 1 << 20  # of a stored file that are read even after the deadline; takes at most a second
+_UNTIMED_BYTES = 1 << 20  # of a stored file; they are read even after the deadline, which takes at most a second
 
 
 class ImportSettings(NamedTuple):
@@ -61,7 +61,7 @@ class ImportSettings(NamedTuple):
 
     queue_url: str  # of the punch queue
     zone: tzinfo  # in which a time without an offset is local
-    requires_sign_in: bool  # the drain requires the employee of each punch as a message attribute
+    requires_sign_in: bool  # True: the drain requires the employee of each punch as a message attribute
     message_group: str | None  # MessageGroupId of all punches from files; None: no group
 
 
@@ -76,11 +76,11 @@ class TooManyInvocationsError(RuntimeError):
 class Task(NamedTuple):
     """A file and the progress of its import."""
 
-    record: Any  # of the file, from the S3 event
+    record: Any  # the file's record in the S3 event
     position: Position = FILE_START
     accepted: int = 0  # punches before the position that are in the queue
     refused: int = 0  # lines before the position that were refused
-    invocations: int = 0  # so far
+    invocations: int = 0  # number of invocations so far
     refused_lists: tuple[str, ...] = ()  # names of the results that list the refused lines
     inspection: Mapping[str, Any] = {}  # summary of the inspected file, by the key of its format
     failure: str = ""  # why the rest of the file cannot be read, if known
@@ -132,7 +132,7 @@ def parse_event(event: Any) -> list[Task]:
             "The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key."
         )
     first, *others = map(Task, records)
-    if "continuation" in event:  # always of the first file
+    if "continuation" in event:  # always that of the first file
         first = _restore_progress(first, event["continuation"])
     return [first, *others]
 
@@ -182,7 +182,7 @@ class Importer:
             s3: an S3 client.
             send: sends a batch to the punch queue.
             functions: a Lambda client, to invoke the function again.
-            monotonic: the clock.
+            monotonic: a monotonic clock.
             max_refused: see `slices.imports.lines.read_lines`.
         """
         self._zone = zone
@@ -254,11 +254,11 @@ class Importer:
                 if progress.position == task.position:  # without progress, invoking again would never end
                     raise
                 reason = f"{type(error).__name__}: {error}"
-                # The next invocation raises it, so that retries and a redrive start after the punches sent here.
+                # The next invocation raises the error, so that retries and a redrive start after the punches sent here.
                 progress = progress._replace(failure=str(error) if isinstance(error, InvalidFileError) else "")
             if progress.refused > task.refused:
                 refused.seek(0)
-                # A random name: Lambda may repeat an invocation, which may reach another line and must not overwrite.
+                # The name is random because Lambda may repeat an invocation, which must not overwrite this list.
                 name = f"refused-from-line-{task.position.line}-{secrets.token_hex(8)}.ndjson"
                 self._put(task, name, refused)
                 progress = progress._replace(refused_lists=(*progress.refused_lists, name))
@@ -349,7 +349,7 @@ def _deadline_check(deadline: float, monotonic: Monotonic) -> Callable[[int], No
 
 
 def _shorten(name: str) -> str:
-    """Replace the end of a long name by its SHA-256, so that a key has room for the rest."""
+    """Replace the end of a name that is too long by the SHA-256 of the name."""
     encoded = name.encode()
     if len(encoded) <= _MAX_NAME_BYTES:
         return name
@@ -367,7 +367,7 @@ def create_importer(settings: ImportSettings) -> Importer:
         read_timeout=_TIMEOUT_SECONDS,
         retries={"total_max_attempts": 1},  # QueueSender retries
         max_pool_connections=THREADS,
-        parameter_validation=False,  # it takes a tenth of a call's time
+        parameter_validation=False,  # takes a tenth of a call's time
     )
     sqs = boto3.client("sqs", config=queue_config)
     sender = QueueSender(

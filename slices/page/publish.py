@@ -20,8 +20,8 @@ def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs
     """Publish the page of a stage, if it has one.
 
     Args:
-        session: boto3's, of the deploy.
-        outputs: of the stack.
+        session: boto3 session of the deploy.
+        outputs: outputs of the stack.
         needs_token: whether the API accepts only punches of employees who have signed in.
 
     Returns:
@@ -38,7 +38,7 @@ def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs
     print_status("publishing the page")
     if needs_token and sign_in is None:
         print_status(
-            "  employees cannot sign in there yet, so punches stay on their devices: see slices/page/README.md#sign-in"
+            "  employees cannot sign in on it yet, so punches stay on their devices: see slices/page/README.md#sign-in"
         )
     publish(session.client("s3"), outputs["SiteBucketName"], sign_in)
     return outputs["PageUrl"]
@@ -47,13 +47,13 @@ def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs
 def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
     """Upload the page's files to a bucket, and delete all other objects.
 
-    A file is uploaded after the files that it refers to. A browser that loads the page meanwhile keeps no mix of two
+    A file is uploaded after the files that it refers to. A browser that loads the page meanwhile caches no mix of two
     versions: its worker compares hashes, and tries again later.
 
     Args:
-        s3: boto3's client.
-        bucket: the name of the bucket.
-        sign_in: of a stage with a user pool.
+        s3: boto3 client of S3.
+        bucket: name of the bucket.
+        sign_in: endpoints of the stage's user pool; None: the stage has none.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: S3 did not respond, or refused a request.

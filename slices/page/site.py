@@ -38,8 +38,8 @@ class SignIn(NamedTuple):
         """Return the endpoints of a user pool.
 
         Args:
-            domain: of the user pool, without https://.
-            client: the id of an app client.
+            domain: domain of the user pool, without https://.
+            client: id of the app client.
         """
         oauth2 = f"https://{domain}/oauth2"
         return cls(f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"https://{domain}/logout", client)
@@ -49,11 +49,11 @@ def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
     """Read the files of the page.
 
     Args:
-        folder: with the page's sources.
-        sign_in: of a stage with a user pool.
+        folder: folder of the page's sources.
+        sign_in: endpoints of the stage's user pool; None: the stage has none.
 
     Returns:
-        The files by their paths below the page's URL, "" for the page itself. The worker contains the hashes of all.
+        The files by their paths below the page's URL, "" for the page itself. The worker contains all hashes.
 
     Raises:
         ValueError: The worker does not have exactly one placeholder for the hashes, or a file's type is unknown.

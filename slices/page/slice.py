@@ -1,4 +1,4 @@
-"""The page slice: files that `make run` serves and `ponto deploy` publishes."""
+"""The slice `page`: files that `make run` serves and `ponto deploy` publishes."""
 
 from typing import TYPE_CHECKING
 

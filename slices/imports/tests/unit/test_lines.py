@@ -353,7 +353,9 @@ def test_file_with_too_many_refused_lines_is_refused(*, compressed: bool) -> Non
 
     content = (GOOD + b"\n") * 2 * limit + b"x\n" * 3 * limit
     assert len(read_as_stored(content)) == 5 * limit  # the limit more than punches
-    with pytest.raises(InvalidFileError, match=r"line 5001: .* by more than 1,000; reason of the last: body: not JSON"):
+    with pytest.raises(
+        InvalidFileError, match=r"line 5001: .* by more than 1,000; reason for the last refusal: body: "
+    ):
         read_as_stored(content + b"x\n")
 
 
