@@ -15,37 +15,37 @@ from ponto.employee_numbers import cpf_check_digits
 from slices.imports.file_formats import FatalLineError, InvalidLineError
 
 MAX_LISTED = 500
-"""Maximum number of gaps, of repeats and of settings that are listed; the others are counted.
+"""Maximum number of gaps, of repeats and of settings in a summary; further ones are only counted.
 
-The lists are part of the events with which a Lambda invocation continues a file, whose size is limited.
+The lists are part of the event with which a Lambda invocation continues a file, and the size of an event is limited.
 """
 
 EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM = range(2, 8)
-"""Kinds of records: the digit after the NSR. Header and trailer are not counted as records here."""
+"""Record types: the digit after the NSR. Header and trailer do not count as records."""
 
 _HEADER = "0000000001"
 _TRAILER = "999999999"
 _SIGNATURE = "ASSINATURA_DIGITAL"  # start of the line after the trailer
-_PROGRAM_RECORD_LENGTH = 137  # of kind 7
+_PROGRAM_RECORD_LENGTH = 137  # length of a record of type 7
 
 
 class InvalidClockFileError(FatalLineError):
-    """The file as a whole is no valid file of a hardware clock."""
+    """The file is not a valid file of a hardware clock."""
 
 
 class InvalidRecordError(InvalidLineError):
-    """A line is no valid record of the file's layout."""
+    """A line is not a valid record of the file's layout."""
 
 
 class InvalidFieldError(InvalidRecordError):
-    """A record has the right length and CRC, but an invalid field.
+    """A record has the right length and CRC, but one of its fields is invalid.
 
     The line is refused, but its record number does not count as missing.
     """
 
     def __init__(self, record: "ClockRecord", reason: str) -> None:
-        """Create an error about a record, of which only kind and NSR are set."""
-        super().__init__(f"record of kind {record.kind}: {reason}")
+        """Create an error about a record, of which only type and NSR are set."""
+        super().__init__(f"record of type {record.record_type}: {reason}")
         self.record = record
 
 
@@ -54,13 +54,13 @@ class Layout(NamedTuple):
 
     year: int  # of the regulation
     header_length: int
-    clock_offset: int  # of the clock's number in the header
-    lengths: dict[int, int]  # of records, by kind; other kinds have any length
-    kinds: tuple[int, ...]  # that the trailer counts, in its order
-    punch: re.Pattern[str]  # groups: those of the time, then the employee's field of 12 characters
-    setting: re.Pattern[str]  # groups: those of the time before the setting, then those of the time after it
-    time_format: str  # makes an ISO 8601 time from the groups of a time
-    has_crc: bool  # records of the kinds 2 to 5 and the header end with a CRC
+    clock_offset: int  # offset of the clock's number in the header
+    lengths: dict[int, int]  # record lengths by type; records of other types may have any length
+    counted_types: tuple[int, ...]  # record types that the trailer counts, in its order
+    punch: re.Pattern[str]  # groups: the time's, then the employee's field of 12 characters
+    setting: re.Pattern[str]  # groups: the old time's, then the new time's
+    time_format: str  # format string of an ISO 8601 time, for the groups of a time
+    has_crc: bool  # the header and records of the types 2 to 5 end with a CRC
 
 
 _DAY_AND_TIME = "([0-9]{2})([0-9]{2})([0-9]{4})([0-9]{2})([0-9]{2})"  # ddmmaaaahhmm
@@ -71,7 +71,7 @@ _LAYOUTS = (
         header_length=232,
         clock_offset=187,
         lengths={PUNCH: 34, SETTING: 34, EMPLOYEE: 87},
-        kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE),
+        counted_types=(EMPLOYER, PUNCH, SETTING, EMPLOYEE),
         punch=re.compile(f".{{10}}{_DAY_AND_TIME}(.{{12}})"),
         setting=re.compile(f".{{10}}{_DAY_AND_TIME}{_DAY_AND_TIME}"),
         time_format="{2}-{1}-{0}T{3}:{4}",
@@ -82,7 +82,7 @@ _LAYOUTS = (
         header_length=302,
         clock_offset=189,
         lengths={EMPLOYER: 331, PUNCH: 50, SETTING: 73, EMPLOYEE: 118, EVENT: 36},
-        kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM),
+        counted_types=(EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM),
         punch=re.compile(f".{{10}}{_TIME}(.{{12}}).{{4}}"),
         setting=re.compile(f".{{10}}{_TIME}{_TIME}.{{15}}"),
         time_format="{0}",
@@ -106,17 +106,17 @@ class Header(NamedTuple):
 class ClockRecord(NamedTuple):
     """A record of a clock's file."""
 
-    kind: int
+    record_type: int
     nsr: int
-    time: str = ""  # of a punch, or of the clock after a setting: ISO 8601, without an offset in the layout of 2009
-    previous_time: str = ""  # of the clock before a setting
-    document: str = ""  # of a punch: the CPF or PIS of the employee, 11 digits
+    time: str = ""  # of a punch, or the new time of a setting: ISO 8601, without an offset in the layout of 2009
+    previous_time: str = ""  # old time of a setting
+    document: str = ""  # CPF or PIS of the employee who punched, 11 digits
 
 
 class Trailer(NamedTuple):
     """Last line of a file."""
 
-    counts: dict[int, int]  # of records, by kind
+    counts: dict[int, int]  # number of records by type
 
 
 def is_clock_file(first_line: bytes) -> bool:
@@ -166,47 +166,52 @@ def parse_line(line: bytes, layout: Layout) -> ClockRecord | Trailer | None:
     if text.startswith(_TRAILER):
         return _parse_trailer(text, layout)
     if not _starts_as_record(text) or not int(text[:9]):
-        raise InvalidRecordError("line: does not start with a record number and the kind of a record")
-    kind = int(text[9])
-    if kind == PROGRAM and len(text) == _PROGRAM_RECORD_LENGTH:
+        raise InvalidRecordError("line: does not start with a record number and a record type")
+    record_type = int(text[9])
+    if record_type == PROGRAM and len(text) == _PROGRAM_RECORD_LENGTH:
         raise InvalidClockFileError(
-            "there is a record of kind 7, which a program wrote; only files of hardware clocks can be imported"
+            "there is a record of type 7, which a program wrote; only files of hardware clocks can be imported"
         )
-    if kind not in (EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT):
-        raise InvalidRecordError(f"record of kind {kind}: hardware clocks write none in the layout of {layout.year}")
-    expected = layout.lengths.get(kind, len(text))
+    if record_type not in (EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT):
+        raise InvalidRecordError(
+            f"record of type {record_type}: hardware clocks write none in the layout of {layout.year}"
+        )
+    expected = layout.lengths.get(record_type, len(text))
     if not any(len(each) == expected for each in _possible_texts(line)):
         raise InvalidRecordError(
-            f"record of kind {kind}: {len(text)} characters instead of {expected} in the layout of {layout.year}"
+            f"record of type {record_type}: {len(text)} characters instead of {expected} in the layout of {layout.year}"
         )
-    if layout.has_crc and kind <= EMPLOYEE and not _is_intact(line, text):
-        raise InvalidRecordError(f"record of kind {kind}: wrong CRC")
-    return _parse_record(kind, text, layout)
+    if layout.has_crc and record_type <= EMPLOYEE and not _is_intact(line, text):
+        raise InvalidRecordError(f"record of type {record_type}: wrong CRC")
+    return _parse_record(record_type, text, layout)
 
 
-def _parse_record(kind: int, text: str, layout: Layout) -> ClockRecord:
+def _parse_record(record_type: int, text: str, layout: Layout) -> ClockRecord:
     nsr = int(text[:9])
-    if kind == PUNCH and (match := layout.punch.fullmatch(text)):
+    if record_type == PUNCH and (match := layout.punch.fullmatch(text)):
         *time, field = match.groups()
         if (document := _parse_document(field)) is None:
-            raise InvalidFieldError(ClockRecord(kind, nsr), "the employee's field holds neither a CPF nor a PIS")
-        return ClockRecord(kind, nsr, layout.time_format.format(*time), document=document)
-    if kind == SETTING and (match := layout.setting.fullmatch(text)):
+            raise InvalidFieldError(ClockRecord(record_type, nsr), "the employee's field holds neither a CPF nor a PIS")
+        return ClockRecord(record_type, nsr, layout.time_format.format(*time), document=document)
+    if record_type == SETTING and (match := layout.setting.fullmatch(text)):
         times = match.groups()
         half = len(times) // 2
         return ClockRecord(
-            kind, nsr, layout.time_format.format(*times[half:]), layout.time_format.format(*times[:half])
+            record_type, nsr, layout.time_format.format(*times[half:]), layout.time_format.format(*times[:half])
         )
-    if kind in (PUNCH, SETTING):
-        raise InvalidFieldError(ClockRecord(kind, nsr), f"the time is not in the format of the layout of {layout.year}")
-    return ClockRecord(kind, nsr)
+    if record_type in (PUNCH, SETTING):
+        raise InvalidFieldError(
+            ClockRecord(record_type, nsr), f"the time is not in the format of the layout of {layout.year}"
+        )
+    return ClockRecord(record_type, nsr)
 
 
 def _parse_trailer(text: str, layout: Layout) -> Trailer:
     counts = text[9:-1]
-    if len(counts) != 9 * len(layout.kinds) or not _are_digits(counts) or text[-1] != "9":
+    if len(counts) != 9 * len(layout.counted_types) or not _are_digits(counts) or text[-1] != "9":
         raise InvalidRecordError(f"trailer: not in the format of the layout of {layout.year}")
-    return Trailer({kind: int(counts[9 * index : 9 * index + 9]) for index, kind in enumerate(layout.kinds)})
+    numbers = [int(counts[start : start + 9]) for start in range(0, len(counts), 9)]
+    return Trailer(dict(zip(layout.counted_types, numbers, strict=True)))
 
 
 def _parse_document(field: str) -> str | None:
@@ -262,12 +267,13 @@ def _crc(content: bytes, table: list[int], crc: int) -> int:
 
 
 class ClockFileInspector:
-    """Collects the numbers of records, gaps, repeats and settings of the clock from a file, in bounded memory."""
+    """Counts a file's records, and lists its gaps, repeats and settings of the clock, in bounded memory."""
 
     def __init__(self, header: Header) -> None:
         """Create an inspector of a file with this header."""
         self.header = header
-        self._found = dict.fromkeys((*header.layout.kinds, EVENT), 0)  # a trailer of 2009 counts no events
+        # A file of 2009 may have events, although its trailer does not count them.
+        self._record_counts = dict.fromkeys((*header.layout.counted_types, EVENT), 0)
         self._trailer: Trailer | None = None
         self._first = self._last = 0  # lowest and highest NSR; 0: no record yet
         self._gaps: list[tuple[int, int]] = []  # first and last missing NSR of each, in order
@@ -293,10 +299,10 @@ class ClockFileInspector:
         if isinstance(item, Trailer):
             self._trailer = item
         elif item is not None:
-            self._found[item.kind] += 1
+            self._record_counts[item.record_type] += 1
             self._add_number(item.nsr)
-            if item.kind == SETTING and item.time:
-                self._list("settings", self._settings, item)
+            if item.record_type == SETTING and item.time:
+                self._append("settings", self._settings, item)
 
     def _add_number(self, nsr: int) -> None:
         if not self._last:
@@ -332,9 +338,9 @@ class ClockFileInspector:
         elif nsr in self._unlisted_gaps:
             self._unplaced += 1
         else:
-            self._list("repeats", self._repeats, nsr)
+            self._append("repeats", self._repeats, nsr)
 
-    def _list(self, name: str, listed: list[Any], item: object) -> None:
+    def _append(self, name: str, listed: list[Any], item: object) -> None:
         if len(listed) < MAX_LISTED:
             listed.append(item)
         else:
@@ -354,6 +360,7 @@ class ClockFileInspector:
                 {"nsr": each.nsr, "before": each.previous_time, "after": each.time} for each in self._settings
             ],
             "unlisted": self._unlisted,
-            "found": {str(kind): count for kind, count in self._found.items()},
-            "trailer": self._trailer and {str(kind): count for kind, count in self._trailer.counts.items()},
+            "found": {str(record_type): count for record_type, count in self._record_counts.items()},
+            "trailer": self._trailer
+            and {str(record_type): count for record_type, count in self._trailer.counts.items()},
         }

@@ -36,7 +36,7 @@ def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
     def find_faults(row: Row) -> dict[str, str | None]:
         document, employee_id = row.cells
         first = first_lines.setdefault(document, row.line)
-        has_valid_id = employee_id_error(employee_id) is None  # its text quotes the value, which may be a document
+        has_valid_id = employee_id_error(employee_id) is None  # the error quotes the value, which may be a document
         return {
             "documento": f"is already on line {first}" if first != row.line else _document_fault(document),
             "usuarioId": None if has_valid_id else f"is not a number from 1 to {MAX_EMPLOYEE_ID}",

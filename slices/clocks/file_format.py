@@ -35,16 +35,16 @@ def create_reader(first_line: bytes, get_object: GetObject) -> ReadLine:
 
     def read(content: bytes) -> PunchMessage | None:
         record = afd.parse_line(content, header.layout)
-        if not isinstance(record, afd.ClockRecord) or record.kind != afd.PUNCH:
+        if not isinstance(record, afd.ClockRecord) or record.record_type != afd.PUNCH:
             return None
         if (employee_id := employee_ids.get(record.document)) is None:
-            raise InvalidLineError(f"record of kind 3: its CPF or PIS is not in {document_table.TABLE_KEY}")
+            raise InvalidLineError(f"record of type 3: its CPF or PIS is not in {document_table.TABLE_KEY}")
         body = {"usuarioId": employee_id, "ponto": record.time, "dispositivo": header.clock}
         return PunchMessage(
             orjson.dumps(body).decode(),
             # relogio and nsr: for the drain of 1.0.0-rc.1, which may still run during a deploy.
             {"sourceKey": f"{header.clock}/{record.nsr}", "relogio": header.clock, "nsr": record.nsr},
-            "record of kind 3: no valid date and time from 1900 to 2999",  # the only field that can be invalid
+            "record of type 3: no valid date and time from 1900 to 2999",  # the only field that can be invalid
         )
 
     return read
@@ -62,16 +62,16 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _describe_list("repeated NSR", [str(nsr) for nsr in summary["repeats"]], unlisted["repeats"])
     if summary["unplaced"]:
         yield f"{_format_count(summary['unplaced'], 'record')} repeated, or in a gap that is not listed"
-    for each in summary["settings"]:
-        yield f"clock set, NSR {each['nsr']}: {each['before']} to {each['after']}"
+    for setting in summary["settings"]:
+        yield f"clock set, NSR {setting['nsr']}: {setting['before']} to {setting['after']}"
     if unlisted["settings"]:
         yield f"clock set {_format_count(unlisted['settings'], 'more time')}"
     if summary["trailer"] is None:
         yield "no trailer: the file may be incomplete"
         return
-    for kind, counts in summary["trailer"].items():
-        if counts != summary["found"][kind]:
-            yield f"records of kind {kind}: {summary['found'][kind]} found, the trailer counts {counts}"
+    for record_type, counts in summary["trailer"].items():
+        if counts != summary["found"][record_type]:
+            yield f"records of type {record_type}: {summary['found'][record_type]} found, the trailer counts {counts}"
 
 
 def _format_count(count: int, noun: str) -> str:

@@ -15,7 +15,7 @@ _OFFSET = "-0300"
 
 
 def crc(polynomial: int, start: int) -> Callable[[bytes], int]:
-    """Return the function of a reflected CRC-16, computed bit by bit."""
+    """Return a function that computes a reflected CRC-16 bit by bit."""
 
     def compute(content: bytes) -> int:
         value = start
@@ -32,24 +32,24 @@ KERMIT, MODBUS = crc(0x8408, 0), crc(0xA001, 0xFFFF)
 
 
 def cpf(number: int) -> str:
-    """Return the CPF with these nine first digits."""
+    """Return the CPF that starts with these nine digits."""
     return f"{number:09}{cpf_check_digits(f'{number:09}')}"
 
 
 def pis(number: int) -> str:
-    """Return the PIS with these ten first digits."""
+    """Return the PIS that starts with these ten digits."""
     digits = f"{number:010}"
     weighted = sum(int(digit) * weight for digit, weight in zip(digits, (3, 2, 9, 8, 7, 6, 5, 4, 3, 2), strict=True))
     return f"{digits}{-weighted % 11 % 10}"
 
 
 class HardwareClock(NamedTuple):
-    """A clock, which writes records of one layout."""
+    """A hardware clock that writes its records in one layout."""
 
     year: int = 2021  # of the layout
     number: str = CLOCK
     crc: Callable[[bytes], int] = MODBUS
-    capitals: bool = True  # in the CRC
+    capitals: bool = True  # the CRC has capital letters
     encoding: str = "iso-8859-1"
     end: str = "\r\n"
 
@@ -65,35 +65,35 @@ class HardwareClock(NamedTuple):
         )
 
     def punch(self, nsr: int, field: str, at: datetime = EIGHT) -> str:
-        """Return a record of kind 3; the employee's field has twelve characters."""
+        """Return a record of type 3; the employee's field has twelve characters."""
         assert len(field) == 12
         return self.with_crc(f"{nsr:09}3{self.time(at)}{field}")
 
     def setting(self, nsr: int, before: datetime, after: datetime) -> str:
-        """Return a record of kind 4."""
+        """Return a record of type 4."""
         operator = f"0{cpf(7)[:10]}" if self.year == 2021 else ""
         return self.with_crc(f"{nsr:09}4{self.time(before)}{self.time(after)}{operator}")
 
     def employee(self, nsr: int, name: str = "José Conceição") -> str:
-        """Return a record of kind 5."""
-        more = f"0000{cpf(7)}" if self.year == 2021 else ""
-        return self.with_crc(f"{nsr:09}5{self.time(EIGHT)}I0{cpf(9)}{name.ljust(52)}{more}")
+        """Return a record of type 5."""
+        operator = f"0000{cpf(7)}" if self.year == 2021 else ""
+        return self.with_crc(f"{nsr:09}5{self.time(EIGHT)}I0{cpf(9)}{name.ljust(52)}{operator}")
 
     def employer(self, nsr: int) -> str:
-        """Return a record of kind 2."""
+        """Return a record of type 2."""
         operator = f"0{cpf(7)[:13]}".ljust(14, "0") if self.year == 2021 else ""
         name = f"1{'12345678000195'}{'0' * (14 if self.year == 2021 else 12)}{'Padaria São João'.ljust(150)}"
         return self.with_crc(f"{nsr:09}2{self.time(EIGHT)}{operator}{name}{'Rua Um'.ljust(100)}")
 
     def event(self, nsr: int) -> str:
-        """Return a record of kind 6, which only the layout of 2021 defines."""
+        """Return a record of type 6, which only the layout of 2021 defines."""
         return f"{nsr:09}6{self.time(EIGHT)}02"
 
     def trailer(self, lines: Sequence[str]) -> str:
         """Return the last line, with the counts of records."""
-        kinds = Counter(line[9] for line in lines)
-        counted = "2345" if self.year == 2009 else "234567"
-        return "999999999" + "".join(f"{kinds[kind]:09}" for kind in counted) + "9"
+        counts = Counter(line[9] for line in lines)
+        counted_types = "2345" if self.year == 2009 else "234567"
+        return "999999999" + "".join(f"{counts[record_type]:09}" for record_type in counted_types) + "9"
 
     def time(self, at: datetime) -> str:
         """Return a time of whole minutes in the format of the layout."""
@@ -107,14 +107,14 @@ class HardwareClock(NamedTuple):
         return text + (digits.upper() if self.capitals else digits)
 
     def file(self, *lines: str, trailer: bool = True, signature: bool = False) -> bytes:
-        """Return a complete file with some records."""
+        """Return a file with the header, some records and, if requested, a trailer and a signature."""
         ends = [self.trailer(lines)] if trailer else []
         ends += ["ASSINATURA_DIGITAL_EM_ARQUIVO_P7S"] if signature else []
         return "".join(f"{line}{self.end}" for line in (self.header(), *lines, *ends)).encode(self.encoding)
 
 
 def month_records(clock: HardwareClock, employee_fields: Sequence[str], days: int = 1, first: int = 1) -> list[str]:
-    """Return records of all kinds, with two punches a day of each employee and a setting of the clock each day.
+    """Return records of all types, with two punches a day of each employee and a setting of the clock each day.
 
     Args:
         clock: the clock.

@@ -37,8 +37,12 @@ def test_clock_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     october += [
         clock.punch(len(october) + offset, first_field) for offset in (1, 2)
     ]  # in the same minute as the first punch
-    new = len(october) + 1
-    november = [*october, clock.punch(new, second_field, EIGHT.replace(month=11)), clock.punch(new + 1, f"0{cpf(999)}")]
+    new_nsr = len(october) + 1
+    november = [
+        *october,
+        clock.punch(new_nsr, second_field, EIGHT.replace(month=11)),
+        clock.punch(new_nsr + 1, f"0{cpf(999)}"),
+    ]
     file = tmp_path / "clock.txt"
 
     def import_records(records: list[str], status: int = 0) -> set[str]:
@@ -55,7 +59,7 @@ def test_clock_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     assert first == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in punch_numbers}
     assert len(client.rows(employee_ids[0])) == 4
     assert import_records(october) == first
-    assert import_records(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new}")}
+    assert import_records(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new_nsr}")}
     assert client.depth(client.address.dlq_url) == 0
     rows = client.query(
         "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employee_ids

@@ -1,4 +1,4 @@
-"""Parsing of hardware clocks' files in both layouts, and their inspection."""
+"""Tests of the parser and the inspector of hardware clocks' files, in both layouts."""
 
 import json
 from datetime import datetime
@@ -80,8 +80,8 @@ def test_crc_of_utf8_bytes_and_trailer_with_large_counts_are_valid() -> None:
 
 
 def count_records(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
-    kinds = (2, 3, 4, 5) if clock.year == 2009 else (2, 3, 4, 5, 6, 7)
-    return {kind: sum(line[9] == str(kind) for line in lines) for kind in kinds}
+    record_types = (2, 3, 4, 5) if clock.year == 2009 else (2, 3, 4, 5, 6, 7)
+    return {record_type: sum(line[9] == str(record_type) for line in lines) for record_type in record_types}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def count_records(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
         (f"9{cpf(123_456_789)}", "12345678909"),
         (f"8{cpf(123_456_789)[:10]}0", "12345678909"),
         (f"8{cpf(123_456_789)[:10]}7", "12345678909"),
-        ("000000000000", "00000000000"),  # a valid format, but no employee's
+        ("000000000000", "00000000000"),  # valid format, but not the number of an employee
         (f"8{cpf(123_456_789)[:9]}17", None),
         (f"7{cpf(123_456_789)}", None),
         (f"  {cpf(123_456_789)[1:]}", None),
@@ -119,31 +119,31 @@ def test_document_of_a_punch(clock: HardwareClock, field: str, document: str | N
         (
             2021,
             HardwareClock(2009).punch(1, EMPLOYEE_FIELDS[0]),
-            "record of kind 3: 34 characters instead of 50 in the layout of 2021",
+            "record of type 3: 34 characters instead of 50 in the layout of 2021",
         ),
         (
             2009,
             HardwareClock(2021).punch(1, EMPLOYEE_FIELDS[0]),
-            "record of kind 3: 50 characters instead of 34 in the layout of 2009",
+            "record of type 3: 50 characters instead of 34 in the layout of 2009",
         ),
         (
             2009,
             HardwareClock(2009).employee(1)[:-1],
-            "record of kind 5: 86 characters instead of 87 in the layout of 2009",
+            "record of type 5: 86 characters instead of 87 in the layout of 2009",
         ),
-        (2009, "0000000018", "record of kind 8: hardware clocks write none in the layout of 2009"),
-        (2021, "0000000017", "record of kind 7: hardware clocks write none in the layout of 2021"),
+        (2009, "0000000018", "record of type 8: hardware clocks write none in the layout of 2009"),
+        (2021, "0000000017", "record of type 7: hardware clocks write none in the layout of 2021"),
         (2021, HardwareClock(2009).trailer([]), "trailer: not in the format of the layout of 2021"),
         (2009, f"{'9' * 9}{'x' * 36}9", "trailer: not in the format of the layout of 2009"),
         (2009, f"{'9' * 9}{'0' * 36}8", "trailer: not in the format of the layout of 2009"),
         (2009, "0000000003", "line: does not start with a record number"),
         (2009, "00000001x3", "line: does not start with a record number"),
         (2009, "usuarioId;ponto", "line: does not start with a record number"),
-        (2009, "0000000013011020260830".ljust(34), "record of kind 3: the employee's field holds neither"),
+        (2009, "0000000013011020260830".ljust(34), "record of type 3: the employee's field holds neither"),
         (
             2009,
             "000000001301/1/20260830".ljust(34),
-            "record of kind 3: the time is not in the format of the layout of 2009",
+            "record of type 3: the time is not in the format of the layout of 2009",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_second_header_or_record_of_a_program_makes_the_file_invalid(clock: Hard
     program = (
         "0000000017" + "2026-10-01T08:00:00-0300" + EMPLOYEE_FIELDS[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
     )
-    with pytest.raises(InvalidClockFileError, match="record of kind 7, which a program wrote"):
+    with pytest.raises(InvalidClockFileError, match="record of type 7, which a program wrote"):
         read(clock, program)
 
 
@@ -182,10 +182,10 @@ def test_second_header_or_record_of_a_program_makes_the_file_invalid(clock: Hard
 def test_summary_of_a_file(clock: HardwareClock, trailer: bool, signature: bool) -> None:
     lines = month_records(clock, EMPLOYEE_FIELDS, days=2, first=41)
     summary = inspect(clock.file(*lines, trailer=trailer, signature=signature))
-    counts = {str(kind): count for kind, count in count_records(clock, lines).items()}
-    uncounted = {"6": 0} if clock.year == 2009 else {}
+    counts = {str(record_type): count for record_type, count in count_records(clock, lines).items()}
+    uncounted_types = {"6": 0} if clock.year == 2009 else {}
     offset = ":00-0300" if clock.year == 2021 else ""
-    first = next(line for line in lines if line[9] == "4")
+    first_setting = next(line for line in lines if line[9] == "4")
     assert summary == {
         "number": CLOCK,
         "layout": clock.year,
@@ -196,10 +196,10 @@ def test_summary_of_a_file(clock: HardwareClock, trailer: bool, signature: bool)
         "unplaced": 0,
         "settings": [
             {"nsr": nsr, "before": f"2026-10-0{day}T08:00{offset}", "after": f"2026-10-0{day}T08:02{offset}"}
-            for day, nsr in ((1, int(first[:9])), (2, int(first[:9]) + 7))
+            for day, nsr in ((1, int(first_setting[:9])), (2, int(first_setting[:9]) + 7))
         ],
         "unlisted": {"gaps": 0, "repeats": 0, "settings": 0},
-        "found": counts | uncounted,
+        "found": counts | uncounted_types,
         "trailer": counts if trailer else None,
     }
 
@@ -228,14 +228,16 @@ def test_damaged_record_leaves_a_gap() -> None:
 
 
 @both_layouts
-@pytest.mark.parametrize("kind", ["3", "4"])
-def test_record_with_invalid_field_is_refused_and_leaves_no_gap(clock: HardwareClock, kind: str) -> None:
+@pytest.mark.parametrize("record_type", ["3", "4"])
+def test_record_with_invalid_field_is_refused_and_leaves_no_gap(clock: HardwareClock, record_type: str) -> None:
     time = clock.time(EIGHT)
-    fields = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
-    line = clock.with_crc(f"000000002{kind}{fields}")
-    assert refusal(clock, line).startswith(f"record of kind {kind}: ")
+    fields = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[
+        record_type
+    ]
+    line = clock.with_crc(f"000000002{record_type}{fields}")
+    assert refusal(clock, line).startswith(f"record of type {record_type}: ")
     summary = inspect(clock.file(clock.employee(1), line, clock.employee(3)))
-    assert (summary["gaps"], summary["found"][kind], summary["settings"]) == ([], 1, [])
+    assert (summary["gaps"], summary["found"][record_type], summary["settings"]) == ([], 1, [])
     assert summary["found"] == summary["trailer"] | {"6": 0}
 
 
@@ -260,7 +262,7 @@ def test_size_of_a_summary_is_bounded() -> None:
     assert {name: len(summary[name]) for name in summary["unlisted"]} == dict.fromkeys(
         summary["unlisted"], afd.MAX_LISTED
     )
-    assert len(json.dumps(summary)) < 100_000  # an asynchronous event may have 256 KB
+    assert len(json.dumps(summary)) < 100_000  # an asynchronous event has at most 256 KB
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
@@ -270,7 +272,7 @@ def test_repeats_are_unplaced_only_among_unlisted_gaps(numbers: list[int]) -> No
         patch.setattr(afd, "MAX_LISTED", 3)
         inspector = ClockFileInspector(afd.parse_header(clock.header().encode(clock.encoding)))
         seen: set[int] = set()
-        unlisted: set[int] = set()  # NSR that were in an unlisted gap at any time
+        unlisted: set[int] = set()  # NSR that were ever in an unlisted gap
         repeats = unplaced = 0
         for nsr in numbers:
             gaps = {nsr for gap in inspector.summary()["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}

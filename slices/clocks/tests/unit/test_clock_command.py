@@ -1,4 +1,4 @@
-"""`ponto import` of a clock's file and `ponto load documents`, with a fake bucket."""
+"""Tests of `ponto import` with files of clocks, and of `ponto load documents`, with a fake bucket."""
 
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def test_gaps_repeats_and_wrong_counts_are_printed(stage: Stage, run: Run, tmp_p
     ]
     assert lines[4].startswith("repeated NSR: 2, 9, 12, 12,")
     assert lines[4].endswith(" and 101 more")
-    assert lines[-2:] == ["clock set 100 more times", "records of kind 3: 7 found, the trailer counts 6"]
+    assert lines[-2:] == ["clock set 100 more times", "records of type 3: 7 found, the trailer counts 6"]
     assert all(len(line) <= 80 for line in lines[1:4] + lines[5:])
 
 

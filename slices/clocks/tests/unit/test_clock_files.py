@@ -1,4 +1,4 @@
-"""Import of files of hardware clocks by `function.main`: the punches sent, and the results."""
+"""Tests of `function.main` with files of hardware clocks."""
 
 import gzip
 import json
@@ -81,7 +81,7 @@ def test_punches_of_a_clock_are_sent_and_the_summary_describes_the_file(
         fake_aws = with_table(FakeAws(patch))
         records = month_records(clock, [*EMPLOYEE_FIELDS, UNKNOWN_FIELD], days=3)
         content = clock.file(*records, signature=signature)
-        # Without gzip, also without a line end after the last line.
+        # The uncompressed file has no line end after its last line.
         fake_aws.run(fake_aws.upload(gzip.compress(content) if compressed else content.rstrip()))
 
         assert sent_punches(fake_aws) == expected_punches(clock, records)
@@ -96,7 +96,7 @@ def test_punches_of_a_clock_are_sent_and_the_summary_describes_the_file(
         )
         assert (len(inspection["settings"]), inspection["found"]) == (3, {"6": 0} | inspection["trailer"])
         reasons = {each["reason"] for each in fake_aws.refused()}
-        assert reasons == {"record of kind 3: its CPF or PIS is not in documents/documents.csv"}
+        assert reasons == {"record of type 3: its CPF or PIS is not in documents/documents.csv"}
 
 
 @both_layouts
@@ -104,17 +104,17 @@ def test_punch_with_impossible_time_is_refused(fake_aws: FakeAws, clock: Hardwar
     with_table(fake_aws)
     fake_aws.run(fake_aws.upload(clock.file(clock.punch(1, EMPLOYEE_FIELDS[0], datetime(9999, 10, 1, 8)))))
     (refused,) = fake_aws.refused()
-    assert refused == {"line": 2, "reason": "record of kind 3: no valid date and time from 1900 to 2999"}
+    assert refused == {"line": 2, "reason": "record of type 3: no valid date and time from 1900 to 2999"}
 
 
 @pytest.mark.parametrize(
     ("local", "offset"),
     [
-        (datetime(2026, 11, 1, 1, 30), -5),  # occurs twice: the later one
-        (datetime(2026, 3, 8, 2, 30), -5),  # does not occur: as if the clock had not been changed yet
+        (datetime(2026, 11, 1, 1, 30), -5),  # occurs twice: the later instant counts
+        (datetime(2026, 3, 8, 2, 30), -5),  # does not occur: the offset before the change counts
         (datetime(2026, 3, 8, 3, 30), -4),
     ],
-    ids=["twice", "never", "once"],
+    ids=["occurs twice", "does not occur", "occurs once"],
 )
 def test_local_time_at_a_change_of_the_zone_is_the_later_instant(local: datetime, offset: int) -> None:
     clock, zone = HardwareClock(2009), ZoneInfo("America/New_York")
@@ -208,7 +208,7 @@ def test_file_with_second_header_or_of_a_program_is_not_sent(
 ) -> None:
     with_table(fake_aws)
     program = "0000000997" + f"2026-10-01T08:00:00-0300{EMPLOYEE_FIELDS[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
-    for line, message in ((clock.header(), "second header"), (program, "kind 7")):
+    for line, message in ((clock.header(), "second header"), (program, "type 7")):
         records = [*month_records(clock, EMPLOYEE_FIELDS, days=days), "a" * 70_000, line]
         with pytest.raises(InvalidFileError, match=f"line {len(records) + 1}: there is a .*{message}"):
             fake_aws.run(fake_aws.upload(clock.file(*records)))
@@ -284,8 +284,10 @@ def test_clock_file_cannot_be_sent_to_the_api() -> None:
 
 def test_memory_is_bounded_and_heartbeats_are_sent_for_records_without_punches() -> None:
     clock = HardwareClock(2009)
-    many = "".join(f"{clock.employee(nsr)}\r\n" for nsr in range(1, 1_001)).encode("iso-8859-1") * 15
-    content = clock.header().encode("iso-8859-1") + b"\r\n" + many + clock.punch(1_001, EMPLOYEE_FIELDS[0]).encode()
+    employees = "".join(f"{clock.employee(nsr)}\r\n" for nsr in range(1, 1_001)).encode("iso-8859-1") * 15
+    content = (
+        clock.header().encode("iso-8859-1") + b"\r\n" + employees + clock.punch(1_001, EMPLOYEE_FIELDS[0]).encode()
+    )
 
     stored = StoredFile(content)
     tracemalloc.start()
@@ -299,4 +301,4 @@ def test_memory_is_bounded_and_heartbeats_are_sent_for_records_without_punches()
     finally:
         tracemalloc.stop()
     assert len(positions) == len(content) >> 20 == 1
-    assert peak < len(content) + 6_000_000  # the test itself holds one copy of the content
+    assert peak < len(content) + 6_000_000  # the test itself holds a copy of the content

@@ -1,4 +1,4 @@
-"""The table of employees by CPF or PIS."""
+"""Tests of the table of employees by CPF or PIS."""
 
 import re
 
@@ -20,10 +20,10 @@ tables = st.dictionaries(
 
 
 @given(tables, st.sampled_from([";", ","]), st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_table_round_trip(table: dict[str, int], separator: str, end: str, has_mark: bool) -> None:
+def test_table_round_trip(table: dict[str, int], separator: str, end: str, has_byte_order_mark: bool) -> None:
     rows = [("documento", "usuarioId"), *table.items()]
     text = end.join(f"{document}{separator}{employee_id}" for document, employee_id in rows)
-    assert parse_table(text.encode("utf-8-sig" if has_mark else "utf-8")) == (table, [])
+    assert parse_table(text.encode("utf-8-sig" if has_byte_order_mark else "utf-8")) == (table, [])
 
 
 def test_example_in_readme_is_valid() -> None:

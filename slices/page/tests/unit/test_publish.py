@@ -72,7 +72,7 @@ def test_the_page_has_its_user_pool_or_the_deploy_warns_that_it_is_missing(
     settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
     pool = site.SignIn.from_domain(*sign_in.values()) if sign_in else None
     assert settings == json.loads(site.files(sign_in=pool)["config.json"].body)
-    assert ("employees cannot sign in there" in capsys.readouterr().err) == (needs_token and not sign_in)
+    assert ("employees cannot sign in on it" in capsys.readouterr().err) == (needs_token and not sign_in)
 
 
 def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
