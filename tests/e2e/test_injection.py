@@ -21,7 +21,7 @@ from tools.kit import event, target
 
 JSON = "application/json"
 LIMIT = 65_536  # maximum bytes of a message
-KEY = {"apiKeyId": {"DataType": "String"}}  # in the emulator the key's id is empty, and it drops the value
+KEY = {"apiKeyId": {"DataType": "String"}}  # in the emulator the key's id is empty, and the empty value is omitted
 
 # Texts with a meaning in URLs, forms, headers, Velocity, XML, SQL or shells.
 PAYLOADS = [

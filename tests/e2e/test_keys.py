@@ -30,8 +30,8 @@ class Gateway:
         self.api = api
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
-        self.used: dict[str, list[list[int]]] = {}  # what GetUsage, which the emulator lacks, says of a key
-        self.stubs["GetUsage"] = lambda _, asked: {"items": {asked["keyId"]: self.used.get(asked["keyId"], [])}}
+        self.used: dict[str, list[list[int]]] = {}  # by key id; the fake GetUsage returns it, which the emulator lacks
+        self.stubs["GetUsage"] = lambda _, request: {"items": {request["keyId"]: self.used.get(request["keyId"], [])}}
 
     def list_keys_and_plans(self) -> set[KeyOrPlan]:
         """Return all keys and usage plans of the account."""
@@ -214,7 +214,7 @@ def test_revoking_disables_the_key_and_deletes_its_plan(
     assert changes == ["UpdateApiKey", *["DeleteApiKey"] * forget, "UpdateUsagePlan", "DeleteUsagePlan"]
     if forget:
         assert gateway.list_keys_and_plans() == before
-    else:  # the disabled key still shows the id of its name
+    else:  # the disabled key is kept, so that its id can be found by its name
         assert gateway.list_keys_and_plans() == before | {("key", new_key["id"])}
         assert gateway.api.get_api_key(apiKey=new_key["id"])["enabled"] is False
 

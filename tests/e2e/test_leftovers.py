@@ -30,14 +30,14 @@ def state() -> Iterator[Path]:
     for process in psutil.process_iter(["cmdline"]):
         if str(folder / "aws") in (process.info["cmdline"] or []):
             process.kill()
-    while STARTED:
-        STARTED.pop().process.wait()
+    while EMULATORS:
+        EMULATORS.pop().process.wait()
     while OPEN_CALLS:
         OPEN_CALLS.pop().close()
     shutil.rmtree(folder)
 
 
-STARTED: list[Emulator] = []
+EMULATORS: list[Emulator] = []
 OPEN_CALLS: list[socket.socket] = []  # calls without a response
 
 
@@ -46,7 +46,7 @@ def start(state: Path, port: int) -> Emulator:
     emulator.stop_leftovers(state)
     emulator.require_free(port)
     aws = emulator.start(port, state, state.with_suffix(".log"))
-    STARTED.append(aws)
+    EMULATORS.append(aws)
     return aws
 
 

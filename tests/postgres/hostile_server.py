@@ -58,7 +58,7 @@ select
 
 
 def plant_objects(server: Server, database: str) -> None:
-    """Let every role create objects in `public`, search it first, and plant objects that our statements could use."""
+    """Allow every role to create objects in `public`, search it first, and plant objects that our SQL could use."""
     server.execute("create role mallory login", database)
     server.execute(f"alter database {database} set search_path = public, pg_catalog")
     server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), database)

@@ -83,7 +83,9 @@ class Proxy(Relay):
         """Listen on a socket in a folder. A socket's path must be short."""
         super().__init__(str(folder / SOCKET), server)
         self.host = str(folder)
-        self.cut_after: bytes | None = None  # drops the next response to a message with these bytes, and the connection
+        self.cut_after: bytes | None = (
+            None  # if set, the response to the next message with these bytes is dropped and the connection closed
+        )
         self.cuts = 0
 
     def serve(self, client: socket.socket) -> None:

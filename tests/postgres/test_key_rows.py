@@ -47,7 +47,7 @@ def run(
     for number, (employee_id, received, key) in enumerate(ROWS, 1):
         columns = fill_texts("gate") | {
             "id": f"{9 - number:08}-0000-4000-8000-{number:012}"
-        }  # later rows have lower ids
+        }  # rows received later have lower ids
         add_punch(
             migrated_url, employee_id, datetime.fromisoformat(received), recebida_em=received, chave=key, **columns
         )

@@ -237,7 +237,7 @@ def _requests(minute: int) -> int:
         return 60
     if 6 * HOUR <= minute < 20 * HOUR:
         return minute % 3
-    return minute in (2 * HOUR + 30, 4 * HOUR)  # one punch, for which the database resumes
+    return minute in (2 * HOUR + 30, 4 * HOUR)  # single punches, for which the database resumes
 
 
 @cache

@@ -15,7 +15,7 @@ MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
 DAY_SECONDS = 86_400
 OUTAGE_SECONDS = 30 * 3600
 MAX_RECEIVES = 1000  # largest maxReceiveCount of SQS
-MIN_VISIBILITY_SECONDS = 109  # with less, an outage would need more receives than that
+MIN_VISIBILITY_SECONDS = 109  # with a shorter timeout, an outage would need more receives
 
 
 def test_maximum_concurrency_of_pollers_is_within_the_reservation(template: Template) -> None:
