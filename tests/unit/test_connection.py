@@ -131,7 +131,7 @@ def test_rotated_password_is_fetched_once_and_used_at_once(server: Server, text:
     [(None, ["old"]), ("old", ["old"]), ("new", ["old", "new"])],
     ids=["never", "same", "wrong too"],
 )
-def test_a_wrong_password_is_not_repeated(server: Server, renewed: str | None, tried: list[str]) -> None:
+def test_wrong_password_is_not_retried(server: Server, renewed: str | None, tried: list[str]) -> None:
     server.answers = lambda _: (0.05, REJECTED)
 
     with pytest.raises(psycopg2.OperationalError):
@@ -175,9 +175,7 @@ def test_attempts_go_on_with_the_old_password_if_the_secret_cannot_be_read(
 
 
 @pytest.mark.parametrize(("connect_seconds", "deadline"), [(5, 40), (40, 5)])
-def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
-    server: Server, connect_seconds: int, deadline: float
-) -> None:
+def test_session_waits_until_its_deadline_or_timeout(server: Server, connect_seconds: int, deadline: float) -> None:
     server.now = 1_000
     server.answers = lambda _: REFUSALS["refused"]
 
@@ -188,7 +186,7 @@ def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
     assert server.now <= 1_005
 
 
-def test_a_slow_secret_leaves_less_time_to_connect_and_is_fetched_once(server: Server) -> None:
+def test_slow_secret_shortens_the_time_to_connect(server: Server) -> None:
     fetched = []
 
     def fetch() -> Parameters:
@@ -211,7 +209,7 @@ LIBPQ_ERROR = f"{SERVER} failed: FATAL:  no pg_hba.conf entry for host\n{SERVER}
 
 @pytest.mark.parametrize("seconds", [0.1, SECRET_FETCH_TIMEOUT_SECONDS])
 @pytest.mark.parametrize("connect_seconds", [4, 7, 40])
-def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
+def test_error_names_both_an_unreachable_database_and_secret(
     server: Server, seconds: float, connect_seconds: int
 ) -> None:
     server.answers = lambda _: (0.1, LIBPQ_ERROR)

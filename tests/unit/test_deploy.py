@@ -61,7 +61,7 @@ class Prod:
         self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=collaborators)
 
     def store(self) -> None:
-        """Let the stage exist, with a smoke test that succeeds."""
+        """Add the deployed stage, with a smoke test that succeeds."""
         self.stubs |= {
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},

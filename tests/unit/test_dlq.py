@@ -115,7 +115,7 @@ class Stage:
         }
 
     def set_redrive_policy(self, receives: int, **attributes: Any) -> None:
-        """Let SQS move a punch to the dead-letter queue after a number of receives."""
+        """Configure SQS to move a punch to the dead-letter queue after a number of receives."""
         arn = self.sqs.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
         policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": receives}
         attributes["RedrivePolicy"] = json.dumps(policy)

@@ -56,7 +56,7 @@ class Buggy(Fakes):
         super().__init__()
         self._is_in_parser = where == "parser"
         if where == "store":
-            self.store.outcomes = {f"m{BUG}": KeyError("usuario_id of somebody")}
+            self.store.outcomes = {f"m{BUG}": KeyError("usuario_id of an employee")}
 
     def buggy_drain(self) -> Drain:
         return self.drain(parse=self._parse if self._is_in_parser else parse)
@@ -140,7 +140,7 @@ def test_message_that_fails_for_half_an_hour_is_dead_lettered_if_others_are_stor
     ((message_id, reason, detail),) = reasons(fakes)
     assert (message_id, reason) == (f"m{BUG}", Reason.UNEXPECTED)
     assert re.fullmatch(r"\w+Error at (testing|test_drain)\.py:\d+", detail)
-    assert "somebody" not in detail  # an exception's message may quote the punch
+    assert "employee" not in detail  # an exception's message may quote the punch
 
 
 def test_message_fails_again_while_the_database_is_unavailable(fakes: Buggy) -> None:
@@ -206,7 +206,7 @@ def test_message_alone_in_its_batch_is_dead_lettered_if_another_was_stored_since
 
 def test_several_failing_messages_are_not_dead_lettered(fakes: Buggy) -> None:
     drain, twin = fakes.buggy_drain(), message(BUG)._replace(id="twin")
-    fakes.store.outcomes |= dict.fromkeys(["twin"], KeyError("usuario_id of somebody"))
+    fakes.store.outcomes |= dict.fromkeys(["twin"], KeyError("usuario_id of an employee"))
     fakes.store.failing_seconds = {f"m{BUG}": GRACE_SECONDS, "twin": GRACE_SECONDS}
     process(drain, message(1))
 

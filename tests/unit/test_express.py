@@ -33,7 +33,7 @@ DESCRIBED = {
 """Description of the cluster in the template's metadata."""
 
 
-class Killed(BaseException):
+class ProcessKilledError(BaseException):
     """The process was killed."""
 
 
@@ -96,7 +96,7 @@ class Dev:
             nonlocal remaining
             response, remaining = real(), remaining - 1
             if remaining == 0:
-                raise Killed
+                raise ProcessKilledError
             return response
 
         self.calls.stubs[operation] = call
@@ -239,7 +239,7 @@ CREATION_CALLS = [
 @pytest.mark.parametrize(("operation", "times"), CREATION_CALLS)
 def test_killed_deploy_is_continued_by_the_next(dev: Dev, operation: str, times: int) -> None:
     dev.kill_after(operation, times=times)
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilledError):
         dev.deploy()
     assert dev.sls == ["package"]
 
@@ -451,7 +451,7 @@ def test_killed_removal_is_continued_by_the_next(dev: Dev, operation: str) -> No
     create_unprotected(dev)
     dev.stack("express")
     dev.kill_after(operation, times=1)
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilledError):
         dev.remove()
     dev.calls.stubs.pop(operation)
     is_done = operation == REMOVAL_CALLS[-1]
@@ -465,7 +465,7 @@ def test_killed_removal_is_continued_by_the_next(dev: Dev, operation: str) -> No
 def test_removal_waits_until_the_cluster_is_created(dev: Dev) -> None:
     dev.described = DESCRIBED | {"DeletionProtection": False}
     dev.kill_after("CreateDBCluster", times=1)
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilledError):
         dev.deploy()
     assert dev.remove().status == 0
     assert dev.cluster() is None

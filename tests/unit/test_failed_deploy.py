@@ -63,7 +63,7 @@ class Dev:
         self._capsys = capsys
 
     def fail(self, **stubs: Any) -> None:
-        """Let `sls deploy` fail, and set stubs for the calls after it."""
+        """Configure `sls deploy` to fail, and set stubs for the calls after it."""
         self.sls.status = 1
         self.sls.while_running = lambda: self.calls.stubs.update(stubs)
 

@@ -102,7 +102,7 @@ def test_control_characters_are_replaced() -> None:
     assert [after for before, after in zip(every, shown, strict=True) if before.isprintable() and after != before] == []
 
 
-def test_a_line_break_in_a_value_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_line_break_in_a_value_starts_no_new_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_result("a\n0 failed")
     print_status("b\r\n0 failed")
     commands.run(_refusing, "try", [])
@@ -117,7 +117,7 @@ def _refusing() -> None:
     raise CommandError("c\n0 failed")
 
 
-def test_data_is_exact_in_a_pipe_and_harmless_on_a_terminal(
+def test_data_is_unchanged_in_a_pipe_and_escaped_on_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = HOSTILE.replace("\udcff", "")
@@ -129,7 +129,7 @@ def test_data_is_exact_in_a_pipe_and_harmless_on_a_terminal(
     assert is_harmless(terminal.getvalue())
 
 
-def test_nothing_is_styled_by_what_is_printed_beside_a_progress_bar(
+def test_output_during_a_progress_bar_is_printed_without_escapes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -152,14 +152,22 @@ def test_json_is_exact_and_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(printed) == {HOSTILE: HOSTILE}
 
 
-def test_nothing_of_a_command_writes_past_the_one_place() -> None:
-    ways = ("rich.console", "rich.print", "__stdout__", "__stderr__", "stdout.buffer", "stderr.buffer", "/dev/tty")
+def test_only_output_and_console_write_to_the_streams() -> None:
+    other_streams = (
+        "rich.console",
+        "rich.print",
+        "__stdout__",
+        "__stderr__",
+        "stdout.buffer",
+        "stderr.buffer",
+        "/dev/tty",
+    )
     found = [
-        f"{file.relative_to(ROOT)}: {way}"
+        f"{file.relative_to(ROOT)}: {stream}"
         for folder in ("tools", "lab", "loadtest")
         for file in (ROOT / folder).rglob("*.py")
-        for way in ways
-        if way in file.read_text(encoding="utf-8") and file.name not in ("output.py", "console.py")
+        for stream in other_streams
+        if stream in file.read_text(encoding="utf-8") and file.name not in ("output.py", "console.py")
     ]
 
     assert found == []

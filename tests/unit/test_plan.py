@@ -62,15 +62,16 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.mark.parametrize("rate", [300, 750, 1_000, 1_500, 1_999, 2_000, 5_000])
 def test_peak_equals_a_simulation_in_small_steps(rate: int) -> None:
-    peak, steps = Peak(60_000, 60), 100  # of a second
-    waiting, most, now = 0.0, 0.0, 0
-    while now < 60 * steps or waiting > 1e-6:
-        moment = (now + 0.5) / steps
-        waiting = max(waiting + max(2_000 * (1 - abs(moment / 30 - 1)), 0) / steps - rate / steps, 0)
-        most, now = max(most, waiting), now + 1
+    peak, steps_per_second = Peak(60_000, 60), 100
+    waiting, max_waiting, step = 0.0, 0.0, 0
+    while step < 60 * steps_per_second or waiting > 1e-6:
+        seconds = (step + 0.5) / steps_per_second
+        arrivals = max(2_000 * (1 - abs(seconds / 30 - 1)), 0) / steps_per_second
+        waiting = max(waiting + arrivals - rate / steps_per_second, 0)
+        max_waiting, step = max(max_waiting, waiting), step + 1
 
-    assert peak.waiting(rate) == pytest.approx(most, rel=0.01, abs=5)
-    assert peak.drain_seconds(rate) == pytest.approx(now / steps - 60, abs=0.05)
+    assert peak.waiting(rate) == pytest.approx(max_waiting, rel=0.01, abs=5)
+    assert peak.drain_seconds(rate) == pytest.approx(step / steps_per_second - 60, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -102,19 +103,19 @@ def test_below_all_limits_a_punch_waits_only_for_the_start_of_the_drain() -> Non
     assert change.startswith("start of the drain: up to 30 s: MinCapacity 0.5 keeps the database awake")
 
 
-def test_the_drain_starts_when_the_database_is_back_and_five_pollers_a_second_are_added() -> None:
+def test_start_of_the_drain_adds_the_resume_and_five_pollers_a_second() -> None:
     assert forecast(Peak(1, 60), STAGE._replace(concurrency=1_000), 900).starting_seconds == 30 + 995 / 5
 
 
 def test_slow_drain_delays_punches_without_refusing_them() -> None:
     slow = STAGE._replace(database_rows=500)
-    peak = Peak(60_000, 60)  # 2,000/s at the highest: 3/4 of height and length are above 500
+    peak = Peak(60_000, 60)  # maximum 2,000/s; 3/4 of the peak's height and of its duration are above 500/s
 
     found = forecast(peak, slow, oldest_seconds=900)
 
     assert found.waiting == pytest.approx(60_000 * (3 / 4) ** 2)
     assert found.oldest_seconds == pytest.approx(30 + found.waiting / 500)
-    # 7.5 s until more come than are stored, with half of 500/s each; then 500/s.
+    # During the first 7.5 s fewer punches arrive than can be stored: 250/s on average. Then 500/s are stored.
     assert found.stored_seconds_after == pytest.approx(7.5 + (60_000 - 7.5 * 250) / 500 - 60)
     assert found.change == []
     (change,) = forecast(peak, slow, oldest_seconds=97).change
@@ -133,8 +134,8 @@ def test_tiers_price_each_part_of_a_quantity() -> None:
     assert tiered(1_200, tiers) == [(333, 3.5), (667, 2.8), (200, 2.38)]
 
 
-def test_a_month_is_quantity_times_price() -> None:
-    peak = Peak(1_000, 1)  # so that there is no time for half-filled batches: 10 of 100
+def test_amount_is_quantity_times_price() -> None:
+    peak = Peak(1_000, 1)  # so short that all batches are full: 10 of 100 punches
 
     lines = costs.bill(peak, STAGE._replace(concurrency=5), MONTH, "us-east-1")
 
@@ -142,19 +143,19 @@ def test_a_month_is_quantity_times_price() -> None:
         # 88 peaks of 1,000: 88,000 punches
         "API Gateway: punches": 0.088 * 3.50,
         "SQS: send": 0.088 * 0.40,
-        # 88 x 2 x 100 tens; and 5 pollers, each asking every 20 s for 365/12 days: 657,000
+        # 88 peaks x 2 calls x 100 groups of ten messages; 5 pollers, one empty receive each 20 s, 365/12 days: 657,000
         "SQS: receive and delete": 17_600 / 1e6 * 0.40,
-        # both of these, if AWS counts all requests of a message that has a group
+        # the punches and these calls, if AWS counts all requests of messages with a group
         "SQS: fair queue": (88_000 + 17_600) / 1e6 * 0.10,
         "SQS: ask in vain": 657_000 / 1e6 * 0.40,
         "Lambda: batches": 880 / 1e6 * 0.20,
-        # at a quarter of a GB
+        # with 0.25 GB of memory
         "Lambda: at work": 880 * 0.050 * 0.25 * 0.0000166667,
         "Lambda: starts": 88 * 5 * 30.5 * 0.25 * 0.0000166667,
         "Aurora: storing": 88_000 / 5_000 / 3_600 * 0.12,
         "Aurora: awake": 22 * 12 * 0.5 * 0.12,
         "Aurora: rows": 88_000 * 12 * 285 / 1e9 * 0.10,
-        # one for each batch, and 500 bytes a row in parts of 4,096
+        # one commit for each batch; 500 bytes a row, in units of 4,096 bytes
         "Aurora: commits": 880 / 1e6 * 0.20,
         "Aurora: log": 88_000 * 500 / 4096 / 1e6 * 0.20,
         "Network: endpoints": 4 * 730 * 0.01,
@@ -170,7 +171,7 @@ def test_a_month_is_quantity_times_price() -> None:
     assert costs.total(lines) == pytest.approx(sum(expected.values()))
 
 
-def test_a_key_of_the_topic_costs_more_in_later_years(run: Run) -> None:
+def test_key_of_the_topic_costs_more_in_later_years(run: Run) -> None:
     later = (
         "The topic's key is rotated each year, so a month costs more: 1.00 in the second year, and 2.00 from the third"
     )
@@ -320,7 +321,7 @@ def test_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("batch", "milliseconds"),
-    # rows/ms of lab/performance.md on a whole core, by 1769/256 for the function's share of one, and 36 for the ways
+    # Rows/ms on one core (lab/performance.md) x 1769/256 for the share of a core, plus 36 ms for round trips.
     [(10, 10 / 13.073 * 6.91 + 36), (100, 100 / 40.904 * 6.91 + 36), (1_000, 1_000 / 48.194 * 6.91 + 36)],
 )
 def test_duration_of_a_batch_is_near_the_measured_one(run: Run, batch: int, milliseconds: float) -> None:
