@@ -103,22 +103,22 @@ class CommandLine(NamedTuple):
 
 def all_commands() -> list[CommandLine]:
     """Return each command and group that a `main` function passes to `commands.run`."""
-    found = [CommandLine(cli.ponto, "ponto", (), cli.ponto)]
+    roots = [CommandLine(cli.ponto, "ponto", (), cli.ponto)]
     for folder in ("tools", "lab", "loadtest"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             text = file.read_text(encoding="utf-8")
             for command, name in re.findall(r'return commands\.run\((\w+), "([^"]+)"', text):
                 module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
                 root = getattr(module, command)
-                found += [] if root is cli.ponto else [CommandLine(root, name, (), root)]
-    return [line for root in found for line in _subcommands(root)]
+                roots += [] if root is cli.ponto else [CommandLine(root, name, (), root)]
+    return [line for root in roots for line in _subcommands(root)]
 
 
 def _subcommands(line: CommandLine) -> Iterator[CommandLine]:
     yield line
     if isinstance(line.command, click.Group):
-        for name, each in line.command.commands.items():
-            command = each.load() if isinstance(each, LazyCommand) else each
+        for name, subcommand in line.command.commands.items():
+            command = subcommand.load() if isinstance(subcommand, LazyCommand) else subcommand
             yield from _subcommands(line._replace(subcommands=(*line.subcommands, name), command=command))
 
 

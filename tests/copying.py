@@ -39,8 +39,8 @@ def _psql(database: Database, words: Sequence[str], folder: Path) -> list[tuple[
             elif option == "-c" and text.startswith("\\copy "):
                 source, direction, file = text.removeprefix("\\copy ").rsplit(" ", 2)
                 stream, mode = {"to": ("stdout", "wb"), "from": ("stdin", "rb")}[direction]
-                with (folder / file).open(mode) as opened:
-                    cursor.copy_expert(f"copy {source} {direction} {stream}", opened)
+                with (folder / file).open(mode) as exported:
+                    cursor.copy_expert(f"copy {source} {direction} {stream}", exported)
             elif option == "-c":
                 cursor.execute(text)
         return cursor.fetchall() if cursor.description else []

@@ -19,7 +19,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from tools.kit import commands as kit
+from tools.kit import commands as kit_commands
 from tools.kit.project import ROOT
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -56,7 +56,7 @@ class Block(NamedTuple):
 
 def blocks(document: Path) -> list[Block]:
     """Return the fenced blocks of a document."""
-    return [Block(*found.groups(default="")) for found in _FENCE.finditer(document.read_text(encoding="utf-8"))]
+    return [Block(*match.groups(default="")) for match in _FENCE.finditer(document.read_text(encoding="utf-8"))]
 
 
 def prose(document: Path) -> str:
@@ -75,7 +75,7 @@ def split_commands(text: str) -> Iterator[str]:
             yield from split_commands(inner[1])
             line = f"{line[: inner.start()]}x{line[inner.end() :]}"
         words: list[str] = []
-        for word in [*_words(line), ";"]:
+        for word in [*_split_words(line), ";"]:
             if word in {"&&", "||", "|", ";", "&"}:
                 if words:
                     yield shlex.join(words)
@@ -108,23 +108,23 @@ def find_mistake(command: str) -> str | None:
         case ["make", target, *_] if target not in _recipes():
             return f"no target {target}"
         case ["ponto", *words]:
-            return _mistake_of_python("tools.cli", words)
+            return _find_python_mistake("tools.cli", words)
         case ["python", "-m", module, *words]:
-            return _mistake_of_python(module, words)
+            return _find_python_mistake(module, words)
         case ["aws", service, operation, *words]:
-            return _mistake_of_aws(service, operation, words)
+            return _find_aws_mistake(service, operation, words)
         case ["npx", "sls", *words] if words:
-            return _mistake_of_sls(words)
+            return _find_sls_mistake(words)
     return None
 
 
 def heading_anchors(document: Path) -> set[str]:
     """Return the anchors that GitHub creates for a document's headings."""
-    found: set[str] = set()
+    anchors: set[str] = set()
     for title in re.findall(r"^#{1,6} (.+)$", prose(document), re.MULTILINE):
         slug = re.sub(r"[^\w\- ]", "", re.sub(r"`|\[(.*?)\]\(.*?\)", r"\1", title).lower()).replace(" ", "-")
-        found.add(slug)
-    return found
+        anchors.add(slug)
+    return anchors
 
 
 def links(document: Path) -> list[str]:
@@ -155,7 +155,7 @@ def derived_id_code(language: str) -> str:
     return code
 
 
-def _words(line: str) -> list[str]:
+def _split_words(line: str) -> list[str]:
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
     lexer.whitespace_split = True
     return list(lexer)
@@ -165,23 +165,23 @@ def _words(line: str) -> list[str]:
 def _recipes() -> dict[str, str]:
     """Return the targets of the Makefile, each with the first line of its recipe."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    found = re.findall(r"^([a-z-]+):.*## .*\n\t@?(.*)$|^([a-z-]+):.*## ", makefile, re.MULTILINE)
-    return {name or bare: recipe.replace("$(ARGS)", "").strip() for name, recipe, bare in found}
+    targets = re.findall(r"^([a-z-]+):.*## .*\n\t@?(.*)$|^([a-z-]+):.*## ", makefile, re.MULTILINE)
+    return {name or bare: recipe.replace("$(ARGS)", "").strip() for name, recipe, bare in targets}
 
 
-def _mistake_of_python(module: str, words: list[str]) -> str | None:
+def _find_python_mistake(module: str, words: list[str]) -> str | None:
     """Return the error of the command's parser for these words, without running the command."""
     if module in {"pytest", "venv", "pip"}:
         return None
-    started: list[click.Command] = []
+    commands: list[click.Command] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kit, "run", lambda command, *_: started.append(command))
+        patch.setattr(kit_commands, "run", lambda command, *_: commands.append(command))
         patch.setattr(click.Command, "invoke", lambda *_: None)
         patch.setattr(click.File, "convert", lambda _, file, *__: file)  # the file need not exist
         is_package = (ROOT / module.replace(".", "/")).is_dir()
         try:
             importlib.import_module(f"{module}.__main__" if is_package else module).main()
-            (command,) = started
+            (command,) = commands
             with command.make_context(module, words) as context:
                 command.invoke(context)
         except (ImportError, AttributeError) as error:
@@ -195,7 +195,7 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
     return None
 
 
-def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | None:
+def _find_aws_mistake(service: str, operation: str, words: list[str]) -> str | None:
     options = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
     if service in _CLI_SERVICES or f"{service} {operation}" in _CLI_COMMANDS:
         return None
@@ -220,8 +220,8 @@ def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | Non
         if member.type_name == "boolean":
             members.add(f"no-{xform_name(name, '-')}")
     required = {xform_name(name, "-") for name in (shape.required_members if shape else ())}
-    lacking = required - {option.removeprefix("no-") for option in options}
-    return _unknown(options, members) or (f"lacks --{' --'.join(sorted(lacking))}" if lacking else None)
+    missing = required - {option.removeprefix("no-") for option in options}
+    return _describe_unknown(options, members) or (f"lacks --{' --'.join(sorted(missing))}" if missing else None)
 
 
 _SLS_OPTIONS = """
@@ -233,18 +233,18 @@ console.log(JSON.stringify(Object.fromEntries(commands.map(([name, schema]) => [
 
 @cache
 def _sls_options() -> dict[str, list[str]]:
-    printed = subprocess.check_output(["node", "-e", _SLS_OPTIONS], cwd=ROOT)
-    return dict(json.loads(printed))
+    output = subprocess.check_output(["node", "-e", _SLS_OPTIONS], cwd=ROOT)
+    return dict(json.loads(output))
 
 
-def _mistake_of_sls(words: list[str]) -> str | None:
+def _find_sls_mistake(words: list[str]) -> str | None:
     command = " ".join(takewhile(lambda word: not word.startswith("-"), words))
     if command not in _sls_options():
         return f"no command {command} of sls"
     options = {word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}
-    return _unknown(options, set(_sls_options()[command]))
+    return _describe_unknown(options, set(_sls_options()[command]))
 
 
-def _unknown(options: set[str], known: set[str]) -> str | None:
+def _describe_unknown(options: set[str], known: set[str]) -> str | None:
     unknown = options - known - _GLOBAL_AWS_OPTIONS
     return f"no option --{' --'.join(sorted(unknown))}" if unknown else None

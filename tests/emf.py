@@ -25,7 +25,7 @@ def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
     assert len(text.encode()) < 256 * 1024  # CloudWatch's limit of a log event
     assert line["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}
     assert type(line["_aws"]["Timestamp"]) is int  # ms
-    found: dict[tuple[str, str], Metric] = {}
+    metrics: dict[tuple[str, str], Metric] = {}
     for directive in line["_aws"]["CloudWatchMetrics"]:
         assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
         assert re.fullmatch("[A-Za-z0-9._/#:-]{1,255}", directive["Namespace"])
@@ -43,6 +43,6 @@ def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
             assert isinstance(value, int | float)
             assert not isinstance(value, bool)
             key = (directive["Namespace"], metric["Name"])
-            assert key not in found
-            found[key] = Metric({name: line[name] for name in names}, value, metric["Unit"])
-    return found
+            assert key not in metrics
+            metrics[key] = Metric({name: line[name] for name in names}, value, metric["Unit"])
+    return metrics

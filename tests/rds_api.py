@@ -196,8 +196,8 @@ class Rds:
                     _set_text(cluster, "Port", str(self.endpoint[1]))
             _set_text(cluster, "Status", self._status.get(name, "available"))
             for member in cluster.iter(_tag("DBClusterMember")):
-                status_of_group = "pending-reboot" if name in self._unapplied else "in-sync"
-                _set_text(member, "DBClusterParameterGroupStatus", status_of_group)
+                group_status = "pending-reboot" if name in self._unapplied else "in-sync"
+                _set_text(member, "DBClusterParameterGroupStatus", group_status)
         for instance in root.iter(_tag("DBInstance")):
             name = _text(instance, "DBInstanceIdentifier")
             _set_text(instance, "DBInstanceStatus", self._status.get(name, "available"))

@@ -77,7 +77,7 @@ def _values_beyond_limits(rule: dict[str, Any]) -> list[Any]:
     return [low - 1, high + 1, *nearest]
 
 
-def _longest_texts(max_length: int) -> list[str]:
+def _texts_at_limits(max_length: int) -> list[str]:
     unusual = " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"
     return ["", "x" * max_length, "\U0001f600" * max_length, unusual[:max_length]]
 
@@ -100,7 +100,7 @@ BAD_VALUES: dict[str, list[Any]] = {
 # Bodies with one field at a limit of its range: the schema admits the value.
 BOUNDARY_VALUES: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
-    *({name: text} for name in TEXT_FIELDS for text in _longest_texts(FIELDS[name]["maxLength"])),
+    *({name: text} for name in TEXT_FIELDS for text in _texts_at_limits(FIELDS[name]["maxLength"])),
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},
@@ -115,7 +115,7 @@ BOUNDARY_VALUES: list[Body] = [
 ]
 
 
-def ecma(pattern: str) -> re.Pattern[str]:
+def compile_ecma_pattern(pattern: str) -> re.Pattern[str]:
     """Compile an anchored pattern with the meaning of ECMAScript: `$` matches only at the end of the text."""
     assert pattern.startswith("^")
     assert pattern.endswith("$")
@@ -123,7 +123,7 @@ def ecma(pattern: str) -> re.Pattern[str]:
 
 
 def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Any:
-    if isinstance(instance, str) and not ecma(pattern).search(instance):
+    if isinstance(instance, str) and not compile_ecma_pattern(pattern).search(instance):
         yield jsonschema.ValidationError("does not match")
 
 
@@ -152,7 +152,7 @@ def _good_value(rule: dict[str, Any]) -> st.SearchStrategy[Any]:
             return st.integers(low, high) | st.floats(low, high)
         case "boolean":
             return st.booleans()
-    text = st.from_regex(ecma(rule["pattern"]), fullmatch=True, alphabet=st.characters(codec="utf-8"))
+    text = st.from_regex(compile_ecma_pattern(rule["pattern"]), fullmatch=True, alphabet=st.characters(codec="utf-8"))
     return text.filter(lambda value: len(value) <= rule.get("maxLength", 64))
 
 

@@ -50,8 +50,8 @@ TERMINAL_VARIABLES = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPAT
 # first; modules that start a separate system come after the system that the others share.
 _SHARED = "tests/e2e"
 _HARMED = "tests/e2e/harmed"  # group of a second system, for tests that stop its database or load it: the slowest
-_SEPARATE = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
-_SEPARATE_OF_SLICES = "tests/e2e/alone"
+_SEPARATE_MODULES = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
+_SEPARATE_SLICE_TESTS = "tests/e2e/alone"
 _GROUP_BY_MODULE = {  # modules that belong to another group than that of their folder
     "tests/e2e/test_faults.py": _HARMED,
     "tests/e2e/test_flow.py": _HARMED,
@@ -61,8 +61,8 @@ _GROUP_BY_MODULE = {  # modules that belong to another group than that of their 
 }
 _ORDER = (
     _SHARED,
-    *_SEPARATE,
-    _SEPARATE_OF_SLICES,
+    *_SEPARATE_MODULES,
+    _SEPARATE_SLICE_TESTS,
     "tests/template",
     "lab/tests",
     "tests/postgres",
@@ -86,7 +86,8 @@ def get_group(node_id: str) -> str:
     folder = _GROUP_BY_MODULE.get(module, _PREFIX.sub("", str(PurePath(module).parent)))
     return (
         folder
-        if folder in {_SHARED, _HARMED, "tests/template"} and module.replace("tests/event/", "tests/") not in _SEPARATE
+        if folder in {_SHARED, _HARMED, "tests/template"}
+        and module.replace("tests/event/", "tests/") not in _SEPARATE_MODULES
         else module
     )
 

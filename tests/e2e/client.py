@@ -44,30 +44,30 @@ class Client:
         self.address = stack.address
         self.sqs = stack.client("sqs")
 
-    def post(self, body: object, method: str = "POST", below: str = "", **headers: str | None) -> Response:
+    def post(self, body: object, method: str = "POST", subpath: str = "", **headers: str | None) -> Response:
         """Send a request to the API, by default POST /ponto with the content type and the key.
 
         Args:
             body: Body to send; an object is encoded as JSON, bytes are sent unchanged.
             method: HTTP method.
-            below: Path after `/ponto`.
+            subpath: Path after `/ponto`.
             headers: Other headers. None removes a default header.
         """
         default = {"content-type": "application/json", "x-api-key": self.address.api_key}
         other_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         with urllib3.PoolManager() as connections:
-            answer = connections.request(
+            response = connections.request(
                 method,
-                self.address.api_url + below,
+                self.address.api_url + subpath,
                 body=body if isinstance(body, bytes) else json.dumps(body).encode(),
                 headers={name: value for name, value in (default | other_headers).items() if value is not None},
                 retries=False,
                 timeout=DEADLINE_SECONDS,
             )
         return Response(
-            answer.status,
-            json.loads(answer.data) if answer.data else None,
-            {name.lower(): value for name, value in answer.headers.items()},
+            response.status,
+            json.loads(response.data) if response.data else None,
+            {name.lower(): value for name, value in response.headers.items()},
         )
 
     def get(self, identifier: object, method: str = "GET", **headers: str | None) -> Response:
@@ -78,34 +78,34 @@ class Client:
         """Run one or more statements on the stack's database; return the rows of the last one."""
         return execute(self.address.database_url, statement, *values)
 
-    def rows(self, *employees: int) -> list[StoredPunch]:
+    def rows(self, *employee_ids: int) -> list[StoredPunch]:
         """Return the punches of some employees, the earliest first."""
-        rows = self.rows_in_range(range(min(employees), max(employees) + 1))
-        return [row for row in rows if row.punch.employee_id in employees]
+        rows = self.rows_in_range(range(min(employee_ids), max(employee_ids) + 1))
+        return [row for row in rows if row.punch.employee_id in employee_ids]
 
-    def rows_in_range(self, employees: range) -> list[StoredPunch]:
+    def rows_in_range(self, employee_ids: range) -> list[StoredPunch]:
         """Return the punches of a range of employees, the earliest first."""
         with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection:
-            return read_rows(connection, employees)
+            return read_rows(connection, employee_ids)
 
-    def judge(self, accepted: Mapping[str, SentMessage]) -> Ledger:
+    def compare(self, accepted: Mapping[str, SentMessage]) -> Ledger:
         """Compare accepted messages, by id, with the rows and dead letters."""
-        employees = {message.punch.employee_id for message in accepted.values() if message.punch}
+        employee_ids = {message.punch.employee_id for message in accepted.values() if message.punch}
         dead_letters = []
         if self.depth(self.address.dlq_url):
             with queue_reader.open_reader(self.sqs, self.address.dlq_url) as reader:
                 dead_letters = [
-                    DeadLetteredMessage(each.message_id, each.reason, each.body) for each in reader.messages
+                    DeadLetteredMessage(message.message_id, message.reason, message.body) for message in reader.messages
                 ]
-        return build_ledger(accepted, self.rows(*employees), dead_letters)
+        return build_ledger(accepted, self.rows(*employee_ids), dead_letters)
 
     @contextlib.contextmanager
-    def refusing(self, employee: int) -> Iterator[None]:
+    def refuse_punches(self, employee_id: int) -> Iterator[None]:
         """Make PostgreSQL refuse an employee's punches with a permanent data error while the context is open."""
         self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
-            f"if new.{SUBJECT_COLUMN} = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
-            "return new; end $$; "
+            f"if new.{SUBJECT_COLUMN} = {employee_id} then "
+            "raise 'no' using errcode = 'invalid_parameter_value'; end if; return new; end $$; "
             "create trigger refuse before insert on ponto.batida for each row execute function refuse()"
         )
         try:
@@ -124,16 +124,16 @@ class Client:
     def dead_letters(self, expected: int) -> list[dict[str, Any]]:
         """Wait for this number of dead letters, then receive and delete them."""
         wait_for(lambda: self.depth(self.address.dlq_url) >= expected, f"{expected} dead letters")
-        taken = self.take_dead_letters()
-        assert len(taken) == expected, taken
-        return taken
+        messages = self.take_dead_letters()
+        assert len(messages) == expected, messages
+        return messages
 
     def take_dead_letters(self) -> list[dict[str, Any]]:
         """Receive and delete all visible dead letters."""
-        taken = receive_all(self.sqs, self.address.dlq_url)
-        for message in taken:
+        messages = receive_all(self.sqs, self.address.dlq_url)
+        for message in messages:
             self.sqs.delete_message(QueueUrl=self.address.dlq_url, ReceiptHandle=message["ReceiptHandle"])
-        return taken
+        return messages
 
     def purge_dead_letters(self) -> None:
         """Delete all dead letters, including those in flight."""

@@ -39,15 +39,15 @@ class Run:
         """Return the output so far."""
         return self._output.read_text()
 
-    def wait_until(self, words: str) -> None:
+    def wait_until(self, text: str) -> None:
         """Wait until the output contains some words."""
         try:
-            wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
+            wait_for(lambda: text in self.output() or self.process.poll() is not None, text)
         except AssertionError as error:
             log = self.state / "emulator.log"
-            end = tail(log, 50) if log.exists() else "it has none"
-            raise AssertionError(f"{error}; it printed:\n{self.output()}\nthe emulator's log:\n{end}") from None
-        assert words in self.output(), self.output()
+            log_end = tail(log, 50) if log.exists() else "it has none"
+            raise AssertionError(f"{error}; it printed:\n{self.output()}\nthe emulator's log:\n{log_end}") from None
+        assert text in self.output(), self.output()
         assert self.process.poll() is None, self.output()
 
     def wait_until_ready(self) -> None:
@@ -56,36 +56,36 @@ class Run:
 
     def address(self) -> dict[str, str]:
         """Return the contents of stack.json."""
-        found: dict[str, str] = json.loads((self.state / "stack.json").read_text())
-        return found
+        address: dict[str, str] = json.loads((self.state / "stack.json").read_text())
+        return address
 
     def punch(self) -> None:
         """Send a punch with the printed command, for employee 123 and with the time in whole seconds."""
-        (printed,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
-        assert json.loads(shell(printed))["message"] == "accepted"
+        (command,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
+        assert json.loads(shell(command))["message"] == "accepted"
 
-    def printed_gets(self) -> list[str]:
+    def get_commands(self) -> list[str]:
         """Return the printed commands that send GET requests to the API."""
         return re.findall(r"^curl .*[^\\\n]$", self.output(), re.MULTILINE)
 
     def try_operators_commands(self) -> None:
         """Create a dead letter, list it, and trace its punch, with the printed commands."""
         assert "  time zone America/Sao_Paulo  " in self.output()
-        listed, traced = re.findall(
+        list_command, trace_command = re.findall(
             r"^  \. \.venv/bin/activate && (ponto (?:trace|dlq) .*)$", self.output(), re.MULTILINE
         )
-        (twice,) = re.findall(r"^  for hour in .*\\\n.*$", self.output(), re.MULTILINE)
+        (repeated_posts,) = re.findall(r"^  for hour in .*\\\n.*$", self.output(), re.MULTILINE)
 
-        assert shell(twice).count('"message":"accepted"') == 2
+        assert shell(repeated_posts).count('"message":"accepted"') == 2
         self.wait_until("stored 1  duplicates 0  dead letters 1")
-        assert "conflict" in shell(listed)
-        found = json.loads(shell(f"{traced} --json", status=1))  # status 1 because of the dead letter
-        assert [len(found[kind]) for kind in ("rows", "deadLetters")] == [1, 1]
+        assert "conflict" in shell(list_command)
+        trace = json.loads(shell(f"{trace_command} --json", status=1))  # status 1 because of the dead letter
+        assert [len(trace[kind]) for kind in ("rows", "deadLetters")] == [1, 1]
 
     def view_key(self) -> str:
         """Return the key at the end of the printed link to the view."""
-        (found,) = re.findall("/flow/#key=(.+)", self.output())
-        return str(found)
+        (key,) = re.findall("/flow/#key=(.+)", self.output())
+        return str(key)
 
     def stop(self, number: signal.Signals) -> int:
         """Send a signal; return the exit status."""
@@ -136,7 +136,7 @@ def start(state: Path) -> Iterator[Start]:
 
 def find_processes(state: Path) -> list[psutil.Process]:
     """Return the processes that have the folder in their command line, environment or working directory."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             words = [*process.cmdline(), *process.environ().values(), process.cwd()]
@@ -144,8 +144,8 @@ def find_processes(state: Path) -> list[psutil.Process]:
             continue
         is_alive = process.status() != psutil.STATUS_ZOMBIE
         if is_alive and process.pid != os.getpid() and any(str(state) in word for word in words):
-            found.append(process)
-    return found
+            processes.append(process)
+    return processes
 
 
 @needs("curl")
@@ -166,7 +166,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
         check=True,
     ).stdout
     assert " 123 " in rows
-    for get in run.printed_gets():
+    for get in run.get_commands():
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch
@@ -185,9 +185,9 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
     run = start(port)
     run.wait_until_ready()
     assert installed.stat().st_mtime_ns == installed_at  # pip has not run again
-    again = run.address()
-    assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a separate key
-    assert again | {"pid": first["pid"]} == first
+    second = run.address()
+    assert second.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a separate key
+    assert second | {"pid": first["pid"]} == first
     assert run.view_key() != first_view
     assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     run.punch()
@@ -239,27 +239,27 @@ def test_start_ends_the_sls_of_a_killed_run_and_ctrl_c_ends_its_own(state: Path,
     run = start(port)
     wait_for(deploys, "sls to run")
     run.stop(signal.SIGKILL)
-    left = deploys()
-    assert left
-    for process in left:
+    leftovers = deploys()
+    assert leftovers
+    for process in leftovers:
         process.suspend()  # so that the process does not end by itself
 
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
+    previous_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
     run = start(port)
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, previous_handler)
 
     run.wait_until("starting PostgreSQL")
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in leftovers)
     run.wait_until("deploying")
     assert run.stop(signal.SIGINT) == 0
     wait_for(lambda: find_processes(state) == [], "the killed processes to end")
 
 
 def test_port_in_use_is_reported_and_leaves_nothing_running(state: Path, start: Start) -> None:
-    with socket.socket() as taken:
-        taken.bind((emulator.HOST, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind((emulator.HOST, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         run = start(port)
 
         assert run.process.wait(DEADLINE_SECONDS) == 1

@@ -64,15 +64,15 @@ def is_ambiguous_for_emulator(body: bytes) -> bool:
     return b"NaN" in body or b"\xed" in body or json.detect_encoding(body) != "utf-8"
 
 
-_not_in_a_message = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]").search
+_find_forbidden_character = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]").search
 
 
-def is_beyond_sqs(body: bytes) -> bool:
+def is_refused_by_sqs(body: bytes) -> bool:
     """Return whether SQS refuses a body because it has characters that XML 1.0 excludes.
 
     The integration's response template then responds with 400, even if the schema admits the body.
     """
-    return bool(_not_in_a_message(body.decode(errors="replace")))
+    return bool(_find_forbidden_character(body.decode(errors="replace")))
 
 
 # Bodies
@@ -91,7 +91,7 @@ RAW_TEXT = [
 
 def _create_bodies() -> list[bytes]:
     """Create valid, almost valid and random bodies, which differ between runs only in their ids."""
-    chosen = [
+    values = [
         *_draw_examples(good_bodies(), 300),
         *(_create_good_body() | {name: value} for name, values in BAD_VALUES.items() for value in values),
         *(_create_good_body() | fields for fields in BOUNDARY_VALUES),
@@ -99,15 +99,17 @@ def _create_bodies() -> list[bytes]:
         *_draw_examples(json_values(), 100),
     ]
     bodies = [
-        _encode_json(each | _new_id() if isinstance(each, dict) and is_valid_punch(_encode_json(each)) else each)
-        for each in chosen
+        _encode_json(value | _new_id() if isinstance(value, dict) and is_valid_punch(_encode_json(value)) else value)
+        for value in values
     ]
     bodies += _draw_examples(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), 100)
     numeric = [name for name, rule in FIELDS.items() if rule["type"] in ("integer", "number")]
     bodies += [_set_raw_value(name, number.encode()) for name in numeric for number in NUMBERS]
     bodies += [_set_raw_value(name, b'"%s"' % raw) for name in TEXT_FIELDS or ["id"] for raw in RAW_TEXT]
     bodies += [_set_raw_value(name, b"[" * depth + b"]" * depth) for name in FIELDS for depth in (1, 500, 20_000)]
-    bodies += [each.replace(b"%s", _encode_json(_create_good_body())).replace(b"%%", b"%") for each in BODY_WRAPPERS]
+    bodies += [
+        wrapper.replace(b"%s", _encode_json(_create_good_body())).replace(b"%%", b"%") for wrapper in BODY_WRAPPERS
+    ]
     bodies += [
         _encode_json(_create_good_body())[:length] for length in range(0, len(_encode_json(_create_good_body())), 5)
     ]
@@ -121,7 +123,7 @@ def _create_bodies() -> list[bytes]:
 
 def _draw_examples(strategy: st.SearchStrategy[T], count: int) -> list[T]:
     """Draw examples from a Hypothesis strategy, the same in every run."""
-    found: list[T] = []
+    examples: list[T] = []
 
     @settings(
         max_examples=count,
@@ -133,10 +135,10 @@ def _draw_examples(strategy: st.SearchStrategy[T], count: int) -> list[T]:
     )
     @given(strategy)
     def collect(value: T) -> None:
-        found.append(value)
+        examples.append(value)
 
     collect()
-    return found[:count]
+    return examples[:count]
 
 
 def _new_id() -> Body:
@@ -207,12 +209,12 @@ def results(deployed: Deployed) -> ContractResults:
 
 def test_responses_agree_with_the_schema(results: ContractResults) -> None:
     expected = {True: 202, False: 400}
-    sendable = [each for each in results.responses if not is_beyond_sqs(each.body)]
-    assert min(sum(is_valid_punch(each.body) is admitted for each in sendable) for admitted in expected) > 300
-    assert [each for each in sendable if each.status != expected[is_valid_punch(each.body)]] == []
-    assert {each.status for each in results.responses} == {202, 400}
-    refused = [each.content["message"] for each in results.responses if each.status == 400]
-    assert all(message.startswith("there is an error in your request: ") for message in refused)
+    sendable = [response for response in results.responses if not is_refused_by_sqs(response.body)]
+    assert min(sum(is_valid_punch(response.body) is admitted for response in sendable) for admitted in expected) > 300
+    assert [response for response in sendable if response.status != expected[is_valid_punch(response.body)]] == []
+    assert {response.status for response in results.responses} == {202, 400}
+    messages = [response.content["message"] for response in results.responses if response.status == 400]
+    assert all(message.startswith("there is an error in your request: ") for message in messages)
 
 
 def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
@@ -223,15 +225,15 @@ def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
 def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(
     client: Client, results: ContractResults
 ) -> None:
-    accepted = [each for each in results.responses if each.status == 202]
+    accepted = [response for response in results.responses if response.status == 202]
     punches: dict[str, Punch] = {}
     expected: dict[str, DeadLetterContent] = {}
-    for each in accepted:
-        body = each.body.decode()
+    for response in accepted:
+        body = response.body.decode()
         try:
-            punches[each.message_id] = parse(body, ZONE)
+            punches[response.message_id] = parse(body, ZONE)
         except InvalidPunchError as error:
-            expected[each.message_id] = DeadLetterContent(error.reason, error.detail, body)
+            expected[response.message_id] = DeadLetterContent(error.reason, error.detail, body)
     assert bool(expected) == bool(TEXT_FIELDS)
     assert {dead_letter.detail for dead_letter in expected.values()} <= DETAILS_BEYOND_SCHEMA
 
@@ -240,9 +242,9 @@ def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(
     assert dict(rows) == ids
     stored = {row.id: row.comparison_key for row in map(ExistingRow._make, client.query(EXISTING, list(ids)))}
     assert len(ids) > 100  # equal punches without an id have the same derived id
-    for each in accepted:  # equal derived ids are conflicts if other fields differ
-        punch = punches.get(each.message_id)
-        if punch and (other := differing_columns(punch, stored[punch.id])):
-            detail = f"id {punch.id} belongs to a punch with another {' and '.join(other)}"
-            expected[each.message_id] = DeadLetterContent("conflict", detail, each.body.decode())
+    for response in accepted:  # equal derived ids are conflicts if other fields differ
+        punch = punches.get(response.message_id)
+        if punch and (columns := differing_columns(punch, stored[punch.id])):
+            detail = f"id {punch.id} belongs to a punch with another {' and '.join(columns)}"
+            expected[response.message_id] = DeadLetterContent("conflict", detail, response.body.decode())
     assert results.dead_letters == expected

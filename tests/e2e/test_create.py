@@ -21,8 +21,8 @@ BLOCK = next(block for block in documents.blocks(ROOT / "docs" / "releasing.md")
 
 def create(folder: Path) -> Path:
     """Run the page's commands before `make run`; git clones this repository in place of the remote one."""
-    words, *_ = documents.split_commands(BLOCK.text)
-    _, url, _, name = words.removeprefix("npx osls create ").split(" ")
+    create_command, *_ = documents.split_commands(BLOCK.text)
+    _, url, _, name = create_command.removeprefix("npx osls create ").split(" ")
     script = BLOCK.text.replace("npx osls create", "osls create").partition("make run")[0]
     assert "git grep -lz" in script
     assert "xargs -0 perl" in script
@@ -36,8 +36,8 @@ def test_copy_has_the_new_name_except_in_links_to_the_original_project(tmp_path:
     copy = create(tmp_path)
 
     command = ["git", "grep", "-hoE", f"{osls.service()}[a-z-]*"]
-    found = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True)
-    assert set(found.stdout.split()) == {"batida-ponto-serverless"}
+    grep = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True)
+    assert set(grep.stdout.split()) == {"batida-ponto-serverless"}
     command = [sys.executable, "-c", "from tools.kit.osls import stack_name; print(stack_name('local'))"]
     output = subprocess.check_output(command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, text=True)
     assert output == f"{copy.name}-local\n"

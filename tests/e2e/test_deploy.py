@@ -65,7 +65,7 @@ def account() -> Iterator[Account]:
         shutil.rmtree(state)
 
 
-def ask_slices(function: str, *arguments: Any) -> list[Any]:
+def call_slices(function: str, *arguments: Any) -> list[Any]:
     """Call a function of each slice's module `tests.e2e.deploying` that defines it; return the results."""
     names = [f"slices.{name}.tests.e2e.deploying" for name in enabled.names()]
     modules = [import_module(name) for name in names if find_spec(name)]
@@ -80,40 +80,41 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     )
 
     # The deploy succeeds, but the functions cannot connect to their database.
-    broken = account.deploy(database_host="/nowhere")
-    assert broken.status == 1, broken.err
-    assert f"deleting the stack {stack}: it is REVIEW_IN_PROGRESS" in broken.err
-    assert broken.out == ""
-    assert "stage local: account 000000000000, region us-east-1" in broken.err.splitlines()[0]
-    assert "ponto: the function schema failed: connection to server on socket" in broken.err
-    assert "deploy again" in broken.err
+    failed = account.deploy(database_host="/nowhere")
+    assert failed.status == 1, failed.err
+    assert f"deleting the stack {stack}: it is REVIEW_IN_PROGRESS" in failed.err
+    assert failed.out == ""
+    assert "stage local: account 000000000000, region us-east-1" in failed.err.splitlines()[0]
+    assert "ponto: the function schema failed: connection to server on socket" in failed.err
+    assert "deploy again" in failed.err
 
     # The emulator's CloudFormation also accepts resources that only stages in the cloud have.
     cloud = [f"--param={parameter}" for parameter in ("whenDeleted=Retain", "alarmEmail=oncall@example.com")]
-    cloud += [f"--param={parameter}" for parameter in ask_slices("parameter")]
-    once = [f"--param={parameter}" for parameter in ask_slices("parameter_of_first_deploy", account.aws)]
-    done = account.deploy("--json", *cloud, *once)
-    assert done.status == 0, done.err
-    assert done.json["applied"] == migrations()
-    assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
-    key = account.aws.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
-    assert key not in done.out + done.err
-    assert done.json["showKey"].startswith("aws apigateway get-api-key")
+    cloud += [f"--param={parameter}" for parameter in call_slices("parameter")]
+    first_deploy_only = [f"--param={parameter}" for parameter in call_slices("parameter_of_first_deploy", account.aws)]
+    first = account.deploy("--json", *cloud, *first_deploy_only)
+    assert first.status == 0, first.err
+    assert first.json["applied"] == migrations()
+    assert account.rows() == [(first.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
+    key = account.aws.client("apigateway").get_api_key(apiKey=first.json["keyId"], includeValue=True)["value"]
+    assert key not in first.out + first.err
+    assert first.json["showKey"].startswith("aws apigateway get-api-key")
 
-    ask_slices("check", account.aws, done.json)
+    call_slices("check", account.aws, first.json)
     s3 = account.aws.client("s3")
-    buckets = [found["Name"] for found in s3.list_buckets()["Buckets"] if "deploymentbucket" not in found["Name"]]
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if "deploymentbucket" not in bucket["Name"]]
 
     # Parameters of the first deploy only are not repeated.
-    again = account.deploy("--json", *cloud)
-    assert again.status == 0, again.err
-    assert again.json["applied"] == []
-    assert {row[0] for row in account.rows()} == {done.json["punch"]["id"], again.json["punch"]["id"]}
-    ask_slices("check_second_deploy", account.aws, again.json)
+    second = account.deploy("--json", *cloud)
+    assert second.status == 0, second.err
+    assert second.json["applied"] == []
+    assert {row[0] for row in account.rows()} == {first.json["punch"]["id"], second.json["punch"]["id"]}
+    call_slices("check_second_deploy", account.aws, second.json)
 
     removed = account.remove()
     assert removed.status == 0, removed.err
     assert {f"emptying {bucket}" for bucket in buckets} <= set(removed.err.splitlines())
     assert s3.list_buckets()["Buckets"] == []
-    kept = account.aws.client("sqs").list_queues()["QueueUrls"]
-    assert {url.rsplit("-", 2)[1] for url in kept} == {"PunchQueue", "DeadLetterQueue"}  # whenDeleted: Retain
+    remaining_queues = account.aws.client("sqs").list_queues()["QueueUrls"]
+    queue_names = {url.rsplit("-", 2)[1] for url in remaining_queues}
+    assert queue_names == {"PunchQueue", "DeadLetterQueue"}  # whenDeleted: Retain

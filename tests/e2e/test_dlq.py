@@ -66,7 +66,7 @@ def test_redriven_conflict_is_a_conflict_again(client: Client, ponto: Run, run: 
 
 
 def test_redrive_stores_a_refused_punch_after_its_cause_is_removed(client: Client, run: Run, employee: int) -> None:
-    with client.refusing(employee):
+    with client.refuse_punches(employee):
         message_id = client.post(create_punch(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
     (dead_letter,) = run("list", "--reason", "refused", "--json").json["deadLetters"]

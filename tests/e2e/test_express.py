@@ -34,7 +34,7 @@ class Account(NamedTuple):
     aws: emulator.Emulator
     api: rds_api.Rds
     login: rds_login.Rds
-    front: TlsRelay  # relay to the cluster
+    relay: TlsRelay  # in front of the cluster
     environment: Mapping[str, str]
 
     def run(self, *words: str) -> CommandResult:
@@ -56,19 +56,19 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         certificate = authority.server(rds_login.HOST)
         certificate = certificate.rename(state / "server.pem")  # contains its key, which must not be packaged
         try:
-            with rds_api.serve_rds() as (api, url), login.running(certificate) as front:
+            with rds_api.serve_rds() as (api, url), login.running(certificate) as relay:
                 # The emulator's functions share one access key, which begins with the account id.
                 key = rds_login.Key("none", aws.key, frozenset({OWNER, *ROLES}))
                 login.keys[ACCOUNT] = key
                 api.polls_per_state = 0
-                api.endpoint = (rds_login.HOST, front.port)
+                api.endpoint = (rds_login.HOST, relay.port)
                 environment = aws.environment() | {
                     "AWS_ENDPOINT_URL_RDS": url,
                     "LOCAL_PIP_CACHE": str(state / "pip"),
                     "SLS_AWS_MONITORING_FREQUENCY": "250",
                     "NODE_OPTIONS": quick_package(),
                 }
-                yield Account(project, aws, api, login, front, environment)
+                yield Account(project, aws, api, login, relay, environment)
         finally:
             aws.stop()
     finally:
@@ -82,7 +82,7 @@ def test_express_cluster_is_created_used_and_removed(account: Account, server: S
         "deletionProtection=false",
         "backupDays=3",
     ]
-    params = [f"--param={each}" for each in ("database=express", *settings)]
+    params = [f"--param={setting}" for setting in ("database=express", *settings)]
 
     deployed = account.run("deploy", "--json", *params)
 
@@ -93,7 +93,7 @@ def test_express_cluster_is_created_used_and_removed(account: Account, server: S
     rows = server.execute(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
     assert rows == [(deployed.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert account.login.refused == []
-    assert {*account.front.connections} == {"TLS"}
+    assert {*account.relay.connections} == {"TLS"}
 
     account.api.operations.clear()
     removed = account.run("remove", "--yes")

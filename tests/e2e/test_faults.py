@@ -22,7 +22,7 @@ from tools.kit import event
 from tools.local.faults import DatabaseFaults
 
 # Replaces the deployed handler.py, which it imports as `original`. It kills the process on one id.
-_KILLER = """
+_CRASHING_HANDLER = """
 import os, signal
 from functools import cache
 from ponto import config
@@ -31,21 +31,21 @@ from ponto.parser import parse
 import original
 from original import schema
 
-def deadly(body, zone):
+def parse_or_crash(body, zone):
     if "dead1e55-0000-7000-8000-000000000000" in body:
         os.kill(os.getpid(), signal.SIGKILL)
     return parse(body, zone)
 
 @cache
 def drain():
-    return create_drain(config.load_drain(), parse=deadly)
+    return create_drain(config.load_drain(), parse=parse_or_crash)
 
 def main(event, context):
     return original.main(event, context, drain())
 """
 
 
-KILLER = "dead1e55-0000-7000-8000-000000000000"
+CRASHING_ID = "dead1e55-0000-7000-8000-000000000000"
 
 
 def punch(employee: int, **more: Any) -> dict[str, Any]:
@@ -68,12 +68,12 @@ def test_invalid_messages_are_dead_lettered_and_their_batches_are_stored(client:
     # At the first receive: a message with an unexpected error would stay hidden for the visibility timeout of 109 s.
     dead_letters = client.dead_letters(len(INVALID_BODIES))
 
-    found = {}
+    rejections = {}
     for dead_letter in dead_letters:
         texts = {name: value["StringValue"] for name, value in dead_letter["MessageAttributes"].items()}
         assert texts["detail"]
-        found[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
-    assert found == expected
+        rejections[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
+    assert rejections == expected
     client.wait_until_drained()
     assert sorted(row.punch.employee_id for row in client.rows(*employees)) == employees
 
@@ -89,29 +89,29 @@ def test_all_punches_are_stored_within_30_s_after_a_lock_of_the_database(deploye
     started_at = time.monotonic()
 
     def post(index: int) -> Response:
-        due = started_at + index / 50
-        time.sleep(max(0, due - time.monotonic()))
+        due_at = started_at + index / 50
+        time.sleep(max(0, due_at - time.monotonic()))
         return client.post(punches[index])
 
     with ThreadPoolExecutor(16) as clients:
         posted = clients.map(post, range(len(punches)))
         wait_for(lambda: time.monotonic() > started_at + 1, "some punches to be stored")
         with DatabaseFaults(deployed.stack.database).kinds["locked"]():
-            gone = time.monotonic()
-            wait_for(lambda: time.monotonic() > gone + 5, "five seconds")
-        returned = time.monotonic()
-        answers = list(posted)
-        assert {answer.status for answer in answers} == {202}
-    accepted = time.monotonic()
+            locked_at = time.monotonic()
+            wait_for(lambda: time.monotonic() > locked_at + 5, "five seconds")
+        unlocked_at = time.monotonic()
+        responses = list(posted)
+        assert {response.status for response in responses} == {202}
+    accepted_at = time.monotonic()
 
     client.wait_until_drained()
 
-    drain_seconds = time.monotonic() - returned
-    accepted_ids = (answer.body["messageId"] for answer in answers)
-    found = client.judge(dict(zip(accepted_ids, map(expected_message, punches), strict=True)))
-    assert found == Ledger(len(punches), 0, {}, [], [], [])
+    drain_seconds = time.monotonic() - unlocked_at
+    accepted_ids = (response.body["messageId"] for response in responses)
+    ledger = client.compare(dict(zip(accepted_ids, map(expected_message, punches), strict=True)))
+    assert ledger == Ledger(len(punches), 0, {}, [], [], [])
     assert client.depth(client.address.dlq_url) == 0
-    if drain_seconds > 30 + accepted - returned:
+    if drain_seconds > 30 + accepted_at - unlocked_at:
         log = deployed.stack.aws.log.read_text()[before:]
         assert "timed out after" in log or "redelivery: " in log, log
 
@@ -123,16 +123,16 @@ def _warm_up_workers(client: Client) -> None:
 
 
 def _deployed_zip(s3: Any) -> bytes:
-    [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"] if "serverlessdeployment" in each["Name"]]
+    [bucket] = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if "serverlessdeployment" in bucket["Name"]]
     objects = s3.list_objects_v2(Bucket=bucket)["Contents"]
-    zips = [each for each in objects if each["Key"].endswith("/batida-ponto.zip")]
+    zips = [entry for entry in objects if entry["Key"].endswith("/batida-ponto.zip")]
     newest = max(zips, key=itemgetter("LastModified"))["Key"]
     content: bytes = s3.get_object(Bucket=bucket, Key=newest)["Body"].read()
     return content
 
 
 @pytest.fixture
-def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
+def crashing_function(deployed: Deployed, client: Client) -> Iterator[None]:
     """Deploy a function that one body kills, and make SQS redrive messages soon."""
     functions, queue = deployed.stack.client("lambda"), client.address.queue_url
     package = _deployed_zip(deployed.stack.client("s3"))
@@ -144,7 +144,7 @@ def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     changed = variables | {"RETRY_DELAYS": "", "VISIBILITY_TIMEOUT": "1"}
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": changed})
-    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_add_killer(package))
+    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_add_crashing_handler(package))
     yield
     functions.update_function_code(FunctionName=FUNCTION, ZipFile=package)
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
@@ -152,34 +152,34 @@ def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before["Attributes"])
 
 
-def _add_killer(package: bytes) -> bytes:
+def _add_crashing_handler(package: bytes) -> bytes:
     archive = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(package)) as deployed,
-        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as deadly,
+        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as crashing,
     ):
         for name in deployed.namelist():
-            deadly.writestr("original.py" if name == "handler.py" else name, deployed.read(name))
-        deadly.writestr("handler.py", _KILLER)
+            crashing.writestr("original.py" if name == "handler.py" else name, deployed.read(name))
+        crashing.writestr("handler.py", _CRASHING_HANDLER)
     return archive.getvalue()
 
 
-@pytest.mark.usefixtures("deadly")
+@pytest.mark.usefixtures("crashing_function")
 def test_message_that_kills_the_process_is_redriven_and_others_are_stored(deployed: Deployed, client: Client) -> None:
-    log, (killer, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]
-    deaths = _deaths(log.read_text)
-    body = json.dumps(punch(killer) | {"id": KILLER})
+    log, (crashing, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]
+    deaths_before = _count_worker_deaths(log.read_text)
+    body = json.dumps(punch(crashing) | {"id": CRASHING_ID})
     message_id = send(client, body)
     client.post(punch(companion))  # in the killer's batch or soon after it
     # After more receives of the killer, the drain processes new messages before it.
-    wait_for(lambda: _deaths(log.read_text) - deaths > 4, "the killer to be a crash suspect")
+    wait_for(lambda: _count_worker_deaths(log.read_text) - deaths_before > 4, "the killer to be a crash suspect")
     for employee in late:
         client.post(punch(employee))
 
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
 
     assert sorted(row.punch.employee_id for row in client.rows(companion, *late)) == sorted([companion, *late])
-    assert client.rows(killer) == []
+    assert client.rows(crashing) == []
     # Messages of its batches may be redriven too: they were stored, but the crash prevented their deletion.
     dead_letters = {
         dead_letter["MessageId"]: dead_letter
@@ -189,5 +189,5 @@ def test_message_that_kills_the_process_is_redriven_and_others_are_stored(deploy
     assert "MessageAttributes" not in dead_letters[message_id]  # moved by SQS, not by the function
 
 
-def _deaths(read: Callable[[], str]) -> int:
+def _count_worker_deaths(read: Callable[[], str]) -> int:
     return read().count("Worker process died")

@@ -14,13 +14,13 @@ def test_the_key_belongs_to_the_account_of_the_stack(stack: Stack) -> None:
 def test_files_of_the_stack_are_private_to_its_user(deployed: Deployed) -> None:
     assert deployed.state.stat().st_mode & 0o077 == 0
     assert (deployed.state / "stack.json").stat().st_mode & 0o777 == 0o600
-    emulators = [deployed.state / "aws", *(deployed.state / "aws").rglob("*")]
-    assert len(emulators) > 10
+    emulator_files = [deployed.state / "aws", *(deployed.state / "aws").rglob("*")]
+    assert len(emulator_files) > 10
     # The function's code has the modes of its zip, below a private folder.
     unpacked = deployed.state / "aws" / "tmp"
     open_to_others = [
         path
-        for path in emulators
+        for path in emulator_files
         if unpacked not in path.parents and not path.is_symlink() and path.stat().st_mode & 0o077
     ]
     assert open_to_others == []

@@ -20,7 +20,7 @@ from tools.dlq import event_source
 from tools.kit import event, target
 
 JSON = "application/json"
-LIMIT = 65_536  # maximum bytes of a message
+MAX_MESSAGE_BYTES = 65_536
 KEY = {"apiKeyId": {"DataType": "String"}}  # in the emulator the key's id is empty, and the empty value is omitted
 
 # Texts with a meaning in URLs, forms, headers, Velocity, XML, SQL or shells.
@@ -82,36 +82,36 @@ class Sender:
                 connection.putheader(name, value.encode("latin-1"))
             connection.putheader("content-length", str(len(body)))
             connection.endheaders(body)
-            answer = connection.getresponse()
-            return Response(answer.status, json.loads(answer.read()))
+            response = connection.getresponse()
+            return Response(response.status, json.loads(response.read()))
         finally:
             connection.close()
 
     def headers(self, *more: tuple[str, str], content_type: str = JSON) -> list[tuple[str, str]]:
         return [("content-type", content_type), ("x-api-key", self.key), *more]
 
-    def take(self) -> list[QueuedMessage]:
+    def take_messages(self) -> list[QueuedMessage]:
         """Receive and delete all visible messages."""
-        found = []
+        received = []
         while messages := self._client.sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages"):
             for message in messages:
-                found.append(
+                received.append(
                     QueuedMessage(message["Body"].encode(), message.get("MessageAttributes", {}), message["MessageId"])
                 )
                 self._client.sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return received
 
-    def require_stored(self, sent: Response, body: bytes) -> None:
+    def require_queued(self, sent: Response, body: bytes) -> None:
         """Assert that the queue has exactly one message, with the sent bytes and only the key's id as attribute."""
         assert sent.status == 202, sent
-        assert self.take() == [QueuedMessage(body, KEY, sent.body["messageId"])]
+        assert self.take_messages() == [QueuedMessage(body, KEY, sent.body["messageId"])]
 
     def attributes(self) -> dict[str, str]:
         """Return the settings of the queue; fail if it does not exist."""
-        found = self._client.sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["All"])["Attributes"]
-        return {name: value for name, value in found.items() if not name.startswith("Approximate")}
+        attributes = self._client.sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["All"])["Attributes"]
+        return {name: value for name, value in attributes.items() if not name.startswith("Approximate")}
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def sender(paused: Client) -> Iterator[Sender]:
     before = sender.attributes()
     yield sender
     assert sender.attributes() == before
-    assert sender.take() == []
+    assert sender.take_messages() == []
     assert paused.depth(paused.address.dlq_url) == 0
 
 
@@ -143,31 +143,31 @@ def create_body(*, escaped: bool = False, **more: object) -> bytes:
 
 
 def test_any_body_is_queued_byte_for_byte(sender: Sender) -> None:
-    chance = random.Random(20_261_001)  # noqa: S311  repeatable, not secret
-    mixtures = ["".join(chance.choices(PAYLOADS, k=8))[chance.randrange(40) :] for _ in range(60)]
+    rng = random.Random(20_261_001)  # noqa: S311  repeatable, not secret
+    mixtures = ["".join(rng.choices(PAYLOADS, k=8))[rng.randrange(40) :] for _ in range(60)]
     for text in (*PAYLOADS, *mixtures):
-        space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9))).encode()
+        space = "".join(rng.choices([" ", "\n", "\r", "\t"], k=rng.randrange(9))).encode()
         for escaped in (False, True):
             body = space + create_body(escaped=escaped, **fill_text_fields(text[:64])) + space
 
-            sender.require_stored(sender.send(body), body)
+            sender.require_queued(sender.send(body), body)
 
 
 def test_body_up_to_the_limit_is_queued_and_a_larger_one_is_refused(sender: Sender) -> None:
-    for size in (LIMIT - 1, LIMIT):
+    for size in (MAX_MESSAGE_BYTES - 1, MAX_MESSAGE_BYTES):
         body = create_body().ljust(size)
-        sender.require_stored(sender.send(body), body)
-    too_large = {"message": f"there is an error in your request: it is larger than {LIMIT} bytes"}
-    for size in (LIMIT + 1, 2**20 + 1):
+        sender.require_queued(sender.send(body), body)
+    too_large = {"message": f"there is an error in your request: it is larger than {MAX_MESSAGE_BYTES} bytes"}
+    for size in (MAX_MESSAGE_BYTES + 1, 2**20 + 1):
         assert sender.send(create_body().ljust(size)) == (413, too_large)
 
 
 def test_query_string_has_no_effect(sender: Sender) -> None:
     body = create_body()
     for payload in PAYLOADS:
-        given = urllib.parse.quote(payload, safe="&=+;%$(){}.'!:/")
-        for query in (f"?{given}", f"?x={given}", f"?MessageBody=x&{given}"):
-            sender.require_stored(sender.send(body, query=query), body)
+        quoted = urllib.parse.quote(payload, safe="&=+;%$(){}.'!:/")
+        for query in (f"?{quoted}", f"?x={quoted}", f"?MessageBody=x&{quoted}"):
+            sender.require_queued(sender.send(body, query=query), body)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_query_string_has_no_effect(sender: Sender) -> None:
 def test_header_has_no_effect(sender: Sender, name: str) -> None:
     body = create_body()
     for payload in ("&Action=DeleteQueue&DelaySeconds=900", "%0d%0aAction: DeleteQueue", "$input.body#set($x=1)"):
-        sender.require_stored(sender.send(body, sender.headers((name, payload))), body)
+        sender.require_queued(sender.send(body, sender.headers((name, payload))), body)
 
 
 @pytest.mark.parametrize(
@@ -202,15 +202,15 @@ def test_a_body_of_another_content_type_than_json_is_refused(sender: Sender, con
 
     assert sent.status == status
     if status == 202:
-        sender.require_stored(sent, body)
+        sender.require_queued(sent, body)
 
 
-@pytest.mark.parametrize("right_first", [True, False])
-def test_request_with_two_keys_is_queued_once_or_refused(sender: Sender, right_first: bool) -> None:
+@pytest.mark.parametrize("valid_key_first", [True, False])
+def test_request_with_two_keys_is_queued_once_or_refused(sender: Sender, valid_key_first: bool) -> None:
     body = create_body()
-    keys = [sender.key, "wrong"] if right_first else ["wrong", sender.key]
+    keys = [sender.key, "wrong"] if valid_key_first else ["wrong", sender.key]
 
     sent = sender.send(body, [("content-type", JSON), *(("x-api-key", key) for key in keys)])
 
     if sent.status != 403:
-        sender.require_stored(sent, body)
+        sender.require_queued(sent, body)

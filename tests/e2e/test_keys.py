@@ -30,17 +30,17 @@ class Gateway:
         self.api = api
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
-        self.used: dict[str, list[list[int]]] = {}  # by key id; the fake GetUsage returns it, which the emulator lacks
-        self.stubs["GetUsage"] = lambda _, request: {"items": {request["keyId"]: self.used.get(request["keyId"], [])}}
+        self.usage: dict[str, list[list[int]]] = {}  # by key id; returned by the stub of GetUsage
+        self.stubs["GetUsage"] = lambda _, request: {"items": {request["keyId"]: self.usage.get(request["keyId"], [])}}
 
     def list_keys_and_plans(self) -> set[KeyOrPlan]:
         """Return all keys and usage plans of the account."""
-        found = {("key", key["id"]) for key in self.api.get_api_keys(limit=500)["items"]}
-        return found | {("plan", plan["id"]) for plan in self.api.get_usage_plans(limit=500)["items"]}
+        keys = {("key", key["id"]) for key in self.api.get_api_keys(limit=500)["items"]}
+        return keys | {("plan", plan["id"]) for plan in self.api.get_usage_plans(limit=500)["items"]}
 
     def plan(self, name: str) -> Any:
-        (found,) = (each for each in self.api.get_usage_plans(limit=500)["items"] if each["name"] == name)
-        return found
+        (plan,) = (plan for plan in self.api.get_usage_plans(limit=500)["items"] if plan["name"] == name)
+        return plan
 
     def value(self, key_id: str) -> str:
         return self.api.get_api_key(apiKey=key_id, includeValue=True)["value"]
@@ -90,7 +90,7 @@ def run(gateway: Gateway, deployed: Deployed, capsys: pytest.CaptureFixture[str]
     """Return a function that runs `ponto keys` on the deployed stack; a later `--state` overrides it."""
     del gateway
     ponto = runner(capsys, "keys")
-    return lambda verb, *words, **how: ponto(verb, "--state", deployed.state, *words, **how)
+    return lambda verb, *words, **options: ponto(verb, "--state", deployed.state, *words, **options)
 
 
 # create
@@ -120,10 +120,10 @@ def test_names_of_keys_are_unique_in_a_stage(prod: OtherDeployment, gateway: Gat
     run("create", "gate-1")
     before = gateway.list_keys_and_plans()
 
-    again = run("create", "gate-1")
+    second = run("create", "gate-1")
 
-    assert again.status == 2
-    assert "the key gate-1 exists already" in again.err
+    assert second.status == 2
+    assert "the key gate-1 exists already" in second.err
     assert gateway.list_keys_and_plans() == before
     assert run("create", "gate-1", "--state", prod.state).status == 0
     run("revoke", "gate-1", "--yes")
@@ -164,20 +164,20 @@ def test_failed_undo_is_reported(gateway: Gateway, run: Run) -> None:
 def test_list_shows_limits_and_use_without_values(gateway: Gateway, run: Run) -> None:
     value = run("create", "gate-1", "--rate", "2.5").out.strip()
     other = run("create", "gate-2", "--json").json
-    gateway.used[other["id"]] = [[17, 9_983]]
+    gateway.usage[other["id"]] = [[17, 9_983]]
 
-    table, machines = run("list"), run("list", "--json")
+    table, listed = run("list"), run("list", "--json")
 
-    assert table.status == machines.status == 0
+    assert table.status == listed.status == 0
     lines = table.out.splitlines()
     assert lines[0].split() == ["name", "id", "enabled", "requests/s", "burst", "a", "day", "today"]
     assert lines[1].split()[0::2] == ["gate-1", "yes", "20", "0"]
     assert lines[2].split() == ["gate-2", other["id"], "yes", "10", "20", "10000", "17"]
     assert lines[3] == "2 keys created by this command"
-    assert [(key["name"], key["usedToday"]) for key in machines.json["keys"]] == [("gate-1", 0), ("gate-2", 17)]
-    for shown in (table, machines):
-        assert value not in shown.out + shown.err
-        assert other["value"] not in shown.out + shown.err
+    assert [(key["name"], key["usedToday"]) for key in listed.json["keys"]] == [("gate-1", 0), ("gate-2", 17)]
+    for result in (table, listed):
+        assert value not in result.out + result.err
+        assert other["value"] not in result.out + result.err
 
 
 def test_list_shows_unknown_use_and_disabled_keys(gateway: Gateway, run: Run) -> None:
@@ -186,11 +186,11 @@ def test_list_shows_unknown_use_and_disabled_keys(gateway: Gateway, run: Run) ->
     gateway.api.update_api_key(apiKey=new_key["id"], patchOperations=[operation])
     gateway.stubs["GetUsage"] = ACCESS_DENIED
 
-    table, machines = run("list"), run("list", "--json")
+    table, listed = run("list"), run("list", "--json")
 
     assert table.out.splitlines()[1].split()[-1] == "?"
     assert "AccessDenied" in table.err
-    (key,) = machines.json["keys"]
+    (key,) = listed.json["keys"]
     assert (key["usedToday"], key["enabled"]) == (None, False)
 
 
@@ -257,12 +257,12 @@ def test_invalid_key_name_is_refused(name: str) -> None:
 
 def test_key_works_until_it_is_revoked(client: Client, run: Run) -> None:
     body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
-    one, other = (run("create", name).out.strip() for name in ("gate-1", "gate-2"))
-    assert client.post(body, x_api_key=one).status == 202
+    revoked, other = (run("create", name).out.strip() for name in ("gate-1", "gate-2"))
+    assert client.post(body, x_api_key=revoked).status == 202
 
     run("revoke", "gate-1", "--yes")
 
-    refused = client.post(body, x_api_key=one)
+    refused = client.post(body, x_api_key=revoked)
     assert (refused.status, refused.body) == (403, {"message": "Forbidden"})
     assert client.post(body, x_api_key=other).status == 202
     assert client.post(body).status == 202  # the key of the template

@@ -60,7 +60,7 @@ def put_messages(aws: Emulator, messages: int, size: int = 10) -> None:
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="punches")["QueueUrl"]
     for first in range(0, messages, 10):
-        entries = [{"Id": str(each), "MessageBody": "x" * size} for each in range(min(10, messages - first))]
+        entries = [{"Id": str(index), "MessageBody": "x" * size} for index in range(min(10, messages - first))]
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
@@ -146,13 +146,13 @@ def test_start_waits_for_an_old_emulator_that_cannot_save_until_ctrl_c(state: Pa
 
     emulator.stop_leftovers(state, print_status)
 
-    who = f"Process {aws.process.pid}, the emulator of a run that was killed"
+    old_emulator = f"Process {aws.process.pid}, the emulator of a run that was killed"
     [failing] = [line for line in printed if "of 800 messages" in line]
-    assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in failing
+    assert f"{old_emulator}, has not saved 730 of 800 messages of punches; the state of " in failing
     assert "it tries again each second. Ctrl-C ends this command, and that process goes on." in failing
-    again = start(state, aws.port)
-    assert count_messages(again) == 800
-    again.stop()
+    restarted = start(state, aws.port)
+    assert count_messages(restarted) == 800
+    restarted.stop()
 
 
 def deploy_hanging_resources(aws: Emulator) -> None:
@@ -196,22 +196,22 @@ def test_emulator_stops_within_ten_seconds_and_keeps_all_messages(state: Path) -
     put_messages(aws, 20)
     deploy_hanging_resources(aws)
     wait_for(lambda: len(workers(aws)) >= 2, "the workers of the call and of the custom resource")
-    left = workers(aws)
+    hanging_workers = workers(aws)
 
     printed: list[str] = []
-    began = time.monotonic()
+    started_at = time.monotonic()
     aws.stop(printed.append)
 
-    assert time.monotonic() < began + 10  # the documented maximum
+    assert time.monotonic() < started_at + 10  # the documented maximum
     assert [line for line in printed if "so far" not in line] == [
         "Uploaded files that were not imported to the end: 3, those without a summary.json in results/. "
         "Put them into the bucket again."
     ]
     assert saved.unsaved_since(state) is None
     wait_for(
-        lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left),
+        lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in hanging_workers),
         "the workers to end",
     )
-    again = start(state, aws.port)
-    assert count_messages(again) == 20
-    again.stop()
+    restarted = start(state, aws.port)
+    assert count_messages(restarted) == 20
+    restarted.stop()

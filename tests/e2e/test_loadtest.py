@@ -34,8 +34,8 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     status, summary = loadtest(deployed, *words, "--open-rate", "30", "--open-seconds", "2")
 
     assert (status, summary["errors"]) == (0, 0), summary
-    counted = ("requests", "accepted", "repeats", "refused", "stored", "dead_letters", "missing", "stored_twice")
-    assert [summary[name] for name in counted] == [260, 200, 40, 20, 200, 0, 0, 0]
+    names = ("requests", "accepted", "repeats", "refused", "stored", "dead_letters", "missing", "stored_twice")
+    assert [summary[name] for name in names] == [260, 200, 40, 20, 200, 0, 0, 0]
     first = summary["properties"]["firstEmployee"]
     rows = client.rows_in_range(range(first, first + 10**9))
     assert sorted(row.punch.employee_id for row in rows) == list(range(first, first + 200))

@@ -33,16 +33,16 @@ def employee() -> int:
 def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
     body = event.body(employee, "2026-10-01T08:00:00", **event.OPTIONAL_FIELDS)
 
-    answer = client.post(body)
+    response = client.post(body)
 
-    assert answer.status == 202
-    assert answer.body["message"] == "accepted"
+    assert response.status == 202
+    assert response.body["message"] == "accepted"
     client.wait_until_drained()
     punch = parse(json.dumps(body | {FIELDS[INSTANT_COLUMN].name: "2026-10-01T08:00:00-03:00"}), UTC)
     expected = {column: getattr(punch, column) for column, field in FIELDS.items() if field.name in body}
     columns = ", ".join((*expected, "mensagem_id"))
-    found = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
-    assert found == [(*expected.values(), answer.body["messageId"])]
+    rows = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
+    assert rows == [(*expected.values(), response.body["messageId"])]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
     assert client.query(sessions) == [("ponto_function",)]  # the role of the drain
     assert client.query("show fsync") == [("on",)]  # so that stored rows survive a power failure
@@ -56,15 +56,15 @@ def test_punches_of_fifty_concurrent_clients_are_stored_once(client: Client) -> 
     random.shuffle(bodies)
 
     with ThreadPoolExecutor(50) as clients:
-        answers = list(clients.map(client.post, bodies))
+        responses = list(clients.map(client.post, bodies))
 
-    assert Counter(answer.status for answer in answers) == {202: 700, 400: 40}
+    assert Counter(response.status for response in responses) == {202: 700, 400: 40}
     client.wait_until_drained()
-    posted = zip(answers, bodies, strict=True)
-    found = client.judge(
-        {answer.body["messageId"]: expected_message(body) for answer, body in posted if answer.status == 202}
+    posted = zip(responses, bodies, strict=True)
+    ledger = client.compare(
+        {response.body["messageId"]: expected_message(body) for response, body in posted if response.status == 202}
     )
-    assert found == Ledger(600, 100, {}, [], [], [])
+    assert ledger == Ledger(600, 100, {}, [], [], [])
     assert client.depth(client.address.dlq_url) == 0
 
 
@@ -81,7 +81,7 @@ def test_preflight_and_all_responses_have_cors_headers(client: Client) -> None:
     assert "POST" in preflight.headers["access-control-allow-methods"]
 
     good = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
-    answers = [
+    responses = [
         client.post(good),
         client.post({}),
         client.post(good, x_api_key="wrong"),
@@ -89,8 +89,8 @@ def test_preflight_and_all_responses_have_cors_headers(client: Client) -> None:
         client.post(json.dumps(good).encode().ljust(65_537)),
     ]
 
-    assert [answer.status for answer in answers] == [202, 400, 403, 415, 413]
-    assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {"*"}
+    assert [response.status for response in responses] == [202, 400, 403, 415, 413]
+    assert {response.headers.get("access-control-allow-origin") for response in responses} == {"*"}
     refused, detail = event.INVALID[0]
     assert client.post(refused).body == {"message": f"there is an error in your request: {detail}"}
 
@@ -101,14 +101,14 @@ def test_same_id_with_other_content_is_a_dead_letter(client: Client, employee: i
     client.post(first)
     client.wait_until_drained()
 
-    answer = client.post(second)
+    response = client.post(second)
 
     (dead_letter,) = client.dead_letters(1)
     assert dead_letter["Body"].encode() == second
     attributes = {name: value["StringValue"] for name, value in dead_letter["MessageAttributes"].items()}
     assert attributes["reason"] == "conflict"
     assert first["id"] in attributes["detail"]
-    assert attributes["messageId"] == answer.body["messageId"]
+    assert attributes["messageId"] == response.body["messageId"]
     assert int(attributes["receivedAt"]) > 1_700_000_000_000
     eight = datetime(2026, 10, 1, 8, tzinfo=UTC)
     assert [row.punch.instant for row in client.rows(employee)] == [eight]
@@ -130,8 +130,8 @@ def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> 
     listening = set()
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # the process has ended or is a zombie
-            found = process.net_connections(kind="inet")
-            listening |= {each.laddr for each in found if each.status == psutil.CONN_LISTEN}
+            connections = process.net_connections(kind="inet")
+            listening |= {connection.laddr for connection in connections if connection.status == psutil.CONN_LISTEN}
 
     assert listening == {("127.0.0.1", deployed.stack.aws.port)}
 

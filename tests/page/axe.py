@@ -5,8 +5,8 @@ from playwright.sync_api import Page
 from tools.kit.project import ROOT
 
 _AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-_FINDINGS = """axe.run({ resultTypes: ["violations"] }).then(found =>
-  found.violations.map(each => [each.id, ...each.nodes.map(node => node.html)]))"""
+_FINDINGS = """axe.run({ resultTypes: ["violations"] }).then(results =>
+  results.violations.map(rule => [rule.id, ...rule.nodes.map(node => node.html)]))"""
 
 
 def require_no_violations(page: Page) -> None:

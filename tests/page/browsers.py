@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 from tests.waiting import DEADLINE_SECONDS
 from tools.develop import chromium
 
-MS = 1000 * DEADLINE_SECONDS
-expect.set_options(timeout=MS)
+TIMEOUT_MS = 1000 * DEADLINE_SECONDS
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 class Window:
@@ -24,7 +24,7 @@ class Window:
             context: Context of the browser.
             url: URL of the page.
         """
-        context.set_default_timeout(MS)
+        context.set_default_timeout(TIMEOUT_MS)
         self.context = context
         self.url = url
         self.messages: list[str] = []  # console messages and uncaught errors of the pages

@@ -18,9 +18,9 @@ BROWSER_OPTIONS: Any = {
 }
 
 
-def picture_folder(documents: Path, otherwise: Path) -> Path:
-    """Return `pictures` in the documents' folder if `make pictures` runs the test, otherwise another folder."""
-    return documents / "pictures" if "PONTO_PICTURES" in os.environ else otherwise
+def picture_folder(documents: Path, default_folder: Path) -> Path:
+    """Return `pictures` in the documents' folder if `make pictures` runs the test, otherwise the default folder."""
+    return documents / "pictures" if "PONTO_PICTURES" in os.environ else default_folder
 
 
 def instant_at(time: str) -> str:

@@ -22,9 +22,9 @@ def seconds() -> Iterator[dict[str, int | bool]]:
         accepted += 60 + 2 * min(second, 60) + 7 * (second * 7 % 5)
         stopped = 107 <= second < 117
         waiting = accepted - stored - duplicates - dead
-        stores = 0 if stopped else min(waiting, 390 + 9 * (second * 5 % 7))
-        stored += stores
-        waiting -= stores
+        newly_stored = 0 if stopped else min(waiting, 390 + 9 * (second * 5 % 7))
+        stored += newly_stored
+        waiting -= newly_stored
         yield {
             "accepted": accepted,
             "waiting": waiting,

@@ -79,16 +79,20 @@ def test_all_is_stored_without_waiting_punches_and_dead_letters(numbers: dict[st
     expect(page.locator("#duplicates output")).to_have_text("5")
     expect(page.locator("#waiting .failed")).to_have_text("failed tries: 1,234")
     expect(page.locator("#waiting .failed")).to_have_class("rate failed some")
-    for waiting, dead, sentence, kind in (
+    for waiting, dead_letters, sentence, css_class in (
         (3, 6, "The queue drains.", ""),
         (0, 1, "Dead letters, not stored: 1.", "bad"),
         (0, 1006, "Dead letters, not stored: 1,006.", "bad"),
         (0, 0, "All is stored.", "good"),
     ):
-        numbers |= {"waiting": waiting, "deadLetters": dead, "lastDeadLetters": [DEAD_LETTER] * min(dead, 8)}
+        numbers |= {
+            "waiting": waiting,
+            "deadLetters": dead_letters,
+            "lastDeadLetters": [DEAD_LETTER] * min(dead_letters, 8),
+        }
 
         expect(page.locator("#state")).to_have_text(sentence)
-        expect(page.locator("#state")).to_have_class(kind)
+        expect(page.locator("#state")).to_have_class(css_class)
         expect(page.locator("#accepted output")).to_have_text("1,200")
         require_no_violations_at_any_width(page)
 
@@ -135,10 +139,10 @@ def test_new_tab_shows_the_rates_before_it_was_opened(numbers: dict[str, Any], s
     expect(page.locator("#accepted .rate")).to_have_text("40 a second")
     expect(page.locator("#stored .rate")).to_have_text("30 a second")
     expect(page.locator("#scale")).to_have_text("top: 600")
-    into = page.locator("#in").get_attribute("points").split()  # type: ignore[union-attr]
-    assert len(into) == 60
-    assert into[0].startswith("60.5,")
-    assert into[-1].startswith("119.5,")
+    points = page.locator("#in").get_attribute("points").split()  # type: ignore[union-attr]
+    assert len(points) == 60
+    assert points[0].startswith("60.5,")
+    assert points[-1].startswith("119.5,")
 
 
 def test_view_sends_punches_with_ids_of_version_7(stack: FakeStack, screen: Window) -> None:
@@ -150,9 +154,11 @@ def test_view_sends_punches_with_ids_of_version_7(stack: FakeStack, screen: Wind
     wait_for(lambda: len(stack.accepted) == 50, "the punches")
     ids = [UUID(parse(json.dumps(punch), UTC).id) for punch in stack.accepted]
     assert len(set(ids)) == 50
-    assert {each.version for each in ids} == {7}
+    assert {punch_id.version for punch_id in ids} == {7}
     instants = [datetime.fromisoformat(punch[FIELDS[INSTANT_COLUMN].name]).timestamp() for punch in stack.accepted]
-    assert [round((each.int >> 80) / 1000 - instant) for each, instant in zip(ids, instants, strict=True)] == [0] * 50
+    assert [round((punch_id.int >> 80) / 1000 - instant) for punch_id, instant in zip(ids, instants, strict=True)] == [
+        0
+    ] * 50
     expect(page.locator("#state")).to_have_text("All is stored.")
 
 
@@ -162,11 +168,11 @@ def test_stopped_stack_leaves_no_numbers_and_the_next_one_starts_at_zero(
     page = screen.open(KEY)
     expect(page.locator("#send")).to_be_enabled()
 
-    stack.down = True
+    stack.is_down = True
     expect(page.locator("#state")).to_have_text("The local stack does not answer.")
     require_unknown(page)
     numbers |= {"accepted": 7, "stored": 7, "looks": []}
-    stack.down = False
+    stack.is_down = False
 
     expect(page.locator("#accepted output")).to_have_text("7")
     expect(page.locator("#accepted .rate")).to_have_text("0 a second")

@@ -18,13 +18,13 @@ class FakeStack:
     def __init__(self, numbers: Callable[[], dict[str, Any]]) -> None:
         """Store the function `numbers`, which is called for each request."""
         self._numbers = numbers
-        self.down = False  # whether requests get no response
+        self.is_down = False  # whether requests get no response
         self.accepted: list[Any] = []  # punches
         self.url = ""  # of the view
 
     def answer(self, request: Request) -> Response | None:
         """Return the response to a request, or None if the stack is down."""
-        if self.down:
+        if self.is_down:
             return None
         if request.method == "POST":
             self.accepted.append(json.loads(request.body))
@@ -34,8 +34,8 @@ class FakeStack:
             return 200, file.headers, file.body
         has_key = request.headers.get("x-run") == KEY
         numbers = self._numbers()
-        found = numbers.get("verdict", {"lost": None}) if name == "verdict" else numbers
-        return json_response(200, found) if has_key else json_response(403, {"message": "no"})
+        content = numbers.get("verdict", {"lost": None}) if name == "verdict" else numbers
+        return json_response(200, content) if has_key else json_response(403, {"message": "no"})
 
 
 @contextmanager

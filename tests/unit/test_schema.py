@@ -22,7 +22,7 @@ from tests.strategies import (
     SCHEMA,
     TEXT_FIELDS,
     TIMESTAMP_FIELDS,
-    ecma,
+    compile_ecma_pattern,
     edited_bodies,
     good_bodies,
     is_admitted,
@@ -33,7 +33,7 @@ from tools.kit.event import VALID
 GOOD = VALID[0]
 PATTERNS = {name: rule["pattern"] for name, rule in FIELDS.items() if "pattern" in rule}
 TIMESTAMP_PATTERN = fields.timestamp("", "").keywords["pattern"]
-TIMESTAMP = ecma(TIMESTAMP_PATTERN)
+TIMESTAMP = compile_ecma_pattern(TIMESTAMP_PATTERN)
 
 
 def is_parsed(body: str) -> bool:

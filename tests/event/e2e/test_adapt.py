@@ -27,21 +27,21 @@ print(slices.enabled_manifests(), parse(sys.argv[1], UTC).total_centavos)
 
 def test_files_of_the_example_are_those_of_the_page_and_replace_existing_ones() -> None:
     table = fork.PAGE.read_text(encoding="utf-8").partition("| file | what it says |")[2].partition("\n\n")[0]
-    named = set()
+    listed_files = set()
     for names in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE):
         first, *others = re.findall(r"`([\w/.]+)`", names)
-        named |= {first, *(str(Path(first).with_name(other)) for other in others)}
+        listed_files |= {first, *(str(Path(first).with_name(other)) for other in others)}
 
     files = {str(path.relative_to(EXAMPLE)) for path in EXAMPLE.rglob("*") if path.is_file()}
 
-    assert files == named
+    assert files == listed_files
     assert [name for name in files if not (ROOT / name).exists()] == []
 
 
 def test_page_shows_the_posted_order() -> None:
     assert json.dumps(ORDER) in fork.PAGE.read_text(encoding="utf-8").replace("\n", " ")
-    (shown,) = [block.text for block in documents.blocks(EXAMPLE.parent / "README.md") if block.language == "json"]
-    assert json.loads(shown) == ORDER
+    (example,) = [block.text for block in documents.blocks(EXAMPLE.parent / "README.md") if block.language == "json"]
+    assert json.loads(example) == ORDER
 
 
 def test_fork_parses_the_order_and_has_no_slices(tmp_path: Path) -> None:

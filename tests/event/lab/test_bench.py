@@ -38,11 +38,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.nightly
 def test_every_peer_is_measured_at_every_batch_size(results: dict[str, Any]) -> None:
-    measured = results["drain"]
-    assert {(row["peer"], row["batch"]) for row in measured} == {
+    rows = results["drain"]
+    assert {(row["peer"], row["batch"]) for row in rows} == {
         (peer, batch) for peer in PEERS for batch in (10, 100, 1000)
     }
-    assert all(row["rowsPerSecond"]["least"] > 0 for row in measured)
+    assert all(row["rowsPerSecond"]["least"] > 0 for row in rows)
 
 
 @pytest.mark.nightly
@@ -73,18 +73,18 @@ def test_drain_at_a_distance_prints_a_table_for_it(tmp_path: Path) -> None:
 
 
 def test_cases_run_in_turn_and_are_summarized_by_median_and_extremes() -> None:
-    ran: list[str] = []
+    runs: list[str] = []
 
     def case(peer: str, figures: Iterator[float]) -> BenchCase:
         def run() -> dict[str, float]:
-            ran.append(peer)
+            runs.append(peer)
             return {"ms": next(figures)}
 
         return BenchCase({"peer": peer}, run)
 
     measured = harness.measure_cases("drain", [case("a", iter([1, 5, 2])), case("b", iter([7, 8, 9]))], rounds=3)
 
-    assert ran == ["a", "b"] * 3
+    assert runs == ["a", "b"] * 3
     assert [row.figures["ms"] for row in measured] == [Spread(2, 1, 5), Spread(8, 7, 9)]
     assert [row.figures["ms"].format(1) for row in measured] == ["2.0 (1.0 to 5.0)", "8.0 (7.0 to 9.0)"]
 

@@ -29,15 +29,15 @@ def erasure() -> str:
     return get_erasure_statement(PERSONAL, "batida")
 
 
-def punch(url: str, *employees: int) -> None:
-    begin = datetime(2026, 11, 24, 8, tzinfo=UTC)
+def add_punches(url: str, *employee_ids: int) -> None:
+    start = datetime(2026, 11, 24, 8, tzinfo=UTC)
     entries = [
         Entry(
-            Punch(f"0199a1f2-0000-7000-8000-{number:012}", employee, begin + timedelta(minutes=number), *(None,) * 7),
-            message_id=f"m{number}",
+            Punch(f"0199a1f2-0000-7000-8000-{index:012}", employee_id, start + timedelta(minutes=index), *(None,) * 7),
+            message_id=f"m{index}",
             received_ms=1_795_000_000_000,
         )
-        for number, employee in enumerate(employees)
+        for index, employee_id in enumerate(employee_ids)
     ]
     store = Store(lambda: {"dsn": url})
     assert {outcome.status for outcome in store.save(entries)} == {Status.STORED}
@@ -45,7 +45,7 @@ def punch(url: str, *employees: int) -> None:
 
 
 def test_erasure_deletes_only_the_employees_rows(migrated_url: str, erasure: str) -> None:
-    punch(migrated_url, 123, 124, 123)
+    add_punches(migrated_url, 123, 124, 123)
 
     execute(migrated_url, erasure)
 
@@ -66,7 +66,7 @@ def test_erasure_also_deletes_rows_of_the_first_versions_table(migrated_url: str
 
 
 def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasure: str) -> None:
-    punch(migrated_url, 123)
+    add_punches(migrated_url, 123)
     execute(migrated_url, "create view public.batida as select usuario_id from ponto.batida group by usuario_id")
 
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
@@ -78,7 +78,7 @@ def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasur
 
 
 def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
-    punch(migrated_url, 123)
+    add_punches(migrated_url, 123)
 
     for role in ("ponto_function", "ponto_reader"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -88,7 +88,7 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
 
 
 def test_analyst_reads_only_the_documented_figures(migrated_url: str) -> None:
-    punch(migrated_url, 123)
+    add_punches(migrated_url, 123)
     [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]
     try:
         execute(migrated_url, figures)

@@ -50,7 +50,7 @@ def test_punches_of_the_first_version_are_copied_and_its_table_is_unchanged(empt
         )
         == [(None,) * 9] * 5
     )
-    local = {
+    expected = {
         (1, datetime(2020, 10, 5, 8, tzinfo=BRT)),
         (2, datetime(2020, 10, 5, 8, tzinfo=BRT)),
         (1, datetime(2020, 10, 5, 12, 0, 0, 123_456, tzinfo=BRT)),
@@ -58,7 +58,7 @@ def test_punches_of_the_first_version_are_copied_and_its_table_is_unchanged(empt
         (1, datetime(2999, 12, 31, 23, 59, 59, 999_999, tzinfo=BRT)),
     }
     copied = empty.execute("select id, usuario_id, ponto from batida")
-    assert {(usuario_id, ponto) for _, usuario_id, ponto in copied} == local
+    assert {(usuario_id, ponto) for _, usuario_id, ponto in copied} == expected
     assert all(punch_id == derive_id(usuario_id, ponto) for punch_id, usuario_id, ponto in copied)
 
 

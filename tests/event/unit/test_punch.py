@@ -32,7 +32,7 @@ def refusal(body: str) -> InvalidPunchError:
     return caught.value
 
 
-def refused(body: str) -> str | None:
+def find_refusal_detail(body: str) -> str | None:
     try:
         parse(body, SAO_PAULO)
     except InvalidPunchError as error:
@@ -222,7 +222,7 @@ def test_number_beyond_a_double_is_out_of_range(number: str) -> None:
 
 @given(edited_bodies() | json_values())
 def test_detail_of_every_refusal_can_be_a_message_attribute(body: Any) -> None:
-    detail = refused(json.dumps(body))
+    detail = find_refusal_detail(json.dumps(body))
     if detail is None:
         return
     assert 1 <= len(detail) <= 200
@@ -261,8 +261,8 @@ def test_refusal_of_invalid_json_does_not_quote_it(body: str) -> None:
 
 @given(good_bodies())
 def test_retry_of_the_same_body_is_the_same_punch(body: dict[str, Any]) -> None:
-    again = dict(reversed(body.items()))
-    assert parse(json.dumps(body), SAO_PAULO) == parse(json.dumps(again, indent=1), SAO_PAULO)
+    reordered = dict(reversed(body.items()))
+    assert parse(json.dumps(body), SAO_PAULO) == parse(json.dumps(reordered, indent=1), SAO_PAULO)
 
 
 @given(good_bodies(), st.integers(-899, 899))
@@ -270,6 +270,6 @@ def test_same_instant_written_with_another_offset_is_the_same_punch(body: dict[s
     punch = parse(json.dumps(body), SAO_PAULO)
     rewritten = punch.ponto.astimezone(timezone(timedelta(minutes=minutes)))
     assume(1900 <= rewritten.year <= 2999)
-    again = parse(json.dumps(body | {"ponto": rewritten.isoformat()}), SAO_PAULO)
-    assert again.deslocamento == minutes
-    assert again._replace(deslocamento=punch.deslocamento) == punch
+    reparsed = parse(json.dumps(body | {"ponto": rewritten.isoformat()}), SAO_PAULO)
+    assert reparsed.deslocamento == minutes
+    assert reparsed._replace(deslocamento=punch.deslocamento) == punch

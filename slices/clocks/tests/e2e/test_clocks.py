@@ -77,7 +77,7 @@ def test_two_punches_of_a_minute_stay_two_after_a_redrive(
 ) -> None:
     (field,) = load_documents(employee_ids[:1], deployed, tmp_path)
     clock = HardwareClock(2009)  # local times
-    with client.refusing(employee_ids[0]):
+    with client.refuse_punches(employee_ids[0]):
         folder = bucket.upload(clock.file(clock.punch(7, field), clock.punch(8, field)))
         assert bucket.wait_for(folder)["accepted"] == 2
         wait_for(lambda: client.depth(client.address.dlq_url) == 2, "the dead letters")

@@ -4,15 +4,15 @@ import psycopg2
 import pytest
 
 from tests.database import execute
+from tests.event.postgres.test_documents import add_punches, get_erasure_statement
 from tests.event.postgres.test_documents import erasure as erasure
-from tests.event.postgres.test_documents import get_erasure_statement, punch
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "corrections" / "README.md"
 
 
 def test_only_the_employees_corrections_are_erased(migrated_url: str) -> None:
-    punch(migrated_url, 123, 124, 123)
+    add_punches(migrated_url, 123, 124, 123)
     execute(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
 
     execute(migrated_url, get_erasure_statement(PAGE, "correcao"))
@@ -23,7 +23,7 @@ def test_only_the_employees_corrections_are_erased(migrated_url: str) -> None:
 
 
 def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, erasure: str) -> None:
-    punch(migrated_url, 123, 124)
+    add_punches(migrated_url, 123, 124)
     for given in (
         "tipo, usuario_id, ponto, motivo) values ('inclusao', 124, '2026-11-24T18:00Z', 'stays')",
         "tipo, usuario_id, ponto, motivo) values ('inclusao', 123, '2026-11-24T18:00Z', 'forgotten')",

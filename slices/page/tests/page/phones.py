@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, Playwright, expect
 
-from tests.page.browsers import MS, Window, open_window
+from tests.page.browsers import TIMEOUT_MS, Window, open_window
 from tests.waiting import wait_for
 from tools.develop import chromium
 
@@ -92,7 +92,7 @@ class Phone(Window):
         self.add_init_script(page, init_script)
         page.goto(self.url + fragment)
         if worker:
-            page.evaluate(_WAIT_FOR_WORKER, MS)
+            page.evaluate(_WAIT_FOR_WORKER, TIMEOUT_MS)
         wait_until_drawn(page, key=fragment.partition("#key=")[2])
         return page
 
