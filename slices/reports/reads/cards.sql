@@ -1,6 +1,6 @@
 -- Days of time cards. usuarios null: all employees. To keep responses small, columns that can be computed from the
--- punches are omitted, and the time of the last writing is sent as whole seconds after the last punch: as an instant
--- with microseconds it took a third of each response.
+-- punches are omitted, and the last write is sent as whole seconds after the last punch: as an instant with
+-- microseconds, it took a third of each response.
 with dia_do_espelho as (
     select espelhos.*
     from ponto.espelhos(%(mes)s, null, %(momento)s)

@@ -20,8 +20,8 @@ com_outra_zona as materialized (
     where zona_mudou_em > %(antes)s
         and (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
         -- Punches that count at either instant, on a day that another time zone and cut-off may have assigned to the
-        -- month: local times differ by less than 24 hours from UTC, and a cut-off is less than 24 hours, so an instant
-        -- can have working days that differ by less than 3 * 24 hours, which is at most 3 dates.
+        -- month. Local times differ by less than 24 hours from UTC, and a cut-off is less than 24 hours, so a change
+        -- moves the working day of an instant by less than 3 * 24 hours, which is at most 3 dates.
         and exists (
             select
             from ponto.batidas(ponto.primeiro_dia(%(mes)s) - 3, ponto.ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(antes)s)

@@ -1,4 +1,4 @@
--- Numbers of these employees that are new, different from and equal to the stored rows, and of other stored employees.
+-- Numbers of given employees that are new, changed or unchanged, and number of other stored employees.
 with given as (
     select *
     from jsonb_to_recordset(%(employees)s::jsonb) as given (usuario_id bigint, nome text, cpf text, fuso text, corte time)

@@ -71,9 +71,9 @@ begin atomic
 end;
 
 comment on function ponto.batidas_lidas_do_empregado is
-    'Rows of batida of an employee: all of the working days from de (null: no start) to ate (null: no end), and some of '
-    'the days before and after';
-comment on function ponto.batidas_lidas_de_todos is 'As batidas_lidas_do_empregado, of all employees';
+    'Rows of batida of an employee: all rows of the working days from de (null: no start) to ate (null: no end), and some '
+    'rows of the days before and after';
+comment on function ponto.batidas_lidas_de_todos is 'Like batidas_lidas_do_empregado, for all employees';
 comment on function ponto.batidas_lidas is
-    'As batidas_lidas_do_empregado, of one employee or (null) of all, as of an instant (null: now); copied punches of this '
-    'project''s first version exist at every instant';
+    'Like batidas_lidas_do_empregado, for one employee or (null) for all, as of an instant (null: now); punches copied '
+    'from this project''s first version exist at every instant';

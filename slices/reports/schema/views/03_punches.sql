@@ -1,7 +1,7 @@
 -- Punches in local time.
 --
 -- Three rules apply to this file and the following ones:
---   - Punches are truncated to the minute before anything is computed, so that readers get the same from the printed HH:MM.
+--   - Punches are truncated to the minute before anything is computed, so that the printed HH:MM give the same results.
 --   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
 --   - Nothing depends on the session's TimeZone, which each client may set.
 

@@ -9,8 +9,8 @@ begin atomic
 end;
 
 comment on function ponto.batidas_em is
-    'All punches that count, as of an instant (null: now). Copied punches of this project''s first version count at every '
-    'instant';
+    'All punches that count, as of an instant (null: now). Punches copied from this project''s first version count at '
+    'every instant';
 comment on view ponto.batida_valida is
     'Punches that count: those of batida_local that no correction disregards, and those that corrections add';
 comment on column ponto.batida_valida.id is 'As in batida; origem inclusao: id of the correction';

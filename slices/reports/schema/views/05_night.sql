@@ -21,7 +21,7 @@ begin atomic
 end;
 
 comment on function ponto.noturno_na_mudanca is
-    'As noturno(), counted minute by minute, for periods with a change of the UTC offset';
+    'Like noturno(), but counted minute by minute, for periods with a change of the UTC offset';
 
 -- A time zone may skip 22:00, repeat it, or skip a whole day; then the local times do not determine the length of the
 -- night. The comparison finds every such change: no time zone has had two changes within a working day that cancel each

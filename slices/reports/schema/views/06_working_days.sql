@@ -15,10 +15,10 @@ begin atomic
             usuario_id, nome, fuso, dia, id, ponto, gravada_em, origem,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from ponto.batidas(de, ate + 2, usuario, momento) -- the next day ends the rest; a zone may skip a date
+        from ponto.batidas(de, ate + 2, usuario, momento) -- the next working day ends the rest; a time zone may skip a date
     ),
-    -- Each punch with the previous one of its working day; the second and the first are a pair, the fourth and the
-    -- third, ...
+    -- Each punch with the previous punch of its working day. The first and the second punch are a pair, the third and
+    -- the fourth, ...
     paired as (
         select
             *,

@@ -9,7 +9,7 @@ create or replace function ponto.excecoes(
 returns setof ponto.excecao
 language sql stable parallel safe
 begin atomic
-    -- Days, by their punches in order
+    -- Days with an odd number of punches, too much time worked or too little rest
     select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, caso.medida, batidas
     from ponto.jornadas(de, ate, usuario, momento)
         cross join lateral make_interval(mins => minutos) as trabalhado
@@ -21,7 +21,7 @@ begin atomic
         ) as caso (tipo, medida, vale)
     where caso.vale
     union all
-    -- Days, by the writing of their punches and corrections, without punches copied from the first version
+    -- Days with punches or corrections that were written too late; punches copied from the first version do not count
     select 'reaberta', usuario_id, nome, dia, null, null, null, max(escrita_em) - fim, count(*)::int
     from (
         select usuario_id, nome, fuso, dia, corte, gravada_em
@@ -48,11 +48,11 @@ begin atomic
         left join ponto.batida on batida.id = feita.alvo -- the punch that is disregarded
     where vale
     union all
-    -- Punches
+    -- Punches with a time close to the previous punch, or far from the receipt or the sending
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
-        -- Starts early enough for the previous punch within proximas, whose months count as 30 days
+        -- Starts early enough to include a previous punch within proximas; a month of proximas counts as 30 days
         from ponto.batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario, momento)
             cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
@@ -78,7 +78,7 @@ end;
 
 comment on function ponto.excecoes is
     'Punches and days to review on the working days from de to ate, of one employee or (null) of all, as of an instant '
-    '(null: now). Limits: jornada_maxima of the time worked on a day; proximas of the time between two punches; atraso '
-    'from the punch to its receipt; futuro from the receipt to the time of the punch; dias from the end of a working day '
-    'to the writing of a punch or a correction; desvio between sending and receipt; redefinicao between the time of the '
-    'punch and its receipt, in either order';
+    '(null: now). Limits: jornada_maxima: time worked on a day; proximas: time between two punches; atraso: time from the '
+    'punch to its receipt; futuro: time from the receipt to the time of the punch; dias: days from the end of a working '
+    'day to the writing of a punch or a correction; desvio: time between sending and receipt; redefinicao: time between '
+    'the punch and its receipt, in either order';

@@ -5,8 +5,8 @@ create or replace function ponto.inicio_do_dia(dia date) returns timestamptz
 language sql stable parallel safe
 return dia::timestamp at time zone ponto.fuso_padrao();
 
--- If de is -infinity, all devices with all possible numbers: the recursive query finds each device by one jump in the
--- index.
+-- If de is -infinity, returns all devices with all possible numbers: the recursive query finds each device with one
+-- search of the index.
 create or replace function ponto.numeros_recebidos(de date, ate date)
 returns table (dispositivo text, primeiro bigint, ultimo bigint)
 language sql stable parallel safe

@@ -7,8 +7,8 @@ returns table (
 )
 language sql stable parallel safe
 begin atomic
-    -- A row per number, with a summary of its rows. Consecutive numbers that were repeated equally often have the same
-    -- `trecho`.
+    -- A row per number at the end of a gap or received several times. Consecutive numbers that were received equally
+    -- often have the same `trecho`.
     with visto as (
         select
             recebido.dispositivo, sequencia, anterior, numeradas.*,
@@ -67,4 +67,5 @@ comment on column ponto.lacunas.ponto_antes is
 comment on column ponto.lacunas.ponto_depois is
     'faltam: time of the punch with the number after; repetida: of the latest row; an instant';
 comment on column ponto.lacunas.desde is
-    'Receipt from which it is visible: faltam: of the number after; repetida: of the last row; an instant';
+    'When the gap or repeat became visible: faltam: receipt of the number after; repetida: receipt of the last row; an '
+    'instant';
