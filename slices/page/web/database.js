@@ -17,13 +17,13 @@ import { isTimeout } from "./rules.js"
  * A punch. `body` is the JSON that is sent, without `enviado`.
  * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused" | "conflict", body: object, sentAt?: number,
  *     missingAt?: number, status?: number, reason?: string}} Punch
- *     sentAt: ms since the epoch, when the API accepted it; missingAt: ms since the epoch, when it last had no receipt;
- *     status, reason: of a refusal
+ *     sentAt: when the API accepted the punch; missingAt: when its receipt was last requested and missing (both in ms since
+ *     the epoch); status, reason: of a refusal
  */
 
 const SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
-const MAX_LOCK_WAIT_MS = 60_000 // of a press
+const MAX_LOCK_WAIT_MS = 60_000 // maximum wait of a press for the lock
 const STORES_LOCK = "stores" // shared by all tabs and the worker; its holder may write to both stores
 let reconciledConnection = null // the connection over which the stores were last reconciled, successfully or not
 let failure = null // error of the second store or of the reconciliation
@@ -56,7 +56,7 @@ function withLock(work, { retries = true, ...options } = {}) {
   )
 }
 
-/** Calls a function, and stores its error in `failure` instead of throwing it: sending needs only the first store. */
+/** Calls a function, and stores its error in `failure` instead of throwing it, because sending needs only the first store. */
 async function runNotingFailure(work) {
   try {
     await work()
@@ -284,7 +284,7 @@ export function saveSetting(name, value) {
 
 /**
  * Changes settings depending on their values, in one transaction, because another tab may change them at the same time.
- * @param {string[]} names of the settings that the change depends on
+ * @param {string[]} names names of the settings that the change depends on
  * @param {(settings: Record<string, any>) => Record<string, any>} change returns the new values by name
  */
 export function updateSettings(names, change) {

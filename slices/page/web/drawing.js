@@ -6,7 +6,7 @@ import { DAY_MS, isOverdue, isSkewed, isTimeout } from "./rules.js"
 import { clockTime, createElement, element, locale, page } from "./state.js"
 
 const MAX_SHOWN = 100 // punches of each state in the list
-const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, as are the oldest in the state "sent"
+const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, as are the oldest punches in the state "sent"
 
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
@@ -14,11 +14,11 @@ const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date(
 function punchItem(punch) {
   const item = createElement("li", "")
   const at = new Date(punch.body.ponto)
-  const shown = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
+  const time = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
   const state = stateElement(punch)
   const overdue = isOverdue(punch)
   state.className = `state ${overdue ? "overdue" : punch.state}`
-  item.append(createElement("time", shown, { dateTime: punch.body.ponto }), " ")
+  item.append(createElement("time", time, { dateTime: punch.body.ponto }), " ")
   if (page.isKiosk && (overdue || REFUSED_STATES.includes(punch.state)))
     item.append(createElement("span", page.texts.employeeLabel(punch.body.usuarioId), { className: "whose" }), " ")
   item.append(state, " ", createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
@@ -59,11 +59,11 @@ async function drawNow() {
   const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
   const earlier = [...lasting, ...sent.slice(0, MAX_SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
   const overdue = sent.filter(isOverdue).length
-  const shown = todays.length + earlier.length
+  const shownCount = todays.length + earlier.length
   page.isStuck ||= database.isUnresponsive()
-  const thanked = [...lasting, ...accepted].find(({ body }) => body.id === page.shownPunchId)
-  if (thanked) showPunchOutcome(thanked)
-  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
+  const outcomePunch = [...lasting, ...accepted].find(({ body }) => body.id === page.shownPunchId)
+  if (outcomePunch) showPunchOutcome(outcomePunch)
+  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shownCount)
   element("todays").replaceChildren(...todays.map(punchItem))
   element("earlier").replaceChildren(...earlier.map(punchItem))
   element("before").hidden = earlier.length === 0
@@ -102,8 +102,8 @@ async function drawNow() {
 function showWarnings(texts) {
   const current = texts.filter(Boolean)
   const warnings = element("warnings")
-  for (const shown of [...warnings.children]) if (!current.includes(shown.textContent)) shown.remove()
-  const shownTexts = Array.from(warnings.children, shown => shown.textContent)
+  for (const warning of [...warnings.children]) if (!current.includes(warning.textContent)) warning.remove()
+  const shownTexts = Array.from(warnings.children, warning => warning.textContent)
   warnings.append(...current.filter(text => !shownTexts.includes(text)).map(text => createElement("p", text)))
 }
 

@@ -8,8 +8,8 @@ const span = (skew, [days, hours, minutes, seconds]) => {
     [Math.floor(total / 60) % 60, minutes],
     [total % 60, seconds],
   ]
-  const shown = parts.filter(([number]) => number > 0).slice(0, 2)
-  return shown.map(([number, unit]) => `${number} ${unit}`).join(" ")
+  const largest = parts.filter(([number]) => number > 0).slice(0, 2)
+  return largest.map(([number, unit]) => `${number} ${unit}`).join(" ")
 }
 
 export const TEXTS = {
@@ -62,7 +62,7 @@ export const TEXTS = {
     keyRefused: status =>
       `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui. A página tenta de novo a cada 10 minutos; se a chave continuar recusada, peça outra e digite-a em Ajustes.`,
     offline: "Sem rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
-    unanswered: "O servidor não responde; talvez falte rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
+    unanswered: "O servidor não responde; talvez não haja rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
     retrying: "O servidor não recebe batidas agora: elas ficam guardadas aqui e são enviadas depois, automaticamente.",
     clockSkewed: skew =>
       `O relógio deste aparelho está ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "adiantado" : "atrasado"}, e a batida conta com a hora que ele mostra. Acerte-o; o servidor anota a diferença.`,
@@ -79,12 +79,12 @@ export const TEXTS = {
     pin: "PIN dos ajustes",
     pinState: "Num quiosque, os ajustes e a exportação pedem este PIN; se está vazio, nada é pedido. O PIN não impede quem tem acesso ao navegador de ler os dados. Esqueceu o PIN? Digite uma chave válida.",
     proof: "PIN, ou uma chave válida",
-    proofWrong: "Isso não é nem o PIN nem uma chave que o servidor confirme agora.",
+    proofWrong: "Não é o PIN nem uma chave que o servidor possa confirmar agora.",
     unlock: "Abrir",
     saved: "Salvo.",
     signIn: "Entrar com a sua conta",
     signOut: employee => `Sair da conta da matrícula ${employee}`,
-    notSignedIn: "Ninguém entrou: as batidas ficam guardadas aqui e são enviadas quando cada empregado entrar com a própria conta.",
+    notSignedIn: "Nenhum empregado entrou na conta: as batidas ficam guardadas aqui e são enviadas quando cada empregado entrar com a própria conta.",
     signInFailed: reason => `Não foi possível entrar (${reason}). Tente de novo.`,
     replaceTitle: "Trocar a chave?",
     replaceText: "O link contém uma chave diferente da que está guardada neste aparelho. Troque só se recebeu o link de quem cuida do ponto.",
@@ -147,7 +147,7 @@ export const TEXTS = {
     storageFailed: "This browser cannot read or write the device's data. Free some space or restart the browser.",
     restored: punches =>
       `One of the two copies of this device's data was lost${punches === 0 ? "" : punches === 1 ? ", with 1 punch" : `, with ${punches} punches`}. It was restored from the other. If this happens again, free some space on the device.`,
-    persistent: "The browser keeps the data until a user deletes them.",
+    persistent: "The browser keeps the data until a user deletes it.",
     notPersistent: "The browser may delete the data when space runs out: install the page on the home screen before the first offline punch.",
     keySet: end => `A key that ends in ${end} is saved. A new key replaces it.`,
     keyUnset: "No key is saved. You can also paste the link that contains the key.",
@@ -157,7 +157,7 @@ export const TEXTS = {
     pin: "PIN of the settings",
     pinState: "In a kiosk, the settings and the export ask for this PIN; if it is empty, nothing is asked for. The PIN does not keep a person who can use the browser from reading the data. Forgot the PIN? Type a valid key.",
     proof: "PIN, or a valid key",
-    proofWrong: "This is neither the PIN nor a key that the server confirms now.",
+    proofWrong: "This is neither the PIN nor a key that the server can confirm now.",
     unlock: "Open",
     saved: "Saved.",
     signIn: "Sign in with your account",

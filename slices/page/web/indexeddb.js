@@ -5,7 +5,7 @@ import { withTimeout } from "./rules.js"
 let connectionPromise = null
 let currentConnection = null // result of connectionPromise
 
-/** @returns {Promise<IDBDatabase>} the connection: the same one until the browser or `closeConnection` closes it */
+/** @returns {Promise<IDBDatabase>} the same connection until the browser or `closeConnection` closes it */
 export function openConnection() {
   connectionPromise ??= withTimeout(connect(), "IndexedDB").then(
     connection => (currentConnection = connection),
@@ -42,7 +42,7 @@ export function closeConnection(connection) {
 }
 
 /**
- * Whether an error says that the browser has lost the connection to its database, which happens now and then. The
+ * Returns whether an error means that the browser has lost the connection to its database, which sometimes happens. The
  * transaction has then written nothing.
  * @param {Error} error
  */

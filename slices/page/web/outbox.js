@@ -14,7 +14,7 @@ const BUSY_RETRY_MS = 1000 // while another tab sends
 const RECEIPT_INTERVAL_MS = 200 // between two requests: receipts and punches share the key's throttle
 const FIRST_RECEIPT_MS = 2000
 const MAX_RECEIPT_WAIT_MS = 600_000
-const RECEIPT_PERIOD_MS = 14 * DAY_MS // by then a dead letter has expired, and the punch will probably never be a row
+const RECEIPT_PERIOD_MS = 14 * DAY_MS // then dead letters have expired, and the punch will probably never be stored
 const REFUSED_KEY_RETRY_MS = 600_000 // a refused key is tried again, because it may have been enabled
 const MIN_KEY_LENGTH = 20 // characters, API Gateway's minimum
 
@@ -24,13 +24,13 @@ let renewToken = async () => "refused"
 /**
  * Sets the function that renews the token of a session.
  * @param {(session: object) => Promise<"renewed" | "refused" | "again">} callback stores the new token; "again": the user
- *     pool could not be asked
+ *     pool did not respond
  */
 export function setTokenRenewal(callback) {
   renewToken = callback
 }
 
-/** Calls a function at each change, in this tab or in another one. */
+/** Calls a function at each change, in this tab or in another tab. */
 export function onChange(listener) {
   channel.addEventListener("message", listener)
   addEventListener("outbox", listener)
@@ -46,7 +46,7 @@ export function notifyChange() {
  * Sends a request to the API.
  * @param {URL} address
  * @param {string} key
- * @param {{token: string} | null} session of an employee who signed in
+ * @param {{token: string} | null} session session of an employee who signed in
  * @param {RequestInit} options
  * @returns {Promise<{status: number, body: any, retryAfterMs: number, skew: number | null}>} status 0: no complete response;
  *     skew: ms that this device's clock is ahead
@@ -79,7 +79,7 @@ async function request(address, key, session, options) {
 
 /** @returns {Promise<boolean>} whether the API accepts a key; also false without a response */
 export async function isKeyValid(key) {
-  if (key.length < MIN_KEY_LENGTH) return false // it may be a PIN, which is not sent
+  if (key.length < MIN_KEY_LENGTH) return false // it may be a PIN, which must not be sent
   const { session } = await database.getSettings("session")
   const response = await request(new URL(`${API}/-`), key, session, {}) // a valid key gets a 404
   return response.status === 404 && typeof response.body?.message === "string"
@@ -147,11 +147,11 @@ async function sendAll() {
 
 const isSameSession = (session, other) => session?.token === other?.token
 
-/** Renews the token of a session, or ends the session. The lock is needed because sending and receipts may both do it. */
+/** Renews the token of a session, or ends the session. Sending and requests for receipts may do it at once, hence the lock. */
 function renewSession(session) {
   return navigator.locks.request("renewal", async () => {
     const { session: now } = await database.getSettings("session")
-    if (!isSameSession(now, session)) return "renewed" // meanwhile, or the employee has signed out
+    if (!isSameSession(now, session)) return "renewed" // by another caller, or the employee has signed out
     const renewal = await renewToken(session)
     if (renewal === "refused")
       await database.updateSettings(["session"], now => (isSameSession(now.session, session) ? { session: null } : {}))
@@ -159,7 +159,7 @@ function renewSession(session) {
   })
 }
 
-/** Stops the sending for a while, unless there is another key or session by now, which was not refused. */
+/** Stops sending for a while, unless the key or the session has been replaced by one that was not refused. */
 function noteRefusedKey(key, session, status) {
   return database.updateSettings(["key", "session"], now =>
     now.key === key && (now.session === null || isSameSession(now.session, session))
@@ -185,7 +185,7 @@ export function endWaits(includeRefusedKey) {
 }
 
 const receipts = new Map() // punch.order -> {requests: number of requests, due: next request, by performance.now()}
-let pause = { until: 0, attempts: 0 } // of all requests for receipts, until a time of performance.now()
+let pause = { until: 0, attempts: 0 } // pause of all requests for receipts, until a time by performance.now()
 
 /**
  * Requests the receipts of the sent punches that are due.

@@ -1,6 +1,6 @@
-/** The text below the button, and the text of a punch's state. */
+/** The outcome, which is the text below the button, and the text of a punch's state. */
 
-import { isOverdue, truncateReason } from "./rules.js"
+import { isOverdue } from "./rules.js"
 import { clockTime, createElement, element, page } from "./state.js"
 
 export const REFUSED_STATES = ["refused", "conflict"] // of punches that will not be recorded

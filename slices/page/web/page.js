@@ -11,8 +11,8 @@ import { acceptKey, lockSettings, saveSettings, takeKeyFromAddress, unlockSettin
 import * as signIn from "./sign-in.js"
 import { clockTime, createElement, element, locale, page } from "./state.js"
 
-const IDLE_MS = 30_000 // without a touch or a key; then a new version may take over
-const OUTCOME_MS = 10_000 // a kiosk shows a punch's state for this time; the next person should not see it
+const IDLE_MS = 30_000 // after this time without a touch or a key, a new version may take over
+const OUTCOME_MS = 10_000 // a kiosk shows the outcome for this time, so that the next person does not see it
 const CONFIRM_MS = 60_000 // a second punch of an employee within this time needs confirmation
 
 /* Texts and clock */
@@ -22,8 +22,8 @@ function setLanguage(language) {
   document.documentElement.lang = language
   document.title = page.texts.title
   for (const each of document.querySelectorAll("[data-word]")) each.textContent = page.texts[each.dataset.word]
-  const [other, name] = page.texts.otherLanguage
-  element("language").lang = other
+  const [otherLanguage, name] = page.texts.otherLanguage
+  element("language").lang = otherLanguage
   element("language").textContent = name
   for (const key of element("pad").children) if (key.dataset.label) key.ariaLabel = page.texts[key.dataset.label]
   element("saved").textContent = element("proof-state").textContent = ""
@@ -59,7 +59,7 @@ function resetWhenIdle() {
 
 async function press() {
   if (page.askedEmployee !== null) return // another press or a badge reader's Enter does not answer the question
-  // On a kiosk: a second press of the same person, or a badge reader that sends two Enters.
+  // On a kiosk, ignore a second press of the same person, or the second Enter of a badge reader.
   if (page.isKiosk && element("employee").value === "" && (page.writesInProgress > 0 || page.shownPunchId !== null)) return
   updateClock() // a new day clears the outcome, which must happen before this press shows another one
   clearOutcome() // so that a screen reader also reads the same text again
@@ -80,7 +80,7 @@ async function storePunch(employee, minGapMs) {
   let punch
   page.writesInProgress++
   try {
-    const { retry } = await database.getSettings("retry") // read again, because the page may not have been drawn yet
+    const { retry } = await database.getSettings("retry") // from the database, because the page may not have been drawn yet
     const offline = !navigator.onLine || retry !== null
     punch = await database.addPunch({ id, usuarioId: employee, ponto: timestamp(now), offline }, minGapMs)
   } catch (error) {
@@ -130,7 +130,7 @@ function routeKey(event) {
   }
 }
 
-function makePad() {
+function createNumberPad() {
   const keys = [..."123456789", "clear", "0", "back"].map(name => {
     const key = createElement("button", { clear: "C", back: "⌫" }[name] ?? name, { type: "button" })
     if (name.length > 1) key.dataset.label = name
@@ -189,8 +189,8 @@ async function exportPunches() {
 
 /** Requests persistent storage, and shows whether the browser granted it. */
 async function requestPersistence() {
-  const kept = (await navigator.storage?.persist?.()) ?? false
-  element("storage").textContent = kept ? page.texts.persistent : page.texts.notPersistent
+  const isPersistent = (await navigator.storage?.persist?.()) ?? false
+  element("storage").textContent = isPersistent ? page.texts.persistent : page.texts.notPersistent
 }
 
 /* New versions */
@@ -201,12 +201,12 @@ async function installWorker() {
   let isControlled = navigator.serviceWorker.controller !== null
   let isReplaced = false
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    isReplaced = isControlled // the first worker of a page is of the same version
+    isReplaced = isControlled // the first worker of a page has the page's version
     isControlled = true
   })
   const timer = setInterval(() => {
     const isIdle = page.writesInProgress === 0 && performance.now() - page.touchedAt > IDLE_MS
-    // Without a worker and without network, a reload would lose the page.
+    // Without a worker, a reload without network would lose the page.
     const canReload = page.isStuck && navigator.serviceWorker.controller !== null
     if ((isReplaced || canReload) && isIdle) {
       clearInterval(timer) // a second reload would interrupt the first
@@ -220,7 +220,7 @@ async function installWorker() {
 /* Start */
 
 async function start() {
-  makePad()
+  createNumberPad()
   const linkKey = takeKeyFromAddress()
   setLanguage(chooseLanguage(null, navigator.languages))
   setInterval(updateClock, 250)
@@ -229,10 +229,10 @@ async function start() {
     addEventListener(event, () => (page.touchedAt = performance.now()), { passive: true })
   element("punch").addEventListener("submit", event => (event.preventDefault(), press()))
   element("punch").addEventListener("keydown", event => {
-    if (event.key === "Enter" && event.repeat) event.preventDefault() // a held key is one punch
+    if (event.key === "Enter" && event.repeat) event.preventDefault() // a key that is held down stores one punch
   })
   element("press").addEventListener("click", event => {
-    if (event.detail > 1) event.preventDefault() // a double click is one punch
+    if (event.detail > 1) event.preventDefault() // a double click stores one punch
   })
   addEventListener("keydown", routeKey)
   addEventListener("click", event => {
@@ -276,7 +276,7 @@ async function start() {
     reportError(error)
   }
   await draw()
-  offerSignIn().catch(console.error) // unknown without network and without the worker's files
+  offerSignIn().catch(console.error) // fails without network if the worker has not cached the page's configuration
   sendNow()
   acceptKey(linkKey).catch(reportError)
   requestPersistence().catch(console.error)

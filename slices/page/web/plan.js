@@ -1,15 +1,15 @@
 /**
- * The plan that reconciles the two stores, computed from the contents of both. This module reads and writes no store.
+ * Computes the plan that reconciles the two stores from the contents of both. This module reads and writes no store.
  *
  * The names of the replica's values are "punch/DEVICE/NUMBER/STATE" and "identity/REVISION".
  */
 
-const RETENTION_MS = 60 * 24 * 3_600_000 // of recorded punches
+const RETENTION_MS = 60 * 24 * 3_600_000 // recorded punches are deleted after this time
 const STATE_ORDER = { waiting: 0, sent: 1, recorded: 2, refused: 2, conflict: 2 }
-export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // an identity is in both stores
+export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // its keys are those of an identity
 
 const joinName = (...parts) => parts.map(encodeURIComponent).join("/")
-const prefixOf = name => name.slice(0, name.lastIndexOf("/")) // of a punch: device and number, without the state
+const punchPrefix = name => name.slice(0, name.lastIndexOf("/")) // device and number, without the state
 const lastPart = name => name.slice(name.lastIndexOf("/") + 1) // state or revision
 const isMoreAdvanced = (state, other) => STATE_ORDER[state] > STATE_ORDER[other]
 export const copyName = ({ body, state }) => joinName("punch", body.dispositivo, body.sequencia, state)
@@ -19,8 +19,8 @@ export const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(ot
 /**
  * Returns the names of the values that a plan needs: punches that are more advanced than in the first store or missing
  * there, and the latest identity.
- * @param {object[]} punches of the first store
- * @param {string[]} names of the replica's values
+ * @param {object[]} punches punches of the first store
+ * @param {string[]} names names of the replica's values
  * @returns {string[]}
  */
 export function neededNames(punches, names) {
@@ -33,21 +33,21 @@ export function neededNames(punches, names) {
  * Returns the actions after which both stores have the more advanced state of each punch and the later identity. Old
  * recorded punches are deleted.
  * @param {object} stores
- * @param {object[]} stores.punches of the first store
- * @param {object} stores.identity of the first store
- * @param {string[]} stores.names of the replica's values
+ * @param {object[]} stores.punches punches of the first store
+ * @param {object} stores.identity identity of the first store
+ * @param {string[]} stores.names names of the replica's values
  * @param {Map<string, any>} stores.values the replica's values of `neededNames`
  * @param {string[]} stores.incomplete names of values that could not be read; their numbers count as used
  * @param {number} now ms since the epoch
- * @returns {object} the actions, as explained below
+ * @returns {object} the actions, with the keys that are explained below
  */
 export function plan({ punches, identity, names, values, incomplete }, now) {
   const isOld = punch => punch.state === "recorded" && Date.parse(punch.body.ponto) <= now - RETENTION_MS
   const actions = {
     toRestore: [], // punches to write to the first store
-    toDelete: [], // punches to delete from it
+    toDelete: [], // punches to delete from the first store
     toCopy: [], // punches to write to the replica
-    namesToRemove: [], // values to delete from it
+    namesToRemove: [], // values to delete from the replica
     mergedIdentity: null, // for both stores
     shouldCopyIdentity: false, // the replica needs mergedIdentity
     lostCount: null, // punches that were missing in one store; null if neither store has lost anything
@@ -90,11 +90,11 @@ export function plan({ punches, identity, names, values, incomplete }, now) {
 function pairWithCopies(punches, names) {
   const copies = new Map()
   for (const name of names.filter(name => name.startsWith("punch/"))) {
-    copies.set(prefixOf(name), [...(copies.get(prefixOf(name)) ?? []), name])
+    copies.set(punchPrefix(name), [...(copies.get(punchPrefix(name)) ?? []), name])
   }
   for (const group of copies.values()) group.sort((one, other) => STATE_ORDER[lastPart(other)] - STATE_ORDER[lastPart(one)])
   const pairs = punches.map(punch => {
-    const prefix = prefixOf(copyName(punch))
+    const prefix = punchPrefix(copyName(punch))
     const group = copies.get(prefix) ?? []
     copies.delete(prefix)
     return { punch, copies: group }
@@ -115,9 +115,9 @@ function mergeIdentities(identity, replicaIdentity, names) {
   if (later.device) {
     const { dispositivo, next } = later.device
     const prefix = `${joinName("punch", dispositivo)}/`
-    const used = names.filter(name => name.startsWith(prefix)).map(name => Number(lastPart(prefixOf(name))))
+    const usedNumbers = names.filter(name => name.startsWith(prefix)).map(name => Number(lastPart(punchPrefix(name))))
     const earlierNext = earlier.device?.dispositivo === dispositivo ? earlier.device.next : 1
-    const firstUnused = used.reduce((max, number) => Math.max(max, number + 1), Math.max(next, earlierNext))
+    const firstUnused = usedNumbers.reduce((max, number) => Math.max(max, number + 1), Math.max(next, earlierNext))
     merged.device = { ...later.device, next: firstUnused }
   }
   if (!isEqual(merged, replicaIdentity)) merged.revision = later.revision + 1

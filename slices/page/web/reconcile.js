@@ -28,7 +28,7 @@ export function writeCopy({ order, ...punch }) {
  * Writes to each store what only the other one has. The more advanced state of a punch wins. Old recorded punches are deleted
  * from both.
  * @param {IDBDatabase} connection
- * @param {string[]} incomplete names of incomplete copies that were deleted; if one still exists, it is ignored, and an
+ * @param {string[]} incomplete names of incomplete copies that were deleted; a copy that still exists is ignored, and an
  *     error is thrown at the end
  */
 export async function reconcileStores(connection, incomplete = []) {

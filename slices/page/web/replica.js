@@ -1,12 +1,13 @@
 /**
  * The second store, in the Cache API: one entry for each value. It shares no file with IndexedDB. Entries are never
- * overwritten, because on a full disk this could delete the old value without storing the new one: callers use another name.
+ * overwritten, because on a full disk this could delete the old value without storing the new one. Callers use a new name
+ * instead.
  */
 
 import { withTimeout } from "./rules.js"
 
 const CACHE = "replica"
-const URL_PREFIX = `${self.location.origin}/replica/` // no server is asked for these URLs
+const URL_PREFIX = `${self.location.origin}/replica/` // these URLs are never requested from a server
 const BATCH_SIZE = 100
 
 /** @returns {Promise<string[]>} the names of all values */
@@ -59,7 +60,7 @@ export async function runInBatches(items, work) {
   return results
 }
 
-/** Opens the cache at each call: one that was deleted after it was opened would accept values, and lose them. */
+/** Opens the cache at each call: a cache that was deleted after it was opened would accept values and lose them. */
 const withCache = work => withTimeout(caches.open(CACHE).then(work), "the cache")
 
 const readText = name => withTimeout(findText(name), "the cache")

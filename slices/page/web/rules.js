@@ -3,7 +3,7 @@
 export const RESPONSE_TIMEOUT_MS = 30_000 // API Gateway gives up after 29 s
 const MAX_BACKOFF_MS = 300_000
 const MAX_RETRY_AFTER_MS = 3_600_000 // a longer Retry-After is shortened to an hour
-const STORE_TIMEOUT_MS = 15_000 // after that a store may never respond, while others wait for the lock
+const STORE_TIMEOUT_MS = 15_000 // a store that takes longer may never respond, while other tabs wait for the lock
 export const DAY_MS = 24 * 3_600_000
 const MAX_SKEW_MS = 30_000 // the legal limit for a time clock in software
 const MAX_SKEW_REQUEST_MS = 10_000 // after a longer request the comparison of the clocks is too inexact
@@ -18,7 +18,7 @@ const MAX_REASON_LENGTH = 300 // characters
  */
 export function uuid7(now, random) {
   const bytes = Uint8Array.from(random)
-  for (let index = 5, rest = now; index >= 0; index--, rest = Math.floor(rest / 256)) bytes[index] = rest % 256
+  for (let index = 5, value = now; index >= 0; index--, value = Math.floor(value / 256)) bytes[index] = value % 256
   bytes[6] = 0x70 | (bytes[6] & 0x0f)
   bytes[8] = 0x80 | (bytes[8] & 0x3f)
   const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("")
@@ -54,7 +54,7 @@ export function cleanDeviceName(text) {
 
 /**
  * Returns the meaning of the response to the POST of a punch.
- * @param {number} status of HTTP; 0: there was no response
+ * @param {number} status HTTP status; 0: there was no response
  * @returns {"sent" | "refused" | "stop" | "again"}
  */
 export function statusMeaning(status) {
@@ -91,7 +91,7 @@ export async function readJson(response) {
 
 /**
  * Shortens the reason of a refusal to a readable length: a very long text would block the page.
- * @param {unknown} message of the response, or of a punch that an older version stored
+ * @param {unknown} message message of a response or an error
  * @returns {string}
  */
 export function truncateReason(message) {
@@ -101,8 +101,8 @@ export function truncateReason(message) {
 
 /**
  * Returns the new state of a punch with a receipt. Instants are compared to the millisecond, the precision of this page.
- * @param {any} receipt the body of a 200
- * @param {object} body of the punch
+ * @param {any} receipt body of a response 200
+ * @param {object} body body of the punch
  * @returns {"recorded" | "conflict" | null} conflict: another punch has the same id; null: not a receipt of this id
  */
 export function receiptOutcome(receipt, body) {
@@ -116,14 +116,14 @@ export function receiptOutcome(receipt, body) {
 export const sentTime = punch => punch.sentAt ?? Date.parse(punch.body.ponto)
 
 /**
- * Whether a punch had no receipt a day after it was sent, so that the employee has to report it. Without a request for the
- * receipt since then, it is not overdue.
+ * Returns whether a punch had no receipt a day after it was sent, so that the employee has to report it. It is not overdue before
+ * the page has requested the receipt again.
  */
 export const isOverdue = punch => punch.state === "sent" && punch.missingAt - sentTime(punch) >= DAY_MS
 
 /**
  * Parses a Retry-After.
- * @param {string | null} value of the header: seconds or a date
+ * @param {string | null} value value of the header: seconds or a date
  * @param {string | null} date the response's Date header, to which a date is relative
  * @returns {number} ms; 0 without a valid value
  */
@@ -149,8 +149,8 @@ export function retryDelay(attempts, retryAfterMs, random = Math.random) {
 
 /**
  * Waits for a store for a limited time: after a full disk some requests never end.
- * @param {Promise<any>} result of the store
- * @param {string} store its name
+ * @param {Promise<any>} result result of the store
+ * @param {string} store name of the store, for the error
  * @returns {Promise<any>} the result
  * @throws {DOMException} a `TimeoutError`
  */
@@ -166,33 +166,33 @@ export async function withTimeout(result, store) {
   }
 }
 
-/** Whether an error says that a store did not respond in time. */
+/** Returns whether an error means that a store did not respond in time. */
 export const isTimeout = error => [error.name, error.cause?.name].includes("TimeoutError")
 
 /**
- * Returns the rest of a wait: 0 if the clock was set back meanwhile, so that no wait becomes longer.
- * @param {{at: number, delay: number} | null} retry its end, in ms since the epoch, and its length in ms
+ * Returns the remaining time of a wait. If the clock was set back meanwhile, it is 0, so that no wait becomes longer.
+ * @param {{at: number, delay: number} | null} retry at: end of the wait, in ms since the epoch; delay: its length in ms
  * @param {number} now ms since the epoch
  * @returns {number} ms
  */
 export function remainingWait(retry, now) {
-  const rest = retry ? retry.at - now : 0
-  return rest > 0 && rest <= retry.delay ? rest : 0
+  const remaining = retry ? retry.at - now : 0
+  return remaining > 0 && remaining <= retry.delay ? remaining : 0
 }
 
 /**
  * Returns by how much this device's clock is ahead of the server's.
  * @param {string | null} date the response's Date header
- * @param {number} began ms since the epoch, when the request was sent
+ * @param {number} requestedAt ms since the epoch
  * @param {number} elapsed ms until the response
  * @returns {number | null} ms, negative if behind; null if it is unknown
  */
-export function clockSkew(date, began, elapsed) {
+export function clockSkew(date, requestedAt, elapsed) {
   const server = Date.parse(date ?? "") + 500 // Date has whole seconds
-  return Number.isNaN(server) || elapsed > MAX_SKEW_REQUEST_MS ? null : began + elapsed / 2 - server
+  return Number.isNaN(server) || elapsed > MAX_SKEW_REQUEST_MS ? null : requestedAt + elapsed / 2 - server
 }
 
-/** Whether a difference of the clocks (ms, null if unknown) is large enough for a warning. */
+/** Returns whether a difference of the clocks (ms, null if unknown) is large enough for a warning. */
 export const isSkewed = skew => skew !== null && Math.abs(skew) > MAX_SKEW_MS
 
 /**

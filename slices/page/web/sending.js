@@ -1,10 +1,10 @@
-/** Times at which the page sends: at once, when an attempt is due, and in the background if the browser supports it. */
+/** Decides when the page sends: at once, when an attempt is due, and in the background if the browser supports it. */
 
 import * as database from "./database.js"
 import { reportError } from "./drawing.js"
 import * as outbox from "./outbox.js"
 
-export const MAX_WAIT_MS = 60_000 // between two checks of the outbox
+export const MAX_WAIT_MS = 60_000 // maximum time between two checks of the outbox
 
 let sendTimer, receiptTimer
 
@@ -39,7 +39,7 @@ async function askForReceipts() {
   receiptTimer = setTimeout(askForReceipts, wait)
 }
 
-/** Sends without the waits that no server asked for. */
+/** Sends now, except where a server has asked the page to wait. */
 export async function sendNow() {
   try {
     await outbox.endWaits(true)

@@ -4,8 +4,8 @@ import * as database from "./database.js"
 import { RESPONSE_TIMEOUT_MS, readJson, tokenEmployee } from "./rules.js"
 
 const PAGE_URL = new URL("./", import.meta.url).href // redirect URI
-const WRONG_EMPLOYEE = "custom:usuarioId" // result in place of a status
-const REVOKE_TIMEOUT_MS = 5000 // longest delay of a sign-out
+const WRONG_EMPLOYEE = "custom:usuarioId" // returned instead of a status
+const REVOKE_TIMEOUT_MS = 5000 // maximum delay of a sign-out
 
 /**
  * @returns {Promise<{authorize: string, token: string, revoke: string, logout: string, client: string} | null>} URLs of the
@@ -16,7 +16,7 @@ export async function fetchUserPool() {
   return (await readJson(response)).signIn ?? null
 }
 
-/** Goes to the user pool's page. The verifier and the state for `finishSignIn` are stored on this device. */
+/** Navigates to the user pool's page. Stores the verifier and the state for `finishSignIn` on this device. */
 export async function startSignIn() {
   const pool = await fetchUserPool()
   const [verifier, state] = [random(), random()]
@@ -36,9 +36,9 @@ export async function startSignIn() {
 }
 
 /**
- * Revokes the refresh token and goes to the user pool's logout endpoint. Otherwise the pool's cookie would sign the next
+ * Revokes the refresh token, and navigates to the user pool's logout endpoint. Otherwise the pool's cookie would sign the next
  * person in as the last one, without a password.
- * @param {{refresh: string | null} | null} session that has ended on this device
+ * @param {{refresh: string | null} | null} session session that has ended on this device
  * @returns {Promise<boolean>} false: there is no network, and the page stays
  */
 export async function signOut(session) {
@@ -62,7 +62,7 @@ export async function signOut(session) {
 
 /**
  * Handles the user pool's redirect to the page.
- * @param {URLSearchParams} response of the page's address: a code, or an error
+ * @param {URLSearchParams} response parameters of the page's address: a code, or an error
  * @returns {Promise<void>} fulfilled when the session is stored
  */
 export async function finishSignIn(response) {
@@ -110,7 +110,7 @@ async function requestTokens(parameters, oldSession = null) {
   } catch {
     return 0
   }
-  if (tokens === null) return 0 // the response of an intermediary
+  if (tokens === null) return 0 // an intermediary has responded
   if (response.status !== 200) return response.status
   const employee = tokenEmployee(tokens.id_token)
   if (employee === null || (oldSession && employee !== oldSession.employee)) return WRONG_EMPLOYEE

@@ -13,12 +13,12 @@ export const page = {
   editedSettings: new Set(), // names of changed settings that are not saved yet
   hasUserPool: false, // employees can sign in
   isSignedIn: false,
-  outcomeAt: 0, // time of the text below the button, by performance.now()
-  shownPunchId: null, // id of the punch that this text is about
+  outcomeAt: 0, // when the outcome below the button was shown, by performance.now()
+  shownPunchId: null, // id of the punch whose outcome is shown
   askedEmployee: null, // employee who is asked whether to punch again
-  isUnlocked: false, // the settings, by the PIN or a key
-  isStuck: false, // a store does not respond; after a full disk only a reload of the page changes this
+  isUnlocked: false, // the settings were unlocked by the PIN or a key
+  isStuck: false, // a store does not respond; after a full disk it responds only if the page is reloaded
 }
 
 export const locale = () => document.documentElement.lang
-export const clockTime = date => date.toTimeString().slice(0, 8) // toLocaleTimeString takes milliseconds on a phone
+export const clockTime = date => date.toTimeString().slice(0, 8) // toLocaleTimeString would take milliseconds on a phone

@@ -3,8 +3,8 @@
 import { endWaits, sendWaiting, setTokenRenewal } from "./outbox.js"
 import { renewToken } from "./sign-in.js"
 
-// File -> SHA-256 in base64. The page's covers its Content-Security-Policy and its body. The server of this file inserts them
-// here, so a change of any file makes a new version.
+// SHA-256 of each file, in base64. The page's hash covers its Content-Security-Policy and its body. The server inserts the
+// hashes into this file, so that a change of any file is a new version.
 const SHELL = {}
 const CACHE_NAME = `shell ${SHELL["sw.js"]}`
 
@@ -28,7 +28,7 @@ self.addEventListener("fetch", event => {
 })
 
 /**
- * Responds with a cached file. The response is a copy: with the cached one itself, Chromium would add the compiled script to
+ * Responds with a cached file. The response is a copy: given the cached one itself, Chromium would add the compiled script to
  * the cache entry, and on a full disk lose both. A file that the browser has deleted comes from the network, and is cached
  * again without a delay for the page, because on a full disk the write may never end.
  */
@@ -59,7 +59,7 @@ async function cacheAll() {
   await putAll(files)
 }
 
-/** Whether a response is this version's file. */
+/** Returns whether a response is this version's file. */
 async function isOfThisVersion(file, response) {
   const policy = file === "" ? response.headers.get("content-security-policy") : ""
   const content = new Blob([policy ?? "", await response.clone().arrayBuffer()])

@@ -126,7 +126,7 @@ def test_a_kiosks_settings_and_export_require_the_pin_after_the_loss_of_either_s
     page.locator("#settings summary").click()
     require_locked(page)
     enter_proof(page, "1357")
-    expect(page.locator("#proof-state")).to_contain_text("nem o PIN nem uma chave que o servidor confirme")
+    expect(page.locator("#proof-state")).to_contain_text("Não é o PIN nem uma chave que o servidor possa confirmar")
     require_locked(page)
     require_no_violations(page)
     enter_proof(page, PIN)
@@ -176,7 +176,7 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServ
     page.locator("#settings summary").click()
     for wrong in ("13579", "x" * 40):
         enter_proof(page, wrong)
-        expect(page.locator("#proof-state")).to_contain_text("nem o PIN")
+        expect(page.locator("#proof-state")).to_contain_text("Não é o PIN")
         require_locked(page)
     assert "13579" not in keys  # it may be a PIN
     for key in ("first", NEW_KEY, f"{phone.url}#key={NEW_KEY}"):

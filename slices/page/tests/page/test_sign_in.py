@@ -133,7 +133,7 @@ def test_an_employee_who_signs_in_punches_with_their_own_number(
     server: FakeServer, phone: Phone, pool: FakeUserPool
 ) -> None:
     page = phone.open(KEY, worker=False)
-    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+    expect(page.locator("#warnings")).to_contain_text("Nenhum empregado entrou")
     require_no_violations(page)
     sign_in(page, pool, ANA)
 
@@ -189,7 +189,7 @@ def test_signing_out_without_network_forgets_the_employee_on_the_device(phone: P
 
     expect(page.get_by_role("button", name="Entrar com a sua conta")).to_be_enabled()
     expect(page.locator("#employee")).to_have_value("")
-    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+    expect(page.locator("#warnings")).to_contain_text("Nenhum empregado entrou")
     assert len(pool.requests) == request_count
 
 
@@ -202,7 +202,7 @@ def test_a_sign_in_that_cannot_start_is_reported_as_no_storage_error(phone: Phon
     button.click()
 
     expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar")
-    expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
+    expect(page.locator("#warnings")).to_have_text(re.compile("^Nenhum empregado entrou"))
 
 
 def test_an_expired_token_is_renewed_without_a_new_sign_in(

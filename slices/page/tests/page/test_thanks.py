@@ -260,7 +260,7 @@ def test_a_device_without_network_says_so(server: FakeServer, phone: Phone) -> N
     wait_for_states(page, WAITING)
     server.is_api_down = True
     phone.context.set_offline(False)
-    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não responde; talvez falte rede: "))
+    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não responde; talvez não haja rede: "))
     punch(page, EMPLOYEE + 1)
     server.is_api_down = False
     server.planned_responses = [PlannedResponse(503)] * 9
