@@ -44,8 +44,7 @@ class Bucket:
 
     def lines(self, key: str) -> list[Any] | None:
         """Return the lines of a result; None if it does not exist."""
-        found = self._s3.list_objects_v2(Bucket=self.name, Prefix=key).get("Contents", [])
-        if not found:
+        if not self._s3.list_objects_v2(Bucket=self.name, Prefix=key).get("Contents"):
             return None
         return [json.loads(line) for line in self._s3.get_object(Bucket=self.name, Key=key)["Body"].read().splitlines()]
 
@@ -60,9 +59,9 @@ class Bucket:
         return [line for name in summary["refusedIn"] for line in self.lines(f"{folder}/{name}") or []]
 
     def empty(self) -> None:
-        """Delete everything, all versions."""
-        found = self._s3.list_object_versions(Bucket=self.name)
-        for version in (*found.get("Versions", []), *found.get("DeleteMarkers", [])):
+        """Delete all versions of all objects."""
+        objects = self._s3.list_object_versions(Bucket=self.name)
+        for version in (*objects.get("Versions", []), *objects.get("DeleteMarkers", [])):
             self._s3.delete_object(Bucket=self.name, Key=version["Key"], VersionId=version["VersionId"])
 
 
@@ -97,7 +96,7 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     (first,) = summary.pop("refusedIn")
     assert summary == {"accepted": 49, "refused": 1, "rounds": 1}
 
-    # Continued as if the first invocation had stopped before line 41.
+    # Continue the file as if the first invocation had stopped before line 41.
     continuation = bucket.event(
         folder, {"offset": len(ndjson(employee_ids[:40])), "line": 41, "accepted": 40, "refused": 0}
     )
@@ -108,12 +107,12 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     assert summary == {"accepted": 49, "refused": 1, "rounds": 2}
 
     second_folder = bucket.upload(content)
-    # Longer, in another format, and gzipped although its name does not end in .gz.
+    # The longer file has another format, and is gzipped although its name does not end in .gz.
     rows = "".join(f"{employee_id};2026-10-01T05:00:00\r\n" for employee_id in employee_ids)  # local time
     longer = bucket.upload(gzip.compress(f"usuarioId;ponto\r\n{rows}".encode()))
-    named = bucket.upload(ndjson(employee_ids), "incoming/october.ndjson.gz")
+    not_gzipped = bucket.upload(ndjson(employee_ids), "incoming/october.ndjson.gz")
     assert second_folder != folder
-    assert [bucket.wait_for(each)["accepted"] for each in (second_folder, longer, named)] == [49, 50, 50]
+    assert [bucket.wait_for(result)["accepted"] for result in (second_folder, longer, not_gzipped)] == [49, 50, 50]
 
     client.wait_until_drained()
     assert sorted(row.punch.employee_id for row in client.rows(*employee_ids)) == sorted(employee_ids)

@@ -6,7 +6,7 @@ from tools.kit.project import ROOT
 
 SECTION = "imports-failed"
 FAILED = metric("AWS/Lambda", "AsyncEventsDropped", {"FunctionName": {"Ref": "ImportacaoLambdaFunction"}})
-DAY = 24 * 60  # in minutes, as all times here
+DAY = 24 * 60  # minutes, like all times in this module
 
 
 def test_alarm_fires_within_minutes_of_a_failed_import_and_clears(compile_stage: CompileStage) -> None:

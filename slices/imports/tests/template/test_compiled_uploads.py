@@ -32,12 +32,12 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 
 def other_policies(template: Any) -> set[str]:
-    """Return the policies of other slices that let the function read more; those slices test them."""
+    """Return the policies that other slices add to the function's role, and test themselves."""
     return {
         name
-        for name, found in template["Resources"].items()
-        if found["Type"] == "AWS::IAM::ManagedPolicy"
-        and {"Ref": "ImportacaoRole"} in found["Properties"].get("Roles", ())
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+        and {"Ref": "ImportacaoRole"} in resource["Properties"].get("Roles", ())
         and name not in UPLOADS
     }
 
@@ -73,8 +73,8 @@ def test_uploads_change_only_the_senders_of_the_queue(compile_stage: CompileStag
         copy.deepcopy(compile_stage(stage, *parameters).document) for parameters in ([], ["uploads=true"])
     )
     resources = template["Resources"]
-    for name, kind in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
-        assert resources.pop(name)["Type"] == kind
+    for name, resource_type in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
+        assert resources.pop(name)["Type"] == resource_type
     for name in other_policies(template):
         del resources[name]
     assert template["Outputs"].pop("UploadBucketName") == {"Value": {"Ref": "UploadBucket"}}
@@ -119,18 +119,19 @@ def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Tem
 
 
 @pytest.mark.parametrize("parameter", SIGN_IN_PARAMETERS)
-def test_function_knows_that_sign_in_is_required(compile_stage: CompileStage, parameter: str) -> None:
+def test_environment_of_the_function_has_the_required_sign_in(compile_stage: CompileStage, parameter: str) -> None:
     function = compile_stage("prod", parameter, "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
 def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile_stage: CompileStage) -> None:
     template = compile_stage("prod", "uploads=true")
-    senders = {name for name, found in permissions(template).items() if ("sqs:SendMessage", "PunchQueue.Arn") in found}
-    listed = ["ApiRole", "OperatorRole", "ImportacaoRole"]
-    assert senders == set(listed)
+    permission = ("sqs:SendMessage", "PunchQueue.Arn")
+    senders = {name for name, granted in permissions(template).items() if permission in granted}
+    expected_senders = ["ApiRole", "OperatorRole", "ImportacaoRole"]
+    assert senders == set(expected_senders)
     _, denied = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
-    arns = [{"Fn::GetAtt": [name, "Arn"]} for name in listed]
+    arns = [{"Fn::GetAtt": [name, "Arn"]} for name in expected_senders]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"ArnNotEquals": {"aws:PrincipalArn": arns}})
     # A client of the API can set only what the gateway's mapping template sends.
     integrations = [json.dumps(method) for method in template.by_type("AWS::ApiGateway::Method").values()]
@@ -141,7 +142,7 @@ def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile
 
 def test_role_may_only_read_files_write_results_send_and_invoke(prod_with_slices: Template, prod: Template) -> None:
     before = permissions(prod).keys() | other_policies(prod_with_slices.document)
-    added = {name: found for name, found in permissions(prod_with_slices).items() if name not in before}
+    added = {name: granted for name, granted in permissions(prod_with_slices).items() if name not in before}
     incoming, results = (
         json.dumps({"Fn::Sub": f"${{UploadBucket.Arn}}/{folder}/*"}) for folder in ("incoming", "results")
     )
@@ -217,12 +218,12 @@ def test_bucket_is_private_encrypted_versioned_and_expires_files(prod_with_slice
 def test_bucket_accepts_tls_only(prod_with_slices: Template) -> None:
     policy = prod_with_slices.properties("UploadBucketPolicy")
     assert policy["Bucket"] == {"Ref": "UploadBucket"}
-    both = {"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}
-    assert policy["PolicyDocument"]["Statement"] == [tls_only_statement("s3:*", *both)]
+    bucket, objects = {"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}
+    assert policy["PolicyDocument"]["Statement"] == [tls_only_statement("s3:*", bucket, objects)]
 
 
 def test_deploy_counts_reserved_concurrency(package_stage: PackageStage) -> None:
-    made = package_stage("dev", "uploads=true")
-    without = deploy.read_compiled_stage(package_stage("dev").folder).demand
-    reserved = {**without.reserved, "batida-ponto-dev-importacao": 2}
-    assert deploy.read_compiled_stage(made.folder).demand == without._replace(reserved=reserved)
+    plain = deploy.read_compiled_stage(package_stage("dev").folder).demand
+    with_uploads = deploy.read_compiled_stage(package_stage("dev", "uploads=true").folder).demand
+    reserved = {**plain.reserved, "batida-ponto-dev-importacao": 2}
+    assert with_uploads == plain._replace(reserved=reserved)

@@ -1,4 +1,4 @@
-"""`ponto import` killed twice: in the end each line is accepted or listed once."""
+"""Test of `ponto import` when it is killed twice."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from tests.commands import write_stack
 from tests.serving import Request, Response, http_server
 from tests.waiting import background_process, wait_for
 
-LINES = 6_001  # valid ones, between two that are refused
+LINES = 6_001  # valid lines, between two refused lines
 
 
 def progress(file: Path) -> Any:
@@ -22,7 +22,7 @@ def progress(file: Path) -> Any:
 
 def test_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: Path) -> None:
     accepted: list[int] = []
-    fast = 0  # punches that are accepted without delay; the others are slow, so that the import does not end
+    fast = 0  # number of punches accepted without delay; the others are slow, so that the import does not end
 
     def accept(request: Request) -> Response:
         accepted.append(json.loads(request.body)["usuarioId"])

@@ -1,4 +1,4 @@
-"""`ponto import` of a file in the format of another slice, with a fake bucket."""
+"""Tests of `ponto import` with a file in the format of another slice, and a fake bucket."""
 
 import io
 import json
@@ -21,7 +21,7 @@ CONTENT = b"machine 7\n1\n2\n"
 
 
 class Stage:
-    """A stage's bucket, which has the results of the next import."""
+    """A stage whose bucket has the results of the next import."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
@@ -56,7 +56,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The program, run on the stage."""
+    """Run `ponto` on the stage."""
     write_stack(tmp_path, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
     run_program = runner(capsys, collaborators=Collaborators(FakeClock()))
     return lambda *words: run_program(*words, "--state", tmp_path)

@@ -1,4 +1,4 @@
-"""`ponto import` with a fake API."""
+"""Tests of `ponto import` with a fake API."""
 
 import gzip
 import json
@@ -102,18 +102,18 @@ def test_complete_import_leaves_no_files(importing: ImportRun) -> None:
     assert importing.extensions() == set()
 
 
-@pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])
-@pytest.mark.parametrize("thing", [name for name in SPECIAL_FILES if name != "device"])  # only root can create one
-def test_existing_files_are_not_overwritten(importing: ImportRun, folder: Path, thing: str, kind: str) -> None:
-    make, why = SPECIAL_FILES[thing]
+@pytest.mark.parametrize("extension", ["progress", "refused.ndjson"])
+@pytest.mark.parametrize("file_type", [name for name in SPECIAL_FILES if name != "device"])  # only root creates devices
+def test_existing_files_are_not_overwritten(importing: ImportRun, folder: Path, file_type: str, extension: str) -> None:
+    create, reason = SPECIAL_FILES[file_type]
     importing.file.write_bytes(b"{\n" + file(2, 3))
-    make(folder / f"october.ndjson.{kind}")
+    create(folder / f"october.ndjson.{extension}")
     before = state(folder)
 
     done = importing.run()
 
     assert (done.status, done.out) == (2, "")
-    assert f"october.ndjson.{kind} {why}" in done.err
+    assert f"october.ndjson.{extension} {reason}" in done.err
     assert (state(folder), importing.accepted) == (before, [])
 
 
@@ -205,13 +205,13 @@ def test_lines_of_the_list_beyond_the_progress_are_truncated(
     assert importing.refused_numbers() == [1, 201]
 
 
-@pytest.mark.parametrize("lacking", ["", '{"line": 1', "\0" * 10_000, None])
-def test_incomplete_list_of_refused_lines_is_an_error(importing: ImportRun, lacking: str | None) -> None:
+@pytest.mark.parametrize("content", ["", '{"line": 1', "\0" * 10_000, None])
+def test_incomplete_list_of_refused_lines_is_an_error(importing: ImportRun, content: str | None) -> None:
     importing.stop()
-    if lacking is None:
+    if content is None:
         importing.refused.unlink()
     else:
-        importing.refused.write_text(lacking)
+        importing.refused.write_text(content)
     accepted = list(importing.accepted)
 
     done = importing.run()
@@ -231,9 +231,9 @@ def test_change_in_the_imported_part_is_an_error(
     importing.file.write_bytes(pack(first + b"\n" + file(2, 200)))
 
     done = importing.run()
-    another = f"{importing.progress} belongs to another file, or {importing.file} was changed in the part"
+    message = f"{importing.progress} belongs to another file, or {importing.file} was changed in the part"
     assert done.status == 2
-    assert another in done.err
+    assert message in done.err
 
     importing.progress.unlink()
     assert importing.run("--json").json["refused"] == (first != punch(1))

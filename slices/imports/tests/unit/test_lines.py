@@ -1,4 +1,4 @@
-"""Reading of files: the content and position of each line, resuming anywhere, and bounded memory."""
+"""Tests of reading files: the content and position of each line, resuming anywhere, and bounded memory."""
 
 import csv
 import gzip
@@ -227,8 +227,8 @@ def test_concatenated_gzip_members_are_read() -> None:
 def test_lines_are_parsed_like_messages(bodies: list[Body], compressed: bool, end: str) -> None:
     texts = [json.dumps(body) for body in bodies]
     content = end.join(texts).encode()
-    found = read(gzip.compress(content) if compressed else content)
-    assert [line.body or line.refusal for line in found] == [_parse(text) for text in texts]
+    file_lines = read(gzip.compress(content) if compressed else content)
+    assert [line.body or line.refusal for line in file_lines] == [_parse(text) for text in texts]
 
 
 def _parse(text: str) -> str:
@@ -276,7 +276,7 @@ def test_uncompressed_file_is_not_read_twice() -> None:
 
 
 class _LongStream(io.RawIOBase):
-    """A stream of a punch and a repeated unit, never in memory as a all_lines."""
+    """A stream of a punch and a repeated unit, which is never in memory as a whole."""
 
     def __init__(self, unit: bytes, size: int) -> None:
         self._unit = unit * (65_536 // len(unit))
@@ -294,11 +294,11 @@ class _LongStream(io.RawIOBase):
 def test_memory_is_bounded(unit: bytes) -> None:
     tracemalloc.start()
     try:
-        found = without_heartbeats(read_lines(lambda _: cast(IO[bytes], _LongStream(unit, 2_000_000)), ZONE))
+        file_lines = without_heartbeats(read_lines(lambda _: cast(IO[bytes], _LongStream(unit, 2_000_000)), ZONE))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(found) == 2
+    assert len(file_lines) == 2
     assert peak < 5_000_000
 
 
@@ -319,15 +319,15 @@ def test_file_with_too_many_blank_lines_is_refused(blank: bytes, start: Position
 
 def read_not_blank(content: bytes, max_blank_bytes: int, start: Position = FILE_START) -> list[RawLine | Position]:
     """Return the lines of content that are not blank."""
-    cut = split_lines(io.BytesIO(content[start.offset :]), start)
-    return list(skip_blank_lines(cut, start, max_blank_bytes))
+    raw_lines = split_lines(io.BytesIO(content[start.offset :]), start)
+    return list(skip_blank_lines(raw_lines, start, max_blank_bytes))
 
 
 def test_file_may_have_as_many_bytes_of_blank_lines_as_of_punches() -> None:
     limit = 1_000
     content = (b"\n" * len(GOOD) + GOOD + b"\n") * limit
     assert len(read_not_blank(content, limit)) == limit
-    # The limit is for the all_lines file: each punch so far is one byte longer than its blank lines.
+    # The limit is for the whole file: each punch so far is one byte longer than the blank lines before it.
     assert len(read_not_blank(content + b"\n" * 2 * limit + GOOD, limit)) == limit + 1
     with pytest.raises(InvalidFileError, match="line 48001: blank lines"):
         read_not_blank(content + b"\n" * (2 * limit + 1) + GOOD, limit)
@@ -352,7 +352,7 @@ def test_file_with_too_many_refused_lines_is_refused(*, compressed: bool) -> Non
         return list(read_lines(stored.open_at, ZONE, max_refused=limit))
 
     content = (GOOD + b"\n") * 2 * limit + b"x\n" * 3 * limit
-    assert len(read_as_stored(content)) == 5 * limit  # the limit more than punches
+    assert len(read_as_stored(content)) == 5 * limit  # refused lines exceed punches by the limit
     with pytest.raises(
         InvalidFileError, match=r"line 5001: .* by more than 1,000; reason for the last refusal: body: "
     ):
@@ -370,23 +370,23 @@ def test_file_with_too_many_refused_lines_is_refused(*, compressed: bool) -> Non
     ids=["long line", "long blank line", "long first line", "before the start"],
 )
 def test_heartbeat_for_each_mebibyte_of_long_lines(first: bytes, unit: bytes, start: Position) -> None:
-    # Gzipped, it has a few kilobytes; a file may hold a thousand times as much.
+    # The gzipped content has a few kilobytes; a file may hold a thousand times as much.
     content = first + b"\n" + unit * (8 * _MIB // len(unit))
-    found = []
-    with suppress(InvalidFileError):  # of the first line
+    file_lines = []
+    with suppress(InvalidFileError):  # the long first line has no known format
         for line in read_lines(StoredFile(gzip.compress(content, compresslevel=1)).open_at, ZONE, start):
-            found.append(line)
-    assert len(found) >= 8
-    assert len(without_heartbeats(found)) <= 2
-    assert all(start <= line.end <= (len(content), len(content)) for line in found)
+            file_lines.append(line)
+    assert len(file_lines) >= 8
+    assert len(without_heartbeats(file_lines)) <= 2
+    assert all(start <= line.end <= (len(content), len(content)) for line in file_lines)
 
 
 def test_reading_may_resume_at_heartbeats_of_blank_lines() -> None:
     before = GOOD + b"\n" + (b"x" * 1_023 + b"\n") * 4 * 1_024
     stored = StoredFile(before + (b" " * 1_023 + b"\n") * 4 * 1_024 + GOOD)
 
-    found = list(read_lines(stored.open_at, ZONE))
+    file_lines = list(read_lines(stored.open_at, ZONE))
 
-    positions = [line.end for line in found if line.is_heartbeat]
+    positions = [line.end for line in file_lines if line.is_heartbeat]
     assert [position.offset - len(before) for position in positions] == [_MIB, 2 * _MIB, 3 * _MIB, 4 * _MIB]
-    assert without_heartbeats(read_lines(stored.open_at, ZONE, positions[1])) == found[-1:]
+    assert without_heartbeats(read_lines(stored.open_at, ZONE, positions[1])) == file_lines[-1:]

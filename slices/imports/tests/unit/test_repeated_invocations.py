@@ -1,4 +1,4 @@
-"""A file imported by several invocations, some of them repeated or killed: results match their lists."""
+"""Tests of a file that is imported by several invocations, some of which are repeated or killed."""
 
 import gzip
 import json
@@ -26,10 +26,10 @@ class InvocationSimulator:
     """Runs the invocations of a file in any order; kills some, and runs some twice."""
 
     def __init__(self, fake_aws: FakeAws, patch: pytest.MonkeyPatch, random: Random) -> None:
-        self.results: list[Any] = []  # summaries and failures, as they were written
+        self.results: list[Any] = []  # all summaries and failures that were written
         self._fake_aws = fake_aws
         self._random = random
-        self._mishaps = 12  # at most, so that the import ends
+        self._remaining_mishaps = 12  # limited, so that the import ends
         self._ticks = 0
         self._importer = fake_aws.importer(function.read_settings(), self._tick)
         for target, name in (
@@ -73,8 +73,8 @@ class InvocationSimulator:
         return self._ticks
 
     def _mishap(self, probability: float) -> bool:
-        happens = self._mishaps > 0 and self._random.random() < probability
-        self._mishaps -= happens
+        happens = self._remaining_mishaps > 0 and self._random.random() < probability
+        self._remaining_mishaps -= happens
         return happens
 
     def _killable(self, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""`function.main` with a fake bucket, queue and Lambda."""
+"""Tests of `function.main` with a fake bucket, queue and Lambda."""
 
 import gzip
 import io
@@ -36,7 +36,7 @@ FUNCTION = "batida-ponto-dev-importacao"
 
 def client_error(code: str, status: int = 400) -> ClientError:
     return ClientError(
-        {"Error": {"Code": code, "Message": "as it is"}, "ResponseMetadata": cast(Any, {"HTTPStatusCode": status})},
+        {"Error": {"Code": code, "Message": "made up"}, "ResponseMetadata": cast(Any, {"HTTPStatusCode": status})},
         "Call",
     )
 
@@ -50,7 +50,7 @@ class Bucket:
         self.fails_after: int | None = None  # bytes of a body; None: never
         self.supports_ranges = True
         self.got_range_request = False
-        self.read_bytes = 0  # of all bodies
+        self.read_bytes = 0  # read from all bodies
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
@@ -91,7 +91,7 @@ class _Body(io.BytesIO):
 
 
 class Queue:
-    """Records the punches sent, in place of `QueueSender.send`, which other tests run with a queue in moto."""
+    """Records punches instead of sending them. Other tests run `QueueSender.send` with a queue in moto."""
 
     def __init__(self) -> None:
         self.punches: list[FileLine] = []
@@ -166,14 +166,14 @@ class FakeAws:
 
     def refused(self, name: str = "summary.json", folder: str = "results/clock.ndjson/v1") -> Any:
         """Return the lines of the lists that a result names."""
-        (found,) = self.result(name, folder)
-        return [line for listed in found["refusedIn"] for line in self.result(listed, folder)]
+        (result,) = self.result(name, folder)
+        return [line for list_name in result["refusedIn"] for line in self.result(list_name, folder)]
 
 
 def event(key: str, version: str | None, bucket: str = BUCKET) -> Any:
     quoted = key.replace("%", "%25").replace(" ", "+")
-    found: dict[str, Any] = {"key": quoted, "size": 1} | ({"versionId": version} if version else {})
-    return {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": found}}]}
+    s3_object: dict[str, Any] = {"key": quoted, "size": 1} | ({"versionId": version} if version else {})
+    return {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": s3_object}}]}
 
 
 def punch(employee_id: int, **more: object) -> bytes:
@@ -233,7 +233,7 @@ def test_file_without_punches_has_results(fake_aws: FakeAws) -> None:
 def test_files_with_longest_possible_names_have_separate_results(
     fake_aws: FakeAws, letter: str, version: str | None
 ) -> None:
-    # In a folder, which the keys of the results keep.
+    # The keys of the results have the file's folder.
     name = "incoming/a/" + letter * ((1_024 - len("incoming/a/x")) // len(letter.encode()))
     for last in "xy":
         fake_aws.run(fake_aws.upload(b"{", name + last, version))
@@ -262,7 +262,7 @@ def test_file_is_read_without_a_version_id_and_regardless_of_its_name(
 
 @pytest.fixture
 def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """Calls of AWS clients, with a queue in moto."""
+    """Calls of AWS clients; the queue is in moto."""
     with aws():
         monkeypatch.setenv("QUEUE_URL", boto3.client("sqs").create_queue(QueueName="punches")["QueueUrl"])
         yield Calls(monkeypatch)
@@ -291,18 +291,18 @@ def refuse(*failures: dict[int, str] | ClientError | EndpointConnectionError) ->
     """Fail each call with the next exception, or refuse the punches of some employees; then accept everything."""
     remaining = list(failures)
 
-    def answer(call: Callable[[], Any], given: Any) -> Any:
-        current = remaining.pop(0) if remaining else {}
-        if isinstance(current, Exception):
-            raise current
-        entries = {json.loads(entry["MessageBody"])["usuarioId"]: entry for entry in given["Entries"]}
+    def answer(call: Callable[[], Any], parameters: Any) -> Any:
+        failure = remaining.pop(0) if remaining else {}
+        if isinstance(failure, Exception):
+            raise failure
+        entries = {json.loads(entry["MessageBody"])["usuarioId"]: entry for entry in parameters["Entries"]}
         failed = [
-            {"Id": entry["Id"], "Code": current[employee_id], "SenderFault": current[employee_id].startswith("Invalid")}
+            {"Id": entry["Id"], "Code": failure[employee_id], "SenderFault": failure[employee_id].startswith("Invalid")}
             for employee_id, entry in entries.items()
-            if employee_id in current
+            if employee_id in failure
         ]
-        given["Entries"] = [entry for employee_id, entry in entries.items() if employee_id not in current]
-        return {**(call() if given["Entries"] else {}), "Failed": failed}
+        parameters["Entries"] = [entry for employee_id, entry in entries.items() if employee_id not in failure]
+        return {**(call() if parameters["Entries"] else {}), "Failed": failed}
 
     return answer
 
@@ -364,7 +364,8 @@ def test_call_with_transient_error_is_retried(sqs: Calls, error: Any) -> None:
 
 def test_punch_rejected_by_the_queue_is_refused_and_others_are_sent(sqs: Calls) -> None:
     refused = client_error("InvalidMessageContents")
-    sqs.stubs["SendMessageBatch"] = refuse(refused, {}, refused, refused)  # all, the first, the others, the second
+    # The calls contain all punches, the first, the other two, and the second.
+    sqs.stubs["SendMessageBatch"] = refuse(refused, {}, refused, refused)
     assert send(1, 3) == {2: "line: rejected by the queue: InvalidMessageContents"}
     assert employee_ids() == [1, 3]
 
@@ -569,28 +570,28 @@ def test_deleted_file_raises(fake_aws: FakeAws) -> None:
 
 def test_each_file_of_an_event_gets_an_invocation(fake_aws: FakeAws) -> None:
     events = [fake_aws.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
-    several = {"Records": [each["Records"][0] for each in events]}
-    assert fake_aws.run_all(several, 30) == 3
+    event_of_three_files = {"Records": [file_event["Records"][0] for file_event in events]}
+    assert fake_aws.run_all(event_of_three_files, 30) == 3
     assert sorted(fake_aws.queue.employee_ids()) == [1, 2, 3]
 
     # The first file is complete; the others are imported again.
     (task,) = parse_event(events[0])
-    done = task._replace(position=Position(len(punch(1)), 2), accepted=1, invocations=1).to_event()
-    assert fake_aws.run_all(several | {"continuation": done["continuation"]}, 30) == 3
+    continued = task._replace(position=Position(len(punch(1)), 2), accepted=1, invocations=1).to_event()
+    assert fake_aws.run_all(event_of_three_files | {"continuation": continued["continuation"]}, 30) == 3
     assert sorted(fake_aws.queue.employee_ids()) == [1, 2, 2, 3, 3]
 
 
-NOT_S3 = {name: given for name, given in NOT_SQS.items() if name != "S3"} | {
+NOT_S3 = {name: other_event for name, other_event in NOT_SQS.items() if name != "S3"} | {
     "SQS": sqs_event(record("{}")),
     "no key": event("", "v"),
     "no bucket": event("incoming/a", "v", bucket=""),
 }
 
 
-@pytest.mark.parametrize("given", NOT_S3.values(), ids=NOT_S3)
-def test_event_that_is_not_from_s3_raises(given: Any) -> None:
+@pytest.mark.parametrize("other_event", NOT_S3.values(), ids=NOT_S3)
+def test_event_that_is_not_from_s3_raises(other_event: Any) -> None:
     with pytest.raises(InvalidEventError, match="The event is not from S3"):
-        parse_event(given)
+        parse_event(other_event)
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
