@@ -4,7 +4,7 @@ const { origins, collect } = require('./slices.js');
 const fail = require('./fail.js');
 const resolveParameters = require('./resolve-parameters.js');
 
-// Alarms of a stage for trials: punches may be lost, or are not stored.
+// Alarms of a stage for trials (`alarms: essential`): punches may be lost, or are not stored.
 const ESSENTIAL = ['dead-letters', 'keeps-failing', 'function-errors'];
 
 /** Return the topic's ARN, and the resources that it needs. */
@@ -24,7 +24,7 @@ async function topic(context) {
   if (!RegExp(`^arn:aws[a-z-]*:sns:${region}:[0-9]{12}:[A-Za-z0-9_-]+$`).test(arn)) {
     fail(`alarmTopicArn: '${arn}' is not the ARN of a standard topic in ${region}, like arn:aws:sns:${region}:123456789012:oncall.`);
   }
-  if (alarmEmail) fail('alarmEmail subscribes to the topic that the stack creates. With alarmTopicArn leave it out, and subscribe to that topic.');
+  if (alarmEmail) fail('alarmEmail: cannot subscribe to the topic of alarmTopicArn; leave alarmEmail out, and subscribe to that topic yourself.');
   return { arn, resources: {} };
 }
 

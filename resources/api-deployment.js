@@ -1,5 +1,5 @@
-// A Deployment is a snapshot: API Gateway publishes changes only with a new one. So its logical id contains a hash of the API's
-// definitions (api.yml and the slices'): a changed API is a new resource.
+// A Deployment is a snapshot: API Gateway publishes changes only with a new Deployment. Its logical id contains a hash of the API's
+// definitions (api.yml and the slices'), so that CloudFormation creates a new Deployment for a changed API.
 const { createHash } = require('node:crypto');
 const { ENDPOINTS, changes, collect } = require('./slices.js');
 

@@ -28,7 +28,7 @@ function hasCertificates(region) {
   return certificates.some((text) => Buffer.from(text, 'base64').includes(`Amazon RDS ${region} Root CA`)); // its subject
 }
 
-/** Fail on combinations of parameters that would fail only after the deploy. */
+/** Fail on combinations of parameters that would otherwise fail only during or after the deploy. */
 function check({ database, login, parameters, dataApi, region }) {
   if (database === 'express' && login !== 'iam') fail(`dbLogin: '${login}' does not work with database: express, which accepts iam only; leave dbLogin out.`);
   if (login === 'iam') checkIamLogin({ database, parameters, dataApi });
@@ -44,7 +44,7 @@ function check({ database, login, parameters, dataApi, region }) {
   }
 }
 
-/** Fail on parameters that exclude a login by IAM, or that it needs and lacks. */
+/** Fail on parameters that do not work with IAM tokens, and on missing parameters that tokens need. */
 function checkIamLogin({ database, parameters, dataApi }) {
   if (dataApi) fail('dataApi: the Data API needs a password, and dbLogin: iam has none; leave dataApi out.');
   const unused = ['dbSecretArn', 'dbSecretKeyArn'].find((name) => parameters[name]);
@@ -97,7 +97,7 @@ async function schemaEnvironment(context, database, owner, secrets) {
   };
   for (const lambda of FUNCTIONS) {
     variables[`${lambda.name.toUpperCase()}_SECRET_ARN`] = secrets[lambda.name] ?? null;
-    variables[`${lambda.name.toUpperCase()}_CONCURRENCY`] = String(await derived.functionConcurrency(context, lambda)); // its maximum of connections
+    variables[`${lambda.name.toUpperCase()}_CONCURRENCY`] = String(await derived.functionConcurrency(context, lambda));
   }
   return variables;
 }

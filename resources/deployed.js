@@ -1,4 +1,4 @@
-// Guard against a deploy that would replace the stage's database by an empty one: it fails before anything is changed.
+// Check before a deploy, which fails if the deploy would replace the stage's database by an empty one.
 const { createClient, isDeploying } = require('./aws.js');
 const fail = require('./fail.js');
 
@@ -34,14 +34,14 @@ module.exports = async (context, { database, login }) => {
   if (deployed.database !== database) {
     if (await resolveVariable('file(resources/parameters.js):leaveDatabase')) return;
     fail(
-      `database: '${database}' would give ${stack} another database; its punches are in that of '${deployed.database}'. Set database to ` +
-        `'${deployed.database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true (${MOVE}).`
+      `database: '${database}' would give ${stack} a different database, without the punches stored with '${deployed.database}'. Set database ` +
+        `to '${deployed.database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true (${MOVE}).`
     );
   }
   if (deployed.login !== login && database !== 'existing') {
     fail(
-      `dbLogin: the cluster of ${stack} was created for '${deployed.login}', which cannot change. Set dbLogin to it. For '${login}' ` +
-        'deploy another stage, and copy the rows (docs/operations.md#copy-the-rows-of-an-older-stage).'
+      `dbLogin: the cluster of ${stack} was created for '${deployed.login}', which cannot change. Set dbLogin to '${deployed.login}'. For ` +
+        `'${login}' deploy another stage, and copy the rows (docs/operations.md#copy-the-rows-of-an-older-stage).`
     );
   }
 };

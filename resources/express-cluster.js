@@ -22,9 +22,9 @@ async function lookUp(context, name, region, stage) {
   const { DBClusters } = await rds.send(new DescribeDBClustersCommand({ DBClusterIdentifier: name })).catch((error) => {
     if (error.name !== 'DBClusterNotFoundFault') throw error;
     return fail(
-      `database: express needs the cluster ${name}, which does not exist in ${region}. This creates it, and deploys the stage:\n` +
+      `database: express needs the cluster ${name}, which does not exist in ${region}. To create it and deploy the stage, run:\n` +
         `make deploy STAGE=${stage} ARGS="--param database=express"\n` +
-        "If the account's plan or a quota is too small, this command stops first, and prints the command that works."
+        "If the account's plan or a quota does not allow the deploy, the command changes nothing, and prints a command that works."
     );
   });
   const [{ Status, Endpoint, Port, DbClusterResourceId, BackupRetentionPeriod, IAMDatabaseAuthenticationEnabled }] = DBClusters;

@@ -10,8 +10,8 @@ const policy = (Description, ...statements) => ({
 });
 
 /**
- * Return the role of the function with the given prefix of logical ids: it may write the function's log, and has these statements and
- * policies. Network and traces are separate policies, because not every stage has them.
+ * Return the role of the function with the given prefix of logical ids: it may write the function's log, and has the given
+ * statements and policies. Network interfaces and traces have separate policies, because not every stage needs them.
  */
 const role = async ({ resolveVariable }, id, { policies = [], statements = [], isInNetwork = true }) => ({
   Type: 'AWS::IAM::Role',

@@ -16,7 +16,7 @@ const generatedSecret = (Description, username) => ({
   },
 });
 
-/** Return a policy to read the owner's secret and, for lambda function, a secret and a policy to read it. */
+/** Return a policy to read the owner's secret and, for each function, a secret and a policy to read it. */
 function secrets(ownerSecret, key) {
   const read = (secret) => allow('secretsmanager:GetSecretValue', secret);
   const decrypt = key ? [allow('kms:Decrypt', key)] : [];
@@ -35,7 +35,7 @@ const connect = (resourceId, role) =>
   });
 
 /**
- * Return the login by IAM tokens: lambda function may sign in as its own role only, and there are no secrets.
+ * Return the login by IAM tokens: each function may sign in as its own role only, and there are no secrets.
  * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
  */
 function iamLogin({ resourceId, owner }) {
@@ -48,7 +48,7 @@ function iamLogin({ resourceId, owner }) {
 
 /**
  * Return the login by passwords. Secrets Manager generates the functions' passwords; `ponto schema` sets them on the roles, again after
- * lambda rotation. Without a secret of the owner there are no secrets: passwords come from the environment or rds_config.py.
+ * each rotation. Without a secret of the owner there are no secrets: passwords come from the environment or rds_config.py.
  */
 function passwordLogin({ ownerSecret, key }) {
   const policies = (...ids) => ({ policies: ownerSecret ? ids.map((id) => ({ Ref: `${id}Policy` })) : [] });

@@ -7,7 +7,8 @@ const { SLICES, check } = require('./slices.js');
 const fail = require('./fail.js');
 const read = require('./yaml.js');
 
-// Declarations of this project, and all stages' values. The slices have no values of stages, or values of a disabled slice would go unnoticed.
+// Declarations of this project, and all stages' values. Values for a slice's parameters are here too: in the slice's folder they would be
+// ignored without an error while the slice is disabled.
 const { parameters: coreDeclarations, ...STAGES } = read('resources/parameters.yml');
 for (const stage of Object.keys(STAGES)) STAGES[stage] ??= {};
 const DECLARATIONS = { ...coreDeclarations };
@@ -69,7 +70,7 @@ function parse(name, text, stage) {
   return READERS[declaration.type](text, declaration) ?? fail(`${name}: '${text}' is not ${describeValues(declaration)}. ${where}`);
 }
 
-/** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, and nothing else if this fails. */
+/** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, and stops if that fails. */
 async function stages({ options, resolveVariable }) {
   check();
   if (STAGES.default) fail('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');

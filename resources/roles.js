@@ -1,4 +1,4 @@
-// IAM roles: one for each function, and those of roles.yml. Each allows single actions on single resources.
+// IAM roles: one for each function, and those of roles.yml. Each role allows only the actions that it needs, on named resources.
 const FUNCTIONS = require('./functions.js');
 const { role } = require('./iam.js');
 

@@ -119,7 +119,7 @@ async function template(context) {
 
 const sendsPunches = ({ Action, Resource }) => [Action].flat().includes('sqs:SendMessage') && /\bPunchQueue\b/.test(JSON.stringify(Resource));
 
-/** Return the ARNs of the roles that may send to the queue of punches, with slices' roles whose policies allow it. */
+/** Return the ARNs of the roles that may send to the queue of punches, including slices' roles whose policies allow it. */
 async function senders(context) {
   const statements = ({ Properties: { Policies = [] } = {} }) => Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
   const roles = Object.entries(await collect(context, 'Resources')).filter(([, { Type }]) => Type === 'AWS::IAM::Role');

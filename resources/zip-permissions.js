@@ -1,5 +1,5 @@
-// Plugin of osls: makes the zip private to its user, because it may contain an rds_config.py with a password, and the files in it readable
-// for Lambda. As a plugin it also applies to `npx sls`.
+// Plugin of osls: makes the zip readable only by its owner, because it may contain an rds_config.py with a password, and makes the packages
+// in the zip readable for Lambda. It is a plugin so that it also applies to `npx sls`.
 const { chmodSync, existsSync, readdirSync, statSync } = require('node:fs');
 const { join } = require('node:path');
 

@@ -125,7 +125,7 @@ def test_deploy_looks_up_the_express_cluster_once_and_uses_its_attributes(accoun
     assert account.stop_message(EXPRESS) is None
     stop_message = str(account.stop_message())
     assert (
-        "'existing' would give batida-ponto-local another database; its punches are in that of 'express'"
+        "'existing' would give batida-ponto-local a different database, without the punches stored with 'express'"
         in stop_message
     )
     assert "Set database to 'express'." in stop_message
@@ -155,7 +155,7 @@ EXISTING = ("database=existing",)
         (
             ("create", "secret"),
             (),
-            "was created for 'secret', which cannot change. Set dbLogin to it. For 'iam' deploy another stage",
+            "was created for 'secret', which cannot change. Set dbLogin to 'secret'. For 'iam' deploy another stage",
         ),
         (("create", "secret"), EXISTING, "Set database to 'create'"),
         (("create", "secret"), (*EXISTING, "leaveDatabase=true"), None),

@@ -61,7 +61,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NO_TOPIC),
         (
             [f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"],
-            "With alarmTopicArn leave it out, and subscribe to that topic",
+            "alarmEmail: cannot subscribe to the topic of alarmTopicArn",
         ),
         (["subnetNames=private-a"], "subnetNames or securityGroupNames are set without vpcName"),
         (["vpcId=vpc-1", "securityGroupIds=sg-1"], "The network lacks: subnets, a second subnet"),
