@@ -6,24 +6,24 @@ const { ENDPOINTS, changes, collect } = require('./slices.js');
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const api = await resolveVariable('file(resources/api.yml):Resources');
-  const defined = [api, await collect(context, 'Resources')].flatMap(Object.entries).filter(([, { Type }]) =>
+  const definitions = [api, await collect(context, 'Resources')].flatMap(Object.entries).filter(([, { Type }]) =>
     /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$/.test(Type)
   );
-  const ids = new Set(defined.map(([id]) => id));
-  const changed = (await changes(context)).filter(({ id }) => ids.has(id));
-  const published = [...defined, ...changed];
-  const hash = createHash('sha256').update(JSON.stringify(published)).digest('hex').slice(0, 16);
+  const ids = new Set(definitions.map(([id]) => id));
+  const sliceChanges = (await changes(context)).filter(({ id }) => ids.has(id));
+  const snapshot = [...definitions, ...sliceChanges];
+  const hash = createHash('sha256').update(JSON.stringify(snapshot)).digest('hex').slice(0, 16);
   const deployment = `ApiDeployment${hash}`;
-  const throttled = [
+  const methodSettings = [
     ['*', '*', 'stage'],
     // Detailed metrics, so that the alarms count punches only: a 404 for a receipt that does not exist yet is normal.
     ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
     ['OPTIONS', '/ponto', 'preflight'],
     ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, throttle }) => [method, path, throttle]),
-  ].map(async ([HttpMethod, path, name, more]) => ({
+  ].map(async ([HttpMethod, path, name, extraSettings]) => ({
     HttpMethod,
     ResourcePath: `/${path.replaceAll('/', '~1')}`, // JSON pointer escape of /
-    ...more,
+    ...extraSettings,
     ThrottlingRateLimit: await resolveVariable(`file(resources/parameters.js):${name}RateLimit`),
     ThrottlingBurstLimit: await resolveVariable(`file(resources/parameters.js):${name}BurstLimit`),
   }));
@@ -51,7 +51,7 @@ module.exports = async (context) => {
           StageName: await resolveVariable('sls:stage'),
           TracingEnabled: await resolveVariable('file(resources/observability.js):tracing'),
           ...(await resolveVariable('file(resources/observability.js):accessLogSetting')),
-          MethodSettings: await Promise.all(throttled), // settings of a method replace those of */*
+          MethodSettings: await Promise.all(methodSettings), // settings of a method replace those of */*
         },
       },
     },

@@ -7,7 +7,7 @@ const checkDeployed = require('./deployed.js');
 const express = require('./express-cluster.js');
 const FUNCTIONS = require('./functions.js');
 const { passwordLogin, iamLogin } = require('./login.js');
-const { withSchema } = require('./slices.js');
+const { slicesWithMigrations } = require('./slices.js');
 const fail = require('./fail.js');
 const resolveParameters = require('./resolve-parameters.js');
 
@@ -61,7 +61,7 @@ function checkIamLogin({ database, parameters, dataApi }) {
 }
 
 /** Return the connection and resources of a cluster that the stack creates. */
-async function createdCluster(context, { login, parameters }) {
+async function stackCluster(context, { login, parameters }) {
   const { Resources, login: logins } = await context.resolveVariable('file(resources/cluster.yml)');
   const { Metadata, Properties } = logins[login];
   const { DatabaseCluster: common, ...others } = Resources;
@@ -92,7 +92,7 @@ async function schemaEnvironment(context, database, owner, secrets) {
     DB_USER: owner,
     DB_SECRET_ARN: secrets.schema ?? null,
     DB_CREATED_FROM: database === 'express' ? 'postgres' : null, // the database that AWS created; `schema` connects to it to create DB_NAME
-    SLICES: withSchema.join(','),
+    SLICES: slicesWithMigrations.join(','),
     ROLES: FUNCTIONS.map(({ role, name }) => `${role}:${name.toUpperCase()}`).join(','), // role, and prefix of the function's variables
   };
   for (const lambda of FUNCTIONS) {
@@ -110,7 +110,7 @@ module.exports = async (context) => {
   check({ database, login, parameters, dataApi: await derived.dataApi(context), region: await resolveVariable('self:provider.region') });
   await checkDeployed(context, { database, login });
 
-  const connection = await { create: createdCluster, existing: existingDatabase, express }[database](context, { login, parameters });
+  const connection = await { create: stackCluster, existing: existingDatabase, express }[database](context, { login, parameters });
   const { secrets, permissions, resources } = login === 'iam' ? iamLogin({ ...connection, owner }) : passwordLogin(connection);
   return {
     host: connection.host,

@@ -2,7 +2,7 @@
 const { createClient, isDeploying } = require('./aws.js');
 const fail = require('./fail.js');
 
-const MOVE = 'docs/operations.md#go-on-with-the-restored-cluster';
+const MOVE_GUIDE = 'docs/operations.md#go-on-with-the-restored-cluster';
 
 /** Return the deployed stack's parameters database and dbLogin; null before a first deploy, and after a failed one. */
 async function lookUp(context, StackName) {
@@ -22,20 +22,20 @@ async function lookUp(context, StackName) {
   return { database: outputs.Database, login: outputs.DatabaseLogin };
 }
 
-let lookedUp; // so that all variables share one look-up
+let stackPromise; // so that all variables share one look-up
 
 /** Fail if a deploy would leave the punches behind, or change the login of the stack's cluster. */
 module.exports = async (context, { database, login }) => {
   if (!isDeploying()) return;
   const { resolveVariable } = context;
   const stack = await resolveVariable('file(resources/derived.js):stackName');
-  const deployed = await (lookedUp ??= lookUp(context, stack));
+  const deployed = await (stackPromise ??= lookUp(context, stack));
   if (!deployed) return;
   if (deployed.database !== database) {
     if (await resolveVariable('file(resources/parameters.js):leaveDatabase')) return;
     fail(
       `database: '${database}' would give ${stack} a different database, without the punches stored with '${deployed.database}'. Set database ` +
-        `to '${deployed.database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true (${MOVE}).`
+        `to '${deployed.database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true (${MOVE_GUIDE}).`
     );
   }
   if (deployed.login !== login && database !== 'existing') {

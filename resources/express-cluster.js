@@ -39,7 +39,7 @@ function checkPackage(folder, { resourceId }) {
   if (!template.includes(resourceId)) fail(`${folder} was packaged without its cluster: deploy without --package.`);
 }
 
-let lookedUp; // so that all variables share one look-up
+let clusterPromise; // so that all variables share one look-up
 
 module.exports = async (context) => {
   const { options, resolveVariable } = context;
@@ -48,7 +48,7 @@ module.exports = async (context) => {
   const region = await resolveVariable('self:provider.region');
   if (REGIONS_WITHOUT_EXPRESS.test(region)) fail(`database: ${region} has no express configuration; set database to create or existing.`);
   if (!isDeploying()) return { ...placeholder(name, region), cluster: name };
-  lookedUp ??= lookUp(context, name, region, stage);
-  if (options.package) checkPackage(options.package, await lookedUp);
-  return { ...(await lookedUp), cluster: name };
+  clusterPromise ??= lookUp(context, name, region, stage);
+  if (options.package) checkPackage(options.package, await clusterPromise);
+  return { ...(await clusterPromise), cluster: name };
 };

@@ -27,12 +27,12 @@ const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'purpose', 'description'
  */
 
 const capitalised = (text) => text[0].toUpperCase() + text.slice(1);
-const verbsOf = (entry) => Object.keys(entry).filter((key) => key in VERBS);
+const listVerbs = (entry) => Object.keys(entry).filter((key) => key in VERBS);
 
 const BUILT_IN_FUNCTIONS = ['function', 'read', 'schema']; // named in functions.js and serverless.yml
 
 /** Methods that the API already has. */
-const taken = new Set(['POST /ponto', 'OPTIONS /ponto']);
+const existingMethods = new Set(['POST /ponto', 'OPTIONS /ponto']);
 
 /** Return whether a slice creates a database role. */
 function createsRole(slice, role) {
@@ -51,15 +51,15 @@ function check(where, slice, name, entry) {
   if (!createsRole(slice, entry.role)) {
     fail(`${where}.role is ${entry.role}, which slices/${slice}/schema/roles.sql does not create. Add: create role ${entry.role} login;`);
   }
-  if (!verbsOf(entry).length) fail(`${where} lacks a method. Add one of ${Object.keys(VERBS).join(', ')} with its path.`);
-  const wrong = verbsOf(entry).find((verb) => !/^(\/([\w-]+|\{\w+\}))+$/.test(entry[verb]));
-  if (wrong) fail(`${where}.${wrong} is \`${entry[wrong]}\`. Write a path: /name or /name/{id}.`);
+  if (!listVerbs(entry).length) fail(`${where} lacks a method. Add one of ${Object.keys(VERBS).join(', ')} with its path.`);
+  const invalidVerb = listVerbs(entry).find((verb) => !/^(\/([\w-]+|\{\w+\}))+$/.test(entry[verb]));
+  if (invalidVerb) fail(`${where}.${invalidVerb} is \`${entry[invalidVerb]}\`. Write a path: /name or /name/{id}.`);
   if (entry.callers && !(entry.callers in CALLERS)) {
     fail(`${where}.callers is \`${entry.callers}\`. Use one of ${Object.keys(CALLERS).join(', ')}.`);
   }
-  for (const method of verbsOf(entry).map((verb) => `${VERBS[verb]} ${entry[verb]}`)) {
-    if (taken.has(method)) fail(`${where} answers ${method}, which exists already. Choose another path.`);
-    taken.add(method);
+  for (const method of listVerbs(entry).map((verb) => `${VERBS[verb]} ${entry[verb]}`)) {
+    if (existingMethods.has(method)) fail(`${where} answers ${method}, which exists already. Choose another path.`);
+    existingMethods.add(method);
   }
 }
 
@@ -69,7 +69,7 @@ const paths = new Map([['', { 'Fn::GetAtt': ['Api', 'RootResourceId'] }], ['/pon
 /** Return the methods of an endpoint, and new resources for its paths. */
 function route(id, name, entry) {
   const [methods, resources] = [[], []];
-  for (const verb of verbsOf(entry)) {
+  for (const verb of listVerbs(entry)) {
     const path = entry[verb];
     const isNew = !paths.has(path);
     let parent = '';
@@ -114,7 +114,7 @@ function fillTemplates(values) {
   return JSON.parse(JSON.stringify(TEMPLATES).replace(/<(\w+)>/g, fill));
 }
 
-const withProperties = (resource, more) => ({ ...resource, Properties: { ...resource.Properties, ...more } });
+const addProperties = (resource, extraProperties) => ({ ...resource, Properties: { ...resource.Properties, ...extraProperties } });
 
 /**
  * Return the functions and resources of an endpoint, under the keys of aws.yml.
@@ -127,14 +127,14 @@ async function template({ resolveVariable }, { slice, name, id: prefix, purpose,
   const values = { slice, name, prefix, purpose, description, origin };
   const { function: lambda, functionMetadata, invocation, resource, method } = fillTemplates(values);
   const Resources = { [`${prefix}Invocation`]: invocation, [`${prefix}LambdaFunction`]: functionMetadata };
-  for (const { id, parent, segment } of resources) Resources[id] = withProperties(resource, { ParentId: parent, PathPart: segment });
-  const mainMethods = methods.filter((each) => each.method !== 'OPTIONS');
+  for (const { id, parent, segment } of resources) Resources[id] = addProperties(resource, { ParentId: parent, PathPart: segment });
+  const mainMethods = methods.filter((candidate) => candidate.method !== 'OPTIONS');
   for (const { id, method: HttpMethod, resource: ResourceId } of mainMethods) {
-    Resources[id] = withProperties(method, { ResourceId, HttpMethod, ...CALLERS[callers] });
+    Resources[id] = addProperties(method, { ResourceId, HttpMethod, ...CALLERS[callers] });
   }
-  for (const { id, path, resource: ResourceId } of methods.filter((each) => each.method === 'OPTIONS')) {
-    const allowed = [...mainMethods.filter((each) => each.path === path).map((each) => each.method), 'OPTIONS'].join();
-    Resources[id] = withProperties(fillTemplates({ ...values, allowed }).preflight, { ResourceId });
+  for (const { id, path, resource: ResourceId } of methods.filter((candidate) => candidate.method === 'OPTIONS')) {
+    const allowed = [...mainMethods.filter((main) => main.path === path).map((main) => main.method), 'OPTIONS'].join();
+    Resources[id] = addProperties(fillTemplates({ ...values, allowed }).preflight, { ResourceId });
   }
   const cors = callers === 'employees' && { CORS_ORIGIN: origin };
   const properties = { environment: { ...lambda.environment, ...cors, ...environment }, ...(timeout && { timeout }) };

@@ -32,9 +32,9 @@ async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
   if (!vpcName) fail('subnetNames or securityGroupNames are set without vpcName: set vpcName too.');
   const ec2 = { client: await createClient(context, EC2Client) };
   const [vpcId] = findIds('VPC', [vpcName], await collectPages(paginateDescribeVpcs(ec2, {}), 'Vpcs'), 'Name', 'VpcId');
-  const inVpc = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
-  const subnets = await collectPages(paginateDescribeSubnets(ec2, inVpc), 'Subnets');
-  const groups = await collectPages(paginateDescribeSecurityGroups(ec2, inVpc), 'SecurityGroups');
+  const vpcFilter = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
+  const subnets = await collectPages(paginateDescribeSubnets(ec2, vpcFilter), 'Subnets');
+  const groups = await collectPages(paginateDescribeSecurityGroups(ec2, vpcFilter), 'SecurityGroups');
   return {
     vpcId,
     subnetIds: findIds(`Subnet of ${vpcName}`, subnetNames, subnets, 'Name', 'SubnetId'),

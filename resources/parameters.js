@@ -29,7 +29,7 @@ for (const slice of SLICES.values()) Object.assign(DECLARATIONS, listDeclaration
 /** Fail if a slice's files use a parameter that is not declared. */
 function checkUses(name) {
   const folder = `slices/${name}`;
-  for (const file of readdirSync(join(ROOT, folder)).filter((each) => /\.(yml|js)$/.test(each))) {
+  for (const file of readdirSync(join(ROOT, folder)).filter((entry) => /\.(yml|js)$/.test(entry))) {
     const text = readFileSync(join(ROOT, folder, file), 'utf8');
     const used = [...text.matchAll(/(?:\bparam:|parameters\.js\):)(\w+)/g)].map(([, parameter]) => parameter);
     const missing = used.find((parameter) => !(parameter in DECLARATIONS));
@@ -39,16 +39,16 @@ function checkUses(name) {
 
 /** @typedef {{ type: string, default: any, values?: any[], min?: number, max?: number, optional?: boolean }} Declaration */
 
-const inRange = (text, { min = 0, max = Infinity }) => (text >= min && text <= max ? Number(text) : undefined);
+const parseInRange = (text, { min = 0, max = Infinity }) => (text >= min && text <= max ? Number(text) : undefined);
 
 /** Parsers by type: each returns the value of a text, or undefined if the declaration excludes it. */
-const READERS = {
+const PARSERS = {
   text: (text) => text,
   list: (text) => text.split(',').map((item) => item.trim()).filter(Boolean),
   boolean: (text) => ({ true: true, false: false })[text],
   choice: (text, { values }) => values.find((value) => String(value) === text),
-  integer: (text, declaration) => (/^\d+$/.test(text) ? inRange(text, declaration) : undefined),
-  number: (text, declaration) => (/^\d+(\.\d+)?$/.test(text) ? inRange(text, declaration) : undefined),
+  integer: (text, declaration) => (/^\d+$/.test(text) ? parseInRange(text, declaration) : undefined),
+  number: (text, declaration) => (/^\d+(\.\d+)?$/.test(text) ? parseInRange(text, declaration) : undefined),
 };
 
 /** Return a description of the values that a declaration allows. */
@@ -62,12 +62,12 @@ function describeValues({ type, values = ['true', 'false'], min = 0, max, option
 function parse(name, text, stage) {
   /** @type {Declaration} */
   const declaration = DECLARATIONS[name];
-  if (!(declaration?.type in READERS) || declaration.default === undefined) {
-    fail(`${name}: declare it with default, reason and a type of ${Object.keys(READERS).join(', ')} (resources/parameters.yml).`);
+  if (!(declaration?.type in PARSERS) || declaration.default === undefined) {
+    fail(`${name}: declare it with default, reason and a type of ${Object.keys(PARSERS).join(', ')} (resources/parameters.yml).`);
   }
   if (declaration.optional && ['', 'none'].includes(text)) return null;
   const where = `Set it by --param, or in resources/parameters.yml under ${stage}.`;
-  return READERS[declaration.type](text, declaration) ?? fail(`${name}: '${text}' is not ${describeValues(declaration)}. ${where}`);
+  return PARSERS[declaration.type](text, declaration) ?? fail(`${name}: '${text}' is not ${describeValues(declaration)}. ${where}`);
 }
 
 /** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, and stops if that fails. */

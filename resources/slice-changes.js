@@ -30,11 +30,11 @@ function contains(resource, change) {
 function apply({ functions, resources }, service) {
   definedNames(resources.map(({ Outputs }) => Outputs));
   const ids = definedNames(functions).flatMap(logicalIds);
-  const known = definedNames([...resources.map(({ Resources }) => Resources), Object.fromEntries(ids.map((id) => [id, {}]))]);
-  const changes = service.custom.sliceChanges.map(({ change: { DependsOn, ...others }, ...each }) => ({ ...each, DependsOn, others }));
+  const knownIds = definedNames([...resources.map(({ Resources }) => Resources), Object.fromEntries(ids.map((id) => [id, {}]))]);
+  const changes = service.custom.sliceChanges.map(({ change: { DependsOn, ...others }, ...location }) => ({ ...location, DependsOn, others }));
   const extensions = {};
   for (const { origin, id, DependsOn, others } of changes) {
-    if (!known.includes(id)) {
+    if (!knownIds.includes(id)) {
       fail(`${origin}: Resources.${id} has no Type, and no resource of this name exists to change. Add a Type, or correct the name.`);
     }
     merge(service.resources, { Resources: { [id]: others } });

@@ -7,7 +7,7 @@ const read = require('./yaml.js');
 
 const KEYS = ['needs', 'zip', 'parameters', 'http', 'functions', 'Resources', 'Outputs', 'identity', 'alarms', 'graphs'];
 
-const pathOf = (file) => join(__dirname, '..', file);
+const resolvePath = (file) => join(__dirname, '..', file);
 
 /**
  * The slices by name, in the order of enabled.txt, each with the content of its aws.yml.
@@ -23,10 +23,10 @@ function checkKeys(file, part) {
 /** Load a slice's aws.yml. Fails if the declaration is invalid. */
 function load(name) {
   const [folder, file] = [`slices/${name}`, `slices/${name}/aws.yml`];
-  if (!existsSync(pathOf(folder))) {
+  if (!existsSync(resolvePath(folder))) {
     fail(`\`slices/enabled.txt\` lists \`${name}\`, but there is no folder ${folder}. Remove the line, or restore the folder.`);
   }
-  const declared = existsSync(pathOf(file)) ? read(file) : {};
+  const declared = existsSync(resolvePath(file)) ? read(file) : {};
   checkKeys(file, declared);
   const hasValue = ([, value]) => value !== null; // `needs:` without a value is the same as no `needs`
   const slice = { needs: [], zip: [], parameters: {}, http: {}, ...Object.fromEntries(Object.entries(declared).filter(hasValue)) };
@@ -37,7 +37,7 @@ function load(name) {
   }
   SLICES.set(name, { ...slice, endpoints: http.endpoints(name, slice) });
   const zipped = Object.keys(slice.http).length ? ['function.py', ...slice.zip] : slice.zip;
-  const missingFile = zipped.find((path) => !existsSync(pathOf(`${folder}/${path}`)));
+  const missingFile = zipped.find((path) => !existsSync(resolvePath(`${folder}/${path}`)));
   if (missingFile) fail(`${file}: ${folder} has no ${missingFile} to zip. Correct the name, or add the file.`);
 }
 
@@ -46,7 +46,7 @@ function load(name) {
 // report each of their parameters, too.
 let loadError = null;
 try {
-  const lines = readFileSync(pathOf('slices/enabled.txt'), 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim());
+  const lines = readFileSync(resolvePath('slices/enabled.txt'), 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim());
   lines.filter(Boolean).forEach(load);
 } catch (error) {
   loadError = error.message;
@@ -63,7 +63,7 @@ function check() {
 
 /** Return the value of a key in a slice's aws.js, which exports the keys, or a function that returns them. */
 async function readModule(context, file, key) {
-  const exported = require(pathOf(file));
+  const exported = require(resolvePath(file));
   const part = typeof exported === 'function' ? await exported(context) : exported;
   checkKeys(file, part);
   return typeof part[key] === 'function' ? part[key](context) : part[key];
@@ -76,7 +76,7 @@ async function collectParts(context, key) {
   for (const [name, slice] of SLICES) {
     const [yml, js] = [`slices/${name}/aws.yml`, `slices/${name}/aws.js`];
     if (key in slice) parts.push([yml, await context.resolveVariable(`file(${yml}):${key}, null`)]);
-    if (existsSync(pathOf(js))) parts.push([js, await readModule(context, js, key)]);
+    if (existsSync(resolvePath(js))) parts.push([js, await readModule(context, js, key)]);
     for (const endpoint of slice.endpoints) parts.push([`${yml}: http.${endpoint.name}`, (await http.template(context, endpoint))[key]]);
   }
   const present = parts.filter(([, part]) => part);
@@ -128,13 +128,13 @@ async function senders(context) {
 }
 
 /** Names of the slices that have migrations (as in slices/enabled.py). */
-const withSchema = [...SLICES.keys()].filter((name) => existsSync(pathOf(`slices/${name}/schema`)));
+const slicesWithMigrations = [...SLICES.keys()].filter((name) => existsSync(resolvePath(`slices/${name}/schema`)));
 
 /** Return the patterns of files to zip: the functions' code, and rds_config.py if it exists. */
 async function patterns({ resolveVariable }) {
-  const always = ['__init__.py', 'slice.py', 'function.py', 'schema']; // if the slice has them
+  const standardFiles = ['__init__.py', 'slice.py', 'function.py', 'schema']; // if the slice has them
   const files = ([name, { zip }]) =>
-    [...always, ...zip].map((entry) => `slices/${name}/${entry}`).flatMap((path) => [path, `${path}/**`]);
+    [...standardFiles, ...zip].map((entry) => `slices/${name}/${entry}`).flatMap((path) => [path, `${path}/**`]);
   const list = ['__init__.py', 'definition.py', 'enabled.py', 'enabled.txt'].map((file) => `slices/${file}`);
   const code = ['handler.py', 'ponto/**', '!ponto/testing.py', ...list, ...[...SLICES].flatMap(files)];
   return ['!**', ...code, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
@@ -145,9 +145,9 @@ async function functions(context) {
   const all = await collect(context, 'functions');
   for (const [name, { handler }] of Object.entries(all)) {
     const file = String(handler).replace(/\.\w+$/, '.py');
-    if (!existsSync(pathOf(file))) fail(`${origins.get(name)}.handler: there is no ${file}. Correct the name, or add the file.`);
+    if (!existsSync(resolvePath(file))) fail(`${origins.get(name)}.handler: there is no ${file}. Correct the name, or add the file.`);
   }
   return all;
 }
 
-module.exports = { ENDPOINTS, SLICES, changes, check, functions, origins, patterns, senders, template, collect, withSchema };
+module.exports = { ENDPOINTS, SLICES, changes, check, functions, origins, patterns, senders, template, collect, slicesWithMigrations };
