@@ -18,7 +18,7 @@ from tools.kit import commands
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "docs" / "adapt.md"
-_SHARED = (".venv", ".venv-audit", "node_modules")
+_LINKED_FOLDERS = (".venv", ".venv-audit", "node_modules")
 CHECK_COMMAND = ["make", "--old-file=setup-dev", "--no-print-directory", "check"]
 """`make check` without the installation that newer files in the copy would start."""
 
@@ -35,18 +35,18 @@ def copy_project(project: Path) -> Path:
 
     The copy uses the packages of this project, but its own code: see `copy_environment`.
     """
-    listed = subprocess.run(
+    paths = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     ).stdout
-    for name in filter(None, listed.split("\0")):
-        if name not in _SHARED and (ROOT / name).exists():  # a tracked file may have been deleted
+    for name in filter(None, paths.split("\0")):
+        if name not in _LINKED_FOLDERS and (ROOT / name).exists():  # a tracked file may have been deleted
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project / name)
-    for name in _SHARED:
+    for name in _LINKED_FOLDERS:
         (project / name).symlink_to(ROOT / name)
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)  # for the tests that copy the project
     return project

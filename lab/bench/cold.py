@@ -107,11 +107,13 @@ def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled, _run_secrets_manager() as address:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"PYTHONPYCACHEPREFIX": compiled, "AWS_ENDPOINT_URL_SECRETS_MANAGER": address}
-        cases = [BenchCase({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
+        cases = [
+            BenchCase({"starter": name}, partial(_start, starter, environment)) for name, starter in STARTERS.items()
+        ]
         for case in cases:
             case.run()  # to compile the bytecode
         rows = measure_cases("cold", cases, sizes.starts)
-    return [ResultTable(_COLUMNS, rows, note=[f"{name}: {each.label}" for name, each in STARTERS.items()])]
+    return [ResultTable(_COLUMNS, rows, note=[f"{name}: {starter.label}" for name, starter in STARTERS.items()])]
 
 
 def _start(starter: Starter, environment: Mapping[str, str]) -> dict[str, float]:

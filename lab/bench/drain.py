@@ -65,8 +65,8 @@ def measure(server: BenchServer, sizes: Sizes) -> list[ResultTable]:
     """
     with contextlib.ExitStack() as stack:
         cases = list(_build_cases(server, sizes)) if not sizes.distance else []
-        for each in sizes.distance:
-            cases += _build_cases(server, sizes, each, stack.enter_context(server.at_distance(each)))
+        for distance in sizes.distance:
+            cases += _build_cases(server, sizes, distance, stack.enter_context(server.at_distance(distance)))
         rows = measure_cases("drain", cases, sizes.rounds)
     return build_tables(rows, sizes.distance)
 

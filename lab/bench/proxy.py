@@ -59,7 +59,7 @@ def _run(listener: socket.socket, server: str, round_trip: float) -> None:
 
 
 async def _serve(listener: socket.socket, server: str, round_trip: float) -> None:
-    async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def handle_client(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         with closing(to_client):
             await asyncio.sleep(round_trip)
             with suppress(OSError):  # there is no server, or one side has disconnected: close both
@@ -73,7 +73,7 @@ async def _serve(listener: socket.socket, server: str, round_trip: float) -> Non
     parent_ended = asyncio.Event()
     if parent:
         asyncio.get_running_loop().add_reader(parent.sentinel, parent_ended.set)
-    await asyncio.start_unix_server(connected, sock=listener)
+    await asyncio.start_unix_server(handle_client, sock=listener)
     await parent_ended.wait()
 
 

@@ -184,12 +184,16 @@ class Chaos:
         reader = QueueReader(self._sqs, self._address.dlq_url)
         try:
             reader.receive_all()
-            own_letters = [each for each in reader.messages if each.message_id in accepted or each.body in bodies]
+            run_dead_letters = [
+                letter for letter in reader.messages if letter.message_id in accepted or letter.body in bodies
+            ]
             ledger = build_ledger(
-                accepted, rows, [DeadLetteredMessage(each.message_id, each.reason, each.body) for each in own_letters]
+                accepted,
+                rows,
+                [DeadLetteredMessage(letter.message_id, letter.reason, letter.body) for letter in run_dead_letters],
             )
             if ledger.is_clean:  # otherwise they stay as evidence
-                reader.delete(own_letters)
+                reader.delete(run_dead_letters)
         finally:
             reader.put_back()
         return ledger

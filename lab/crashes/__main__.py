@@ -20,15 +20,15 @@ from tools.kit import options as opt
 from tools.kit.output import print_result
 from tools.kit.tables import Column
 
-CRASHING = (1, 4, 10, 20, 60)
-BATCHES = (10, 100, 1_000)
+CRASHING_COUNTS = (1, 4, 10, 20, 60)
+BATCH_SIZES = (10, 100, 1_000)
 
 
 class CrashCases(NamedTuple):
     """Cases of the table, and the function that runs one; the tests pass fewer of them."""
 
-    crashing: Sequence[int] = CRASHING
-    batches: Sequence[int] = BATCHES
+    crashing: Sequence[int] = CRASHING_COUNTS
+    batches: Sequence[int] = BATCH_SIZES
     arrivals: Sequence[tuple[str, int]] = (("at once", 0), ("in 60 s", 60))
     run: Callable[[CrashCase], CaseResult] = run
 
@@ -71,7 +71,7 @@ def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
     columns = [
         Column("arrive"),
         Column("batch", align_right=True),
-        *(Column(str(each), align_right=True) for each in cases.crashing),
+        *(Column(str(crashing), align_right=True) for crashing in cases.crashing),
     ]
     tables.show(columns, rows)
     print_result(f"{len(all_results):,} runs in {time.monotonic() - started_at:.0f} s")

@@ -136,8 +136,8 @@ def interleavings(
             results.append(result)
             if not _print_result(result, fault):
                 return 1
-    total, took = sum(result.interleavings for result in results), clock.monotonic() - started_at
-    summary = f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: each ends like a serial order"
+    total, seconds = sum(result.interleavings for result in results), clock.monotonic() - started_at
+    summary = f"{total:,} interleavings of {len(names)} scenarios in {seconds:.0f} s: each ends like a serial order"
     if all(result.is_complete for result in results):
         print_result(summary)
         return 0
@@ -156,8 +156,8 @@ def _print_result(result: ScenarioResult, fault: str | None) -> bool:
             arguments = f"--only '{result.name}' --order '{run.order}'{f' --fault {fault}' if fault else ''}"
             print_result(f'again: make interleavings ARGS="{arguments}"')
             return False
-    rest = "" if result.is_complete else "; the time was too short for the others"
-    print_result(f"{result.name}: {result.interleavings:,} interleavings, {result.outcomes} outcomes{rest}")
+    note = "" if result.is_complete else "; the time was too short for the others"
+    print_result(f"{result.name}: {result.interleavings:,} interleavings, {result.outcomes} outcomes{note}")
     return True
 
 
@@ -188,13 +188,13 @@ def _explore(
             while waiting and len(running) < _PROCESSES:
                 exploration = _start(waiting.popleft(), options)
                 running[exploration.receiver] = exploration
-            for receiver in wait([each.receiver for each in running.values()]):
+            for receiver in wait([exploration.receiver for exploration in running.values()]):
                 yield _receive(running.pop(receiver))
     finally:
-        for each in running.values():
-            each.process.terminate()
-        for each in running.values():
-            each.process.join()
+        for exploration in running.values():
+            exploration.process.terminate()
+        for exploration in running.values():
+            exploration.process.join()
 
 
 def _receive(exploration: _Exploration) -> ScenarioResult:

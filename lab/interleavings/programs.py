@@ -52,7 +52,7 @@ class DrainProgram:
             tries: receive count of the messages, this try included.
         """
         self._batches = list(batches)
-        self._failed: list[ScenarioMessage] = []
+        self._failed_messages: list[ScenarioMessage] = []
         self._killable_tries = killable_tries
         self._tries = tries
 
@@ -79,7 +79,7 @@ class DrainProgram:
         if failure and message.key == REFUSED:
             world.statuses[message.id] = "failed"
         elif failure:
-            self._failed.append(message)
+            self._failed_messages.append(message)
             if not session.is_interrupted:
                 world.failures.append(f"{message.id} failed: {failure.detail}")
         elif (message.row[0], message.redrives or message.id) in stored:
@@ -91,7 +91,7 @@ class DrainProgram:
         """Return a drain of the messages that failed, or whose batch was not answered."""
         if session.is_killed:
             world.drop_store(session)
-        batches = [*self._batches, *([self._failed] if self._failed else [])]
+        batches = [*self._batches, *([self._failed_messages] if self._failed_messages else [])]
         if not batches or self._tries == _MAX_TRIES:
             return ()
         return (DrainProgram(*batches, killable_tries=max(self._killable_tries - 1, 0), tries=self._tries + 1),)
@@ -114,6 +114,8 @@ class _DeadLetterQueue:
 class MigrationProgram:
     """Run of the migrations: one new migration, and possibly a changed view."""
 
+    _error = "killed"  # until `run` ends
+
     def run(self, world: World, session: ScheduledSession) -> None:
         """Run the migrations."""
         session.is_unscheduled = False
@@ -122,17 +124,15 @@ class MigrationProgram:
         except (MigrationError, psycopg2.Error) as error:
             if session.is_killed:
                 raise
-            self._failed = str(error)
+            self._error = str(error)
             if not session.is_interrupted:
                 world.failures.append(f"migrations failed: {error}")
         else:
-            self._failed = ""
-
-    _failed = "it was killed"  # until the migrations end
+            self._error = ""
 
     def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  part of the protocol
         """Return another run if an interruption made this one fail."""
-        return (MigrationProgram(),) if self._failed and session.is_interrupted else ()
+        return (MigrationProgram(),) if self._error and session.is_interrupted else ()
 
 
 class RedriveProgram:

@@ -65,17 +65,21 @@ class ScenarioRunner:
             programs[session] = program
             return session
 
-        def follow(ended: Sequence[ScheduledSession]) -> list[ScheduledSession]:
+        def create_follow_ups(ended: Sequence[ScheduledSession]) -> list[ScheduledSession]:
             follow_ups = [program for session in ended for program in programs[session].follow_ups(world, session)]
             follow_ups += [DrainProgram([message]) for message in world.redriven]
             world.redriven = []
             return [create_session(program) for program in follow_ups]
 
         sessions = [create_session(program) for program in scenario.programs()]
-        steps = self._scheduler.run(sessions, choose, follow, scenario.interruptions, scenario.max_interruptions)
-        broken = world.find_broken_rules(migrates=scenario.migrates, can_be_interrupted=bool(scenario.interruptions))
-        broken += [position for step, position in steps if step == DEADLOCK]
-        return ScenarioRun(steps, world.outcome(), broken)
+        steps = self._scheduler.run(
+            sessions, choose, create_follow_ups, scenario.interruptions, scenario.max_interruptions
+        )
+        broken_rules = world.find_broken_rules(
+            migrates=scenario.migrates, can_be_interrupted=bool(scenario.interruptions)
+        )
+        broken_rules += [position for step, position in steps if step == DEADLOCK]
+        return ScenarioRun(steps, world.outcome(), broken_rules)
 
     def _serial_outcomes(self, scenario: Scenario, mutant: StatementMutant) -> set[RunOutcome]:
         """Return the outcomes of all serial orders."""

@@ -59,7 +59,7 @@ class Scheduler:
         self,
         sessions: Sequence[ScheduledSession],
         choose: Choose,
-        follow: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]],
+        create_follow_ups: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]],
         interruptions: frozenset[str] = frozenset(),
         max_interruptions: int = 1,
     ) -> list[tuple[str, str]]:
@@ -69,7 +69,7 @@ class Scheduler:
             sessions: sessions that run from the start.
             choose: returns one of the possible steps. The step `A` resumes session A, `A!` kills its process, `A~` cuts
                 its connection, and `A?` cancels its wait for a lock.
-            follow: returns the sessions that start after the given ones have ended.
+            create_follow_ups: returns the sessions that start after the given sessions have ended.
             interruptions: steps with a suffix that may be chosen, at most one for each session.
             max_interruptions: maximum number of interruptions in a run.
 
@@ -85,7 +85,7 @@ class Scheduler:
         self._ended.clear()
         steps: list[tuple[str, str]] = []
         try:
-            self._run(steps, sessions, choose, follow, interruptions, max_interruptions)
+            self._run(steps, sessions, choose, create_follow_ups, interruptions, max_interruptions)
         except BaseException:
             self._abandon()
             raise
@@ -96,14 +96,14 @@ class Scheduler:
         steps: list[tuple[str, str]],
         sessions: Sequence[ScheduledSession],
         choose: Choose,
-        follow: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]],
+        create_follow_ups: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]],
         interruptions: frozenset[str],
         max_interruptions: int,
     ) -> None:
         for session in sessions:
             self._start(session)
         while True:
-            self._start_follow_ups(follow)
+            self._start_follow_ups(create_follow_ups)
             options = self._options(interruptions if max_interruptions else frozenset())
             if not options:
                 if len(self._ended) == len(self.sessions):
@@ -119,13 +119,15 @@ class Scheduler:
             self._take_step(session, step[len(session.name) :])
             self._settle()
 
-    def _start_follow_ups(self, follow: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]]) -> None:
+    def _start_follow_ups(
+        self, create_follow_ups: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]]
+    ) -> None:
         ended = [each for each in self.sessions if each.has_ended and not each.has_follow_ups]
         for session in ended:
             if session.error:
                 raise session.error
             session.has_follow_ups = True
-        for session in follow(ended):
+        for session in create_follow_ups(ended):
             self._start(session)
 
     def _abandon(self) -> None:

@@ -28,13 +28,13 @@ _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
 REFUSED = "refused"
 """API key whose punches a newer schema refuses; they are delivered again until the code is as new."""
 
-_NEXT = "ponto/9999_next.sql"
-_CHANGED = "ponto/views/01_weeks.sql"
-_NAMES = {"next": _NEXT, "changed": _CHANGED}
-_NEWER = "alter table ponto.batida add constraint newer check (chave <> %(refused)s)"
-_EMPTIED = ["falha", *enabled.statements().tables_with_write_time]
-_RESET = "; ".join(["set session_replication_role = replica", *map("delete from ponto.{}".format, _EMPTIED)])
-_UNDO = """
+_NEXT_MIGRATION = "ponto/9999_next.sql"
+_CHANGED_VIEW = "ponto/views/01_weeks.sql"
+_MIGRATION_NAMES = {"next": _NEXT_MIGRATION, "changed": _CHANGED_VIEW}
+_ADD_NEWER_CONSTRAINT = "alter table ponto.batida add constraint newer check (chave <> %(refused)s)"
+_TABLES = ["falha", *enabled.statements().tables_with_write_time]
+_RESET = "; ".join(["set session_replication_role = replica", *map("delete from ponto.{}".format, _TABLES)])
+_UNDO_MIGRATION = """
 alter table ponto.batida drop constraint if exists proxima;
 delete from ponto.migracao where nome = %(next)s;
 """
@@ -44,7 +44,7 @@ select id, {SUBJECT_COLUMN}, (extract(epoch from {INSTANT_COLUMN}) * 1000000)::b
 from ponto.batida
 order by id
 """  # noqa: S608  columns
-_MIGRATED = """
+_COUNT_APPLIED = """
 select
     (select count(*) from pg_constraint where conname = 'proxima'),
     (select count(*) from ponto.migracao where nome = %(next)s),
@@ -122,10 +122,10 @@ class World:
         self.admin = psycopg2.connect(url)
         self.admin.autocommit = True
         self._query(_GATES)
-        self._query(_NEWER, {"refused": REFUSED})
+        self._query(_ADD_NEWER_CONSTRAINT, {"refused": REFUSED})
         schema = REFERENCE_FOLDERS | enabled.schema_folders()
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
-        (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
+        (folder / _NEXT_MIGRATION).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # each keeps its connection, as in an execution environment
         self.reset(migrates=False, changes_view=False, setup_statement="")
 
@@ -141,9 +141,9 @@ class World:
         if setup_statement:
             self._query(setup_statement)
         if migrates:
-            self._query(_UNDO, _NAMES)
+            self._query(_UNDO_MIGRATION, _MIGRATION_NAMES)
         if changes_view:
-            self._query(_UNDO_VIEW, _NAMES)
+            self._query(_UNDO_VIEW, _MIGRATION_NAMES)
         self.accepted: dict[str, ScenarioMessage] = {}
         self.statuses: dict[str, str] = {}  # last status of each message and correction
         self.dead_letters: set[tuple[str, str]] = set()  # message and reason
@@ -187,7 +187,7 @@ class World:
         stored = sum(status == "stored" for status in self.statuses.values())
         if not can_be_interrupted and stored != len(rows):
             broken_rules.append(f"{stored} messages are reported as stored, but there are {len(rows)} rows")
-        if migrates and self._query(_MIGRATED, _NAMES) != [(1, 1, 1)]:
+        if migrates and self._query(_COUNT_APPLIED, _MIGRATION_NAMES) != [(1, 1, 1)]:
             broken_rules.append("the migration is not applied, or only in part")
         return broken_rules
 

@@ -153,30 +153,34 @@ class Tally:
                 counted state.
         """
         rows_by_id = {row.punch.id: row for row in rows}
-        unknown = rows_by_id.keys() - {each.submission.id for each in self.accepted}
-        if unknown:
-            raise BrokenRuleError("invented", now, f"the row {min(unknown)} belongs to no accepted message")
-        for each in self.accepted:
-            row = rows_by_id.get(each.submission.id)
-            each.row_relation = compare_row(each.id, each.submission.punch, row) if row else None
-            self.update_state(each, now)
+        unknown_ids = rows_by_id.keys() - {message.submission.id for message in self.accepted}
+        if unknown_ids:
+            raise BrokenRuleError("invented", now, f"the row {min(unknown_ids)} belongs to no accepted message")
+        for message in self.accepted:
+            row = rows_by_id.get(message.submission.id)
+            message.row_relation = compare_row(message.id, message.submission.punch, row) if row else None
+            self.update_state(message, now)
         ended = [
-            each for each in self.accepted if each.state in (RowRelation.STORED, RowRelation.DUPLICATE, "dead-lettered")
+            message
+            for message in self.accepted
+            if message.state in (RowRelation.STORED, RowRelation.DUPLICATE, "dead-lettered")
         ]
-        ledger = build_ledger({each.id: SentMessage(each.submission.punch) for each in ended}, rows, dead_letters)
+        ledger = build_ledger(
+            {message.id: SentMessage(message.submission.punch) for message in ended}, rows, dead_letters
+        )
         if ledger.stored_twice:
             raise BrokenRuleError("twice", now, f"there are two rows of {ledger.stored_twice[0]}")
         if ledger.lost:
             raise BrokenRuleError("lost", now, f"{ledger.lost[0]} is neither a row nor a dead letter")
         # The ledger counts a message that is both a row and a dead letter as a row.
-        both = Counter(each.row_relation for each in ended if each.state == "dead-lettered")
+        both = Counter(message.row_relation for message in ended if message.state == "dead-lettered")
         rows_of_both = both[RowRelation.STORED] + both[RowRelation.DUPLICATE]
         expected = (
             self.counts["stored"] + both[RowRelation.STORED],
             self.counts["duplicates"] + both[RowRelation.DUPLICATE],
             self.counts["dead-lettered"] - rows_of_both,
         )
-        dead = sum(ledger.dead_letters.values())
-        if (ledger.stored, ledger.duplicates, dead) != expected:
-            text = f"found {ledger.stored} stored, {ledger.duplicates} duplicates, {dead} dead-lettered"
+        dead_letter_count = sum(ledger.dead_letters.values())
+        if (ledger.stored, ledger.duplicates, dead_letter_count) != expected:
+            text = f"found {ledger.stored} stored, {ledger.duplicates} duplicates, {dead_letter_count} dead-lettered"
             raise BrokenRuleError("balance", now, f"counted {self.counts}, {text}")

@@ -67,16 +67,23 @@ class SimulatedClock:
 def format_time(now: float) -> str:
     """Format a time as day, from 1, and local time of the simulated company."""
     milliseconds = round(1000 * now)
-    hours, rest = divmod(milliseconds % (1000 * DAY), 1000 * HOUR)
-    minutes, rest = divmod(rest, 60_000)
-    return f"day {milliseconds // (1000 * DAY) + 1} {hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
+    hours, remainder = divmod(milliseconds % (1000 * DAY), 1000 * HOUR)
+    minutes, remainder = divmod(remainder, 60_000)
+    return (
+        f"day {milliseconds // (1000 * DAY) + 1} {hours:02}:{minutes:02}:{remainder // 1000:02}.{remainder % 1000:03}"
+    )
 
 
 def format_duration(seconds: float) -> str:
     """Format a duration with its two largest units."""
-    whole = round(seconds)
-    days = whole // DAY if whole >= 3 * DAY else 0  # less than three days are given in hours
-    parts = [(days, "d"), ((whole - days * DAY) // HOUR, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    rounded_seconds = round(seconds)
+    days = rounded_seconds // DAY if rounded_seconds >= 3 * DAY else 0  # less than three days are given in hours
+    parts = [
+        (days, "d"),
+        ((rounded_seconds - days * DAY) // HOUR, "h"),
+        (rounded_seconds // 60 % 60, "min"),
+        (rounded_seconds % 60, "s"),
+    ]
     units = [f"{number} {unit}" for number, unit in parts if number]
     return " ".join(units[:2]) or f"{seconds:.3f} s"
 

@@ -228,8 +228,8 @@ class SimulatedConnection:
         kinds = database.schedule.kinds_at(clock.now)
         writes = "insert into ponto.batida" in statement
         self._raise_scheduled_fault(kinds, writes=writes)
-        cut = FaultKind.CUT in kinds and database.rng.random() < 0.5
-        if cut and database.rng.random() < 0.5:
+        is_cut = FaultKind.CUT in kinds and database.rng.random() < 0.5
+        if is_cut and database.rng.random() < 0.5:
             raise self._close_with(connection_lost_error())
         self._run(statement, values)
         settings = database.settings
@@ -240,7 +240,7 @@ class SimulatedConnection:
         self._last_used_at = clock.now
         database.record_use(self._idle_timeout_seconds)
         database.reach_kill_point()
-        if cut:  # after the commit, so that the function does not know its result
+        if is_cut:  # after the commit, so that the function does not know its result
             database.has_lost_answer = database.has_lost_answer or writes
             raise self._close_with(connection_lost_error())
 
@@ -267,8 +267,9 @@ class SimulatedConnection:
             real.connection.autocommit = True
         if "falha" in statement:  # uses PostgreSQL's clock, which is replaced by the simulated clock
             now = f"timestamptz '{to_datetime(self._database.clock.now).isoformat()}'"
-            known, dated = "(mensagem_id) select unnest(%(ids)s)", f"(mensagem_id, desde) select unnest(%(ids)s), {now}"
-            statement = statement.replace("clock_timestamp()", now).replace(known, dated)
+            insert_ids = "(mensagem_id) select unnest(%(ids)s)"
+            insert_dated_ids = f"(mensagem_id, desde) select unnest(%(ids)s), {now}"
+            statement = statement.replace("clock_timestamp()", now).replace(insert_ids, insert_dated_ids)
         real.execute(statement, values)
         self._rows = real.fetchall() if real.description else []
         self.rowcount = real.rowcount

@@ -211,9 +211,9 @@ class SimulatedFunction:
         "Lambda maintains the execution environment for some time in anticipation of another function invocation": here
         for `_MAX_IDLE_SECONDS`.
         """
-        for old in [each for each in self._idle_environments if each.last_used_at + _MAX_IDLE_SECONDS < now]:
-            self._idle_environments.remove(old)
-            self._database.close_sessions(old)
+        for expired in [each for each in self._idle_environments if each.last_used_at + _MAX_IDLE_SECONDS < now]:
+            self._idle_environments.remove(expired)
+            self._database.close_sessions(expired)
         ready = [each for each in self._idle_environments if each.last_used_at <= now]
         if ready:
             environment = max(ready, key=lambda each: (each.last_used_at, each.number))

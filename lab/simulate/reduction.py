@@ -55,8 +55,8 @@ def shorten(plan: Plan, broken: BrokenRuleError, run: Callable[[Plan], BrokenRul
         return plan
     while True:
         size = len(smallest.submissions or ()) + len(smallest.faults)
-        if smallest.has_sqs_anomalies and breaks(calm := smallest._replace(has_sqs_anomalies=False)):
-            smallest = calm
+        if smallest.has_sqs_anomalies and breaks(calm_plan := smallest._replace(has_sqs_anomalies=False)):
+            smallest = calm_plan
         needed_faults = _minimize(smallest.faults, breaks_with_faults)
         smallest = smallest._replace(faults=needed_faults)
         needed_submissions = _minimize(smallest.submissions or (), breaks_with_submissions)
@@ -68,9 +68,9 @@ def shorten(plan: Plan, broken: BrokenRuleError, run: Callable[[Plan], BrokenRul
 def _candidates(plan: Plan, submissions: Sequence[Submission], broken: BrokenRuleError) -> Iterator[Plan]:
     """Yield plans that may break the rule: the message that broke it alone, the last days, and the whole plan."""
     if broken.accepted:
-        alone = [submission for submission in submissions if submission.id == broken.accepted.submission.id]
-        begin = min((submission.accepted_at for submission in alone), default=0) - DAY
-        yield plan._replace(submissions=alone, faults=[fault for fault in plan.faults if fault.end >= begin])
+        same_id = [submission for submission in submissions if submission.id == broken.accepted.submission.id]
+        begin = min((submission.accepted_at for submission in same_id), default=0) - DAY
+        yield plan._replace(submissions=same_id, faults=[fault for fault in plan.faults if fault.end >= begin])
     for days in _LAST_DAYS:
         begin = broken.time - days * DAY
         yield plan._replace(

@@ -64,19 +64,23 @@ def draw_faults(seed: int, days: int) -> list[ScheduledFault]:
         for _ in range(_draw_count(rng, per_week * weeks)):
             begin = _draw_begin(rng, days)
             faults.append(ScheduledFault(begin, begin + shortest * (longest / shortest) ** rng.random(), kind))
-    down = (FaultKind.FROZEN, FaultKind.FROZEN, FaultKind.FROZEN, FaultKind.REFUSING)
+    outage_kinds = (FaultKind.FROZEN, FaultKind.FROZEN, FaultKind.FROZEN, FaultKind.REFUSING)
     for _ in range(_draw_count(rng, _LONG_OUTAGES * weeks)):
         begin = rng.uniform(0, total)
-        faults.append(ScheduledFault(begin, begin + rng.uniform(6 * HOUR, MAX_OUTAGE_SECONDS), rng.choice(down)))
+        faults.append(
+            ScheduledFault(begin, begin + rng.uniform(6 * HOUR, MAX_OUTAGE_SECONDS), rng.choice(outage_kinds))
+        )
     for _ in range(_draw_count(rng, _OVERLONG_OUTAGES * weeks)):
         begin = rng.uniform(0, total)
-        faults.append(ScheduledFault(begin, begin + rng.uniform(1, 1.6) * MAX_OUTAGE_SECONDS, rng.choice(down)))
+        faults.append(ScheduledFault(begin, begin + rng.uniform(1, 1.6) * MAX_OUTAGE_SECONDS, rng.choice(outage_kinds)))
     for _ in range(_draw_count(rng, _LONG_PAUSES * weeks)):
         begin = rng.uniform(0, total)
         end = begin + rng.uniform(1 * DAY, MAX_PAUSE_SECONDS)
         faults.append(ScheduledFault(begin, end, FaultKind.PAUSED))
         if rng.random() < 0.5:
-            faults.append(ScheduledFault(end, end + rng.uniform(0.5, 1.2) * MAX_OUTAGE_SECONDS, rng.choice(down)))
+            faults.append(
+                ScheduledFault(end, end + rng.uniform(0.5, 1.2) * MAX_OUTAGE_SECONDS, rng.choice(outage_kinds))
+            )
     for _ in range(_draw_count(rng, _FORGOTTEN_PAUSES * weeks)):
         begin = rng.uniform(0, total)
         faults.append(ScheduledFault(begin, begin + rng.uniform(8, 12) * DAY, FaultKind.PAUSED))

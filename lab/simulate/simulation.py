@@ -103,8 +103,8 @@ class Simulation:
 
     def run(self) -> SimulationResult:
         """Run until the last day ends or a rule breaks."""
-        broken = None
-        with self._installed():
+        broken_rule = None
+        with self._patch_function():
             try:
                 self._schedule_plan()
                 end = self.plan.days * DAY
@@ -115,15 +115,15 @@ class Simulation:
                 self._recount()
                 self.tally.check_end(self._auditor.rows(), self._dead_letters(), end)
             except BrokenRuleError as error:
-                broken = error
+                broken_rule = error
                 self._trace(f"broken: {error}")
             finally:
                 self._database.close()
                 self._audit_connection.close()
-        return SimulationResult(self.tally.counts, len(self.tally.accepted), broken, self.invocations)
+        return SimulationResult(self.tally.counts, len(self.tally.accepted), broken_rule, self.invocations)
 
     @contextmanager
-    def _installed(self) -> Iterator[None]:
+    def _patch_function(self) -> Iterator[None]:
         """Patch clock, clients and environment of the function, for the context."""
         with (
             patch.dict(os.environ, self.settings.environment, clear=True),
@@ -289,8 +289,8 @@ class Simulation:
         if self._is_operator_called:
             return
         self._is_operator_called = True
-        within = 10 * HOUR if self._rng.random() < 0.9 else 3 * DAY
-        self._call_at(self._clock.now + self._rng.uniform(600, within), self._handle_dead_letters)
+        max_wait_seconds = 10 * HOUR if self._rng.random() < 0.9 else 3 * DAY
+        self._call_at(self._clock.now + self._rng.uniform(600, max_wait_seconds), self._handle_dead_letters)
 
     def _handle_dead_letters(self, _: object) -> None:
         """Redrive the dead letters with good punches and remove the others, as an operator does."""

@@ -1,4 +1,4 @@
-"""`make chaos` on the stack of the tests: what it proves, and that it undoes all its faults."""
+"""`make chaos` on the stack of the tests: its summary, and its undoing of all faults."""
 
 import json
 import signal
@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-m", "lab.chaos"]
 
 
 @pytest.fixture(autouse=True)
-def _restarted(deployed: Deployed) -> Iterator[None]:
+def _mend_faults(deployed: Deployed) -> Iterator[None]:
     yield
     DatabaseFaults(deployed.stack.database).mend()  # this also stores the process id, which a restart changes
 
@@ -46,7 +46,7 @@ def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: De
     assert client.depth(client.address.dlq_url) == 0
 
 
-def test_its_terminal_is_closed_while_postgresql_stands_still_and_it_mends_everything(
+def test_faults_are_undone_if_the_terminal_closes_during_a_freeze(
     deployed: Deployed, client: Client, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

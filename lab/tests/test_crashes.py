@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lab.crashes import __main__ as command
 from lab.crashes import simulation
-from lab.crashes.__main__ import BATCHES, CRASHING, CrashCases, try_largest_part_first
+from lab.crashes.__main__ import BATCH_SIZES, CRASHING_COUNTS, CrashCases, try_largest_part_first
 from lab.crashes.simulation import CrashCase, run
 from lab.simulate.clock import HOUR
 from lab.simulate.settings import from_template
@@ -20,7 +20,7 @@ from tests.template.compiled import CompileStage
 MAX_WAIT_SECONDS = 4 * HOUR  # docs/architecture.md promises it
 
 
-def test_the_model_has_the_numbers_of_the_template(compile_stage: CompileStage) -> None:
+def test_simulation_has_the_settings_of_the_template(compile_stage: CompileStage) -> None:
     deployed = from_template(compile_stage("prod"))
 
     assert (deployed.visibility_timeout_seconds, deployed.max_receive_count) == (
@@ -32,28 +32,28 @@ def test_the_model_has_the_numbers_of_the_template(compile_stage: CompileStage) 
 
 def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compile_stage: CompileStage) -> None:
     deployed = from_template(compile_stage("prod"))
-    retry_delays = [int(each) for each in deployed.environment["RETRY_DELAYS"].split(",")]
-    in_an_outage = retry_delays + [deployed.visibility_timeout_seconds] * (
+    retry_delays = [int(delay) for delay in deployed.environment["RETRY_DELAYS"].split(",")]
+    outage_delays = retry_delays + [deployed.visibility_timeout_seconds] * (
         deployed.max_receive_count - len(retry_delays)
     )
 
-    spread = [deployed.visibility_timeout_seconds] * 3
-    spread += [
+    suspect_delays = [deployed.visibility_timeout_seconds] * 3
+    suspect_delays += [
         spread_delay_seconds(message(punch(), receive_count=receives), deployed.visibility_timeout_seconds)
         for receives in range(4, deployed.max_receive_count)
     ]
 
-    assert sum(spread[:7]) > sum(in_an_outage[:7])
-    assert all(seconds >= deployed.visibility_timeout_seconds for seconds in spread[6:])
+    assert sum(suspect_delays[:7]) > sum(outage_delays[:7])
+    assert all(seconds >= deployed.visibility_timeout_seconds for seconds in suspect_delays[6:])
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("crashing", CRASHING)
-def test_good_punches_are_rows_within_hours_whatever_crashes_beside_them(crashing: int, batch: int) -> None:
-    ending = run(CrashCase(crashing, batch, seed=1))
+@pytest.mark.parametrize("batch", BATCH_SIZES)
+@pytest.mark.parametrize("crashing", CRASHING_COUNTS)
+def test_good_punches_are_stored_within_hours_beside_crashing_messages(crashing: int, batch: int) -> None:
+    result = run(CrashCase(crashing, batch, seed=1))
 
-    assert ending.seconds_until_stored < MAX_WAIT_SECONDS
-    assert (ending.dead_letters_without_row, ending.dead_letters_with_row) == (0, 0)
+    assert result.seconds_until_stored < MAX_WAIT_SECONDS
+    assert (result.dead_letters_without_row, result.dead_letters_with_row) == (0, 0)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -64,21 +64,21 @@ def test_good_punches_are_rows_within_hours_whatever_crashes_beside_them(crashin
     arrival_seconds=st.sampled_from([0, 1, 60, HOUR]),
     seed=st.integers(0, 2**32),
 )
-def test_no_good_punch_waits_longer_whatever_the_batch_and_the_share_of_crashes(
+def test_good_punches_are_stored_in_time_for_any_batch_size_and_share_of_crashes(
     crashing: int, more_good: int, batch: int, arrival_seconds: int, seed: int
 ) -> None:
-    ending = run(CrashCase(crashing, batch, seed, 2 * crashing + more_good, arrival_seconds))
+    result = run(CrashCase(crashing, batch, seed, 2 * crashing + more_good, arrival_seconds))
 
-    assert ending.seconds_until_stored < arrival_seconds + MAX_WAIT_SECONDS
-    assert (ending.dead_letters_without_row, ending.dead_letters_with_row) == (0, 0)
+    assert result.seconds_until_stored < arrival_seconds + MAX_WAIT_SECONDS
+    assert (result.dead_letters_without_row, result.dead_letters_with_row) == (0, 0)
 
 
 def test_trying_the_largest_part_first_starves_good_punches() -> None:
     with try_largest_part_first():
-        ending = run(CrashCase(20, 100, seed=1, punches=100))
+        result = run(CrashCase(20, 100, seed=1, punches=100))
 
-    assert ending.seconds_until_stored == math.inf
-    assert ending.dead_letters_without_row > 0
+    assert result.seconds_until_stored == math.inf
+    assert result.dead_letters_without_row > 0
 
 
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,11 @@
-"""The end of commands that clean up."""
+"""SIGTERM while a command cleans up."""
 
 import subprocess
 import sys
 
 from tests.waiting import DEADLINE_SECONDS, background_process
 
-# Waits twice for a line on its standard input: while it is up, and while it cleans up.
+# Waits twice for a line on its standard input: while it runs, and while it cleans up.
 PROGRAM = """
 import sys
 from tools.kit import commands

@@ -22,7 +22,7 @@ from tools.kit.project import ROOT
 STOP_SECONDS = 30  # to stop two servers on a busy machine
 SAMPLE = 5  # interleavings of a scenario
 COMPLETE = ("same", "other")  # scenarios with all their interleavings; nightly, `make interleavings` runs those of all
-# Of each mutant: description, name, scenario that detects it, and message of the broken rule.
+# Description and name of each mutant, scenario that detects it, and message of the broken rule.
 DOCUMENTED_MUTANTS = re.findall(
     r"^\| (.+) \| `([a-z-]+)` \| `([a-z ]+)` \| ([^|`]+) \|$",
     (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8").partition("\n## Every interleaving\n")[2],
@@ -41,7 +41,7 @@ def first_broken(runs: Iterator[ScenarioRun]) -> ScenarioRun:
     return next(run for run in runs if run.broken_rules)
 
 
-def test_statements_that_meet_leave_what_some_serial_order_leaves(runner: ScenarioRunner) -> None:
+def test_every_order_has_the_outcome_of_a_serial_order(runner: ScenarioRunner) -> None:
     for name in SCENARIOS:
         runs = list(explore_orders(runner, name, sample=None if name in COMPLETE else SAMPLE, seed=1))
 
@@ -66,15 +66,15 @@ def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(ru
 @pytest.mark.parametrize(
     ("description", "name", "scenario", "message"), DOCUMENTED_MUTANTS, ids=[name for _, name, *_ in DOCUMENTED_MUTANTS]
 )
-def test_a_mutant_breaks_a_rule_as_documented_and_so_does_its_order_again(
+def test_mutant_breaks_its_documented_rule_and_its_order_repeats_it(
     runner: ScenarioRunner, description: str, name: str, scenario: str, message: str
 ) -> None:
     broken = first_broken(explore_orders(runner, scenario, MUTANTS[name]))
 
     assert message in " ".join(broken.broken_rules)
     assert description.replace("`", "") == MUTANTS[name].description
-    [again] = explore_orders(runner, scenario, MUTANTS[name], order=broken.order)
-    assert again == broken
+    [repeated] = explore_orders(runner, scenario, MUTANTS[name], order=broken.order)
+    assert repeated == broken
 
 
 def test_every_mutant_is_documented() -> None:
@@ -96,20 +96,22 @@ def test_the_command_runs_all_orders_once_and_counts_them(
 ) -> None:
     assert main("--only", "same") == 0
 
-    one, total = capsys.readouterr().out.splitlines()
-    assert one == "same: 24 interleavings, 2 outcomes"
+    scenario_line, total = capsys.readouterr().out.splitlines()
+    assert scenario_line == "same: 24 interleavings, 2 outcomes"
     assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: each ends like a serial order", total)
 
 
-def test_the_command_prints_the_steps_of_a_broken_rule_and_the_command_that_repeats_them(
+def test_the_command_prints_the_steps_of_a_broken_rule_and_how_to_repeat_them(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main("--only", "same", "--fault", "look-up") == 1
 
-    first, *_, broken, again = capsys.readouterr().out.splitlines()
+    first, *_, broken, repeat_line = capsys.readouterr().out.splitlines()
     assert first == "A   before: insert into ponto.batida ( id,"
     assert broken.startswith("broken: ")
-    assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
+    assert re.fullmatch(
+        r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', repeat_line
+    )
 
 
 def test_the_command_fails_if_the_time_is_too_short_for_all_orders(
@@ -117,8 +119,8 @@ def test_the_command_fails_if_the_time_is_too_short_for_all_orders(
 ) -> None:
     assert main("--only", "same", clock=TickingClock(1_801)) == 1
 
-    one, total = capsys.readouterr().out.splitlines()
-    assert one == "same: 0 interleavings, 0 outcomes; the time was too short for the others"
+    scenario_line, total = capsys.readouterr().out.splitlines()
+    assert scenario_line == "same: 0 interleavings, 0 outcomes; the time was too short for the others"
     assert total.endswith(": each ends like a serial order, but not all were tried; --minutes 60 tries more")
 
 
@@ -140,10 +142,10 @@ def test_make_interleavings_ends_soon_with_all_its_processes(
     send: Callable[[int, int], None], number: signal.Signals
 ) -> None:
     words = ["make", "-o", "setup-run", "interleavings", "ARGS=--only same --only overlap"]
-    # Without the variables of a make that runs the tests.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
+    # Omits the variables of a make that runs the tests.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
     with background_process(
-        words, cwd=ROOT, env=own, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True
+        words, cwd=ROOT, env=environment, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True
     ) as process:
         assert process.stdout
         # One scenario has ended, so that only one process is left.
@@ -151,12 +153,12 @@ def test_make_interleavings_ends_soon_with_all_its_processes(
         descendants = psutil.Process(process.pid).children(recursive=True)
         try:
             send(process.pid, number)
-            rest = process.communicate(timeout=STOP_SECONDS)[0]
+            output = process.communicate(timeout=STOP_SECONDS)[0]
 
             assert psutil.wait_procs(descendants, timeout=STOP_SECONDS)[1] == []
-            assert f"Error {128 + number}" in rest
-            assert "Traceback" not in rest
+            assert f"Error {128 + number}" in output
+            assert "Traceback" not in output
         finally:
-            for each in descendants:
+            for descendant in descendants:
                 with suppress(psutil.NoSuchProcess):
-                    each.kill()
+                    descendant.kill()

