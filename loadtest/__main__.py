@@ -1,4 +1,4 @@
-"""`make loadtest`: sends load by JMeter, and determines the end of every accepted punch."""
+"""`make loadtest`: sends load with JMeter, and checks that every accepted punch became a row or a dead letter."""
 
 import json
 import os
@@ -36,11 +36,11 @@ from tools.plan.peak import Peak
 
 _STOP_TIMEOUT_SECONDS = 10  # for JMeter to end
 _INTERRUPTED_STATUS = 130
-# The price is that of a stage with the defaults of serverless.yml, by the list prices of one region.
+# The price is computed for a stage with the defaults of serverless.yml, by the list prices of one region.
 _PRICED_STAGE, _PRICED_REGION = "prod", "us-east-1"
-# At the end of the open model: when the schedule ends, JMeter interrupts requests that have no answer yet.
+# Pause at the end of the open model, because JMeter interrupts unanswered requests when the schedule ends.
 _PAUSE_SECONDS = 3
-# The body without its braces, with variables of JMeter.
+# Fields of a punch's JSON object, without its braces and with variables of JMeter.
 _SUBJECT_PREFIX = f'"{FIELDS[SUBJECT_COLUMN].name}": '
 _BODY_FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(
     f"{_SUBJECT_PREFIX}1", f"{_SUBJECT_PREFIX}${{usuarioId}}"
@@ -54,13 +54,13 @@ _EPILOG = """examples:
   make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; asks before it causes costs
 
 exit status: 0 every accepted punch is one row or a dead letter, 1 a punch is missing or stored twice,
-2 a requirement is missing or the request is wrong, 4 as 0, but some requests failed, 130 after Ctrl-C
+2 a requirement is missing or the request is wrong, 4 like 0, but some requests failed, 130 after Ctrl-C
 """
 
 
 @dataclass(frozen=True)
 class LoadTestCollaborators:
-    """Functions that find JMeter and the system; the tests pass others."""
+    """Functions that find JMeter and the system; tests replace them."""
 
     find_jmeter: Callable[[], JMeter] = jmeter.find_jmeter
     find_system: Callable[[str | None, target.TargetOptions], TargetSystem] = systems.find_system
@@ -96,7 +96,7 @@ class LoadTestCollaborators:
     type=opt.POSITIVE,
     default=180,
     metavar="SECONDS",
-    help="Time without a new row after which the waiting ends.",
+    help="Stop waiting for rows when none was added for this time.",
 )
 @click.option(
     "--stage",
@@ -129,13 +129,13 @@ def loadtest(
     no_report: bool,
     as_json: bool,
 ) -> int:
-    """Send load by JMeter to the local stack or a stage on AWS, and determine the end of every punch.
+    """Send load with JMeter to the local stack or a stage on AWS, and check what became of every accepted punch.
 
-    First by a closed model, as in the original: a number of users, each of whom waits for an answer before the next
-    punch. Then by an open model: punches arrive at a steady rate, whether or not the system keeps up.
+    A closed model runs first, as in the original: each of a number of users waits for an answer before the next punch.
+    An open model follows: punches arrive at a steady rate, whether or not the system keeps up.
 
-    Each accepted punch is looked up by its id. Writes summary.json, arrivals.png, results.jtl and the report of JMeter
-    to the folder loadtest of the state folder. The rows stay.
+    Each accepted punch is looked up by its id. summary.json, arrivals.png, results.jtl and the report of JMeter are
+    written to the folder loadtest of the state folder. The rows stay.
     """
     # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
     first_employee = Random().randrange(10**6, 9 * 10**6) * proof.EMPLOYEES_PER_RUN  # noqa: S311  not a secret
@@ -165,7 +165,7 @@ def loadtest(
             collaborators, plans, stage_name, target_options, patience, yes=yes, report=not no_report, as_json=as_json
         )
     except KeyboardInterrupt:
-        print_status("make loadtest: stopped; the run is not proven")
+        print_status("make loadtest: stopped; the run proves nothing")
         return _INTERRUPTED_STATUS
 
 
@@ -182,7 +182,7 @@ def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: 
     """
     numbers = [plan.requests for plan in plans if plan.requests]
     if len(numbers) < len(plans):
-        raise CommandError("the price of a --duration without a --rate is unknown: add --rate")
+        raise CommandError("--duration without --rate has an unknown price: add --rate")
     stage, requests = settings.read(_PRICED_STAGE), sum(numbers)
     peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
     dollars = costs.total(costs.punch_bill(peak, stage, _PRICED_REGION))
@@ -263,7 +263,7 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
         tool: JMeter.
         system: the system to load.
         folder: folder for the files of JMeter.
-        patience: seconds without a new row after which the waiting ends.
+        patience: seconds without a new row after which to stop waiting.
 
     Raises:
         CommandError: JMeter failed or sent nothing, or the database or queue cannot be read.
@@ -301,11 +301,11 @@ def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, watc
                 process.kill()
                 status = process.wait()
     if status:
-        raise CommandError(f"JMeter ended with {status}; its output ends:\n{files.tail(folder / 'jmeter.out')}")
+        raise CommandError(f"JMeter exited with status {status}; its output ends:\n{files.tail(folder / 'jmeter.out')}")
 
 
 class _Watch:
-    """Progress of a run: a line per second if a number has changed."""
+    """Progress of a run, printed at most once a second and only if a number has changed."""
 
     def __init__(self, system: TargetSystem, table: RunTable, results: Path) -> None:
         self.depths: list[tuple[float, int]] = []

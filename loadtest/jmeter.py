@@ -47,8 +47,8 @@ class JMeter(NamedTuple):
             private.writelines(f"{name}={_escape(value)}\n" for name, value in secret.items())
             private.flush()
             arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl"), "-q", private.name]
-            # The timestamp format is not in user.properties: the report reads that file, too, and would take "ms" for a
-            # date format.
+            # The timestamp format is not in user.properties, because the report also reads that file, and would
+            # interpret "ms" as a date format.
             arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMP_PROPERTY: "ms", **properties}.items()]
             yield self._start(arguments, folder, "jmeter")
 
@@ -72,12 +72,12 @@ class JMeter(NamedTuple):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # it does not get Ctrl-C: this command ends it
+                start_new_session=True,  # so that Ctrl-C does not reach JMeter, which this command ends
             )
 
 
 def _escape(text: str) -> str:
-    """Escape a text for java.util.Properties, all characters included."""
+    """Escape all characters of a text for java.util.Properties."""
     return re.sub("....", r"\\u\g<0>", text.encode("utf-16-be").hex())
 
 
@@ -100,8 +100,8 @@ def find_jmeter(home: Path = jmeter.HOME) -> JMeter:
         _fetch(home)
         verify_jars(home)
         complete.mkdir()
-    at_home = f"-Djava.util.prefs.userRoot={home}"  # not those of the user
-    return JMeter((java, *_HEAP, at_home, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
+    preferences = f"-Djava.util.prefs.userRoot={home}"  # in place of the user's preferences
+    return JMeter((java, *_HEAP, preferences, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
 
 
 def verify_jars(home: Path, hashes: Path = CHECKSUMS_FILE) -> None:

@@ -1,4 +1,4 @@
-"""Ledger of accepted messages: the end of each, by the rows and dead letters of a run."""
+"""Ledger of accepted messages: which became rows, which dead letters, and which are lost."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,14 @@ class PunchKey(NamedTuple):
 
     id: str  # canonical lower-case UUID
     employee_id: int
-    instant: datetime | None  # aware; None in all messages and rows if the sender does not know it
+    instant: datetime | None  # aware; None in all messages and rows if unknown to the sender
 
 
 class SentMessage(NamedTuple):
     """Accepted message."""
 
     punch: PunchKey | None  # None: the message is malformed
-    body: str = ""  # empty in all messages and dead letters if the sender does not know it
+    body: str = ""  # empty in all messages and dead letters if unknown to the sender
 
 
 class StoredPunch(NamedTuple):
@@ -51,21 +51,21 @@ class RowRelation(StrEnum):
 class Ledger(NamedTuple):
     """Ends of all accepted messages: each is counted in one of the first three fields, or is lost."""
 
-    stored: int  # messages with their own row
-    duplicates: int  # messages whose punch was stored from another one
-    dead_letters: dict[str, int]  # by reason; messages without a row
+    stored: int  # messages from which a row was stored
+    duplicates: int  # messages whose punch was stored from another message
+    dead_letters: dict[str, int]  # messages without a row, by reason
     lost: list[str]  # keys of messages without a row or dead letter
     stored_twice: list[str]  # punches, described by employee, and keys with more than one row
-    misplaced: list[str]  # keys of dead letters that should be rows, that also are rows, or that have another body
+    misplaced: list[str]  # keys of dead letters that should be rows, are also rows, or have another body
 
     @property
     def is_complete(self) -> bool:
-        """No message is lost, and no punch has two rows."""
+        """Whether no message is lost, and no punch has two rows."""
         return not (self.lost or self.stored_twice)
 
     @property
     def is_clean(self) -> bool:
-        """The ledger is complete, and no dead letter is misplaced."""
+        """Whether the ledger is complete, and no dead letter is misplaced."""
         return self.is_complete and not self.misplaced
 
 
@@ -79,13 +79,13 @@ def compare_row(key: str, punch: PunchKey | None, row: StoredPunch) -> RowRelati
 def build_ledger(
     accepted: Mapping[str, SentMessage], rows: Iterable[StoredPunch], dead_letters: Iterable[DeadLetteredMessage]
 ) -> Ledger:
-    """Determine the end of all accepted messages.
+    """Compare accepted messages with the rows and dead letters of a run.
 
     Args:
-        accepted: messages by key. The key is the id of the message, or of the punch if the sender does not know that
-            id; rows and dead letters have the same kind of key.
-        rows: all rows that the run may have stored, also from messages whose answer was lost. If instants are unknown,
-            each employee must have one punch only.
+        accepted: messages by key. The key is the id of the message, or the id of the punch if the sender does not know
+            the message's; rows and dead letters have the same kind of key.
+        rows: all rows that the run may have stored, including those of messages whose answer was lost. If instants are
+            unknown, each employee must have only one punch.
         dead_letters: dead letters of the run. A message may have several, because an interrupted batch is repeated.
     """
     rows = list(rows)

@@ -1,4 +1,4 @@
-"""Chart of a run: punches accepted and stored per second, and punches that wait."""
+"""Chart of a run: punches accepted and stored per second, and punches waiting."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -32,7 +32,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledg
         if row.stored_at and row.key in figures.accepted
     )
     end = max(accepted[-1:] + stored[-1:] + [1.0])
-    step = max(1, round(end / _MAX_BARS))  # s
+    step = max(1, round(end / _MAX_BARS))  # seconds
     edges = [float(step * number) for number in range(int(end // step) + 2)]
 
     instants = [end * number / 1000 for number in range(1001)]

@@ -18,8 +18,8 @@ EMPLOYEES_PER_RUN = 10**9
 """Employee numbers that are reserved for each run."""
 
 _POLL_SECONDS = 0.5
-_EMPTY_QUEUE_SECONDS = 5  # for which the depth of the queue must be 0, because it is approximate
-_MAX_EMPLOYEES_PER_READ = 100_000  # with one punch each: the answer of a function has a maximum size
+_EMPTY_QUEUE_SECONDS = 5  # time for which the queue must be empty, because its depth is approximate
+_MAX_EMPLOYEES_PER_READ = 100_000  # each has one punch; limited by the maximum size of a function's response
 
 
 class RunTable:
@@ -38,7 +38,7 @@ class RunTable:
         self._counted: int | None = None
 
     def count(self) -> int:
-        """Return the number of rows; while the reading function is busy, the number of the last call.
+        """Return the number of rows; while the function `read` is busy, the number from the last call.
 
         Raises:
             CommandError: the database cannot be read.
@@ -75,7 +75,7 @@ class RunTable:
 
 
 def read_dead_letters(system: TargetSystem) -> list[DeadLetteredMessage]:
-    """Return the dead letters whose body has a punch's id, with it as key; the messages stay in the queue."""
+    """Return the dead letters whose body has the id of a punch, with that id as key; they stay in the queue."""
     if not system.depth(system.dlq_url):
         return []
     with queue_reader.open_reader(system.sqs, system.dlq_url) as reader:
@@ -85,15 +85,15 @@ def read_dead_letters(system: TargetSystem) -> list[DeadLetteredMessage]:
 def wait_for_rows(
     table: RunTable, system: TargetSystem, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
 ) -> tuple[Ledger, list[StoredPunch]]:
-    """Wait until every accepted punch has its end, or no progress is made; return the ledger and the rows.
+    """Wait until every accepted punch is stored or progress stops; return the ledger and the rows.
 
-    Each punch must have another employee.
+    Each punch must have a different employee.
 
     Args:
         table: rows of the run.
         system: the system, for its queues.
-        accepted: employee number by the punch's id.
-        patience: seconds without a new row after which the waiting ends.
+        accepted: employee id by the punch's id.
+        patience: seconds without a new row after which to stop waiting.
         look: is called at each poll, to print progress.
     """
     sent = {punch: SentMessage(PunchKey(punch, employee, None)) for punch, employee in accepted.items()}
@@ -121,7 +121,7 @@ def _rows(table: RunTable, patience: float) -> list[StoredPunch]:
     while True:
         try:
             return table.rows()
-        except FunctionBusyError:  # the load was sent: do not fail because the reading function is busy
+        except FunctionBusyError:  # the load has been sent, so a busy function must not fail the run
             if time.monotonic() > end:
                 raise
             time.sleep(_POLL_SECONDS)

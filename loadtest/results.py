@@ -1,4 +1,4 @@
-"""Results file of JMeter, and the figures that follow from it."""
+"""Results file of JMeter, and the figures computed from it."""
 
 import csv
 import math
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # names of the samplers in device.jmx
 _ACCEPTED, _REFUSED = "202", "400"
-_CLOSED = "Non HTTP response message: Socket closed"  # by JMeter; if the server closes: "Connection reset"
+_CLOSED = "Non HTTP response message: Socket closed"  # closed by JMeter; a server causes "Connection reset"
 _accepted_line = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 
 
@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
     @property
     def is_accepted(self) -> bool:
-        """The gateway accepted a punch."""
+        """Whether the gateway accepted a punch."""
         return self.sampler != MALFORMED and self.code == _ACCEPTED
 
 
@@ -53,8 +53,8 @@ class Figures(NamedTuple):
     """Figures of a run, as JMeter measured it."""
 
     requests: int
-    accepted: dict[str, int]  # employee number by id, of each punch with at least one 202
-    accepted_ms: list[int]  # time of the first 202 of each, Unix time in milliseconds, ascending
+    accepted: dict[str, int]  # employee id by punch id, for each punch with at least one 202
+    accepted_ms: list[int]  # time of each punch's first 202, as Unix time in milliseconds, ascending
     last_accepted_ms: int  # time of the last 202, repeats included
     repeats: int  # further 202s
     refused: int  # malformed requests that were answered with 400

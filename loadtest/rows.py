@@ -17,7 +17,7 @@ from ponto.batida where {subject} >= %s and {subject} < %s order by {instant}
 
 
 def read_rows(database: "connection", employees: range) -> list[StoredPunch]:
-    """Return the rows of a range of employees, the earliest first, with the message id as key."""
+    """Return the rows of a range of employees, in order of their instants, with the message id as key."""
     with database.cursor() as cursor:
         cursor.execute(_ROWS, (employees.start, employees.stop))
         return [StoredPunch(PunchKey(*punch), key, stored_at) for *punch, key, stored_at in cursor]

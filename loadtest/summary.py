@@ -1,4 +1,4 @@
-"""Summary of a run: for JSON, as a table beside the figures of the original, and as a sentence."""
+"""Summary of a run, for JSON, as a table that compares it with the original, and as a sentence."""
 
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ class TestPlan(NamedTuple):
     """Test plan of JMeter with its properties."""
 
     name: str  # of the .jmx file
-    model: str  # for people, such as "closed model, 200 users"
-    properties: dict[str, object]  # without those of the system
+    model: str  # description, such as "closed model, 200 users"
+    properties: dict[str, object]  # except those of the system
     requests: int | None  # approximate; None: depends on the speed of the answers
     seconds: float  # duration at the maximum rate; 0: depends on the speed of the answers
 
@@ -34,7 +34,7 @@ class LoadResult(NamedTuple):
 
     @property
     def lag(self) -> float | None:
-        """Seconds from the last 202, by the clock of this machine, to the last row, by that of the database."""
+        """Seconds from the last 202, by this machine's clock, to the last row, by the database's clock."""
         stored = [row.stored_at.timestamp() for row in self.rows if row.stored_at and row.key in self.figures.accepted]
         return max(stored) - self.figures.last_accepted_ms / 1000 if stored else None
 
@@ -106,7 +106,7 @@ def to_json(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_summary(summary: dict[str, Any]) -> None:
-    """Print a summary as a table beside the figures of the original, and as a sentence.
+    """Print a summary as a table that compares it with the original, and as a sentence.
 
     Args:
         summary: return value of `LoadResult.summary`; its `open_model` is the summary of the second run.

@@ -30,7 +30,7 @@ class TargetSystem(NamedTuple):
     description: str | None = None  # stage, account and region; None: the local stack, which is free
 
     def properties(self) -> dict[str, object]:
-        """Return the properties of the test plans with the address of the gateway; `apiKey` is not among them."""
+        """Return the test plans' properties with the gateway's address; the secret `apiKey` is not among them."""
         url = urllib.parse.urlsplit(self.api_url)
         return {
             "protocol": url.scheme,
