@@ -139,26 +139,31 @@ def loadtest(
     """
     # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
     first_employee = Random().randrange(10**6, 9 * 10**6) * proof.EMPLOYEES_PER_RUN  # noqa: S311  not a secret
-    common: dict[str, object] = {"firstEmployee": first_employee, "repeats": repeats, "malformed": malformed}
+    common_properties: dict[str, object] = {"firstEmployee": first_employee, "repeats": repeats, "malformed": malformed}
     request_factor = 1 + (repeats + malformed) / 100
     loops = loops or (-1 if duration else 100)
     plan_options = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
-    closed = {name: value for name, value in plan_options.items() if value}  # the plan has defaults for the others
+    # The plan has defaults for the options that are not given.
+    closed_properties = {name: value for name, value in plan_options.items() if value}
     limits = [round(threads * loops * request_factor)] if loops > 0 else []
     limits += [duration * rate] if duration and rate else []
     max_requests = min(limits, default=None)
     seconds = max_requests / rate if max_requests and rate else 0
-    plans = [TestPlan("punches", f"closed model, {threads} users", common | closed, max_requests, seconds)]
+    plans = [
+        TestPlan(
+            "punches", f"closed model, {threads} users", common_properties | closed_properties, max_requests, seconds
+        )
+    ]
     if open_rate is None:
         open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
     if open_rate:
-        arrivals = {
+        open_properties = {
             "firstEmployee": first_employee + proof.EMPLOYEES_PER_RUN,
             "schedule": schedule(open_rate, open_seconds),
         }
         model = f"open model, {open_rate} punches/s"
         requests = round(open_rate * open_seconds * request_factor)
-        plans.append(TestPlan("arrivals", model, common | arrivals, requests, open_seconds))
+        plans.append(TestPlan("arrivals", model, common_properties | open_properties, requests, open_seconds))
     signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         return _run(
@@ -221,17 +226,17 @@ def _run(
     results = [result]
     summary = result.summary(plan) | environment
     _write_summary(folder, summary)  # the second run may fail
-    for arrivals in plans[1:]:
+    for open_plan in plans[1:]:
         print_status(f"{plan.model}: {summaries.format_sentence(summary)}")
         (folder / "open").mkdir()
-        results.append(measure(arrivals, tool, system, folder / "open", patience))
-        summary["open_model"] = results[-1].summary(arrivals)
-    statuses = [each.status for each in results]
+        results.append(measure(open_plan, tool, system, folder / "open", patience))
+        summary["open_model"] = results[-1].summary(open_plan)
+    statuses = [result.status for result in results]
     _write_summary(folder, summary)
     picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
     if report:
         print_status("creating the HTML report of JMeter")
-        tool.report(folder)
+        tool.create_report(folder)
     if as_json:
         print_json(summaries.to_json(summary))
     else:
@@ -270,27 +275,27 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
     """
     table = RunTable(system.reader, int(str(plan.properties["firstEmployee"])))
     table.count()  # send nothing if the rows cannot be read
-    watch = _Watch(system, table, folder / "results.jtl")
-    _load(plan, tool, system, folder, watch)
+    progress = _Progress(system, table, folder / "results.jtl")
+    _load(plan, tool, system, folder, progress)
     load = os.getloadavg()[0]
     try:
         figures = summarize(read_samples(folder / "results.jtl"))
     except (FileNotFoundError, ValueError):
         raise CommandError(f"JMeter sent nothing; its output ends:\n{files.tail(folder / 'jmeter.out')}") from None
-    ledger, rows = proof.wait_for_rows(table, system, figures.accepted, patience, watch.look)
-    return LoadResult(figures, rows, ledger, watch.depths, load)
+    ledger, rows = proof.wait_for_rows(table, system, figures.accepted, patience, progress.update)
+    return LoadResult(figures, rows, ledger, progress.depths, load)
 
 
-def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, watch: "_Watch") -> None:
+def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, progress: "_Progress") -> None:
     properties_text = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
     print_status(f"JMeter runs {plan.name}.jmx: {properties_text}")
     now = time.time_ns() // 1_000_000
     began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # the first digits of a UUIDv7
     properties = system.properties() | plan.properties | {"began": began, "fields": _BODY_FIELDS}
-    with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
+    with tool.run_plan(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
             while process.poll() is None:
-                watch.look()
+                progress.update()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(1)
         finally:
@@ -304,7 +309,7 @@ def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, watc
         raise CommandError(f"JMeter exited with status {status}; its output ends:\n{files.tail(folder / 'jmeter.out')}")
 
 
-class _Watch:
+class _Progress:
     """Progress of a run, printed at most once a second and only if a number has changed."""
 
     def __init__(self, system: TargetSystem, table: RunTable, results: Path) -> None:
@@ -312,22 +317,22 @@ class _Watch:
         self._system = system
         self._table = table
         self._tail = ResultsTail(results)
-        self._began = self._printed_at = time.monotonic()
-        self._printed = ""
+        self._started_at = self._printed_at = time.monotonic()
+        self._printed_line = ""
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Read the current numbers, and print them if they have changed."""
         now = time.monotonic()
-        accepted = self._tail.look()
+        accepted = self._tail.count_accepted()
         depth = self._system.depth(self._system.queue_url)
         if accepted:
-            self.depths.append((now - self._began, depth))
+            self.depths.append((now - self._started_at, depth))
         stored = self._table.count()
         more = f" ({stored - accepted:,} more than JMeter has recorded as accepted)"
         line = f"accepted {accepted:,}  stored {stored:,}{more * (stored > accepted)}  queued {depth:,}"
-        if line != self._printed and now >= self._printed_at + 0.9:
+        if line != self._printed_line and now >= self._printed_at + 0.9:
             print_status(f"{time.strftime('%H:%M:%S')}  {line}")
-            self._printed, self._printed_at = line, now
+            self._printed_line, self._printed_at = line, now
 
 
 def _raise_interrupt(*_: object) -> None:

@@ -31,7 +31,7 @@ class JMeter(NamedTuple):
     environment: Mapping[str, str]
 
     @contextmanager
-    def running(
+    def run_plan(
         self, plan: Path, folder: Path, properties: Mapping[str, object], secret: Mapping[str, str]
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a test plan; write results.jtl, the output (jmeter.out) and the log to a folder.
@@ -52,7 +52,7 @@ class JMeter(NamedTuple):
             arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMP_PROPERTY: "ms", **properties}.items()]
             yield self._start(arguments, folder, "jmeter")
 
-    def report(self, folder: Path) -> None:
+    def create_report(self, folder: Path) -> None:
         """Create the HTML report of the results in a folder.
 
         Raises:
@@ -93,13 +93,13 @@ def find_jmeter(home: Path = jmeter.HOME) -> JMeter:
     java = _java()
     if installed := jmeter.installed_path():
         return JMeter((installed,), {"HEAP": " ".join(_HEAP)})
-    complete = jmeter.marker(home)
-    if not complete.exists():
-        if old := shutil.which("jmeter"):
-            print_status(f"{old} is older than JMeter 5.6, which the test plans need, or prints no version")
+    marker = jmeter.marker(home)
+    if not marker.exists():
+        if old_jmeter := shutil.which("jmeter"):
+            print_status(f"{old_jmeter} is older than JMeter 5.6, which the test plans need, or prints no version")
         _fetch(home)
         verify_jars(home)
-        complete.mkdir()
+        marker.mkdir()
     preferences = f"-Djava.util.prefs.userRoot={home}"  # in place of the user's preferences
     return JMeter((java, *_HEAP, preferences, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
 

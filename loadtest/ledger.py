@@ -114,12 +114,17 @@ def build_ledger(
 
     punches = Counter((row.punch.employee_id, row.punch.instant) for row in rows)
     keys = Counter(row.key for row in rows)
-    twice = [
-        f"employee {employee}" + (f" at {instant}" if instant else "")
-        for (employee, instant), count in punches.items()
+    stored_twice = [
+        f"employee {employee_id}" + (f" at {instant}" if instant else "")
+        for (employee_id, instant), count in punches.items()
         if count > 1
     ]
-    twice += [key for key, count in keys.items() if count > 1]
+    stored_twice += [key for key, count in keys.items() if count > 1]
     return Ledger(
-        ends[RowRelation.STORED], ends[RowRelation.DUPLICATE], dict(sorted(reasons.items())), lost, twice, misplaced
+        ends[RowRelation.STORED],
+        ends[RowRelation.DUPLICATE],
+        dict(sorted(reasons.items())),
+        lost,
+        stored_twice,
+        misplaced,
     )

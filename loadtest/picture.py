@@ -24,10 +24,10 @@ def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledg
     """
     from matplotlib.ticker import MaxNLocator  # imported late, because it is slow
 
-    began = figures.began_ms / 1000
-    accepted = sorted(at / 1000 - began for at in figures.accepted_ms)
+    start = figures.began_ms / 1000
+    accepted = sorted(at / 1000 - start for at in figures.accepted_ms)
     stored = sorted(
-        max(row.stored_at.timestamp() - began, 0)  # the clock of the database may be behind
+        max(row.stored_at.timestamp() - start, 0)  # the clock of the database may be behind
         for row in rows
         if row.stored_at and row.key in figures.accepted
     )
@@ -40,33 +40,33 @@ def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledg
     waiting = [max(0, bisect_right(accepted, instant) - bisect_right(stored, instant)) for instant in instants]
 
     figure = new_figure(10, 6, _title(figures, ledger, lag, max(waiting)))
-    flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    rate_axes, queue_axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
     accepted_rates, stored_rates = (
-        [times[bar] / step for bar in range(len(edges) - 1)]
-        for times in (Counter(int(at // step) for at in each) for each in (accepted, stored))
+        [counts[bar] / step for bar in range(len(edges) - 1)]
+        for counts in (Counter(int(time // step) for time in times) for times in (accepted, stored))
     )
-    flow.stairs(accepted_rates, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
-    flow.stairs(stored_rates, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
-    flow.set_ylabel("punches a second")
+    rate_axes.stairs(accepted_rates, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
+    rate_axes.stairs(stored_rates, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
+    rate_axes.set_ylabel("punches a second")
 
-    queue.fill_between(instants, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")
-    queue.set_ylabel("punches waiting")
-    queue.set_xlabel("seconds since the first request")
-    queue.set_xlim(0, edges[-1])
-    queue.xaxis.set_major_locator(MaxNLocator(integer=True))
+    queue_axes.fill_between(instants, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")
+    queue_axes.set_ylabel("punches waiting")
+    queue_axes.set_xlabel("seconds since the first request")
+    queue_axes.set_xlim(0, edges[-1])
+    queue_axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
-    for axes in (flow, queue):
+    for axes in (rate_axes, queue_axes):
         axes.set_ylim(top=max(axes.get_ylim()[1], 1))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         dress(axes)
     save(figure, file, file.suffix, dpi=120)
 
 
-def _title(figures: Figures, ledger: Ledger, lag: float | None, waited: int) -> str:
+def _title(figures: Figures, ledger: Ledger, lag: float | None, max_waiting: int) -> str:
     first = f"{len(figures.accepted):,} punches accepted in {figures.seconds:,.1f} s"
     if not ledger.is_complete:
         return f"{first}\n{len(ledger.lost):,} missing, {len(ledger.stored_twice):,} stored twice"
     ends = "every one is one row" if not ledger.dead_letters else f"{ledger.stored:,} rows, the rest dead letters"
     last = "" if lag is None else f"the last row {max(lag, 0):.1f} s after the last answer, "
-    return f"{first}, {ends}\n{last}at most {waited:,} waited"
+    return f"{first}, {ends}\n{last}at most {max_waiting:,} waited"

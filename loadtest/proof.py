@@ -35,7 +35,7 @@ class RunTable:
         self._reader = reader
         self._employees = range(first_employee, first_employee + EMPLOYEES_PER_RUN)
         self._since = datetime.now(UTC)
-        self._counted: int | None = None
+        self._last_count: int | None = None
 
     def count(self) -> int:
         """Return the number of rows; while the function `read` is busy, the number from the last call.
@@ -44,11 +44,11 @@ class RunTable:
             CommandError: the database cannot be read.
         """
         try:
-            self._counted = self._count()[0]
+            self._last_count = self._count()[0]
         except FunctionBusyError:
-            if self._counted is None:
+            if self._last_count is None:
                 raise
-        return self._counted
+        return self._last_count
 
     def rows(self) -> list[StoredPunch]:
         """Return the rows, with the id of the punch as key and without instants, which JMeter does not record.
@@ -79,11 +79,19 @@ def read_dead_letters(system: TargetSystem) -> list[DeadLetteredMessage]:
     if not system.depth(system.dlq_url):
         return []
     with queue_reader.open_reader(system.sqs, system.dlq_url) as reader:
-        return [DeadLetteredMessage(punch, found.reason) for found in reader.messages if (punch := _id(found.body))]
+        return [
+            DeadLetteredMessage(punch_id, message.reason)
+            for message in reader.messages
+            if (punch_id := _parse_punch_id(message.body))
+        ]
 
 
 def wait_for_rows(
-    table: RunTable, system: TargetSystem, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
+    table: RunTable,
+    system: TargetSystem,
+    accepted: Mapping[str, int],
+    patience: float,
+    report_progress: Callable[[], None],
 ) -> tuple[Ledger, list[StoredPunch]]:
     """Wait until every accepted punch is stored or progress stops; return the ledger and the rows.
 
@@ -94,14 +102,14 @@ def wait_for_rows(
         system: the system, for its queues.
         accepted: employee id by the punch's id.
         patience: seconds without a new row after which to stop waiting.
-        look: is called at each poll, to print progress.
+        report_progress: is called at each poll.
     """
-    sent = {punch: SentMessage(PunchKey(punch, employee, None)) for punch, employee in accepted.items()}
+    sent = {punch_id: SentMessage(PunchKey(punch_id, employee_id, None)) for punch_id, employee_id in accepted.items()}
     last_change = time.monotonic()
     empty_since = None
     last_count = -1
     while True:
-        look()
+        report_progress()
         count, now = table.count(), time.monotonic()
         if count != last_count:
             last_count, last_change = count, now
@@ -109,25 +117,25 @@ def wait_for_rows(
         empty_since = (empty_since or now) if is_empty else None
         gave_up = now > last_change + patience or (empty_since is not None and now > empty_since + _EMPTY_QUEUE_SECONDS)
         if count >= len(accepted) or gave_up:
-            rows = _rows(table, patience)
+            rows = _read_rows(table, patience)
             ledger = build_ledger(sent, rows, read_dead_letters(system) if gave_up else ())
             if gave_up or not ledger.lost:
                 return ledger, rows
         time.sleep(_POLL_SECONDS)
 
 
-def _rows(table: RunTable, patience: float) -> list[StoredPunch]:
-    end = time.monotonic() + patience
+def _read_rows(table: RunTable, patience: float) -> list[StoredPunch]:
+    deadline = time.monotonic() + patience
     while True:
         try:
             return table.rows()
         except FunctionBusyError:  # the load has been sent, so a busy function must not fail the run
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(_POLL_SECONDS)
 
 
-def _id(body: str) -> str | None:
+def _parse_punch_id(body: str) -> str | None:
     with contextlib.suppress(ValueError, RecursionError):
         fields = json.loads(body)
         if isinstance(fields, dict):

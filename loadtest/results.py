@@ -11,7 +11,7 @@ from typing import NamedTuple
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # names of the samplers in device.jmx
 _ACCEPTED, _REFUSED = "202", "400"
 _CLOSED = "Non HTTP response message: Socket closed"  # closed by JMeter; a server causes "Connection reset"
-_accepted_line = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
+_ACCEPTED_LINE = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 
 
 class Sample(NamedTuple):
@@ -138,7 +138,7 @@ class ResultsTail:
         self._file = file
         self._offset = 0  # bytes read so far
 
-    def look(self) -> int:
+    def count_accepted(self) -> int:
         """Return the number of 202s so far."""
         try:
             with self._file.open("rb") as file:
@@ -148,7 +148,7 @@ class ResultsTail:
             return 0
         complete = text[: text.rfind(b"\n") + 1]
         self._offset += len(complete)
-        self.accepted += len(_accepted_line.findall(complete))
+        self.accepted += len(_ACCEPTED_LINE.findall(complete))
         return self.accepted
 
 

@@ -39,7 +39,7 @@ class LoadResult(NamedTuple):
         return max(stored) - self.figures.last_accepted_ms / 1000 if stored else None
 
     @property
-    def unanswered(self) -> int:
+    def unanswered_row_count(self) -> int:
         """Number of rows of punches without a 202; some may be stored later."""
         return len({row.key for row in self.rows} - self.figures.accepted.keys())
 
@@ -64,7 +64,7 @@ class LoadResult(NamedTuple):
             "refused": figures.refused,
             "errors": figures.errors,
             "stored": ledger.stored,
-            "stored_unanswered": self.unanswered,
+            "stored_unanswered": self.unanswered_row_count,
             "dead_letters": sum(ledger.dead_letters.values()),
             "missing": len(ledger.lost),
             "stored_twice": len(ledger.stored_twice),
@@ -157,8 +157,8 @@ def format_sentence(summary: dict[str, Any]) -> str:
         dead_letters = f" and {summary['dead_letters']:,} dead letters" if summary["dead_letters"] else ""
         text = f"{accepted} = {stored:,} rows{dead_letters}"
     if summary["errors"]:
-        kinds = "; ".join(f"{times:,} {what}" for what, times in summary["failures"].items())
-        text += f"; {summary['errors']:,} requests failed: {kinds}"
+        failures = "; ".join(f"{times:,} {description}" for description, times in summary["failures"].items())
+        text += f"; {summary['errors']:,} requests failed: {failures}"
     if summary["stored_unanswered"]:
         text += f"; {pluralize(summary['stored_unanswered'], 'row')} without a 202"
     return text

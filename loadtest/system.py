@@ -84,10 +84,10 @@ def _deployed(target_options: target.TargetOptions) -> TargetSystem:
     account = target.announce(target_options)
     outputs = stack_outputs(account.session.client("cloudformation"), target_options.stage)
     stage = target.from_outputs(account.session, target_options.stage, outputs)
-    if (kind := proof.punch_authorization_type(stage)) != "NONE":
+    if (authorization_type := proof.punch_authorization_type(stage)) != "NONE":
         raise CommandError(
             f"stage {target_options.stage} accepts punches only of employees who have signed in (authorizationType "
-            f"{kind}), which JMeter cannot do: load a stage without userPoolArn"
+            f"{authorization_type}), which JMeter cannot do: load a stage without userPoolArn"
         )
     rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
     return TargetSystem(

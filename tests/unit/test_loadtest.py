@@ -359,7 +359,7 @@ print(json.dumps([sys.argv, read]))
 def test_api_key_is_passed_in_a_private_file_that_is_deleted(tmp_path: Path, key: str) -> None:
     tool = JMeter((sys.executable, "-c", _READS), {})
 
-    with tool.running(tmp_path / "plan.jmx", tmp_path, {"host": "h"}, {"apiKey": key}) as process:
+    with tool.run_plan(tmp_path / "plan.jmx", tmp_path, {"host": "h"}, {"apiKey": key}) as process:
         assert process.wait() == 0
 
     words, read = json.loads((tmp_path / "jmeter.out").read_text())
