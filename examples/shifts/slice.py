@@ -1,6 +1,6 @@
 """Manifest of the slice shifts: a command and a statement.
 
-Every command imports this file. So each method imports what it needs itself.
+Every command imports this file. So the methods import other modules only when they are called.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Shifts(Slice):
-    """Shifts."""
+    """Slice that lists shifts."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto shifts`."""

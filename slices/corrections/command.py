@@ -225,7 +225,7 @@ def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: d
         at: time within the minute; if naive, in the employee's time zone.
 
     Raises:
-        CorrectionsRefusedError: none counts, or several do.
+        CorrectionsRefusedError: no punch of the minute counts, or several do.
         CommandError: see `reader.open_reader`.
     """
     minute = at.replace(second=0, microsecond=0)
@@ -259,7 +259,7 @@ def _print_result(stored: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, 
 
 
 def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Return the cells of a line as a JSON object of the API. An invalid employee number stays text, and is refused."""
+    """Return the cells of a line as a JSON object of the API, which refuses an invalid employee number as text."""
     number = cells["usuario_id"]
     employee_id = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else number
     return {"usuarioId": employee_id or None} | {

@@ -42,7 +42,7 @@ _UNAVAILABLE_MESSAGE = (
     "the database does not answer, or is busy; either all or none of the corrections were written: "
     "send the request again"
 )
-_MISSING_MIGRATION_SQLSTATES = ("42P01", "42501", "42883")  # no such table, no right, no such function
+_MISSING_MIGRATION_SQLSTATES = ("42P01", "42501", "42883")  # missing table, privilege or function
 
 
 def main(event: Any, context: Any, *, timeouts: Timeouts = TIMEOUTS) -> http.Response:
@@ -107,11 +107,9 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
         raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
         if is_login_refused(error):
-            message = (
-                "the database refused the function: it has another password than the database, or IAM denies access"
-            )
+            message = "the database refused the function: wrong password, or IAM denies access"
         elif isinstance(error, psycopg2.Error) and error.pgcode in _MISSING_MIGRATION_SQLSTATES:
-            message = f"the database lacks a migration or a right: {error_message(error)}"
+            message = f"the database lacks a migration or a privilege: {error_message(error)}"
         else:
             raise
         raise HttpError(500, f"{message}; nothing was written: run ponto schema") from error

@@ -55,7 +55,7 @@ def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) 
                 print_status(f"corrections are not tested: {error}")
                 return None
             if clock.monotonic() <= end:
-                clock.sleep(_RETRY_SECONDS)  # a new method is not known everywhere at once
+                clock.sleep(_RETRY_SECONDS)  # API Gateway takes a while to publish a new method
                 continue
             outcome = str(error)
         except CommandError as error:

@@ -91,7 +91,7 @@ def post_corrections(
         url: address of `POST /ponto`.
         session: has the credentials that sign, and the region of the API.
         stage: name of the stage, for messages.
-        corrections: what to write.
+        corrections: corrections to write.
         clock: measures the waits between attempts.
 
     Returns:

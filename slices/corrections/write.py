@@ -20,9 +20,9 @@ from ponto.sql_names import read_sql
 _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
 MAX_CORRECTIONS = 300
-"""Corrections in one transaction."""
+"""Maximum number of corrections in one transaction."""
 
-MIN_REASON_CHARACTERS = 3  # visible ones
+MIN_REASON_CHARACTERS = 3  # visible characters
 MAX_REASON_CHARACTERS = 200
 _INVISIBLE_CHARACTERS = re.compile(f"[{fields.INVISIBLE_CHARACTERS}]")
 
@@ -98,7 +98,7 @@ _FIELDS = {
 
 
 def _kind_fields(kind: str, *absent: str) -> dict[str, fields.Field]:
-    """Return the fields of a kind of correction. The absent ones refuse any value."""
+    """Return the fields of a kind of correction. Those named in `absent` refuse any value."""
     error = f"must be absent for {kind}"
     return _FIELDS | {column: _text_field(_FIELDS[column].name, error, _refuse, required=False) for column in absent}
 
@@ -158,7 +158,7 @@ def write_corrections(
 
     Args:
         connection: has no open transaction. After a `psycopg2.Error` the caller has to close it.
-        corrections: are written in this order, so one may refer to another before it.
+        corrections: are written in this order, so one may refer to an earlier one.
         author: author of all of them; None: the role that the connection signed in as.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Look-up of receipts: stored punches, as far as the caller may see them.
+"""Look-up of receipts: stored punches that the caller may see.
 
 An id that is not random (derived from employee and instant, a name or a network card) can be guessed, and its receipt
 would show when an employee punched. So a caller with only an API key gets receipts of random ids. An employee who
@@ -33,7 +33,7 @@ LIST_PERIOD = timedelta(hours=48)
 """Age up to which received punches are listed."""
 
 MAX_LIST_RECEIPTS = 500
-"""Maximum length of a list."""
+"""Maximum number of receipts in a list."""
 
 _RETRY_PAUSE_SECONDS = 5  # after a failure; requests during the pause fail at once
 _RANDOM_UUID_VERSIONS = "47"  # 4 and 7
@@ -53,7 +53,7 @@ def open_session(
 
 
 class Receipts:
-    """Receipts of one database. Not safe for several threads."""
+    """Receipts of one database. Not thread-safe."""
 
     def __init__(
         self, session: Session, *, requires_sign_in: bool, clock: Callable[[], float] = time.monotonic
@@ -68,7 +68,7 @@ class Receipts:
         self.requires_sign_in = requires_sign_in
         self._session = session
         self._clock = clock
-        self._paused_until = 0.0  # on the clock
+        self._paused_until = 0.0  # time of the clock
 
     def find(self, punch_id: str, employee_id: int | None) -> dict[str, object] | None:
         """Return the receipt of a punch as a JSON object, or None if the caller may see no stored punch with this id.

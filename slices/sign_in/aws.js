@@ -1,5 +1,5 @@
-// Sign-in of employees. On a stage with a user pool, this is merged into the template: POST /ponto and the slices' methods for
-// employees then require the pool's ID token.
+// Sign-in of employees. On a stage with a user pool, this module's value is merged into the template: POST /ponto and the slices'
+// methods for employees then require the pool's ID token.
 const { ENDPOINTS } = require('../../resources/slices.js');
 const fail = require('../../resources/fail.js');
 

@@ -1,4 +1,4 @@
-"""Scenarios in which a correction runs beside drains and reports."""
+"""Scenarios in which a correction runs concurrently with drains and reports."""
 
 import uuid
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _INSERT_EMPLOYEE = "insert into ponto.funcionario (usuario_id, nome) values (1, 
 
 
 class CorrectionProgram:
-    """A correction by a person's login, which is refused if its punch is not a row yet."""
+    """Correction by a personal login, which is refused if its punch is not stored yet."""
 
     def __init__(self, **columns: object) -> None:
         """Set columns: `usuario_id` and `ponto` for an addition, `alvo` to disregard a punch."""
@@ -44,7 +44,7 @@ class CorrectionProgram:
             else:
                 world.statuses["correction"] = "written"
 
-    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  as of every program
+    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  part of the protocol
         """Return no programs."""
         return ()
 

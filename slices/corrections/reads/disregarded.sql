@@ -1,4 +1,4 @@
--- The disregarded ones of some punches, each with the correction that disregards it.
+-- Those of the given punches that are disregarded, each with the correction that disregards it.
 select alvo::text, id::text
 from ponto.correcao as contra
 where alvo = any(%(ids)s::uuid[])

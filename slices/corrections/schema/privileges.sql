@@ -5,7 +5,7 @@ grant usage on schema ponto to ponto_corrections, ponto_correctors;
 grant insert (id, usuario_id, tipo, ponto, alvo, motivo, autor) on ponto.correcao to ponto_corrections;
 grant insert (id, usuario_id, tipo, ponto, alvo, motivo) on ponto.correcao to ponto_correctors;
 
--- For the rules, and to convert local times.
+-- Needed by the rules, and to convert local times.
 grant select on ponto.correcao to ponto_corrections, ponto_correctors;
 grant select (id, usuario_id, ponto) on ponto.batida to ponto_corrections, ponto_correctors;
 grant select (usuario_id, fuso) on ponto.funcionario to ponto_corrections, ponto_correctors;
@@ -14,7 +14,7 @@ grant execute on function
     ponto.instantes_locais, ponto.um_instante, ponto.instante_local, ponto.fuso_padrao, ponto.semana, ponto.semanas
 to ponto_corrections, ponto_correctors;
 
--- To list corrections.
+-- Needed to list corrections.
 grant select (corte) on ponto.funcionario to ponto_correctors;
 grant execute on function
     ponto.usuario_reservado, ponto.do_usuario, ponto.primeiro_dia, ponto.ultimo_dia, ponto.corte_padrao,

@@ -1,4 +1,4 @@
--- The correction for which insert.sql inserted no row, because it exists already.
+-- The existing correction because of which insert.sql inserted no row.
 select id::text, usuario_id, ponto
 from ponto.correcoes_vigentes()
 where tipo = %(tipo)s

@@ -75,7 +75,7 @@ def histories(
 ) -> tuple[EmployeePunches, list[HistoryRow], datetime]:
     """Draw an employee's zone and cut-off, rows of punches and corrections, and an instant.
 
-    One row is written each hour. The instant is at an hour, or a minute before it.
+    One row is written each hour. The instant is on the hour, or a minute before.
     """
     zone, cutoff, punches = draw(employee_punches)
     start = datetime(2026, 1, 1, tzinfo=UTC)

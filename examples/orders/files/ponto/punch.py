@@ -62,7 +62,7 @@ TIME_COLUMNS = ("criado",)
 
 
 def add_computed_fields(row: dict[str, Any]) -> None:
-    """Set no columns: orders have none that are computed."""
+    """Do nothing, because orders have no computed columns."""
 
 
 def derive_punch_id(row: dict[str, Any]) -> str:

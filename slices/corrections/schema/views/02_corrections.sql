@@ -58,7 +58,7 @@ create or replace view ponto.correcao_local as select * from ponto.correcoes('-i
 
 comment on function ponto.correcoes is
     'Corrections of the working days from de to ate, of one employee or (null) of all, as of an instant (null: now)';
-comment on function ponto.correcoes_sem_nome is 'As correcoes(), without names';
+comment on function ponto.correcoes_sem_nome is 'Like correcoes(), without names';
 comment on view ponto.correcao_local is 'Corrections, in the employee''s local time';
 comment on column ponto.correcao_local.id is 'Id of the correction';
 comment on column ponto.correcao_local.usuario_id is 'Employee''s number';
@@ -66,8 +66,8 @@ comment on column ponto.correcao_local.nome is 'Employee''s name; null: not in f
 comment on column ponto.correcao_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
 comment on column ponto.correcao_local.tipo is 'inclusao: a punch is added; desconsideracao: a punch is disregarded; anulacao: one of these is undone';
 comment on column ponto.correcao_local.ponto is 'Instant of the punch that was added or disregarded';
-comment on column ponto.correcao_local.local is 'Its local time';
-comment on column ponto.correcao_local.dia is 'Its working day';
+comment on column ponto.correcao_local.local is 'Local time of that punch';
+comment on column ponto.correcao_local.dia is 'Working day of that punch';
 comment on column ponto.correcao_local.alvo is
     'desconsideracao: id of the punch; anulacao: id of the undone correction; null: inclusao';
 comment on column ponto.correcao_local.motivo is 'Reason';

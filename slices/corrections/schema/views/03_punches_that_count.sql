@@ -1,6 +1,6 @@
 -- replaces: reports/views/04_punches_that_count.sql
--- Punches that count: sent punches that are not disregarded, and added punches. The file of the reports, which this one
--- replaces, has only sent punches.
+-- Punches that count: sent and added punches that are not disregarded. The reports' file that this file replaces has only
+-- sent punches.
 
 -- Only a union all and one anti-join, so that planning and reading a card takes no longer than without corrections.
 create or replace function ponto.batidas(
@@ -30,7 +30,7 @@ begin atomic
     where registro.usuario_id <> ponto.usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
         and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity')
-        -- Neither disregarded nor, as an addition, undone. No id is in both tables.
+        -- The punch is not disregarded, and is not an undone addition. No id is in both tables.
         and not exists (
             select
             from ponto.correcoes_vigentes(momento) as contra

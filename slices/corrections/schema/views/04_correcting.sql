@@ -1,8 +1,8 @@
--- Functions that convert local times for the writing of corrections.
+-- Functions that convert the local times of new corrections.
 
 create or replace function ponto.instantes_locais(local timestamp, zona text) returns timestamptz[]
 language sql stable parallel safe begin atomic
-    -- Tries the offsets a day before and a day after: if the clocks change, it is between these.
+    -- Tries the zone's offsets a day before and a day after, because the clocks may change in between.
     select array(
         select distinct instante
         from unnest(array[-24, 24]) as horas
@@ -37,7 +37,7 @@ begin
 end
 $$;
 
-comment on function ponto.um_instante is 'The only one of these instants; raises an error if there are none or two';
+comment on function ponto.um_instante is 'The only instant of an array; raises an error if it has none or two';
 
 create or replace function ponto.instante_local(usuario bigint, local timestamp) returns timestamptz
 language sql stable parallel safe begin atomic

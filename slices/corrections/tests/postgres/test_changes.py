@@ -60,7 +60,7 @@ def changes(database: CorrectionsDatabase, month: date, since: datetime, until: 
 
 
 def days_in_month(month: date, rule: Rule, punches: list[datetime], more: timedelta = timedelta(0)) -> Days:
-    """Return the punches of each working day of a month, or of the month and more days before and after it."""
+    """Return the punches of each working day of a month, extended by a margin at both ends."""
     first, last = month - more, (month + 31 * DAY).replace(day=1) - DAY + more
     return {day: instants for day, instants in working_days(*rule, punches).items() if first <= day <= last}
 
@@ -96,5 +96,5 @@ def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
         is_near = any(days_in_month(month, current_rule, punches, more=3 * DAY) for punches in (then, now))
         assert bool(found) == (before != after or (rule_changed and is_near))
         assert found or days_in_month(month, (zone, cutoff), then) == after
-        # These columns are the days worked then and now.
+        # The two columns are the days worked then and now.
         assert [row[3:5] for row in found] == [(len(before), len(after))] * len(found)

@@ -83,7 +83,7 @@ def test_list_has_the_working_days_of_the_month_not_its_calendar_days(
         reserved,
     )
     correct("add", "--employee", ANA, "--at", "2026-10-01T03:59", "--reason", "end of the night")
-    correct("add", "--employee", ANA, "--at", "2026-10-01T04:00", "--reason", "begin of the day")
+    correct("add", "--employee", ANA, "--at", "2026-10-01T04:00", "--reason", "start of the day")
 
     def listed(month: str) -> list[str]:
         return [each["local"][11:16] for each in correct("list", "--month", month, "--json").json]
@@ -281,10 +281,10 @@ def test_file_without_corrections_or_with_too_many_is_refused(correct: commands.
 
 
 class FakeApi:
-    """A fake API of a stage: Ana signed every request, and the function writes to the real database."""
+    """Fake API of a stage, for which Ana signed every request, and whose function writes to the real database."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
-        self.answers: list[Response] = []  # given before the function is invoked
+        self.answers: list[Response] = []  # first answers; afterwards the function is invoked
         self.signed: list[tuple[str, Mapping[str, str]]] = []
         self._functions = functions
         answer_requests(monkeypatch, self._answer)

@@ -175,7 +175,7 @@ def test_refused_sign_in_is_answered_500_not_503(method: str) -> None:
     def refuse() -> extensions.connection:
         raise psycopg2.OperationalError(f'FATAL: {method} authentication failed for user "ponto_corrections"')
 
-    with pytest.raises(HttpError, match="another password") as caught:
+    with pytest.raises(HttpError, match="wrong password") as caught:
         handle_request(refuse, AUTHOR, Request(body=json.dumps({"correcoes": [ADDITION]})))
     assert caught.value.result.status == 500
 

@@ -1,4 +1,4 @@
-"""Rights of the roles that write corrections."""
+"""Privileges of the roles that write corrections."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ def account() -> Iterator[None]:
 
 
 class FakeCorrectionApi:
-    """A fake API for corrections, which gives its answers in order and repeats the last one."""
+    """Fake API for corrections that returns its answers in order, and repeats the last one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Response] = []

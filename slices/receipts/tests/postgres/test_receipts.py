@@ -1,4 +1,4 @@
-"""Receipts from a real PostgreSQL: which callers see which rows, and responses while the database fails."""
+"""Receipts from a real PostgreSQL: the rows that callers may see, and responses while the database fails."""
 
 import json
 import math

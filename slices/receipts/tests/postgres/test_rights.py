@@ -1,4 +1,4 @@
-"""Rights of the role of the function for receipts."""
+"""Privileges of the database role of the function for receipts."""
 
 from tests.postgres import hostile_server
 from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted

@@ -29,7 +29,7 @@ OPERATIONS = {path: item["get"] for path, item in DOCUMENT["paths"].items()}
 
 def test_file_has_the_values_of_the_code() -> None:
     assert openapi.FILE.read_text(encoding="utf-8") == openapi.build_text(), (
-        "python -m slices.receipts.openapi writes it"
+        "out of date: run python -m slices.receipts.openapi"
     )
 
 

@@ -1,4 +1,4 @@
-"""Changes of the template by a user pool, and no trace of them without one."""
+"""The compiled template with a user pool, and without one."""
 
 import copy
 import json
@@ -36,7 +36,7 @@ def template_with_sign_in(compile_stage: CompileStage) -> Template:
 
 
 def test_template_without_a_user_pool_mentions_no_sign_in(template: Template) -> None:
-    text = re.sub(r"\$!?context\.identity\.apiKeyId", "", json.dumps(template.document))  # which every stage has
+    text = re.sub(r"\$!?context\.identity\.apiKeyId", "", json.dumps(template.document))  # on every stage
     assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", text)
     assert "MessageAttribute.2" not in text
 
@@ -78,7 +78,7 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
     assert before["ApiStage"].pop("DependsOn") == ["BatidaPontoLambdaFunction"]  # with sign-in, a circular dependency
     assert "DependsOn" not in resources["ApiStage"]
 
-    # Everything else is as without a user pool, except:
+    # Everything else is the same without a user pool, except the following.
     for method in (post, *others):
         method["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
@@ -98,7 +98,7 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
         del found[deployment(Template({"Resources": found, "Outputs": {}}))]
         del found["ApiStage"]["Properties"]["DeploymentId"]
         for resource in found.values():
-            resource.get("Properties", {}).pop("Code", None)  # of a function: its S3 key has the time of packaging
+            resource.get("Properties", {}).pop("Code", None)  # a function's S3 key has the time of packaging
     assert template == plain
 
 

@@ -1,4 +1,4 @@
--- Number of orders in the number range that a load test reserves for itself, since it began, and the highest shop number.
+-- Number of orders since the start of a load test in the range of shop numbers that it reserves, and the highest shop number.
 select count(*) as row_count, max(loja) as highest_employee_id
 from ponto.batida
 where
