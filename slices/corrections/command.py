@@ -179,7 +179,7 @@ def apply(collaborators: Collaborators, target_options: reader.TargetOptions, fi
         try:
             stored = send_corrections(target_options, [_parse_cells(cells) for _, cells in rows], collaborators.clock)
         except CorrectionsRefusedError as error:
-            refused = [Fault(rows[at][0], None, reason) for at, reason in sorted(error.reasons.items())]
+            refused = [Fault(rows[position][0], None, reason) for position, reason in sorted(error.reasons.items())]
             faults = Faults(refused)
     if not faults:
         _print_result(stored, [cells["tipo"] for _, cells in rows], as_json=as_json)
@@ -235,16 +235,18 @@ def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: d
     with reader.open_reader(target_options) as source:
         (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee_id, de=first - margin, ate=until))
         punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
-    candidates = [each for each in punches if each.desconsiderada_por is None]
+    candidates = [punch for punch in punches if punch.desconsiderada_por is None]
     if len(candidates) == 1:
         return candidates[0].id
     when = f"at {minute.isoformat(timespec='minutes')}"
     if candidates:
-        listed = ", ".join(f"{each.id} ({each.format_time()}{', added' * each.e_incluida})" for each in candidates)
+        choices = ", ".join(f"{punch.id} ({punch.format_time()}{', added' * punch.e_incluida})" for punch in candidates)
         raise CorrectionsRefusedError(
-            {0: f"employee {employee_id} has {len(candidates)} punches {when}; give the ID of one: {listed}"}
+            {0: f"employee {employee_id} has {len(candidates)} punches {when}; give the ID of one: {choices}"}
         )
-    disregarded = [f"; {each.id} is disregarded already, by correction {each.desconsiderada_por}" for each in punches]
+    disregarded = [
+        f"; {punch.id} is disregarded already, by correction {punch.desconsiderada_por}" for punch in punches
+    ]
     raise CorrectionsRefusedError({0: f"employee {employee_id} has no punch that counts {when}{''.join(disregarded)}"})
 
 
@@ -252,10 +254,10 @@ def _print_result(stored: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, 
     if as_json:
         print_json({"corrections": stored})
         return
-    for each, kind in zip(stored, kinds, strict=True):
-        when = f", {each['ponto']}" if each["ponto"] else ""
-        action = _ACTION_NAMES[kind] if each["situacao"] == "gravada" else f"{_ACTION_NAMES[kind]} already"
-        print_result(f"{action}: {each['id']}, of employee {each['usuarioId']}{when}")
+    for correction, kind in zip(stored, kinds, strict=True):
+        when = f", {correction['ponto']}" if correction["ponto"] else ""
+        action = _ACTION_NAMES[kind] if correction["situacao"] == "gravada" else f"{_ACTION_NAMES[kind]} already"
+        print_result(f"{action}: {correction['id']}, of employee {correction['usuarioId']}{when}")
 
 
 def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
@@ -268,8 +270,8 @@ def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _to_cells(row: ListedCorrectionRow) -> list[str]:
-    what = f"{_ACTION_NAMES[row.tipo]}{', undone' if row.desfeita else ''}"
-    return [row.id, what, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
+    action = f"{_ACTION_NAMES[row.tipo]}{', undone' if row.desfeita else ''}"
+    return [row.id, action, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
 
 
 def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:

@@ -173,9 +173,9 @@ def write_corrections(
     refused: dict[int, str] = {}
     with connection.cursor() as cursor:
         cursor.execute("savepoint correction")
-        for position, each in enumerate(corrections):
+        for position, correction in enumerate(corrections):
             try:
-                stored.append(_write_correction(cursor, each, author))
+                stored.append(_write_correction(cursor, correction, author))
             except psycopg2.errors.CheckViolation as error:
                 cursor.execute("rollback to savepoint correction")
                 refused[position] = error_message(error)

@@ -59,9 +59,9 @@ def changes(database: CorrectionsDatabase, month: date, since: datetime, until: 
         return cursor.fetchall()
 
 
-def days_in_month(month: date, rule: Rule, punches: list[datetime], more: timedelta = timedelta(0)) -> Days:
+def days_in_month(month: date, rule: Rule, punches: list[datetime], margin: timedelta = timedelta(0)) -> Days:
     """Return the punches of each working day of a month, extended by a margin at both ends."""
-    first, last = month - more, (month + 31 * DAY).replace(day=1) - DAY + more
+    first, last = month - margin, (month + 31 * DAY).replace(day=1) - DAY + margin
     return {day: instants for day, instants in working_days(*rule, punches).items() if first <= day <= last}
 
 
@@ -93,7 +93,7 @@ def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
     then, now = counted_punches(rows, since), counted_punches(rows, until)
     for month, found in listed.items():
         before, after = days_in_month(month, current_rule, then), days_in_month(month, current_rule, now)
-        is_near = any(days_in_month(month, current_rule, punches, more=3 * DAY) for punches in (then, now))
+        is_near = any(days_in_month(month, current_rule, punches, margin=3 * DAY) for punches in (then, now))
         assert bool(found) == (before != after or (rule_changed and is_near))
         assert found or days_in_month(month, (zone, cutoff), then) == after
         # The two columns are the days worked then and now.

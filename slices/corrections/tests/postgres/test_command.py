@@ -227,7 +227,7 @@ def test_time_without_a_time_of_day_is_refused_in_option_and_file(
     assert rows(punch_database) == []
 
 
-def test_login_without_the_right_gets_permission_denied(
+def test_login_without_the_privilege_gets_permission_denied(
     correct: commands.Run, punch_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DB_USER", "ponto_receipts")
@@ -295,8 +295,8 @@ class FakeApi:
         if self.answers:
             return self.answers.pop(0)
         identity = {"requestContext": {"identity": {"userArn": AUTHOR}}}
-        found = self._functions.run(main, {"body": (body or b"").decode(), **identity})
-        return found["statusCode"], found["body"], found["headers"]
+        response = self._functions.run(main, {"body": (body or b"").decode(), **identity})
+        return response["statusCode"], response["body"], response["headers"]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_addition_counts_in_a_week_without_punches(database: CorrectionsDatabase
 
 
 def test_corrected_day_is_listed_as_an_exception(database: CorrectionsDatabase) -> None:
-    whole = (1, None, date(2026, 11, 3), None, None, None)
+    day_columns = (1, None, date(2026, 11, 3), None, None, None)
     punch, _ = database.punch(1, "2026-11-03 08:00 17:00")
     added = database.correct(1, "inclusao", at="2026-11-03 12:00:30", written="2026-11-04 09:00")
     disregarded = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 08:00")
@@ -85,12 +85,12 @@ def test_corrected_day_is_listed_as_an_exception(database: CorrectionsDatabase) 
     database.correct(1, "anulacao", alvo=added, written="2026-11-07 04:00")
     assert {row[0] for row in database.read(f"excecoes({MONTH})")} == {"incompleta", "desconsiderada"}
     database.correct(1, "anulacao", alvo=disregarded, written="2026-11-07 04:01")
-    assert database.read(f"excecoes({MONTH})") == [("reaberta", *whole, 3 * DAY + 60 * SECOND, 1)]
+    assert database.read(f"excecoes({MONTH})") == [("reaberta", *day_columns, 3 * DAY + 60 * SECOND, 1)]
     assert database.read(f"excecoes({MONTH}, momento => '2026-11-04 12:30Z')", "tipo") == [
         ("desconsiderada",), ("incluida",)
     ]  # fmt: skip
-    of_the_day = f"correcoes({MONTH}) where dia = '2026-11-03' order by criada_em"
-    assert database.read(of_the_day, "tipo, vale") == [
+    corrections_of_day = f"correcoes({MONTH}) where dia = '2026-11-03' order by criada_em"
+    assert database.read(corrections_of_day, "tipo, vale") == [
         ("desconsideracao", False), ("inclusao", False), ("anulacao", False), ("anulacao", False)
     ]  # fmt: skip
 
@@ -101,17 +101,17 @@ def literal(instant: datetime | None) -> str:
 
 def reports(database: CorrectionsDatabase, months: list[date], instant: datetime | None) -> list[list[Row]]:
     """Read every report that has the parameter `momento`, for one employee and for all."""
-    given = f"momento => {literal(instant)}"
+    as_of = f"momento => {literal(instant)}"
     return [
         database.read(report)
         for month in months
         for report in (
-            f"espelho(1, '{month}', {given})",
-            f"espelhos('{month}', {given})",
-            f"espelho_totais('{month}', 1, {given})",
-            f"espelho_totais('{month}', {given})",
-            f"excecoes(primeiro_dia('{month}'), ultimo_dia('{month}'), {given})",
-            f"correcoes(primeiro_dia('{month}'), ultimo_dia('{month}'), {given}) order by criada_em",
+            f"espelho(1, '{month}', {as_of})",
+            f"espelhos('{month}', {as_of})",
+            f"espelho_totais('{month}', 1, {as_of})",
+            f"espelho_totais('{month}', {as_of})",
+            f"excecoes(primeiro_dia('{month}'), ultimo_dia('{month}'), {as_of})",
+            f"correcoes(primeiro_dia('{month}'), ultimo_dia('{month}'), {as_of}) order by criada_em",
         )
     ]
 
@@ -121,11 +121,11 @@ def reports(database: CorrectionsDatabase, months: list[date], instant: datetime
 def test_report_as_of_an_instant_equals_the_report_of_that_instant(
     database: CorrectionsDatabase, history: tuple[EmployeePunches, list[HistoryRow], datetime]
 ) -> None:
-    story, rows, instant = history
+    employee, rows, instant = history
     months = sorted({row.ponto.date().replace(day=1) for row in rows if row.ponto})
     then = [row for row in rows if row.kind == "primeira" or row.at <= instant]
     with database.rolled_back():
-        database.store_history(*story)
+        database.store_history(*employee)
         store(database, then)
         expected = reports(database, months, None)
         store(database, [row for row in rows if row not in then])
@@ -158,13 +158,13 @@ def test_corrected_working_days_equal_those_computed_in_python(
 
     for at, days in found.items():
         expected = working_days(zone, cutoff, counted_punches(rows, at))
-        passed = {day: list(iterate_worked_minutes(zone, instants)) for day, instants in expected.items()}
+        minutes = {day: list(iterate_worked_minutes(zone, instants)) for day, instants in expected.items()}
         assert days == [
             (
                 day,
                 instants,
-                len(passed[day]),
-                sum(local.hour >= 22 or local.hour < 5 for local in passed[day]),
+                len(minutes[day]),
+                sum(local.hour >= 22 or local.hour < 5 for local in minutes[day]),
                 len(instants) % 2 == 1,
             )
             for day, instants in expected.items()

@@ -154,7 +154,7 @@ def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, d
         ("drop function instante_local", "function ponto.instante_local", "UndefinedFunction 42883"),
     ],
 )
-def test_missing_right_or_migration_is_answered_500_with_what_to_run(
+def test_missing_privilege_or_migration_is_answered_500_with_the_command_to_run(
     function: Functions, database: Database, change: str, reason: str, error: str
 ) -> None:
     database.execute(change)

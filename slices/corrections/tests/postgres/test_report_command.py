@@ -119,8 +119,8 @@ AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
 
 def test_report_as_of_an_instant_has_no_later_corrections(run: Run) -> None:
     def corrected_day(*words: object) -> dict[str, Any]:
-        (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
-        return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
+        (day,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
+        return {name: day[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
 
     assert corrected_day(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
     assert corrected_day("--as-of", "2026-11-26T23:00Z") == corrected_day(*AS_OF)
@@ -128,7 +128,9 @@ def test_report_as_of_an_instant_has_no_later_corrections(run: Run) -> None:
     assert corrected_day("--as-of", "2026-11-27T09:00")["batidas"] == 5
     assert corrected_day()["minutos"] == 8 * 60
 
-    minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}
+    minutes = {
+        total["usuarioId"]: total["minutos"] for total in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]
+    }
     assert minutes[106] == 15 * 60 + 1
     assert "incluida" not in run(*EXCEPTIONS, *AS_OF, "--format", "json").json["totais"]
 
@@ -147,11 +149,11 @@ def test_changes_list_arrivals_even_if_the_minutes_are_equal(run: Run, url: str)
     fill(url, INSERT_LATE_PUNCH.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
     fill(url, DISREGARD_SQL, wrong)
 
-    (one,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]
+    (change,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]
 
-    assert (one["usuarioId"], one["minutosAntes"], one["minutos"]) == (102, 0, 0)
-    assert [(each["tipo"], each["id"]) for each in one["chegadas"] if each["tipo"] == "batida"] == [
+    assert (change["usuarioId"], change["minutosAntes"], change["minutos"]) == (102, 0, 0)
+    assert [(each["tipo"], each["id"]) for each in change["chegadas"] if each["tipo"] == "batida"] == [
         ("batida", stayed),
         ("batida", wrong),
     ]
-    assert [each["tipo"] for each in one["chegadas"]] == ["batida", "batida", "desconsideracao"]
+    assert [each["tipo"] for each in change["chegadas"]] == ["batida", "batida", "desconsideracao"]

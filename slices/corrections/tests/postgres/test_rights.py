@@ -11,13 +11,13 @@ CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "c
 def test_roles_write_corrections_and_read_only_what_that_needs(server: Server) -> None:
     owner = hostile_server.create_migrated_database(server)
 
-    own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
+    written = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
     read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
     read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
     read |= {("correcao", name, "select") for name in (None, *CORRECTION)}
-    correctors = own | read | {("funcionario", "corte", "select")}
+    correctors = written | read | {("funcionario", "corte", "select")}
     assert server.privileges("ponto_correctors", "master") == correctors
-    assert server.privileges("ponto_corrections", "master") == own | read | {("correcao", "autor", "insert")}
+    assert server.privileges("ponto_corrections", "master") == written | read | {("correcao", "autor", "insert")}
     statements = [
         *STATEMENTS_REFUSED_TO_ALL_ROLES,
         "insert into batida (id) values (gen_random_uuid())",

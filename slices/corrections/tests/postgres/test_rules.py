@@ -115,12 +115,12 @@ def test_time_without_an_offset_is_in_the_employees_zone(
 
 
 def test_stored_times_are_returned_in_the_employees_zone(punch_database: Database) -> None:
-    [stages, own] = write(punch_database, add(ponto=AT_SIX), add(RUI, AT_SIX))
-    assert [each.ponto.isoformat() for each in (stages, own) if each.ponto] == [
+    [ana_addition, rui_addition] = write(punch_database, add(ponto=AT_SIX), add(RUI, AT_SIX))
+    assert [each.ponto.isoformat() for each in (ana_addition, rui_addition) if each.ponto] == [
         "2026-10-01T18:00:00-03:00",
         "2026-10-01T17:00:00-04:00",
     ]
-    assert write(punch_database, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
+    assert write(punch_database, add(RUI, AT_SIX)) == [rui_addition._replace(is_new=False)]
     assert "2026-10-01 17:00:00-04 is added already" in refusals(punch_database, add(RUI, AT_SIX, motivo="another"))[0]
 
 
@@ -319,10 +319,10 @@ def test_personal_login_is_the_author_and_obeys_the_rules(punch_database: Databa
         write(punch_database, undo(PUNCH), author=None, user=person)
 
 
-@pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
-def test_personal_login_cannot_set_author_or_instant(punch_database: Database, person: str, named: str) -> None:
+@pytest.mark.parametrize("values", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
+def test_personal_login_cannot_set_author_or_instant(punch_database: Database, person: str, values: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        execute({**punch_database.owner, "user": person}, f"insert into correcao ({named})")
+        execute({**punch_database.owner, "user": person}, f"insert into correcao ({values})")
 
 
 def test_tables_of_an_earlier_schema_in_the_search_path_change_no_rule(punch_database: Database, person: str) -> None:
@@ -375,10 +375,12 @@ def test_table_and_function_treat_the_same_characters_as_invisible(punch_databas
         "select pg_get_constraintdef(oid) from pg_constraint where conname = 'correcao_motivo_visivel'"
     )
     assert f"regexp_replace(motivo, '[{INVISIBLE_CHARACTERS}]'::text, ''::text, 'g'::text)" in rule
-    every = "".join(map(chr, (*range(1, 0xD800), *range(0xE000, 0x11_0000))))
-    [(seen,)] = punch_database.execute("select regexp_replace(%s, %s, '', 'g')", every, f"[{INVISIBLE_CHARACTERS}]")
-    assert seen == re.sub(f"[{INVISIBLE_CHARACTERS}]", "", every)
-    assert {character for character in seen if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")} == set()
+    all_characters = "".join(map(chr, (*range(1, 0xD800), *range(0xE000, 0x11_0000))))
+    [(visible,)] = punch_database.execute(
+        "select regexp_replace(%s, %s, '', 'g')", all_characters, f"[{INVISIBLE_CHARACTERS}]"
+    )
+    assert visible == re.sub(f"[{INVISIBLE_CHARACTERS}]", "", all_characters)
+    assert {character for character in visible if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")} == set()
 
 
 @pytest.mark.parametrize(

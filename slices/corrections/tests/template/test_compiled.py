@@ -16,7 +16,7 @@ from tools.kit.project import ROOT
 METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
 
 
-def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> None:
+def test_the_zip_has_the_files_that_the_functions_load(package_stage: PackageStage) -> None:
     assert slice_files(package_stage("prod"), "corrections") == {
         *(f"{name}.py" for name in ("__init__", "slice", "function", "statements", "write")),
         *(
@@ -58,8 +58,8 @@ def test_function_times_out_before_the_gateway(prod: Template) -> None:
 
 def test_the_method_is_throttled(compile_stage: CompileStage) -> None:
     assert throttles(compile_stage("prod"))["POST", "/~1correcao"] == (5, 10)
-    given = compile_stage("dev", "correctionRateLimit=6", "correctionBurstLimit=7")
-    assert throttles(given)["POST", "/~1correcao"] == (6, 7)
+    template = compile_stage("dev", "correctionRateLimit=6", "correctionBurstLimit=7")
+    assert throttles(template)["POST", "/~1correcao"] == (6, 7)
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
@@ -74,14 +74,14 @@ def test_corrector_role_may_post_corrections_and_read_punches(compile_stage: Com
     assert template.properties("CorrectorRole").get("ManagedPolicyArns", []) == []
 
 
-def test_documented_policy_has_the_rights_of_the_corrector_role(prod: Template) -> None:
+def test_documented_policy_has_the_permissions_of_the_corrector_role(prod: Template) -> None:
     readme = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
     policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)]
     (policy,) = [each for each in policies if "Statement" in each]
     values = {"<region>": "us-east-1", "<account>": ACCOUNT, "<ApiId>": get_arn(prod, "Api")}
-    text = re.sub("<.*?>", lambda found: values[found[0]], json.dumps(policy))
-    (own,) = get_role(prod, "CorrectorRole").policies
-    assert json.loads(text)["Statement"] == own["Statement"]
+    text = re.sub("<.*?>", lambda match: values[match[0]], json.dumps(policy))
+    (role_policy,) = get_role(prod, "CorrectorRole").policies
+    assert json.loads(text)["Statement"] == role_policy["Statement"]
 
 
 USERS = f"arn:aws:iam::{ACCOUNT}:user"

@@ -34,12 +34,12 @@ class FakeCorrectionApi:
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
         assert "/execute-api/aws4_request" in headers["Authorization"]
-        (requests,) = json.loads(body or b"")["correcoes"]
-        self.requests.append(requests)
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        assert isinstance(found, tuple)
-        status, text, more = found
-        return status, text.replace("ID", requests["alvo"]), more
+        (correction,) = json.loads(body or b"")["correcoes"]
+        self.requests.append(correction)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        assert isinstance(answer, tuple)
+        status, text, headers = answer
+        return status, text.replace("ID", correction["alvo"]), headers
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ UNKNOWN: Response = (403, '{"message":"Missing Authentication Token"}', {})
         ([DENIED], None, "corrections are not tested: the API answered 403: User: x is not authorized to perform"),
     ],
 )
-def test_smoke_test_passes_or_is_skipped_without_the_right(
+def test_smoke_test_passes_or_is_skipped_without_permission(
     corrections: FakeCorrectionApi,
     capsys: pytest.CaptureFixture[str],
     answers: list[Response],
@@ -114,8 +114,8 @@ def test_deploy_sends_a_test_correction_after_its_punch(
         requests.append(url.rpartition("/")[2])
         if requests[-1] == "ponto":
             return 202, '{"messageId":"message"}', {}
-        status, text, more = REFUSED
-        return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), more
+        status, text, headers = REFUSED
+        return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), headers
 
     prod = Prod(monkeypatch, capsys)
     prod.store()

@@ -178,26 +178,26 @@ def test_key_alone_gets_receipts_of_random_ids_only(receipt_function: ReceiptFun
 def test_get_printed_by_make_run_finds_its_printed_punch(
     receipt_function: ReceiptFunction, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nowhere: dict[str, Any] = dict.fromkeys(Address._fields, "") | {"pid": 1}
-    address = Address(**nowhere | {"api_url": "http://here/ponto"})
+    fields: dict[str, Any] = dict.fromkeys(Address._fields, "") | {"pid": 1}
+    address = Address(**fields | {"api_url": "http://here/ponto"})
     stack = SimpleNamespace(address=address, aws=SimpleNamespace(log=""), time_zone="America/Sao_Paulo")
     local.greet(cast(Any, stack), tmp_path)
     printed = capsys.readouterr().out
     (body,) = re.findall(r"-d '(.+)'$", printed, re.MULTILINE)
-    (looked_up,) = re.findall(r"^curl -sS http://here/ponto/(\S+) ", printed, re.MULTILINE)
+    (punch_id,) = re.findall(r"^curl -sS http://here/ponto/(\S+) ", printed, re.MULTILINE)
 
     store.save([Entry(parse(body, UTC), str(uuid.uuid4()), RECEIVED_MS)])
 
-    assert receipt_function.status(looked_up) == 200
+    assert receipt_function.status(punch_id) == 200
 
 
 def test_signed_in_employee_gets_only_their_own_receipts(sign_in_function: ReceiptFunction, store: Store) -> None:
     for version in "123456789":
-        own, others = entry(5, punch_id=random_uuid(version)), entry(6, punch_id=random_uuid(version))
-        store.save([own, others])
+        own_entry, other_entry = entry(5, punch_id=random_uuid(version)), entry(6, punch_id=random_uuid(version))
+        store.save([own_entry, other_entry])
 
-        assert sign_in_function.status(own.punch.id, employee="5") == 200
-        assert sign_in_function.get(others.punch.id, employee="5") == sign_in_function.get(
+        assert sign_in_function.status(own_entry.punch.id, employee="5") == 200
+        assert sign_in_function.get(other_entry.punch.id, employee="5") == sign_in_function.get(
             str(uuid.uuid4()), employee="5"
         )
 
@@ -241,10 +241,10 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     ages = [timedelta(0), timedelta(hours=47, minutes=59), timedelta(hours=48, minutes=1), timedelta(days=9)]
     own = [entry(5, EIGHT + age)._replace(received_ms=now - int(age.total_seconds() * 1000)) for age in ages]
     store.save([*reversed(own), entry(6)._replace(received_ms=now)])
-    insert_without_receipt = (
+    insert_without_time_of_receipt = (
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now()) returning id"
     )
-    [(copied,)] = database.execute(insert_without_receipt)
+    [(copied,)] = database.execute(insert_without_time_of_receipt)
 
     listed = sign_in_function.list(employee="5")
 
@@ -253,7 +253,7 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     assert json.loads(sign_in_function.get(copied, employee="5")["body"])["recebidaEm"] is None
 
 
-def test_list_goes_by_the_time_of_receipt_not_of_the_punch(
+def test_list_is_selected_by_time_of_receipt_not_of_the_punch(
     sign_in_function: ReceiptFunction, database: Database, store: Store
 ) -> None:
     now = round(1000 * time.time())

@@ -14,7 +14,7 @@ from tools.kit.project import ROOT
 FOLDER = ROOT / "slices" / "receipts"
 
 
-def test_the_zip_holds_what_the_function_loads(package_stage: PackageStage) -> None:
+def test_the_zip_has_the_files_that_the_function_loads(package_stage: PackageStage) -> None:
     assert slice_files(package_stage("prod"), "receipts") == {
         "__init__.py",
         "slice.py",
@@ -66,8 +66,8 @@ def test_page_may_read_responses_of_function_and_gateway_alike(
     allowed = response["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"]
     assert (response["StatusCode"], allowed) == ("204", f"'{origin}'")
     assert function.EXPOSED_HEADERS == EXPOSED_HEADERS
-    later = template.properties("ServerError")["ResponseParameters"]["gatewayresponse.header.Retry-After"]
-    assert later == f"'{UNAVAILABLE_RETRY_SECONDS}'"
+    retry_after = template.properties("ServerError")["ResponseParameters"]["gatewayresponse.header.Retry-After"]
+    assert retry_after == f"'{UNAVAILABLE_RETRY_SECONDS}'"
 
 
 def test_preflight_requires_no_key(prod: Template) -> None:
@@ -75,13 +75,15 @@ def test_preflight_requires_no_key(prod: Template) -> None:
 
 
 def test_each_method_is_throttled(compile_stage: CompileStage) -> None:
-    assert {found: limits for found, limits in throttles(compile_stage("prod")).items() if found in METHODS} == {
+    assert {method: limits for method, limits in throttles(compile_stage("prod")).items() if method in METHODS} == {
         ("GET", "/~1ponto~1{id}"): (100, 20),
         ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
         ("GET", "/~1ponto"): (100, 20),
     }
-    given = [f"{name}{kind}=4" for name in ("receipt", "preflight") for kind in ("RateLimit", "BurstLimit")]
-    assert {limits for found, limits in throttles(compile_stage("dev", *given)).items() if found in METHODS} == {(4, 4)}
+    parameters = [f"{name}{kind}=4" for name in ("receipt", "preflight") for kind in ("RateLimit", "BurstLimit")]
+    assert {limits for method, limits in throttles(compile_stage("dev", *parameters)).items() if method in METHODS} == {
+        (4, 4)
+    }
 
 
 METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~1ponto")}

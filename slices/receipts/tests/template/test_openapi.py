@@ -42,10 +42,10 @@ def test_examples_match_their_schemas() -> None:
 
 
 def test_components_shared_with_punches_are_equal() -> None:
-    for kind, found in DOCUMENT["components"].items():
+    for kind, components in DOCUMENT["components"].items():
         shared = REFERENCE["components"][kind]
-        assert {name: found[name] for name in shared.keys() & found.keys()} == {
-            name: shared[name] for name in shared.keys() & found.keys()
+        assert {name: components[name] for name in shared.keys() & components.keys()} == {
+            name: shared[name] for name in shared.keys() & components.keys()
         }
     assert DOCUMENT["servers"] == REFERENCE["servers"]
 
@@ -60,7 +60,8 @@ def test_operations_are_the_methods_of_the_template_with_their_keys(prod: Templa
     assert all(method["ApiKeyRequired"] for method in methods.values())
     both = [{"apiKey"}, {"apiKey", "signIn"}]
     security = {
-        path: [set(each) for each in own.get("security", DOCUMENT["security"])] for path, own in OPERATIONS.items()
+        path: [set(each) for each in operation.get("security", DOCUMENT["security"])]
+        for path, operation in OPERATIONS.items()
     }
     assert security == {"/ponto/{id}": both, "/ponto": both[1:]}  # without a sign-in there is no list
 
@@ -69,23 +70,23 @@ def test_operations_are_the_methods_of_the_template_with_their_keys(prod: Templa
 def test_operations_have_all_possible_statuses(path: str) -> None:
     source = openapi.FILE.with_name("function.py").read_text(encoding="utf-8")
     assert set(re.findall(r"HttpError\((\d{3})", source)) == {"404"}
-    of_the_gateway = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
-    assert OPERATIONS[path]["responses"].keys() == {"200", "404", "503"} | of_the_gateway
+    gateway_statuses = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
+    assert OPERATIONS[path]["responses"].keys() == {"200", "404", "503"} | gateway_statuses
 
 
 def test_responses_have_the_headers_of_function_and_gateway(prod: Template) -> None:
     answers = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
-    of_every = set.intersection(
+    gateway_headers = set.intersection(
         *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)
     )
     no_id = {"pathParameters": {"id": "1"}, "requestContext": {}}
     receipts = Receipts(open_session(dict), requires_sign_in=False)
     by_function = set(function.main(no_id, Context(), create=lambda: receipts)["headers"])
-    assert by_function == of_every | {"Content-Type", "Cache-Control", "Retry-After"}
+    assert by_function == gateway_headers | {"Content-Type", "Cache-Control", "Retry-After"}
     for path, operation in OPERATIONS.items():
         for status, response in operation["responses"].items():
             has_no_list = (path, status) == ("/ponto", "404")  # the stage has no sign-in
-            looked_up = status in {"200", "404", "503"} and not has_no_list
-            later = {"Retry-After"} if status in {"404", "503", FAILURE_STATUS} and not has_no_list else set()
-            headers = of_every | {"Date"} | ({"Cache-Control"} if looked_up else set()) | later
+            is_lookup = status in {"200", "404", "503"} and not has_no_list
+            retry_headers = {"Retry-After"} if status in {"404", "503", FAILURE_STATUS} and not has_no_list else set()
+            headers = gateway_headers | {"Date"} | ({"Cache-Control"} if is_lookup else set()) | retry_headers
             assert response["headers"].keys() == headers, (path, status)

@@ -43,7 +43,7 @@ def test_template_without_a_user_pool_mentions_no_sign_in(template: Template) ->
 
 def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage: str) -> None:
     plain, template = (
-        copy.deepcopy(compile_stage(stage, *given).document) for given in ([], [f"userPoolArn={USER_POOL}"])
+        copy.deepcopy(compile_stage(stage, *parameters).document) for parameters in ([], [f"userPoolArn={USER_POOL}"])
     )
 
     resources = template["Resources"]
@@ -59,18 +59,20 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
     }
     before = plain["Resources"]
     methods = {name: each["Properties"] for name, each in before.items() if each["Type"] == "AWS::ApiGateway::Method"}
-    for_employees = [name.capitalize() for name, entry in slices.endpoints() if entry.get("callers") == "employees"]
-    asking = [
+    employee_functions = [
+        name.capitalize() for name, entry in slices.endpoints() if entry.get("callers") == "employees"
+    ]
+    employee_methods = [
         name
         for name, method in methods.items()
-        if any(f"{function}LambdaFunction" in json.dumps(method) for function in for_employees)
+        if any(f"{function}LambdaFunction" in json.dumps(method) for function in employee_functions)
     ]
-    post, *others = (resources[name]["Properties"] for name in ("PostPunch", *asking))
+    post, *others = (resources[name]["Properties"] for name in ("PostPunch", *employee_methods))
     for method in (post, *others):
         assert method.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
         assert "AuthorizationScopes" not in method  # scopes would require an access token, which has no attributes
-    for name in (name for name, found in resources.items() if found["Type"] == "AWS::Lambda::Function"):
+    for name in (name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Function"):
         assert resources[name]["Properties"]["Environment"]["Variables"].pop("IDENTITY") == "required"
     function = resources["BatidaPontoLambdaFunction"]
     assert function["DependsOn"] == [*before["BatidaPontoLambdaFunction"]["DependsOn"], "ApiStage"]
@@ -93,11 +95,11 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
         if name == "PunchPreflight":
             assert answer.pop(f"{allowed}Methods") == "'GET,POST,OPTIONS'"
             del unsigned[f"{allowed}Methods"]
-    for found in (resources, before):
-        found.pop("Dashboard", None)
-        del found[deployment(Template({"Resources": found, "Outputs": {}}))]
-        del found["ApiStage"]["Properties"]["DeploymentId"]
-        for resource in found.values():
+    for compared in (resources, before):
+        compared.pop("Dashboard", None)
+        del compared[deployment(Template({"Resources": compared, "Outputs": {}}))]
+        del compared["ApiStage"]["Properties"]["DeploymentId"]
+        for resource in compared.values():
             resource.get("Properties", {}).pop("Code", None)  # a function's S3 key has the time of packaging
     assert template == plain
 
@@ -131,8 +133,8 @@ def test_update_publishes_no_method_that_its_template_lacks(
     """CloudFormation creates the new deployment before it removes resources that the template no longer has."""
     before, after = (prod, template_with_sign_in) if turns_sign_in_on else (template_with_sign_in, prod)
     assert deployment(before) != deployment(after)
-    still_there = before.resources.keys() - after.resources.keys() - {deployment(before)}
-    kinds = {before.resources[name]["Type"] for name in still_there}
+    remaining = before.resources.keys() - after.resources.keys() - {deployment(before)}
+    kinds = {before.resources[name]["Type"] for name in remaining}
     # An authorizer that no method uses has no effect.
     assert {kind for kind in kinds if kind.startswith("AWS::ApiGateway::")} <= {"AWS::ApiGateway::Authorizer"}
 
@@ -156,14 +158,14 @@ def test_with_a_user_pool_the_stage_is_updated_before_the_function(template_with
     """In the other order, the function would dead-letter punches that were accepted without a token."""
     resources = template_with_sign_in.resources
     assert "ApiStage" in resources["BatidaPontoLambdaFunction"]["DependsOn"]
-    waited_for, found = {"ApiStage"}, set[str]()
-    while waited_for:
-        name = waited_for.pop()
-        found.add(name)
+    pending, dependencies = {"ApiStage"}, set[str]()
+    while pending:
+        name = pending.pop()
+        dependencies.add(name)
         text = json.dumps(resources[name])
-        waited_for |= {other for other in resources if re.search(rf"\b{other}\b", text)} - found
-    assert "EmployeeSignIn" in found
-    assert "BatidaPontoLambdaFunction" not in found
+        pending |= {other for other in resources if re.search(rf"\b{other}\b", text)} - dependencies
+    assert "EmployeeSignIn" in dependencies
+    assert "BatidaPontoLambdaFunction" not in dependencies
 
 
 @pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.3.Name=x", "a b%26+ção"])

@@ -67,13 +67,13 @@ class UserPool:
         number = [] if employee_id is None else [{"Name": "custom:usuarioId", "Value": str(employee_id)}]
         self._cognito.admin_create_user(UserPoolId=self._id, Username=name, UserAttributes=number)
         self._cognito.admin_set_user_password(UserPoolId=self._id, Username=name, Password=PASSWORD, Permanent=True)
-        signed_in = self._cognito.admin_initiate_auth(  # a signed request, unlike initiate_auth
+        tokens = self._cognito.admin_initiate_auth(  # a signed request, unlike initiate_auth
             UserPoolId=self._id,
             ClientId=self._app,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
-        return Tokens(signed_in["IdToken"], signed_in["AccessToken"])
+        return Tokens(tokens["IdToken"], tokens["AccessToken"])
 
 
 class SignInDeployment(NamedTuple):
@@ -122,8 +122,8 @@ def attributes(dead_letter: dict[str, Any]) -> dict[str, str]:
 
 
 def decode_part(part: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return found
+    content: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return content
 
 
 def encode_part(part: bytes) -> str:
@@ -146,11 +146,13 @@ def replace_claims(token: str, **changes: object) -> str:
 BAD_TOKENS: dict[str, Callable[[SignInDeployment, int], str | None]] = {
     "none": lambda _, __: None,
     "garbage": lambda _, __: "a.b.c",
-    "signed by another key": lambda it, employee: sign_with_other_key(it.pool.sign_in(employee).identity),
-    "another number under the signature": lambda it, employee: replace_claims(
-        it.pool.sign_in(next(EMPLOYEES)).identity, **{"custom:usuarioId": str(employee)}
+    "signed by another key": lambda deployment, employee: sign_with_other_key(
+        deployment.pool.sign_in(employee).identity
     ),
-    "of another pool": lambda it, employee: it.other_pool.sign_in(employee).identity,
+    "another number under the signature": lambda deployment, employee: replace_claims(
+        deployment.pool.sign_in(next(EMPLOYEES)).identity, **{"custom:usuarioId": str(employee)}
+    ),
+    "of another pool": lambda deployment, employee: deployment.other_pool.sign_in(employee).identity,
 }
 
 
@@ -196,13 +198,13 @@ def test_punch_for_a_colleague_is_dead_lettered(client: Client, pool: UserPool) 
     assert answer.status == 202  # the gateway cannot compare the two numbers
     (dead_letter,) = client.dead_letters(1)
     assert dead_letter["Body"].encode() == body
-    found = attributes(dead_letter)
-    assert (found["reason"], found["usuarioId"], found["messageId"]) == (
+    sent = attributes(dead_letter)
+    assert (sent["reason"], sent["usuarioId"], sent["messageId"]) == (
         "identity",
         str(employee),
         answer.body["messageId"],
     )
-    assert found["detail"] == "usuarioId: not the signed-in employee"
+    assert sent["detail"] == "usuarioId: not the signed-in employee"
     assert client.rows(employee, colleague) == []
 
 
@@ -215,9 +217,9 @@ def test_punch_of_an_account_without_a_number_is_dead_lettered(client: Client, p
     assert client.post(punch(employee), authorization=token).status == 202
 
     (dead_letter,) = client.dead_letters(1)
-    found = attributes(dead_letter)
-    assert found["reason"] == "identity"
-    assert "usuarioId" not in found
+    sent = attributes(dead_letter)
+    assert sent["reason"] == "identity"
+    assert "usuarioId" not in sent
     assert client.rows(employee) == []
 
 
@@ -242,8 +244,8 @@ def test_redriven_message_is_checked_against_its_sign_in_again(
 
     client.wait_until_drained()
     (dead_letter,) = client.dead_letters(1)
-    found = attributes(dead_letter)
-    assert (found["reason"], found["usuarioId"]) == ("identity", str(employee))
+    sent = attributes(dead_letter)
+    assert (sent["reason"], sent["usuarioId"]) == ("identity", str(employee))
     assert client.rows(employee, colleague) == []
 
 
@@ -254,17 +256,17 @@ def test_redriven_message_is_checked_against_its_sign_in_again(
 def test_employee_gets_only_their_own_receipts(client: Client, pool: UserPool, path: str) -> None:
     assert path == "/ponto/{id}"
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
-    token, others = (pool.sign_in(number).identity for number in (employee, colleague))
+    token, colleague_token = (pool.sign_in(number).identity for number in (employee, colleague))
     client.post(punch(employee), authorization=token)  # without an id, so that the punch gets a derived one
     client.wait_until_drained()
-    derived = client.rows(employee)[0].punch.id
+    punch_id = client.rows(employee)[0].punch.id
 
     listed = client.post(b"", "GET", content_type=None, authorization=token)
 
-    assert [(each["id"], each["usuarioId"]) for each in listed.body["batidas"]] == [(derived, employee)]
-    assert client.get(derived, authorization=token).body == listed.body["batidas"][0]
-    assert client.get(derived, authorization=others).status == 404
-    assert client.post(b"", "GET", content_type=None, authorization=others).body == {"batidas": []}
+    assert [(each["id"], each["usuarioId"]) for each in listed.body["batidas"]] == [(punch_id, employee)]
+    assert client.get(punch_id, authorization=token).body == listed.body["batidas"][0]
+    assert client.get(punch_id, authorization=colleague_token).status == 404
+    assert client.post(b"", "GET", content_type=None, authorization=colleague_token).body == {"batidas": []}
 
 
 @pytest.mark.parametrize("path", EMPLOYEE_PATHS)
