@@ -1,4 +1,4 @@
-"""The page for employees in Chromium, with a running stack: from the button to the row."""
+"""Tests of the page in Chromium with a running stack."""
 
 import re
 import tempfile
@@ -53,7 +53,7 @@ def forward_to(page_url: str) -> ApiHandler:
     return answer
 
 
-def requests_of(server: FakeServer, employee: int) -> list[PunchRequest]:
+def employee_requests(server: FakeServer, employee: int) -> list[PunchRequest]:
     """Return an employee's requests, oldest first."""
     return [post for post in list(server.punch_requests) if post.body["usuarioId"] == employee]
 
@@ -100,7 +100,9 @@ def require_rows(client: Client, server: FakeServer, employee: int, count: int) 
     assert len({device for *_, device in stored}) == 1
 
     def accepted_ids() -> list[str]:
-        return list(dict.fromkeys(post.body["id"] for post in requests_of(server, employee) if post.status == 202))
+        return list(
+            dict.fromkeys(post.body["id"] for post in employee_requests(server, employee) if post.status == 202)
+        )
 
     wait_for(lambda: len(accepted_ids()) >= count, "the responses")
     assert accepted_ids() == [identifier for _, identifier, _ in stored]
@@ -114,7 +116,7 @@ def test_a_punch_goes_from_the_button_to_the_row(client: Client, server: FakeSer
     wait_for_states(page, RECORDED)
 
     require_rows(client, server, employee, 1)
-    (post,) = requests_of(server, employee)
+    (post,) = employee_requests(server, employee)
     assert f"da matrícula {employee}: " in thanks
     assert page.url == phone.url
     assert set(post.body) == {"id", "usuarioId", "ponto", "dispositivo", "sequencia", "offline", "enviado"}
@@ -145,7 +147,7 @@ def test_fifty_punches_without_network_survive_a_killed_browser(
 
     require_rows(client, server, employee, 50)
     wait_for_states(page, *[SENT_OR_RECORDED] * 50)
-    assert len(requests_of(server, employee)) == 50
+    assert len(employee_requests(server, employee)) == 50
     phone.context.close()
 
 
@@ -164,4 +166,4 @@ def test_the_stack_itself_serves_the_page_with_a_strict_policy(stack: Stack, bro
     assert policy.startswith("default-src 'none'")
     assert "unsafe-" not in policy
     assert phone.messages == []
-    assert [other for other in requests if not other.startswith(url)] == []
+    assert [address for address in requests if not address.startswith(url)] == []

@@ -1,4 +1,4 @@
-"""Fake stack for the page: it serves the page's files, fails as a test plans, and keeps the requests."""
+"""Fake stack for the page. It serves the page's files, sends planned responses, and records the requests."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ class PunchRequest(NamedTuple):
 
     key: str | None  # x-api-key
     body: dict[str, Any]
-    status: int  # of the response
+    status: int  # status of the response
 
 
 class BlockedApi:
@@ -46,7 +46,7 @@ class BlockedApi:
         return self._api(path, headers, body)
 
     def release(self) -> None:
-        """Respond to the waiting requests, and to later ones without a wait."""
+        """Respond to the waiting requests, and to later requests at once."""
         self._is_released.set()
 
 
@@ -56,10 +56,10 @@ class FakeServer:
     def __init__(self, api: ApiHandler) -> None:
         """Create a server; `api` responds to requests for which no response is planned."""
         self.api = api
-        self.origin = ""  # its address, without a path
+        self.origin = ""  # scheme, host and port
         self.folder = site.WEB
         self.sign_in: site.SignIn | None = None
-        self.file_headers: dict[str, str] = {}  # override those of the page's files
+        self.file_headers: dict[str, str] = {}  # override the headers of the page's files
         self.is_down = False  # no request gets a response
         self.is_api_down = False  # punches get no response
         self.planned_responses: list[PlannedResponse] = []  # for the next punches, in order
@@ -106,7 +106,7 @@ class FakeServer:
         """Return the receipt of a punch that was sent, in the function's format.
 
         Args:
-            path: of the request for the receipt.
+            path: path of the request for the receipt.
             changes: fields that differ from the punch.
         """
         punch = next(request.body for request in self.punch_requests if path == f"ponto/{request.body['id']}")

@@ -84,8 +84,8 @@ class Phone(Window):
         """Open the page in a tab, and return it when it has shown its data and stored the key.
 
         Args:
-            fragment: of the URL, for example "#key=...".
-            init_script: runs before the page's scripts.
+            fragment: fragment of the URL, for example "#key=...".
+            init_script: script that runs before the page's scripts.
             worker: wait until the service worker is ready, so that the page also works offline.
         """
         page, self._tab = self._tab or self.new_tab(), None
@@ -146,11 +146,11 @@ def new_phone(browser: Browser, url: str, **options: Any) -> Iterator[Phone]:
 
     Args:
         browser: may be shared with other tests.
-        url: of the page.
-        options: of Playwright's `new_context`, such as locale, color_scheme, viewport, service_workers.
+        url: URL of the page.
+        options: options for Playwright's `new_context`, such as locale, color_scheme, viewport, service_workers.
     """
-    with open_window(browser, url, **_DEFAULT_OPTIONS | options) as new:
-        yield Phone(new.context, url)
+    with open_window(browser, url, **_DEFAULT_OPTIONS | options) as window:
+        yield Phone(window.context, url)
 
 
 def start_persistent_phone(playwright: Playwright, profile: Path, url: str) -> Phone:
@@ -207,12 +207,12 @@ _PRESS_SCRIPT = f"""async times => {{
 
 
 def press_repeatedly(page: Page, times: int) -> None:
-    """Press the button several times for the number in the field, each time after the thanks for the last punch."""
+    """Press the button several times for the number in the field; each press waits for the thanks for the last one."""
     page.evaluate(_PRESS_SCRIPT, times)
 
 
 def wait_until_drawn(page: Page, key: str = "") -> None:
-    """Wait until the page has shown its data and its key: before that the employee's number may be missing."""
+    """Wait until the page has shown its data and its key, because the employee's number may be missing before."""
     page.locator("#device-state:not(:empty)").wait_for(state="attached")
     page.locator("#key-state", has_text=key[-4:]).wait_for(state="attached")
 
@@ -225,8 +225,8 @@ def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
 def refusal_text(status: int, reason: str | None = None) -> str:
     """Return the page's text of a refused punch; the default reason is that of a `PlannedResponse`."""
     meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
-    shown = f"made up: {status}" if reason is None else reason
-    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {shown}' if shown else '.'}"
+    reason = f"made up: {status}" if reason is None else reason
+    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {reason}' if reason else '.'}"
 
 
 def trigger_online(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Appearance of the page: axe finds no violation, and nothing overflows."""
+"""Tests of the page's appearance: axe finds no violation, and nothing overflows."""
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -15,10 +15,10 @@ def require_appearance(page: Page, language: str, scheme: str, *sizes: tuple[str
     """Require that axe finds no violation and that nothing overflows, with the settings and the dialog open.
 
     Args:
-        page: with a key.
+        page: a page that has a key.
         language: pt-BR or en.
         scheme: light or dark.
-        sizes: font sizes, each with a width of the screen in CSS pixels.
+        sizes: pairs of a font size and a screen width in CSS pixels.
     """
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     if page.locator("html").get_attribute("lang") != language:

@@ -1,4 +1,4 @@
-"""The page as a client of the API, tested by the fault proxy of the conformance slice."""
+"""Tests of the page as a client of the API, with the fault proxy of the slice `conformance`."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -14,7 +14,7 @@ from slices.page.tests.page.phones import Phone, clock_script, enter_key, new_ph
 
 SPEED = 50  # factor of the page's clock
 PUNCHES = 10
-SEEDS = 2  # each meets every kind of fault; the nightly test has more
+SEEDS = 2  # each meets every type of fault; the nightly test has more seeds
 PARALLEL_PHONES = 20
 _NO_TIMEOUTS = """
 AbortSignal.timeout = () => new AbortController().signal // the proxy ends its silence itself
@@ -43,7 +43,7 @@ def require_conformance(browser: Browser, server: FakeServer, run_harness: RunHa
             )
             punch(page, seed + 1)
             press_repeatedly(page, PUNCHES - 1)
-            enter_key(page, "key")  # until now all punches wait
+            enter_key(page, "key")  # until now all punches have waited
             harnesses.append(harness)
         for harness in harnesses:
             assert harness.wait_for_violations() == []

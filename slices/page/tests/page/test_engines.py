@@ -1,4 +1,4 @@
-"""The page in Firefox, and in WebKit, the engine of Safari.
+"""Test of the page in Firefox, and in WebKit, the engine of Safari.
 
 WebDriver controls the browsers: over Marionette's socket for Firefox, over HTTP for WebKitGTK. The tests need three of
 its commands, so they use no WebDriver package.
@@ -44,7 +44,7 @@ class Tab(NamedTuple):
 def firefox() -> Iterator[Tab]:
     """Start Firefox."""
     program = _find("firefox-esr", "firefox", package="firefox-esr")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Firefox still writes while it exits
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Firefox writes files while it exits
         profile = Path(folder)
         (profile / "user.js").write_text('user_pref("marionette.port", 0);\n', encoding="utf-8")
         port = profile / "MarionetteActivePort"
@@ -143,7 +143,7 @@ const outcome = document.getElementById("outcome")
 while (outcome.textContent === "") await new Promise(requestAnimationFrame)
 return outcome.className
 """
-_STATES = """return Array.from(document.querySelectorAll("#punches .state"), state => state.className)"""
+_READ_STATES = """return Array.from(document.querySelectorAll("#punches .state"), state => state.className)"""
 _COUNT_COPIES = """
 let count = 0
 for (const name of await caches.keys())
@@ -163,7 +163,7 @@ def test_punches_survive_an_outage_an_offline_reload_and_the_loss_of_either_stor
     engine: Callable[[], AbstractContextManager[Tab]], server: FakeServer
 ) -> None:
     def wait_until_all(state: str) -> None:
-        wait_for(lambda: tab.evaluate(_STATES) == [f"state {state}"] * PUNCHES, f"punches that are {state}")
+        wait_for(lambda: tab.evaluate(_READ_STATES) == [f"state {state}"] * PUNCHES, f"punches that are {state}")
 
     with engine() as tab:
         tab.navigate(f"{server.url}#key=first")

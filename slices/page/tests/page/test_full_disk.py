@@ -1,6 +1,6 @@
-"""The page on a full disk: fill the disk for a while, restart the browser, and count the thanked punches that are left.
+"""Test of the page on a full disk: fill the disk for a while, restart the browser, and count the thanked punches.
 
-The browser's data is on a small disk that is mounted for this. Mounting needs root, or a namespace in which the user is
+The browser's data is on a small disk that the test mounts. Mounting needs root, or a namespace in which the user is
 root, so the test runs this module as a command in such a namespace. The mounts end with the command.
 """
 
@@ -47,19 +47,19 @@ IN_ORDER, KILLED = "in order", "SIGKILL"
 _DISK_MIB = 64
 _EMPLOYEE = 41
 _TIMEOUT_MS = 60_000  # a browser that starts on a full disk may show nothing
-_PARALLEL_RUNS = 3  # mostly they wait
-_LOOKS = 8  # while the disk is full, and again later; at each the page writes the time of its next attempt
+_PARALLEL_RUNS = 3  # a run mostly waits
+_LOOKS = 8  # views of the page in each phase; at each view the page writes the time of its next attempt
 _RESTORED = "Uma das duas cópias dos dados"
-_RUNS = 2  # of each case on each disk
+_RUNS = 2  # runs of each case on each disk
 
 
 class DiskCase(NamedTuple):
-    """Course of a run."""
+    """Sequence of events in a run."""
 
     disk: str  # tmpfs or ext4
-    activity: str  # of the employee, while the disk is full and after it was freed
+    activity: str  # what the employee does while the disk is full and after it was freed
     freed: str  # when the disk is freed
-    ending: str  # of the browser: in order, or SIGKILL
+    ending: str  # how the browser ends: in order, or by SIGKILL
 
 
 class RunResult(NamedTuple):
@@ -68,11 +68,11 @@ class RunResult(NamedTuple):
     thanked: int
     lost: int  # thanked punches that are missing at the end
     restored: bool  # the page reports that it restored a store
-    problem: str = ""  # any other
+    problem: str = ""  # description of any other problem
 
 
 class _Employee:
-    """Punches in a browser whose disk is full for a while."""
+    """An employee who punches in a browser whose disk is full for a while."""
 
     def __init__(self, profile: Path, server: FakeServer, case: DiskCase, random: Random) -> None:
         self._profile = profile
@@ -81,7 +81,7 @@ class _Employee:
         self._case = case
         self._random = random
         self._thanked: Counter[str] = Counter()  # by time of day
-        self._has_crashed = False  # the browser
+        self._has_browser_crashed = False
 
     def run(self) -> RunResult:
         """Run the case, and return its result."""
@@ -100,18 +100,18 @@ class _Employee:
                 self._press(page)
             self._act(page, full=True)
             if case.freed == BEFORE:
-                self._free()
+                self._free_disk()
                 self._act(page)
-            self._end(phone)
+            self._end_browser(phone)
             if case.freed == AFTER:
                 with suppress(Error):  # the browser may be unable to start, or to show the page
                     phone = start()
                     page = Window.open(phone)  # does not wait until the page has shown its data
                     self._act(page, full=True)
-                    self._free()
+                    self._free_disk()
                     self._act(page)
-                self._free()
-                self._end(phone)
+                self._free_disk()
+                self._end_browser(phone)
             phone = start()
             try:
                 return self._collect_result(phone.open(worker=False))
@@ -126,26 +126,26 @@ class _Employee:
         try:
             for _ in range(_LOOKS):
                 if full:
-                    self._fill()
+                    self._fill_disk()
                 trigger_visibility(page)
                 if self._case.activity == PRESSES:
                     self._press(page)
                 page.wait_for_timeout(self._random.uniform(100, 700))
-        except Error:  # on a full tmpfs the browser may crash, which punches have to survive too
-            self._has_crashed = True
+        except Error:  # on a full tmpfs the browser may crash, and punches have to survive that, too
+            self._has_browser_crashed = True
 
-    def _fill(self) -> None:
+    def _fill_disk(self) -> None:
         with self._ballast.open("ab", buffering=0) as file:
             for size in (1 << 20, 1 << 12, 1):
                 with suppress(OSError):  # the disk is full
                     while file.write(bytes(size)) == size:
                         pass
 
-    def _free(self) -> None:
+    def _free_disk(self) -> None:
         self._ballast.unlink(missing_ok=True)
 
-    def _end(self, phone: Phone) -> None:
-        with suppress(Error, AssertionError):  # it may have crashed
+    def _end_browser(self, phone: Phone) -> None:
+        with suppress(Error, AssertionError):  # the browser may have crashed
             if self._case.ending == KILLED:
                 phones.kill_browser(self._profile)
         with suppress(Error):
@@ -173,7 +173,7 @@ class _Employee:
             problems.append(f"numbered {numbers}")
         if {body["id"] for body in kept} - set(sent):
             problems.append("some exported punches were not sent")
-        if len(kept) - thanked > self._has_crashed:  # a crash may have interrupted one press
+        if len(kept) - thanked > self._has_browser_crashed:  # a crash may have interrupted one press
             problems.append(f"{len(kept) - thanked} kept without thanks")
         return RunResult(thanked, 0, restored, ", ".join(problems))
 
@@ -220,7 +220,7 @@ def _can_mount(disk: str) -> bool:
     try:
         with small_disk(disk):
             return True
-    except (OSError, subprocess.CalledProcessError) as error:  # no mkfs.ext4, or no right to a loop device
+    except (OSError, subprocess.CalledProcessError) as error:  # no mkfs.ext4, or no permission for a loop device
         click.echo(f"without {disk}: {error}")
         return False
 
@@ -262,10 +262,10 @@ def _mount_command() -> tuple[str, ...]:
         try:
             subprocess.run([*prefix, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            refused = error
+            mount_error = error
         else:
             return prefix
-    pytest.skip(f"no right to mount; run this as root ({refused})")
+    pytest.skip(f"no permission to mount; run this test as root ({mount_error})")
 
 
 if __name__ == "__main__":

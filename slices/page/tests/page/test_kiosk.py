@@ -1,4 +1,4 @@
-"""The page as a kiosk: keypads, badge readers, and settings behind a PIN."""
+"""Tests of the page as a kiosk: keypads, badge readers, and settings behind a PIN."""
 
 import json
 import re
@@ -141,8 +141,8 @@ def test_a_kiosks_settings_and_export_require_the_pin_after_the_loss_of_either_s
     wait_until_drawn(page)
     page.locator("#settings summary").click()
     require_locked(page)
-    for lost in INDEXED_DB, CACHE_STORAGE:
-        phone.reopen_without_stores(page, lost)
+    for store in INDEXED_DB, CACHE_STORAGE:
+        phone.reopen_without_stores(page, store)
         page.locator("#settings summary").click()
         require_locked(page)
 
@@ -192,14 +192,14 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServ
 
 def test_settings_closed_before_the_server_confirms_the_key_stay_locked(server: FakeServer, phone: Phone) -> None:
     page = open_kiosk(phone)
-    server.api = held = BlockedApi(lambda *_: json_response(404, {"message": "made up"}))
+    server.api = blocked_api = BlockedApi(lambda *_: json_response(404, {"message": "made up"}))
     page.locator("#settings summary").click()
     with page.expect_response(re.compile("/ponto/-$")):
         enter_proof(page, NEW_KEY)
-        assert held.request_arrived.wait(DEADLINE_SECONDS)
+        assert blocked_api.request_arrived.wait(DEADLINE_SECONDS)
         page.locator("#settings summary").click()
         expect(page.locator("#settings")).not_to_have_attribute("open", "")
-        held.release()
+        blocked_api.release()
     page.locator("#settings summary").click()
     require_locked(page)
     page.evaluate("new Promise(requestAnimationFrame)")

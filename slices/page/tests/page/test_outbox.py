@@ -45,7 +45,7 @@ def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeS
     )
     page = phone.open(KEY, worker=False)
     states: list[str] = []
-    for message, shown in (  # noqa: B007  the server's handler uses it
+    for message, shown_reason in (  # noqa: B007  the server's handler uses `message`
         ("x" * 10_000, "x" * 300),
         ("😀" * 301, "😀" * 300),
         ("x" * 10_000_000, ""),  # larger than the page reads
@@ -55,11 +55,11 @@ def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeS
         punch(page, EMPLOYEE)
         press_repeatedly(page, 1)
 
-        states = [SENT, refusal_text(400, shown), *states]
+        states = [SENT, refusal_text(400, shown_reason), *states]
         wait_for_states(page, *states)
 
 
-def test_a_refused_key_stops_the_outbox_until_a_look_at_the_page_or_another_key(
+def test_a_refused_key_stops_the_outbox_until_the_page_is_visible_or_gets_another_key(
     server: FakeServer, phone: Phone
 ) -> None:
     page = phone.open(KEY, worker=False)
@@ -97,7 +97,7 @@ def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: F
         )
         server.is_api_down = False
         run_background_sync(phone, page)
-        wait_for(lambda: server.punch_requests, "what the background sync sends")
+        wait_for(lambda: server.punch_requests, "the request of the background sync")
 
     assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
 
@@ -150,9 +150,8 @@ def test_a_sent_punch_without_a_row_after_a_day_is_overdue_until_it_is_recorded(
     wait_for_states(page, SENT)
 
     page.evaluate("window.ahead = 86_400_000 - 100_000")
-    expect(page.locator("#earlier .state")).to_have_text(
-        SENT
-    )  # listed under an earlier day, but sent less than a day ago
+    # The punch is listed under an earlier day, but was sent less than a day ago.
+    expect(page.locator("#earlier .state")).to_have_text(SENT)
     page.evaluate("window.ahead = 86_400_000 + 3_600_000")
     wait_for_states(page, re.compile("^enviada, ainda não registrada. Mostre"))
     expect(page.locator("#summary")).to_have_text("1 ainda não foi registrada.")
@@ -201,19 +200,19 @@ def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone
     press_repeatedly(page, 3)
     wait_for_states(page, WAITING, refusal_text(400), SENT, RECORDED)
 
-    for days, kept in ((59, [1, 2, 3, 4]), (61, [2, 3, 4])):
+    for days, remaining in ((59, [1, 2, 3, 4]), (61, [2, 3, 4])):
         page = phone.open(init_script=clock_script() + f"window.ahead = {days} * 86_400_000", worker=False)
         expect(page.locator("#earlier li")).to_have_count(3)
-        assert [json.loads(line)["sequencia"] for line in export_punches(page).splitlines()] == kept
+        assert [json.loads(line)["sequencia"] for line in export_punches(page).splitlines()] == remaining
 
 
 def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(server: FakeServer, phone: Phone) -> None:
-    server.api = held = BlockedApi(accept)
+    server.api = blocked_api = BlockedApi(accept)
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    wait_for(held.request_arrived.is_set, "the attempt")
+    wait_for(blocked_api.request_arrived.is_set, "the attempt")
     phone.clear_stores(page, INDEXED_DB, CACHE_STORAGE)
-    held.release()
+    blocked_api.release()
     wait_for(lambda: server.punch_requests, "the answer")
     page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
 
@@ -254,7 +253,7 @@ def test_no_request_has_the_key_but_in_its_header(server: FakeServer, phone: Pho
 
     assert {post.key for post in server.punch_requests} == {"7Secret7"}
     assert len(server.requested_addresses) > 10
-    assert not [each for each in server.requested_addresses if "7Secret7" in each]
+    assert not [address for address in server.requested_addresses if "7Secret7" in address]
     assert "7Secret7" not in page.url
     assert page.evaluate("history.length") == before + 1  # the key is not in the history
 
@@ -357,10 +356,10 @@ def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
     thanks = punch(page)
     wait_for_states(page, SENT)
     page.locator("#pad").get_by_text("C", exact=True).click()  # hides the thanks
-    again = punch(page)
+    second_outcome = punch(page)
 
     assert str(EMPLOYEE) in thanks
-    assert "Digite a matrícula" in again
+    assert "Digite a matrícula" in second_outcome
     assert str(EMPLOYEE) not in page.locator("section").inner_text()
     page.reload()
     expect(page.locator("#pad")).to_be_visible()
@@ -368,7 +367,7 @@ def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
     assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
 
 
-def test_a_browser_without_a_promise_to_keep_data_says_so(phone: Phone) -> None:
+def test_a_browser_that_may_delete_data_is_reported(phone: Phone) -> None:
     page = phone.open(KEY, "navigator.storage.persist = () => Promise.resolve(false)", worker=False)
     open_settings(page)
     expect(page.locator("#storage")).to_contain_text("instale a página")

@@ -17,7 +17,7 @@ DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"),
 
 
 def test_the_page_at_the_end_of_a_day(server: FakeServer, browser: Browser, tmp_path: Path) -> None:
-    def remove_date(route: Route) -> None:  # the page would report that the made-up time differs from it
+    def remove_date(route: Route) -> None:  # otherwise the page would report that its clock is wrong
         response = route.fetch()
         headers = {name: value for name, value in response.headers.items() if name != "date"}
         route.fulfill(response=response, headers=headers)

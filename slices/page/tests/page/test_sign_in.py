@@ -1,4 +1,4 @@
-"""Sign-in by a user pool: authorization code with PKCE, token renewal, and whose punches are sent."""
+"""Tests of the sign-in by a user pool: authorization code with PKCE, token renewal, and whose punches are sent."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ class FakeUserPool:
     """
 
     def __init__(self) -> None:
-        self.next_employee = 0  # who signs in next
+        self.next_employee = 0  # employee who signs in next
         self.signed_in_employee = 0
         self.tokens: list[str] = []  # issued until now
         self.revoked_tokens: list[str] = []  # refresh tokens

@@ -1,4 +1,4 @@
-"""The text below the button: thanks, errors, and the question before a second punch."""
+"""Tests of the text below the button: thanks, errors, and the question before a second punch."""
 
 import re
 
@@ -26,10 +26,10 @@ KEY = "#key=first"
 PUNCH_AGAIN = "Bater de novo"
 
 
-def expect_outcome(page: Page, kind: str, text: str) -> None:
-    """Wait for a text below the button, of a kind: good, bad, question or empty."""
+def expect_outcome(page: Page, css_class: str, text: str) -> None:
+    """Wait for a text below the button, and for its CSS class: good, bad, question or empty."""
     expect(page.locator("#outcome")).to_have_text(re.compile(text))
-    expect(page.locator("#outcome")).to_have_class(kind)
+    expect(page.locator("#outcome")).to_have_class(css_class)
 
 
 def submit(page: Page, employee: int) -> None:
@@ -41,13 +41,13 @@ def submit(page: Page, employee: int) -> None:
 def test_thanks_follow_the_state_of_their_punch_and_only_the_state_is_read_out_again(
     server: FakeServer, phone: Phone
 ) -> None:
-    server.api = held = BlockedApi(accept)
+    server.api = blocked_api = BlockedApi(accept)
     page = phone.open(KEY, clock_script(5), worker=False)
     submit(page, EMPLOYEE)
 
     expect_outcome(page, "good", f"Obrigado! Batida das .* da matrícula {EMPLOYEE}: guardada neste aparelho$")
     page.evaluate("window.before = document.getElementById('outcome').firstChild")
-    held.release()
+    blocked_api.release()
     expect_outcome(page, "good", f"Obrigado! .* {SENT}$")
     server.api = server.accept_and_record
     expect_outcome(page, "good", f"Obrigado! .* {RECORDED}$")
@@ -156,8 +156,8 @@ def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Fak
 
             page.keyboard.type(f"{employee}\n")
             expect(page.locator("#outcome")).to_have_class("question")
-            for shown in ("#outcome", "#no", "#yes"):
-                expect(page.locator(shown)).to_be_in_viewport(ratio=1)
+            for selector in ("#outcome", "#no", "#yes"):
+                expect(page.locator(selector)).to_be_in_viewport(ratio=1)
             require_no_violations(page)
             page.locator("#no").click()
             page.locator("#language").click()
@@ -186,7 +186,7 @@ def test_a_second_punch_is_stored_after_confirmation_or_a_minute_later(server: F
     page = phone.open(KEY, clock_script(), worker=False)
     submit(page, EMPLOYEE)
     expect_outcome(page, "good", "Obrigado")
-    wait_for_states(page, SENT)  # a punch on its way would be sent again after the reload
+    wait_for_states(page, SENT)  # a punch in flight would be sent again after the reload
     page.reload()
     expect(page.locator("#employee")).to_have_value(str(EMPLOYEE))  # until then there is no employee to punch for
     wait_for_states(page, SENT)
@@ -252,7 +252,7 @@ def test_no_question_follows_a_refused_punch_and_an_unanswered_question_disappea
     expect(page.get_by_role("button", name=PUNCH_AGAIN)).to_be_hidden()
 
 
-def test_a_device_without_network_says_so(server: FakeServer, phone: Phone) -> None:
+def test_a_missing_network_or_response_is_reported(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     phone.context.set_offline(True)
     punch(page, EMPLOYEE)

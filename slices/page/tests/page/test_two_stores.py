@@ -1,4 +1,4 @@
-"""The page's two stores, when one is lost, fails, or is behind the other."""
+"""Tests of the page's two stores: one is lost, fails, or is behind the other."""
 
 import itertools
 from typing import Any
@@ -31,7 +31,7 @@ EMPLOYEE = 123
 KEY = "#key=first"
 RESTORED = "Uma das duas cópias dos dados"
 
-_STORES = """
+_READ_STORES = """
 async () => {
     const first = await (await import("./database.js")).listAllPunches()
     const replica = await import("./replica.js")
@@ -45,7 +45,7 @@ async () => {
 
 def punches_in_both_stores(page: Page) -> list[list[Any]]:
     """Return number, id and state of each punch, after checking that both stores have the same."""
-    first, second = page.evaluate(_STORES)
+    first, second = page.evaluate(_READ_STORES)
     assert first == second
     assert isinstance(first, list)
     return first
@@ -86,14 +86,14 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
     wait_for_states(page, refusal_text(400), SENT, RECORDED)
     server.is_api_down = True
     punch(page, EMPLOYEE)
-    shown = [WAITING, refusal_text(400), SENT, RECORDED]
-    wait_for_states(page, *shown)
+    states = [WAITING, refusal_text(400), SENT, RECORDED]
+    wait_for_states(page, *states)
     kept, file = punches_in_both_stores(page), export_punches(page)
 
     for store in CACHE_STORAGE, INDEXED_DB:
         phone.reopen_without_stores(page, store)
         expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} deste aparelho se perdeu, com 4 batidas")
-        wait_for_states(page, *shown)
+        wait_for_states(page, *states)
         assert punches_in_both_stores(page) == kept
         assert export_punches(page) == file
     expect(page.locator("#pad")).to_be_visible()
@@ -142,7 +142,7 @@ def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Brow
         phone.clear_stores(page, INDEXED_DB)
         server.is_api_down = False
         run_background_sync(phone, page)
-        wait_for(lambda: server.punch_requests, "what the background sync sends")
+        wait_for(lambda: server.punch_requests, "the request of the background sync")
 
     assert [(post.body["sequencia"], post.body["id"]) for post in server.punch_requests] == [(kept[0], kept[1])]
 
@@ -214,7 +214,7 @@ def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(serve
     punch(page, EMPLOYEE)
     page.evaluate(
         """async () => {
-            await navigator.locks.request("stores", () => {}) // the key is stored by now, which needs Cache.delete
+            await navigator.locks.request("stores", () => {}) // now the key is stored, which needed Cache.delete
             const stores = [[IDBObjectStore, "add"], [Cache, "delete"]]
             const kept = stores.map(([store, name]) => store.prototype[name])
             for (const [store, name] of stores)

@@ -1,4 +1,4 @@
-"""The service worker's copies of the page's files, for use without network."""
+"""Tests of the service worker, which caches the page's files for use without network."""
 
 import shutil
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_a_fetched_file_that_cannot_be_cached_is_still_shown(server: FakeServer,
         page = phone.open("#key=first")
         worker = phone.context.service_workers[0]
         assert page.evaluate(_DELETE_CACHED_FILE, "./")
-        for outcome in ("reject(new DOMException('', 'no room'))", "race([])"):  # it fails, or never ends
+        for outcome in ("reject(new DOMException('', 'no room'))", "race([])"):  # the write fails, or never ends
             worker.evaluate(f"() => {{ Cache.prototype.put = () => Promise.{outcome} }}")
             page.reload()
 

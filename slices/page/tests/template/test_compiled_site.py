@@ -23,7 +23,7 @@ DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12E
 SIGN_IN = (f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
 with_each_sign_in = pytest.mark.parametrize("sign_in_parameter", SIGN_IN_PARAMETERS)
 
-# Ids of AWS's managed policies.
+# Ids of AWS managed policies.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -59,11 +59,11 @@ def test_outputs_have_the_pages_url_and_its_bucket(template: Template) -> None:
 
 def test_the_bucket_is_private_and_encrypted_and_is_deleted_with_the_stack(template: Template) -> None:
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    settings = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     assert template.properties("SiteBucket") == {
         "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
-        "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
+        "PublicAccessBlockConfiguration": dict.fromkeys(settings, True),
     }
     for name in ("SiteBucket", "SiteBucketPolicy"):
         assert not {"DeletionPolicy", "UpdateReplacePolicy"} & template.resources[name].keys()
@@ -115,10 +115,8 @@ def test_the_api_is_on_the_pages_origin_as_its_stage(compile_stage: CompileStage
 
 def test_requests_to_the_api_are_forwarded_completely_and_never_cached(distribution: Any) -> None:
     behaviors = distribution["CacheBehaviors"]
-    assert [behavior.pop("PathPattern") for behavior in behaviors] == [
-        "/ponto",
-        "/ponto/*",
-    ]  # corrections are not reachable through the page's origin
+    # Corrections cannot be reached through the page's origin.
+    assert [behavior.pop("PathPattern") for behavior in behaviors] == ["/ponto", "/ponto/*"]
     for behavior in behaviors:
         assert set(behavior.pop("AllowedMethods")) >= {"GET", "POST", "OPTIONS"}
         assert behavior == {
@@ -163,9 +161,8 @@ def test_files_have_the_same_headers_as_locally_and_require_tls(template: Templa
         **{header["Header"]: header["Value"] for header in custom_headers},
     }
     assert security == {}
-    assert sent == {
-        name: value for name, value in site.HEADERS.items() if name != "cache-control"
-    }  # set on each object
+    # cache-control is set on each object of the bucket.
+    assert sent == {name: value for name, value in site.HEADERS.items() if name != "cache-control"}
 
 
 @with_each_sign_in
@@ -193,11 +190,11 @@ def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: 
 
 
 def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
-    protection, later = deploy.read_compiled_stage(
+    protection, page_update = deploy.read_compiled_stage(
         package_stage("prod", "site=true").folder, [SLICE.deploy_hook()]
     ).second_updates
-    assert later.parameter == "site=false"
-    assert "AWS refuses CloudFront to an account that it has not verified" in later.reason
+    assert page_update.parameter == "site=false"
+    assert "AWS refuses CloudFront to an account that it has not verified" in page_update.reason
     assert deploy.read_compiled_stage(package_stage("prod").folder, [SLICE.deploy_hook()]).second_updates == (
         protection,
     )

@@ -1,5 +1,5 @@
 /**
- * Tests of the outbox, run by `test_outbox_rules.py` on a copy of the page's files: with a database in memory, planned
+ * Tests of the outbox. `test_outbox_rules.py` runs them on a copy of the page's files, with a database in memory, planned
  * responses of the server, and a clock that advances while the outbox waits.
  */
 
@@ -85,7 +85,7 @@ const numbers = () => posts().map(({ body }) => JSON.parse(body).sequencia)
 const waitAfter = index => posts()[index + 1].at - posts()[index].at
 /** Stores a session with a token. */
 const signIn = (token, employee = 123) => (settings.session = { token, refresh: "refresh", employee })
-const tokenOf = employee => `h.${btoa(JSON.stringify({ "custom:usuarioId": String(employee) }))}.s`
+const createToken = employee => `h.${btoa(JSON.stringify({ "custom:usuarioId": String(employee) }))}.s`
 
 test("after a failure a punch is sent again with the same id, after longer and longer waits", async () => {
   plannedResponses = [408, 429, 500, 503, 404, 200, 301]
@@ -137,7 +137,7 @@ test("a refused punch keeps its status and reason, and the next punch is sent", 
 })
 
 for (const status of [401, 403])
-  test(`after a ${status} the key is tried with one punch: every 10 minutes, at a look at the page, and with another key`, async () => {
+  test(`after a ${status} the key is tried with one punch: every 10 minutes, when the page becomes visible, and with another key`, async () => {
     plannedResponses = [status, status, status]
     press()
     press()
@@ -157,8 +157,8 @@ for (const status of [401, 403])
     assert.equal(settings.refusedKey, null)
   })
 
-/** Returns the response with the receipt of a punch, in the function's format. */
-const receiptOf = ({ body: { id, usuarioId, ponto } }, changes = {}) => [200, {}, { situacao: "gravada", id, usuarioId, ponto, ...changes }]
+/** Returns a response with the receipt of a punch, in the function's format. */
+const createReceipt = ({ body: { id, usuarioId, ponto } }, changes = {}) => [200, {}, { situacao: "gravada", id, usuarioId, ponto, ...changes }]
 
 /** Requests receipts as the page does, until a time or until no receipt is missing. */
 async function requestReceiptsUntil(end) {
@@ -167,7 +167,7 @@ async function requestReceiptsUntil(end) {
 
 test("a punch with a receipt is recorded, and its receipt is not requested again", async () => {
   const firstResponses = [503, 404, [200, {}, { situacao: "gravada", id: "of another" }]]
-  receiptResponse = punch => firstResponses.shift() ?? receiptOf(punch)
+  receiptResponse = punch => firstResponses.shift() ?? createReceipt(punch)
   await sendAll(2)
   await requestReceiptsUntil(now + DAY)
   assert.deepEqual(states(), ["recorded", "recorded"])
@@ -179,7 +179,7 @@ test("a punch with a receipt is recorded, and its receipt is not requested again
 
 test("receipts are requested while a later punch waits", async () => {
   plannedResponses = [202, [500, { "retry-after": "3600" }]]
-  receiptResponse = receiptOf
+  receiptResponse = createReceipt
   press()
   press()
   await sendWaiting()
@@ -188,7 +188,7 @@ test("receipts are requested while a later punch waits", async () => {
 })
 
 test("a receipt of another punch is a conflict, which is neither sent nor requested again", async () => {
-  receiptResponse = punch => receiptOf(punch, [{}, { usuarioId: 124 }, { ponto: "2026-10-01T12:00:00.001Z" }][punch.body.sequencia - 1])
+  receiptResponse = punch => createReceipt(punch, [{}, { usuarioId: 124 }, { ponto: "2026-10-01T12:00:00.001Z" }][punch.body.sequencia - 1])
   await sendAll(3)
   await requestReceiptsUntil(now + DAY)
   assert.deepEqual(states(), ["recorded", "conflict", "conflict"])
@@ -214,19 +214,19 @@ test("an expired token is renewed, for punches and for receipts", async () => {
   signIn("old")
   tokenResponse = fields => {
     assert.equal(String(fields), "client_id=client&grant_type=refresh_token&refresh_token=refresh")
-    return [200, {}, { id_token: tokenOf(123) }]
+    return [200, {}, { id_token: createToken(123) }]
   }
   plannedResponses = [401]
   await sendAll(1)
-  assert.deepEqual(posts().map(({ token }) => token), ["old", tokenOf(123)])
+  assert.deepEqual(posts().map(({ token }) => token), ["old", createToken(123)])
   signIn("old")
-  receiptResponse = punch => (settings.session.token === "old" ? 401 : receiptOf(punch))
+  receiptResponse = punch => (settings.session.token === "old" ? 401 : createReceipt(punch))
   await requestReceiptsUntil(now + DAY)
   assert.deepEqual(states(), ["recorded"])
 })
 
 for (const [name, response, outcome] of [
-  ["of another employee", [200, {}, { id_token: tokenOf(124) }], "refused"],
+  ["of another employee", [200, {}, { id_token: createToken(124) }], "refused"],
   ["without an employee", [200, {}, { id_token: "no token" }], "refused"],
   ["that is refused", [400, {}, { error: "invalid_grant" }], "refused"],
   ["that is throttled", [429, {}, {}], "again"],
@@ -273,7 +273,7 @@ test("a refusal of an older session or before the sign-in does not stop a newer 
 
 test("a sign-out while a token is being renewed is not undone", async () => {
   signIn("old")
-  tokenResponse = () => ((settings.session = null), [200, {}, { id_token: tokenOf(123) }])
+  tokenResponse = () => ((settings.session = null), [200, {}, { id_token: createToken(123) }])
   plannedResponses = [401, 401]
   press()
   await sendWaiting()
@@ -283,11 +283,11 @@ test("a sign-out while a token is being renewed is not undone", async () => {
 
 test("a sign-out goes to the user pool within seconds although the revocation gets no response", async () => {
   const start = now
-  const places = []
-  globalThis.location = { assign: url => places.push(`${url.origin}${url.pathname}`) }
+  const visitedUrls = []
+  globalThis.location = { assign: url => visitedUrls.push(`${url.origin}${url.pathname}`) }
   console.error = () => {} // the reported error is expected
   assert.equal(await signOut({ refresh: "refresh" }), true)
-  assert.deepEqual(places, [POOL.logout])
+  assert.deepEqual(visitedUrls, [POOL.logout])
   assert.equal(String(requests.at(-1).body), "client_id=client&token=refresh")
   assert.ok(now - start < 10_000)
 })

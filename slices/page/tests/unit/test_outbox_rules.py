@@ -1,4 +1,4 @@
-"""The page's outbox, tested in Node by `outbox.test.mjs` on a copy of the files whose database is in memory."""
+"""Test of the page's outbox: Node runs `outbox.test.mjs` on a copy of the page's files with a database in memory."""
 
 import shutil
 import subprocess

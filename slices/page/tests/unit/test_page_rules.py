@@ -1,4 +1,4 @@
-"""The page's rules, run by Node: the meaning of responses, waits between attempts, the format of punches and keys."""
+"""Tests of the page's rules, which Node runs: the meaning of responses, waits, and the formats of punches and keys."""
 
 import json
 import re
@@ -150,10 +150,10 @@ def test_setting_the_clock_makes_no_wait_longer() -> None:
 
 def test_the_clocks_are_compared_at_the_middle_of_a_quick_request() -> None:
     date = '"Thu, 01 Oct 2026 11:00:00 GMT"'
-    began = f"Date.parse({date})"
+    requested_at = f"Date.parse({date})"
 
-    assert evaluate(f"rules.clockSkew({date}, {began} + 40_000, 1000)") == 40_000
-    assert evaluate(f"[rules.clockSkew({date}, {began}, 20_000), rules.clockSkew(null, 0, 1)]") == [None, None]
+    assert evaluate(f"rules.clockSkew({date}, {requested_at} + 40_000, 1000)") == 40_000
+    assert evaluate(f"[rules.clockSkew({date}, {requested_at}, 20_000), rules.clockSkew(null, 0, 1)]") == [None, None]
     assert evaluate("[30_000, -30_000, 30_001, -30_001, null].map(rules.isSkewed)") == [False, False, True, True, False]
 
 

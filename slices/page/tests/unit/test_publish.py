@@ -1,4 +1,4 @@
-"""Upload of the page's files to the bucket that CloudFront reads."""
+"""Tests of the upload of the page's files to the bucket that CloudFront reads."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def test_the_page_and_its_worker_are_uploaded_last_and_then_old_files_are_delete
 
     publish.publish(s3, BUCKET)
 
-    changed = [made.parameters["Key"] for made in calls.history if made.operation in ("PutObject", "DeleteObject")]
+    changed = [call.parameters["Key"] for call in calls.history if call.operation in ("PutObject", "DeleteObject")]
     assert changed[-4:] == ["page.js", "index.html", "sw.js", "old.js"]
     assert len(changed) == len(site.files()) + 1
     publish.publish(s3, BUCKET)

@@ -1,4 +1,4 @@
-"""The plan that reconciles the two stores, run by Node, for every combination of their contents."""
+"""Tests of the plan that reconciles the two stores, for every combination of their contents; Node runs it."""
 
 import itertools
 import json
@@ -40,7 +40,7 @@ console.log(JSON.stringify(results))
 
 
 def run_plans(stores: list[Any]) -> list[Any]:
-    """Return for each pair of stores its plan, the stores after it, and the next plan."""
+    """Return, for each pair of stores, their plan, the stores after the plan, and the next plan."""
     code = (
         _RUN.replace("PLAN", (WEB / "plan.js").as_uri()).replace("NOW", str(NOW)).replace("STORES", json.dumps(stores))
     )
@@ -80,7 +80,7 @@ class Case(NamedTuple):
     state: str | None  # of the punch in the first store
     copies: tuple[str, ...]  # states of the punch in the replica
     revision: int  # of the identity in the first store; 0: none
-    replica_revision: int  # likewise in the replica
+    replica_revision: int  # of the identity in the replica; 0: none
     is_old: bool  # the punch is older than 60 days
 
     @property
@@ -116,10 +116,8 @@ STORES = [case.stores() for case in CASES]
 def test_a_plan_gives_both_stores_the_most_advanced_state_and_the_later_identity() -> None:
     for case, result in zip(CASES, run_plans(STORES), strict=True):
         is_expired = case.is_old and case.most_advanced == "recorded"
-        is_deleted_later = is_expired and case.state in (
-            "waiting",
-            "sent",
-        )  # only after both stores have the last state
+        # A punch is deleted only after both stores have its last state.
+        is_deleted_later = is_expired and case.state in ("waiting", "sent")
         is_deleted = is_expired and not is_deleted_later
         expected = [] if case.most_advanced is None or is_deleted else [case.most_advanced]
         after, second = result["after"], result["second"]

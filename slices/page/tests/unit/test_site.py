@@ -1,4 +1,4 @@
-"""The files of the page, with their headers and hashes."""
+"""Tests of the page's files, their headers and their hashes."""
 
 import base64
 import hashlib
