@@ -28,7 +28,14 @@ globalThis.BroadcastChannel = class {
   postMessage() {}
 }
 globalThis.dispatchEvent = () => {}
-Date.now = () => now
+globalThis.Date = class extends Date {
+  constructor(...parts) {
+    super(...(parts.length ? parts : [now]))
+  }
+  static now() {
+    return now
+  }
+}
 performance.now = () => now
 AbortSignal.timeout = ms => ({ ms })
 globalThis.setTimeout = (work, ms) => {
