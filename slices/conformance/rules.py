@@ -244,16 +244,16 @@ def _check_duplicated(log: RunLog) -> Finding:
     return Finding(occasions, evidence)
 
 
-def _final_status_before(attempts: Sequence[Attempt], later: Attempt) -> int | None:
-    """Return the 202 or refusal that the client had received before an attempt, if any."""
+def _final_status_before(attempts: Sequence[Attempt], retry: Attempt) -> int | None:
+    """Return the 202 or refusal that the client had received before a retry, if any."""
     return next(
         (
             attempt.status
-            for attempt in takewhile(lambda attempt: attempt is not later, attempts)
+            for attempt in takewhile(lambda attempt: attempt is not retry, attempts)
             if (attempt.is_accepted or attempt.is_refused)
             and attempt.is_delivered
             and attempt.ended_at is not None
-            and attempt.ended_at <= later.started_at
+            and attempt.ended_at <= retry.started_at
         ),
         None,
     )

@@ -225,7 +225,7 @@ class QueueSender:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            errors = call_batch(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
+            errors = call_batch(self._sqs.send_message_batch, self._url, list(map(self._create_entry, punches)))
         except BotoCoreError as error:
             return [_EntryResult(failure=f"{type(error).__name__}: {error}")] * len(punches)
         except ClientError as error:
@@ -243,7 +243,7 @@ class QueueSender:
             results[index] = _refuse_entry(_without_prefix(code)) if is_permanent else _EntryResult(failure=code)
         return results
 
-    def _entry(self, punch: FileLine) -> dict[str, Any]:
+    def _create_entry(self, punch: FileLine) -> dict[str, Any]:
         entry: dict[str, Any] = {"MessageBody": punch.body}
         attributes: dict[str, object] = {"usuarioId": punch.employee_id} if self._requires_sign_in else {}
         attributes |= punch.attributes or {}

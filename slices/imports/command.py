@@ -89,12 +89,12 @@ def import_file(
                 f"{journal.progress.refused} refused; run the same command again to resume",
                 1,
             ) from None
-    done, refused_lines = journal.progress, journal.refused_lines
+    final, refused_lines = journal.progress, journal.refused_lines
     if as_json:
-        print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": refused_lines})
+        print_json({"accepted": final.accepted, "refused": final.refused, "refusedLines": refused_lines})
     else:
-        bucket_import.print_counts(done.accepted, done.refused, refused_lines)
-    return 1 if done.refused else 0
+        bucket_import.print_counts(final.accepted, final.refused, refused_lines)
+    return 1 if final.refused else 0
 
 
 def _find_api(target_options: target.TargetOptions) -> tuple[str, str]:
@@ -154,8 +154,8 @@ def _progress_bar(file: Path) -> Iterator[Callable[[Progress], None]]:
             size = None if is_compressed(content.read(2)) else file.stat().st_size
         task = bar.add_task("importing", total=size)
 
-        def show(done: Progress) -> None:
-            text = f"{done.accepted} accepted, {done.refused} refused"
-            bar.update(task, description=text, completed=done.offset)
+        def show(current: Progress) -> None:
+            text = f"{current.accepted} accepted, {current.refused} refused"
+            bar.update(task, description=text, completed=current.offset)
 
         yield show

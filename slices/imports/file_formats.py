@@ -80,9 +80,9 @@ class FileFormat(Protocol):
 @cache
 def available_formats() -> tuple[FileFormat, ...]:
     """Return the file formats of the enabled slices."""
-    return tuple(each.file_format() for each in enabled.load().values() if isinstance(each, FileFormatSlice))
+    return tuple(slice_.file_format() for slice_ in enabled.load().values() if isinstance(slice_, FileFormatSlice))
 
 
 def detect_format(first_line: bytes) -> FileFormat | None:
     """Return the file format of a slice that matches the first line of a file, if any."""
-    return next((each for each in available_formats() if each.matches_first_line(first_line)), None)
+    return next((candidate for candidate in available_formats() if candidate.matches_first_line(first_line)), None)

@@ -177,9 +177,9 @@ def _load_progress(path: Path, file: Path, content: _Content, initial: Progress)
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, TypeError):
-        raise _damaged(path) from None
+        raise _damaged_error(path) from None
     if not _are_counts(progress.offset, progress.accepted, progress.refused):
-        raise _damaged(path)
+        raise _damaged_error(path)
     if progress.url != initial.url:
         raise CommandError(f"{path} belongs to an import into another stage; remove it to start again")
     if content.digest(progress.offset) != progress.digest or content.size != progress.offset:
@@ -188,7 +188,7 @@ def _load_progress(path: Path, file: Path, content: _Content, initial: Progress)
             f"{path} to start again: punches that are sent twice are stored once"
         )
     if progress.accepted + progress.refused > content.line_breaks + 1:
-        raise _damaged(path)
+        raise _damaged_error(path)
     return progress
 
 
@@ -196,7 +196,7 @@ def _are_counts(*numbers: Any) -> bool:
     return all(type(number) is int and number >= 0 for number in numbers)
 
 
-def _damaged(path: Path) -> CommandError:
+def _damaged_error(path: Path) -> CommandError:
     return CommandError(f"{path} is damaged; remove it to start again")
 
 

@@ -83,12 +83,12 @@ def read_lines(
         else:
             return  # nothing but blank lines
     read_line, has_header = _create_reader(first, get_object)
-    begin = max(start, first.end) if has_header else start
-    with open_stream(open_at, 0 if is_gzip else begin.offset) as content:
-        for _ in skip(content, begin.offset if is_gzip else 0):
-            yield _heartbeat(begin)
-        raw_lines = skip_blank_lines(split_lines(content, begin), begin)
-        yield from _limit_refused(_parse_lines(raw_lines, read_line, zone, begin), max_refused)
+    data_start = max(start, first.end) if has_header else start
+    with open_stream(open_at, 0 if is_gzip else data_start.offset) as content:
+        for _ in skip(content, data_start.offset if is_gzip else 0):
+            yield _heartbeat(data_start)
+        raw_lines = skip_blank_lines(split_lines(content, data_start), data_start)
+        yield from _limit_refused(_parse_lines(raw_lines, read_line, zone, data_start), max_refused)
 
 
 def inspect_file(open_at: OpenAt, on_line: Callable[[int], None]) -> InspectedFile | None:

@@ -152,7 +152,7 @@ def _restore_progress(task: Task, continuation: Any) -> Task:
     try:
         numbers = [continuation[name] for name in names]
         refused_lists = tuple(continuation.get("refusedIn", ()))
-        keys = [each.SUMMARY_KEY for each in available_formats()]
+        keys = [file_format.SUMMARY_KEY for file_format in available_formats()]
         inspection = {key: continuation[key] for key in keys if continuation.get(key)}
         failure = str(continuation.get("failed") or "")
     except (KeyError, TypeError):
