@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadtest.ledger import Ledger, StoredPunch
 from loadtest.results import Figures
-from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
+from tools.kit.pictures import BLUE, GREEN, apply_style, new_figure, save
 
 _MAX_BARS = 60
 
@@ -59,7 +59,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledg
     for axes in (rate_axes, queue_axes):
         axes.set_ylim(top=max(axes.get_ylim()[1], 1))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        dress(axes)
+        apply_style(axes)
     save(figure, file, file.suffix, dpi=120)
 
 

@@ -110,10 +110,10 @@ class Client:
         Raises:
             GivenUpError: there was none within `timeout_seconds`, or the client was stopped.
         """
-        ends = self._clock.monotonic() + self._timeout_seconds
-        answer, failed = ApiResponse(0, "stopped"), tuple[str, ...]()
+        deadline = self._clock.monotonic() + self._timeout_seconds
+        answer, failed_attempts = ApiResponse(0, "stopped"), tuple[str, ...]()
         while not self._stopped.is_set():
-            wait = min(self._first_wait_seconds * 2 ** min(len(failed), 20), self._max_wait_seconds)
+            wait = min(self._first_wait_seconds * 2 ** min(len(failed_attempts), 20), self._max_wait_seconds)
             wait += random.random() * self._first_wait_seconds  # noqa: S311  no secret
             try:
                 # A redirect is not followed: it is a response like any other.
@@ -124,14 +124,14 @@ class Client:
                 answer = _read(response)
                 should_retry = answer.status >= 500 and "Retry-After" in response.headers
                 if answer.status in self._final_statuses and not should_retry:
-                    return answer._replace(failed_attempts=failed)
-                failed += (str(answer.status),)
+                    return answer._replace(failed_attempts=failed_attempts)
+                failed_attempts += (str(answer.status),)
             except (HTTPError, OSError) as error:
                 # urllib3 wraps the original error.
-                cause = next((each for each in error.args if isinstance(each, BaseException)), error)
+                cause = next((arg for arg in error.args if isinstance(arg, BaseException)), error)
                 answer = ApiResponse(0, f"{type(cause).__name__}: {cause}")
-                failed += (type(cause).__name__,)
-            if self._clock.monotonic() + wait > ends:
+                failed_attempts += (type(cause).__name__,)
+            if self._clock.monotonic() + wait > deadline:
                 break
             self._on_wait(answer)
             self._clock.wait(self._stopped, wait)
@@ -162,7 +162,7 @@ def _pool(url: str, settings: dict[str, Any]) -> urllib3.PoolManager:
         return urllib3.PoolManager(**settings)
     try:
         address = parse_url(proxy if "://" in proxy else f"http://{proxy}")
-        signed_in = make_headers(proxy_basic_auth=urllib.parse.unquote(address.auth)) if address.auth else None
-        return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=signed_in, **settings)
+        proxy_headers = make_headers(proxy_basic_auth=urllib.parse.unquote(address.auth)) if address.auth else None
+        return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=proxy_headers, **settings)
     except (HTTPError, ValueError):  # not quoted: their messages contain the address with its password
         raise CommandError("the environment names an invalid proxy address; expected http://HOST:PORT") from None

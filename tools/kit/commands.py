@@ -34,7 +34,7 @@ class Command(click.Command):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         pieces = " ".join(self.collect_usage_pieces(ctx))
-        formatter.write_usage(ctx.command_path, f'ARGS="{pieces}"' if _is_target(ctx.command_path) else pieces)
+        formatter.write_usage(ctx.command_path, f'ARGS="{pieces}"' if _is_make_target(ctx.command_path) else pieces)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  Click's
         if self.epilog:
@@ -53,11 +53,11 @@ def _format_epilog(epilog: str, width: int) -> str:
                 lines.append(line)
                 continue
             example, meaning = match.groups()
-            beside = len(example) <= width - _MIN_MEANING_WIDTH
-            indent = " " * (len(example) if beside else 6)
-            lines += [] if beside else [example.rstrip()]
+            fits_beside = len(example) <= width - _MIN_MEANING_WIDTH
+            indent = " " * (len(example) if fits_beside else 6)
+            lines += [] if fits_beside else [example.rstrip()]
             lines += textwrap.wrap(
-                meaning, width, initial_indent=example if beside else indent, subsequent_indent=indent
+                meaning, width, initial_indent=example if fits_beside else indent, subsequent_indent=indent
             )
     return "\n".join(lines)
 
@@ -127,8 +127,8 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
         CommandError: two have the same name.
     """
     commands = dict(reference)
-    for slice_name, each in enabled.items():
-        for name, command in each.commands().items():
+    for slice_name, definition in enabled.items():
+        for name, command in definition.commands().items():
             if name in commands:
                 raise CommandError(f"slices/{slice_name}/slice.py: command '{name}' exists already. Rename this one.")
             commands[name] = command
@@ -137,17 +137,19 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
 
 def group_commands(commands: Mapping[str, LazyCommand]) -> dict[str, click.Command]:
     """Return commands by name. Those with two words, such as `load documents`, are in a group of the first word."""
-    top: dict[str, click.Command] = {name: command for name, command in commands.items() if " " not in name}
-    for group_name in {name.partition(" ")[0] for name in commands} - top.keys():
-        members = {name.partition(" ")[2]: each for name, each in commands.items() if name.startswith(f"{group_name} ")}
-        top[group_name] = Group(
+    top_level: dict[str, click.Command] = {name: command for name, command in commands.items() if " " not in name}
+    for group_name in {name.partition(" ")[0] for name in commands} - top_level.keys():
+        members = {
+            name.partition(" ")[2]: command for name, command in commands.items() if name.startswith(f"{group_name} ")
+        }
+        top_level[group_name] = Group(
             group_name,
             commands={**members},
             help=f"{group_name.capitalize()} {' or '.join(sorted(members))}.",
             epilog=f"examples:\n{examples(members)}\n",
             context_settings=_SETTINGS,
         )
-    return top
+    return top_level
 
 
 def examples(commands: Mapping[str, LazyCommand]) -> str:
@@ -199,10 +201,10 @@ def _run(command: click.Command, name: str, words: list[str], obj: object) -> in
         slices.check()
         with command.make_context(name, words, obj=obj) as context:
             status: int | None = context.command.invoke(context)
-    except click.exceptions.Exit as done:  # --help
-        return done.exit_code
+    except click.exceptions.Exit as exit_error:  # --help
+        return exit_error.exit_code
     except click.ClickException as error:
-        _show(error, name)
+        _print_click_error(error, name)
         return error.exit_code
     except CommandError as error:
         print_error(f"{name}: {error}")
@@ -225,16 +227,16 @@ def _run(command: click.Command, name: str, words: list[str], obj: object) -> in
     return status or 0
 
 
-def _show(error: click.ClickException, name: str) -> None:
+def _print_click_error(error: click.ClickException, name: str) -> None:
     text = io.StringIO()
     error.show(text)
     words = text.getvalue()
-    if _is_target(name):
+    if _is_make_target(name):
         words = words.replace(f"'{name} --help'", f"'{name} ARGS=--help'")
     click.echo(words, err=True, nl=False)
 
 
-def _is_target(name: str) -> bool:
+def _is_make_target(name: str) -> bool:
     return name.startswith("make ")
 
 

@@ -29,7 +29,7 @@ select
     set_config('default_transaction_read_only', %(read_only)s, false),
     set_config('max_parallel_workers_per_gather', '0', false) -- a query leaves the other cores to the intake
 """
-_MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
+_IS_MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
 
 
 class TargetDatabase(NamedTuple):
@@ -169,7 +169,7 @@ def _prepare(
                 raise _not_migrated(database) from None
         # By a statement: a proxy may refuse them as options of the connection.
         cursor.execute(_SETTINGS, {"milliseconds": str(1000 * timeout), "read_only": "on" if read_only else "off"})
-        cursor.execute(_MIGRATED)
+        cursor.execute(_IS_MIGRATED)
         if cursor.fetchone() != (True,):
             raise _not_migrated(database)
     connection.commit()  # otherwise a rollback would undo the settings

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
-_EMPLOYEE = FIELDS[SUBJECT_COLUMN].name  # on the wire
+_EMPLOYEE_FIELD = FIELDS[SUBJECT_COLUMN].name  # on the wire
 _TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # an id that differs between them depends on the stage's time zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -78,22 +78,22 @@ class DeadLetter(NamedTuple):
     @property
     def received(self) -> str:
         """Time at which the queue stored the original message, ISO 8601 in UTC."""
-        when = _EPOCH + timedelta(milliseconds=self.received_ms)
-        return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        instant = _EPOCH + timedelta(milliseconds=self.received_ms)
+        return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     @property
     def employee_id(self) -> int | None:
         """Employee in the body; None if it has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
-        employee = fields.get(_EMPLOYEE) if fields else None
+        employee = fields.get(_EMPLOYEE_FIELD) if fields else None
         return employee if type(employee) is int else None
 
     @property
     def punch_id(self) -> str | None:
         """Id that the client gave the punch, in lower case; None if the body has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
-        given = fields.get("id") if fields else None
-        return given.lower() if isinstance(given, str) else None
+        client_id = fields.get("id") if fields else None
+        return client_id.lower() if isinstance(client_id, str) else None
 
     @property
     def id_from_source_key(self) -> str | None:
@@ -113,7 +113,7 @@ class DeadLetter(NamedTuple):
         if self.id_from_source_key or self.source.is_event:
             return self.id_from_source_key
         try:
-            ids = {parse(self.body, each).id for each in ((zone,) if zone else _TWO_ZONES)}
+            ids = {parse(self.body, time_zone).id for time_zone in ((zone,) if zone else _TWO_ZONES)}
         except InvalidPunchError:
             return self.punch_id
         return ids.pop() if len(ids) == 1 else None
@@ -123,13 +123,13 @@ class DeadLetter(NamedTuple):
 
         They contain the id and the time of the original message, which the redriven message lacks.
         """
-        kept = {
+        attributes = {
             name: _sendable_parts(value)
             for name, value in self.attributes.items()
             if name not in ("reason", "detail")
             and value.keys() & {"StringValue", "BinaryValue"}  # SQS refuses empty ones
         }
-        return kept | {
+        return attributes | {
             "messageId": {"DataType": "String", "StringValue": self.message_id},
             "receivedAt": {"DataType": "Number", "StringValue": str(self.received_ms)},
         }
@@ -214,17 +214,17 @@ def _classify(body: str, texts: Mapping[str, str]) -> tuple[Source, str, str]:
     if {"RequestID", "ErrorCode"} <= texts.keys():
         return _classify_event(body, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}")
     if record := _destination_record(body):
-        answer = record.get("responsePayload")
-        error = answer.get("errorMessage") if isinstance(answer, dict) else None
+        response = record.get("responsePayload")
+        error = response.get("errorMessage") if isinstance(response, dict) else None
         return _classify_event(body, error if isinstance(error, str) else "")
     return Source.EXHAUSTED, Source.EXHAUSTED, "received too often; the function's log has the reason of each failure"
 
 
 def _classify_event(body: str, error: str) -> tuple[Source, str, str]:
     event = read_event(body)
-    for reason, of_slice in _slice_events().items():
-        if what := of_slice.describe(event):
-            return Source.ASYNCHRONOUS, reason, f"{what}: {error}"
+    for reason, slice_event in _slice_events().items():
+        if description := slice_event.describe(event):
+            return Source.ASYNCHRONOUS, reason, f"{description}: {error}"
     return Source.ASYNCHRONOUS, Source.ASYNCHRONOUS, error
 
 
@@ -241,10 +241,10 @@ def _destination_record(body: str) -> dict[str, Any] | None:
 
 def _parse_object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text.removeprefix("\ufeff"))  # ponto/parser.py accepts a byte order mark, too
+        document = json.loads(text.removeprefix("\ufeff"))  # ponto/parser.py accepts a byte order mark, too
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def _sendable_parts(value: Mapping[str, object]) -> Any:

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from tools.kit.errors import CommandError
 
-_KINDS = {
+_FILE_TYPES = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -27,7 +27,7 @@ def require_writable(file: Path, *, force: bool = False) -> None:
     Raises:
         CommandError: the file exists, it is not a regular file, or its folder does not exist.
     """
-    if _is_there(file) and not force:
+    if _exists(file) and not force:
         raise CommandError(f"{file} exists; name another file, or move this one away")
     if not file.absolute().parent.is_dir():
         raise CommandError(f"{file.absolute().parent} is not a folder; create it first")
@@ -45,17 +45,17 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
     Raises:
         CommandError: it could not be written, or it exists and is not a regular file.
     """
-    how: Any = {"mode": "wb"} if encoding is None else {"mode": "w", "encoding": encoding, "newline": ""}
+    open_options: Any = {"mode": "wb"} if encoding is None else {"mode": "w", "encoding": encoding, "newline": ""}
     folder = file.absolute().parent
-    _is_there(file)
+    _exists(file)
     try:
         # In the same folder, so that the rename is atomic; with a random name.
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False, **how) as out:
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False, **open_options) as out:
             try:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-                _is_there(file)  # do not replace what was created meanwhile
+                _exists(file)  # do not replace what was created meanwhile
                 Path(out.name).replace(file)
             except BaseException:
                 Path(out.name).unlink()
@@ -80,7 +80,7 @@ def write_at(file: Path, offset: int, content: bytes) -> None:
     Raises:
         CommandError: it could not be written, is not a regular file, or is shorter than the offset.
     """
-    _is_there(file)
+    _exists(file)
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "wb") as out:
             if out.seek(0, os.SEEK_END) < offset:
@@ -102,7 +102,7 @@ def tail(log: Path, lines: int = 15) -> str:
         return f"({error.strerror})"
 
 
-def _is_there(file: Path) -> bool:
+def _exists(file: Path) -> bool:
     """Return whether a regular file exists.
 
     Raises:
@@ -117,5 +117,5 @@ def _is_there(file: Path) -> bool:
     if stat.S_ISREG(mode):
         return True
     raise CommandError(
-        f"{file} is {_KINDS.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one that does not exist"
+        f"{file} is {_FILE_TYPES.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one that does not exist"
     )

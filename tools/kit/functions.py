@@ -53,7 +53,7 @@ def invoke(functions: "LambdaClient", name: str, stage: str, request: object, cl
         FunctionFailedError: the function failed.
         CommandError: there is no such function.
     """
-    wait = retry_pauses(
+    pauses = retry_pauses(
         f"ponto: {name} is not ready; after weeks without an invocation this takes up to two minutes.",
         timeout_seconds=RESUME_TIMEOUT_SECONDS,
         pause_seconds=_PAUSE_SECONDS,
@@ -72,7 +72,7 @@ def invoke(functions: "LambdaClient", name: str, stage: str, request: object, cl
                     raise FunctionBusyError(
                         f"{name} already runs as many times in parallel as it may; try again later"
                     ) from None
-                case code if code not in _NOT_READY or not next(wait, False):
+                case code if code not in _NOT_READY or not next(pauses, False):
                     raise
     result: dict[str, Any] = json.load(response["Payload"])
     if "FunctionError" in response:

@@ -52,8 +52,8 @@ def is_available(home: Path = HOME) -> bool:
 
 def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
     except OSError:  # for example a program for another architecture
         return ()
-    found = re.search(pattern, done.stdout, re.MULTILINE)
-    return tuple(map(int, found.groups())) if found else ()
+    match = re.search(pattern, result.stdout, re.MULTILINE)
+    return tuple(map(int, match.groups())) if match else ()

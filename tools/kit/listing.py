@@ -16,12 +16,12 @@ from tools.kit.tables import Column
 def row_to_json(row: Any) -> dict[str, Any]:
     """Return the fields of a row by their names in --json; times as ISO 8601."""
     fields = row._asdict().items()
-    return camel_case({name: each.isoformat() if isinstance(each, date | time) else each for name, each in fields})
+    return camel_case({name: value.isoformat() if isinstance(value, date | time) else value for name, value in fields})
 
 
 def row_to_cells(row: Any) -> list[str]:
     """Return the fields of a row as texts."""
-    return ["" if each is None else str(each) for each in row]
+    return ["" if value is None else str(value) for value in row]
 
 
 def command(
@@ -51,18 +51,18 @@ def command(
             query = function(**options)
             with reader.open_reader(target_options) as source:
                 (rows,) = source.read(query)
-                found = list(rows)
+                results = list(rows)
             if as_json:
-                print_json([to_json(row) for row in found])
-            elif not found:
+                print_json([to_json(row) for row in results])
+            elif not results:
                 print_result(empty)
             else:
-                tables.show(columns or [*map(Column, query.row_type._fields)], map(to_cells, found))
+                tables.show(columns or [*map(Column, query.row_type._fields)], map(to_cells, results))
 
         call.__module__ = function.__module__  # the module that defines the command
-        made = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
-        made.help = function.__doc__
-        made.params[:0] = reversed(getattr(function, "__click_params__", []))
-        return made
+        result = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
+        result.help = function.__doc__
+        result.params[:0] = reversed(getattr(function, "__click_params__", []))
+        return result
 
     return decorate

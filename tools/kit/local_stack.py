@@ -85,8 +85,8 @@ def find(state: Path | None = None) -> Address:
     file = (state or STATE) / "stack.json"
     start = "start it with make run, or name another deployment, such as --stage dev (see --help)"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        address = Address(*(found[name] for name in Address._fields))
+        document = json.loads(file.read_text(encoding="utf-8"))
+        address = Address(*(document[name] for name in Address._fields))
     except FileNotFoundError:
         raise CommandError(f"no local stack runs ({file} does not exist); {start}") from None
     except (KeyError, TypeError, ValueError):

@@ -74,12 +74,12 @@ class MutuallyExclusiveOption(click.Option):
     def handle_parse_result(
         self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
     ) -> tuple[Any, list[str]]:
-        given = {option for param in ctx.command.params if param.name in opts for option in param.opts}
-        beside = [other for other in self._others if other in given]
+        used_options = {option for param in ctx.command.params if param.name in opts for option in param.opts}
+        conflicts = [other for other in self._others if other in used_options]
         if not ctx.resilient_parsing:  # True while a shell completes the line
-            if self.name in opts and beside:
-                raise click.UsageError(f"{self.opts[0]} is not allowed with {beside[0]}.", ctx)
-            if self._is_group_required and self.name not in opts and not beside:
+            if self.name in opts and conflicts:
+                raise click.UsageError(f"{self.opts[0]} is not allowed with {conflicts[0]}.", ctx)
+            if self._is_group_required and self.name not in opts and not conflicts:
                 raise click.UsageError(f"Missing option '{self.opts[0]}' or '{self._others[0]}'.", ctx)
         return super().handle_parse_result(ctx, opts, args)
 
@@ -99,31 +99,31 @@ def _day(text: str) -> date:
 
 
 def _time(text: str) -> datetime:
-    found = _require_supported_year(datetime.fromisoformat(text), text)
+    value = _require_supported_year(datetime.fromisoformat(text), text)
     with suppress(ValueError):
         date.fromisoformat(text)  # a date alone, which datetime.fromisoformat reads as midnight
         raise click.BadParameter(f"{text!r} has no time of day, like 2026-11-23T07:30")
-    return found
+    return value
 
 
 def _age(text: str) -> timedelta:
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
         raise ValueError(text)
-    found = timedelta(**{_UNITS[unit]: int(number)})
-    if found > _MAX_AGE:
+    age = timedelta(**{_UNITS[unit]: int(number)})
+    if age > _MAX_AGE:
         raise OverflowError(text)
-    return found
+    return age
 
 
 def _instant_ms(text: str) -> int:
     """Convert ISO 8601 (UTC if it has no offset), or an age such as 2h, to milliseconds since the epoch."""
     try:
-        found = datetime.now(UTC) - _age(text)
+        instant = datetime.now(UTC) - _age(text)
     except ValueError:
         parsed = datetime.fromisoformat(text)
-        found = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return round(found.timestamp() * 1000)
+        instant = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return round(instant.timestamp() * 1000)
 
 
 def _integer(text: str) -> int:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _CONFIGURATION = ROOT / "serverless.yml"
-_REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
+_REQUIRED_OUTPUTS = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
 
 _LONG_DEPLOY_SECONDS = 3600
 
 # Kinds of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
 # node_modules/@aws-sdk/credential-provider-ini.
-_CREDENTIALS_SETTINGS = (
+_CREDENTIAL_SETTINGS = (
     ("assume-role", {"role_arn", "source_profile"}),
     ("assume-role-with-web-identity", {"role_arn", "web_identity_token_file"}),
     ("shared-credentials-file", {"aws_access_key_id"}),
@@ -130,13 +130,13 @@ def create_environment(session: "boto3.Session", stage: str) -> dict[str, str]:
         raise NoCredentialsError
     prefixes = ("AWS", "AWS_DEFAULT", f"AWS_{stage.upper()}")
     names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
-    chosen = {f"{prefix}_{name}" for prefix in prefixes for name in names}
-    environment = {name: value for name, value in os.environ.items() if name not in chosen}
+    removed = {f"{prefix}_{name}" for prefix in prefixes for name in names}
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
     if profile := _renewable_profile(session):
         return environment | {"AWS_PROFILE": profile}
     keys = credentials.get_frozen_credentials()
-    given = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
-    return environment | {f"AWS_{name}": value for name, value in given if value}
+    values = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
+    return environment | {f"AWS_{name}": value for name, value in values if value}
 
 
 def warn_if_expiring(session: "boto3.Session") -> None:
@@ -168,9 +168,9 @@ def _renewable_profile(session: "boto3.Session") -> str | None:
     visited = list[str]()
     while name and name not in visited:
         profile = profiles.get(name, {})
-        kinds = {kind for kind, keys in _CREDENTIALS_SETTINGS if keys <= profile.keys()}
+        methods = {method_name for method_name, keys in _CREDENTIAL_SETTINGS if keys <= profile.keys()}
         # osls has no terminal to ask for the code of a second factor.
-        if len(kinds) != 1 or (not visited and kinds != {method}) or "mfa_serial" in profile:
+        if len(methods) != 1 or (not visited and methods != {method}) or "mfa_serial" in profile:
             return None
         visited.append(name)
         name = profile.get("source_profile")
@@ -198,21 +198,21 @@ def require_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDe
     Raises:
         CommandError: there is no such stack.
     """
-    if found := find_stack(formation, stage):
-        return found
-    stack, region = stack_name(stage), formation.meta.region_name
-    raise CommandError(f"there is no stack {stack} in {region}; check --stage, --region and --profile")
+    if stack := find_stack(formation, stage):
+        return stack
+    name, region = stack_name(stage), formation.meta.region_name
+    raise CommandError(f"there is no stack {name} in {region}; check --stage, --region and --profile")
 
 
 def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
     """Return whether a stack has a resource. A resource that could not be deleted no longer counts."""
     try:
-        found = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        description = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
     except ClientError as error:
         if not is_missing(error):
             raise
         return False
-    return not found["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")
+    return not description["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")
 
 
 def deployed_database(formation: "CloudFormationClient", stage: str) -> str | None:
@@ -220,9 +220,9 @@ def deployed_database(formation: "CloudFormationClient", stage: str) -> str | No
 
     `unknown`: the stack is older than version 1.0, and cannot be updated.
     """
-    found = find_stack(formation, stage)
-    outputs = _outputs(found) if found else {}
-    return outputs.get("Database", "unknown") if outputs.keys() >= _REQUIRED else None
+    stack = find_stack(formation, stage)
+    outputs = _outputs(stack) if stack else {}
+    return outputs.get("Database", "unknown") if outputs.keys() >= _REQUIRED_OUTPUTS else None
 
 
 def stack_outputs(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
@@ -231,12 +231,12 @@ def stack_outputs(formation: "CloudFormationClient", stage: str) -> Mapping[str,
     Raises:
         CommandError: the stack does not exist or is not complete.
     """
-    found = require_stack(formation, stage)
-    outputs = _outputs(found)
-    if missing := sorted(_REQUIRED - outputs.keys()):
+    stack = require_stack(formation, stage)
+    outputs = _outputs(stack)
+    if missing := sorted(_REQUIRED_OUTPUTS - outputs.keys()):
         raise CommandError(
             f"stack {stack_name(stage)} in {formation.meta.region_name} "
-            f"({found['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
+            f"({stack['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
         )
     return outputs
 

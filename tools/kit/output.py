@@ -31,8 +31,8 @@ def printable(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    kept = "\n\t" if lines else ""
-    return "".join(each if each.isprintable() or each in kept else "?" for each in text)
+    allowed = "\n\t" if lines else ""
+    return "".join(character if character.isprintable() or character in allowed else "?" for character in text)
 
 
 class Printable:
@@ -128,12 +128,12 @@ def print_error(message: str) -> None:
 def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Convert the keys of a mapping, and of mappings within it, to camel case: `messageId` for `message_id`."""
 
-    def spelled(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         if isinstance(value, Mapping):
             return camel_case(value)
-        return [spelled(each) for each in value] if isinstance(value, list) else value
+        return [convert(item) for item in value] if isinstance(value, list) else value
 
-    return {re.sub("_(.?)", lambda found: found[1].upper(), name): spelled(value) for name, value in fields.items()}
+    return {re.sub("_(.?)", lambda match: match[1].upper(), name): convert(value) for name, value in fields.items()}
 
 
 def confirm(question: str, name: str = "") -> bool:

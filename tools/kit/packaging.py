@@ -57,18 +57,22 @@ class Template:
     def properties(self, logical_id: str) -> Any:
         return self.resources[logical_id]["Properties"]
 
-    def by_type(self, kind: str) -> dict[str, Any]:
+    def by_type(self, resource_type: str) -> dict[str, Any]:
         """Return the properties of all resources of a type, by logical id."""
-        return {name: found["Properties"] for name, found in self.resources.items() if found["Type"] == kind}
+        return {
+            name: resource["Properties"]
+            for name, resource in self.resources.items()
+            if resource["Type"] == resource_type
+        }
 
 
 def _remove_no_values(value: Any) -> Any:
     """Remove values that are AWS::NoValue, as CloudFormation does."""
-    nothing = {"Ref": "AWS::NoValue"}
+    no_value = {"Ref": "AWS::NoValue"}
     if isinstance(value, list):
-        return [_remove_no_values(item) for item in value if item != nothing]
+        return [_remove_no_values(item) for item in value if item != no_value]
     if isinstance(value, dict):
-        return {key: _remove_no_values(item) for key, item in value.items() if item != nothing}
+        return {key: _remove_no_values(item) for key, item in value.items() if item != no_value}
     return value
 
 
@@ -116,7 +120,7 @@ def package(
         if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
         or name == "SLS_SCHEMA_CACHE_BASE_DIR"  # set by the Makefile
     }
-    options = ["--stage", stage, "--package", str(folder), *(f"--param={given}" for given in parameters)]
+    options = ["--stage", stage, "--package", str(folder), *(f"--param={parameter}" for parameter in parameters)]
     log = folder.with_suffix(".log")
     if run_sls("package", options, {**environment, **aws}, log, project):
         raise PackagingError(f"sls package --stage {stage} {' '.join(parameters)}\n{log.read_text()}")

@@ -15,8 +15,8 @@ _HTTP_FILE = ROOT / "resources" / "http.yml"
 def declarations() -> dict[str, dict[str, Any]]:
     """Return the declaration of each parameter by name, the reference's first; numbers and booleans are texts."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
-    for each in slices.enabled_manifests():
-        declared |= slice_declarations(each)
+    for manifest in slices.enabled_manifests():
+        declared |= slice_declarations(manifest)
     return declared
 
 
@@ -24,8 +24,8 @@ def slice_declarations(manifest: slices.SliceManifest) -> dict[str, dict[str, An
     """Return the declarations of a slice's parameters, including those of its API functions."""
     declared: dict[str, dict[str, Any]] = dict(manifest.aws.get("parameters") or {})
     for name in manifest.http:
-        for end, declaration in _texts(_HTTP_FILE)["parameters"].items():
-            declared[name + end] = declaration | declared.get(name + end, {})
+        for suffix, declaration in _texts(_HTTP_FILE)["parameters"].items():
+            declared[name + suffix] = declaration | declared.get(name + suffix, {})
     return declared
 
 
@@ -36,7 +36,7 @@ def defaults() -> dict[str, Any]:
 
 def local_values() -> dict[str, str]:
     """Return the values that `make run` uses instead of the defaults."""
-    return {name: each["local"] for name, each in declarations().items() if "local" in each}
+    return {name: declaration["local"] for name, declaration in declarations().items() if "local" in declaration}
 
 
 def stages() -> dict[str, dict[str, Any]]:

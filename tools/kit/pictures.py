@@ -42,7 +42,7 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
     return picture
 
 
-def dress(axes: "Axes") -> None:
+def apply_style(axes: "Axes") -> None:
     """Apply the common style to axes that start at 0; call it after drawing, so that the legend is complete."""
     from matplotlib.ticker import FuncFormatter
 

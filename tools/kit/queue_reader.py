@@ -38,13 +38,13 @@ class Depth(NamedTuple):
 
 def depth(sqs: "SQSClient", queue_url: str) -> Depth:
     """Return how many messages are in a queue."""
-    counts: list[QueueAttributeNameType] = [
+    names: list[QueueAttributeNameType] = [
         "ApproximateNumberOfMessages",
         "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesDelayed",
     ]
-    found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=counts)["Attributes"]
-    return Depth(*(int(found[name]) for name in counts))
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return Depth(*(int(attributes[name]) for name in names))
 
 
 class QueueReader:
@@ -59,8 +59,8 @@ class QueueReader:
 
     def receive_all(self) -> None:
         """Receive until two responses in a row have no new message; a single one may come from a server that lags."""
-        nothing_new = 0
-        while nothing_new < 2:
+        stale_responses = 0
+        while stale_responses < 2:
             messages = self._sqs.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=MAX_MESSAGES_PER_CALL,
@@ -69,11 +69,11 @@ class QueueReader:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
             ).get("Messages", [])
-            found = {message["MessageId"]: message for message in messages}  # a response may have a message twice
-            new = [message for name, message in found.items() if name not in self._handles]
-            self._handles |= {name: message["ReceiptHandle"] for name, message in found.items()}
+            by_id = {message["MessageId"]: message for message in messages}  # a response may have a message twice
+            new = [message for message_id, message in by_id.items() if message_id not in self._handles]
+            self._handles |= {message_id: message["ReceiptHandle"] for message_id, message in by_id.items()}
             self.messages += map(dead_letters.read, new)
-            nothing_new = 0 if new else nothing_new + 1
+            stale_responses = 0 if new else stale_responses + 1
         self.messages.sort(key=lambda message: message.received_ms)
 
     def delete(self, unwanted: Sequence[DeadLetter]) -> dict[str, str]:
@@ -82,26 +82,26 @@ class QueueReader:
         Returns:
             The error of each message that was not deleted, by its id.
         """
-        kept: dict[str, str] = {}
-        for part in in_batches(unwanted):
-            entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in part}
-            kept |= _call_batch(self._sqs.delete_message_batch, self._url, entries)
-            for name in entries.keys() - kept.keys():
-                del self._handles[name]
-        return kept
+        errors: dict[str, str] = {}
+        for batch in in_batches(unwanted):
+            entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in batch}
+            errors |= _call_batch(self._sqs.delete_message_batch, self._url, entries)
+            for message_id in entries.keys() - errors.keys():
+                del self._handles[message_id]
+        return errors
 
     def put_back(self) -> None:
         """Make the messages that were not deleted visible again."""
-        lost: dict[str, str] = {}
-        for part in in_batches(list(self._handles.items())):
-            entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}
-            lost |= _call_batch(self._sqs.change_message_visibility_batch, self._url, entries)
+        errors: dict[str, str] = {}
+        for batch in in_batches(list(self._handles.items())):
+            entries = {message_id: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for message_id, handle in batch}
+            errors |= _call_batch(self._sqs.change_message_visibility_batch, self._url, entries)
         self._handles.clear()
-        if lost:
+        if errors:
             minutes = VISIBILITY_TIMEOUT_SECONDS // 60
             print_status(
-                *(f"could not put dead letters back: {why}" for why in sorted(set(lost.values()))),
-                f"{pluralize(len(lost), 'dead letter')} could not be put back, hidden for at most {minutes} minutes",
+                *(f"could not put dead letters back: {error}" for error in sorted(set(errors.values()))),
+                f"{pluralize(len(errors), 'dead letter')} could not be put back, hidden for at most {minutes} minutes",
             )
 
 
@@ -109,9 +109,9 @@ class QueueReader:
 def open_reader(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
     """Yield a reader that has received all dead letters; at the end, put back those that were not deleted."""
     visible, hidden, _ = depth(sqs, dlq_url)
-    about = f"about {pluralize(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
+    subject = f"about {pluralize(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
     print_status(
-        f"reading {about}: its messages are hidden from other readers meanwhile, and their receive counts rise"
+        f"reading {subject}: its messages are hidden from other readers meanwhile, and their receive counts rise"
     )
     if hidden:
         print_status(
@@ -154,18 +154,22 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
     Returns:
         The error of each message for which the call failed, or perhaps failed, by its id.
     """
-    names = list(entries)
+    ids = list(entries)
     try:
         refused = call_batch(method, url, list(entries.values()))
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
         if len(entries) > 1 and is_message_error(code):
             # A message that is too large must not stop the others.
-            return {name: why for one in names for name, why in _call_batch(method, url, {one: entries[one]}).items()}
-        return dict.fromkeys(names, explain(error))
+            return {
+                failed_id: reason
+                for message_id in ids
+                for failed_id, reason in _call_batch(method, url, {message_id: entries[message_id]}).items()
+            }
+        return dict.fromkeys(ids, explain(error))
     return {
-        names[index]: f"{why.code}: {why.error_message}" if why.error_message else why.code
-        for index, why in refused.items()
+        ids[index]: f"{reason.code}: {reason.error_message}" if reason.error_message else reason.code
+        for index, reason in refused.items()
     }
 
 

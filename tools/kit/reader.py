@@ -55,10 +55,10 @@ class Query(NamedTuple, Generic[Row]):
         """Convert tuples to rows, and remove control characters."""
         return map(self.row_type._make, remove_control_characters(tuples))
 
-    def execute(self, session: cursor) -> Iterator[Row]:
+    def execute(self, cursor: cursor) -> Iterator[Row]:
         """Run the query on a cursor and return its rows."""
-        session.execute(enabled.statements().sql[self.name], self.values)
-        return self.rows(session)
+        cursor.execute(enabled.statements().sql[self.name], self.values)
+        return self.rows(cursor)
 
 
 class Statement(NamedTuple, Generic[Row]):
@@ -95,13 +95,13 @@ def _clean_value(value: Any) -> Any:
         case str():
             return _clean_text(value)
         case dict():
-            return {_clean_text(name): _clean_value(each) for name, each in value.items()}
-        case list() if any(each.__class__ in (str, dict, list) for each in value):
-            return [_clean_value(each) for each in value]
+            return {_clean_text(name): _clean_value(item) for name, item in value.items()}
+        case list() if any(item.__class__ in (str, dict, list) for item in value):
+            return [_clean_value(item) for item in value]
     return value
 
 
-def _local_unless_named(context: click.Context, _: click.Parameter, stage: str | None) -> str:
+def _choose_reader(context: click.Context, _: click.Parameter, stage: str | None) -> str:
     context.params["reads_by_function"] = stage is not None
     return stage or target.LOCAL
 
@@ -110,7 +110,7 @@ _DEPLOYMENT_OPTIONS = (
     click.option(
         "--stage",
         show_default=False,
-        callback=_local_unless_named,
+        callback=_choose_reader,
         help="Deployed stage, read by its function (default: the local stack).",
     ),
     target.PROFILE,
@@ -180,10 +180,10 @@ class DirectReader:
         `allows_historical`: whether it may read what the database had at an earlier instant.
         """
         self._database = database
-        self._is_settled = allows_historical
+        self._allows_historical = allows_historical
 
     def read(self, *queries: Query[Any]) -> Any:
-        if not self._is_settled and any(is_historical(query.values) for query in queries):
+        if not self._allows_historical and any(is_historical(query.values) for query in queries):
             raise RuntimeError("open the reader with allows_historical to read an earlier instant")
         return [self._rows(query) for query in queries]
 
@@ -260,13 +260,13 @@ class FunctionReader:
         """
         read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
-        wait = retry_pauses(
+        pauses = retry_pauses(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
             timeout_seconds=self._resume_seconds,
         )
         while True:
             answer = invoke(self._functions, self._name, self._stage, request)
-            if answer.get("why") != ErrorCode.UNREACHABLE or not next(wait, False):
+            if answer.get("why") != ErrorCode.UNREACHABLE or not next(pauses, False):
                 break
         if "why" in answer:
             raise self._to_error(answer)
@@ -284,24 +284,24 @@ class FunctionReader:
             )
         else:
             return Ranges(rows[: len(shared)], iter([rows[len(shared) :]]), None)
-        employee_rows, *few = self.read(employees, *shared)
+        employee_rows, *shared_rows = self.read(employees, *shared)
         employee_ids = [row.employee_id for row in employee_rows]
-        return Ranges(few, self._read_ranges(employee_ids, per_employee), len(employee_ids))
+        return Ranges(shared_rows, self._read_ranges(employee_ids, per_employee), len(employee_ids))
 
     def _read_ranges(
         self, employee_ids: Sequence[int], queries: Sequence[Query[Any]]
     ) -> Iterator[Sequence[Iterator[Any]]]:
-        at, size = 0, max(1, len(employee_ids) // 2)
-        while at < len(employee_ids):
-            some = employee_ids[at : at + size]
+        start, size = 0, max(1, len(employee_ids) // 2)
+        while start < len(employee_ids):
+            ids = employee_ids[start : start + size]
             try:
-                rows = self.read(*(query._replace(values={**query.values, "usuarios": some}) for query in queries))
+                rows = self.read(*(query._replace(values={**query.values, "usuarios": ids}) for query in queries))
             except AnswerTooLargeError:
                 if size == 1:
                     raise
                 size //= 2
             else:
-                at += size
+                start += size
                 yield rows
 
     def _to_error(self, answer: Mapping[str, str]) -> CommandError:
@@ -338,8 +338,8 @@ def open_reader(target_options: TargetOptions, *, allows_historical: bool = Fals
     """
     if not target_options.reads_by_function:
         with (
-            database.connect(target_options, read_only=True) as session,
-            open_direct_reader(session, allows_historical=allows_historical) as reader,
+            database.connect(target_options, read_only=True) as connection,
+            open_direct_reader(connection, allows_historical=allows_historical) as reader,
         ):
             yield reader
         return

@@ -26,7 +26,7 @@ class SliceManifest(NamedTuple):
     http: Mapping[str, Mapping[str, Any]]  # its API functions, by name
 
 
-_hides_slices = ContextVar("_are_absent", default=False)
+_hides_slices = ContextVar("_hides_slices", default=False)
 
 
 def enabled_manifests() -> tuple[SliceManifest, ...]:
@@ -50,10 +50,10 @@ def read(folder: Path) -> tuple[SliceManifest, ...]:
             )
         aws = _read_yaml(folder / name / "aws.yml")
         manifests[name] = SliceManifest(name, folder / name, aws, aws.get("needs") or [], aws.get("http") or {})
-        for other in manifests[name].needs:
-            if other not in manifests:
+        for needed in manifests[name].needs:
+            if needed not in manifests:
                 raise CommandError(
-                    f"`{name}` needs `{other}`, which `slices/enabled.txt` does not list before it. Add it above "
+                    f"`{name}` needs `{needed}`, which `slices/enabled.txt` does not list before it. Add it above "
                     f"`{name}`, or remove `{name}`."
                 )
     return tuple(manifests.values())
@@ -73,8 +73,8 @@ def _read_yaml(file: Path) -> Mapping[str, Any]:
 
 def endpoints() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield name and declaration of each API function of slices, in the order of the slices."""
-    for each in enabled_manifests():
-        yield from each.http.items()
+    for manifest in enabled_manifests():
+        yield from manifest.http.items()
 
 
 def check() -> None:
@@ -83,20 +83,20 @@ def check() -> None:
     Raises:
         CommandError: see `enabled_manifests`; or a `slice.py` cannot be imported, or has a method that `Slice` lacks.
     """
-    for each in enabled_manifests():
-        where = f"slices/{each.name}/slice.py"
+    for manifest in enabled_manifests():
+        file = f"slices/{manifest.name}/slice.py"
         try:
-            own = type(import_module(f"slices.{each.name}.slice").SLICE)
+            slice_class = type(import_module(f"slices.{manifest.name}.slice").SLICE)
         except (ImportError, AttributeError) as error:
-            raise CommandError(f"{where}: {error}. It must define `SLICE`, an object of a class of `Slice`.") from None
-        if unknown := _public_names(own) - _public_names(Slice, *own.__bases__):
-            known = ", ".join(sorted(_public_names(Slice)))
-            raise CommandError(f"{where}: `Slice` has no method `{min(unknown)}`. Use one of {known}.")
+            raise CommandError(f"{file}: {error}. It must define `SLICE`, an object of a class of `Slice`.") from None
+        if unknown := _public_names(slice_class) - _public_names(Slice, *slice_class.__bases__):
+            methods = ", ".join(sorted(_public_names(Slice)))
+            raise CommandError(f"{file}: `Slice` has no method `{min(unknown)}`. Use one of {methods}.")
 
 
 def _public_names(*classes: type) -> set[str]:
     """Return the public attribute names of classes."""
-    return {name for each in classes for name in dir(each) if name[0] != "_"}
+    return {name for class_ in classes for name in dir(class_) if name[0] != "_"}
 
 
 @contextmanager

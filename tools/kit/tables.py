@@ -68,21 +68,22 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
     Optional columns are left out if the others then fit side by side. Otherwise all columns are printed, and those
     without room go to further, indented lines of their row.
     """
-    laid = _lay_out(columns, list(rows))
+    layouts = _lay_out(columns, list(rows))
     left_out: list[str] = []
-    if _width([each for each in laid if not each.column.is_optional]) <= console.width:
-        while _width(laid) > console.width:
-            leaving = [each for each in laid if each.column.is_optional][-1]
-            laid.remove(leaving)
-            left_out.insert(0, leaving.column.name)
+    if _width([layout for layout in layouts if not layout.column.is_optional]) <= console.width:
+        while _width(layouts) > console.width:
+            removed = [layout for layout in layouts if layout.column.is_optional][-1]
+            layouts.remove(removed)
+            left_out.insert(0, removed.column.name)
     parts = [
-        _line_groups(group, number, console.width) for number, group in enumerate(_split_columns(laid, console.width))
+        _line_groups(group, number, console.width)
+        for number, group in enumerate(_split_columns(layouts, console.width))
     ]
     for line in chain.from_iterable(map(next, parts)):
         console.print(Text(line, "bold"), soft_wrap=True)
     lines = chain.from_iterable(chain.from_iterable(zip(*parts, strict=True)))
-    while some := list(islice(lines, _LINES_PER_WRITE)):
-        console.write("".join(f"{line}\n" for line in some))
+    while batch := list(islice(lines, _LINES_PER_WRITE)):
+        console.write("".join(f"{line}\n" for line in batch))
     if left_out:
         console.print(Text(f"columns left out: {', '.join(left_out)}", "dim italic"))
 
@@ -106,25 +107,27 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_ColumnLayout]:
-    laid = []
-    for at, column in enumerate(columns):
-        cells = [printable(row[at]) for row in rows]
+    layouts = []
+    for index, column in enumerate(columns):
+        cells = [printable(row[index]) for row in rows]
         longest = _max_cell_width(set(cells))
         unbroken = max(longest, _max_cell_width(column.name.split()))
-        least = min(unbroken, column.min_width) if column.min_width else unbroken
-        most = max(longest, cell_len(column.name))
-        laid.append(_ColumnLayout(column, cells, least, min(most, column.max_width) if column.max_width else most))
-    return laid
+        min_width = min(unbroken, column.min_width) if column.min_width else unbroken
+        max_width = max(longest, cell_len(column.name))
+        layouts.append(
+            _ColumnLayout(column, cells, min_width, min(max_width, column.max_width) if column.max_width else max_width)
+        )
+    return layouts
 
 
-def _split_columns(laid: Sequence[_ColumnLayout], width: int) -> list[list[_ColumnLayout]]:
+def _split_columns(layouts: Sequence[_ColumnLayout], width: int) -> list[list[_ColumnLayout]]:
     """Distribute columns over as many lines as necessary, in their order."""
     groups: list[list[_ColumnLayout]] = [[]]
-    for each in laid:
+    for layout in layouts:
         room = width - (len(_INDENT) if len(groups) > 1 else 0)
-        if groups[-1] and _width([*groups[-1], each]) > room:
+        if groups[-1] and _width([*groups[-1], layout]) > room:
             groups.append([])
-        groups[-1].append(each)
+        groups[-1].append(layout)
     return groups
 
 
@@ -132,20 +135,20 @@ def _line_groups(group: list[_ColumnLayout], number: int, width: int) -> Iterato
     """Yield the lines of the heading of some columns, then the lines of each row; none for a row of empty cells."""
     indent = _INDENT if number else ""
     room = max(width - len(indent) - _width(group), 0)
-    widths = [each.min_width for each in group]
+    widths = [layout.min_width for layout in group]
     # The widest column gets the free space first, then the next.
-    for at in sorted(range(len(group)), key=lambda at: -group[at].max_width):
-        more = min(room, group[at].max_width - group[at].min_width)
-        widths[at] += more
-        room -= more
-    upwards = [[each.heading(room)[::-1]] for each, room in zip(group, widths, strict=True)]
+    for index in sorted(range(len(group)), key=lambda index: -group[index].max_width):
+        extra = min(room, group[index].max_width - group[index].min_width)
+        widths[index] += extra
+        room -= extra
+    upwards = [[layout.heading(room)[::-1]] for layout, room in zip(group, widths, strict=True)]
     yield [f"{indent}{line}" for lines in _rows(upwards, widths) for line in reversed(lines)]
-    for lines in _rows([each.lines(room) for each, room in zip(group, widths, strict=True)], widths):
+    for lines in _rows([layout.lines(room) for layout, room in zip(group, widths, strict=True)], widths):
         yield [f"{indent}{line}" for line in lines] if any(lines) else []
 
 
-def _width(laid: Sequence[_ColumnLayout]) -> int:
-    return sum(each.min_width + len(_GAP) for each in laid) - len(_GAP)
+def _width(layouts: Sequence[_ColumnLayout]) -> int:
+    return sum(layout.min_width + len(_GAP) for layout in layouts) - len(_GAP)
 
 
 def _max_cell_width(texts: Iterable[str]) -> int:

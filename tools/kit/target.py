@@ -92,7 +92,7 @@ class Target(NamedTuple):
             return self.sqs()
         try:
             # For an hour, which is AWS's limit if the user has assumed a role, too. A redrive takes less.
-            taken_on = self.session.client("sts", config=config()).assume_role(
+            credentials = self.session.client("sts", config=config()).assume_role(
                 RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{purpose}"
             )["Credentials"]
         except ClientError as error:
@@ -105,9 +105,9 @@ class Target(NamedTuple):
         import boto3  # here, as importing it takes a second and --help does not need it
 
         session = boto3.Session(
-            aws_access_key_id=taken_on["AccessKeyId"],
-            aws_secret_access_key=taken_on["SecretAccessKey"],
-            aws_session_token=taken_on["SessionToken"],
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
             region_name=self.session.region_name,
         )
         return session.client("sqs", config=config())

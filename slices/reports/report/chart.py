@@ -64,7 +64,7 @@ def _figure(minutes: Sequence[MinuteRow], zone: ZoneInfo, title: str, language: 
     ages.set_ylabel(language.word("peak", "seconds"))
 
     for axes in (rates, depths, ages):
-        pictures.dress(axes)
+        pictures.apply_style(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: language.number(round(value, 2))))
         _, top = axes.get_ylim()
         axes.set_ylim(0, max(top, 1))
