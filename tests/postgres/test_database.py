@@ -122,7 +122,7 @@ def test_user_who_is_no_member_of_ponto_reader_reads_with_its_own_privileges(
         assert fetch_value(connection, "select current_setting('transaction_read_only')") == "on"
     assert (
         capsys.readouterr().err
-        == "ponto: this user is not a member of the role ponto_reader, so it reads with its own rights\n"
+        == "ponto: this user is not a member of the role ponto_reader, so it reads with its own privileges\n"
     )
 
 

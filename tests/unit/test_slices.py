@@ -80,7 +80,7 @@ def test_missing_command_of_a_module_is_named() -> None:
         command.load()
 
 
-EXPECTED_DEFINITION = "It must define `SLICE`, an object of a class of `Slice`."
+EXPECTED_DEFINITION = "It must define `SLICE`, an instance of a subclass of `Slice`."
 METHODS = sorted(name for name in vars(Slice) if name[0] != "_")
 MISSPELT = """
 from slices.definition import Slice

@@ -59,7 +59,7 @@ class NoFinalResponseError(Exception):
 
 
 class Client:
-    """Client of one URL, with a pool of connections; safe to use from several threads."""
+    """Client of one URL, with a connection pool; safe to use from several threads."""
 
     def __init__(
         self,
@@ -101,14 +101,14 @@ class Client:
         self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT_SECONDS, "headers": headers})
 
     def stop(self) -> None:
-        """Stop: make every `send` that waits raise `NoFinalResponseError`."""
+        """Make every `send` that waits raise `NoFinalResponseError`."""
         self._stopped.set()
 
     def send(self, body: bytes | None, method: str = "POST") -> ApiResponse:
         """Send a request until it gets a final response.
 
         Raises:
-            GivenUpError: there was none within `timeout_seconds`, or the client was stopped.
+            NoFinalResponseError: there was none within `timeout_seconds`, or the client was stopped.
         """
         deadline = self._clock.monotonic() + self._timeout_seconds
         answer, failed_attempts = ApiResponse(0, "stopped"), tuple[str, ...]()

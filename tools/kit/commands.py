@@ -95,8 +95,8 @@ class LazyCommand(click.Command):
         Args:
             load: imports the command and returns it.
             summary: first sentence of its help.
-            example: its line among the examples of `ponto --help`; empty: none.
-            suggestion: text with which `make run` suggests it; empty: it does not.
+            example: line for the examples of `ponto --help`; empty: none.
+            suggestion: text with which `make run` suggests the command; empty: it does not.
         """
         super().__init__(None, short_help=summary)
         self._load = load
@@ -124,7 +124,7 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
     """Return the commands of the reference and of the slices, by name.
 
     Raises:
-        CommandError: two have the same name.
+        CommandError: two commands have the same name.
     """
     commands = dict(reference)
     for slice_name, definition in enabled.items():
@@ -136,7 +136,7 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
 
 
 def group_commands(commands: Mapping[str, LazyCommand]) -> dict[str, click.Command]:
-    """Return commands by name. Those with two words, such as `load documents`, are in a group of the first word."""
+    """Return commands by name. Commands of two words, such as `load documents`, are in a group named by the first."""
     top_level: dict[str, click.Command] = {name: command for name, command in commands.items() if " " not in name}
     for group_name in {name.partition(" ")[0] for name in commands} - top_level.keys():
         members = {
@@ -161,7 +161,7 @@ def run(command: click.Command, name: str, words: Sequence[str] | None = None, o
     """Run a command line, and return its exit status.
 
     Args:
-        name: how the user calls the command: `ponto`, or `make chaos`.
+        name: command as the user types it: `ponto`, or `make chaos`.
         words: arguments; None: those of the process.
         obj: `obj` of Click's context: the collaborators; None: the defaults.
 
@@ -192,7 +192,7 @@ def run(command: click.Command, name: str, words: Sequence[str] | None = None, o
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirect a stream to /dev/null, for the interpreter flushes it again when it ends."""
+    """Redirect a stream to /dev/null, as the interpreter flushes it once more on exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -213,10 +213,8 @@ def _run(command: click.Command, name: str, words: list[str], obj: object) -> in
         print_status(f"{name}: stopped")
         return 130
     except Exception as error:
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-        )  # imported only now: it takes longer than `ponto --help`
+        # Imported here, as it takes longer than `ponto --help`.
+        from botocore.exceptions import BotoCoreError, ClientError
 
         from tools.kit.target import explain
 

@@ -25,7 +25,7 @@ class Console(rich.console.Console):
     def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
         stream = file or (sys.stderr if stderr else sys.stdout)
         super().__init__(file=unwrap_stream(stream), highlight=False, emoji=False, markup=False)
-        if self.width < 1 or not (self.is_terminal or os.environ.get("COLUMNS", "").isdigit()):  # COLUMNS may say 0
+        if self.width < 1 or not (self.is_terminal or os.environ.get("COLUMNS", "").isdigit()):  # COLUMNS may be 0
             self.width = _PIPED_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
@@ -38,14 +38,14 @@ class Console(rich.console.Console):
         self.file.write(printable(text, lines=True))
 
     def on_broken_pipe(self) -> None:
-        """Raise the error for `commands.run`: Rich would end the process with another status than 0."""
+        """Raise the error again for `commands.run`, which exits with 0; Rich would exit with another status."""
         raise  # Rich calls this in its exception handler
 
 
 @contextmanager
 def progress(*columns: str | ProgressColumn, visible: bool = True) -> Iterator[Progress]:
-    """Show progress on standard error, where that is a terminal and `visible`; the columns are Rich's by default."""
+    """Show progress on standard error if that is a terminal and `visible` is true; by default with Rich's columns."""
     console = Console(stderr=True)
     display = Progress(*columns, console=console, disable=not (visible and console.is_terminal))
-    with display, printable_streams():  # Rich would interpret escape sequences in what is printed meanwhile
+    with display, printable_streams():  # Rich would interpret escape sequences in other output
         yield display

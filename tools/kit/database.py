@@ -1,4 +1,4 @@
-"""Options that name the database of a command, and connections to it with no more rights than the command needs."""
+"""Options that name the database of a command, and connections to it with no more privileges than the command needs."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ _SETTINGS = """
 select
     set_config('statement_timeout', %(milliseconds)s, false),
     set_config('default_transaction_read_only', %(read_only)s, false),
-    set_config('max_parallel_workers_per_gather', '0', false) -- a query leaves the other cores to the intake
+    set_config('max_parallel_workers_per_gather', '0', false) -- leaves the other cores to the drain
 """
 _IS_MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
 
@@ -36,7 +36,7 @@ class TargetDatabase(NamedTuple):
     """A database that a command may connect to."""
 
     parameters: Mapping[str, Any]  # keyword arguments of `psycopg2.connect`; may have a password, so never log them
-    is_local: bool  # the local stack's
+    is_local: bool  # whether it is the local stack's
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ def find(target_options: TargetOptions) -> TargetDatabase:
 
 
 def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return libpq's keywords for one connection, from the DB_* variables.
+    """Return libpq's connection parameters, from the DB_* variables.
 
     `rds_config.py` is not read: a command for which DB_HOST is set must not reach another database.
 
@@ -115,7 +115,7 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
         read_only: use read-only transactions, and the read-only role if the user is a member of it.
 
     Yields:
-        A connection outside any transaction; what the caller does not commit is rolled back.
+        A connection outside any transaction; uncommitted changes are rolled back at the end.
 
     Raises:
         CommandError: see `find`; or the database cannot be reached, lacks migrations, or refused a statement.
@@ -140,7 +140,7 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
 def _open(database: TargetDatabase, read_only: bool) -> psycopg2.extensions.connection:
     arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "ponto", **database.parameters}
     if read_only and database.is_local:
-        arguments["user"] = _READER  # the socket asks for no password
+        arguments["user"] = _READER  # the local socket requires no password
     try:
         connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
     except psycopg2.OperationalError as error:
@@ -164,10 +164,12 @@ def _prepare(
                 cursor.execute(f"set role {_READER}")
             except psycopg2.errors.InsufficientPrivilege:
                 connection.rollback()  # for example an analyst's user
-                print_status(f"ponto: this user is not a member of the role {_READER}, so it reads with its own rights")
+                print_status(
+                    f"ponto: this user is not a member of the role {_READER}, so it reads with its own privileges"
+                )
             except psycopg2.errors.InvalidParameterValue:  # there is no such role
                 raise _not_migrated(database) from None
-        # By a statement: a proxy may refuse them as options of the connection.
+        # Set by a statement, as a proxy may refuse these settings as connection options.
         cursor.execute(_SETTINGS, {"milliseconds": str(1000 * timeout), "read_only": "on" if read_only else "off"})
         cursor.execute(_IS_MIGRATED)
         if cursor.fetchone() != (True,):

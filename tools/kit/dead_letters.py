@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
-_EMPLOYEE_FIELD = FIELDS[SUBJECT_COLUMN].name  # on the wire
+_EMPLOYEE_FIELD = FIELDS[SUBJECT_COLUMN].name  # its name on the wire
 _TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # an id that differs between them depends on the stage's time zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,12 +50,12 @@ def reasons() -> list[str]:
 
 
 class DeadLetterEvent(NamedTuple):
-    """A kind of a slice's events that may become dead letters."""
+    """A type of events of a slice that may become dead letters."""
 
     reason: str  # reason of such a dead letter
     function: str  # name in serverless.yml of the function that the event invokes
-    describe: Callable[[Any], str | None]  # describes an event; None if it is of another kind
-    restart: Callable[[Any], Any]  # returns the event to invoke the function with again
+    describe: Callable[[Any], str | None]  # describes an event; None if it has another type
+    restart: Callable[[Any], Any]  # returns the event with which to invoke the function again
 
 
 class DeadLetter(NamedTuple):
@@ -90,7 +90,7 @@ class DeadLetter(NamedTuple):
 
     @property
     def punch_id(self) -> str | None:
-        """Id that the client gave the punch, in lower case; None if the body has none."""
+        """Id that the client assigned to the punch, in lower case; None if the body has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
         client_id = fields.get("id") if fields else None
         return client_id.lower() if isinstance(client_id, str) else None
@@ -108,7 +108,7 @@ class DeadLetter(NamedTuple):
         """Return the punch's id: from its source key, or the client's, or derived from its fields.
 
         Args:
-            zone: the stage's time zone. None: it is not known, so a punch whose time has no offset gets no derived id.
+            zone: the stage's time zone. None: unknown, so a punch whose time has no offset gets no derived id.
         """
         if self.id_from_source_key or self.source.is_event:
             return self.id_from_source_key
@@ -119,7 +119,7 @@ class DeadLetter(NamedTuple):
         return ids.pop() if len(ids) == 1 else None
 
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
-        """Return the attributes with which a punch goes back to its queue.
+        """Return the attributes with which to send a punch to its queue again.
 
         They contain the id and the time of the original message, which the redriven message lacks.
         """
@@ -147,7 +147,7 @@ class DeadLetter(NamedTuple):
         """Return the JSON of the event with which to repeat the failed asynchronous invocation.
 
         Raises:
-            ValueError, RecursionError: the event cannot be parsed, or not be written again.
+            ValueError, RecursionError: the event cannot be parsed or serialized.
         """
         if self._slice_event:
             return json.dumps(self._slice_event.restart(read_event(self.body))).encode()

@@ -22,7 +22,7 @@ def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
 
 
 OPTIONAL_FIELDS: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-"""Optional fields that are not compared: two events of one id may differ in them."""
+"""Optional fields that are not compared: two events with the same id may differ in them."""
 
 VALID: list[dict[str, Any]] = [
     body(1, "2026-10-01T08:00:00-03:00"),
@@ -60,12 +60,12 @@ CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (body(1, "2026-10-01T08:00Z"), body(1, "2026-10-01T08:00:00.000001Z"), "ponto"),
     (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-02T08:00Z"), "usuario_id and ponto"),
 ]
-"""Pairs of events that conflict under one id, and the columns in which they differ."""
+"""Pairs of events that conflict if they have the same id, and the columns in which they differ."""
 
 EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (body(1, "2026-10-01T08:00:00-03:00"), body(1, "2026-10-01T11:00Z", dispositivo="another")),
 ]
-"""Pairs that count as one event, under one id or without any."""
+"""Pairs that count as one event, with the same id or without ids."""
 
 
 def new_event(id_: str, subject: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Safe writing of a user's files: complete or not at all, and only to regular files. Also the end of log files."""
+"""Atomic writing of files that the user names, and the last lines of log files."""
 
 import os
 import stat
@@ -37,7 +37,7 @@ def require_writable(file: Path, *, force: bool = False) -> None:
 def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
     """Write a file atomically: it gets its name when it is complete and on the disk; after an error it is unchanged.
 
-    Only the user may read it, as it may have punches. An existing regular file is replaced.
+    Only the user may read it, as it may contain punches. An existing regular file is replaced.
 
     Args:
         encoding: encoding of its text; None: write bytes.
@@ -55,7 +55,7 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-                _exists(file)  # do not replace what was created meanwhile
+                _exists(file)  # another program may have created a folder or a link
                 Path(out.name).replace(file)
             except BaseException:
                 Path(out.name).unlink()

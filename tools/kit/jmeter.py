@@ -16,13 +16,13 @@ _MIN_VERSION = (5, 6)  # older ones cannot read the test plans
 
 
 def java_path() -> str | None:
-    """Return the path of Java, from JAVA_HOME or PATH; None if there is none."""
+    """Return the path of the `java` program, from JAVA_HOME or PATH; None if there is none."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which(str(Path(home) / "bin" / "java") if home else "java")
 
 
 def java_version(path: str) -> int:
-    """Return the major version of a Java, 8 for 1.8; 0 if it prints none."""
+    """Return the major version of a `java` program, 8 for 1.8; 0 if it prints none."""
     return next(iter(_version([path, "-version"], r'version "(?:1\.)?(\d+)')), 0)
 
 

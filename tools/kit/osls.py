@@ -28,7 +28,7 @@ _REQUIRED_OUTPUTS = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs 
 
 _LONG_DEPLOY_SECONDS = 3600
 
-# Kinds of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
+# Types of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
 # node_modules/@aws-sdk/credential-provider-ini.
 _CREDENTIAL_SETTINGS = (
     ("assume-role", {"role_arn", "source_profile"}),
@@ -147,15 +147,15 @@ def warn_if_expiring(session: "boto3.Session") -> None:
     seconds = (expires_at - datetime.now(UTC)).total_seconds()
     if seconds < _LONG_DEPLOY_SECONDS:
         print_status(
-            f"the credentials expire in {max(0, seconds) // 60:.0f} minutes, and osls cannot renew them. If it "
-            "ends with ExpiredToken, run this again with new ones (docs/deploy.md#an-account-a-shell)"
+            f"the credentials expire in {max(0, seconds) // 60:.0f} minutes, and osls cannot renew them. If osls "
+            "fails with ExpiredToken, repeat the command with new ones (docs/deploy.md#an-account-a-shell)"
         )
 
 
 def _renewable_profile(session: "boto3.Session") -> str | None:
     """Return the session's profile if osls resolves the same credentials from it, and can renew them; otherwise None.
 
-    If a profile has settings for several kinds of credentials, osls' SDK and boto3 choose differently.
+    If a profile has settings for several types of credentials, osls' SDK and boto3 choose differently.
     """
     import botocore.session  # here, as --help does not need it
     from botocore.credentials import RefreshableCredentials
@@ -205,7 +205,7 @@ def require_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDe
 
 
 def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
-    """Return whether a stack has a resource. A resource that could not be deleted no longer counts."""
+    """Return whether a stack has a resource. One that is being deleted, or could not be deleted, does not count."""
     try:
         description = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
     except ClientError as error:

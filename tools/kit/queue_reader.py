@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
 VISIBILITY_TIMEOUT_SECONDS = 900
-"""Enough to read thousands of messages and for a user to answer. After it, what a killed command hid is visible."""
+"""Long enough to read thousands of messages and for the user's confirmation.
 
-WAIT_SECONDS = 1  # long polling: SQS then asks all its servers, not a sample
+Messages that a killed command received become visible again after it."""
+
+WAIT_SECONDS = 1  # long polling: SQS then queries all its servers, not a sample
 
 
 class Depth(NamedTuple):
-    """Approximate numbers of a queue's messages."""
+    """Approximate numbers of messages in a queue."""
 
     visible: int
     in_flight: int  # received, and not deleted yet
@@ -58,7 +60,7 @@ class QueueReader:
         self._handles: dict[str, str] = {}  # the latest receipt handle by message id
 
     def receive_all(self) -> None:
-        """Receive until two responses in a row have no new message; a single one may come from a server that lags."""
+        """Receive until two responses in a row have no new message; a single one may come from a lagging server."""
         stale_responses = 0
         while stale_responses < 2:
             messages = self._sqs.receive_message(
@@ -136,7 +138,7 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
     """Send at most ten dead letters to the queue of punches, with unchanged bodies.
 
     Returns:
-        The error of each message that was not sent, or perhaps not sent, by its id.
+        The error of each message that was not sent, or may not have been, by its id.
     """
     entries = {
         message.id: {"MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
@@ -152,7 +154,7 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
         entries: entry of each message, by its id.
 
     Returns:
-        The error of each message for which the call failed, or perhaps failed, by its id.
+        The error of each message for which the call failed, or may have failed, by its id.
     """
     ids = list(entries)
     try:
@@ -177,7 +179,7 @@ def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dic
     """Invoke a function asynchronously, with the event of a dead letter.
 
     Returns:
-        The error by the message's id, if Lambda did not accept the event, or perhaps not; otherwise nothing.
+        The error by the message's id if Lambda did not accept the event, or may not have; otherwise an empty mapping.
     """
     try:
         event = message.event_to_retry()

@@ -41,7 +41,7 @@ EPILOG = """The database is the local stack's. With --stage it is the stage's, w
 reads with your AWS credentials; with --database env it is the one that the
 DB_* variables name (docs/commands.md).
 """
-_NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
+_NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: undefined table, function, object
 
 
 class Query(NamedTuple, Generic[Row]):
@@ -177,7 +177,7 @@ class DirectReader:
     def __init__(self, database: connection, *, allows_historical: bool) -> None:
         """Create a reader in the transaction that `open_direct_reader` began.
 
-        `allows_historical`: whether it may read what the database had at an earlier instant.
+        `allows_historical`: whether queries may read the database as of an earlier instant.
         """
         self._database = database
         self._allows_historical = allows_historical
@@ -208,11 +208,11 @@ def open_direct_reader(
 
     Args:
         database: connection outside any transaction.
-        allows_historical: whether it may read what the database had at an earlier instant.
+        allows_historical: whether queries may read the database as of an earlier instant.
         writer_timeout_seconds: see `wait_for_writers`.
 
     Raises:
-        CommandError: a transaction that began before still writes, so that earlier instants are not final.
+        CommandError: a transaction that began earlier is still writing, so the state as of an instant is not final.
     """
     if allows_historical:
         try:
@@ -255,7 +255,7 @@ class FunctionReader:
 
         Raises:
             AnswerTooLargeError: the rows do not fit into a response.
-            FunctionBusyError: see there.
+            FunctionBusyError: the function already runs as many times in parallel as it may.
             CommandError: the function is missing, cannot reach the database, or failed.
         """
         read = {query.name: to_json_values(query.values) for query in queries}
@@ -334,7 +334,7 @@ def open_reader(target_options: TargetOptions, *, allows_historical: bool = Fals
     """Yield the reader of the database that the options name; see `open_direct_reader`.
 
     Raises:
-        CommandError: no local stack runs; see also `database.connect` and `direct`.
+        CommandError: no local stack runs; see also `database.connect` and `open_direct_reader`.
     """
     if not target_options.reads_by_function:
         with (

@@ -8,13 +8,13 @@ from tools.kit.reader import Statement
 
 
 class EmployeeRow(NamedTuple):
-    """An employee who has rows."""
+    """An employee who has punches."""
 
     employee_id: int
 
 
 class KeyRow(NamedTuple):
-    """A punch that came with an API key."""
+    """A punch that was sent with an API key."""
 
     key: str
     id: str
@@ -37,14 +37,14 @@ class NowRow(NamedTuple):
 
 
 class PunchRow(NamedTuple):
-    """A punch and the message that brought it."""
+    """A punch and the message that carried it."""
 
     id: str
     employee_id: int
     instant: datetime
     received: datetime | None  # None: stored by this project's first version
     written: datetime
-    key: str | None  # id of the API key; None: not known
+    key: str | None  # id of the API key; None: unknown
     message_id: str | None  # None: as for `received`
     device: str | None
 

@@ -88,7 +88,9 @@ def check() -> None:
         try:
             slice_class = type(import_module(f"slices.{manifest.name}.slice").SLICE)
         except (ImportError, AttributeError) as error:
-            raise CommandError(f"{file}: {error}. It must define `SLICE`, an object of a class of `Slice`.") from None
+            raise CommandError(
+                f"{file}: {error}. It must define `SLICE`, an instance of a subclass of `Slice`."
+            ) from None
         if unknown := _public_names(slice_class) - _public_names(Slice, *slice_class.__bases__):
             methods = ", ".join(sorted(_public_names(Slice)))
             raise CommandError(f"{file}: `Slice` has no method `{min(unknown)}`. Use one of {methods}.")

@@ -61,4 +61,4 @@ def _type(path: Path) -> str:
     try:
         return _TYPES[path.suffix]
     except KeyError:
-        raise ValueError(f"{path.parent.name}/{path.name} has a type that tools/kit/static.py does not know") from None
+        raise ValueError(f"{path.parent.name}/{path.name} has an unknown type; add it to tools/kit/static.py") from None

@@ -15,7 +15,7 @@ from tools.kit.console import Console
 from tools.kit.output import printable
 
 _GAP = "  "  # between two columns
-_INDENT = "  "  # of a row's further lines
+_INDENT = "  "  # before the further lines of a row
 _LINES_PER_WRITE = 500  # lines written at once
 
 
@@ -28,14 +28,12 @@ class Column(NamedTuple):
     name: str
     align_right: bool = False  # for numbers
     min_width: int = 0  # characters; cells may be wrapped to it; 0: cells are never wrapped, only the heading
-    is_optional: bool = False  # left out if the others then fit; the last optional column goes first
-    max_width: int = (
-        0  # columns, of a text that is cut where it is longer, for what it names stands in another column too
-    )
+    is_optional: bool = False  # left out if the others then fit; the last optional column is removed first
+    max_width: int = 0  # characters; longer cells are cut, as another column identifies the row; 0: no limit
 
 
 class _ColumnLayout(NamedTuple):
-    """A column with its cells and its minimal and maximal width."""
+    """A column with its cells and its minimum and maximum width."""
 
     column: Column
     cells: list[str]
@@ -89,7 +87,7 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
 
 
 def table_min_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    """Return the minimal width of a table."""
+    """Return the minimum width of a table."""
     return _width(_lay_out(columns, rows))
 
 

@@ -37,7 +37,7 @@ TIMEOUT_SECONDS = 600
 _REGION = "us-east-1"  # default of serverless.yml; the emulator's region
 
 LONG_CALL_SETTINGS = {"read_timeout": 910, "tcp_keepalive": True}
-"""Settings of `config` for functions, which may run for 900 s. A NAT drops connections that are idle for minutes."""
+"""Arguments of `config` for functions, which may run for 900 s. A NAT drops connections that are idle for minutes."""
 
 
 def config(*, attempts: int = 4, **settings: Any) -> "Config":
@@ -57,7 +57,7 @@ class Target(NamedTuple):
     api_id: str
     api_url: str  # address to which punches are posted
     endpoint_url: str | None = None  # the emulator's; None: AWS
-    operator_role_arn: str | None = None  # role with which to send to the queue; None: an emulator
+    operator_role_arn: str | None = None  # role that may send to the queue; None: an emulator
     backup_days: int | None = None  # backup retention of the stage's own cluster; None: it has no own cluster
 
     @property
@@ -91,7 +91,7 @@ class Target(NamedTuple):
         if self.operator_role_arn is None:
             return self.sqs()
         try:
-            # For an hour, which is AWS's limit if the user has assumed a role, too. A redrive takes less.
+            # The session lasts an hour, which is AWS's limit for role chaining. A redrive takes less.
             credentials = self.session.client("sts", config=config()).assume_role(
                 RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{purpose}"
             )["Credentials"]
@@ -248,7 +248,7 @@ def function_client(
 ) -> tuple["LambdaClient", str]:
     """Return a client with which to invoke a function of a stage, and the function's full name.
 
-    No other AWS call is made, so the caller needs only the right to invoke the function.
+    No other AWS call is made, so the caller needs only the permission to invoke the function.
 
     Args:
         name: name of the function in serverless.yml.
