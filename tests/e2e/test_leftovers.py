@@ -18,7 +18,7 @@ import pytest
 from tests.waiting import wait_for
 from tools.kit.queue_reader import depth
 from tools.kit.stopping import StopSignalError
-from tools.local import emulator, saved
+from tools.local import emulator, saved_state
 from tools.local.emulator import Emulator
 from tools.local.errors import UnsavedError
 
@@ -94,7 +94,7 @@ def test_emulator_starts_at_the_first_try_after_any_end_of_the_last_run(state: P
     for leave in WAYS_TO_LEAVE:
         aws = start(state, port)
         assert count_messages(aws) == expected_count, leave
-        assert saved.unsaved_since(state)
+        assert saved_state.unsaved_since(state)
         put_messages(aws, 1)
         leave(aws)
         expected_count += leave is not kill  # a killed emulator loses its messages
@@ -102,7 +102,7 @@ def test_emulator_starts_at_the_first_try_after_any_end_of_the_last_run(state: P
     assert count_messages(aws) == expected_count
     aws.stop()
     assert not aws.is_running()
-    assert saved.unsaved_since(state) is None
+    assert saved_state.unsaved_since(state) is None
 
 
 def fill_disk(aws: Emulator) -> None:
@@ -207,7 +207,7 @@ def test_emulator_stops_within_ten_seconds_and_keeps_all_messages(state: Path) -
         "Uploaded files that were not imported to the end: 3, those without a summary.json in results/. "
         "Put them into the bucket again."
     ]
-    assert saved.unsaved_since(state) is None
+    assert saved_state.unsaved_since(state) is None
     wait_for(
         lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in hanging_workers),
         "the workers to end",

@@ -12,7 +12,7 @@ def test_unknown_version_is_refused_with_the_list_of_replacements(
 ) -> None:
     monkeypatch.setitem(replacements.VERSIONS, package, "0.1")
 
-    with pytest.raises(LocalError, match=rf"Installed is {package} [\d.]+, not 0\.1, ") as stopped:
+    with pytest.raises(LocalError, match=rf"than the installed ones: {package} [\d.]+, not 0\.1\. ") as stopped:
         replacements.replace(lambda *_: None)
 
     for replaced in ("ministack.services.sqs._receive_messages_for_esm, until", "TCPServer._idle_timeout, until"):

@@ -97,7 +97,7 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
         if thread.name == "stderr-function":
             thread.join()
     for process in started:  # the emulator does not close their files
-        for file in (process.stdin, process.stdout, process._printed):
+        for file in (process.stdin, process.stdout, process._output):
             with contextlib.suppress(BrokenPipeError):
                 if file:
                     file.close()

@@ -12,14 +12,14 @@ from unittest.mock import Mock
 import pytest
 
 from tests.clock import FakeClock
-from tools.local import adapter, saved, serve
+from tools.local import adapter, saved_state, serve
 
 QUEUES = {"queues": {"data": {"1": {"name": "punches", "messages": [{"id": "a"}, {"id": "b"}]}}}}
 
 
 @pytest.fixture(autouse=True)
 def _running(tmp_path: Path) -> None:
-    saved.mark_running(tmp_path)
+    saved_state.mark_running(tmp_path)
 
 
 class Emulator:
@@ -45,7 +45,7 @@ class Emulator:
         adapter.save(folder, name, state)
 
 
-def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> list[saved.SaveReport]:
+def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> list[saved_state.SaveReport]:
     """Save the queues and other services; return the reports of the failed attempts.
 
     Args:
@@ -53,18 +53,18 @@ def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> li
         failures: Number of saves that fail because the disk is full.
         services: Further services, as functions that return their state.
     """
-    with saved.open_reports(state) as pipe:
+    with saved_state.open_reports(state) as pipe:
         assert pipe
         with pytest.raises(SystemExit):
             serve.Saver(state, sys.exit, Emulator(services, failures), FakeClock()).save_and_end()
-        return [saved.SaveReport(**json.loads(line)) for line in os.read(pipe, 65_536).splitlines()]
+        return [saved_state.SaveReport(**json.loads(line)) for line in os.read(pipe, 65_536).splitlines()]
 
 
 def test_save_is_retried_on_a_full_disk_with_a_report(tmp_path: Path) -> None:
     first, *_ = save(tmp_path, failures=3, iam=dict)
 
     assert first.describe({}) == "2 of 2 messages of punches; the state of sqs, iam (No space left on device)"
-    assert saved.unsaved_since(tmp_path) is None
+    assert saved_state.unsaved_since(tmp_path) is None
 
 
 def test_unreadable_queues_do_not_stop_the_save_of_other_services(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_unreadable_queues_do_not_stop_the_save_of_other_services(tmp_path: Path
     first, *_ = save(tmp_path, sqs=give_queues, iam=lambda: {"kept": 1})
 
     assert (first.services, first.reason) == (["sqs"], "KeyError: 'name'")
-    assert saved.unsaved_since(tmp_path) is None
+    assert saved_state.unsaved_since(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -90,22 +90,22 @@ def test_unreadable_service_is_retried_and_the_others_are_saved(tmp_path: Path, 
     first, *_ = save(tmp_path, functions=give, s3=lambda: {"kept": 1})
 
     assert first.describe({}) == f"0 of 2 messages of punches; the state of functions ({reason})"
-    assert saved.unsaved_since(tmp_path) is None
+    assert saved_state.unsaved_since(tmp_path) is None
     for name, state in (("functions", {"code": 1}), ("s3", {"kept": 1})):
-        assert json.loads((saved.folder(tmp_path) / f"{name}.json").read_text())["payload"] == state
+        assert json.loads((saved_state.folder(tmp_path) / f"{name}.json").read_text())["payload"] == state
 
 
 def test_later_run_reads_the_reports_if_there_is_a_pipe(tmp_path: Path) -> None:
-    report = saved.SaveReport(["iam"], "File too large")
+    report = saved_state.SaveReport(["iam"], "File too large")
     (tmp_path / "reports").unlink()
-    with saved.open_reports(tmp_path) as reports:
-        saved.send_report(tmp_path, report)
-        assert saved.read_report(reports) is None
+    with saved_state.open_reports(tmp_path) as reports:
+        saved_state.send_report(tmp_path, report)
+        assert saved_state.read_report(reports) is None
 
-    saved.mark_running(tmp_path)
-    saved.send_report(tmp_path, report)  # no process reads it
-    with saved.open_reports(tmp_path) as reports:
-        assert saved.read_report(reports) is None
-        saved.send_report(tmp_path, saved.SaveReport())
-        saved.send_report(tmp_path, report)
-        assert saved.read_report(reports) == report
+    saved_state.mark_running(tmp_path)
+    saved_state.send_report(tmp_path, report)  # no process reads it
+    with saved_state.open_reports(tmp_path) as reports:
+        assert saved_state.read_report(reports) is None
+        saved_state.send_report(tmp_path, saved_state.SaveReport())
+        saved_state.send_report(tmp_path, report)
+        assert saved_state.read_report(reports) == report

@@ -16,7 +16,7 @@ from tests.clock import FakeClock
 from tests.waiting import background_process
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import __main__ as command
-from tools.local import emulator, saved
+from tools.local import emulator, saved_state
 from tools.local.errors import LocalError, UnsavedError
 
 # A process that prints a line once it runs, and runs some code at SIGTERM.
@@ -68,10 +68,10 @@ def test_stop_gives_up_a_save_without_progress(tmp_path: Path) -> None:
 def test_unsaved_messages_are_counted(tmp_path: Path) -> None:
     held = {"punches": {"a", "b", "c"}, "letters": {"d"}, "empty": set[str]()}
     nothing_saved = {"empty": (0, 0), "letters": (1, 1), "punches": (3, 3)}
-    saved.folder(tmp_path).mkdir()
-    assert saved.count_unsaved(tmp_path, held) == nothing_saved
+    saved_state.folder(tmp_path).mkdir()
+    assert saved_state.count_unsaved(tmp_path, held) == nothing_saved
 
-    file = saved.folder(tmp_path) / "sqs.json"
+    file = saved_state.folder(tmp_path) / "sqs.json"
     queues = [
         {"name": "punches", "messages": [{"id": "a"}]},
         {"name": "letters", "messages": [{"id": "d"}, {"id": "e"}]},
@@ -79,11 +79,11 @@ def test_unsaved_messages_are_counted(tmp_path: Path) -> None:
     data = {"__account_region_scoped__": True, "data": dict(enumerate(queues))}
     content = json.dumps({"payload": {"queues": data}})
     file.write_text(content)
-    assert saved.count_unsaved(tmp_path, held) == {"empty": (0, 0), "letters": (0, 1), "punches": (2, 3)}
+    assert saved_state.count_unsaved(tmp_path, held) == {"empty": (0, 0), "letters": (0, 1), "punches": (2, 3)}
 
     for unreadable in (content[:-20], "\0", "null", "[]", '{"payload": {}}'):
         file.write_text(unreadable)
-        assert saved.count_unsaved(tmp_path, held) == nothing_saved
+        assert saved_state.count_unsaved(tmp_path, held) == nothing_saved
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def run_stack(port: int, state: Path | None) -> int:
 
 
 def run_until_stopped(
-    port: int, state: Path, running: Callable[..., AbstractContextManager[Stack]] = run_local_stack
+    port: int, state: Path, open_stack: Callable[..., AbstractContextManager[Stack]] = run_local_stack
 ) -> int:
     """Run the stack until a signal stops it; return the exit status."""
     save_wait = SaveWait()
@@ -73,18 +73,21 @@ def run_until_stopped(
 
     raise_on_first_signal(stop)
     try:
-        with running(state, port, print_status=_print_status, seconds_left=save_wait.seconds_left) as stack:
+        with open_stack(state, port, print_status=_print_status, seconds_left=save_wait.seconds_left) as stack:
             greet(stack, state)
-            _follow(stack)
+            _print_progress(stack)
     except CommandError as error:
-        for each in (error.__context__, error):  # the cause of the failure, and the error of the stop, if both failed
-            if isinstance(each, CommandError):
-                print(f"\nmake run: {each}", file=sys.stderr)
+        for failure in (
+            error.__context__,
+            error,
+        ):  # the cause of the failure, and the error of the stop, if both failed
+            if isinstance(failure, CommandError):
+                print(f"\nmake run: {failure}", file=sys.stderr)
         return 3 if isinstance(error, UnsavedError) else 1
     except StopSignalError:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
-    raise AssertionError("unreachable: _follow only ends by an exception")
+    raise AssertionError("unreachable: _print_progress only ends by an exception")
 
 
 class SaveWait:
@@ -111,12 +114,12 @@ class SaveWait:
             self._is_waiting = True
             if math.isfinite(self._deadline):
                 self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
-            for each in (
+            for number in (
                 signal.SIGINT,
                 signal.SIGTERM,
                 signal.SIGHUP,
             ):  # `raise_on_first_signal` ignores them after the first
-                signal.signal(each, self.stop)
+                signal.signal(number, self.stop)
         return self._deadline - self._clock.monotonic()
 
 
@@ -140,51 +143,51 @@ def greet(
 ) -> None:
     """Print the addresses of the stack, and commands to try."""
     address = stack.address
-    of_slices = load_slices().values()
+    definitions = load_slices().values()
     conflict_id = uuid7()
-    usual = state.resolve() == STATE
-    words = "" if usual else f" --state {shlex.quote(str(state))}"
-    option = "" if usual else f' ARGS="{words.strip()}"'
-    load = f"  make loadtest{option}  JMeter's load, and the proof that every punch arrived\n"
+    is_default = state.resolve() == STATE
+    state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
+    make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
+    load_test = f"  make loadtest{make_args}  JMeter's load, and the proof that every punch arrived\n"
     if not jmeter.is_available(jmeter_home):
-        load = ""
-    tries = "".join(
-        f"  . .venv/bin/activate && ponto {name}{words}\n                 {command.suggestion}\n"
-        for each in of_slices
-        for name, command in each.commands().items()
+        load_test = ""
+    suggestions = "".join(
+        f"  . .venv/bin/activate && ponto {name}{state_option}\n                 {command.suggestion}\n"
+        for definition in definitions
+        for name, command in definition.commands().items()
         if command.suggestion
     )
     punch_id = uuid7()
-    gets = "".join(
+    get_commands = "".join(
         f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
         for _, entry in endpoints()
         if "nextStep" in entry
     )
-    hooks = [hook for each in of_slices if (hook := each.deploy_hook())]
-    served = [hook.local_files.greeting for hook in hooks if hook.local_files]
+    hooks = [hook for definition in definitions if (hook := definition.deploy_hook())]
+    greetings = [hook.local_files.greeting for hook in hooks if hook.local_files]
     link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
     print(
         f"""
-Ready. {"".join(greeting + link for greeting in served) or "Punch so"}:
+Ready. {"".join(greeting + link for greeting in greetings) or "Punch so"}:
 
 {address.post_command(punch_id)}
 
-{gets}See it flow:
+{get_commands}See it flow:
 
   {address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}
 
 Then try, in another terminal:
 
-  make rows{option}      the newest rows
-{load}  make chaos{option}     everything breaks while clients punch, and nothing is lost
-{tries}
+  make rows{make_args}      the newest rows
+{load_test}  make chaos{make_args}     everything breaks while clients punch, and nothing is lost
+{suggestions}
 Two punches under one id make a dead letter of the second:
 
 {_dead_letter_command(address, conflict_id)}
 
-  . .venv/bin/activate && ponto dlq list{words}
+  . .venv/bin/activate && ponto dlq list{state_option}
                  the dead letters, with their reasons
-  . .venv/bin/activate && ponto trace {conflict_id}{words}
+  . .venv/bin/activate && ponto trace {conflict_id}{state_option}
                  where both punches are: a row, a dead letter
 
   API       {address.api_url}
@@ -212,16 +215,16 @@ def _dead_letter_command(address: Address, punch_id: str) -> str:
     )
 
 
-def _follow(stack: Stack) -> None:
+def _print_progress(stack: Stack) -> None:
     key = flow.key(stack.aws.key)
-    shown = ""
+    last_line = ""
     while True:
         stack.require_running()
         with explain_failures(stack.aws):
             line = watch.format_numbers(watch.fetch_numbers(f"{stack.aws.url}{flow.PATH}numbers", key))
-        if line != shown:
+        if line != last_line:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
-            shown = line
+            last_line = line
         time.sleep(1)
 
 

@@ -47,22 +47,22 @@ application: Application = app.app
 
 
 @replaces(TCPServer, "_idle_timeout", until="hypercorn limits the time for the head of a request")
-async def _wait_for_a_request(_: object, server: Any) -> None:
-    end = time.monotonic() + server.config.keep_alive_timeout
-    begun = False
-    while time.monotonic() < end:
+async def _wait_for_request(_: object, server: Any) -> None:
+    deadline = time.monotonic() + server.config.keep_alive_timeout
+    has_started = False
+    while time.monotonic() < deadline:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(server.context.terminated.wait(), _HEAD_TIMEOUT_SECONDS)
             break
         head, _ = server.protocol.protocol.connection.trailing_data
-        if head and begun:
+        if head and has_started:
             break
-        begun = bool(head)
+        has_started = bool(head)
     await asyncio.shield(server._initiate_server_close())
 
 
 @replaces(H11Protocol, "_check_protocol", until="hypercorn has a setting to disable HTTP/2, which no client here uses")
-async def _speak_http_1(*_: object) -> None:
+async def _disable_upgrade(*_: object) -> None:
     pass  # no upgrade: the request is served by HTTP/1
 
 
@@ -73,8 +73,8 @@ _TEMPLATES = "the emulator supports all of Velocity, and the status override of 
 
 @replaces(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
 def _render(_: object, template: str, body: str, __: object, context: Mapping[str, Any]) -> str:
-    known = {"identity": {"apiKeyId": ""}, **context}  # the emulator does not provide the id of the key
-    return velocity.render(template, {"util": velocity.Util(), "input": velocity.Input(body), "context": known})
+    full_context = {"identity": {"apiKeyId": ""}, **context}  # the emulator does not provide the id of the key
+    return velocity.render(template, {"util": velocity.Util(), "input": velocity.Input(body), "context": full_context})
 
 
 @replaces(apigateway_v1, "_service_integration_response", until=_TEMPLATES)
@@ -86,8 +86,8 @@ def _map_response(
         elements = ElementTree.fromstring(text).iter()  # noqa: S314  the emulator wrote it
         text = json.dumps({"Error": {element.tag.rpartition("}")[2]: element.text for element in elements}})
     override: dict[str, int] = {}
-    mapped, *rest = original(integration, status, text, *others, {**context, "responseOverride": override})
-    return override.get("status", mapped), *rest
+    mapped_status, *rest = original(integration, status, text, *others, {**context, "responseOverride": override})
+    return override.get("status", mapped_status), *rest
 
 
 # Receives and deletes of the event source mapping. Those over HTTP are not changed.
@@ -100,20 +100,22 @@ _FRONT = "the emulator receives from the front of a queue without scanning all o
 
 
 @replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
-def _receive(_: object, url: str, most: int) -> list[Message]:
-    most = min(most or 1, _MAX_MESSAGES)
+def _receive(_: object, url: str, max_count: int) -> list[Message]:
+    max_count = min(max_count or 1, _MAX_MESSAGES)
     with sqs._queues_lock:
         queue = sqs._get_q(url)
         while True:
             messages = queue["messages"]  # keep this list, as requests over HTTP may replace it
-            front = _front(messages, most, lambda message: message.get("visible_at", 0) <= time.time())
-            part = {**queue, "messages": front}
-            sqs._expire_retained(part)
-            sqs._dlq_sweep(part)
-            if len(part["messages"]) == len(front):
-                received: list[Message] = sqs._collect_msgs(part, most, int(queue["attributes"]["VisibilityTimeout"]))
+            front = _front(messages, max_count, lambda message: message.get("visible_at", 0) <= time.time())
+            front_queue = {**queue, "messages": front}
+            sqs._expire_retained(front_queue)
+            sqs._dlq_sweep(front_queue)
+            if len(front_queue["messages"]) == len(front):
+                received: list[Message] = sqs._collect_msgs(
+                    front_queue, max_count, int(queue["attributes"]["VisibilityTimeout"])
+                )
                 return received
-            messages[: len(front)] = part["messages"]
+            messages[: len(front)] = front_queue["messages"]
 
 
 @replaces(sqs, "_delete_messages_for_esm", until=_FRONT)
@@ -124,14 +126,14 @@ def _delete(_: object, url: str, handles: set[str]) -> None:
         messages[: len(front)] = [message for message in front if message.get("receipt_handle") not in handles]
 
 
-def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
+def _front(messages: list[Message], max_wanted: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
     """Return the messages up to the last of `most` wanted ones; all messages if fewer are wanted."""
     front = []
-    left = most
+    remaining = max_wanted
     for message in messages:
         front.append(message)
-        left -= is_wanted(message)
-        if not left:
+        remaining -= is_wanted(message)
+        if not remaining:
             break
     return front
 
@@ -140,10 +142,10 @@ def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bo
 def _restore(original: Callable[[Any], None], state: Any) -> None:
     original(state)
     for (account, region, url), queue in list(sqs._queues.all_items()):
-        here = sqs._queue_url_for_account(account, queue["name"])
-        if url != here:
+        current_url = sqs._queue_url_for_account(account, queue["name"])
+        if url != current_url:
             sqs._queues.pop_scoped(account, region, url)
-            sqs._queues.set_scoped(account, region, here, {**queue, "url": here})
+            sqs._queues.set_scoped(account, region, current_url, {**queue, "url": current_url})
     sqs._rebuild_queue_name_index()
 
 
@@ -156,32 +158,32 @@ def _locked_state(original: Callable[[], Any]) -> Any:
 # Logs and metrics. The emulator keeps a log stream and four metric points of every invocation forever, and saves and
 # loads all of them, which takes longer with each run. Here only the newest ones are kept, and none are saved.
 
-_BOUNDED = "the emulator limits the number of log streams and metric points"
+_LIMITED = "the emulator limits the number of log streams and metric points"
 _UNSAVED = "the emulator has a setting not to save logs and metrics"
 
 
-@replaces(lambda_svc, "_emit_lambda_logs", until=_BOUNDED)
-def _emit_and_drop_oldest(original: Callable[..., None], *values: Any, **named: Any) -> None:
-    original(*values, **named)
+@replaces(lambda_svc, "_emit_lambda_logs", until=_LIMITED)
+def _emit_and_drop_oldest(original: Callable[..., None], *values: Any, **keywords: Any) -> None:
+    original(*values, **keywords)
     for _, group in logs._log_groups.all_items():
         for name in list(group["streams"])[:-MAX_KEPT_ENTRIES]:
             group["streams"].pop(name, None)
 
 
-@replaces(cloudwatch, "_metric_bucket", until=_BOUNDED)
-def _newest_points(original: Callable[[Any], list[Any]], key: Any) -> list[Any]:
-    found = original(key)
-    del found[:-MAX_KEPT_ENTRIES]
-    return found
+@replaces(cloudwatch, "_metric_bucket", until=_LIMITED)
+def _drop_oldest_points(original: Callable[[Any], list[Any]], key: Any) -> list[Any]:
+    points = original(key)
+    del points[:-MAX_KEPT_ENTRIES]
+    return points
 
 
 @replaces(logs, "get_state", until=_UNSAVED)
 def _state_without_streams(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     groups, logs._log_groups = logs._log_groups, AccountRegionScopedDict()
-    kept = AccountRegionScopedDict()
+    emptied = AccountRegionScopedDict()
     for scope, group in groups.all_items():
-        kept.set_scoped(*scope, {**group, "streams": {}})
-    return {**original(), "log_groups": kept}
+        emptied.set_scoped(*scope, {**group, "streams": {}})
+    return {**original(), "log_groups": emptied}
 
 
 @replaces(cloudwatch, "get_state", until=_UNSAVED)
@@ -201,12 +203,12 @@ async def call_api(api: str, method: str, path: str, headers: Mapping[str, str],
         path: decoded path below the stage, with a leading slash.
         headers: by their names in lower case.
     """
-    found = to_response(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
-    if _VALIDATION_VARIABLE in found.body:  # the emulator does not replace this variable
-        found = found._replace(
-            body=found.body.replace(_VALIDATION_VARIABLE, json.dumps(_validation_error(body))[1:-1].encode())
+    response = to_response(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
+    if _VALIDATION_VARIABLE in response.body:  # the emulator does not replace this variable
+        response = response._replace(
+            body=response.body.replace(_VALIDATION_VARIABLE, json.dumps(_validation_error(body))[1:-1].encode())
         )
-    return found
+    return response
 
 
 def is_signed(api: str, method: str, path: str) -> bool:
@@ -232,9 +234,9 @@ def public_keys(pool: str) -> Response | None:
 
 def to_response(result: tuple[int, dict[str, Any], bytes | str]) -> Response:
     status, headers, body = result
-    written: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
+    header_list: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
     date = (b"date", formatdate(usegmt=True).encode())  # the emulator configures hypercorn not to add it
-    return Response(status, [*written, date], body if isinstance(body, bytes) else body.encode())
+    return Response(status, [*header_list, date], body if isinstance(body, bytes) else body.encode())
 
 
 # Contents of the emulator.
@@ -283,8 +285,8 @@ def are_queues_locked() -> bool:
 
 def services() -> dict[str, Callable[[], Any]]:
     """Return the functions that return each service's state, by the name of its file, from the emulator."""
-    found: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
-    return found
+    functions: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
+    return functions
 
 
 def save(folder: Path, name: str, state: Any) -> None:

@@ -27,17 +27,17 @@ _logger = logging.getLogger("local")
 
 _ISOLATED = "the emulator does not kill workers during an invocation, or because of another worker"
 # The emulator reads a worker's output for 50 ms. On a busy machine the rest is lost, or in the log of the next one.
-_WHOLE_LOG = "the emulator reads all output of an invocation, and reaps workers that have ended"
+_COMPLETE_LOG = "the emulator reads all output of an invocation, and reaps workers that have ended"
 
 _kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
 
 
 @replaces(runtime.Worker, "invoke", until=_ISOLATED)
 def _invoke_isolated(
-    original: Callable[..., dict[str, Any]], worker: Any, *values: Any, **named: Any
+    original: Callable[..., dict[str, Any]], worker: Any, *values: Any, **keywords: Any
 ) -> dict[str, Any]:
     try:
-        return original(worker, *values, **named)
+        return original(worker, *values, **keywords)
     except Exception as error:
         _logger.exception("a worker of %s failed", worker.func_name)
         _kill([worker])  # the next invocation starts another
@@ -48,33 +48,35 @@ def _invoke_isolated(
 def _kill_idle(original: Callable[[Sequence[Any]], None], workers: Sequence[Any]) -> None:
     with runtime._lock:  # the lock under which workers are leased
         for worker in workers:
-            worker.is_former = worker.in_use
-    original([worker for worker in workers if not worker.is_former])
+            worker.is_retired = worker.in_use
+    original([worker for worker in workers if not worker.is_retired])
 
 
 @replaces(lambda_svc, "release_worker", until=_ISOLATED)
 def _release_and_kill(original: Callable[[Any], None], worker: Any) -> None:
     original(worker)
-    if getattr(worker, "is_former", False):
+    if getattr(worker, "is_retired", False):
         _kill([worker])
 
 
 class WorkerProcess(subprocess.Popen[str]):
     """A worker's process with its standard error in a file, which is complete once it has answered or ended."""
 
-    def __init__(self, *values: Any, **named: Any) -> None:
-        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
-        self._read = 0  # bytes
-        super().__init__(*values, **{**named, "stderr": self._printed})
+    def __init__(self, *values: Any, **keywords: Any) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
+        self._read_bytes = 0  # bytes
+        super().__init__(*values, **{**keywords, "stderr": self._output})
 
-    def printed(self) -> str:
+    def read_new_output(self) -> str:
         """Return the output since the last call."""
-        new = os.pread(self._printed.fileno(), os.fstat(self._printed.fileno()).st_size - self._read, self._read)
-        self._read += len(new)
+        new = os.pread(
+            self._output.fileno(), os.fstat(self._output.fileno()).st_size - self._read_bytes, self._read_bytes
+        )
+        self._read_bytes += len(new)
         return new.decode(errors="replace").rstrip("\n")
 
 
-replaces(runtime, "subprocess", until=_WHOLE_LOG)(SimpleNamespace(Popen=WorkerProcess, PIPE=subprocess.PIPE))
+replaces(runtime, "subprocess", until=_COMPLETE_LOG)(SimpleNamespace(Popen=WorkerProcess, PIPE=subprocess.PIPE))
 
 
 def _wait_for(worker: Any) -> Callable[[], int]:  # called once per process, before it can end
@@ -83,20 +85,20 @@ def _wait_for(worker: Any) -> Callable[[], int]:  # called once per process, bef
     return wait
 
 
-replaces(runtime.Worker, "_read_stderr", until=_WHOLE_LOG)(property(_wait_for))
+replaces(runtime.Worker, "_read_stderr", until=_COMPLETE_LOG)(property(_wait_for))
 
 
-@replaces(runtime.Worker, "_drain_stderr", until=_WHOLE_LOG)
-@replaces(runtime.Worker, "_drain_stderr_bounded", until=_WHOLE_LOG)
-def _take_whole_log(_: object, worker: Any) -> str:
+@replaces(runtime.Worker, "_drain_stderr", until=_COMPLETE_LOG)
+@replaces(runtime.Worker, "_drain_stderr_bounded", until=_COMPLETE_LOG)
+def _read_complete_log(_: object, worker: Any) -> str:
     process: WorkerProcess | None = getattr(worker, "process", None)  # None: it has not started
-    return process.printed() if process else ""
+    return process.read_new_output() if process else ""
 
 
 # Events, which wait until their function may run. The emulator makes three attempts within three seconds, and then a
 # dead letter. On AWS, an event waits for up to six hours, and only failed invocations count as attempts.
 
-_WAITS = "events wait in the emulator until their function may run"
+_WAITING = "events wait in the emulator until their function may run"
 
 
 class _Event:
@@ -107,17 +109,17 @@ _event: ContextVar[_Event | None] = ContextVar("_event", default=None)
 _events: "WeakSet[_Event]" = WeakSet()
 
 
-@replaces(lambda_svc, "_acquire_execution_slot", until=_WAITS)
+@replaces(lambda_svc, "_acquire_execution_slot", until=_WAITING)
 def _wait_for_slot(
     original: Callable[..., tuple[str | None, str | None]], *values: Any
 ) -> tuple[str | None, str | None]:
-    end = time.monotonic() + _MAX_WAIT_SECONDS
-    while not (slot := original(*values))[0] and _event.get() and time.monotonic() < end:
+    deadline = time.monotonic() + _MAX_WAIT_SECONDS
+    while not (slot := original(*values))[0] and _event.get() and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     return slot
 
 
-@replaces(lambda_svc, "invoke_async_with_retry", until=_WAITS)
+@replaces(lambda_svc, "invoke_async_with_retry", until=_WAITING)
 def _invoke_event(original: Callable[..., None], *values: Any) -> None:
     event = _Event()
     _events.add(event)

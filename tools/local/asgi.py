@@ -27,9 +27,9 @@ class TimeLimits(NamedTuple):
     linger_seconds: float = 2.0  # time for a client that still sends to read the response
 
 
-def values(scope: Scope, name: bytes) -> list[str]:
+def header_values(scope: Scope, name: bytes) -> list[str]:
     """Return the values of a header, by its name in lower case."""
-    return [value.decode("latin-1") for found, value in scope["headers"] if found == name]
+    return [value.decode("latin-1") for header, value in scope["headers"] if header == name]
 
 
 class Body:
@@ -40,19 +40,19 @@ class Body:
         self._receive = receive
         self._is_complete = False
 
-    async def read(self, scope: Scope, most: int, seconds: float) -> bytes | None:
+    async def read(self, scope: Scope, max_bytes: int, seconds: float) -> bytes | None:
         """Return the body; None if it has more than `most` bytes, and the rest is not read.
 
         Raises:
             TimeoutError: the body did not arrive completely within `seconds`.
         """
-        if any(int(length) > most for length in values(scope, b"content-length")):
+        if any(int(length) > max_bytes for length in header_values(scope, b"content-length")):
             return None
         body = b""
         async with asyncio.timeout(seconds):
-            while len(body) <= most and not self._is_complete:
+            while len(body) <= max_bytes and not self._is_complete:
                 body += await self._read_part()
-        return body if len(body) <= most else None
+        return body if len(body) <= max_bytes else None
 
     async def discard(self, seconds: float) -> None:
         """Read the rest for at most `seconds`, so that a client that still sends it can read the response."""

@@ -24,7 +24,7 @@ from tools.kit import local_stack
 from tools.kit.files import tail
 from tools.kit.project import ROOT
 from tools.kit.stopping import StopSignalError
-from tools.local import saved
+from tools.local import saved_state
 from tools.local.errors import LocalError, UnsavedError
 
 HOST = "127.0.0.1"
@@ -34,7 +34,7 @@ _SERVICES = (
 )
 _MODULE = "tools.local.serve"
 _START_SECONDS = 30
-_REPEAT_SECONDS = 10  # between two lines about unsaved state
+_UNSAVED_STATUS_SECONDS = 10  # between two lines about unsaved state
 _CLOSE_SECONDS = 2  # until a killed process releases its port
 
 PrintStatus = Callable[[str], None]
@@ -94,16 +94,16 @@ class Emulator(NamedTuple):
         """
         if not self.is_running():
             return
-        ending = _Shutdown(psutil.Process(self.process.pid), self.state, print_status, labels)
-        ending.run(seconds_left, stalled_seconds, seconds_between_lines)
-        if count := ending.report.unfinished_files:
+        shutdown = _Shutdown(psutil.Process(self.process.pid), self.state, print_status, labels)
+        shutdown.run(seconds_left, stalled_seconds, seconds_between_lines)
+        if count := shutdown.report.unfinished_files:
             print_status(
                 f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
                 "Put them into the bucket again."
             )
-        if self.process.wait() or saved.unsaved_since(self.state):
+        if self.process.wait() or saved_state.unsaved_since(self.state):
             raise UnsavedError(
-                f"Not everything could be saved. {ending.describe()} What was saved before stays. "
+                f"Not everything could be saved. {shutdown.describe()} What was saved before stays. "
                 f"The log, {self.log}, ends:\n{tail(self.log)}"
             )
 
@@ -121,7 +121,7 @@ class _Shutdown:
         is_leftover: bool = False,
     ) -> None:
         """Create a shutdown; `is_leftover`: the emulator was started by a run that was killed."""
-        self.report = saved.SaveReport()  # the latest
+        self.report = saved_state.SaveReport()  # the latest
         self._process = process
         self._state = state
         self._print_status = print_status
@@ -139,26 +139,26 @@ class _Shutdown:
         Raises:
             UnsavedError: a stop signal ended the wait. The process keeps trying to save.
         """
-        began = worked_at = time.monotonic()
-        next_line = began + seconds_between_lines
-        worked = None
+        started_at = active_at = time.monotonic()
+        next_line = started_at + seconds_between_lines
+        last_activity = None
         try:
-            with saved.open_reports(self._state) as reports:
+            with saved_state.open_reports(self._state) as reports:
                 self._process.terminate()
                 self._process.resume()  # it may be suspended
                 while self._process.status() != psutil.STATUS_ZOMBIE:
                     now = time.monotonic()
                     was_failing = self._is_failing
                     times = self._process.cpu_times()
-                    if self._receive(reports) or times != worked:
-                        worked, worked_at = times, now
-                    left = seconds_left() if self._is_failing else math.inf
+                    if self._receive(reports) or times != last_activity:
+                        last_activity, active_at = times, now
+                    remaining_seconds = seconds_left() if self._is_failing else math.inf
                     # Files are replaced atomically, so killing the process leaves none incomplete.
-                    if left <= 0 or now > worked_at + stalled_seconds:
+                    if remaining_seconds <= 0 or now > active_at + stalled_seconds:
                         self._process.kill()
                     elif now > next_line or (self._is_failing and not was_failing):
-                        next_line = now + (_REPEAT_SECONDS if self._is_failing else seconds_between_lines)
-                        self._print_status(self._describe_progress(now - began, left))
+                        next_line = now + (_UNSAVED_STATUS_SECONDS if self._is_failing else seconds_between_lines)
+                        self._print_status(self._describe_progress(now - started_at, remaining_seconds))
                     time.sleep(0.05)
                 self._receive(reports)
         except psutil.NoSuchProcess:
@@ -177,25 +177,25 @@ class _Shutdown:
 
     def _receive(self, reports: int | None) -> bool:
         """Read the latest report, and return whether there was one."""
-        report = saved.read_report(reports)
+        report = saved_state.read_report(reports)
         self.report = report or self.report
         return report is not None
 
     def describe(self) -> str:
         """Return a sentence about what is not saved."""
-        missing = self.report.describe(self._labels) or f"all changes since {saved.unsaved_since(self._state)}"
-        head = "Not saved:"
+        missing = self.report.describe(self._labels) or f"all changes since {saved_state.unsaved_since(self._state)}"
+        start = "Not saved:"
         if self._is_leftover:
-            head = f"Process {self._process.pid}, the emulator of a run that was killed, has not saved"
-        return f"{head} {missing}; {self._free_space()}."
+            start = f"Process {self._process.pid}, the emulator of a run that was killed, has not saved"
+        return f"{start} {missing}; {self._free_space()}."
 
-    def _describe_progress(self, seconds: float, left: float) -> str:
+    def _describe_progress(self, seconds: float, remaining_seconds: float) -> str:
         if not self._is_failing:
             return f"saving queues, functions and the rest, for {seconds:.0f} s so far; {self._free_space()}"
-        end = f" It ends in {left:.0f} s." if math.isfinite(left) else ""
+        limit = f" It ends in {remaining_seconds:.0f} s." if math.isfinite(remaining_seconds) else ""
         loss = "ends this command, and that process goes on" if self._is_leftover else "ends it and loses the rest"
         return (
-            f"{self.describe()} Correct that, for example free some space: it tries again each second.{end} "
+            f"{self.describe()} Correct that, for example free some space: it tries again each second.{limit} "
             f"Ctrl-C {loss}."
         )
 
@@ -205,16 +205,16 @@ class _Shutdown:
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
     """Return an environment without AWS's and this project's variables, for an emulator with this URL and key."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
-    kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
-    return kept | {"AWS_ENDPOINT_URL": url} if url else kept
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
+    variables |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
+    return variables | {"AWS_ENDPOINT_URL": url} if url else variables
 
 
 def isolate() -> None:
     """Remove all AWS variables from this process's environment, so that it cannot reach AWS."""
-    safe = environment()
+    variables = environment()
     os.environ.clear()
-    os.environ.update(safe)
+    os.environ.update(variables)
 
 
 def create_key() -> str:
@@ -244,7 +244,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
         "IOT_MTLS_ENABLED": "0",  # it would listen on every address
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(saved.folder(state)),
+        "STATE_DIR": str(saved_state.folder(state)),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(state / "s3"),
         "TMPDIR": str(scratch),
@@ -268,16 +268,16 @@ def start(port: int, state: Path, log: Path) -> Emulator:
         )
     emulator = Emulator(process, port, state, log, key)
     try:
-        _wait(emulator)
+        _wait_until_healthy(emulator)
     except BaseException:  # also Ctrl-C
         process.kill()  # its state has not changed yet
         process.wait()
-        saved.mark_clean(state)
+        saved_state.mark_clean(state)
         raise
     return emulator
 
 
-def _wait(emulator: Emulator) -> None:
+def _wait_until_healthy(emulator: Emulator) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not _is_healthy(emulator):
         if not emulator.is_running() or time.monotonic() > deadline:
@@ -336,7 +336,9 @@ def find_free_port() -> int:
 def _is_healthy(emulator: Emulator) -> bool:
     headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"}
     try:
-        answer = urllib3.request("GET", f"{emulator.url}/_ministack/health", headers=headers, retries=False, timeout=1)
+        response = urllib3.request(
+            "GET", f"{emulator.url}/_ministack/health", headers=headers, retries=False, timeout=1
+        )
     except urllib3.exceptions.HTTPError:
         return False
-    return answer.status == HTTPStatus.OK
+    return response.status == HTTPStatus.OK

@@ -48,14 +48,14 @@ class DatabaseFaults:
 
     def refusing(self) -> contextlib.AbstractContextManager[None]:
         """End all sessions of the database, and refuse new ones."""
-        return self._altered(_REFUSE, _ALLOW)
+        return self._run_with_undo(_REFUSE, _ALLOW)
 
     def read_only(self) -> contextlib.AbstractContextManager[None]:
         """Make the database read-only, as a reader is after a failover."""
-        return self._altered(_READ_ONLY, _WRITABLE)
+        return self._run_with_undo(_READ_ONLY, _WRITABLE)
 
     @contextlib.contextmanager
-    def _altered(self, statement: str, undo: str) -> Iterator[None]:
+    def _run_with_undo(self, statement: str, undo: str) -> Iterator[None]:
         try:
             self._administer(statement, _END_SESSIONS)
             yield
@@ -73,22 +73,22 @@ class DatabaseFaults:
     def exhausted(self) -> Iterator[None]:
         """Use all connections of max_connections, after ending the functions' sessions."""
         sessions: list[psutil.Process] = []
-        with contextlib.ExitStack() as taken:
-            taken.callback(
+        with contextlib.ExitStack() as connections:
+            connections.callback(
                 psutil.wait_procs, sessions, 10
             )  # last, as a closed session counts until its process has ended
 
-            def take_all() -> None:
+            def use_all() -> None:
                 with contextlib.suppress(psycopg2.OperationalError):  # too many clients already
                     while True:
-                        connection = taken.enter_context(contextlib.closing(self._connect("postgres")))
+                        connection = connections.enter_context(contextlib.closing(self._connect("postgres")))
                         sessions.append(psutil.Process(connection.info.backend_pid))
 
-            spare = taken.enter_context(contextlib.closing(self._connect("postgres")))
-            take_all()
+            spare = connections.enter_context(contextlib.closing(self._connect("postgres")))
+            use_all()
             with spare.cursor() as cursor:
                 cursor.execute(_END_SESSIONS)
-            take_all()
+            use_all()
             yield
 
     @contextlib.contextmanager
@@ -124,7 +124,7 @@ class DatabaseFaults:
         return connection
 
 
-def kill_worker(emulator: psutil.Process, chance: Random) -> bool:
+def kill_worker(emulator: psutil.Process, random: Random) -> bool:
     """Kill one of the emulator's workers at a random time, with SIGKILL.
 
     Returns:
@@ -132,7 +132,7 @@ def kill_worker(emulator: psutil.Process, chance: Random) -> bool:
     """
     workers = emulator.children()
     if workers:
-        _signal(chance.choice(workers), signal.SIGKILL)
+        _signal(random.choice(workers), signal.SIGKILL)
     return bool(workers)
 
 

@@ -78,9 +78,9 @@ class Flow:
         self._samples: deque[tuple[float, dict[str, int]]] = deque(
             maxlen=_MAX_SAMPLES
         )  # oldest first, with `time.monotonic()`
-        self._dead: set[str] = set()  # ids of this run's messages that became dead letters
+        self._dead_letter_ids: set[str] = set()  # ids of this run's messages that became dead letters
         self._lock = threading.Lock()
-        self._stopping: threading.Thread | None = None
+        self._stop_thread: threading.Thread | None = None
         self._error = ""
 
     def watch(self) -> None:
@@ -91,12 +91,12 @@ class Flow:
 
     def record(self) -> None:
         """Record the present numbers, once the stack is ready."""
-        with self._lock, contextlib.suppress(OSError):  # `answer` reports errors
+        with self._lock, contextlib.suppress(OSError):  # `respond` reports errors
             address = self._address()
             self._samples.append((self._clock.monotonic(), self._counts(address)))
-            self._note_dead_letters(address)
+            self._record_dead_letters(address)
 
-    def answer(self, method: str, name: str) -> JsonResponse:
+    def respond(self, method: str, name: str) -> JsonResponse:
         """Respond to a request that is not for a file; `name` is its path without PATH."""
         stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
         if (method, name) == ("GET", "numbers"):
@@ -114,8 +114,8 @@ class Flow:
         return 404, {"message": f"there is no {method} {PATH}{name}"}
 
     def _address(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
-        return found
+        addresses: dict[str, Any] = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
+        return addresses
 
     def _counts(self, address: dict[str, Any]) -> dict[str, int]:
         accepted = len(self._accepted.get(address["queue_url"], ()))
@@ -127,16 +127,18 @@ class Flow:
 
     def _numbers(self, address: dict[str, Any]) -> JsonResponse:
         now = self._clock.monotonic()
-        dead = self._messages(address["dlq_url"])
+        dead_messages = self._messages(address["dlq_url"])
         waiting = self._messages(address["queue_url"])
         return 200, {
             **self._counts(address),
-            "deadLetters": len(dead),
+            "deadLetters": len(dead_messages),
             "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
-            "looks": [{"secondsAgo": round(now - at, 2), **counts} for at, counts in self._samples],
-            "databaseStopped": self._stopping is not None and self._stopping.is_alive(),
+            "looks": [{"secondsAgo": round(now - taken_at, 2), **counts} for taken_at, counts in self._samples],
+            "databaseStopped": self._stop_thread is not None and self._stop_thread.is_alive(),
             "error": self._error,
-            "lastDeadLetters": [_dead_letter_to_json(message) for message in reversed(dead[-_MAX_DEAD_LETTERS:])],
+            "lastDeadLetters": [
+                _dead_letter_to_json(message) for message in reversed(dead_messages[-_MAX_DEAD_LETTERS:])
+            ],
             "api": {"url": address["api_url"], "key": address["api_key"]},
             "example": {
                 "body": event.body(1, ""),
@@ -145,10 +147,10 @@ class Flow:
             },
         }
 
-    def _note_dead_letters(self, address: dict[str, Any]) -> None:
+    def _record_dead_letters(self, address: dict[str, Any]) -> None:
         accepted = self._accepted.get(address["queue_url"], {})
         letters = map(_read, self._messages(address["dlq_url"]))
-        self._dead.update(letter.message_id for letter in letters if letter.message_id in accepted)
+        self._dead_letter_ids.update(letter.message_id for letter in letters if letter.message_id in accepted)
 
     def _judge(self) -> JsonResponse:
         """Return the verdict on this run's messages; `lost` is None if it is not known, for example as punches wait."""
@@ -156,23 +158,23 @@ class Flow:
             with self._lock:
                 address = self._address()
                 accepted = dict(self._accepted.get(address["queue_url"], {}))
-                self._note_dead_letters(address)
-                dead = frozenset(self._dead)
+                self._record_dead_letters(address)
+                dead_letter_ids = frozenset(self._dead_letter_ids)
             if self._messages(address["queue_url"]):
                 return 200, {"lost": None}
-            found = verdict.judge(address["database_url"], accepted, dead)
+            result = verdict.judge(address["database_url"], accepted, dead_letter_ids)
         except FileNotFoundError:
             return 503, {"message": "the stack is starting or stopping"}
         except psycopg2.Error:
             return 200, {"lost": None}
-        return 200, found.to_json()
+        return 200, result.to_json()
 
     def _stop_database(self, seconds: int) -> JsonResponse:
-        if self._stopping is not None and self._stopping.is_alive():
+        if self._stop_thread is not None and self._stop_thread.is_alive():
             return 409, {"message": "the database is stopped already"}
         # If the stack stops meanwhile, its next start undoes this.
-        self._stopping = threading.Thread(target=self._stop_for, args=(seconds,), daemon=True)
-        self._stopping.start()
+        self._stop_thread = threading.Thread(target=self._stop_for, args=(seconds,), daemon=True)
+        self._stop_thread.start()
         return 202, {"seconds": seconds}
 
     def _stop_for(self, seconds: int) -> None:

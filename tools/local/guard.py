@@ -22,10 +22,10 @@ MAX_BODY_BYTES = 1 << 17
 MAX_SIGNED_BODY_BYTES = 1 << 21
 """Limit of the body of a signed request, which may have many items."""
 
-_credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
-_api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.*)", re.DOTALL).fullmatch
+_match_credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
+_match_api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.*)", re.DOTALL).fullmatch
 # A user pool's public keys, which are public on AWS, too. The emulator's gateway fetches them from itself.
-_public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
+_match_public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
 # Headers that resources/api.yml and resources/send-message.js use, and those that functions get.
 _API_HEADERS = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _CORS = b"access-control-"
@@ -65,7 +65,7 @@ class Guard:
         port: int,
         key: str,
         view: flow.Flow | None = None,
-        served: Sequence[Files] = (),
+        file_sources: Sequence[Files] = (),
         home: Files = dict,
         limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     ) -> None:
@@ -77,29 +77,29 @@ class Guard:
             port: its port on the loopback address.
             key: access key id of this run.
             view: view at flow.PATH; None: there is none.
-            served: functions that return files to serve beside the API.
+            file_sources: functions that return files to serve beside the API.
             home: returns the page at the root, by the path "", and the files that it links to.
             limits: time limits of requests.
         """
         self._application = application
         self._public = public
         self._view = view
-        self._served = served
+        self._file_sources = file_sources
         self._home = home
         self._limits = limits
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
-        self._closing = False
-        self._running = 0  # requests
+        self._is_closing = False
+        self._running_requests = 0
 
     @property
     def is_busy(self) -> bool:
         """True while a request has no response yet."""
-        return self._running > 0
+        return self._running_requests > 0
 
     def close(self) -> None:
         """Refuse all further punches, with a status after which clients retry."""
-        self._closing = True
+        self._is_closing = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -108,7 +108,7 @@ class Guard:
         elif scope["type"] != "http":  # the stack does not use WebSocket
             await send({"type": "websocket.close"})
         else:
-            self._running += 1
+            self._running_requests += 1
             try:
                 body = asgi.Body(receive)
                 if response := await self._respond(scope, body):
@@ -116,21 +116,21 @@ class Guard:
                 else:
                     await self._application(scope, receive, _without_cors(send))
             finally:
-                self._running -= 1
+                self._running_requests -= 1
 
     async def _respond(self, scope: Scope, body: asgi.Body) -> Response | None:
         """Return the response to a request; None: the emulator responds."""
         if not self._has_own_host(scope):
             return _message(403, f"this is {self._hosts[0]} only: another Host is refused")
-        if found := _api(scope["path"]):
-            return await self._call_api(scope, body, **found.groupdict())
+        if match := _match_api(scope["path"]):
+            return await self._call_api(scope, body, **match.groupdict())
         if self._view and scope["path"].startswith(flow.PATH):
             return await self._serve_view(self._view, scope)
-        if asgi.values(scope, b"origin"):  # of this stack's own pages, too: they only need the API
+        if asgi.header_values(scope, b"origin"):  # of this stack's own pages, too: they only need the API
             return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
         if self._has_key(scope):
             return None
-        return self._keys_of_pool(scope) or self._home_file(scope) or _message(403, _SIGN)
+        return self._pool_keys(scope) or self._home_file(scope) or _message(403, _SIGN)
 
     async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> Response:
         """Serve a file, or pass a request to the API."""
@@ -138,17 +138,17 @@ class Guard:
         if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
             return _file_response(file, method)
         is_signed = self._public.is_signed(api, method, path)
-        if is_signed and (any(asgi.values(scope, b"origin")) or not self._has_key(scope)):
+        if is_signed and (any(asgi.header_values(scope, b"origin")) or not self._has_key(scope)):
             return _message(403, _SIGN)
         content = None
-        if is_signed or any(asgi.values(scope, b"x-api-key")):
+        if is_signed or any(asgi.header_values(scope, b"x-api-key")):
             try:
                 content = await body.read(
                     scope, MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES, self._limits.body_seconds
                 )
             except TimeoutError:
                 return _message(408, "the body did not come in time; send it again")
-        if self._closing:
+        if self._is_closing:
             return _message(503, "the local stack is stopping; send the punch again later")
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _API_HEADERS}
         response = await self._public.call_api(api, method, path, headers, content or b"")
@@ -163,14 +163,16 @@ class Guard:
         method, name = scope["method"], scope["path"].removeprefix(flow.PATH)
         if method == "GET" and (file := static.files(flow.FOLDER).get(name)):
             return _file_response(file, method)
-        if not any(hmac.compare_digest(given.encode(), view.key.encode()) for given in asgi.values(scope, b"x-run")):
+        if not any(
+            hmac.compare_digest(header.encode(), view.key.encode()) for header in asgi.header_values(scope, b"x-run")
+        ):
             return _message(403, "open the link that make run printed when it started last: it ends in #key=")
-        status, body = await asyncio.to_thread(view.answer, method, name)
+        status, body = await asyncio.to_thread(view.respond, method, name)
         return Response(status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
 
     def _file(self, name: str) -> static.File | None:
         """Read a file at each request, so that a developer sees changes after a reload."""
-        return next((file for files in self._served if (file := files().get(name))), None)
+        return next((file for files in self._file_sources if (file := files().get(name))), None)
 
     def _home_file(self, scope: Scope) -> Response | None:
         """Return the page at the root, or a file of it; None if the request may be for an AWS service, such as S3."""
@@ -180,15 +182,15 @@ class Guard:
         return _file_response(file, method) if file else None
 
     def _has_own_host(self, scope: Scope) -> bool:
-        hosts = asgi.values(scope, b"host")
+        hosts = asgi.header_values(scope, b"host")
         return len(hosts) == 1 and hosts[0] in self._hosts
 
     def _has_key(self, scope: Scope) -> bool:
-        return any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _access_key_ids(scope))
+        return any(hmac.compare_digest(key_id.encode(), self._key.encode()) for key_id in _access_key_ids(scope))
 
-    def _keys_of_pool(self, scope: Scope) -> Response | None:
-        found = _public_keys(scope["path"]) if scope["method"] == "GET" else None
-        return self._public.public_keys(found["pool"]) if found else None
+    def _pool_keys(self, scope: Scope) -> Response | None:
+        match = _match_public_keys(scope["path"]) if scope["method"] == "GET" else None
+        return self._public.public_keys(match["pool"]) if match else None
 
 
 def _access_key_ids(scope: Scope) -> Iterable[str]:
@@ -197,10 +199,10 @@ def _access_key_ids(scope: Scope) -> Iterable[str]:
     Signatures are not checked, as the id itself is the secret. Functions have the account's number as their id; the
     emulator passes its session token on to them, which is the same key.
     """
-    for header in asgi.values(scope, b"authorization"):
-        if found := _credential(header):
-            yield found[1]
-    yield from asgi.values(scope, b"x-amz-security-token")
+    for header in asgi.header_values(scope, b"authorization"):
+        if match := _match_credential(header):
+            yield match[1]
+    yield from asgi.header_values(scope, b"x-amz-security-token")
     query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
     for credential in query.get("X-Amz-Credential", []):
         yield credential.partition("/")[0]

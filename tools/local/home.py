@@ -34,14 +34,14 @@ _PAGE = """<!doctype html>
 """
 
 
-def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, static.File]]:
+def files(state: Path, link_texts: Mapping[str, str]) -> Callable[[], dict[str, static.File]]:
     """Return a function that reads the page and the API's description, by their paths.
 
     Both are served without a key, as they have no secrets.
 
     Args:
         state: folder of the stack.
-        services: texts of the links to slices' pages, by the keys of their addresses in stack.json.
+        link_texts: texts of the links to slices' pages, by the keys of their addresses in stack.json.
     """
 
     def read() -> dict[str, static.File]:
@@ -51,7 +51,7 @@ def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, st
             address = {}  # the stack is starting or stopping
         links = {
             flow.PATH: "The view: what flows through the stack",
-            **{address[name]: text for name, text in services.items() if name in address},
+            **{address[name]: text for name, text in link_texts.items() if name in address},
             f"/{_OPENAPI}": "The API, in OpenAPI 3.1; docs/clients.md has the rules for clients",
         }
         items = [f'<li><a href="{html.escape(link)}">{html.escape(text)}</a></li>' for link, text in links.items()]

@@ -70,9 +70,9 @@ class Postgres(NamedTuple):
         Raises:
             LocalError: the server is not running.
         """
-        if (found := _pid(self.data)) is None:
+        if (pid := _pid(self.data)) is None:
             raise LocalError(f"PostgreSQL does not run on {self.data}; its log is {self.log}")
-        return found
+        return pid
 
     def is_running(self) -> bool:
         """Return whether the server is running, also if another process restarted it."""
@@ -115,14 +115,14 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
         LocalError: it does not start; none of its processes is left.
     """
     data = data.resolve()
-    wanted = {**LOG_SETTINGS, **(settings or {})}
+    all_settings = {**LOG_SETTINGS, **(settings or {})}
     end(data)
     launcher = unprivileged.find(programs.find("initdb"), data.parent)
     if not data.exists():
-        _initialize(data, launcher, sync=wanted.get("fsync") != "off")
+        _initialize(data, launcher, sync=all_settings.get("fsync") != "off")
     _require_usable(data, launcher)
     server = Postgres(data, str(data if socket_folder.is_suitable(data) else socket_folder.create()))
-    (data / _CONFIGURATION).write_text(_configuration(server.host, wanted))
+    (data / _CONFIGURATION).write_text(_configuration(server.host, all_settings))
     try:
         _launch(data)
         _create_database(server.host)
@@ -176,42 +176,44 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP_STEPS) -
         LocalError: a process does not end.
     """
     data = data.resolve()
-    for number, patience in steps:
-        deadline = time.monotonic() + patience
-        found, pid = _processes(data), _pid(data)
-        server = [process for process in found if process.pid == pid]
-        for process in server or found:  # without a server, its killed predecessor's processes, which have no data
+    for number, timeout_seconds in steps:
+        deadline = time.monotonic() + timeout_seconds
+        processes, pid = _processes(data), _pid(data)
+        server = [process for process in processes if process.pid == pid]
+        for process in server or processes:  # without a server, its killed predecessor's processes, which have no data
             _signal(process, number if server else signal.SIGKILL)
-        for process in found:
+        for process in processes:
             _signal(process, signal.SIGCONT)  # suspended processes would not handle the signal
-        while (left := _processes(data)) and time.monotonic() < deadline:
+        while (remaining := _processes(data)) and time.monotonic() < deadline:
             time.sleep(0.02)
-        if not left:
+        if not remaining:
             break
     else:
-        raise LocalError(f"PostgreSQL's process {left[0].pid} uses {data} and does not end: kill -9 {left[0].pid}")
+        raise LocalError(
+            f"PostgreSQL's process {remaining[0].pid} uses {data} and does not end: kill -9 {remaining[0].pid}"
+        )
     # Otherwise the next server takes another process with the same id, or a zombie, for a running server.
-    for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{socket_folder.SOCKET}.lock"):
-        stale.unlink(missing_ok=True)
+    for stale_file in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{socket_folder.SOCKET}.lock"):
+        stale_file.unlink(missing_ok=True)
 
 
 def _pid(data: Path) -> int | None:
     """Return the process id of the folder's server from its file, which may be incomplete; None if there is none."""
     try:
-        found = int((data / "postmaster.pid").read_text().split()[0])
+        pid = int((data / "postmaster.pid").read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return None
-    return found if found > 0 else None  # negative: of a single-user server
+    return pid if pid > 0 else None  # negative: of a single-user server
 
 
 def _processes(data: Path) -> list[psutil.Process]:
     """Return the processes that use or create the folder."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # it has ended, is a zombie, or belongs to another user
             if _uses(process, data):
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def _uses(process: psutil.Process, data: Path) -> bool:
@@ -250,7 +252,7 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     if not sync:
         command.append("--no-sync")
-    done = subprocess.run(
+    result = subprocess.run(
         command,
         cwd=data.parent,
         env=programs.environment(),
@@ -262,8 +264,8 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
         start_new_session=True,
         check=False,
     )
-    if done.returncode:
-        raise LocalError(f"PostgreSQL's data folder {data} could not be made: {_reason(done.stdout)}")
+    if result.returncode:
+        raise LocalError(f"PostgreSQL's data folder {data} could not be made: {_find_reason(result.stdout)}")
     new.rename(data)
 
 
@@ -294,12 +296,12 @@ def _last_host(data: Path) -> str | None:
         settings = (data / _CONFIGURATION).read_text()
     except FileNotFoundError:
         return None
-    found = re.search(r"""^unix_socket_directories = '"(.+)"'$""", settings, re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(r"""^unix_socket_directories = '"(.+)"'$""", settings, re.MULTILINE)
+    return match[1] if match else None
 
 
 def _configuration(host: str, settings: Mapping[str, str]) -> str:
-    own = {
+    fixed = {
         "listen_addresses": "",
         "port": "5432",
         "unix_socket_directories": f'"{host}"',
@@ -307,7 +309,7 @@ def _configuration(host: str, settings: Mapping[str, str]) -> str:
         # On Linux, posix uses /dev/shm, which is small in containers; on macOS, sysv memory is too small.
         "dynamic_shared_memory_type": "sysv" if sys.platform == "linux" else "posix",
     }
-    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in (own | dict(settings)).items()]
+    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in (fixed | dict(settings)).items()]
     return "\n".join(
         ("# Written at each start; use `alter system` for other settings.", "include 'postgresql.conf'", *lines, "")
     )
@@ -322,14 +324,24 @@ def command(data: Path) -> list[str]:
         LocalError: this is root, and no other user can run the server here.
     """
     prefix = unprivileged.find(programs.find("initdb"), data.parent).prefix
-    start = [str(programs.find("pg_ctl")), "start", "-D", ".", "-l", "log", "-t", str(_START_SECONDS), "--silent"]
-    return [*prefix, *start, "-o", f"-c config_file={_CONFIGURATION}"]
+    start_command = [
+        str(programs.find("pg_ctl")),
+        "start",
+        "-D",
+        ".",
+        "-l",
+        "log",
+        "-t",
+        str(_START_SECONDS),
+        "--silent",
+    ]
+    return [*prefix, *start_command, "-o", f"-c config_file={_CONFIGURATION}"]
 
 
 def _launch(data: Path) -> None:
     log = data / "log"
-    before = log.stat().st_size if log.exists() else 0
-    done = subprocess.run(
+    old_size = log.stat().st_size if log.exists() else 0
+    result = subprocess.run(
         command(data),
         cwd=data,
         env=programs.environment(),
@@ -340,12 +352,12 @@ def _launch(data: Path) -> None:
         start_new_session=True,  # so that Ctrl-C does not reach it
         check=False,
     )
-    if done.returncode:
-        written = log.read_bytes()[before:].decode(errors="replace") if log.exists() else ""
+    if result.returncode:
+        new_output = log.read_bytes()[old_size:].decode(errors="replace") if log.exists() else ""
         end(data)  # it may still be starting
-        if "did not start in time" in done.stderr:
+        if "did not start in time" in result.stderr:
             raise LocalError(f"PostgreSQL was not ready after {_START_SECONDS} s; its log is {log}")
-        raise LocalError(f"PostgreSQL did not start: {_reason(written or done.stderr)}; its log is {log}")
+        raise LocalError(f"PostgreSQL did not start: {_find_reason(new_output or result.stderr)}; its log is {log}")
 
 
 def _create_database(host: str) -> None:
@@ -358,11 +370,11 @@ def _create_database(host: str) -> None:
             cursor.execute(f"create database {DATABASE}")
 
 
-def _reason(output: str) -> str:
+def _find_reason(output: str) -> str:
     """Return the line of the output with the cause of the failure."""
     lines = re.findall(r"(LOG|FATAL|PANIC|error):\s+(.+)", output)
-    for kind, text in lines:
+    for level, text in lines:
         # Only a LOG line names an invalid setting; the FATAL line comes later.
-        if kind != "LOG" or "parameter" in text or "syntax error" in text:
+        if level != "LOG" or "parameter" in text or "syntax error" in text:
             return str(text)
     return (output.strip().splitlines() or ["it printed nothing"])[-1]

@@ -23,12 +23,12 @@ def version() -> int:
         LocalError: the programs cannot be run.
     """
     try:
-        printed = subprocess.run([find("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+        output = subprocess.run([find("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise LocalError(
             f"PostgreSQL's programs cannot be run: {error}. If {_FOLDER_VARIABLE} is set, it must name their folder."
         ) from None
-    return int(re.findall(r"\d+", printed)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
+    return int(re.findall(r"\d+", output)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
 
 
 def find(name: str) -> Path:

@@ -13,8 +13,8 @@ VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
 class _Replacement(NamedTuple):
     owner: Any  # a module or a class
     name: str
-    value: Any  # a function is called with the original first, then the arguments
-    until: str  # condition under which it is no longer needed
+    value: Any  # a function gets the original as its first argument
+    until: str  # condition under which the replacement is no longer needed
 
 
 _REPLACEMENTS: list[_Replacement] = []
@@ -31,27 +31,32 @@ def replaces(owner: Any, name: str, until: str) -> Callable[[_Value], _Value]:
     return register
 
 
-def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
+def replace(set_attribute: Callable[[Any, str, Any], None] = setattr) -> None:
     """Install all registered replacements in this process.
 
     Args:
-        put: sets an attribute; tests pass one that they can undo.
+        set_attribute: sets an attribute; tests pass one that they can undo.
 
     Raises:
         LocalError: another version of a package is installed; the message lists the replacements.
     """
-    other = [f"{name} {found}, not {known}" for name, known in VERSIONS.items() if (found := version(name)) != known]
-    if other:
-        listed = [f"  {owner.__name__}.{name}, until {until}\n" for owner, name, _, until in _REPLACEMENTS]
+    mismatches = [
+        f"{name} {installed}, not {expected}"
+        for name, expected in VERSIONS.items()
+        if (installed := version(name)) != expected
+    ]
+    if mismatches:
+        lines = [f"  {owner.__name__}.{name}, until {until}\n" for owner, name, _, until in _REPLACEMENTS]
         raise LocalError(
-            f"The adapter of the emulator replaces:\n{''.join(listed)}"
-            f"Installed is {' and '.join(other)}, for which it is written: make setup-run installs that. To use the "
-            "new version, check each replacement, the other private names that the adapter uses, and what "
-            "tools/local/gaps.py sets; then write the version into tools/local/replacements.py."
+            f"The adapter of the emulator replaces:\n{''.join(lines)}"
+            f"It is written for other versions than the installed ones: {' and '.join(mismatches)}. Run make setup-run "
+            "to install the expected versions. To use the new ones, check each replacement, the other private names "
+            "that the adapter uses, and the settings in tools/local/ignored_settings.py; then change the versions in "
+            "tools/local/replacements.py."
         )
     for owner, name, value, _ in _REPLACEMENTS:
-        put(owner, name, _bind(value, getattr(owner, name)) if callable(value) else value)
+        set_attribute(owner, name, _bind(value, getattr(owner, name)) if callable(value) else value)
 
 
 def _bind(value: Any, original: Any) -> Any:
-    return lambda *values, **named: value(original, *values, **named)
+    return lambda *values, **keywords: value(original, *values, **keywords)

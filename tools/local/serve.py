@@ -23,7 +23,7 @@ from hypercorn.config import Config
 
 from tools.kit import deploy_hook
 from tools.kit.clock import CLOCK, Clock
-from tools.local import adapter, home, replacements, saved
+from tools.local import adapter, home, replacements, saved_state
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, PublicFunctions
 
@@ -40,13 +40,21 @@ def main(port: int, state: Path) -> int:
     If the state cannot be saved, try again each second.
     """
     replacements.replace()
-    everybody = PublicFunctions(adapter.call_api, adapter.is_signed, adapter.public_keys)
-    run = os.environ["AWS_ACCESS_KEY_ID"]
-    view = Flow(state.parent, key(run), adapter.messages, adapter.accepted_messages)
+    public_functions = PublicFunctions(adapter.call_api, adapter.is_signed, adapter.public_keys)
+    access_key_id = os.environ["AWS_ACCESS_KEY_ID"]
+    view = Flow(state.parent, key(access_key_id), adapter.messages, adapter.accepted_messages)
     files = deploy_hook.local_files()
-    page = home.files(state.parent, {each.key: each.greeting for each in files})
-    guard = Guard(adapter.application, everybody, port, run, view, [each.read for each in files], page)
-    _raise_limit_of_files()
+    home_files = home.files(state.parent, {file_set.key: file_set.greeting for file_set in files})
+    guard = Guard(
+        adapter.application,
+        public_functions,
+        port,
+        access_key_id,
+        view,
+        [file_set.read for file_set in files],
+        home_files,
+    )
+    _raise_file_limit()
     threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state, Saver(state)))
     return 1  # hypercorn ended without SIGTERM
@@ -70,15 +78,15 @@ async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
     # Not the loop's own handlers, which would wait while the loop is busy.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGALRM, lambda *_: saver.save_and_end())
-    saved.mark_running(state)
+    saved_state.mark_running(state)
     never = asyncio.Event().wait
-    serving = asyncio.create_task(serve(guard, config, shutdown_trigger=never, mode="asgi"))  # type: ignore[arg-type]
-    await asyncio.wait({serving, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    server = asyncio.create_task(serve(guard, config, shutdown_trigger=never, mode="asgi"))  # type: ignore[arg-type]
+    await asyncio.wait({server, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
     while stopping.is_set():
         if not guard.is_busy:
             saver.save_and_end()
         await asyncio.sleep(0.02)
-    await serving
+    await server
 
 
 class SavableEmulator(Protocol):
@@ -107,7 +115,7 @@ class Saver:
         self._emulator, self._clock = emulator, clock
         self._end = end
         self._state = state
-        self._reported = saved.SaveReport()
+        self._reported = saved_state.SaveReport()
         self._reason = ""  # latest error
         self._copies: dict[str, Any] = {}  # fetched once, as some services clear their state when it is fetched
         self._saved: set[str] = set()
@@ -121,55 +129,55 @@ class Saver:
         while (report := self._save()).services:
             self._report(report)
             self._clock.sleep(_RETRY_SECONDS)
-        saved.mark_clean(self._state)
-        saved.send_report(self._state, report)
+        saved_state.mark_clean(self._state)
+        saved_state.send_report(self._state, report)
         self._end()
 
-    def _save(self) -> saved.SaveReport:
+    def _save(self) -> saved_state.SaveReport:
         """Save the queues, then the services that are not saved yet; report the result."""
         services = self._emulator.services()
         queues = self._save_queues(services["sqs"])
-        for name, give in services.items():
+        for name, get_state in services.items():
             if name != "sqs" and name not in self._saved:
-                self._save_service(name, give)
+                self._save_service(name, get_state)
         missing = [name for name in services if name not in self._saved]
         unfinished_files = self._emulator.unfinished_events()  # only files are imported by events
-        return saved.SaveReport(missing, self._reason, queues, unfinished_files)
+        return saved_state.SaveReport(missing, self._reason, queues, unfinished_files)
 
-    def _save_queues(self, give: Callable[[], Any]) -> Mapping[str, tuple[int, int]]:
+    def _save_queues(self, get_state: Callable[[], Any]) -> Mapping[str, tuple[int, int]]:
         """Save the queues again, as they are drained meanwhile; return the counts of `saved.count_unsaved`."""
         self._saved.discard("sqs")
         self._copies.pop("sqs", None)
-        held: dict[str, set[str]] = {}
+        message_ids: dict[str, set[str]] = {}
 
-        def give_counted() -> Any:
-            state = give()
-            held.update(saved.messages(state))
+        def get_state_and_record_ids() -> Any:
+            state = get_state()
+            message_ids.update(saved_state.message_ids(state))
             return state
 
-        self._save_service("sqs", give_counted)
-        counts = saved.count_unsaved(self._state, held)
+        self._save_service("sqs", get_state_and_record_ids)
+        counts = saved_state.count_unsaved(self._state, message_ids)
         if any(unsaved for unsaved, _ in counts.values()):
             self._saved.discard("sqs")
         return counts
 
-    def _save_service(self, name: str, give: Callable[[], Any]) -> None:
+    def _save_service(self, name: str, get_state: Callable[[], Any]) -> None:
         """Save the state of a service, or record the error."""
         try:
             if name not in self._copies:
-                self._copies[name] = give()
+                self._copies[name] = get_state()
             if self._copies[name] is not None:
-                self._emulator.save(saved.folder(self._state), name, self._copies[name])
+                self._emulator.save(saved_state.folder(self._state), name, self._copies[name])
         except Exception as error:  # noqa: BLE001  the other services are still saved
             self._reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         else:
             self._saved.add(name)
 
-    def _report(self, report: saved.SaveReport) -> None:
+    def _report(self, report: saved_state.SaveReport) -> None:
         if report != self._reported:
             self._reported = report
             _logger.error("not saved: %s", report.describe({}))
-        saved.send_report(self._state, report)  # each time, as another run may wait for it meanwhile
+        saved_state.send_report(self._state, report)  # each time, as another run may wait for it meanwhile
 
 
 def _end() -> None:
@@ -182,7 +190,7 @@ def _end() -> None:
     os._exit(0)  # sys.exit would wait for the emulator's threads
 
 
-def _raise_limit_of_files() -> None:
+def _raise_file_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -23,7 +23,7 @@ from tools.kit.files import draft, tail
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.parameters import local_values
 from tools.kit.project import ROOT
-from tools.local import emulator, gaps, postgres, saved
+from tools.local import emulator, ignored_settings, postgres, saved_state
 from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
@@ -84,32 +84,32 @@ def run_local_stack(
     make_private(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
-    with contextlib.ExitStack() as parts:
-        parts.enter_context(_lock_state(state))
+    with contextlib.ExitStack() as cleanup:
+        cleanup.enter_context(_lock_state(state))
         _end_leftovers(state, print_status)
         # Also at the end, as Ctrl-C may come between the start of a process and its registration.
-        parts.callback(_end_leftovers, state, print_status)
+        cleanup.callback(_end_leftovers, state, print_status)
         emulator.require_free(port)
-        if saved.unsaved_since(state / "aws"):
+        if saved_state.unsaved_since(state / "aws"):
             print_status(f"the last run ended before everything was saved: {_describe_loss(state / 'aws')}")
 
         print_status("starting PostgreSQL")
         database = postgres.start(state / "postgres")
-        parts.callback(database.stop)
+        cleanup.callback(database.stop)
 
         DatabaseFaults(database).mend()  # undo the faults of a killed `make chaos`
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
         labels: dict[str, str] = {}
-        parts.callback(aws.stop, print_status, seconds_left, labels)
+        cleanup.callback(aws.stop, print_status, seconds_left, labels)
         _write(pid_file, str(aws.process.pid))
-        parts.callback(pid_file.unlink, missing_ok=True)
+        cleanup.callback(pid_file.unlink, missing_ok=True)
 
         with explain_failures(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
             deployment, outputs, key = _deploy(state, aws, database, local_values() | dict(parameters(aws)))
-            gaps.apply_all(deployment)
+            ignored_settings.apply_all(deployment)
 
             print_status("applying the migrations")
             _migrate(aws, deployment, print_status)
@@ -125,21 +125,21 @@ def run_local_stack(
             aws_access_key_id=aws.key,
             pid=os.getpid(),
         )
-        labels |= {_name(address.queue_url): "queued punches", _name(address.dlq_url): "dead letters"}
-        of_slices = {files.key: address.root_url for files in deploy_hook.local_files()}
-        _write(file, json.dumps(address._asdict() | of_slices, indent=2) + "\n")
-        parts.callback(file.unlink, missing_ok=True)
+        labels |= {_queue_name(address.queue_url): "queued punches", _queue_name(address.dlq_url): "dead letters"}
+        slice_addresses = {files.key: address.root_url for files in deploy_hook.local_files()}
+        _write(file, json.dumps(address._asdict() | slice_addresses, indent=2) + "\n")
+        cleanup.callback(file.unlink, missing_ok=True)
         environment = deployment.resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
         yield Stack(address, database, aws, environment["TIME_ZONE"])
 
 
 def _current_queue_url(aws: emulator.Emulator, url: str) -> str:
     """Return the present URL of a queue; the one in the stack's outputs has the port of the first deploy."""
-    found: str = aws.client("sqs").get_queue_url(QueueName=_name(url))["QueueUrl"]
-    return found
+    current_url: str = aws.client("sqs").get_queue_url(QueueName=_queue_name(url))["QueueUrl"]
+    return current_url
 
 
-def _name(queue_url: str) -> str:
+def _queue_name(queue_url: str) -> str:
     return queue_url.rpartition("/")[2]
 
 
@@ -150,10 +150,10 @@ def make_private(state: Path, project_state: Path = STATE) -> None:
         LocalError: it belongs to another user, or has other content.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = state.stat()
-    if found.st_uid != os.getuid():
+    status = state.stat()
+    if status.st_uid != os.getuid():
         raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
-    if found.st_mode & 0o077:
+    if status.st_mode & 0o077:
         # The project's default folder may be closed, as only its own commands use it, such as the load test for JMeter.
         if state != project_state and any(state.iterdir()) and not (state / "lock").exists():
             raise LocalError(
@@ -203,9 +203,9 @@ def _write(file: Path, text: str) -> None:
 
 def _describe_loss(aws: Path) -> str:
     """Describe what is lost because the emulator was killed."""
-    new = "" if saved.folder(aws).exists() else "; the API gets another URL and key"
+    new = "" if saved_state.folder(aws).exists() else "; the API gets another URL and key"
     return (
-        f"changes since {saved.unsaved_since(aws)} are lost: queued punches, dead letters, and keys of "
+        f"changes since {saved_state.unsaved_since(aws)} are lost: queued punches, dead letters, and keys of "
         f"`ponto keys`{new}. Stored rows are kept"
     )
 
@@ -246,7 +246,7 @@ def _lock_packaging() -> Iterator[None]:
 
 def _deploy(
     state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
-) -> tuple[gaps.LocalDeployment, Mapping[str, str], str]:
+) -> tuple[ignored_settings.LocalDeployment, Mapping[str, str], str]:
     environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
         # A separate cache for each interpreter and platform, which the plugin does not distinguish.
@@ -262,9 +262,9 @@ def _deploy(
         if osls.run("deploy", options, environment, log):
             if not aws.is_running():
                 raise _ended_error(aws)
-            printed = log.read_text(errors="replace")
-            if "-m pip install" in printed and (explained := explain_network(printed)):
-                raise LocalError(f"{explained} The output of sls is in {log}")
+            output = log.read_text(errors="replace")
+            if "-m pip install" in output and (explanation := explain_network(output)):
+                raise LocalError(f"{explanation} The output of sls is in {log}")
             raise LocalError(f"sls {' '.join(['deploy', *options])} failed; its output, {log}, ends:\n{tail(log, 30)}")
         template = json.loads((ROOT / ".serverless" / "cloudformation-template-update-stack.json").read_text())
     formation = aws.client("cloudformation")
@@ -272,9 +272,9 @@ def _deploy(
     resources = formation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
     api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
-    deployment = gaps.LocalDeployment(
+    deployment = ignored_settings.LocalDeployment(
         resources=template["Resources"],
-        ids={found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources},
+        ids={resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
         api=api,
         functions=aws.client("lambda"),
     )
@@ -301,13 +301,15 @@ def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
     emulator.stop_leftovers(state / "aws", print_status)
 
 
-def _migrate(aws: emulator.Emulator, deployment: gaps.LocalDeployment, print_status: emulator.PrintStatus) -> None:
-    answer = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
-    done = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
+def _migrate(
+    aws: emulator.Emulator, deployment: ignored_settings.LocalDeployment, print_status: emulator.PrintStatus
+) -> None:
+    response = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
+    result = json.loads(response["Payload"].read())
+    if "FunctionError" in response:
         raise LocalError(
-            f"The function schema failed: {done.get('errorMessage', done)}\n"
+            f"The function schema failed: {result.get('errorMessage', result)}\n"
             f"Its log is {aws.log}; `make clean` removes the local database, if you do not need its rows."
         )
-    for notice in done["notices"]:  # for example that the database is of a newer release
+    for notice in result["notices"]:  # for example that the database is of a newer release
         print_status(notice)

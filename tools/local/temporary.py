@@ -24,9 +24,9 @@ def memory_folder(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES)
     """Return the in-memory folder if it has space and allows execution, and TMPDIR is not set; otherwise None."""
     if "TMPDIR" in os.environ or not os.access(folder, os.W_OK):
         return None
-    found = os.statvfs(folder)
-    room = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available)
-    return folder if room > min_free_bytes and not found.f_flag & os.ST_NOEXEC else None
+    status = os.statvfs(folder)
+    free_bytes = min(status.f_bavail * status.f_frsize, psutil.virtual_memory().available)
+    return folder if free_bytes > min_free_bytes and not status.f_flag & os.ST_NOEXEC else None
 
 
 @contextmanager
@@ -39,11 +39,11 @@ def temporary_server(
         LocalError: it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="ponto-", dir=parent) as folder:
-        running = postgres.start(Path(folder) / "postgres", settings)
+        server = postgres.start(Path(folder) / "postgres", settings)
         try:
-            yield running
+            yield server
         finally:
-            running.stop()
+            server.stop()
 
 
 @contextmanager
@@ -53,8 +53,8 @@ def unsafe_server(settings: Mapping[str, str] | None = None) -> Iterator[postgre
     Raises:
         LocalError: it does not start.
     """
-    with temporary_server({**postgres.UNSAFE_SETTINGS, **(settings or {})}, memory_folder()) as running:
-        yield running
+    with temporary_server({**postgres.UNSAFE_SETTINGS, **(settings or {})}, memory_folder()) as server:
+        yield server
 
 
 @contextmanager
@@ -65,8 +65,8 @@ def migrated_database() -> Iterator[str]:
         CommandError: it does not start.
     """
     try:
-        with unsafe_server() as running:
-            migrate(parse_dsn(running.url), _ZONE, REFERENCE_FOLDERS | enabled.schema_folders())
-            yield running.url
+        with unsafe_server() as server:
+            migrate(parse_dsn(server.url), _ZONE, REFERENCE_FOLDERS | enabled.schema_folders())
+            yield server.url
     except LocalError as error:
         raise CommandError(str(error)) from None

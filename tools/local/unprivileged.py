@@ -28,28 +28,28 @@ def find(initdb: Path, folder: Path) -> Launcher:
     """
     if os.geteuid():
         return Launcher((), None)
-    other = _other_user()
+    user = _other_user()
     # Another user with root's access to folders, as the project may be in a private one.
     setpriv = (
         "setpriv",
-        f"--reuid={other.pw_uid}",
-        f"--regid={other.pw_gid}",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
         "--clear-groups",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
     )
     launchers = (
         # Root outside the user namespace, another user inside: files belong to root. Containers often forbid this.
-        Launcher(("unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"), 0),
+        Launcher(("unshare", "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}"), 0),
         # PostgreSQL's programs find each other by access(), which ignores that capability without this bit.
-        Launcher((*setpriv, "--securebits=+no_setuid_fixup"), other.pw_uid),
-        Launcher(setpriv, other.pw_uid),  # if root may not set the bit, and every user can reach the programs
+        Launcher((*setpriv, "--securebits=+no_setuid_fixup"), user.pw_uid),
+        Launcher(setpriv, user.pw_uid),  # if root may not set the bit, and every user can reach the programs
     )
     for launcher in launchers:
         if _can_run(launcher, initdb, folder):
             return launcher
     raise LocalError(
-        f"PostgreSQL refuses to run as root, and neither `unshare` nor `setpriv` can run it as user {other.pw_name} "
+        f"PostgreSQL refuses to run as root, and neither `unshare` nor `setpriv` can run it as user {user.pw_name} "
         f"with access to {initdb} and {folder}. Run this as another user."
     )
 

@@ -14,13 +14,13 @@ outcome as (
     select
         punch_id,
         case
-            when own.id is not null then 'row'
+            when stored_row.id is not null then 'row'
             when is_dead then 'dead letter'
-            when other.id is not null then 'duplicate'
+            when same_punch.id is not null then 'duplicate'
         end as outcome
     from accepted
-    left join ponto.batida as own on own.mensagem_id = message_id
-    left join ponto.batida as other on other.id = punch_id
+    left join ponto.batida as stored_row on stored_row.mensagem_id = message_id
+    left join ponto.batida as same_punch on same_punch.id = punch_id
 )
 select
     count(*) filter (where outcome = 'row') as rows,

@@ -27,11 +27,11 @@ def fetch_numbers(url: str, key: str) -> dict[str, Any]:
     Raises:
         urllib3.exceptions.HTTPError: the stack did not answer, or refused the request.
     """
-    answer = urllib3.request("GET", url, headers={"x-run": key}, retries=False, timeout=_TIMEOUT_SECONDS)
-    if answer.status != HTTPStatus.OK:
-        raise urllib3.exceptions.HTTPError(f"{answer.status} {answer.data.decode(errors='replace')}")
-    found: dict[str, Any] = answer.json()
-    return found
+    response = urllib3.request("GET", url, headers={"x-run": key}, retries=False, timeout=_TIMEOUT_SECONDS)
+    if response.status != HTTPStatus.OK:
+        raise urllib3.exceptions.HTTPError(f"{response.status} {response.data.decode(errors='replace')}")
+    numbers: dict[str, Any] = response.json()
+    return numbers
 
 
 class BatchTotals:
@@ -39,25 +39,25 @@ class BatchTotals:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._read = 0  # bytes
+        self._offset = 0  # bytes
         self._totals = Counter(dict.fromkeys(_COUNTERS, 0))
 
     def totals(self) -> Counter[str]:
         """Return the totals of all batches: stored, duplicates, redelivered (the row existed already), failed."""
         with self._log.open("rb") as file:
-            file.seek(self._read)
+            file.seek(self._offset)
             text = file.read()
         complete = text[: text.rfind(b"\n") + 1]
-        self._read += len(complete)
+        self._offset += len(complete)
         for line in complete.splitlines():
-            if line.startswith(b"{") and (batch := _batch(line)):
+            if line.startswith(b"{") and (batch := _parse_batch(line)):
                 self._totals.update({name: batch[name] for name in _COUNTERS})
         return self._totals
 
 
-def _batch(line: bytes) -> dict[str, Any] | None:
+def _parse_batch(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        fields = json.loads(line)
     except ValueError:
         return None  # a line of another process
-    return found if isinstance(found, dict) and found.get("message") == "batch" else None
+    return fields if isinstance(fields, dict) and fields.get("message") == "batch" else None

@@ -2,7 +2,7 @@
 
 const SECONDS = 120 // in the chart
 const CONCURRENT_REQUESTS = 12
-const ANSWER_MS = 10_000
+const REQUEST_TIMEOUT_MS = 10_000
 const TEXTS = {
   "pt-BR": {
     none: "nenhuma",
@@ -22,7 +22,7 @@ const TEXTS = {
     failed: number => `tentativas falhas: ${number}`,
     rate: number => `${number} por segundo`,
     age: seconds => `a mais velha há ${seconds} s`,
-    scale: most => `topo: ${most}`,
+    scale: max => `topo: ${max}`,
   },
   en: {
     none: "none",
@@ -42,7 +42,7 @@ const TEXTS = {
     failed: number => `failed tries: ${number}`,
     rate: number => `${number} a second`,
     age: seconds => `the oldest for ${seconds} s`,
-    scale: most => `top: ${most}`,
+    scale: max => `top: ${max}`,
   },
 }
 
@@ -55,58 +55,58 @@ let api = null
 let example = null
 let sending = false
 let latest = null // latest numbers
-let judged = "" // numbers to which the shown verdict belongs
+let judgedCounts = "" // numbers to which the shown verdict belongs
 let lastLost = null
 
 document.documentElement.lang = language
 if (language === "pt-BR") for (const each of document.querySelectorAll("[data-pt]")) each.textContent = each.dataset.pt
 
 /** Move the key from the address to the session storage, for reloads. A link opened in the same tab only changes the fragment. */
-function takeKey() {
+function storeKey() {
   key = new URLSearchParams(location.hash.slice(1)).get("key") ?? sessionStorage.getItem("key") ?? ""
   sessionStorage.setItem("key", key)
   history.replaceState(null, "", location.pathname)
 }
 
 /** Send a request to the guard, with a header that pages of other origins cannot send. */
-async function ask(name, method = "GET") {
+async function request(name, method = "GET") {
   const headers = { "x-run": key }
-  const answer = await fetch(name, { method, headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
+  const answer = await fetch(name, { method, headers, cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
   if (answer.status === 403) throw new Error(texts.key)
   const body = await answer.json()
   if (!answer.ok) throw new Error(body.message)
   return body
 }
 
-function say(text, kind) {
+function setStatus(text, kind) {
   if (element("state").textContent !== text) element("state").textContent = text
   element("state").className = kind
 }
 
-async function look() {
+async function refresh() {
   try {
-    latest = await ask("numbers")
-    show(latest)
-    judge(latest).catch(() => {}) // the next look shows the error
+    latest = await request("numbers")
+    showNumbers(latest)
+    updateVerdict(latest).catch(() => {}) // the next look shows the error
   } catch (error) {
-    forget()
-    say(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
+    clearNumbers()
+    setStatus(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
   }
-  setTimeout(look, 1000)
+  setTimeout(refresh, 1000)
 }
 
 /** Clear all numbers, which would otherwise look current. */
-function forget() {
+function clearNumbers() {
   for (const output of document.querySelectorAll("output")) output.textContent = "–"
-  for (const emptied of document.querySelectorAll(".rate, #letters, #scale, #verdict")) emptied.textContent = ""
-  judged = ""
+  for (const field of document.querySelectorAll(".rate, #letters, #scale, #verdict")) field.textContent = ""
+  judgedCounts = ""
   latest = null
   for (const part of document.querySelectorAll("#flow > li")) part.classList.remove("some", "flows")
   for (const line of element("chart").children) line.setAttribute("points", "")
   element("send").disabled = element("stop").disabled = true
 }
 
-function show(numbers) {
+function showNumbers(numbers) {
   api = numbers.api
   example = numbers.example
   const counts = { ...numbers, duplicates: numbers.duplicates + numbers.redelivered }
@@ -116,7 +116,7 @@ function show(numbers) {
     if (output.textContent !== text) output.textContent = text
     element(name).classList.toggle("some", counts[name] > 0)
   }
-  const rates = changes(numbers.looks)
+  const rates = computeRates(numbers.looks)
   const last = rates.at(-1) ?? { accepted: 0, stored: 0 }
   element("accepted").querySelector(".rate").textContent = texts.rate(format(Math.round(last.accepted)))
   element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(last.stored)))
@@ -127,35 +127,35 @@ function show(numbers) {
   const [into, out] = document.querySelectorAll(".pipe")
   into.classList.toggle("flows", last.accepted > 0)
   out.classList.toggle("flows", last.stored > 0)
-  draw(rates)
-  list(numbers.lastDeadLetters)
+  drawChart(rates)
+  listDeadLetters(numbers.lastDeadLetters)
   element("send").disabled = sending
   element("stop").disabled = numbers.databaseStopped
-  if (numbers.error) say(numbers.error, "bad")
-  else if (numbers.databaseStopped) say(texts.stopped, "bad")
-  else if (numbers.waiting) say(texts.drains, "")
-  else if (numbers.deadLetters) say(texts.dead(format(numbers.deadLetters)), "bad")
-  else say(texts.calm, "good")
+  if (numbers.error) setStatus(numbers.error, "bad")
+  else if (numbers.databaseStopped) setStatus(texts.stopped, "bad")
+  else if (numbers.waiting) setStatus(texts.drains, "")
+  else if (numbers.deadLetters) setStatus(texts.dead(format(numbers.deadLetters)), "bad")
+  else setStatus(texts.calm, "good")
 }
 
 /**
  * Show the verdict on all accepted punches, once none waits. It is requested only when numbers have changed, as the
  * database counts rows. A loss is shown only if it is found twice, as a batch's log line may come after its rows.
  */
-async function judge(numbers) {
+async function updateVerdict(numbers) {
   const { accepted, stored, duplicates, redelivered, failed, deadLetters, waiting, databaseStopped } = numbers
   const isSettled = waiting === 0 && !databaseStopped
   const current = [accepted, stored, duplicates, redelivered, failed, deadLetters].join()
-  if (isSettled && current === judged) return
-  judged = ""
+  if (isSettled && current === judgedCounts) return
+  judgedCounts = ""
   element("verdict").textContent = ""
   if (!isSettled) return
-  const verdict = await ask("verdict")
+  const verdict = await request("verdict")
   if (latest !== numbers) return
   const isSure = verdict.lost === 0 || (verdict.lost !== null && verdict.lost === lastLost)
   lastLost = verdict.lost
   if (!isSure) return
-  judged = current
+  judgedCounts = current
   const counts = Object.keys(texts.verdict).filter(name => verdict[name] || !["duplicates", "deadLetters"].includes(name))
   const words = counts.map(name => `${format(verdict[name])} ${texts.verdict[name][verdict[name] === 1 ? 0 : 1]}`)
   element("verdict").textContent = words.join(", ")
@@ -163,7 +163,7 @@ async function judge(numbers) {
 }
 
 /** Return the rates per second between each sample of the stack and the next. */
-function changes(looks) {
+function computeRates(looks) {
   return looks.slice(1).map((later, index) => {
     const earlier = looks[index]
     const seconds = earlier.secondsAgo - later.secondsAgo
@@ -176,16 +176,16 @@ function changes(looks) {
   })
 }
 
-function draw(rates) {
-  const most = Math.max(10, ...rates.flatMap(rate => [rate.accepted, rate.stored, rate.waiting]))
-  const points = name => rates.map(rate => `${rate.x},${30 - (29 * rate[name]) / most}`)
+function drawChart(rates) {
+  const max = Math.max(10, ...rates.flatMap(rate => [rate.accepted, rate.stored, rate.waiting]))
+  const points = name => rates.map(rate => `${rate.x},${30 - (29 * rate[name]) / max}`)
   element("in").setAttribute("points", points("accepted").join(" "))
   element("out").setAttribute("points", points("stored").join(" "))
   element("area").setAttribute("points", [`${rates[0]?.x ?? SECONDS},30`, ...points("waiting"), `${SECONDS},30`].join(" "))
-  element("scale").textContent = texts.scale(format(Math.round(most)))
+  element("scale").textContent = texts.scale(format(Math.round(max)))
 }
 
-function list(letters) {
+function listDeadLetters(letters) {
   const items = letters.map(letter => {
     const item = document.createElement("li")
     const time = document.createElement("time")
@@ -211,11 +211,11 @@ function uuid7(now) {
 }
 
 /** Send punches as a device does: retry each with its id until it is accepted. */
-async function send() {
-  let left = Number(element("send").dataset.punches)
+async function sendPunches() {
+  let remaining = Number(element("send").dataset.punches)
   const path = new URL(api.url).pathname
   async function device() {
-    while (left-- > 0) {
+    while (remaining-- > 0) {
       const body = JSON.stringify({
         ...example.body,
         id: uuid7(Date.now()),
@@ -247,16 +247,16 @@ async function post(path, body) {
   }
 }
 
-takeKey()
-addEventListener("hashchange", takeKey)
+storeKey()
+addEventListener("hashchange", storeKey)
 element("send").addEventListener("click", async () => {
   element("send").disabled = sending = true
-  await send().catch(error => say(error.message, "bad"))
+  await sendPunches().catch(error => setStatus(error.message, "bad"))
   sending = false
 })
 element("stop").addEventListener("click", () => {
   element("stop").disabled = true
-  ask(`stop-database/${element("stop").dataset.seconds}`, "POST").catch(error => say(error.message, "bad"))
+  request(`stop-database/${element("stop").dataset.seconds}`, "POST").catch(error => setStatus(error.message, "bad"))
 })
-forget()
-look()
+clearNumbers()
+refresh()

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_MARK = "running"
-_REPORTS = "reports"  # a named pipe, which works even on a full disk
+_MARKER = "running"
+_REPORT_PIPE = "reports"  # a named pipe, which works even on a full disk
 
 
 class SaveReport(NamedTuple):
@@ -44,7 +44,7 @@ class SaveReport(NamedTuple):
 def open_reports(state: Path) -> Iterator[int | None]:
     """Open the pipe to which `send_report` writes, and yield its descriptor; None if there is no pipe."""
     try:
-        descriptor = os.open(state / _REPORTS, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = os.open(state / _REPORT_PIPE, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:  # an older release, or a file system without named pipes
         yield None
         return
@@ -57,7 +57,7 @@ def open_reports(state: Path) -> Iterator[int | None]:
 def send_report(state: Path, report: SaveReport) -> None:
     """Write a report to the pipe, as a line of JSON, if a process reads it."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(state / _REPORTS, os.O_WRONLY | os.O_NONBLOCK)
+        descriptor = os.open(state / _REPORT_PIPE, os.O_WRONLY | os.O_NONBLOCK)
         try:
             os.write(descriptor, json.dumps(report._asdict()).encode() + b"\n")
         finally:
@@ -83,29 +83,29 @@ def folder(state: Path) -> Path:
 def mark_running(state: Path) -> None:
     """Mark the state as unsaved, and create the pipe for reports."""
     with contextlib.suppress(OSError):
-        os.mkfifo(state / _REPORTS, 0o600)
-    (state / _MARK).write_text(time.strftime("%Y-%m-%d %H:%M"))
+        os.mkfifo(state / _REPORT_PIPE, 0o600)
+    (state / _MARKER).write_text(time.strftime("%Y-%m-%d %H:%M"))
 
 
 def mark_clean(state: Path) -> None:
     """Mark the state as saved."""
-    (state / _MARK).unlink(missing_ok=True)
+    (state / _MARKER).unlink(missing_ok=True)
 
 
 def unsaved_since(state: Path) -> str | None:
     """Return the local time since which changes are unsaved; None if all are saved."""
     try:
-        return (state / _MARK).read_text() or "its start"
+        return (state / _MARKER).read_text() or "its start"
     except FileNotFoundError:
         return None
 
 
-def messages(queues: Any) -> dict[str, set[str]]:
+def message_ids(queues: Any) -> dict[str, set[str]]:
     """Return the message ids of each queue, by its name, from SQS's state in memory or from its file."""
-    found: dict[str, set[str]] = {}
+    ids: dict[str, set[str]] = {}
     for queue in _all_queues(queues["queues"]):
-        found.setdefault(queue["name"], set()).update(message["id"] for message in queue["messages"])
-    return found
+        ids.setdefault(queue["name"], set()).update(message["id"] for message in queue["messages"])
+    return ids
 
 
 def _all_queues(scoped: Any) -> Iterator[Any]:
@@ -113,19 +113,19 @@ def _all_queues(scoped: Any) -> Iterator[Any]:
     yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
-def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
+def count_unsaved(state: Path, in_memory: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
     """Return for each queue how many of its messages are missing in the file, and how many it has.
 
     Args:
         state: folder of the emulator. An unreadable file counts as empty.
-        held: ids of the messages of each queue in memory. The file may have more, which were drained meanwhile.
+        in_memory: ids of the messages of each queue in memory. The file may have more, which were drained meanwhile.
     """
-    in_file = _read_ids(folder(state) / "sqs.json") if any(held.values()) else set[str]()
-    return {queue: (len(ids - in_file), len(ids)) for queue, ids in sorted(held.items())}
+    in_file = _read_message_ids(folder(state) / "sqs.json") if any(in_memory.values()) else set[str]()
+    return {queue: (len(ids - in_file), len(ids)) for queue, ids in sorted(in_memory.items())}
 
 
-def _read_ids(file: Path) -> set[str]:
+def _read_message_ids(file: Path) -> set[str]:
     try:
-        return set().union(*messages(json.loads(file.read_text())["payload"]).values())
+        return set().union(*message_ids(json.loads(file.read_text())["payload"]).values())
     except (OSError, ValueError, LookupError, TypeError):  # missing, or truncated by a power cut
         return set()

@@ -35,14 +35,14 @@ def apply_all(deployment: LocalDeployment) -> None:
 
 
 def _set_validator(deployment: LocalDeployment) -> None:
-    api, wanted = deployment.ids["Api"], deployment.properties("BodyValidator")
+    api, properties = deployment.ids["Api"], deployment.properties("BodyValidator")
     existing = deployment.api.get_request_validators(restApiId=api)["items"]
-    made = next((each for each in existing if each["name"] == wanted["Name"]), None)
-    validator = made or deployment.api.create_request_validator(
+    current = next((item for item in existing if item["name"] == properties["Name"]), None)
+    validator = current or deployment.api.create_request_validator(
         restApiId=api,
-        name=wanted["Name"],
-        validateRequestBody=wanted["ValidateRequestBody"],
-        validateRequestParameters=wanted["ValidateRequestParameters"],
+        name=properties["Name"],
+        validateRequestBody=properties["ValidateRequestBody"],
+        validateRequestParameters=properties["ValidateRequestParameters"],
     )
     deployment.api.update_method(
         restApiId=api,
