@@ -204,8 +204,8 @@ def test_emulator_stops_within_ten_seconds_and_keeps_all_messages(state: Path) -
 
     assert time.monotonic() < started_at + 10  # the documented maximum
     assert [line for line in printed if "so far" not in line] == [
-        "Uploaded files that were not imported to the end: 3, those without a summary.json in results/. "
-        "Put them into the bucket again."
+        "Uploaded files that were not completely imported: 3, those without a summary.json in results/. "
+        "Upload them again."
     ]
     assert saved_state.unsaved_since(state) is None
     wait_for(

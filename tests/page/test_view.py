@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 from tools.kit import event
 
 KEY = f"#key={view.KEY}"
-WRONG_KEY_MESSAGE = "Each start has another key. Open the link that make run printed last: it ends in #key="
+WRONG_KEY_MESSAGE = "Each run has a new key. Open the link that make run printed last; it ends in #key="
 UNKNOWN = ["\N{EN DASH}"] * 5
 NUMBERS: dict[str, Any] = {
     "accepted": 1200,

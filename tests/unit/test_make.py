@@ -115,10 +115,10 @@ def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
 @pytest.mark.parametrize(
     ("files", "begins"),
     [
-        (None, "\nReady. Punch so:\n\ncurl -sS http://here/ponto "),
+        (None, "\nReady. Send a punch:\n\ncurl -sS http://here/ponto "),
         (
             LocalFiles("page_url", "Punch here", dict),
-            "\nReady. Punch here:\n\n  http://here/#key=abc\n\nor so:\n\ncurl -sS http://here/ponto ",
+            "\nReady. Punch here:\n\n  http://here/#key=abc\n\nor with curl:\n\ncurl -sS http://here/ponto ",
         ),
     ],
     ids=["nothing", "a page"],

@@ -1,4 +1,4 @@
-"""`make run`: the whole system on this machine, until Ctrl-C."""
+"""`make run`: run the whole system on this machine until Ctrl-C."""
 
 import json
 import math
@@ -35,7 +35,7 @@ _EPILOG = """examples:
 
 exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed), and rows and queued punches are kept, 1 it did
 not start or failed, 2 the request is wrong, 3 it ended before everything was saved, and printed how many queued punches
-and dead letters are lost, or which process still tries to save them
+and dead letters are lost, or which process is still trying to save them
 """
 
 _SAVE_TIMEOUT_SECONDS = 60
@@ -91,10 +91,9 @@ def run_until_stopped(
 
 
 class SaveWait:
-    """Time limit of a failing save at the stop: none until Ctrl-C; 60 s after another signal."""
+    """Time limit for a save that fails during the stop: none after Ctrl-C; 60 s after another signal."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
-        """Create a wait without a limit."""
         self._clock = clock
         self._deadline = math.inf  # by `time.monotonic()`
         self._is_waiting = False
@@ -114,11 +113,8 @@ class SaveWait:
             self._is_waiting = True
             if math.isfinite(self._deadline):
                 self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
-            for number in (
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGHUP,
-            ):  # `raise_on_first_signal` ignores them after the first
+            # `raise_on_first_signal` ignores all signals after the first one.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, self.stop)
         return self._deadline - self._clock.monotonic()
 
@@ -148,7 +144,7 @@ def greet(
     is_default = state.resolve() == STATE
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
     make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
-    load_test = f"  make loadtest{make_args}  JMeter's load, and the proof that every punch arrived\n"
+    load_test = f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
     if not jmeter.is_available(jmeter_home):
         load_test = ""
     suggestions = "".join(
@@ -165,41 +161,41 @@ def greet(
     )
     hooks = [hook for definition in definitions if (hook := definition.deploy_hook())]
     greetings = [hook.local_files.greeting for hook in hooks if hook.local_files]
-    link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
+    link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor with curl"
     print(
         f"""
-Ready. {"".join(greeting + link for greeting in greetings) or "Punch so"}:
+Ready. {"".join(greeting + link for greeting in greetings) or "Send a punch"}:
 
 {address.post_command(punch_id)}
 
-{get_commands}See it flow:
+{get_commands}Watch the punches:
 
   {address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}
 
 Then try, in another terminal:
 
-  make rows{make_args}      the newest rows
-{load_test}  make chaos{make_args}     everything breaks while clients punch, and nothing is lost
+  make rows{make_args}      print the newest rows
+{load_test}  make chaos{make_args}     inject faults while clients punch, and check that nothing is lost
 {suggestions}
-Two punches under one id make a dead letter of the second:
+Send two punches with the same id; the second becomes a dead letter:
 
 {_dead_letter_command(address, conflict_id)}
 
   . .venv/bin/activate && ponto dlq list{state_option}
-                 the dead letters, with their reasons
+                 list the dead letters, with their reasons
   . .venv/bin/activate && ponto trace {conflict_id}{state_option}
-                 where both punches are: a row, a dead letter
+                 show where both punches are: a row and a dead letter
 
   API       {address.api_url}
   API key   {address.api_key}
   time zone {stack.time_zone}  (local time of punches without an offset)
-  database  {address.database_url}  (psql takes it)
-  AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest)
+  database  {address.database_url}  (URL for psql)
+  AWS       {address.aws_endpoint_url}  (SQS, Lambda and other services)
   AWS key   {address.aws_access_key_id}  (access key id; the secret may be anything)
   log       {stack.aws.log}
-  all this  {state / "stack.json"}
+  addresses {state / "stack.json"}
 
-Ctrl-C stops it.
+Ctrl-C stops everything.
 """,
         flush=True,
     )

@@ -33,7 +33,7 @@ from tools.local.replacements import replaces
 
 _VALIDATION_VARIABLE = b"$context.error.validationErrorString"
 _HEAD_TIMEOUT_SECONDS = 5.0  # interval at which incomplete request heads are checked
-_MAX_MESSAGES = 10  # messages of one receive
+_MAX_MESSAGES = 10  # limit of one receive
 MAX_KEPT_ENTRIES = 2_000  # log streams of a group, or points of a metric
 
 Message = dict[str, Any]
@@ -90,7 +90,7 @@ def _map_response(
     return override.get("status", mapped_status), *rest
 
 
-# Receives and deletes of the event source mapping. Those over HTTP are not changed.
+# Receives and deletes of the event source mapping; those over HTTP are not replaced.
 #
 # The emulator scans the whole queue several times for each ten messages: with a million, this blocks the process for a
 # second. It also replaces the list of messages, so a message that another thread accepts meanwhile would be lost. Here
@@ -127,7 +127,7 @@ def _delete(_: object, url: str, handles: set[str]) -> None:
 
 
 def _front(messages: list[Message], max_wanted: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
-    """Return the messages up to the last of `most` wanted ones; all messages if fewer are wanted."""
+    """Return the messages up to the wanted one with number `max_wanted`; all messages if fewer are wanted."""
     front = []
     remaining = max_wanted
     for message in messages:
@@ -242,7 +242,7 @@ def to_response(result: tuple[int, dict[str, Any], bytes | str]) -> Response:
 # Contents of the emulator.
 
 accepted_messages: dict[str, dict[str, str | None]] = {}
-"""Messages that each queue, by its URL, has accepted in this run: punch id (None: not known) by message id.
+"""Messages that each queue, by its URL, has accepted in this run: punch id (None: unknown) by message id.
 
 Redriven dead letters are not included, as they were accepted before.
 """
@@ -284,7 +284,7 @@ def are_queues_locked() -> bool:
 
 
 def services() -> dict[str, Callable[[], Any]]:
-    """Return the functions that return each service's state, by the name of its file, from the emulator."""
+    """Return the emulator's functions that return the state of a service, by the name of the service's file."""
     functions: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
     return functions
 

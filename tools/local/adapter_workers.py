@@ -16,7 +16,7 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from tools.local.replacements import replaces
 
-_MAX_WAIT_SECONDS = 6 * 3600  # of an event until the function may run
+_MAX_WAIT_SECONDS = 6 * 3600  # limit for an event that waits until its function may run
 _POLL_SECONDS = 0.1
 
 _logger = logging.getLogger("local")
@@ -26,7 +26,8 @@ _logger = logging.getLogger("local")
 # code completes its invocation. Here each worker ends separately, after its invocation and with its complete log.
 
 _ISOLATED = "the emulator does not kill workers during an invocation, or because of another worker"
-# The emulator reads a worker's output for 50 ms. On a busy machine the rest is lost, or in the log of the next one.
+# The emulator reads a worker's output for only 50 ms. On a busy machine, later output is lost, or appears in the log of
+# the next invocation.
 _COMPLETE_LOG = "the emulator reads all output of an invocation, and reaps workers that have ended"
 
 _kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
@@ -63,7 +64,7 @@ class WorkerProcess(subprocess.Popen[str]):
     """A worker's process with its standard error in a file, which is complete once it has answered or ended."""
 
     def __init__(self, *values: Any, **keywords: Any) -> None:
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed with this object
         self._read_bytes = 0  # bytes
         super().__init__(*values, **{**keywords, "stderr": self._output})
 

@@ -1,4 +1,4 @@
-"""Requests and responses by ASGI, with limits for bodies that are large, slow or incomplete."""
+"""ASGI requests and responses, with limits for bodies that are large, slow or incomplete."""
 
 import asyncio
 import contextlib
@@ -80,6 +80,5 @@ async def send_response(send: Send, response: Response, body: Body, linger_secon
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     await body.discard(linger_seconds)
-    await send(
-        {"type": "http.response.body", "body": b""}
-    )  # hypercorn then closes the connection if the body is incomplete
+    # Hypercorn then closes the connection if the body is incomplete.
+    await send({"type": "http.response.body", "body": b""})

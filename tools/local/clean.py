@@ -16,7 +16,7 @@ _PARTS = {
 
 
 def main() -> int:
-    """Print a running part of the stack; return the exit status, 1 if there is one."""
+    """Print a running part of the stack and return 1; return 0 if no part runs."""
     for process in psutil.process_iter():
         try:
             part = _part(process)
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _part(process: psutil.Process) -> str | None:
-    """Return which part of this checkout's stack a process is, with any data folder; None if it is none."""
+    """Return the part of this checkout's stack that a process is, with any data folder; None for other processes."""
     words = process.cmdline()
     if not words or process.status() == psutil.STATUS_ZOMBIE:
         return None

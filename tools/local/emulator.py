@@ -34,7 +34,7 @@ _SERVICES = (
 )
 _MODULE = "tools.local.serve"
 _START_SECONDS = 30
-_UNSAVED_STATUS_SECONDS = 10  # between two lines about unsaved state
+_UNSAVED_STATUS_SECONDS = 10  # interval of status lines about unsaved state
 _CLOSE_SECONDS = 2  # until a killed process releases its port
 
 PrintStatus = Callable[[str], None]
@@ -78,7 +78,7 @@ class Emulator(NamedTuple):
         stalled_seconds: float = 60,
         seconds_between_lines: float = 2,
     ) -> None:
-        """Make the emulator save its state (queues, functions, API) and end, with its workers.
+        """Stop the emulator and its workers, once it has saved its state (queues, functions, API).
 
         Uploaded files that are not completely imported are printed, as the next run does not continue with them.
 
@@ -98,12 +98,12 @@ class Emulator(NamedTuple):
         shutdown.run(seconds_left, stalled_seconds, seconds_between_lines)
         if count := shutdown.report.unfinished_files:
             print_status(
-                f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
-                "Put them into the bucket again."
+                f"Uploaded files that were not completely imported: {count}, those without a summary.json in results/. "
+                "Upload them again."
             )
         if self.process.wait() or saved_state.unsaved_since(self.state):
             raise UnsavedError(
-                f"Not everything could be saved. {shutdown.describe()} What was saved before stays. "
+                f"Not everything could be saved. {shutdown.describe()} State saved earlier is kept. "
                 f"The log, {self.log}, ends:\n{tail(self.log)}"
             )
 
@@ -204,7 +204,7 @@ class _Shutdown:
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
-    """Return an environment without AWS's and this project's variables, for an emulator with this URL and key."""
+    """Return this process's environment without AWS's and the project's variables, for an emulator at a URL."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
     variables |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
     return variables | {"AWS_ENDPOINT_URL": url} if url else variables
@@ -218,9 +218,9 @@ def isolate() -> None:
 
 
 def create_key() -> str:
-    """Create the access key id of a run, a secret that allows to administer the emulator.
+    """Create the access key id of a run, a secret that gives full access to the emulator.
 
-    It begins with letters, as the emulator takes a number of twelve digits for an account.
+    It begins with letters, as the emulator would interpret twelve digits as an account number.
     """
     return f"LOCAL{base64.b32encode(secrets.token_bytes(10)).decode()[:15]}"
 
@@ -248,7 +248,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(state / "s3"),
         "TMPDIR": str(scratch),
-        "AWS_SESSION_TOKEN": key,  # passed on to functions, whose access key id it makes the account's number
+        "AWS_SESSION_TOKEN": key,  # passed on to functions, whose access key id is the account number
     }
     if scratch.exists():
         shutil.rmtree(scratch)
@@ -318,7 +318,7 @@ def require_free(port: int) -> None:
         except OSError as error:
             if time.monotonic() > deadline:
                 raise LocalError(
-                    f"Port {port} is in use ({error.strerror}). End what listens there, or choose another: "
+                    f"Port {port} is in use ({error.strerror}). End the program that uses it, or choose another: "
                     f'make run ARGS="--port {port + 1}"'
                 ) from None
             time.sleep(0.05)

@@ -74,9 +74,8 @@ class DatabaseFaults:
         """Use all connections of max_connections, after ending the functions' sessions."""
         sessions: list[psutil.Process] = []
         with contextlib.ExitStack() as connections:
-            connections.callback(
-                psutil.wait_procs, sessions, 10
-            )  # last, as a closed session counts until its process has ended
+            # Runs last: a closed session counts until its process has ended.
+            connections.callback(psutil.wait_procs, sessions, 10)
 
             def use_all() -> None:
                 with contextlib.suppress(psycopg2.OperationalError):  # too many clients already
@@ -125,7 +124,7 @@ class DatabaseFaults:
 
 
 def kill_worker(emulator: psutil.Process, random: Random) -> bool:
-    """Kill one of the emulator's workers at a random time, with SIGKILL.
+    """Kill a random worker of the emulator with SIGKILL.
 
     Returns:
         Whether there was a worker.

@@ -42,14 +42,14 @@ JsonResponse = tuple[int, dict[str, Any]]
 def key(access_key_id: str) -> str:
     """Return the key of a run's view, which gives access to nothing else.
 
-    An open tab sends it every second, even if another program has the stack's port by then. The run's access key id
-    cannot be derived from it.
+    An open tab sends it every second, even after another program has taken over the stack's port. The run's access
+    key id cannot be derived from it.
     """
     return hmac.digest(access_key_id.encode(), b"view", "sha256").hex()
 
 
 class Flow:
-    """Reads the numbers of a stack, and stops its database on request."""
+    """View of a stack: its current numbers, and a stop of its database on request."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Flow:
             key: key of the view.
             messages: returns the messages of a queue.
             accepted: messages that each queue, by its URL, has accepted in this run, without redriven ones: punch id
-                (None: not known) by message id.
+                (None: unknown) by message id.
             clock: clock of the samples.
         """
         self.key = key
@@ -75,9 +75,8 @@ class Flow:
         self._accepted = accepted
         self._clock = clock
         self._batches = BatchTotals(state / "emulator.log")
-        self._samples: deque[tuple[float, dict[str, int]]] = deque(
-            maxlen=_MAX_SAMPLES
-        )  # oldest first, with `time.monotonic()`
+        # Oldest first, with the time of `Clock.monotonic`.
+        self._samples: deque[tuple[float, dict[str, int]]] = deque(maxlen=_MAX_SAMPLES)
         self._dead_letter_ids: set[str] = set()  # ids of this run's messages that became dead letters
         self._lock = threading.Lock()
         self._stop_thread: threading.Thread | None = None
@@ -153,7 +152,7 @@ class Flow:
         self._dead_letter_ids.update(letter.message_id for letter in letters if letter.message_id in accepted)
 
     def _judge(self) -> JsonResponse:
-        """Return the verdict on this run's messages; `lost` is None if it is not known, for example as punches wait."""
+        """Return the verdict on this run's messages; `lost` is None if unknown, for example while punches wait."""
         try:
             with self._lock:
                 address = self._address()

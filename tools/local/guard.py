@@ -74,7 +74,7 @@ class Guard:
         Args:
             application: the emulator's ASGI application.
             public: functions of the emulator that need no key.
-            port: its port on the loopback address.
+            port: the emulator's port on the loopback address.
             key: access key id of this run.
             view: view at flow.PATH; None: there is none.
             file_sources: functions that return files to serve beside the API.
@@ -121,12 +121,12 @@ class Guard:
     async def _respond(self, scope: Scope, body: asgi.Body) -> Response | None:
         """Return the response to a request; None: the emulator responds."""
         if not self._has_own_host(scope):
-            return _message(403, f"this is {self._hosts[0]} only: another Host is refused")
+            return _message(403, f"a request for another Host than {self._hosts[0]} is refused")
         if match := _match_api(scope["path"]):
             return await self._call_api(scope, body, **match.groupdict())
         if self._view and scope["path"].startswith(flow.PATH):
             return await self._serve_view(self._view, scope)
-        if asgi.header_values(scope, b"origin"):  # of this stack's own pages, too: they only need the API
+        if asgi.header_values(scope, b"origin"):  # also refused for the stack's pages, which need only the API
             return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
         if self._has_key(scope):
             return None
@@ -147,7 +147,7 @@ class Guard:
                     scope, MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES, self._limits.body_seconds
                 )
             except TimeoutError:
-                return _message(408, "the body did not come in time; send it again")
+                return _message(408, "the body did not arrive in time; send it again")
         if self._is_closing:
             return _message(503, "the local stack is stopping; send the punch again later")
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _API_HEADERS}
@@ -175,7 +175,7 @@ class Guard:
         return next((file for files in self._file_sources if (file := files().get(name))), None)
 
     def _home_file(self, scope: Scope) -> Response | None:
-        """Return the page at the root, or a file of it; None if the request may be for an AWS service, such as S3."""
+        """Return the page at the root, or a file for it; None if the request may be for an AWS service, such as S3."""
         method = scope["method"]
         is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_access_key_ids(scope))
         file = self._home().get(scope["path"].removeprefix("/")) if is_plain else None

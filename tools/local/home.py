@@ -26,7 +26,7 @@ _PAGE = """<!doctype html>
 <ul>
 {items}
 </ul>
-<p>What asks for a key: open its link, which make run printed last; it ends in #key=</p>
+<p>If a page asks for a key, open the link to it that make run printed last; the link ends in #key=</p>
 </section>
 </main>
 </body>
@@ -50,9 +50,9 @@ def files(state: Path, link_texts: Mapping[str, str]) -> Callable[[], dict[str, 
         except FileNotFoundError:
             address = {}  # the stack is starting or stopping
         links = {
-            flow.PATH: "The view: what flows through the stack",
+            flow.PATH: "Live view of the punches that pass through the stack",
             **{address[name]: text for name, text in link_texts.items() if name in address},
-            f"/{_OPENAPI}": "The API, in OpenAPI 3.1; docs/clients.md has the rules for clients",
+            f"/{_OPENAPI}": "OpenAPI 3.1 description of the API; docs/clients.md has the rules for clients",
         }
         items = [f'<li><a href="{html.escape(link)}">{html.escape(text)}</a></li>' for link, text in links.items()]
         page = _PAGE.format(view=flow.PATH, items="\n".join(items)).encode()

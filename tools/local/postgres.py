@@ -39,12 +39,9 @@ UNSAFE_SETTINGS = {"fsync": "off"}  # for data that need not survive a power cut
 _BUILTIN_LOCALES_VERSION = 17  # first version with PostgreSQL's builtin locales
 _CONFIGURATION = "ponto.conf"
 FETCH_SECONDS = 10
-_START_SECONDS = 120  # limit; after a crash it first recovers from its log
-_STOP_STEPS = (
-    (signal.SIGINT, 30),
-    (signal.SIGQUIT, 10),
-    (signal.SIGKILL, 10),
-)  # with seconds: fast shutdown, immediate shutdown, kill
+_START_SECONDS = 120  # includes the recovery after a crash
+# Fast shutdown, immediate shutdown, kill; each with the seconds to wait.
+_STOP_STEPS = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))
 
 
 class Postgres(NamedTuple):
@@ -71,7 +68,7 @@ class Postgres(NamedTuple):
             LocalError: the server is not running.
         """
         if (pid := _pid(self.data)) is None:
-            raise LocalError(f"PostgreSQL does not run on {self.data}; its log is {self.log}")
+            raise LocalError(f"PostgreSQL is not running on {self.data}; its log is {self.log}")
         return pid
 
     def is_running(self) -> bool:
@@ -148,7 +145,9 @@ def attach(data: Path) -> Postgres:
 
 
 def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapping[str, object]) -> list[Any]:
-    """Return the rows of a statement as named tuples, on a new connection, each within ten seconds.
+    """Run a statement on a new connection, and return its rows as named tuples.
+
+    The connection and the statement may each take ten seconds.
 
     Raises:
         psycopg2.Error: the database does not answer, or refuses the statement.
@@ -180,7 +179,7 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP_STEPS) -
         deadline = time.monotonic() + timeout_seconds
         processes, pid = _processes(data), _pid(data)
         server = [process for process in processes if process.pid == pid]
-        for process in server or processes:  # without a server, its killed predecessor's processes, which have no data
+        for process in server or processes:  # without a server, leftover processes of a killed one
             _signal(process, number if server else signal.SIGKILL)
         for process in processes:
             _signal(process, signal.SIGCONT)  # suspended processes would not handle the signal
@@ -246,7 +245,7 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
     new = _unfinished(data)
     shutil.rmtree(new, ignore_errors=True)
     command = [*launcher.prefix, str(programs.find("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
-    # The same on every machine, and independent of its locales.
+    # The database is the same on every machine, independent of its locales.
     command += ["--encoding", "UTF8", "--locale", "C"]
     if programs.version() >= _BUILTIN_LOCALES_VERSION:
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
@@ -265,7 +264,7 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
         check=False,
     )
     if result.returncode:
-        raise LocalError(f"PostgreSQL's data folder {data} could not be made: {_find_reason(result.stdout)}")
+        raise LocalError(f"PostgreSQL's data folder {data} could not be created: {_find_reason(result.stdout)}")
     new.rename(data)
 
 
@@ -279,9 +278,8 @@ def _require_usable(data: Path, launcher: unprivileged.Launcher) -> None:
     if launcher.owner is None:
         if data.stat().st_uid != os.geteuid():
             raise LocalError(f"{data} belongs to another user. Remove it, or choose another folder with --state.")
-    elif (
-        data.stat().st_uid != launcher.owner
-    ):  # created by root with another launcher, for example in a container with other rights
+    elif data.stat().st_uid != launcher.owner:
+        # Created by root with another launcher, for example in a container with other capabilities.
         for path in (data, *data.rglob("*")):
             os.chown(path, launcher.owner, -1, follow_symlinks=False)
     if launcher.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:

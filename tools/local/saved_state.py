@@ -1,6 +1,6 @@
 """Saved state of the emulator, which writes a file for each service when it stops.
 
-While there are unsaved changes, a file `running` exists, so that the next run notices what was lost.
+While there are unsaved changes, a file `running` exists, so that the next run can report the loss.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ def _all_queues(scoped: Any) -> Iterator[Any]:
 
 
 def count_unsaved(state: Path, in_memory: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
-    """Return for each queue how many of its messages are missing in the file, and how many it has.
+    """Return for each queue the number of its messages that are missing in the file, and of all its messages.
 
     Args:
         state: folder of the emulator. An unreadable file counts as empty.

@@ -61,7 +61,7 @@ def main(port: int, state: Path) -> int:
 
 
 async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
-    """Serve requests. The save blocks this thread, so that nothing is accepted after it began."""
+    """Serve requests. The save blocks this thread, so that no message is accepted after it began."""
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.keep_alive_timeout = 75
@@ -121,7 +121,7 @@ class Saver:
         self._saved: set[str] = set()
 
     def save_and_end(self) -> None:
-        """Retry until everything is saved. The parent process may kill this one meanwhile."""
+        """Save everything, with retries, and end this process. The parent process may kill it meanwhile."""
         if self._emulator.are_queues_locked():
             signal.setitimer(signal.ITIMER_REAL, 0.02)  # later, as this thread itself may hold the lock
             return

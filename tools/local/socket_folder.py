@@ -10,7 +10,7 @@ from tools.local.errors import LocalError
 SOCKET = ".s.PGSQL.5432"
 """File name of the socket, which PostgreSQL derives from the port."""
 
-_MAX_PATH_BYTES = 103  # of a socket: 107 on Linux, 103 on macOS
+_MAX_PATH_BYTES = 103  # limit for a socket on macOS; Linux allows 107
 
 
 def create() -> Path:

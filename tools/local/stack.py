@@ -39,7 +39,7 @@ class Stack(NamedTuple):
     address: Address
     database: postgres.Postgres
     aws: emulator.Emulator
-    time_zone: str  # of punches without an offset
+    time_zone: str  # time zone of punches without an offset
 
     def require_running(self) -> None:
         """Raise a LocalError if the emulator or PostgreSQL has ended."""
@@ -176,9 +176,8 @@ def explain_failures(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator
         yield
     except (BotoCoreError, ClientError, OSError, HTTPError) as error:
         if isinstance(error, OSError) and error.filename is not None:
-            raise LocalError(
-                f"{error.filename} cannot be used: {error.strerror}"
-            ) from None  # not an error of the emulator
+            # Not an error of the emulator.
+            raise LocalError(f"{error.filename} cannot be used: {error.strerror}") from None
         try:
             aws.process.wait(end_seconds)
         except subprocess.TimeoutExpired:
@@ -232,7 +231,7 @@ def _describe_other_run(state: Path, pid: str) -> str:
         advice = "It is starting or stopping. Wait, or stop it."
     with contextlib.suppress(ValueError, psutil.Error):
         if psutil.Process(int(pid)).status() == psutil.STATUS_STOPPED:
-            advice = f"It is suspended: `kill -CONT {pid}` resumes it; with `kill {pid}` before that, it then stops."
+            advice = f"It is suspended: `kill -CONT {pid}` resumes it. To stop it, run `kill {pid}` first."
     return f"A stack already runs on this folder, as process {pid or 'unknown'}. {advice}"
 
 
@@ -296,7 +295,7 @@ def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
     for process in psutil.process_iter(["environ"]):  # None for other users' processes
         if (process.info["environ"] or {}).get(_STATE_VARIABLE) == str(state):
             with contextlib.suppress(ProcessLookupError):  # it has just ended
-                # the group, as it includes pip; see `osls.run`
+                # The process group includes pip; see `osls.run`.
                 os.killpg(os.getpgid(process.pid), signal.SIGKILL)
     emulator.stop_leftovers(state / "aws", print_status)
 
@@ -311,5 +310,5 @@ def _migrate(
             f"The function schema failed: {result.get('errorMessage', result)}\n"
             f"Its log is {aws.log}; `make clean` removes the local database, if you do not need its rows."
         )
-    for notice in result["notices"]:  # for example that the database is of a newer release
+    for notice in result["notices"]:  # for example that a newer release migrated the database
         print_status(notice)

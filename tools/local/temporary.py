@@ -16,7 +16,7 @@ from tools.local import postgres
 from tools.local.errors import LocalError
 
 _ZONE = "America/Sao_Paulo"
-_MEMORY = Path("/dev/shm")  # noqa: S108  Linux's; mkdtemp's folders are private
+_MEMORY = Path("/dev/shm")  # noqa: S108  Linux only; folders of mkdtemp are private
 _MIN_FREE_BYTES = 8 << 30  # several servers may run, and each writes up to a gigabyte of WAL
 
 
@@ -33,7 +33,7 @@ def memory_folder(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES)
 def temporary_server(
     settings: Mapping[str, str] | None = None, parent: Path | None = None
 ) -> Iterator[postgres.Postgres]:
-    """Run a PostgreSQL in a new folder, in `parent` or with the system's temporary files.
+    """Run a PostgreSQL server in a new folder, in `parent` or with the system's temporary files.
 
     Raises:
         LocalError: it does not start.
@@ -48,7 +48,7 @@ def temporary_server(
 
 @contextmanager
 def unsafe_server(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
-    """Run a PostgreSQL with `postgres.UNSAFE_SETTINGS` and other settings, in memory if there is space.
+    """Run a PostgreSQL server with `postgres.UNSAFE_SETTINGS` and other settings, in memory if there is space.
 
     Raises:
         LocalError: it does not start.
@@ -59,7 +59,7 @@ def unsafe_server(settings: Mapping[str, str] | None = None) -> Iterator[postgre
 
 @contextmanager
 def migrated_database() -> Iterator[str]:
-    """Run a temporary PostgreSQL, and yield the superuser's URL of a database with the current schema and no rows.
+    """Run a temporary PostgreSQL server, and yield the superuser's URL of a migrated database without rows.
 
     Raises:
         CommandError: it does not start.

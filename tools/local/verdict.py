@@ -36,13 +36,13 @@ class Verdict(NamedTuple):
 
     accepted: int
     rows: int
-    duplicates: int  # messages whose punch is the row of another message
+    duplicates: int  # messages whose punch another message has stored
     dead_letters: int  # dead letters whose message has no row; once redriven, it counts under rows
-    unknown: int = 0  # lost, or duplicates whose punch id is not known
+    unknown: int = 0  # lost messages, or duplicates whose punch id is unknown
 
     @property
     def lost(self) -> int | None:
-        """Number of accepted messages without an outcome; None if it is not known."""
+        """Number of accepted messages without an outcome; None if unknown."""
         return None if self.unknown else self.accepted - self.rows - self.duplicates - self.dead_letters
 
     def to_json(self) -> dict[str, int | None]:

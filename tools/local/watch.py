@@ -43,7 +43,7 @@ class BatchTotals:
         self._totals = Counter(dict.fromkeys(_COUNTERS, 0))
 
     def totals(self) -> Counter[str]:
-        """Return the totals of all batches: stored, duplicates, redelivered (the row existed already), failed."""
+        """Return the totals of all batches: stored, duplicates, redelivered (the row already existed), failed."""
         with self._log.open("rb") as file:
             file.seek(self._offset)
             text = file.read()

@@ -11,7 +11,7 @@ const TEXTS = {
     calm: "Tudo gravado.",
     dead: number => `Mensagens na DLQ, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
-    key: "Cada início tem outra chave. Abra o link que make run mostrou por último: ele termina em #key=",
+    key: "Cada execução tem uma chave nova. Abra o último link que o make run mostrou; ele termina em #key=",
     verdict: { // singular and plural
       accepted: ["aceita", "aceitas"],
       rows: ["linha", "linhas"],
@@ -21,7 +21,7 @@ const TEXTS = {
     },
     failed: number => `tentativas falhas: ${number}`,
     rate: number => `${number} por segundo`,
-    age: seconds => `a mais velha há ${seconds} s`,
+    age: seconds => `a mais antiga há ${seconds} s`,
     scale: max => `topo: ${max}`,
   },
   en: {
@@ -31,7 +31,7 @@ const TEXTS = {
     calm: "All is stored.",
     dead: number => `Dead letters, not stored: ${number}.`,
     lost: "The local stack does not answer.",
-    key: "Each start has another key. Open the link that make run printed last: it ends in #key=",
+    key: "Each run has a new key. Open the link that make run printed last; it ends in #key=",
     verdict: { // singular and plural
       accepted: ["accepted", "accepted"],
       rows: ["row", "rows"],
@@ -55,7 +55,7 @@ let api = null
 let example = null
 let sending = false
 let latest = null // latest numbers
-let judgedCounts = "" // numbers to which the shown verdict belongs
+let judgedCounts = "" // counts for which the verdict is shown
 let lastLost = null
 
 document.documentElement.lang = language
@@ -87,7 +87,7 @@ async function refresh() {
   try {
     latest = await request("numbers")
     showNumbers(latest)
-    updateVerdict(latest).catch(() => {}) // the next look shows the error
+    updateVerdict(latest).catch(() => {}) // the next refresh shows the error
   } catch (error) {
     clearNumbers()
     setStatus(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
@@ -204,13 +204,13 @@ function listDeadLetters(letters) {
   element("letters").replaceChildren(...items)
 }
 
-/** Return a UUID of version 7: the time in milliseconds, then the random part of one of version 4. */
+/** Return a UUIDv7: `now` in milliseconds since the epoch, then the random part of a UUIDv4. */
 function uuid7(now) {
   const time = now.toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`
 }
 
-/** Send punches as a device does: retry each with its id until it is accepted. */
+/** Send punches as a device does: retry each with the same id until it is accepted. */
 async function sendPunches() {
   let remaining = Number(element("send").dataset.punches)
   const path = new URL(api.url).pathname
