@@ -86,7 +86,7 @@ def list_dead_letters(
 ) -> None:
     """Print the dead letters, oldest first, with totals by reason."""
     messages = queue_reader.read_all(target.find(target_options))
-    found = [
+    selected = [
         message
         for message in messages
         if (not reasons or message.reason in reasons)
@@ -94,15 +94,15 @@ def list_dead_letters(
         and (since is None or message.received_ms >= since)
         and (until is None or message.received_ms < until)
     ]
-    totals = Counter(message.reason for message in found)
+    totals = Counter(message.reason for message in selected)
     if as_json:
-        print_json({"deadLetters": [message.summary() for message in found], "totals": totals})
+        print_json({"deadLetters": [message.summary() for message in selected], "totals": totals})
         return
-    if found:
-        print_table(found)
-    shown = "" if len(found) == len(messages) else f"{len(found)} of "
+    if selected:
+        print_table(selected)
+    selected_count = "" if len(selected) == len(messages) else f"{len(selected)} of "
     by_reason = _format_totals(totals)
-    print_result(f"{shown}{pluralize(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
+    print_result(f"{selected_count}{pluralize(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
 
 
 @dlq.command(epilog="example:\n  ponto dlq show 5f3c\n")
@@ -153,16 +153,16 @@ def redrive(
     deployment = target.find(target_options)
     sender = None if dry_run else deployment.sender("redrive")  # before reading hides any dead letter
     with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
-        chosen, failed = _choose(reader.messages, ids, reasons)
-        print_status(*_describe_rejected(chosen))
+        selected, failed = _select(reader.messages, ids, reasons)
+        print_status(*_describe_rejected(selected))
         if sender:
-            failed |= _send_and_delete(deployment, sender, reader, chosen)
-    redriven = [message for message in chosen if message.id not in failed]
+            failed |= _send_and_delete(deployment, sender, reader, selected)
+    redriven = [message for message in selected if message.id not in failed]
     if as_json:
         print_json({"redriven": [message.id for message in redriven], "failed": failed, "dryRun": dry_run})
     else:
-        if dry_run and chosen:
-            print_table(chosen)
+        if dry_run and selected:
+            print_table(selected)
         print_result(f"{len(redriven)} {'would be redriven' if dry_run else 'redriven'}, {len(failed)} failed")
         print_result(*_describe_rejected(redriven))
         _print_failures(failed)
@@ -255,15 +255,15 @@ def pause(collaborators: Collaborators, target_options: target.TargetOptions, *,
 def resume(collaborators: Collaborators, target_options: target.TargetOptions, *, force: bool, as_json: bool) -> None:
     """Resume the drain after a pause."""
     deployment = target.find(target_options)
-    unknown = "" if force else _require_time(deployment)
+    caveat = "" if force else _require_retention(deployment)
     changed = event_source.switch(deployment, enabled=True, clock=collaborators.clock)
     if as_json:
         print_json({"drain": "running", "changed": changed})
     else:
-        print_result(f"{'resumed' if changed else 'already running'}: the queue is being drained{unknown}")
+        print_result(f"{'resumed' if changed else 'already running'}: the queue is being drained{caveat}")
 
 
-def _require_time(deployment: target.Target) -> str:
+def _require_retention(deployment: target.Target) -> str:
     """Refuse to resume if punches could expire in an outage after the pause; return a sentence on what is not known.
 
     During the pause, punches are visible, and an alarm counts them. After a receive that fails, a punch is hidden, and
@@ -274,15 +274,15 @@ def _require_time(deployment: target.Target) -> str:
         return ""
     # Punches may have waited before this pause, too, for example during an earlier one.
     paused = (datetime.now(UTC) - since).total_seconds()
-    waited, kept = event_source.oldest_ages(deployment, since), event_source.queue_times(deployment)
-    oldest = max(paused, waited.in_queue or 0, waited.failed or 0)
-    if oldest + kept.until_dead_letter <= kept.retention:
-        known = waited.in_queue is not None
-        return "" if known else ". CloudWatch has no age of the oldest punch, so only the pause was considered"
+    ages, limits = event_source.oldest_ages(deployment, since), event_source.queue_times(deployment)
+    oldest = max(paused, ages.in_queue or 0, ages.failed or 0)
+    if oldest + limits.until_dead_letter <= limits.retention:
+        has_age = ages.in_queue is not None
+        return "" if has_age else ". CloudWatch has no age of the oldest punch, so only the pause was considered"
     subject = "the drain has been paused" if oldest == paused else "the oldest punch has waited"
     raise CommandError(
-        f"{subject} for {oldest / _DAY_SECONDS:.1f} of the {kept.retention / _DAY_SECONDS:g} days that the queue keeps "
-        f"a punch. If the database failed for {kept.until_dead_letter / _HOUR_SECONDS:.0f} hours after the pause, the "
+        f"{subject} for {oldest / _DAY_SECONDS:.1f} of the {limits.retention / _DAY_SECONDS:g} days that the queue keeps "
+        f"a punch. If the database failed for {limits.until_dead_letter / _HOUR_SECONDS:.0f} hours after the pause, the "
         "oldest punch would be lost without a dead letter. First raise the retention, which also applies to waiting "
         f"punches: aws sqs set-queue-attributes --queue-url {deployment.queue_url} --attributes "
         "MessageRetentionPeriod=1209600. If the database is certainly healthy, you may resume with --force instead. "
@@ -309,22 +309,28 @@ def _describe_rejected(messages: Iterable[DeadLetter]) -> list[str]:
 
 
 def _find_one(messages: Sequence[DeadLetter], prefix: str) -> DeadLetter | None:
-    found = [each for each in messages if prefix and (each.id.startswith(prefix) or each.message_id.startswith(prefix))]
-    found = found or [each for each in messages if each.find_punch_id() == prefix.lower()]
-    if len(found) > 1:
-        raise CommandError(f"{prefix!r} is ambiguous: {', '.join(message.id for message in found)}")
-    return found[0] if found else None
+    matches = [
+        message
+        for message in messages
+        if prefix and (message.id.startswith(prefix) or message.message_id.startswith(prefix))
+    ]
+    matches = matches or [message for message in messages if message.find_punch_id() == prefix.lower()]
+    if len(matches) > 1:
+        raise CommandError(f"{prefix!r} is ambiguous: {', '.join(message.id for message in matches)}")
+    return matches[0] if matches else None
 
 
-def _choose(
+def _select(
     messages: Sequence[DeadLetter], ids: Sequence[str], reasons: Sequence[str]
 ) -> tuple[list[DeadLetter], dict[str, str]]:
     """Return the dead letters to redrive, by id, by reason, or all, and an error for each unknown id."""
     if not ids:
         return [message for message in messages if not reasons or message.reason in reasons], {}
-    named = {prefix: _find_one(messages, prefix) for prefix in ids}
-    chosen = {message.id: message for message in named.values() if message}
-    return list(chosen.values()), {prefix: "no such dead letter" for prefix, message in named.items() if not message}
+    matches = {prefix: _find_one(messages, prefix) for prefix in ids}
+    selected = {message.id: message for message in matches.values() if message}
+    return list(selected.values()), {
+        prefix: "no such dead letter" for prefix, message in matches.items() if not message
+    }
 
 
 def _send_and_delete(
@@ -340,23 +346,26 @@ def _send_and_delete(
     punches = [message for message in messages if not message.source.is_event]
     events = [message for message in messages if message.source.is_event]
     failed: dict[str, str] = {}
-    with progress() as shown:
-        bar = shown.add_task("redriving", total=len(messages))
-        for part in in_batches(punches):
-            unsent = queue_reader.send(sender, deployment.queue_url, part)
-            failed |= unsent | _delete(reader, part, unsent)
-            shown.advance(bar, len(part))
+    with progress() as display:
+        bar = display.add_task("redriving", total=len(messages))
+        for batch in in_batches(punches):
+            unsent = queue_reader.send(sender, deployment.queue_url, batch)
+            failed |= unsent | _delete(reader, batch, unsent)
+            display.advance(bar, len(batch))
         for event in events:  # one by one: a repeated event, unlike a punch, has no id that makes it harmless
             function = f"{deployment.stack}-{event.function}" if event.function else deployment.function
             unsent = queue_reader.invoke(functions, function, event)
             failed |= unsent | _delete(reader, [event], unsent)
-            shown.advance(bar)
+            display.advance(bar)
     return failed
 
 
-def _delete(reader: QueueReader, part: Sequence[DeadLetter], unsent: Mapping[str, str]) -> dict[str, str]:
-    kept = reader.delete([message for message in part if message.id not in unsent])
-    return {name: f"sent, but not deleted (sending it again does no harm): {why}" for name, why in kept.items()}
+def _delete(reader: QueueReader, batch: Sequence[DeadLetter], unsent: Mapping[str, str]) -> dict[str, str]:
+    errors = reader.delete([message for message in batch if message.id not in unsent])
+    return {
+        message_id: f"sent, but not deleted (sending it again does no harm): {error}"
+        for message_id, error in errors.items()
+    }
 
 
 def print_table(messages: Iterable[DeadLetter]) -> None:
@@ -386,15 +395,17 @@ def print_details(message: DeadLetter) -> None:
     body = message.body
     with suppress(ValueError, RecursionError):  # not JSON: printed unchanged
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-        body = "".join(each if each == "\n" or each.isprintable() else json_escape(each) for each in body)
+        body = "".join(
+            character if character == "\n" or character.isprintable() else json_escape(character) for character in body
+        )
     print_result("", *body.split("\n"))
 
 
 def _print_failures(failed: Mapping[str, str]) -> None:
-    by_reason: defaultdict[str, list[str]] = defaultdict(list)
-    for name, why in failed.items():
-        by_reason[why].append(name)
-    for why, names in by_reason.items():
-        print_result(f"failed: {why}")
-        for name in names:
-            print_result(f"  {name}")
+    ids_by_error: defaultdict[str, list[str]] = defaultdict(list)
+    for id_, error in failed.items():
+        ids_by_error[error].append(id_)
+    for error, ids in ids_by_error.items():
+        print_result(f"failed: {error}")
+        for id_ in ids:
+            print_result(f"  {id_}")

@@ -14,7 +14,8 @@ PAUSED = "Disabled"
 
 _SWITCH_SECONDS = 300  # limit; AWS takes about a minute
 _POLL_SECONDS = 1
-_RECENT = timedelta(minutes=15)  # metrics are minutes late, and a failed punch is received again within 8 minutes
+# Metrics are minutes late, and a failed punch is received again within 8 minutes.
+_RECENT_PERIOD = timedelta(minutes=15)
 _PERIOD_SECONDS = 300  # CloudWatch keeps metrics of this period for 63 days
 
 
@@ -28,14 +29,14 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
         CommandError: the function has no event source mapping, or it did not reach the state in time.
     """
     functions = target.functions()
-    wanted, other = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
-    asked = set[str]()
+    new_state, old_state = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
+    requested = set[str]()
     for mapping in _mappings(target):
         deadline = clock.monotonic() + _SWITCH_SECONDS
-        while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
-            if state == other and mapping not in asked:  # AWS refuses changes in other states, such as Enabling
+        while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != new_state:
+            if state == old_state and mapping not in requested:  # AWS refuses changes in other states, such as Enabling
                 functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
-                asked.add(mapping)
+                requested.add(mapping)
             elif clock.monotonic() > deadline:
                 raise CommandError(
                     f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; "
@@ -44,7 +45,7 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
                 )
             else:
                 clock.sleep(_POLL_SECONDS)
-    return bool(asked)
+    return bool(requested)
 
 
 class DrainState(NamedTuple):
@@ -61,10 +62,10 @@ def drain_state(target: Target) -> DrainState:
         CommandError: the function has no event source mapping.
     """
     functions = target.functions()
-    found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
-    paused = [mapping for mapping in found if mapping["State"] == PAUSED]
+    mappings = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
+    paused = [mapping for mapping in mappings if mapping["State"] == PAUSED]
     since = [mapping["LastModified"] for mapping in paused if "LastModified" in mapping]
-    return DrainState((paused or found)[0]["State"], min(since, default=None))
+    return DrainState((paused or mappings)[0]["State"], min(since, default=None))
 
 
 class QueueTimes(NamedTuple):
@@ -93,28 +94,30 @@ class OldestAges(NamedTuple):
 def oldest_ages(target: Target, paused: datetime) -> OldestAges:
     """Return the ages of the oldest punch in the queue, from CloudWatch."""
     now = datetime.now(UTC)
-    in_queue = _maximum(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT, now)
-    failed = _maximum(target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT, paused + _RECENT)
+    in_queue = _read_maximums(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT_PERIOD, now)
+    failed = _read_maximums(
+        target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT_PERIOD, paused + _RECENT_PERIOD
+    )
     return OldestAges(
         in_queue[max(in_queue)]
         if in_queue
         else None,  # the latest value, as punches may have been stored since the others
-        max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
+        max((age / 1000 + (now - instant).total_seconds() for instant, age in failed.items()), default=None),
     )
 
 
 def has_crashed(target: Target) -> bool:
     """Return whether an invocation of the drain failed in the last 15 minutes, from CloudWatch."""
     now = datetime.now(UTC)
-    return any(_maximum(target, "AWS/Lambda", "Errors", now - _RECENT, now).values())
+    return any(_read_maximums(target, "AWS/Lambda", "Errors", now - _RECENT_PERIOD, now).values())
 
 
-def _maximum(target: Target, namespace: str, name: str, start: datetime, end: datetime) -> dict[datetime, float]:
+def _read_maximums(target: Target, namespace: str, name: str, start: datetime, end: datetime) -> dict[datetime, float]:
     """Return the maximum of a metric of the queue or the drain for each five minutes, by their start."""
     dimension = ("FunctionName", target.function)
     if namespace == "AWS/SQS":
         dimension = ("QueueName", target.queue_url.rpartition("/")[2])
-    answer = target.metrics().get_metric_statistics(
+    response = target.metrics().get_metric_statistics(
         Namespace=namespace,
         MetricName=name,
         Dimensions=[{"Name": dimension[0], "Value": dimension[1]}],
@@ -123,7 +126,7 @@ def _maximum(target: Target, namespace: str, name: str, start: datetime, end: da
         Period=_PERIOD_SECONDS,
         Statistics=["Maximum"],
     )
-    return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}
+    return {point["Timestamp"]: point["Maximum"] for point in response["Datapoints"]}
 
 
 def _mappings(target: Target) -> list[str]:

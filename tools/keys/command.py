@@ -154,11 +154,11 @@ def create(
 def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
     """Print the keys with their limits and today's use."""
     deployment = target.find(target_options)
-    found = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
+    created_keys = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
     if as_json:
-        print_json({"keys": [camel_case(key._asdict()) for key in found]})
+        print_json({"keys": [camel_case(key._asdict()) for key in created_keys]})
         return
-    if found:
+    if created_keys:
         tables.show(
             _KEY_COLUMNS,
             (
@@ -171,10 +171,10 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
                     str(key.quota),
                     "?" if key.used_today is None else str(key.used_today),
                 )
-                for key in found
+                for key in created_keys
             ),
         )
-    print_result(f"{pluralize(len(found), 'key')} created by this command")
+    print_result(f"{pluralize(len(created_keys), 'key')} created by this command")
 
 
 @keys.command(epilog="example:\n  ponto keys revoke gate-1 --stage dev\n")
@@ -204,18 +204,18 @@ def revoke(
     """
     deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
-    found = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
-    if not found:
+    matches = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
+    if not matches:
         raise CommandError(f"this command created no key {name} for {deployment.stack}; see ponto keys list", 1)
-    if len(found) > 1:
-        raise CommandError(f"{name} is ambiguous; use one of the ids {', '.join(str(key.id) for key in found)}")
-    (key,) = found
+    if len(matches) > 1:
+        raise CommandError(f"{name} is ambiguous; use one of the ids {', '.join(str(key.id) for key in matches)}")
+    (key,) = matches
     if not yes and not confirm(f"Revoke key {key.name} ({key.id}) of {deployment.stack}? It cannot be undone."):
         raise CommandError("nothing was revoked", 1)
     if key.id:
         # Disabled first, so that it cannot be used even if a later step fails. Not deleted, to keep the name of its id.
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
-    disabled = f"key {key.name} is disabled and cannot be used any more"
+    disabled_message = f"key {key.name} is disabled and cannot be used any more"
     try:
         if key.id and forget:
             gateway.delete_api_key(apiKey=key.id)
@@ -224,11 +224,13 @@ def revoke(
             api_id,
             deployment.stage,
             key.usage_plan_id,
-            f"{disabled}. Its usage plan is deleted",
+            f"{disabled_message}. Its usage plan is deleted",
             collaborators.clock,
         )
     except (BotoCoreError, ClientError) as error:
-        raise CommandError(f"{explain(error)}\n{disabled}; repeat the command to delete the rest of it", 1) from None
+        raise CommandError(
+            f"{explain(error)}\n{disabled_message}; repeat the command to delete the rest of it", 1
+        ) from None
     if as_json:
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})
     else:
@@ -254,16 +256,16 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
     deployment = target.find(target_options)
     ids = _key_ids(deployment, name)
     with reader.open_reader(target_options) as source:
-        found = _rows(source, ids or [name], start, end)
-    if not ids and not found:
+        punches = _read_punches(source, ids or [name], start, end)
+    if not ids and not punches:
         raise CommandError(f"{deployment.stack} has no key {name}, and no punch came with a key of that id", 1)
     if as_json:
-        print_json({"keys": ids or [name], "rows": [_to_json(row) for row in found]})
+        print_json({"keys": ids or [name], "rows": [_to_json(row) for row in punches]})
         return
-    if found:
-        tables.show(_PUNCH_COLUMNS, map(to_cells, found))
-    employees = pluralize(len({row.employee_id for row in found}), "employee")
-    print_result(f"{pluralize(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
+    if punches:
+        tables.show(_PUNCH_COLUMNS, map(to_cells, punches))
+    employees = pluralize(len({row.employee_id for row in punches}), "employee")
+    print_result(f"{pluralize(len(punches), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
 def to_cells(row: KeyRow) -> list[str]:
@@ -277,16 +279,16 @@ def _to_json(row: KeyRow) -> dict[str, Any]:
     return to_json(row) | times
 
 
-def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
+def _read_punches(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
     values = {"keys": keys, "from_ms": start, "to_ms": end}
     ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**values), [], [KEY_ROWS.bind(**values, usuarios=None)])
-    found = list[KeyRow]()
+    punches = list[KeyRow]()
     with progress(visible=ranges.employee_count is not None) as display:
         task = display.add_task("employees", total=ranges.employee_count)
         for (rows,) in ranges.by_range:
-            found += rows
-            display.update(task, completed=len({row.employee_id for row in found}))
-    return sorted(found, key=lambda row: (row.received, row.id))
+            punches += rows
+            display.update(task, completed=len({row.employee_id for row in punches}))
+    return sorted(punches, key=lambda row: (row.received, row.id))
 
 
 def _key_ids(deployment: target.Target, name: str) -> list[str]:
@@ -299,7 +301,7 @@ def _key_ids(deployment: target.Target, name: str) -> list[str]:
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
     """Yield the usage plans that this command created for a stage of an API."""
     for plan in gateway.get_paginator("get_usage_plans").paginate().search("items[] || `[]`"):
-        stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
+        stages = [(api_stage.get("apiId"), api_stage.get("stage")) for api_stage in plan.get("apiStages", [])]
         if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
             yield plan
 
@@ -330,11 +332,11 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
 def _used_today(gateway: "APIGatewayClient", plan_id: str, key_id: str) -> int | None:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     try:
-        found = gateway.get_usage(usagePlanId=plan_id, keyId=key_id, startDate=today, endDate=today)
+        usage = gateway.get_usage(usagePlanId=plan_id, keyId=key_id, startDate=today, endDate=today)
     except ClientError as error:
         print_status(f"today's use of key {key_id} could not be read: {explain(error)}")
         return None
-    days = found.get("items", {}).get(key_id, [])  # [used, remaining] of each day; empty for a key without requests
+    days = usage.get("items", {}).get(key_id, [])  # [used, remaining] of each day; empty for a key without requests
     return sum(used for used, *_ in days)
 
 
@@ -354,7 +356,7 @@ def _delete_plan(
 
 def _retry(change: Callable[[], object], subject: str, clock: Clock) -> None:
     """Retry a change of a usage plan: AWS allows an account only one such change in 20 s."""
-    wait = retry_pauses(
+    pauses = retry_pauses(
         f"{subject} as soon as AWS allows it: an account may change one usage plan in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
         pause_seconds=_RETRY_PAUSE_SECONDS,
@@ -364,7 +366,7 @@ def _retry(change: Callable[[], object], subject: str, clock: Clock) -> None:
         try:
             change()
         except ClientError as error:
-            if error.response["Error"].get("Code") != "TooManyRequestsException" or not next(wait, False):
+            if error.response["Error"].get("Code") != "TooManyRequestsException" or not next(pauses, False):
                 raise
         else:
             return

@@ -56,18 +56,18 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
             f"stack {osls.stack_name(stage)} is protected from deletion. "
             "If you want to remove it, deploy it with --param terminationProtection=false first"
         )
-    goes = cluster if cluster and not cluster.is_kept else None
-    if goes and goes.is_protected:
+    deleted_cluster = cluster if cluster and not cluster.is_kept else None
+    if deleted_cluster and deleted_cluster.is_protected:
         raise CommandError(
-            f"the cluster {goes.name} is protected from deletion. If you want to remove it, deploy with "
+            f"the cluster {deleted_cluster.name} is protected from deletion. If you want to remove it, deploy with "
             "--param deletionProtection=false first, or, if it has no stack any more, run: aws rds modify-db-cluster "
-            f"--db-cluster-identifier {goes.name} --no-deletion-protection --region {session.region_name}"
+            f"--db-cluster-identifier {deleted_cluster.name} --no-deletion-protection --region {session.region_name}"
         )
     is_abandoned = bool(stack and abandoned_stack.is_abandoned(stack))
     buckets = dict(_buckets(formation, osls.stack_name(stage))) if stack and not is_abandoned else {}
-    lost = f", the cluster {goes.name} with all punches" if goes else ""
-    lost += f" and the contents of {', '.join(buckets)}" if buckets else ""
-    question = f"This removes stage {stage}{lost}. Type {stage} to remove it from {account}:"
+    losses = f", the cluster {deleted_cluster.name} with all punches" if deleted_cluster else ""
+    losses += f" and the contents of {', '.join(buckets)}" if buckets else ""
+    question = f"This removes stage {stage}{losses}. Type {stage} to remove it from {account}:"
     if not yes and not confirm(question, stage):
         raise CommandError("not removed")
 
@@ -78,9 +78,9 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
             )
     elif stack:
         _remove_stack(collaborators, session, stage, buckets)
-    if goes:
+    if deleted_cluster:
         try:
-            express.delete(session, goes.name, collaborators.clock)
+            express.delete(session, deleted_cluster.name, collaborators.clock)
         except (BotoCoreError, ClientError) as error:
             raise CommandError(f"{target.explain(error)}\nFix the cause, and run this again", status=1) from error
     elif cluster:
@@ -109,14 +109,18 @@ def _remove_stack(
 
 def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
     """Yield logical id and name of the buckets that are deleted with a stack."""
-    declared = formation.get_template(StackName=stack)["TemplateBody"]["Resources"]
+    template = formation.get_template(StackName=stack)["TemplateBody"]["Resources"]
     pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    for found in pages.search("StackResourceSummaries[]"):
-        name = found["LogicalResourceId"]
-        if found["ResourceType"] != _BUCKET or name == _OSLS_BUCKET or found["ResourceStatus"] == "DELETE_COMPLETE":
+    for resource in pages.search("StackResourceSummaries[]"):
+        name = resource["LogicalResourceId"]
+        if (
+            resource["ResourceType"] != _BUCKET
+            or name == _OSLS_BUCKET
+            or resource["ResourceStatus"] == "DELETE_COMPLETE"
+        ):
             continue
-        if not declared[name].get("DeletionPolicy", "Delete").startswith("Retain"):
-            yield name, found["PhysicalResourceId"]
+        if not template[name].get("DeletionPolicy", "Delete").startswith("Retain"):
+            yield name, resource["PhysicalResourceId"]
 
 
 def _empty(bucket: Any) -> None:
@@ -125,9 +129,9 @@ def _empty(bucket: Any) -> None:
     Raises:
         CommandError: S3 refused to delete an object.
     """
-    for answer in bucket.object_versions.delete():
-        for refused in answer.get("Errors", []):
+    for response in bucket.object_versions.delete():
+        for error in response.get("Errors", []):
             raise CommandError(
-                f"S3 refused to delete {refused['Key']} of {bucket.name}: {refused['Code']}: {refused['Message']}",
+                f"S3 refused to delete {error['Key']} of {bucket.name}: {error['Code']}: {error['Message']}",
                 status=1,
             )

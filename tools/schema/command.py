@@ -28,12 +28,12 @@ def schema(collaborators: Collaborators, target_options: target.TargetOptions, *
     functions, name = target.function_client(target_options, "schema", single_attempt=True)
     print_status(f"invoking {name}")
     try:
-        answer = invoke(functions, name, target_options.stage, {"action": "migrate"}, collaborators.clock)
+        result = invoke(functions, name, target_options.stage, {"action": "migrate"}, collaborators.clock)
     except FunctionFailedError as error:
         raise CommandError(
             f"{error}\nIts log: npx sls logs --stage {target_options.stage} -f schema", status=1
         ) from None
     if as_json:
-        print_json(answer)
+        print_json(result)
     else:
-        print_result(f"applied: {', '.join(answer['applied']) or 'nothing to do'}", *answer["notices"])
+        print_result(f"applied: {', '.join(result['applied']) or 'nothing to do'}", *result["notices"])

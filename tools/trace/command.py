@@ -110,26 +110,28 @@ def trace(
     deployment = target.find(target_options)
     # In the order in which a punch moves, so that one that leaves the queue meanwhile is found as a row.
     unread: list[Unread] = []
-    unread_of_queue: list[Unread] = []
+    queue_unread: list[Unread] = []
     read_depth = partial(queue_reader.depth, deployment.sqs(), deployment.queue_url)
-    depth = _read_or_note(unread_of_queue, "the queue of punches", read_depth)
-    letters = _read_or_note(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
-    stored = _read_or_note(unread, "the database", lambda: _stored_rows(target_options, request, since))
-    found = _matching_letters(letters or [], request, stored)
+    depth = _read_or_record_error(queue_unread, "the queue of punches", read_depth)
+    dead_letters = _read_or_record_error(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
+    stored = _read_or_record_error(unread, "the database", lambda: _stored_rows(target_options, request, since))
+    matches = _matching_dead_letters(dead_letters or [], request, stored)
     rows, notes = (stored.rows, stored.notes) if stored else ([], [])
     has_id = any(each.has_id for each in notes)
     # An id that was found needs no look at the queue. For a day, further punches may wait in it.
-    is_answered = request.id and stored and (rows or found or has_id)
-    queue = None if is_answered else _queue_state(deployment, depth, unread_of_queue)
-    unread += unread_of_queue if queue else []
-    not_known = [] if queue is None else _describe_unknowns(request, since, letters, stored, deployment, target_options)
-    redrive = partial(_redrive, target_options)
+    is_answered = request.id and stored and (rows or matches or has_id)
+    queue = None if is_answered else _queue_state(deployment, depth, queue_unread)
+    unread += queue_unread if queue else []
+    not_known = (
+        [] if queue is None else _describe_unknowns(request, since, dead_letters, stored, deployment, target_options)
+    )
+    redrive = partial(_redrive_command, target_options)
     if as_json:
         print_json(
             {
                 "rows": [_row_to_json(row) | _merge(note.rows[row.id].fields for note in notes) for row in rows],
                 **_merge(note.fields for note in notes),
-                "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
+                "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in matches],
                 "queue": queue,
                 "notKnown": not_known,
                 "unread": unread,
@@ -138,30 +140,32 @@ def trace(
     else:
         for each in unread:  # first, as the rest may be incomplete because of it
             print_result("not read: {what}: {why}".format(**each))
-        _print_found(rows, notes, found, redrive)
-        if not rows and not found and not has_id:
-            missing = [what for what, source in (("no row", stored), ("no dead letter", letters)) if source is not None]
+        _print_matches(rows, notes, matches, redrive)
+        if not rows and not matches and not has_id:
+            missing = [
+                text for text, source in (("no row", stored), ("no dead letter", dead_letters)) if source is not None
+            ]
             print_result(f"{' and '.join(missing) or 'nothing'} was found of {request}")
         if queue:
             _print_queue(queue)
-        if rows and not found and not_known:
+        if rows and not matches and not_known:
             not_known = ["whether more punches of that day wait or are lost (--json lists all that is not known)"]
-        for what in not_known:
-            print_result(f"not known: {what}")
+        for unknown in not_known:
+            print_result(f"not known: {unknown}")
     if unread:
         return 2
-    return 0 if rows and not found else 1
+    return 0 if rows and not matches else 1
 
 
-def _read_or_note(unread: list[Unread], source: str, read: Callable[[], T]) -> T | None:
+def _read_or_record_error(unread: list[Unread], source: str, read: Callable[[], T]) -> T | None:
     """Return what a function reads; if it fails, add the error to `unread` and return None."""
     try:
         return read()
     except CommandError as error:
-        why = str(error)
+        error_message = str(error)
     except (BotoCoreError, ClientError) as error:
-        why = explain(error)
-    unread.append({"what": source, "why": why})
+        error_message = explain(error)
+    unread.append({"what": source, "why": error_message})
     return None
 
 
@@ -176,11 +180,11 @@ def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, si
             day = _day_bounds(source, request, ZoneInfo(stage.name))
             (punches,) = source.read(PUNCHES.bind(usuario=request.employee_id, de=day[0], ate=day[1]))
             rows = list(punches)
-        notes = [each.notes(source, request, rows) for each in _trace_notes()]
+        notes = [slice_notes.notes(source, request, rows) for slice_notes in _collect_trace_notes()]
         return StoredRows(rows, notes, ZoneInfo(stage.name), day)
 
 
-def _trace_notes() -> list[TraceNotes]:
+def _collect_trace_notes() -> list[TraceNotes]:
     return enabled.collect(lambda each: each.trace_notes())
 
 
@@ -193,31 +197,33 @@ def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) ->
 def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return begin and end of an employee's day: the working day of a slice, or the day in the stage's time zone."""
     employee_id, day = cast(int, request.employee_id), cast(date, request.day)
-    for each in _trace_notes():
-        if each.day:
-            return each.day(source, employee_id, day)
+    for slice_notes in _collect_trace_notes():
+        if slice_notes.day:
+            return slice_notes.day(source, employee_id, day)
     midnight = datetime.combine(day, time(), zone)
     return midnight, midnight + timedelta(days=1)
 
 
-def _matching_letters(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None) -> list[DeadLetter]:
+def _matching_dead_letters(
+    dead_letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None
+) -> list[DeadLetter]:
     """Return the dead letters of a request; for a day also those of the employee whose day is not known."""
     zone, day = (stored.zone, stored.day) if stored else (None, None)
-    found = []
-    for letter in letters:
+    matches = []
+    for letter in dead_letters:
         if request.id:
-            is_it = request.id in (letter.find_punch_id(zone), letter.message_id, letter.id)
+            is_match = request.id in (letter.find_punch_id(zone), letter.message_id, letter.id)
         else:
-            punch = _punch(letter, zone or ZoneInfo("UTC"))
-            is_it = letter.employee_id == request.employee_id and (
+            punch = _parse_punch(letter, zone or ZoneInfo("UTC"))
+            is_match = letter.employee_id == request.employee_id and (
                 not (punch and day) or day[0] <= getattr(punch, INSTANT_COLUMN) < day[1]
             )
-        if is_it:
-            found.append(letter)
-    return found
+        if is_match:
+            matches.append(letter)
+    return matches
 
 
-def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
+def _parse_punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
     try:
         return parse(letter.body, zone)
     except InvalidPunchError:
@@ -226,11 +232,11 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
 
 def _queue_state(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dict[str, Any]:
     """Return the state of the queue of punches, for JSON; add what could not be read to `unread`, as null."""
-    drain = _read_or_note(unread, "the drain", lambda: event_source.drain_state(deployment))
+    drain = _read_or_record_error(unread, "the drain", lambda: event_source.drain_state(deployment))
     since = drain and drain.paused_since
     health = None
     if deployment.has_metrics:
-        health = _read_or_note(unread, "CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
+        health = _read_or_record_error(unread, "CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
     return {
         "depth": depth and camel_case(depth._asdict()),
         "drain": drain and drain.state,
@@ -252,7 +258,7 @@ def _health(deployment: Target, until: datetime) -> dict[str, Any]:
 def _describe_unknowns(
     request: TraceRequest,
     since: datetime,
-    letters: list[DeadLetter] | None,
+    dead_letters: list[DeadLetter] | None,
     stored: StoredRows | None,
     deployment: Target,
     target_options: reader.TargetOptions,
@@ -270,26 +276,26 @@ def _describe_unknowns(
         unknowns += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_format_utc(since))]
     if stored is None:
         unknowns.append("the stage's time zone, on which the id or the day of a dead letter may depend")
-    silent = [
-        each
-        for each in letters or []
-        if not each.source.is_event and {each.employee_id, each.punch_id, each.id_from_source_key} == {None}
+    unidentified = [
+        letter
+        for letter in dead_letters or []
+        if not letter.source.is_event and {letter.employee_id, letter.punch_id, letter.id_from_source_key} == {None}
     ]
-    if silent:
-        unknowns.append(f"whether it is among {pluralize(len(silent), 'unreadable dead letter')}: ponto dlq list")
+    if unidentified:
+        unknowns.append(f"whether it is among {pluralize(len(unidentified), 'unreadable dead letter')}: ponto dlq list")
     return unknowns
 
 
-def _redrive(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
+def _redrive_command(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
     """Return the command that redrives a dead letter."""
     stage = target_options.stage if target_options.reads_by_function else None
-    at = {
+    options = {
         "--stage": stage,
         "--profile": target_options.profile,
         "--region": target_options.region,
         "--state": target_options.state,
     }
-    words = [word for name, value in at.items() if value for word in (name, str(value))]
+    words = [word for name, value in options.items() if value for word in (name, str(value))]
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 
 
@@ -305,21 +311,21 @@ def _format_utc(instant: datetime, timespec: str = "seconds") -> str:
 
 
 def _merge(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: value for each in fields for name, value in each.items()}
+    return {name: value for mapping in fields for name, value in mapping.items()}
 
 
-def _print_found(
-    rows: list[PunchRow], notes: list[Notes], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
+def _print_matches(
+    rows: list[PunchRow], notes: list[Notes], dead_letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
 ) -> None:
     for row in rows:
-        of_row = [note.rows[row.id] for note in notes]
-        print_result(f"row {row.id}{''.join(each.suffix for each in of_row)}")
-        shown = _row_to_json(row) | _merge(each.lines for each in of_row)
-        del shown["id"]
-        for name, value in shown.items():
+        row_notes = [note.rows[row.id] for note in notes]
+        print_result(f"row {row.id}{''.join(note.suffix for note in row_notes)}")
+        fields = _row_to_json(row) | _merge(note.lines for note in row_notes)
+        del fields["id"]
+        for name, value in fields.items():
             print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")
     print_result(*(line for note in notes for line in note.lines))
-    for letter in letters:
+    for letter in dead_letters:
         print_result(
             f"dead letter {letter.id}",
             f"  reason    {letter.reason}: {letter.detail}",
