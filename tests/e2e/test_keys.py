@@ -123,7 +123,7 @@ def test_names_of_keys_are_unique_in_a_stage(prod: OtherDeployment, gateway: Gat
     second = run("create", "gate-1")
 
     assert second.status == 2
-    assert "the key gate-1 exists already" in second.err
+    assert "the key gate-1 already exists" in second.err
     assert gateway.list_keys_and_plans() == before
     assert run("create", "gate-1", "--state", prod.state).status == 0
     run("revoke", "gate-1", "--yes")

@@ -87,7 +87,7 @@ def test_rows_of_a_deleted_key_are_found_by_its_id(run: Run) -> None:
 
     assert result.status == 0
     assert "-8000-000000000005" in result.out
-    assert result.out.endswith("1 row of 1 employee came with gone\n")
+    assert result.out.endswith("1 row of 1 employee sent with gone\n")
 
 
 def test_unknown_key_name_is_reported(run: Run) -> None:

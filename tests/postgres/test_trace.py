@@ -316,7 +316,7 @@ def test_missing_punch_is_reported_with_the_state_of_the_queue(dev: Stage) -> No
         "failing": False,
     }
     output = dev.run(NOWHERE).out
-    assert f"no row and no dead letter was found of {NOWHERE}\n" in output
+    assert f"no row and no dead letter was found for {NOWHERE}\n" in output
     assert "queue: about 2 waiting, 1 in flight (being stored, or hidden after a failure), 0 delayed\n" in output
     assert "oldest: has waited for 0:12:34\n" in output
     assert "whether the punch waits in the queue" in output

@@ -131,7 +131,7 @@ def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) ->
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "every", is_flag=True, show_default=False, help="Redrive all dead letters.")
 @_reasons
-@click.option("--dry-run", is_flag=True, show_default=False, help="Only print what would be sent.")
+@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would be sent, without sending it.")
 @opt.as_json
 @target.options
 def redrive(
@@ -264,10 +264,10 @@ def resume(collaborators: Collaborators, target_options: target.TargetOptions, *
 
 
 def _require_retention(deployment: target.Target) -> str:
-    """Refuse to resume if punches could expire in an outage after the pause; return a sentence on what is not known.
+    """Refuse to resume if punches could expire in an outage after the pause; return a caveat for the output, if any.
 
-    During the pause, punches are visible, and an alarm counts them. After a receive that fails, a punch is hidden, and
-    if its retention ends it is lost without a dead letter.
+    During the pause, punches are visible, and an alarm counts them. After a failed receive, a punch is hidden, and it
+    is lost without a dead letter if its retention ends.
     """
     since = event_source.drain_state(deployment).paused_since
     if since is None:
@@ -281,10 +281,10 @@ def _require_retention(deployment: target.Target) -> str:
         return "" if has_age else ". CloudWatch has no age of the oldest punch, so only the pause was considered"
     subject = "the drain has been paused" if oldest == paused else "the oldest punch has waited"
     raise CommandError(
-        f"{subject} for {oldest / _DAY_SECONDS:.1f} of the {limits.retention / _DAY_SECONDS:g} days that the queue keeps "
-        f"a punch. If the database failed for {limits.until_dead_letter / _HOUR_SECONDS:.0f} hours after the pause, the "
-        "oldest punch would be lost without a dead letter. First raise the retention, which also applies to waiting "
-        f"punches: aws sqs set-queue-attributes --queue-url {deployment.queue_url} --attributes "
+        f"{subject} for {oldest / _DAY_SECONDS:.1f} of the {limits.retention / _DAY_SECONDS:g} days that the queue "
+        f"keeps a punch. If the database failed for {limits.until_dead_letter / _HOUR_SECONDS:.0f} hours after the "
+        "pause, the oldest punch would be lost without a dead letter. First raise the retention, which also applies to "
+        f"waiting punches: aws sqs set-queue-attributes --queue-url {deployment.queue_url} --attributes "
         "MessageRetentionPeriod=1209600. If the database is certainly healthy, you may resume with --force instead. "
         "Nothing was changed",
         1,
@@ -302,7 +302,7 @@ def _format_totals(totals: Mapping[str, int]) -> str:
 
 
 def _describe_rejected(messages: Iterable[DeadLetter]) -> list[str]:
-    """Return a line about the messages that will fail again, or no line if there are none."""
+    """Return a line about the messages that will fail again; an empty list if there are none."""
     rejected = Counter(message.reason for message in messages if message.source is Source.REJECTED)
     advice = "fail again after every redrive, until their cause is corrected (docs/dead-letters.md)"
     return [f"{_format_totals(rejected)}: {advice}"] if rejected else []
@@ -336,8 +336,9 @@ def _select(
 def _send_and_delete(
     deployment: target.Target, sender: "SQSClient", reader: QueueReader, messages: Sequence[DeadLetter]
 ) -> dict[str, str]:
-    """Send messages, and delete each after it was sent. If this is interrupted, nothing is lost, and at most ten are
-    sent twice.
+    """Send messages, and delete each after it was sent.
+
+    After an interruption, no message is lost, and at most ten are sent twice.
 
     Returns:
         The error of each message that is still in the dead-letter queue, by its id.
@@ -352,7 +353,7 @@ def _send_and_delete(
             unsent = queue_reader.send(sender, deployment.queue_url, batch)
             failed |= unsent | _delete(reader, batch, unsent)
             display.advance(bar, len(batch))
-        for event in events:  # one by one: a repeated event, unlike a punch, has no id that makes it harmless
+        for event in events:  # one at a time: repeating an event, unlike a punch, is not always harmless
             function = f"{deployment.stack}-{event.function}" if event.function else deployment.function
             unsent = queue_reader.invoke(functions, function, event)
             failed |= unsent | _delete(reader, [event], unsent)

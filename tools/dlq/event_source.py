@@ -51,8 +51,8 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
 class DrainState(NamedTuple):
     """State of the drain."""
 
-    state: str  # Lambda's: Enabled, PAUSED, or a state between them, such as Enabling
-    paused_since: datetime | None  # None: not paused, or not known
+    state: str  # as Lambda names it: Enabled, PAUSED, or a state between them, such as Enabling
+    paused_since: datetime | None  # None: not paused, or unknown
 
 
 def drain_state(target: Target) -> DrainState:
@@ -88,7 +88,7 @@ class OldestAges(NamedTuple):
     """Ages of the oldest punch in the queue, in seconds; None: CloudWatch has no metric."""
 
     in_queue: float | None  # SQS's metric, which ignores messages received three times or more
-    failed: float | None  # of punches that failed shortly before the pause, which SQS may ignore
+    failed: float | None  # age of punches that failed shortly before the pause, which SQS may ignore
 
 
 def oldest_ages(target: Target, paused: datetime) -> OldestAges:
@@ -99,9 +99,8 @@ def oldest_ages(target: Target, paused: datetime) -> OldestAges:
         target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT_PERIOD, paused + _RECENT_PERIOD
     )
     return OldestAges(
-        in_queue[max(in_queue)]
-        if in_queue
-        else None,  # the latest value, as punches may have been stored since the others
+        # The latest value, as punches may have been stored since the others.
+        in_queue[max(in_queue)] if in_queue else None,
         max((age / 1000 + (now - instant).total_seconds() for instant, age in failed.items()), default=None),
     )
 

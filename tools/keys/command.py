@@ -74,7 +74,7 @@ class Key(NamedTuple):
     rate: float  # requests/s
     burst: int  # requests
     quota: int  # requests a day
-    used_today: int | None  # requests since midnight UTC; None: not known
+    used_today: int | None  # requests since midnight UTC; None: unknown
 
 
 def _parse_name(text: str) -> str:
@@ -110,12 +110,12 @@ def create(
 ) -> None:
     """Create a key and print its value, which is not shown again.
 
-    NAME is that of the device or site: at most 64 letters, digits, dots, hyphens and underscores.
+    NAME is the name of the device or site: at most 64 letters, digits, dots, hyphens and underscores.
     """
     deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
     if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, deployment.stage)):
-        raise CommandError(f"the key {name} exists already; choose another name, or revoke it first")
+        raise CommandError(f"the key {name} already exists; choose another name, or revoke it first")
     label = f"{deployment.stack}/{name}"
     tags = {_TAG: name}
     try:
@@ -213,7 +213,7 @@ def revoke(
     if not yes and not confirm(f"Revoke key {key.name} ({key.id}) of {deployment.stack}? It cannot be undone."):
         raise CommandError("nothing was revoked", 1)
     if key.id:
-        # Disabled first, so that it cannot be used even if a later step fails. Not deleted, to keep the name of its id.
+        # Disabled first, so that it cannot be used even if a later step fails. Kept, to find its punches by its id.
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
     disabled_message = f"key {key.name} is disabled and cannot be used any more"
     try:
@@ -249,7 +249,7 @@ def revoke(
 @opt.as_json
 @reader.deployment_options
 def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
-    """Print the punches that came with a key, also with a revoked one.
+    """Print the punches that were sent with a key, which may be revoked.
 
     NAME is the key's name or id.
     """
@@ -258,14 +258,14 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
     with reader.open_reader(target_options) as source:
         punches = _read_punches(source, ids or [name], start, end)
     if not ids and not punches:
-        raise CommandError(f"{deployment.stack} has no key {name}, and no punch came with a key of that id", 1)
+        raise CommandError(f"{deployment.stack} has no key {name}, and no punch was sent with a key of that id", 1)
     if as_json:
         print_json({"keys": ids or [name], "rows": [_to_json(row) for row in punches]})
         return
     if punches:
         tables.show(_PUNCH_COLUMNS, map(to_cells, punches))
     employees = pluralize(len({row.employee_id for row in punches}), "employee")
-    print_result(f"{pluralize(len(punches), 'row')} of {employees} came with {', '.join(ids or [name])}")
+    print_result(f"{pluralize(len(punches), 'row')} of {employees} sent with {', '.join(ids or [name])}")
 
 
 def to_cells(row: KeyRow) -> list[str]:

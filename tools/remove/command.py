@@ -1,4 +1,4 @@
-"""`ponto remove`: remove a stage's stack, and what CloudFormation cannot: full buckets and an express cluster."""
+"""`ponto remove`: remove a stage's stack, and what CloudFormation cannot delete: full buckets, an express cluster."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,10 @@ _EPILOG = """examples:
   ponto remove --stage dev
   ponto remove --stage dev --yes      without a confirmation
 
-Resources with whenDeleted: Retain are kept, with their contents. Punches that still wait in the queue are not stored
-any more: docs/deploy.md#remove says what to do first.
+Resources with whenDeleted: Retain are kept, with their contents. Punches that still wait in the queue are lost:
+docs/deploy.md#remove explains what to do first.
 
-exit status: 0 done, 1 partly done, run it again, 2 nothing was removed
+exit status: 0 done, 1 partly done (run it again), 2 nothing was removed
 """
 
 
@@ -74,7 +74,7 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
     if is_abandoned:  # osls would fail, as the stack has no template
         if not abandoned_stack.delete(formation, stage, collaborators.clock):
             raise CommandError(
-                f"a deploy is creating the stack {osls.stack_name(stage)}. Wait until it has ended, and run this again"
+                f"a deploy is creating the stack {osls.stack_name(stage)}. Wait until it has ended, then run this again"
             )
     elif stack:
         _remove_stack(collaborators, session, stage, buckets)

@@ -54,16 +54,16 @@ _NOT_BY_MESSAGE_ID = (
 _DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a message
 
 T = TypeVar("T")
-Unread = dict[str, str]  # `what` could not be read, and `why`
+Unread = dict[str, str]  # a source that could not be read: its name as `what`, and the error as `why`
 
 
 class StoredRows(NamedTuple):
     """Rows of a request, with the notes of slices."""
 
     rows: list[PunchRow]
-    notes: list[Notes]  # of the slices
-    zone: ZoneInfo  # of the stage
-    day: tuple[datetime, datetime] | None  # begin and end of the requested day; None: an id was requested
+    notes: list[Notes]  # one for each slice that adds notes
+    zone: ZoneInfo  # the stage's time zone
+    day: tuple[datetime, datetime] | None  # start and end of the requested day; None: an id was requested
 
 
 ID = opt.ParsedType(
@@ -108,7 +108,7 @@ def trace(
     )
     request = TraceRequest(identifier, employee, day)
     deployment = target.find(target_options)
-    # In the order in which a punch moves, so that one that leaves the queue meanwhile is found as a row.
+    # Read in the order in which a punch moves, so that a punch that leaves the queue meanwhile is found as a row.
     unread: list[Unread] = []
     queue_unread: list[Unread] = []
     read_depth = partial(queue_reader.depth, deployment.sqs(), deployment.queue_url)
@@ -118,7 +118,7 @@ def trace(
     matches = _matching_dead_letters(dead_letters or [], request, stored)
     rows, notes = (stored.rows, stored.notes) if stored else ([], [])
     has_id = any(each.has_id for each in notes)
-    # An id that was found needs no look at the queue. For a day, further punches may wait in it.
+    # If an id was found, the state of the queue is not needed. For a day, more punches may wait in the queue.
     is_answered = request.id and stored and (rows or matches or has_id)
     queue = None if is_answered else _queue_state(deployment, depth, queue_unread)
     unread += queue_unread if queue else []
@@ -138,14 +138,14 @@ def trace(
             }
         )
     else:
-        for each in unread:  # first, as the rest may be incomplete because of it
+        for each in unread:  # printed first, as it makes the rest incomplete
             print_result("not read: {what}: {why}".format(**each))
         _print_matches(rows, notes, matches, redrive)
         if not rows and not matches and not has_id:
             missing = [
                 text for text, source in (("no row", stored), ("no dead letter", dead_letters)) if source is not None
             ]
-            print_result(f"{' and '.join(missing) or 'nothing'} was found of {request}")
+            print_result(f"{' and '.join(missing) or 'nothing'} was found for {request}")
         if queue:
             _print_queue(queue)
         if rows and not matches and not_known:
@@ -195,7 +195,7 @@ def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) ->
 
 
 def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return begin and end of an employee's day: the working day of a slice, or the day in the stage's time zone."""
+    """Return start and end of an employee's day: the working day of a slice, or the day in the stage's time zone."""
     employee_id, day = cast(int, request.employee_id), cast(date, request.day)
     for slice_notes in _collect_trace_notes():
         if slice_notes.day:
@@ -207,7 +207,7 @@ def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) ->
 def _matching_dead_letters(
     dead_letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None
 ) -> list[DeadLetter]:
-    """Return the dead letters of a request; for a day also those of the employee whose day is not known."""
+    """Return the dead letters of a request; for a day also those of the employee whose day is unknown."""
     zone, day = (stored.zone, stored.day) if stored else (None, None)
     matches = []
     for letter in dead_letters:
@@ -231,7 +231,7 @@ def _parse_punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
 
 
 def _queue_state(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dict[str, Any]:
-    """Return the state of the queue of punches, for JSON; add what could not be read to `unread`, as null."""
+    """Return the state of the queue of punches, for JSON. Parts that cannot be read are None, and added to `unread`."""
     drain = _read_or_record_error(unread, "the drain", lambda: event_source.drain_state(deployment))
     since = drain and drain.paused_since
     health = None
@@ -246,7 +246,7 @@ def _queue_state(deployment: Target, depth: Depth | None, unread: list[Unread]) 
 
 
 def _health(deployment: Target, until: datetime) -> dict[str, Any]:
-    """Return the age of the oldest punch, and whether the drain fails, from CloudWatch's last 15 minutes."""
+    """Return the age of the oldest punch, and whether the drain failed in the last 15 minutes, from CloudWatch."""
     waited = event_source.oldest_ages(deployment, until)
     return {
         # SQS's metric ignores messages received three times or more.
