@@ -60,12 +60,12 @@ class Ledger(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether no message is lost, and no punch has two rows."""
+        """True if no message is lost, and no punch has two rows."""
         return not (self.lost or self.stored_twice)
 
     @property
     def is_clean(self) -> bool:
-        """Whether the ledger is complete, and no dead letter is misplaced."""
+        """True if the ledger is complete, and no dead letter is misplaced."""
         return self.is_complete and not self.misplaced
 
 
@@ -90,7 +90,7 @@ def build_ledger(
     """
     rows = list(rows)
     rows_by_id = {row.punch.id: row for row in rows}
-    dead_letters_by_key = {each.key: each for each in dead_letters}
+    dead_letters_by_key = {letter.key: letter for letter in dead_letters}
     ends: Counter[RowRelation | None] = Counter()
     reasons: Counter[str] = Counter()
     lost: list[str] = []

@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the gateway accepted a punch."""
+        """True if the gateway accepted a punch."""
         return self.sampler != MALFORMED and self.code == _ACCEPTED
 
 

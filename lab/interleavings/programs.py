@@ -74,7 +74,7 @@ class DrainProgram:
         self, world: World, session: ScheduledSession, message: ScenarioMessage, processed: BatchResult
     ) -> None:
         failure = processed.failures.get(message.id)
-        reasons = {each.message.id: str(each.reason) for each in processed.dead_lettered}
+        reasons = {rejection.message.id: str(rejection.reason) for rejection in processed.dead_lettered}
         stored = {(entry.punch.id, entry.message_id) for entry in processed.stored}
         if failure and message.key == REFUSED:
             world.statuses[message.id] = "failed"
@@ -107,7 +107,7 @@ class _DeadLetterQueue:
     def send(self, rejections: Sequence[Rejection], _: float) -> dict[str, str]:
         if rejections and self._session:
             self._session.stop_before("dead letters are sent")
-        self._world.dead_letters |= {(each.message.id, str(each.reason)) for each in rejections}
+        self._world.dead_letters |= {(rejection.message.id, str(rejection.reason)) for rejection in rejections}
         return {}
 
 
@@ -186,7 +186,7 @@ class _Queue:
         self._session.stop_before("dead letters are sent back")
         for entry in Entries:
             original_id = entry["MessageAttributes"]["messageId"]["StringValue"]
-            message = next(each for each in self._world.initial_dead_letters if each.id == original_id)
+            message = next(letter for letter in self._world.initial_dead_letters if letter.id == original_id)
             self._world.redriven.append(
                 message._replace(id=f"{original_id} redriven {self._number}", redrives=original_id)
             )

@@ -111,7 +111,7 @@ class Scheduler:
                 self._end_deadlock(steps)
                 continue
             step = choose(options)
-            session = next(each for each in self.sessions if each.name == step.rstrip("".join(INTERRUPTIONS)))
+            session = next(session for session in self.sessions if session.name == step.rstrip("".join(INTERRUPTIONS)))
             steps.append((step, self._describe_position(session)))
             if step != session.name:
                 session.is_interrupted = True
@@ -122,7 +122,7 @@ class Scheduler:
     def _start_follow_ups(
         self, create_follow_ups: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]]
     ) -> None:
-        ended = [each for each in self.sessions if each.has_ended and not each.has_follow_ups]
+        ended = [session for session in self.sessions if session.has_ended and not session.has_follow_ups]
         for session in ended:
             if session.error:
                 raise session.error
@@ -218,7 +218,7 @@ class Scheduler:
         while True:
             with self.changed:
                 moving = self._moving()
-                if moving and not any(each.has_ended for each in moving):
+                if moving and not any(session.has_ended for session in moving):
                     self.changed.wait(pause)
                     pause = min(2 * pause, _MAX_POLL_SECONDS)
                     moving = self._moving()
@@ -227,7 +227,7 @@ class Scheduler:
             ended = {session for session in moving if session.has_ended}
             pids = {session: session.pid for session in moving}  # they change when sessions reconnect
             states = self.read_states(list(pids.values()))
-            self._ended |= {each for each in ended if not (each.is_killed and states[pids[each]][1])}
+            self._ended |= {session for session in ended if not (session.is_killed and states[pids[session]][1])}
             # Only sessions count as blockers. An autovacuum, or a process that has just ended, releases its lock soon.
             session_pids = {session.pid for session in self.sessions if session not in self._ended}
             blocked: set[ScheduledSession] = set()

@@ -178,9 +178,9 @@ class World:
             elif status != "failed" or message.key != REFUSED:
                 broken_rules.append(f"{name} has the status {status}")
         broken_rules += [
-            f"{each.id} was not redriven"
-            for each in self.initial_dead_letters
-            if not any(message.redrives == each.id for message in self.accepted.values())
+            f"{letter.id} was not redriven"
+            for letter in self.initial_dead_letters
+            if not any(message.redrives == letter.id for message in self.accepted.values())
         ]
         unknown_ids = rows.keys() - {message.row[0] for message in self.accepted.values()}
         broken_rules += [f"the row {row_id} belongs to no message" for row_id in unknown_ids]

@@ -173,12 +173,14 @@ class Tally:
         if ledger.lost:
             raise BrokenRuleError("lost", now, f"{ledger.lost[0]} is neither a row nor a dead letter")
         # The ledger counts a message that is both a row and a dead letter as a row.
-        both = Counter(message.row_relation for message in ended if message.state == "dead-lettered")
-        rows_of_both = both[RowRelation.STORED] + both[RowRelation.DUPLICATE]
+        dead_lettered_relations = Counter(message.row_relation for message in ended if message.state == "dead-lettered")
+        dead_lettered_with_row = (
+            dead_lettered_relations[RowRelation.STORED] + dead_lettered_relations[RowRelation.DUPLICATE]
+        )
         expected = (
-            self.counts["stored"] + both[RowRelation.STORED],
-            self.counts["duplicates"] + both[RowRelation.DUPLICATE],
-            self.counts["dead-lettered"] - rows_of_both,
+            self.counts["stored"] + dead_lettered_relations[RowRelation.STORED],
+            self.counts["duplicates"] + dead_lettered_relations[RowRelation.DUPLICATE],
+            self.counts["dead-lettered"] - dead_lettered_with_row,
         )
         dead_letter_count = sum(ledger.dead_letters.values())
         if (ledger.stored, ledger.duplicates, dead_letter_count) != expected:

@@ -211,10 +211,10 @@ class SimulatedFunction:
         "Lambda maintains the execution environment for some time in anticipation of another function invocation": here
         for `_MAX_IDLE_SECONDS`.
         """
-        for expired in [each for each in self._idle_environments if each.last_used_at + _MAX_IDLE_SECONDS < now]:
+        for expired in [idle for idle in self._idle_environments if idle.last_used_at + _MAX_IDLE_SECONDS < now]:
             self._idle_environments.remove(expired)
             self._database.close_sessions(expired)
-        ready = [each for each in self._idle_environments if each.last_used_at <= now]
+        ready = [idle for idle in self._idle_environments if idle.last_used_at <= now]
         if ready:
             environment = max(ready, key=lambda each: (each.last_used_at, each.number))
             self._idle_environments.remove(environment)

@@ -28,7 +28,7 @@ def _mend_faults(deployed: Deployed) -> Iterator[None]:
     DatabaseFaults(deployed.stack.database).mend()  # this also stores the process id, which a restart changes
 
 
-def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: Deployed, client: Client) -> None:
+def test_every_accepted_message_has_exactly_one_end_despite_all_faults(deployed: Deployed, client: Client) -> None:
     arguments = ["--state", str(deployed.state), "--punches", "1000", "--clients", "10", "--seed", "7"]
 
     run = subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)

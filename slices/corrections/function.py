@@ -113,9 +113,9 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
         else:
             raise
         raise HttpError(500, f"{message}; nothing was written: run ponto schema") from error
-    new = sum(each.is_new for each in stored)
+    new = sum(correction.is_new for correction in stored)
     counts = {"written": new, "known": len(stored) - new}
-    return Result({"correcoes": [to_json(each) for each in stored]}, counts=counts)
+    return Result({"correcoes": [to_json(correction) for correction in stored]}, counts=counts)
 
 
 def _parse_body(request: Request) -> list[Correction]:

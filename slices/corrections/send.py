@@ -71,7 +71,7 @@ def _write_to_database(target_options: target.TargetOptions, corrections: JsonCo
             with connection.cursor() as cursor:
                 cursor.execute(f"set lock_timeout = {_LOCK_TIMEOUT_MS}")
             connection.commit()
-            return [to_json(each) for each in write_corrections(connection, parsed, author=None)]
+            return [to_json(stored) for stored in write_corrections(connection, parsed, author=None)]
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.LockNotAvailable as error:
@@ -126,7 +126,7 @@ def post_corrections(
     if response.status == 200 and "correcoes" in fields:
         stored: list[dict[str, Any]] = fields["correcoes"]
         return stored
-    if reasons := {each["posicao"]: each["razao"] for each in fields.get("recusadas", ())}:
+    if reasons := {refusal["posicao"]: refusal["razao"] for refusal in fields.get("recusadas", ())}:
         raise CorrectionsRefusedError(reasons)
     problem = f"the API answered {response.status}: {response.message or 'no corrections'}"
     if response.status == 403:
