@@ -67,6 +67,6 @@ def _title(figures: Figures, ledger: Ledger, lag: float | None, max_waiting: int
     first = f"{len(figures.accepted):,} punches accepted in {figures.seconds:,.1f} s"
     if not ledger.is_complete:
         return f"{first}\n{len(ledger.lost):,} missing, {len(ledger.stored_twice):,} stored twice"
-    ends = "every one is one row" if not ledger.dead_letters else f"{ledger.stored:,} rows, the rest dead letters"
+    ends = "each is one row" if not ledger.dead_letters else f"{ledger.stored:,} rows, the rest dead letters"
     last = "" if lag is None else f"the last row {max(lag, 0):.1f} s after the last answer, "
     return f"{first}, {ends}\n{last}at most {max_waiting:,} waited"

@@ -49,7 +49,7 @@ exit status: 0 no good punch became a dead letter, 1 at least one did, 2 the req
 
 @commands.command("crashes", epilog=_EPILOG)
 @click.option("--seeds", type=opt.POSITIVE, default=20, metavar="N", help="Number of runs for each cell.")
-@click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Simulate a mutant.")
+@click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Simulate the mutant below.")
 @click.make_pass_decorator(CrashCases, ensure=True)
 def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
     """Measure how long good punches wait beside messages that crash the process.

@@ -105,8 +105,8 @@ class _Exploration(NamedTuple):
     show_default=False,
     help="Run one order of a scenario, given by its steps.",
 )
-@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="Run a mutant.")
-@click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after this time.")
+@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="Run one of the mutants below.")
+@click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after N minutes.")
 @click.make_pass_decorator(InterleavingsCollaborators, ensure=True)
 def interleavings(
     collaborators: InterleavingsCollaborators,
@@ -154,7 +154,7 @@ def _print_result(result: ScenarioResult, fault: str | None) -> bool:
         )
         if run.broken_rules:
             arguments = f"--only '{result.name}' --order '{run.order}'{f' --fault {fault}' if fault else ''}"
-            print_result(f'again: make interleavings ARGS="{arguments}"')
+            print_result(f'to repeat it: make interleavings ARGS="{arguments}"')
             return False
     note = "" if result.is_complete else "; the time was too short for the others"
     print_result(f"{result.name}: {result.interleavings:,} interleavings, {result.outcomes} outcomes{note}")

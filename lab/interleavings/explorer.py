@@ -59,7 +59,7 @@ def follow_steps(steps: Sequence[str]) -> Choose:
     def choose(options: Sequence[str]) -> str:
         step = next(remaining, options[0])
         if step not in options:
-            raise CommandError(f"{step} is not possible here; {', '.join(options)} are")
+            raise CommandError(f"the step {step} is not possible here; possible steps: {', '.join(options)}")
         return step
 
     return choose

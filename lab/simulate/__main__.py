@@ -56,9 +56,7 @@ exit status: 0 every rule held, 1 a rule was broken and the shortest trace that 
     metavar="FILE",
     help="Compiled template, in place of --stage: cloudformation-template-update-stack.json.",
 )
-@click.option(
-    "--fault", type=click.Choice(list(MUTANTS)), metavar="NAME", help="Simulate a mutant, one of those below."
-)
+@click.option("--fault", type=click.Choice(list(MUTANTS)), metavar="NAME", help="Simulate one of the mutants below.")
 @click.option("--trace", type=opt.FILE, metavar="FILE", help="Write the trace of the last run to this file.")
 @opt.force
 def simulate(

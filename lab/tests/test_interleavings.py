@@ -110,7 +110,7 @@ def test_the_command_prints_the_steps_of_a_broken_rule_and_how_to_repeat_them(
     assert first == "A   before: insert into ponto.batida ( id,"
     assert broken.startswith("broken: ")
     assert re.fullmatch(
-        r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', repeat_line
+        r'to repeat it: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', repeat_line
     )
 
 
