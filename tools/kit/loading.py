@@ -14,7 +14,10 @@ def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
     if not faults:
         return
     if as_json:
-        print_json({"faults": [fault._asdict() for fault in faults.first_faults], "total": len(faults)})
+        listed = [
+            {"line": fault.line, "column": fault.column, "what": fault.description} for fault in faults.first_faults
+        ]
+        print_json({"faults": listed, "total": len(faults)})
     else:
         print_status(*map(str, faults.first_faults))
     raise CommandError(f"{file}: {faults.describe_count()}; nothing was stored")
