@@ -101,12 +101,12 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def require_golden(file: Path, words: tuple[str, ...], run: Run) -> None:
-    """Assert that a report is a golden file, NAME.LANGUAGE.FORMAT; `GOLDEN=write` writes the file."""
+    """Assert that a report equals a golden file named NAME.LANGUAGE.FORMAT; `GOLDEN=write` writes the file."""
     _, language, form = file.name.split(".")
     printed = run(*words, "--lang", language, "--format", {"txt": "text"}.get(form, form)).out
     if form == "txt" and words[0] != "timecard":  # its notes are not wrapped
         assert max(map(len, printed.splitlines())) <= 80
-    # Without the chart, which depends on matplotlib, and the style, which is the same on every page.
+    # Remove the chart, which depends on matplotlib, and the style, which is the same on every page.
     printed = re.sub(r"<svg\b.*?</svg>", "<svg></svg>", printed, flags=re.DOTALL)
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8").removesuffix("\n")
     printed = printed.replace(f"<style>\n{style}</style>", "<style></style>")

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 import tests.database
 from tests.database import cloned
 
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's time zone
 NEW_YORK = ZoneInfo("America/New_York")
 NUUK = ZoneInfo("America/Nuuk")
 APIA = ZoneInfo("Pacific/Apia")
-RESERVED_EMPLOYEE_ID = 2**53 - 1  # of the punches with which a deploy tests itself
+RESERVED_EMPLOYEE_ID = 2**53 - 1  # employee of the smoke tests' punches
 NOON_CUTOFF = time(12)
 
 SECOND = timedelta(seconds=1)
@@ -57,19 +57,19 @@ class ReportDatabase(tests.database.Database):
         finally:
             self.execute("rollback")
 
-    def employ(self, usuario_id: int, zone: ZoneInfo | None = None, cutoff: time | None = None) -> None:
-        self.zones[usuario_id] = zone or SAO_PAULO
+    def employ(self, employee_id: int, zone: ZoneInfo | None = None, cutoff: time | None = None) -> None:
+        self.zones[employee_id] = zone or SAO_PAULO
         self.execute(
             "insert into ponto.funcionario (usuario_id, nome, fuso, corte) values (%s, %s, %s, %s)",
-            usuario_id,
-            f"Employee {usuario_id}",
+            employee_id,
+            f"Employee {employee_id}",
             zone and zone.key,
             cutoff,
         )
 
     def punch(
         self,
-        usuario_id: int,
+        employee_id: int,
         times: str,
         *,
         received: timedelta | None = SECOND,
@@ -80,7 +80,7 @@ class ReportDatabase(tests.database.Database):
         """Store punches in the given order; return their ids.
 
         Args:
-            usuario_id: employee number.
+            employee_id: the employee's number.
             times: local times of the employee; see `parse_instants`.
             received: time from the punch to its receipt; None for punches copied from the first version.
             written: time from the receipt (without one, from the punch) to the writing.
@@ -88,16 +88,16 @@ class ReportDatabase(tests.database.Database):
             device: name of the device; None: a separate device for each employee.
         """
         ids = []
-        for instant in parse_instants(times, self.zones.get(usuario_id, SAO_PAULO)):
+        for instant in parse_instants(times, self.zones.get(employee_id, SAO_PAULO)):
             receipt = None if received is None else instant + received
             ids.append(str(uuid.uuid4()))
             self.execute(
                 "insert into ponto.batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em, gravada_em)"
                 " values (%s, %s, %s, %s, %s, %s, %s)",
                 ids[-1],
-                usuario_id,
+                employee_id,
                 instant,
-                device or f"clock of {usuario_id}",
+                device or f"clock of {employee_id}",
                 receipt and sent and receipt - sent,
                 receipt,
                 (receipt or instant) + written,
@@ -113,13 +113,13 @@ class ReportDatabase(tests.database.Database):
             punches,
         )
 
-    def card(self, usuario_id: int, *months: str) -> list[str]:
+    def card(self, employee_id: int, *months: str) -> list[str]:
         """Return the days with punches of time cards: local times, minutes worked and night minutes."""
         return [
             f"{day} {' '.join(f'{local:%H:%M}' for local in locals_)} = {minutes}, {night}{' incomplete' * odd}"
             for month in months
             for day, locals_, minutes, night, odd in self.read(
-                f"ponto.espelho({usuario_id}, '{month}-01')", "dia, locais, minutos, minutos_noturnos, incompleta"
+                f"ponto.espelho({employee_id}, '{month}-01')", "dia, locais, minutos, minutos_noturnos, incompleta"
             )
             if locals_
         ]
@@ -130,7 +130,7 @@ def parse_instants(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
 
     Hours may exceed 24. A * marks the second of two equal local times at a clock change.
     """
-    found = []
+    instants = []
     day = datetime.min
     for word in times.split():
         if "-" in word:
@@ -138,8 +138,8 @@ def parse_instants(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
             continue
         hours, minutes, seconds = f"{word.removesuffix('*')}:0".split(":")[:3]
         local = day + timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
-        found.append(local.replace(tzinfo=zone, fold=int("*" in word)).astimezone(UTC))
-    return found
+        instants.append(local.replace(tzinfo=zone, fold=int("*" in word)).astimezone(UTC))
+    return instants
 
 
 def parse_instant(time: str) -> datetime:
@@ -186,10 +186,10 @@ def writable_database(migrated_url: str) -> Iterator[ReportDatabase]:
 @st.composite
 def employee_punches(draw: st.DrawFn) -> EmployeePunches:
     """Draw a time zone, a cut-off, and the punches of four days around a clock change."""
-    zone, began = draw(st.sampled_from(CLOCK_CHANGES))
+    zone, first_day = draw(st.sampled_from(CLOCK_CHANGES))
     cutoff = draw(st.none() | st.sampled_from([time(0), time(12), time(23, 59)]) | st.times().map(truncate_to_minute))
     seconds = draw(st.lists(st.integers(0, 4 * 86_400), max_size=12))
-    start = datetime.combine(began, time(0), UTC)
+    start = datetime.combine(first_day, time(0), UTC)
     return zone, cutoff, [start + number * SECOND for number in seconds]
 
 
@@ -206,10 +206,10 @@ def local_time(instant: datetime, zone: ZoneInfo) -> datetime:
 
 def working_days(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> dict[date, list[datetime]]:
     """Group punches, truncated to the minute, by working day."""
-    corte = time(4) if cutoff is None else cutoff
+    cutoff = time(4) if cutoff is None else cutoff
     days = defaultdict(list)
     for instant in sorted(map(truncate_to_minute, punches)):
-        days[(local_time(instant, zone) - timedelta(hours=corte.hour, minutes=corte.minute)).date()].append(instant)
+        days[(local_time(instant, zone) - timedelta(hours=cutoff.hour, minutes=cutoff.minute)).date()].append(instant)
     return dict(sorted(days.items()))
 
 

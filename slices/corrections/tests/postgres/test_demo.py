@@ -8,18 +8,18 @@ import pytest
 from slices.corrections.demo import add_forgotten_punch
 from slices.corrections.tests.correcting import CorrectionsDatabase
 from slices.corrections.tests.correcting import database as database
-from slices.reports.tests.postgres.test_demo import Ask, Demo
-from slices.reports.tests.postgres.test_demo import ask as ask
+from slices.reports.tests.postgres.test_demo import Demo, Execute
+from slices.reports.tests.postgres.test_demo import execute as execute
 from slices.reports.tests.postgres.test_demo import run as run
 
 
 @pytest.mark.parametrize("until", ["2026-10", "2018-11"])
-def test_demo_corrects_one_incomplete_day(until: str, run: Demo, ask: Ask) -> None:
+def test_demo_corrects_one_incomplete_day(until: str, run: Demo, execute: Execute) -> None:
     counts = run("--employees", "60", "--months", "2", "--until", until, "--json").json["counts"]
 
     assert counts["corrected"] == 1
     found: dict[str, int] = dict(
-        ask("select tipo, count(*) from excecoes(%s, %s) group by tipo", "2018-10-01", "2026-10-31")
+        execute("select tipo, count(*) from excecoes(%s, %s) group by tipo", "2018-10-01", "2026-10-31")
     )
     assert (found["incluida"], found["incompleta"]) == (1, counts["oddDays"])
 

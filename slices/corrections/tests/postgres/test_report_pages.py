@@ -6,11 +6,11 @@ from slices.corrections.tests.correcting import CORRECTIONS_SQL
 from slices.reports.tests.company import MONTH, NOVEMBER, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
-from slices.reports.tests.postgres.test_report_pages import FULL, Open, require_fit, require_unbroken_words
+from slices.reports.tests.postgres.test_report_pages import FULLEST_MONTH, Open, require_fit, require_unbroken_words
 from slices.reports.tests.postgres.test_report_pages import browser as browser
 from slices.reports.tests.postgres.test_report_pages import open_report as open_report
 
-unchanged_database = shared_database(FULL, CORRECTIONS_SQL)
+unchanged_database = shared_database(FULLEST_MONTH, CORRECTIONS_SQL)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def ponto(
     return lambda *words: run(*words, "--state", deployed.state)
 
 
-def test_a_report_is_byte_for_byte_the_same_by_both_ways(ponto: Run) -> None:
+def test_report_by_function_equals_report_by_connection(ponto: Run) -> None:
     words = ("timecard", "--all", *MONTH, "--format", "json")  # test_report_function.py compares the other reports
     direct = ponto("report", *words)
     assert direct.status == 0, direct.err
@@ -63,7 +63,7 @@ def test_a_report_is_byte_for_byte_the_same_by_both_ways(ponto: Run) -> None:
     assert ponto("report", *words, "--stage", "local") == direct
 
 
-def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client, tmp_path: Path) -> None:
+def test_employees_are_loaded_by_the_function_schema(ponto: Run, client: Client, tmp_path: Path) -> None:
     file, number = tmp_path / "staff.csv", next(EMPLOYEES)
     file.write_text(f"usuario_id;nome;cpf;fuso;corte\n{number};Ana Exemplo;12345678909;America/Rio_Branco;12:00\n")
 

@@ -14,8 +14,8 @@ from tools.kit.project import ROOT
 @pytest.mark.nightly
 def test_each_report_is_measured_with_its_plan_and_a_time_card_on_each_table(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "lab.bench", "--quick", "--ids", "UUIDv7", "--folder", str(tmp_path)]
-    ended = subprocess.run([*words, "growth", *PARTS], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
+    result = subprocess.run([*words, "growth", *PARTS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
     results = json.loads((tmp_path / "reports.json").read_text())["results"]
     assert [(row["what"], row["by"]) for row in results] == [

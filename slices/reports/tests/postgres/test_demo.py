@@ -20,11 +20,11 @@ from tools.kit.collaborators import Collaborators
 from tools.plan.costs import ROW_BYTES
 
 Demo = Callable[..., CommandResult]
-Ask = Callable[..., list[tuple[Any, ...]]]
+Execute = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def ask(database: Database) -> Ask:
+def execute(database: Database) -> Execute:
     return database.execute
 
 
@@ -41,28 +41,28 @@ def deployed(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[str, Demo]:
     """Return HOST/DBNAME of a deployed database, and a function that runs the command on it."""
-    found = parse_dsn(migrated_url)
-    export(found, monkeypatch)
+    dsn = parse_dsn(migrated_url)
+    export(dsn, monkeypatch)
 
     run = runner(capsys, "demo", "--database", "env", "--employees", 5, "--months", 1)
-    return f"{found['host']}/{found['dbname']}", run
+    return f"{dsn['host']}/{dsn['dbname']}", run
 
 
 # Rows
 
 
-def test_stored_rows_are_those_of_the_company_in_order_of_writing(run: Demo, ask: Ask) -> None:
+def test_stored_rows_are_those_of_the_company_in_order_of_writing(run: Demo, execute: Execute) -> None:
     assert run("--employees", "30", "--months", "1", "--until", "2026-10", "--seed", "3").status == 0
 
     company = Company(3, 30)
     rows = [row for rows in company.rows(date(2026, 10, 1), date(2026, 10, 31)) for row in rows]
-    assert ask(
+    assert execute(
         """select id::text, usuario_id, ponto at time zone 'UTC', deslocamento, dispositivo, offline,
             enviado at time zone 'UTC', latitude, longitude, precisao, sequencia, recebida_em at time zone 'UTC',
             gravada_em at time zone 'UTC', mensagem_id
         from batida order by gravada_em, ctid"""  # not by ctid alone: PostgreSQL may fill an earlier page
     ) == [expected(row) for row in rows]
-    assert ask("select usuario_id, nome, cpf, fuso, to_char(corte, 'HH24:MI') from funcionario order by 1") == [
+    assert execute("select usuario_id, nome, cpf, fuso, to_char(corte, 'HH24:MI') from funcionario order by 1") == [
         tuple(employee) for employee in company.employees()
     ]
 
@@ -76,14 +76,16 @@ def expected(row: DemoPunch) -> tuple[object, ...]:
     return tuple(values.values())[:14]
 
 
-def test_reports_find_the_counted_irregularities(run: Demo, ask: Ask) -> None:
+def test_reports_find_the_counted_irregularities(run: Demo, execute: Execute) -> None:
     first, last = "2018-10-01", "2018-11-30"  # summer time begins in São Paulo
     counts = run("--employees", "120", "--months", "2", "--until", "2018-11", "--json").json["counts"]
 
-    found: dict[str, int] = dict(ask("select tipo, count(*) from excecoes(%s, %s) group by tipo", first, last))
+    counts_by_type: dict[str, int] = dict(
+        execute("select tipo, count(*) from excecoes(%s, %s) group by tipo", first, last)
+    )
 
     # Days of more than ten hours are overtime, which the command does not count.
-    assert 0 < found.pop("longa") < 0.02 * counts["workingDays"]
+    assert 0 < counts_by_type.pop("longa") < 0.02 * counts["workingDays"]
     expected = {
         "incompleta": counts["oddDays"],
         "incluida": counts["corrected"],
@@ -93,16 +95,16 @@ def test_reports_find_the_counted_irregularities(run: Demo, ask: Ask) -> None:
         "relogio": counts["wrongClocks"],
         "futura": counts["inTheFuture"],
     }
-    assert found == {kind: count for kind, count in expected.items() if count}
-    assert ask("select situacao, sum(quantas) from lacunas group by 1") == [("faltam", counts["lostByDevices"])]
-    ((days,),) = ask("select count(*) from jornadas(%s, %s)", first, last)
+    assert counts_by_type == {type_: count for type_, count in expected.items() if count}
+    assert execute("select situacao, sum(quantas) from lacunas group by 1") == [("faltam", counts["lostByDevices"])]
+    ((days,),) = execute("select count(*) from jornadas(%s, %s)", first, last)
     assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # a day of one forgotten punch is missing
 
 
-def test_row_size_matches_the_cost_estimate(run: Demo, ask: Ask) -> None:
+def test_row_size_matches_the_cost_estimate(run: Demo, execute: Execute) -> None:
     run("--employees", "100", "--months", "1", "--until", "2026-10")
 
-    ((row_bytes,),) = ask("select pg_total_relation_size('batida') / count(*) from batida")
+    ((row_bytes,),) = execute("select pg_total_relation_size('batida') / count(*) from batida")
 
     assert row_bytes == pytest.approx(ROW_BYTES, rel=0.1)
 
@@ -128,33 +130,33 @@ def test_text_output_has_counts_and_next_commands(run: Demo) -> None:
 # Refused databases and options
 
 
-def test_second_company_with_the_same_employee_ids_is_refused(run: Demo, ask: Ask) -> None:
+def test_second_company_with_the_same_employee_ids_is_refused(run: Demo, execute: Execute) -> None:
     words = ("--employees", "5", "--months", "1", "--until", "2026-10")
     run(*words)
-    before = ask("select count(*), max(gravada_em) from batida")
+    before = execute("select count(*), max(gravada_em) from batida")
 
     result = run(*words, "--seed", "2")
 
     assert result.status == 2
     assert f"batida has punches of employees {FIRST_EMPLOYEE_ID} to {FIRST_EMPLOYEE_ID + 4} already" in result.err
     assert "make clean" in result.err
-    assert ask("select count(*), max(gravada_em) from batida") == before
+    assert execute("select count(*), max(gravada_em) from batida") == before
 
 
-def test_an_employee_of_the_same_number_is_not_overwritten(run: Demo, ask: Ask) -> None:
-    ask("insert into funcionario (usuario_id, nome) values (%s, 'Ana')", FIRST_EMPLOYEE_ID)
+def test_an_employee_of_the_same_number_is_not_overwritten(run: Demo, execute: Execute) -> None:
+    execute("insert into funcionario (usuario_id, nome) values (%s, 'Ana')", FIRST_EMPLOYEE_ID)
     result = run("--employees", "5", "--months", "1", "--until", "2026-10")
     assert result.status == 2
     assert "funcionario has employees" in result.err
-    assert ask("select nome from funcionario") == [("Ana",)]
+    assert execute("select nome from funcionario") == [("Ana",)]
 
 
-def test_local_database_may_have_other_punches(run: Demo, ask: Ask) -> None:
-    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
+def test_local_database_may_have_other_punches(run: Demo, execute: Execute) -> None:
+    execute("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
     assert run("--employees", "5", "--months", "1", "--until", "2026-10").status == 0
 
 
-def test_deployed_database_needs_confirmation(deployed: tuple[str, Demo], ask: Ask) -> None:
+def test_deployed_database_needs_confirmation(deployed: tuple[str, Demo], execute: Execute) -> None:
     name, run = deployed
     for words, message in (
         ((), f"--yes-into {name}"),
@@ -163,38 +165,38 @@ def test_deployed_database_needs_confirmation(deployed: tuple[str, Demo], ask: A
         result = run(*words)
         assert result.status == 2
         assert message in result.err
-    assert ask("select count(*) from batida") == [(0,)]
+    assert execute("select count(*) from batida") == [(0,)]
     assert run("--yes-into", name).status == 0
 
 
-def test_confirmation_without_database_env_is_refused(run: Demo, ask: Ask) -> None:
+def test_confirmation_without_database_env_is_refused(run: Demo, execute: Execute) -> None:
     result = run("--yes-into", "db.example.com/pontodb")
     assert result.status == 2
     assert "--yes-into needs --database env" in result.err
-    assert ask("select count(*) from batida") == [(0,)]
+    assert execute("select count(*) from batida") == [(0,)]
 
 
-def test_deployed_database_with_punches_is_refused(deployed: tuple[str, Demo], ask: Ask) -> None:
+def test_deployed_database_with_punches_is_refused(deployed: tuple[str, Demo], execute: Execute) -> None:
     name, run = deployed
-    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
+    execute("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
     result = run("--yes-into", name)
     assert result.status == 2
     assert "batida has punches already" in result.err
-    assert ask("select count(*) from batida") == [(1,)]
+    assert execute("select count(*) from batida") == [(1,)]
 
 
-def test_interrupted_demo_stores_nothing(run: Demo, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Company.rows
+def test_interrupted_demo_stores_nothing(run: Demo, execute: Execute, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_rows = Company.rows
 
-    def half(self: Company, first: date, last: date) -> Iterator[list[DemoPunch]]:
-        for number, rows in enumerate(whole(self, first, last)):
+    def interrupted_rows(self: Company, first: date, last: date) -> Iterator[list[DemoPunch]]:
+        for number, rows in enumerate(all_rows(self, first, last)):
             if number == 15:
                 raise KeyboardInterrupt
             yield rows
 
-    monkeypatch.setattr(Company, "rows", half)
+    monkeypatch.setattr(Company, "rows", interrupted_rows)
     assert run("--employees", "50", "--months", "1", "--until", "2026-10").status == 130
-    assert ask("select (select count(*) from batida), (select count(*) from funcionario)") == [(0, 0)]
+    assert execute("select (select count(*) from batida), (select count(*) from funcionario)") == [(0, 0)]
 
 
 def test_statement_timeout_is_reported(run: Demo, database: Database) -> None:

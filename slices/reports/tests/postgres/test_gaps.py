@@ -46,30 +46,34 @@ def test_exactly_the_lost_punches_of_20000_are_missing(database: Database, store
     seed = random.getrandbits(32)
     print(f"seed {seed}")  # noqa: T201  pytest shows it with a failure
     draw = random.Random(seed)  # noqa: S311
-    sent = [(device, one) for device in range(DEVICES) for one in range(1, PUNCHES + 1)]
+    sent = [(device, sequence) for device in range(DEVICES) for sequence in range(1, PUNCHES + 1)]
     lost = set(draw.sample([punch for punch in sent if punch[1] < PUNCHES], LOST))
     kept = [
-        entry(1 + device, FIRST + one * timedelta(minutes=90), dispositivo=f"gate {device}", sequencia=one)
-        for device, one in sent
-        if (device, one) not in lost
+        entry(1 + device, FIRST + sequence * timedelta(minutes=90), dispositivo=f"gate {device}", sequencia=sequence)
+        for device, sequence in sent
+        if (device, sequence) not in lost
     ]
     arrived = kept + draw.sample(kept, 500)  # repeats with the same id, which are no gaps
     draw.shuffle(arrived)
     span = 90 * DAY / len(arrived)
     arrived = [
-        each._replace(received_ms=int((FIRST + at * span).timestamp() * 1000)) for at, each in enumerate(arrived)
+        punch._replace(received_ms=int((FIRST + at * span).timestamp() * 1000)) for at, punch in enumerate(arrived)
     ]
     for at in range(0, len(arrived), 2_000):
         store.save(arrived[at : at + 2_000])
 
-    found = gaps(database)
+    all_gaps = gaps(database)
 
-    named = [(int(device.removeprefix("gate ")), one) for device, _, a, b, _ in found for one in range(a, b + 1)]
-    assert len(named) == LOST
-    assert set(named) == lost
-    assert {(situation, b - a + 1 - count) for _, situation, a, b, count in found} == {("faltam", 0)}
-    of_months = [row for de, ate in MONTHS for row in gaps(database, f"lacunas_recebidas('{de}', '{ate}')")]
-    assert sorted(of_months) == sorted(found)
+    missing = [
+        (int(device.removeprefix("gate ")), sequence)
+        for device, _, first, last, _ in all_gaps
+        for sequence in range(first, last + 1)
+    ]
+    assert len(missing) == LOST
+    assert set(missing) == lost
+    assert {(state, last - first + 1 - count) for _, state, first, last, count in all_gaps} == {("faltam", 0)}
+    monthly_gaps = [row for de, ate in MONTHS for row in gaps(database, f"lacunas_recebidas('{de}', '{ate}')")]
+    assert sorted(monthly_gaps) == sorted(all_gaps)
 
 
 def test_columns_of_a_gap(database: Database) -> None:
@@ -82,7 +86,7 @@ def test_columns_of_a_gap(database: Database) -> None:
     ]
 
 
-def test_a_number_that_came_under_several_ids_is_named_once(database: Database) -> None:
+def test_number_received_under_several_ids_is_listed_once(database: Database) -> None:
     number(database, "clone", 1, 2, 2, 2, 5, 5)
 
     assert database.execute("select * from lacunas") == [
@@ -115,7 +119,7 @@ def test_consecutive_repeated_numbers_of_a_reset_device_are_one_row(database: Da
     ]
 
 
-def test_what_arrives_late_closes_a_gap_of_any_month(database: Database) -> None:
+def test_late_punch_closes_a_gap_of_any_month(database: Database) -> None:
     number(database, "gate", 1, 2)
     number(database, "gate", 6, received=FIRST + 30 * DAY)
     october = "lacunas_recebidas('2026-10-01', '2026-10-31')"
@@ -136,7 +140,7 @@ def test_punches_without_a_number_or_a_device_have_no_gaps(database: Database) -
     assert gaps(database) == []
 
 
-def test_the_days_are_the_stages(database: Database) -> None:
+def test_days_are_in_the_stages_time_zone(database: Database) -> None:
     number(database, "gate", 1)
     number(database, "gate", 3, received=datetime(2026, 10, 1, 2, 59, 57, tzinfo=UTC))  # 23:59:59 in Sao Paulo
 
@@ -146,9 +150,9 @@ def test_the_days_are_the_stages(database: Database) -> None:
 
 
 @pytest.mark.parametrize("report", ["lacunas", "lacunas_recebidas('2026-09-01', '2026-09-30')"])
-def test_the_role_of_reports_reads_them_by_indexes(database: Database, report: str) -> None:
+def test_role_of_reports_reads_gaps_by_indexes(database: Database, report: str) -> None:
     number(database, "gate", 2)
-    database.execute("set enable_seqscan = off")  # which is cheapest for a table of one row
+    database.execute("set enable_seqscan = off")  # a sequential scan is cheapest for a table of one row
 
     database.execute("set role ponto_reader")
     assert gaps(database, report)
@@ -157,7 +161,7 @@ def test_the_role_of_reports_reads_them_by_indexes(database: Database, report: s
     assert "Function Scan" not in plan
 
 
-def test_a_narrow_terminal_shows_the_whole_device_and_breaks_no_word(
+def test_narrow_terminal_shows_the_full_device_name_and_breaks_no_word(
     database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = "Portaria do galpão de expedição da zona-k3m9x2ab"
@@ -170,8 +174,8 @@ def test_a_narrow_terminal_shows_the_whole_device_and_breaks_no_word(
         lines = text.splitlines()
         assert max(map(len, lines)) <= 80
         start = next(at for at, line in enumerate(lines) if state in line)
-        shown = next(at for at, line in enumerate(lines) if "2\N{EN DASH}12345677" in line)
-        cell = "".join(line[: lines[start].index(state)] for line in lines[shown:start])
+        end = next(at for at, line in enumerate(lines) if "2\N{EN DASH}12345677" in line)
+        cell = "".join(line[: lines[start].index(state)] for line in lines[end:start])
         assert cell.replace(" ", "") == device.replace(" ", "")
         assert "…" not in text
 

@@ -6,9 +6,9 @@ from lab.interleavings.scenarios import MUTANTS
 
 
 def test_a_report_whose_statements_see_different_instants_is_found(migrated_url: str) -> None:
-    with open_runner(migrated_url) as here:
-        found = next(run for run in explore_orders(here, "report", MUTANTS["snapshot"]) if run.broken_rules)
-        [again] = explore_orders(here, "report", MUTANTS["snapshot"], order=found.order)
+    with open_runner(migrated_url) as runner:
+        failed_run = next(run for run in explore_orders(runner, "report", MUTANTS["snapshot"]) if run.broken_rules)
+        [repeated_run] = explore_orders(runner, "report", MUTANTS["snapshot"], order=failed_run.order)
 
-    assert "a report shows two instants" in " ".join(found.broken_rules)
-    assert again == found
+    assert "a report shows two instants" in " ".join(failed_run.broken_rules)
+    assert repeated_run == failed_run

@@ -57,15 +57,15 @@ def stored(database: Database) -> list[tuple[Any, ...]]:
     return database.execute("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
 
 
-def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: Database) -> None:
+def test_file_is_stored_and_loading_it_again_writes_nothing(load: Load, database: Database) -> None:
     result = load(FILE)
     assert result.status == 0
     assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and unchanged 0\n"
     assert stored(database) == ROWS
 
     before = database.execute("select xmin, ctid, * from funcionario order by usuario_id")
-    again = load(FILE, "--json")
-    assert again.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
+    second_result = load(FILE, "--json")
+    assert second_result.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
     assert database.execute("select xmin, ctid, * from funcionario order by usuario_id") == before
 
 
@@ -78,7 +78,7 @@ def test_changed_employees_are_updated_and_missing_ones_stay(load: Load, databas
     ]  # fmt: skip
 
 
-def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, database: Database) -> None:
+def test_dry_run_prints_the_changes_and_stores_nothing(load: Load, database: Database) -> None:
     load(FILE)
     result = load(f"{HEADER}1;Ana;;;\n5;Eva;;;\n", "--dry-run")
     assert result.status == 0
@@ -109,14 +109,14 @@ def test_file_with_faults_stores_nothing_and_lists_them(load: Load, database: Da
     assert stored(database) == []
 
 
-def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, database: Database) -> None:
+def test_only_zones_of_postgresql_are_accepted(load: Load, database: Database) -> None:
     zones = [zone for (zone,) in database.execute("select name from pg_timezone_names order by name")]
     assert load(HEADER + "".join(f"{number};X;;{zone};\n" for number, zone in enumerate(zones, 1))).status == 0
     for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # all are accepted by AT TIME ZONE
         assert load(f"{HEADER}1;X;;{zone};\n").status == 2
 
 
-def test_the_standard_input_is_read(
+def test_standard_input_is_read(
     load: Load, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load(FILE)  # creates the stack

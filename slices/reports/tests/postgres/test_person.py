@@ -95,13 +95,13 @@ class Stage:
             )
         ]
 
-    def run(self, employee: int = 106, *words: object) -> CommandResult:
+    def run(self, employee_id: int = 106, *words: object) -> CommandResult:
         """Run `ponto person` with --stage."""
-        return self._ponto(employee, "--output", self.folder, "--stage", "dev", *words)
+        return self._ponto(employee_id, "--output", self.folder, "--stage", "dev", *words)
 
-    def run_directly(self, employee: int = 106, *words: object) -> CommandResult:
+    def run_directly(self, employee_id: int = 106, *words: object) -> CommandResult:
         """Run `ponto person` on the local stack."""
-        return self._ponto(employee, "--output", self.folder, "--state", self.state, *words)
+        return self._ponto(employee_id, "--output", self.folder, "--state", self.state, *words)
 
     def execute(self, statement: str, *values: object) -> list[Any]:
         """Return the only column of a statement's rows."""
@@ -114,8 +114,8 @@ class Stage:
         )
         return set(camel_case(dict.fromkeys(columns)))
 
-    def text(self, suffix: str = "json", employee: int = 106) -> str:
-        return (self.folder / f"employee-{employee}.{suffix}").read_text(encoding="utf-8")
+    def text(self, suffix: str = "json", employee_id: int = 106) -> str:
+        return (self.folder / f"employee-{employee_id}.{suffix}").read_text(encoding="utf-8")
 
     def _invoke(self, _: object, request: Any) -> Any:
         assert request["FunctionName"] == "batida-ponto-dev-read"
@@ -130,18 +130,18 @@ def _string_attributes(**texts: str) -> Any:
 def dev(
     database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Stage]:
-    with aws(), closing(Database(database)) as opened:
+    with aws(), closing(Database(database)) as database_:
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(period, "now", NOW.astimezone)
         calls = Calls(monkeypatch)
         calls.stubs["ReceiveMessage"] = skip_long_polling
-        yield Stage(opened, calls, tmp_path, capsys)
+        yield Stage(database_, calls, tmp_path, capsys)
 
 
 def test_files_have_all_data_of_the_employee_and_none_of_others(dev: Stage) -> None:
     result = dev.run(106, "--json")
 
-    found = json.loads(dev.text())
+    document = json.loads(dev.text())
     assert result.status == 0
     assert result.json == {
         "files": [str(dev.folder / f"employee-106.{suffix}") for suffix in ("json", "html")],
@@ -150,50 +150,52 @@ def test_files_have_all_data_of_the_employee_and_none_of_others(dev: Stage) -> N
         "timeCards": 2,
         "deadLetters": 2,
     }
-    assert found["funcionario"]["cpf"] == "39053344705"
-    assert [each["id"] for each in found["batidas"]] == dev.execute(
+    assert document["funcionario"]["cpf"] == "39053344705"
+    assert [row["id"] for row in document["batidas"]] == dev.execute(
         "select id::text from batida where usuario_id = 106 order by ponto, id"
     )
-    assert found["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL_PUNCH
-    assert found["correcoes"] == []
-    assert [card["mes"] for card in found["espelhos"]] == ["2024-12", "2026-11"]
-    assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 6]
-    assert [each["id"] for each in found["naoGravadas"]] == [each["MessageId"] for each in dev.dead_letters[:2]]
-    assert "refused" in found["naoGravadas"][0]["body"]
-    of_others = dev.execute(
+    assert document["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL_PUNCH
+    assert document["correcoes"] == []
+    assert [card["mes"] for card in document["espelhos"]] == ["2024-12", "2026-11"]
+    assert [sum(day["batidas"] for day in card["dias"]) for card in document["espelhos"]] == [1, 6]
+    assert [letter["id"] for letter in document["naoGravadas"]] == [
+        letter["MessageId"] for letter in dev.dead_letters[:2]
+    ]
+    assert "refused" in document["naoGravadas"][0]["body"]
+    values_of_others = dev.execute(
         "select id::text from batida where usuario_id <> 106 union select nome from funcionario where usuario_id <> 106"
     )
-    assert len(of_others) > 100
+    assert len(values_of_others) > 100
     for text in (dev.text(), dev.text("html")):
         assert "of 107" not in text
-        assert [each for each in of_others if each in text] == []
+        assert [value for value in values_of_others if value in text] == []
 
 
-def test_every_column_of_the_tables_is_there(dev: Stage) -> None:
+def test_files_have_every_column_of_the_tables(dev: Stage) -> None:
     dev.run()
 
-    found = json.loads(dev.text())
-    for table, row in (("batida", found["batidas"][0]), ("funcionario", found["funcionario"])):
+    document = json.loads(dev.text())
+    for table, row in (("batida", document["batidas"][0]), ("funcionario", document["funcionario"])):
         assert set(row) == dev.fields(table), table
 
 
-def test_the_function_and_a_connection_give_the_same(dev: Stage) -> None:
+def test_function_and_connection_return_the_same_files(dev: Stage) -> None:
     require_same_files(dev)
 
 
 def require_same_files(dev: Stage) -> None:
-    """Assert that --stage and the local stack give the same files, except for the sentence on backups."""
+    """Assert that --stage and the local stack write the same files, except for the sentence on backups."""
     assert dev.run().status == 0
     by_function, page = dev.text(), dev.text("html")
 
     assert dev.run_directly(106, "--force").status == 0
 
     def without_backups(backups: str, text: str) -> Any:
-        found = json.loads(text)
-        found["ondeMais"].remove(backups)
-        for letter in found["naoGravadas"]:  # they change each time the queue is read
+        document = json.loads(text)
+        document["ondeMais"].remove(backups)
+        for letter in document["naoGravadas"]:  # they change each time the queue is read
             del letter["receives"], letter["systemAttributes"]
-        return found
+        return document
 
     assert without_backups(UNKNOWN_BACKUPS, dev.text()) == without_backups(DEV_BACKUPS, by_function)
     assert dev.text("html") == page.replace(DEV_BACKUPS, UNKNOWN_BACKUPS) != page
@@ -202,7 +204,7 @@ def require_same_files(dev: Stage) -> None:
 @pytest.mark.parametrize(
     ("days", "until"), [("35", "until Jan 5, 2027"), (None, "as long as the administrators of the database")]
 )
-def test_backups_are_kept_for_as_long_as_the_deployed_stage_has_it(dev: Stage, days: str | None, until: str) -> None:
+def test_backups_are_kept_for_the_days_of_the_deployed_stage(dev: Stage, days: str | None, until: str) -> None:
     del dev.outputs["BackupDays"]
     if days:
         dev.outputs["BackupDays"] = days
@@ -243,7 +245,7 @@ def test_page_of_an_employee_without_a_name_says_so(dev: Stage, url: str) -> Non
         url, "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
     )
     assert dev.run(999).status == 0
-    assert "No name, CPF or time zone is stored." in dev.text("html", employee=999)
+    assert "No name, CPF or time zone is stored." in dev.text("html", employee_id=999)
 
 
 def test_only_the_user_may_read_the_files_and_none_is_overwritten(dev: Stage) -> None:
@@ -306,9 +308,9 @@ def test_unknown_employee_has_no_files(dev: Stage) -> None:
 
 def test_employee_with_only_a_name_has_files(dev: Stage) -> None:
     assert dev.run(104).status == 0
-    found = json.loads(dev.text(employee=104))
-    assert (found["batidas"], found["espelhos"], found["naoGravadas"]) == ([], [], [])
-    assert "&lt;script&gt;" in dev.text("html", employee=104)
+    document = json.loads(dev.text(employee_id=104))
+    assert (document["batidas"], document["espelhos"], document["naoGravadas"]) == ([], [], [])
+    assert "&lt;script&gt;" in dev.text("html", employee_id=104)
 
 
 def test_no_value_is_printed_or_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:

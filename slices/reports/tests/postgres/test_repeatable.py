@@ -110,7 +110,7 @@ def stage(database: Database, tmp_path: Path) -> Stage:
 
 
 def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
-    recorded = {made for (objects,) in stage.execute("select objetos from migracao_repetivel") for made in objects}
+    recorded = {name for (objects,) in stage.execute("select objetos from migracao_repetivel") for name in objects}
 
     assert recorded == {
         f"{kind} {name}"
@@ -183,7 +183,7 @@ def test_irreplaceable_change_recreates_all_objects_without_duplicates(
     assert stage.execute(query) == rows
 
 
-def test_removed_column_recreates_all_objects_with_the_same_rights(stage: Stage) -> None:
+def test_removed_column_recreates_all_objects_with_the_same_privileges(stage: Stage) -> None:
     roles = "reader_of_reports, reader_of_a_column"
     stage.execute(
         "create role reader_of_reports; create role reader_of_a_column;"
@@ -191,14 +191,14 @@ def test_removed_column_recreates_all_objects_with_the_same_rights(stage: Stage)
         "grant select (dia, repetidas) on jornada to reader_of_a_column"
     )
     try:
-        rights = (
+        privileges = (
             "select relname, relacl::text from pg_class where relnamespace = 'ponto'::regnamespace"
             " union all select attrelid::regclass || '.' || attname, attacl::text from pg_attribute"
             " where attacl is not null and attname <> 'repetidas'"
             " union all select proname, proacl::text from pg_proc where pronamespace = 'ponto'::regnamespace"
             " order by 1"
         )
-        before = stage.execute(rights)
+        before = stage.execute(privileges)
         stage.drop_a_column()
 
         migrated = stage.run()
@@ -214,7 +214,7 @@ def test_removed_column_recreates_all_objects_with_the_same_rights(stage: Stage)
             "to revoke it, run: revoke select (dia) on table ponto.jornada from reader_of_a_column cascade",
             "lost because its object was dropped: select (repetidas) on table ponto.jornada of reader_of_a_column",
         ]
-        assert stage.execute(rights) == before
+        assert stage.execute(privileges) == before
         assert stage.execute("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
         assert stage.execute("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
     finally:

@@ -101,7 +101,7 @@ INSERT_PUNCH = "insert into ponto.batida (id, usuario_id, ponto) values (gen_ran
 
 @pytest.mark.usefixtures("dlq")
 @pytest.mark.parametrize("file", GOLDEN_FILES)
-def test_a_report_is_its_golden_file(file: str, run: Run) -> None:
+def test_report_equals_its_golden_file(file: str, run: Run) -> None:
     require_golden(GOLDEN / file, REPORTS[file.partition(".")[0]], run)
 
 
@@ -126,14 +126,14 @@ def test_time_cards_have_the_same_content_in_html_and_text(run: Run) -> None:
 
 @pytest.mark.usefixtures("numbered_database")
 @pytest.mark.parametrize("ending", ["en.txt", "pt.txt", "pt.csv", "pt.json"])
-def test_gaps_are_their_golden_file(ending: str, run: Run) -> None:
+def test_gaps_equal_their_golden_file(ending: str, run: Run) -> None:
     require_golden(GOLDEN / f"gaps.{ending}", ("gaps", *MONTH), run)
 
 
 # Figures
 
 
-def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
+def test_peak_has_the_number_of_random_ids(run: Run, url: str) -> None:
     fill(
         url,
         "insert into batida (id, usuario_id, ponto, recebida_em) select id::uuid, employee, at, at"
@@ -149,32 +149,32 @@ def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
 
 
 def test_peak_between_two_times_uses_the_stages_zone_and_shows_dates(run: Run) -> None:
-    def between(start: str, end: str, *words: str) -> CommandResult:
+    def run_between(start: str, end: str, *words: str) -> CommandResult:
         return run("peak", "--from", start, "--to", end, *words)
 
-    found = between("2026-11-23T08:00", "2026-11-23T11:01Z", "--format", "json").json
-    assert (found["de"], found["ate"]) == ("2026-11-23T11:00:00Z", "2026-11-23T11:01:00Z")
-    assert [minute["batidas"] for minute in found["minutos"]] == [2]
+    report = run_between("2026-11-23T08:00", "2026-11-23T11:01Z", "--format", "json").json
+    assert (report["de"], report["ate"]) == ("2026-11-23T11:00:00Z", "2026-11-23T11:01:00Z")
+    assert [minute["batidas"] for minute in report["minutos"]] == [2]
 
     days = ("2026-11-20T00:00", "2026-11-24T00:00")
-    assert re.search(r"^Punched +11 +2 on Nov 23, 2026, 08:00 *$", between(*days).out, re.MULTILINE)
-    assert "2 em 23/11/2026, 08:00" in between(*days, "--lang", "pt").out
+    assert re.search(r"^Punched +11 +2 on Nov 23, 2026, 08:00 *$", run_between(*days).out, re.MULTILINE)
+    assert "2 em 23/11/2026, 08:00" in run_between(*days, "--lang", "pt").out
 
 
-def test_several_employees_have_the_totals_and_exceptions_that_each_has(run: Run) -> None:
+def test_report_of_several_employees_has_the_rows_of_each(run: Run) -> None:
     employees = ("--employee", 106, "--employee", 102, "--employee", 102)
     totals = run(*TOTALS, "--format", "json").json["totais"]
     exceptions = run(*EXCEPTIONS, "--no-queue", "--format", "json").json["excecoes"]
 
     assert run(*TOTALS, *employees, "--format", "json").json["totais"] == [totals[1], totals[5]]
-    found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *employees).json
-    assert found["usuarios"] == [102, 106]
-    assert found["excecoes"] == [one for one in exceptions if one["usuarioId"] in (102, 106)]
+    report = run(*EXCEPTIONS, "--no-queue", "--format", "json", *employees).json
+    assert report["usuarios"] == [102, 106]
+    assert report["excecoes"] == [exception for exception in exceptions if exception["usuarioId"] in (102, 106)]
 
 
-def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
+def test_cutoffs_list_employees_with_split_shifts_or_all(run: Run) -> None:
     def list_employees(*words: object) -> list[int]:
-        return [one["usuarioId"] for one in run(*CUTOFFS, "--format", "json", *words).json["cortes"]]
+        return [row["usuarioId"] for row in run(*CUTOFFS, "--format", "json", *words).json["cortes"]]
 
     assert list_employees() == [107]
     assert list_employees("--all") == [101, 102, 103, 105, 106, 107]
@@ -184,11 +184,11 @@ def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
 
 
 @pytest.mark.parametrize("report", ["exceptions", "cutoffs", "gaps"])
-def test_a_month_stands_for_its_first_and_last_day(report: str, run: Run) -> None:
-    def found(*words: object) -> str:
+def test_month_is_the_same_as_its_first_and_last_day(report: str, run: Run) -> None:
+    def run_report(*words: object) -> str:
         return run(report, "--format", "json", *(["--no-queue"] if report == "exceptions" else []), *words).out
 
-    assert found(*MONTH) == found(*NOVEMBER)
+    assert run_report(*MONTH) == run_report(*NOVEMBER)
     assert f"--month is not allowed with {NOVEMBER[0]}" in run(report, *MONTH, NOVEMBER[0], NOVEMBER[1]).err
 
 
@@ -199,22 +199,22 @@ def test_missing_migrations_are_reported(run: Run, url: str) -> None:
     assert "lacks migrations; restart make run" in result.err
 
 
-def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: str) -> None:
+def test_card_has_the_employer_of_the_stage_or_of_the_option(run: Run, url: str) -> None:
     card = ("timecard", "--employee", 101, *MONTH)
     assert "\nEmployer: Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81\n" in run(*card).out
 
     functions = Functions(url, "postgres")
     functions.environment |= SCHEMA_ENVIRONMENT | {"EMPLOYER": "Sol & Lua Ltda., 11222333000181"}
     functions.call("schema", {})
-    of_the_stage = "Sol & Lua Ltda., CNPJ 11.222.333/0001-81"
-    assert f"\nEmployer: {of_the_stage}\n" in run(*card).out
+    stage_employer = "Sol & Lua Ltda., CNPJ 11.222.333/0001-81"
+    assert f"\nEmployer: {stage_employer}\n" in run(*card).out
     page = run(*card, "--format", "html", "--lang", "pt").out
     assert '<dd>Sol &amp; Lua Ltda., <span class="whole">CNPJ 11.222.333/0001-81</span></dd>' in page
-    assert run(*card, "--format", "json").json["empregador"] == of_the_stage
+    assert run(*card, "--format", "json").json["empregador"] == stage_employer
 
     other = ("--employer", "Maria Souza, 52998224725")
     assert "\nEmployer: Maria Souza, CPF 529.982.247-25\n" in run(*card, *other).out
-    assert of_the_stage not in run(*card, *other, "--format", "html").out
+    assert stage_employer not in run(*card, *other, "--format", "html").out
     assert "not a name with a CNPJ or CPF, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
 
     schema_hooks.employer_step({})(parse_dsn(url))
@@ -223,14 +223,14 @@ def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: 
 
 
 def test_both_signatures_of_a_card_have_a_name(run: Run) -> None:
-    def signatures(employee: int) -> list[tuple[str, str]]:
-        page = run("timecard", "--employee", employee, *MONTH, "--format", "html").out
-        found: list[tuple[str, str]] = re.findall(r"<b[^>]*>([^<]*)</b><span>([^<]*)</span>", html.unescape(page))
-        return found
+    def read_signatures(employee_id: int) -> list[tuple[str, str]]:
+        page = run("timecard", "--employee", employee_id, *MONTH, "--format", "html").out
+        signatures: list[tuple[str, str]] = re.findall(r"<b[^>]*>([^<]*)</b><span>([^<]*)</span>", html.unescape(page))
+        return signatures
 
     blank = ("Name:", "Supervisor's signature")
-    assert signatures(101) == [("Maria da Conceição Souza", "Employee's signature"), blank]
-    assert signatures(106) == [("Employee 106", "Employee's signature"), blank]
+    assert read_signatures(101) == [("Maria da Conceição Souza", "Employee's signature"), blank]
+    assert read_signatures(106) == [("Employee 106", "Employee's signature"), blank]
 
 
 # As of an instant
@@ -243,8 +243,8 @@ def test_report_as_of_an_instant_shows_the_earlier_state(run: Run) -> None:
     before = ("--as-of", "2026-11-14T07:00")  # an hour before the offline punches of the 9th arrive
 
     def read_day(*words: object) -> dict[str, Any]:
-        (found,) = run("timecard", "--employee", 102, *MONTH, "--format", "json", *words).json["dias"][8:9]
-        return {name: found[name] for name in ("batidas", "minutos")}
+        (day,) = run("timecard", "--employee", 102, *MONTH, "--format", "json", *words).json["dias"][8:9]
+        return {name: day[name] for name in ("batidas", "minutos")}
 
     assert read_day(*before) == {"batidas": 0, "minutos": 0}
     assert read_day("--as-of", "2026-11-14T10:00Z") == read_day(*before)
@@ -252,7 +252,7 @@ def test_report_as_of_an_instant_shows_the_earlier_state(run: Run) -> None:
     assert read_day("--as-of", written)["batidas"] == 1  # the instant itself is included
     assert read_day()["minutos"] == 4 * 60
 
-    minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *before, "--format", "json").json["totais"]}
+    minutes = {row["usuarioId"]: row["minutos"] for row in run(*TOTALS, *before, "--format", "json").json["totais"]}
     assert minutes[102] == 26 * 60
     exceptions = run(*EXCEPTIONS, "--no-queue", *before, "--format", "json").json
     assert exceptions["momento"] == "2026-11-14T10:00:00Z"
@@ -263,13 +263,13 @@ def test_report_as_of_an_instant_shows_the_earlier_state(run: Run) -> None:
 
 
 def test_card_and_totals_as_of_an_instant_note_later_zone_changes(run: Run, url: str) -> None:
-    def has_note(employee: int, *words: object) -> bool:
-        one = ("--employee", employee, *MONTH, *words)
-        card = "Calculated with the current time zone and cut-off, which changed on" in run("timecard", *one).out
-        assert ("zone or cut-off changed" in run("totals", *one).out) == card
+    def has_note(employee_id: int, *words: object) -> bool:
+        options = ("--employee", employee_id, *MONTH, *words)
+        card = "Calculated with the current time zone and cut-off, which changed on" in run("timecard", *options).out
+        assert ("zone or cut-off changed" in run("totals", *options).out) == card
         return card
 
-    assert has_note(103, *AS_OF)  # whose cut-off was loaded later
+    assert has_note(103, *AS_OF)  # the cut-off of employee 103 was loaded later
     assert not has_note(103)
     assert not has_note(101, *AS_OF)
     fill(url, "update funcionario set nome = 'Maria' where usuario_id = 101")
@@ -286,11 +286,11 @@ def test_card_and_totals_as_of_an_instant_note_later_zone_changes(run: Run, url:
 
 
 def test_instant_less_than_two_minutes_ago_is_refused(run: Run) -> None:
-    def ago(seconds: int) -> CommandResult:
-        return run(*TOTALS, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat())
+    def run_as_of(seconds_ago: int) -> CommandResult:
+        return run(*TOTALS, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat())
 
-    assert ago(125).status == 0
-    refused = ago(115)
+    assert run_as_of(125).status == 0
+    refused = run_as_of(115)
     assert (refused.status, refused.out) == (2, "")
     assert "is less than two minutes ago: wait, because punches of that time may not be stored yet" in refused.err
 
@@ -306,26 +306,28 @@ OCTOBER = ("changes", "--month", "2026-10")
 
 
 def test_changes_list_changed_months_with_later_entries(run: Run, url: str) -> None:
-    def found(since: str, *words: object) -> dict[int, Any]:
+    def read_changes(since: str, *words: object) -> dict[int, Any]:
         changes = run(*OCTOBER, "--since", since, "--format", "json", *words).json["mudancas"]
-        return {one["usuarioId"]: one for one in changes}
+        return {change["usuarioId"]: change for change in changes}
 
     fill(url, CLEAR_ZONE_CHANGES)
     fill(url, INSERT_LATE_PUNCH.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000003", 107)
-    assert found("2026-11-01T12:00") == {}
+    assert read_changes("2026-11-01T12:00") == {}
     assert "No month changed." in run(*OCTOBER, "--since", "2026-11-01T12:00").out
-    offline = "00000000-0000-4000-8000-000000000001"
-    fill(url, INSERT_LATE_PUNCH, offline, 101)
+    punch_id = "00000000-0000-4000-8000-000000000001"
+    fill(url, INSERT_LATE_PUNCH, punch_id, 101)
 
-    (late,) = found("2026-11-01T12:00").values()
+    (change,) = read_changes("2026-11-01T12:00").values()
 
-    assert (late["usuarioId"], late["diasIncompletosAntes"], late["diasIncompletos"]) == (101, 0, 1)
-    assert [(one["id"], one["tipo"], one["dia"]) for one in late["chegadas"]] == [(offline, "batida", "2026-10-05")]
-    assert found("2026-11-27T07:59").keys() == {101}
-    assert found("2026-11-27T12:00") == {}
-    assert found("2026-11-26T12:00", "--employee", 107) == {}
-    assert found("2026-11-26T12:00", "--as-of", "2026-11-27T12:00").keys() == {101}
-    assert found("2026-11-26T12:00", "--as-of", "2026-11-27T07:59") == {}
+    assert (change["usuarioId"], change["diasIncompletosAntes"], change["diasIncompletos"]) == (101, 0, 1)
+    assert [(entry["id"], entry["tipo"], entry["dia"]) for entry in change["chegadas"]] == [
+        (punch_id, "batida", "2026-10-05")
+    ]
+    assert read_changes("2026-11-27T07:59").keys() == {101}
+    assert read_changes("2026-11-27T12:00") == {}
+    assert read_changes("2026-11-26T12:00", "--employee", 107) == {}
+    assert read_changes("2026-11-26T12:00", "--as-of", "2026-11-27T12:00").keys() == {101}
+    assert read_changes("2026-11-26T12:00", "--as-of", "2026-11-27T07:59") == {}
     assert "No month" in run(*OCTOBER, "--since", "2026-11-27T08:00", "--as-of", "2026-11-27T12:00").out
     wrong_order = run(*OCTOBER, "--since", "2026-11-27T12:00", "--as-of", "2026-11-27T12:00")
     assert (wrong_order.status, wrong_order.out) == (2, "")
@@ -345,8 +347,8 @@ def test_changes_list_employees_whose_zone_or_cut_off_changed(run: Run, url: str
     change_zones = "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id in (101, 104)"
     fill(url, change_zones)  # 104 never punched
 
-    (one,) = run(*since, "--format", "json").json["mudancas"]
-    assert (one["usuarioId"], one["zonaMudouEm"], one["chegadas"]) == (101, "2026-11-20T12:00:00Z", [])
+    (change,) = run(*since, "--format", "json").json["mudancas"]
+    assert (change["usuarioId"], change["zonaMudouEm"], change["chegadas"]) == (101, "2026-11-20T12:00:00Z", [])
     for form in ("text", "html"):
         shown = " ".join(run(*since, "--format", form).out.split())
         assert "Nov 20, 2026, 09:00" in shown
@@ -370,7 +372,7 @@ from generate_series(timestamptz '2026-11-03 08:00-03', '2026-11-28 08:00-03', '
 
 EXCEPTION_LINE = r"""(?x)
     (?:\w{3}\ \d+,\ 2026|\d\d/11/2026)\ +\d+  # day and employee
-    (?:\ +(?:\d\d:\d\d(?:\+1)?|[\d.,]+\ \N{MULTIPLICATION SIGN}))?  # time, or how many
+    (?:\ +(?:\d\d:\d\d(?:\+1)?|[\d.,]+\ \N{MULTIPLICATION SIGN}))?  # time or count
     \ +\N{MINUS SIGN}?[\d.,]+\ (?:d|h|min|s)(?:\ \d+\ (?:h|min|s))?  # measured
     \ +\S
 """
@@ -386,7 +388,7 @@ EXCEPTION_LINE = r"""(?x)
     ],
     ids=lambda value: value[0],
 )
-def test_at_80_columns_a_report_cuts_nothing(
+def test_report_at_80_columns_cuts_only_names(
     words: tuple[str, ...], row: str, language: str, run: Run, url: str
 ) -> None:
     fill(url, WRONG_CLOCK)
@@ -404,17 +406,19 @@ def test_at_80_columns_a_report_cuts_nothing(
 
 
 def test_wrong_clock_is_one_line_with_a_count(run: Run, url: str) -> None:
-    def line() -> str:
+    def read_line() -> str:
         lines = run(*EXCEPTIONS, "--no-queue").out.splitlines()
-        (found,) = [line for line in lines if "Device clock" in line and "a phone" in line]
-        return found
+        (wrong_clock_line,) = [line for line in lines if "Device clock" in line and "a phone" in line]
+        return wrong_clock_line
 
     fill(url, WRONG_CLOCK)
-    assert re.match("Nov 3, 2026 +4000123 +166 \N{MULTIPLICATION SIGN} +12 min 30 s +Device clock +a phone", line())
+    assert re.match(
+        "Nov 3, 2026 +4000123 +166 \N{MULTIPLICATION SIGN} +12 min 30 s +Device clock +a phone", read_line()
+    )
     assert run(*EXCEPTIONS, "--no-queue", "--format", "json").json["totais"]["relogio"] == 166 + 2
 
     fill(url, WRONG_CLOCK.replace("4000123", "106"))
-    assert re.match("Nov 3, 2026 +several +332 \N{MULTIPLICATION SIGN} ", line())
+    assert re.match("Nov 3, 2026 +several +332 \N{MULTIPLICATION SIGN} ", read_line())
 
 
 def test_an_exception_after_midnight_has_a_mark(run: Run, url: str) -> None:
@@ -429,7 +433,7 @@ def test_an_exception_after_midnight_has_a_mark(run: Run, url: str) -> None:
     assert "00:10+1" in run(*EXCEPTIONS, "--no-queue", "--format", "html").out
 
 
-def test_at_80_columns_a_day_of_ten_punches_takes_two_lines(run: Run) -> None:
+def test_day_of_ten_punches_takes_two_lines_at_80_columns(run: Run) -> None:
     lines = run("timecard", "--employee", 102, *MONTH).out.splitlines()
 
     at = next(number for number, line in enumerate(lines) if line.startswith(" 3 "))
@@ -445,7 +449,7 @@ def test_dead_letters_of_an_employee_are_listed_and_stay_in_the_queue(run: Run, 
     exceptions_of_106 = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
 
     assert [(group["motivo"], group["quantidade"]) for group in exceptions_of_102["naoGravadas"]] == [("conflict", 2)]
-    assert {finding["usuarioId"] for finding in exceptions_of_106["excecoes"]} == {106}
+    assert {exception["usuarioId"] for exception in exceptions_of_106["excecoes"]} == {106}
     assert exceptions_of_106["totais"] == {"longa": 1, "proxima": 1}
     assert exceptions_of_106["naoGravadas"] == []
     assert depth(boto3.client("sqs", region_name="us-east-1"), dlq).visible == 3
@@ -484,21 +488,21 @@ def test_exceptions_have_the_given_limits_and_30_days_by_default(run: Run) -> No
     limits = "--longest-day 12h --skew 1h --latest 6d --nearest 0s --final-days 30"
     longest = [f"--{name}=52142w" for name in ("longest-day", "nearest", "latest", "earliest", "skew", "reset")]
 
-    found = run("exceptions", "--no-queue", "--format", "json", *limits.split()).json
+    report = run("exceptions", "--no-queue", "--format", "json", *limits.split()).json
 
-    assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
-    assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 6, "dividida": 4, "redefinida": 3}
-    assert found["limites"]["jornadaMaximaSegundos"] == 12 * 3600
+    assert (report["de"], report["ate"]) == ("2026-11-01", "2026-11-30")
+    assert report["totais"] == {"incompleta": 3, "longa": 3, "proxima": 6, "dividida": 4, "redefinida": 3}
+    assert report["limites"]["jornadaMaximaSegundos"] == 12 * 3600
     # PostgreSQL can add the largest values of the options.
     assert run(*EXCEPTIONS, "--no-queue", *longest, "--final-days", "100000").status == 0
 
 
 @pytest.mark.parametrize("form", ["text", "html"])
 def test_report_without_exceptions_has_no_list(form: str, run: Run) -> None:
-    found = run(*EXCEPTIONS, "--no-queue", "--employee", 101, "--format", form).out
+    printed = run(*EXCEPTIONS, "--no-queue", "--employee", 101, "--format", form).out
 
-    assert re.search(r"By type\W+(h2\W+p\W+)?none", found)
-    assert "Details" not in found
+    assert re.search(r"By type\W+(h2\W+p\W+)?none", printed)
+    assert "Details" not in printed
 
 
 # Values with control characters
@@ -586,7 +590,7 @@ def test_loaded_employee_without_punches_has_an_empty_card_and_status_1(run: Run
     assert [day["batidas"] for day in result.json["dias"]] == [0] * 29
 
 
-def test_a_peak_is_drawn_beside_its_report(run: Run, tmp_path: Path) -> None:
+def test_picture_of_a_peak_is_written(run: Run, tmp_path: Path) -> None:
     png, svg = tmp_path / "peak.png", tmp_path / "peak.svg"
 
     for file in (png, svg):
@@ -618,16 +622,18 @@ def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> No
 
 
 def test_report_does_not_show_concurrent_writes(connection: psycopg2.extensions.connection, url: str) -> None:
-    with report_context.open_connection_context(connection) as reports:
-        before = list(timecard.read_cards(reports, date(2026, 11, 1)))
+    with report_context.open_connection_context(connection) as context:
+        before = list(timecard.read_cards(context, date(2026, 11, 1)))
         fill(url, INSERT_PUNCH)
 
-        assert list(timecard.read_cards(reports, date(2026, 11, 1))) == before
+        assert list(timecard.read_cards(context, date(2026, 11, 1))) == before
 
 
 def test_closed_pipe_ends_a_report_without_an_error(migrated_url: str, tmp_path: Path) -> None:
-    people = "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, 200) as n"
-    fill(migrated_url, people)
+    insert_employees = (
+        "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, 200) as n"
+    )
+    fill(migrated_url, insert_employees)
     fill(migrated_url, INSERT_PUNCH)
     words = ["report", "timecard", "--all", *MONTH, "--state", str(write_stack_with_database(tmp_path, migrated_url))]
     with background_process([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:

@@ -93,10 +93,10 @@ def november_values(employees: list[int] | None = None) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    # These two use other statements or values in another format.
+    # The last two run other statements or pass other values.
     [*((name, "json") for name in REPORTS), ("timecards", "csv"), ("exceptions", "text")],
 )
-def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, form: str, run: Run, calls: Calls) -> None:
+def test_report_by_function_equals_report_by_connection(name: str, form: str, run: Run, calls: Calls) -> None:
     direct = run(*REPORTS[name], "--format", form)
     assert not calls.history
 
@@ -115,12 +115,12 @@ def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, form: str
 def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str, run: Run) -> None:
     direct = run(*REPORTS[name], "--format", form)
 
-    found = run(*REPORTS[name], "--format", form, "--stage", "local")
+    result = run(*REPORTS[name], "--format", form, "--stage", "local")
 
-    assert found.status == 0
-    assert "they are read by ranges of employees, each on a separate snapshot" in found.err
+    assert result.status == 0
+    assert "they are read by ranges of employees, each on a separate snapshot" in result.err
     note = " Read in ranges of employees, at different instants."
-    printed, expected = (" ".join(each.out.split()) for each in (found, direct))
+    printed, expected = (" ".join(run_result.out.split()) for run_result in (result, direct))
     assert (note in printed) == (form in ("text", "html"))
     assert printed.replace(note, "") == expected
 
@@ -129,9 +129,9 @@ def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str,
 def test_ranges_show_progress_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
 
-    found = run(*REPORTS["changes"], "--stage", "local")
+    result = run(*REPORTS["changes"], "--stage", "local")
 
-    assert "5 changed months" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
+    assert "5 changed months" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", result.err)
 
 
 def test_oversized_report_without_ranges_is_refused(run: Run, function: Functions) -> None:
@@ -148,24 +148,24 @@ def test_reading_stops_at_the_size_limit(url: str) -> None:
         url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
     )
 
-    answer, done = ask(url, create_event(totals=november_values()), max_bytes=100_000)
+    answer, stats = ask(url, create_event(totals=november_values()), max_bytes=100_000)
 
-    assert (answer["why"], done.error) == (ErrorCode.TOO_LARGE, "too large")
-    assert done.rows < 9_000
+    assert (answer["why"], stats.error) == (ErrorCode.TOO_LARGE, "too large")
+    assert stats.rows < 9_000
     assert "rows" in ask(url, create_event(totals=november_values()), max_bytes=400_000)[0]
 
 
 # One read-only transaction
 
 
-def test_all_statements_of_a_request_are_of_one_instant(url: str) -> None:
-    class Changing(dict[str, str]):
+def test_all_statements_of_a_request_see_one_instant(url: str) -> None:
+    class ChangingSql(dict[str, str]):
         def __getitem__(self, name: str) -> str:
             if name == "cards":  # after the rows of totals
                 fill(url, "update funcionario set nome = 'another'")
             return super().__getitem__(name)
 
-    catalogue = CATALOGUE._replace(sql=Changing(CATALOGUE.sql))
+    catalogue = CATALOGUE._replace(sql=ChangingSql(CATALOGUE.sql))
     answer, _ = ask(url, create_event(totals=november_values(), cards=november_values()), catalogue)
 
     names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]
@@ -237,7 +237,7 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("answer", "message"),
     [
         (
             refusal("ResourceNotFoundException"),
@@ -258,14 +258,14 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],
 )
-def test_error_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
+def test_error_of_a_stage_says_what_to_do(answer: Any, message: str, run: Run, calls: Calls) -> None:
     calls.stubs["Invoke"] = answer
 
     result = run("totals", *MONTH, "--stage", "dev")
 
     assert (result.status, result.out) == (2, "")
-    assert why in result.err
-    assert set(calls.operations) == {"Invoke"}  # no other right is needed
+    assert message in result.err
+    assert set(calls.operations) == {"Invoke"}  # no other permission is needed
 
 
 @pytest.mark.parametrize("instant", [(), AS_OF], ids=["now", "as of"])
@@ -279,7 +279,7 @@ def test_function_of_the_previous_release_is_reported(instant: tuple[str, ...], 
     assert "batida-ponto-local-read has another version than this command: " in result.err
 
 
-WRITTEN = """
+INSERT_PUNCH = """
 insert into batida (id, usuario_id, ponto, recebida_em) values (gen_random_uuid(), 101, '2026-11-03 21:00Z', now())
 """
 
@@ -296,9 +296,9 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
 ) -> None:
     function.handle = partial(query_function.handle, writer_timeout_seconds=0.2)
     target_options = (*MONTH, "--stage", "local")
-    with closing(open_writer(database, "ponto_function", WRITTEN)) as writer:
-        for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
-            refused = run(*earlier, *target_options)
+    with closing(open_writer(database, "ponto_function", INSERT_PUNCH)) as writer:
+        for report in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
+            refused = run(*report, *target_options)
             assert (refused.status, refused.out) == (2, "")
             assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function); a report" in refused.err
         assert run("totals", *target_options).status == 0
@@ -321,7 +321,7 @@ def require_wait_for_writer(url: str, user: str, statement: str) -> None:
 @pytest.mark.parametrize(
     ("user", "statement"),
     [
-        ("ponto_function", WRITTEN),
+        ("ponto_function", INSERT_PUNCH),
         ("postgres", "update funcionario set fuso = 'Asia/Tokyo' where usuario_id = 101"),
     ],
 )
@@ -333,7 +333,7 @@ def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:
     polls: list[float] = []
     with (
         closing(psycopg2.connect(url)) as reading,
-        closing(open_writer(url, "postgres", WRITTEN.replace("101", "777"))) as writer,
+        closing(open_writer(url, "postgres", INSERT_PUNCH.replace("101", "777"))) as writer,
     ):
 
         def commit(seconds: float) -> None:

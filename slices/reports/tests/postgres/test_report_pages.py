@@ -20,7 +20,7 @@ A4 = (595, 842)  # points
 _PAPER = round((210 - 2 * 13) * 96 / 25.4)  # CSS pixels between the margins of 13 mm on A4
 
 # Ten punches on each of 31 days and a name of two lines: the fullest possible page.
-FULL = """
+FULLEST_MONTH = """
 insert into funcionario (usuario_id, nome, cpf)
 values (201, 'Maximiliano ' || repeat('Albuquerque ', 6), '52998224725');
 insert into batida (id, usuario_id, ponto, recebida_em)
@@ -29,15 +29,15 @@ from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '
     generate_series(day + interval '18:30', day + interval '27:30', '1 hour') as at
 """
 
-unchanged_database = shared_database(FULL)
+unchanged_database = shared_database(FULLEST_MONTH)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium with a temporary profile."""
-    found = chromium.find()
+    executable = chromium.find()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=chromium.SWITCHES)
+        browser = playwright.chromium.launch(executable_path=executable, args=chromium.SWITCHES)
         yield browser
         browser.close()
 
@@ -157,7 +157,7 @@ def test_time_cards_print_a_page_for_each_employee(open_report: Open) -> None:
 
 
 @pytest.mark.parametrize(("language", "font"), [("en", ""), ("en", "DejaVu Sans"), ("pt", "monospace")])
-def test_a_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(language: str, font: str, open_report: Open) -> None:
+def test_card_breaks_no_word_even_in_a_wide_font(language: str, font: str, open_report: Open) -> None:
     employees = ("--employee", 102, "--employee", 103, "--employee", 106, "--employee", 201)
     require_unbroken_words(open_report("timecard", *employees, *MONTH, "--lang", language), font)
 
@@ -179,7 +179,7 @@ def require_unbroken_words(page: OpenedPage, font: str) -> None:
     check_width(_PAPER)
 
 
-def test_the_fullest_month_is_on_one_page(open_report: Open) -> None:
+def test_fullest_month_is_printed_on_one_page(open_report: Open) -> None:
     (sheet,) = open_report("timecard", "--employee", "201", "--month", "2026-10").printed().pages
 
     text = sheet.extract_text()
@@ -188,7 +188,7 @@ def test_the_fullest_month_is_on_one_page(open_report: Open) -> None:
 
 
 @pytest.mark.parametrize("words", [("changes", *MONTH, "--since", "2026-11-10T12:00"), ("exceptions", *NOVEMBER)])
-def test_on_a_screen_a_long_name_takes_four_lines_at_most_and_no_table_sticks_out(
+def test_long_name_takes_at_most_four_lines_and_no_table_overflows_on_a_screen(
     words: tuple[str, ...], open_report: Open
 ) -> None:
     page = open_report(*words, "--lang", "pt")

@@ -117,7 +117,7 @@ CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("zone", "cutoff", "punches", "days"), CARDS)
-def test_a_time_card_has_the_days_and_minutes_that_were_computed_by_hand(
+def test_time_card_has_the_days_and_minutes_computed_by_hand(
     database: ReportDatabase, zone: ZoneInfo, cutoff: time | None, punches: str, days: list[str]
 ) -> None:
     database.employ(1, zone, cutoff)
@@ -139,7 +139,7 @@ def test_late_punch_completes_its_day_and_updates_gravada_em(database: ReportDat
     assert database.read("jornada", "gravada_em") == [(parse_instant("2026-11-12 12:00:01"),)]
 
 
-def test_every_column_of_a_day(database: ReportDatabase) -> None:
+def test_columns_of_a_day(database: ReportDatabase) -> None:
     database.employ(1, NEW_YORK)
     database.punch(1, "2026-07-01 08:00:30 22:30:10")
     instants = [datetime(2026, 7, 1, 12, 0, tzinfo=UTC), datetime(2026, 7, 2, 2, 30, tzinfo=UTC)]  # 4 h behind UTC
@@ -174,7 +174,7 @@ def test_every_column_of_a_day(database: ReportDatabase) -> None:
     assert database.read("espelho(1, '2026-07-20')")[1] == empty
 
 
-def test_without_a_row_in_funcionario_there_is_no_name_and_the_stages_zone(database: ReportDatabase) -> None:
+def test_employee_without_a_row_in_funcionario_has_no_name_and_the_stages_zone(database: ReportDatabase) -> None:
     database.employ(2)
     database.punch(1, "2026-11-03 08:00")
     database.punch(2, "2026-11-03 08:00")
@@ -192,12 +192,12 @@ def test_a_days_first_and_last_minute_are_found_in_any_zone_with_any_cutoff(
     database: ReportDatabase, zone: str, cutoff: time
 ) -> None:
     database.employ(1, ZoneInfo(zone), cutoff)
-    began = datetime.combine(date(2026, 11, 3), cutoff)
-    for local in (began - MINUTE, began, began + DAY - MINUTE, began + DAY):
+    start = datetime.combine(date(2026, 11, 3), cutoff)
+    for local in (start - MINUTE, start, start + DAY - MINUTE, start + DAY):
         database.punch(1, f"{local:%Y-%m-%d %H:%M}")
 
     for days in ("jornadas('2026-11-03', '2026-11-03')", "jornadas('2026-11-03', '2026-11-03', 1)"):
-        assert database.read(days, "dia, locais") == [(date(2026, 11, 3), [began, began + DAY - MINUTE])]
+        assert database.read(days, "dia, locais") == [(date(2026, 11, 3), [start, start + DAY - MINUTE])]
 
 
 def test_time_cards_of_all_equal_those_of_each_employee(database: ReportDatabase) -> None:
@@ -207,7 +207,7 @@ def test_time_cards_of_all_equal_those_of_each_employee(database: ReportDatabase
     database.punch(3, "2026-10-31 22:00 32:00 2026-11-10 22:00")
     database.punch(4, "2026-10-31 08:00 2026-12-01 08:00")  # not in November, and not in funcionario
 
-    single_cards = [row for usuario in (1, 2, 3) for row in database.read(f"espelho({usuario}, '2026-11-07')")]
+    single_cards = [row for employee_id in (1, 2, 3) for row in database.read(f"espelho({employee_id}, '2026-11-07')")]
 
     assert database.read("espelhos('2026-11-07')") == single_cards
     assert len(single_cards) == 3 * 30
@@ -227,42 +227,42 @@ def test_the_totals_of_a_month(database: ReportDatabase) -> None:
         (3, None, None, "America/Sao_Paulo", 1, 240, 0, 0, 0),
     ]
     assert database.read("espelho_totais('2026-11-30')") == expected
-    for usuario in (1, 2, 3, 4):
-        assert database.read(f"espelho_totais('2026-11-01', {usuario})") == expected[usuario - 1 : usuario]
+    for employee_id in (1, 2, 3, 4):
+        assert database.read(f"espelho_totais('2026-11-01', {employee_id})") == expected[employee_id - 1 : employee_id]
 
 
-def list_reports(usuario: int) -> list[str]:
+def list_reports(employee_id: int) -> list[str]:
     """Return calls of all reports on November 2026, of all employees and of one."""
     days = "'2026-11-01', '2026-11-30'"
     return [
         "batida_local",
         "jornada",
         f"jornadas({days})",
-        f"jornadas({days}, {usuario})",
-        f"espelho({usuario}, '2026-11-01')",
+        f"jornadas({days}, {employee_id})",
+        f"espelho({employee_id}, '2026-11-01')",
         "espelhos('2026-11-01')",
         "espelho_totais('2026-11-01')",
-        f"espelho_totais('2026-11-01', {usuario})",
+        f"espelho_totais('2026-11-01', {employee_id})",
         f"excecoes({days})",
         f"cortes({days})",
     ]
 
 
-@pytest.mark.parametrize("usuario", [1, 9_007_199_254_740_990], ids=["smallest", "largest"])
-def test_employees_of_the_extreme_numbers_are_in_every_report_of_all(database: ReportDatabase, usuario: int) -> None:
-    database.punch(usuario, "2026-11-03 08:00", sent=HOUR)
+@pytest.mark.parametrize("employee_id", [1, 9_007_199_254_740_990], ids=["smallest", "largest"])
+def test_smallest_and_largest_employee_ids_are_in_every_report(database: ReportDatabase, employee_id: int) -> None:
+    database.punch(employee_id, "2026-11-03 08:00", sent=HOUR)
 
-    for report in list_reports(usuario):
-        found = database.read(report)
-        assert len(found) == (
-            30 if report.startswith(("espelho(", "espelhos")) else 2 if "excecoes" in report else 1
-        ), report
+    for report in list_reports(employee_id):
+        rows = database.read(report)
+        assert len(rows) == (30 if report.startswith(("espelho(", "espelhos")) else 2 if "excecoes" in report else 1), (
+            report
+        )
 
 
 def test_exceptions_of_one_employee_equal_those_among_all(database: ReportDatabase) -> None:
-    for usuario in (1, 2, 3):
-        database.punch(usuario, "2026-11-03 08:00 08:01", received=5 * DAY, sent=HOUR)
-        database.punch(usuario, "2026-11-04 08:00", received=-HOUR)
+    for employee_id in (1, 2, 3):
+        database.punch(employee_id, "2026-11-03 08:00 08:01", received=5 * DAY, sent=HOUR)
+        database.punch(employee_id, "2026-11-04 08:00", received=-HOUR)
     all_exceptions = database.read("excecoes('2026-11-01', '2026-11-30')")
 
     single_exceptions = database.read("excecoes('2026-11-01', '2026-11-30', usuario => 2)")
@@ -279,7 +279,7 @@ def test_exceptions_of_one_employee_equal_those_among_all(database: ReportDataba
 
 
 @pytest.mark.parametrize("month", ["infinity", "-infinity"])
-def test_a_month_without_end_has_no_days(database: ReportDatabase, month: str) -> None:
+def test_infinite_month_has_no_days(database: ReportDatabase, month: str) -> None:
     database.employ(1)
     database.execute("set statement_timeout = '5s'")
 
@@ -288,7 +288,7 @@ def test_a_month_without_end_has_no_days(database: ReportDatabase, month: str) -
     assert database.read(f"espelhos('{month}')") == []
 
 
-def test_the_employee_of_deployments_is_in_no_report(database: ReportDatabase) -> None:
+def test_employee_of_smoke_tests_is_in_no_report(database: ReportDatabase) -> None:
     database.punch(RESERVED_EMPLOYEE_ID, "2026-11-03 08:00 08:00 23:00", received=2 * DAY, sent=HOUR)
 
     for report in list_reports(RESERVED_EMPLOYEE_ID):
@@ -317,7 +317,7 @@ def test_a_punch_in_local_time_with_its_delays(database: ReportDatabase) -> None
     )  # fmt: skip
 
 
-def test_the_view_of_punches_has_every_field_of_a_punch(database: ReportDatabase) -> None:
+def test_view_of_punches_has_every_field_of_a_punch(database: ReportDatabase) -> None:
     columns = database.execute(
         "select attname from pg_attribute where attrelid = 'batida_local'::regclass and attnum > 0"
     )
@@ -343,24 +343,26 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "outside", "inside", "measured"), LIMITS)
-def test_an_exception_begins_just_beyond_its_limit(
-    database: ReportDatabase, kind: str, outside: dict[str, Any], inside: dict[str, Any], measured: timedelta
+@pytest.mark.parametrize(("exception_type", "outside", "inside", "measured"), LIMITS)
+def test_exception_starts_just_beyond_its_limit(
+    database: ReportDatabase, exception_type: str, outside: dict[str, Any], inside: dict[str, Any], measured: timedelta
 ) -> None:
     for employee, case in ((1, outside), (2, inside)):
         first, last = case.get("at", ["08:00", "18:00"])
         database.punch(employee, f"2026-11-03 {first}")
         database.punch(employee, f"2026-11-03 {last}", **{name: case[name] for name in case.keys() - {"at"}})
 
-    days = "'2026-11-03', '2026-11-03'" if kind != "redefinida" else "'2026-09-01', '2027-01-31'"
-    found = [row for *row, tipo in database.read(f"excecoes({days})", "usuario_id, medida, tipo") if tipo == kind]
+    days = "'2026-11-03', '2026-11-03'" if exception_type != "redefinida" else "'2026-09-01', '2027-01-31'"
+    rows = [
+        row for *row, tipo in database.read(f"excecoes({days})", "usuario_id, medida, tipo") if tipo == exception_type
+    ]
 
-    assert found == [[1, measured]]
+    assert rows == [[1, measured]]
 
 
 def test_an_ordinary_day_is_no_exception(database: ReportDatabase) -> None:
     database.punch(1, "2026-11-03 08:00 12:00 13:00 18:00", sent=SECOND)
-    database.punch(2, "2026-11-03 08:00 12:00")  # near those of employee 1, which is no exception
+    database.punch(2, "2026-11-03 08:00 12:00")  # close to the punches of employee 1, which is no exception
     database.punch(3, "2020-11-03 08:00 12:00", received=None, written=6 * 365 * DAY)  # copied punches reopen no day
 
     for month in ("2020-11", "2026-11"):
@@ -372,8 +374,8 @@ def test_columns_of_an_exception(database: ReportDatabase) -> None:
     first, second, third = database.punch(1, "2026-11-03 08:00:20 08:00:40 20:00:30", received=5 * DAY, sent=HOUR)
     day = (1, "Employee 1", date(2026, 11, 3))
 
-    def punch(kind: str, id_: str, hour: int, measured: timedelta) -> Row:
-        return (kind, *day, id_, datetime(2026, 11, 3, hour), "clock of 1", measured, 1)
+    def punch(exception_type: str, id_: str, hour: int, measured: timedelta) -> Row:
+        return (exception_type, *day, id_, datetime(2026, 11, 3, hour), "clock of 1", measured, 1)
 
     assert database.read("excecoes('2026-11-03', '2026-11-03')") == [
         punch("atrasada", first, 8, 5 * DAY),
@@ -389,7 +391,7 @@ def test_columns_of_an_exception(database: ReportDatabase) -> None:
     ]
 
 
-def test_the_limits_can_be_given(database: ReportDatabase) -> None:
+def test_limits_are_parameters(database: ReportDatabase) -> None:
     database.punch(1, "2026-11-03 08:00 08:10", received=MINUTE, written=MINUTE, sent=MINUTE)
 
     limits = {
@@ -400,9 +402,9 @@ def test_the_limits_can_be_given(database: ReportDatabase) -> None:
         "dias => -1": "reaberta",
         "desvio => '59 seconds'": "relogio",
     }
-    for limit, kind in limits.items():
-        found = database.read(f"excecoes('2026-11-03', '2026-11-03', {limit})", "distinct tipo")
-        assert found == [(kind,)], limit
+    for limit, exception_type in limits.items():
+        types = database.read(f"excecoes('2026-11-03', '2026-11-03', {limit})", "distinct tipo")
+        assert types == [(exception_type,)], limit
 
 
 def test_exceptions_are_limited_to_the_given_days(database: ReportDatabase) -> None:
@@ -412,52 +414,52 @@ def test_exceptions_are_limited_to_the_given_days(database: ReportDatabase) -> N
     assert database.read("excecoes('2026-11-03', '2026-11-03')", "distinct dia") == [(date(2026, 11, 3),)]
 
 
-def test_near_punches_on_either_side_of_the_cutoff_are_near(database: ReportDatabase) -> None:
+def test_close_punches_on_either_side_of_the_cutoff_are_an_exception(database: ReportDatabase) -> None:
     database.punch(1, "2026-11-03 20:00 27:59 28:00 34:00")
 
     assert database.read("excecoes('2026-11-04', '2026-11-04')", "dia, medida") == [(date(2026, 11, 4), MINUTE)]
 
 
-def test_near_punches_do_not_depend_on_the_first_day(database: ReportDatabase) -> None:
+def test_close_punches_do_not_depend_on_the_first_day(database: ReportDatabase) -> None:
     database.punch(1, "2026-10-28 08:00 2026-10-31 08:00 2026-11-01 20:00 2026-11-03 20:00")
 
-    def near(first: str) -> list[list[Any]]:
-        found = database.read(f"excecoes('{first}', '2026-11-30', proximas => '3 days')", "tipo, dia, medida")
-        return [row for tipo, *row in found if tipo == "proxima" and row[0] >= date(2026, 10, 31)]
+    def read_close_punches(first: str) -> list[list[Any]]:
+        rows = database.read(f"excecoes('{first}', '2026-11-30', proximas => '3 days')", "tipo, dia, medida")
+        return [row for tipo, *row in rows if tipo == "proxima" and row[0] >= date(2026, 10, 31)]
 
-    assert near("2026-10-01") == [
+    assert read_close_punches("2026-10-01") == [
         [date(2026, 10, 31), 3 * DAY],
         [date(2026, 11, 1), 36 * HOUR],
         [date(2026, 11, 3), 2 * DAY],
     ]
-    assert near("2026-10-31") == near("2026-10-01")
-    assert near("2026-11-01") == near("2026-10-01")[1:]
+    assert read_close_punches("2026-10-31") == read_close_punches("2026-10-01")
+    assert read_close_punches("2026-11-01") == read_close_punches("2026-10-01")[1:]
 
 
-def test_a_month_of_distance_has_30_days_at_the_end_of_february_too(database: ReportDatabase) -> None:
+def test_month_as_a_limit_counts_as_30_days_at_the_end_of_february(database: ReportDatabase) -> None:
     database.punch(1, "2026-01-30 12:00 2026-03-01 10:00")
 
-    found = database.read("excecoes('2026-03-01', '2026-03-02', proximas => '1 month')", "tipo, medida")
+    rows = database.read("excecoes('2026-03-01', '2026-03-02', proximas => '1 month')", "tipo, medida")
 
-    assert ("proxima", 29 * DAY + 22 * HOUR) in found
+    assert ("proxima", 29 * DAY + 22 * HOUR) in rows
 
 
 @pytest.mark.parametrize("received", ["2026-10-05 08:00:30", "2026-10-06 03:59"])  # before the cut-off
 @pytest.mark.parametrize("punched", ["1970-01-01 00:03", "2099-05-05 12:00", "1900-01-02 00:00", "2999-01-02 00:00"])
-def test_a_clock_that_was_reset_is_an_exception_of_the_days_of_receipt(
+def test_reset_clock_is_an_exception_of_the_day_of_receipt(
     database: ReportDatabase, punched: str, received: str
 ) -> None:
     late = parse_instant(received) - parse_instant(punched)
     (id_,) = database.punch(1, punched, received=late, sent=late)
-    kinds = "tipo, dia, id, local, dispositivo, medida"
+    columns = "tipo, dia, id, local, dispositivo, medida"
 
-    found = database.read("excecoes('2026-10-01', '2026-10-31')", kinds)
+    rows = database.read("excecoes('2026-10-01', '2026-10-31')", columns)
 
     local = datetime.fromisoformat(punched)
-    assert found == [("redefinida", date(2026, 10, 5), id_, local, "clock of 1", late)]
-    assert database.read("excecoes('2026-10-05', '2026-10-05', usuario => 1)", kinds) == found
-    assert database.read("excecoes('2026-10-06', '2026-10-31')", kinds) == []
-    assert database.read("excecoes('2026-10-01', '2026-10-04')", kinds) == []
+    assert rows == [("redefinida", date(2026, 10, 5), id_, local, "clock of 1", late)]
+    assert database.read("excecoes('2026-10-05', '2026-10-05', usuario => 1)", columns) == rows
+    assert database.read("excecoes('2026-10-06', '2026-10-31')", columns) == []
+    assert database.read("excecoes('2026-10-01', '2026-10-04')", columns) == []
 
 
 # Cut-offs
@@ -482,10 +484,10 @@ def test_split_nights_are_marked_and_get_another_cutoff(database: ReportDatabase
         for day in (30, 31)
         for tipo, hours in (("dividida", 8), ("longa", 16))
     ]
-    (found,) = database.read("cortes('2026-10-01', '2026-10-31')")
-    assert found == (1, None, SAO_PAULO.key, time(4), 31, 31, time(14), 0, 16 * HOUR)
+    (suggestion,) = database.read("cortes('2026-10-01', '2026-10-31')")
+    assert suggestion == (1, None, SAO_PAULO.key, time(4), 31, 31, time(14), 0, 16 * HOUR)
 
-    database.employ(1, cutoff=found[6])
+    database.employ(1, cutoff=suggestion[6])
 
     assert database.read(october, figures) == [(31, 31 * 8 * 60, 31 * 7 * 60, 0, 0)]
     assert database.read("excecoes('2026-10-01', '2026-10-31')") == []
@@ -494,7 +496,7 @@ def test_split_nights_are_marked_and_get_another_cutoff(database: ReportDatabase
     ]
 
 
-def test_rest_is_below_zero_where_the_clocks_go_back_over_the_cut_off(database: ReportDatabase) -> None:
+def test_rest_is_negative_if_the_clocks_go_back_over_the_cut_off(database: ReportDatabase) -> None:
     database.employ(1, NEW_YORK, cutoff=time(1, 30))
     # October 31 ends at 01:30. The punch at 01:45 begins November 1; half an hour later it is 01:15 again.
     database.punch(1, "2026-10-31 18:00 2026-11-01 01:45 01:15* 09:00")
@@ -504,7 +506,7 @@ def test_rest_is_below_zero_where_the_clocks_go_back_over_the_cut_off(database: 
     assert database.read("excecoes('2026-10-31', '2026-10-31') where tipo = 'dividida'", "medida") == [(-30 * MINUTE,)]
 
 
-def test_rest_after_the_last_day_ends_beyond_a_date_that_the_zone_skips(database: ReportDatabase) -> None:
+def test_rest_after_the_last_day_may_end_after_a_skipped_date(database: ReportDatabase) -> None:
     database.employ(1, APIA, cutoff=time(0))
     database.punch(1, "2011-12-29 18:00 23:00 2011-12-31 01:00 06:00")  # two hours of rest: there was no December 30
 
@@ -533,15 +535,15 @@ def test_suggested_cutoff_is_in_the_middle_of_the_widest_gap(
 ) -> None:
     database.punch(1, shifts("2026-10-05", 20, times, every))
 
-    ((found, split_days, remaining),) = database.read(
+    ((suggested_cutoff, split_days, remaining),) = database.read(
         "cortes('2026-10-01', '2026-10-31')", "sugestao, divididos, restantes"
     )
 
-    assert found == suggestion
+    assert suggested_cutoff == suggestion
     assert (split_days > 0, remaining) == ((False, None) if suggestion is None else (True, 0))
 
 
-def test_a_vacation_and_a_forgotten_punch_change_no_suggestion(database: ReportDatabase) -> None:
+def test_vacation_and_forgotten_punch_do_not_change_the_suggestion(database: ReportDatabase) -> None:
     for weeks in (shifts("2026-10-01", 5, "22:00 30:00"), "2026-10-06 22:00", shifts("2026-10-26", 5, "22:00 30:00")):
         database.punch(1, weeks)
 
@@ -551,7 +553,7 @@ def test_a_vacation_and_a_forgotten_punch_change_no_suggestion(database: ReportD
 # The peak
 
 
-def test_the_peak_minute_by_minute_with_what_waits(database: ReportDatabase) -> None:
+def test_peak_minute_by_minute_with_the_queue(database: ReportDatabase) -> None:
     eight = "2026-11-03 08:0"
     # Punched, received and written within 08:00
     database.punch(1, f"{eight}0:10", received=SECOND, written=SECOND)
@@ -560,7 +562,7 @@ def test_the_peak_minute_by_minute_with_what_waits(database: ReportDatabase) -> 
     database.punch(3, f"{eight}0:39", received=SECOND, written=20 * SECOND)
     # Punched offline at 07:00, received at 08:01:30, written at 08:01:35
     database.punch(4, "2026-11-03 07:00", received=61 * MINUTE + 30 * SECOND, written=5 * SECOND)
-    # Already in the queue: received at 07:59:59, written at 08:02:09, an age of 130 s
+    # In the queue before 08:00: received at 07:59:59, written at 08:02:09, an age of 130 s
     database.punch(5, "2026-11-03 07:59:58", received=SECOND, written=130 * SECOND)
     # A database whose clock is 2 s behind the queue's: received at 08:03:01, written at 08:02:59
     database.punch(6, f"{eight}3:00", received=SECOND, written=-2 * SECOND)
@@ -637,7 +639,7 @@ def test_invalid_employee_is_refused(writable_database: ReportDatabase) -> None:
     assert writable_database.execute("table funcionario") == []
 
 
-def test_a_zone_is_checked_when_it_is_changed_too(writable_database: ReportDatabase) -> None:
+def test_zone_is_also_checked_on_update(writable_database: ReportDatabase) -> None:
     writable_database.employ(1)
     writable_database.employ(2)
 
@@ -655,8 +657,8 @@ def test_a_zone_is_checked_when_it_is_changed_too(writable_database: ReportDatab
 # The migrations
 
 
-def test_everything_is_described(database: ReportDatabase) -> None:
-    undescribed = database.execute(
+def test_every_database_object_has_a_comment(database: ReportDatabase) -> None:
+    objects_without_comment = database.execute(
         """
         select oid::regclass::text from pg_class
         where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'v') and relname !~ '^migracao'
@@ -676,7 +678,7 @@ def test_everything_is_described(database: ReportDatabase) -> None:
         """
     )
 
-    assert undescribed == []
+    assert objects_without_comment == []
 
 
 ONE_EMPLOYEE_CONDITION = r"date_bin\(.* = ANY .*usuario_id = '1'"
@@ -702,8 +704,8 @@ PLANS = [
 ]
 
 
-def test_a_report_reads_the_table_by_an_index_only(writable_database: ReportDatabase) -> None:
-    writable_database.execute("set enable_seqscan = off")  # which is cheapest for an empty table
+def test_report_reads_the_table_only_by_an_index(writable_database: ReportDatabase) -> None:
+    writable_database.execute("set enable_seqscan = off")  # a sequential scan is cheapest for an empty table
 
     for report, condition in PLANS:
         plan = writable_database.explain(report)
@@ -746,7 +748,7 @@ def test_rows_of_other_employees_are_not_read(sixty_days: ReportDatabase, report
     assert any("Function Scan on generate_series semana" in line for (line,) in plan)
 
 
-def test_of_all_employees_the_rows_are_read_in_their_order(sixty_days: ReportDatabase) -> None:
+def test_rows_of_all_employees_are_read_by_the_index_on_time(sixty_days: ReportDatabase) -> None:
     plan = sixty_days.explain("jornadas('2026-10-10', '2026-10-20')")
 
     assert "batida_ponto_idx" in plan
@@ -819,8 +821,8 @@ def test_working_days_cards_and_totals_equal_those_of_plain_python(
     writable_database: ReportDatabase, drawn: EmployeePunches
 ) -> None:
     zone, _, punches = drawn
-    began = punches[0].date() if punches else date(2026, 11, 1)
-    months = [(began.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
+    first_day = punches[0].date() if punches else date(2026, 11, 1)
+    months = [(first_day.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
     period = f"'{months[0]}', '{months[-1].replace(day=28)}'"
     with writable_database.rolled_back():
         writable_database.store_history(*drawn)
@@ -888,23 +890,23 @@ def better_cutoff(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) 
     if not days:
         return None
     split_days = sum(short_rest_minutes(days, day) is not None for day in days)
-    found = defaultdict(list)
+    gaps_by_hour = defaultdict(list)
     for before, after in pairwise(local_time(instant, zone) for instant in sorted(map(truncate_to_minute, punches))):
         hour = before.replace(minute=0) + HOUR
         while hour <= after:
-            found[hour.time()].append((hour - before, after - hour))
+            gaps_by_hour[hour.time()].append((hour - before, after - hour))
             hour += HOUR
 
     def mean(spans: list[timedelta], limit: timedelta) -> Fraction:
         return Fraction(sum((min(span, limit) for span in spans), timedelta(0)) // MINUTE, len(spans))
 
     def rank(hour: time) -> tuple[Fraction, Fraction, int]:
-        distances = found[hour]
+        distances = gaps_by_hour[hour]
         margin = min(mean([pair[side] for pair in distances], 12 * HOUR) for side in (0, 1))
         return mean([before + after for before, after in distances], DAY), margin, -hour.hour
 
-    best = max(found, key=rank, default=None)
-    remaining = None if best is None else sum(before + after < 11 * HOUR for before, after in found[best])
+    best = max(gaps_by_hour, key=rank, default=None)
+    remaining = None if best is None else sum(before + after < 11 * HOUR for before, after in gaps_by_hour[best])
     if best is None or remaining is None or remaining >= split_days:
         return split_days, None, None, None
     return split_days, best, remaining, int(rank(best)[0]) * MINUTE
@@ -929,7 +931,7 @@ def test_cutoffs_equal_those_of_plain_python(writable_database: ReportDatabase, 
 # The document
 
 
-def test_every_example_of_the_document_runs(database: ReportDatabase) -> None:
+def test_every_query_of_the_document_runs(database: ReportDatabase) -> None:
     database.execute("set role ponto_reader")
     statements = re.findall("```sql\n(.*?)```", DOCUMENT, re.DOTALL)
     assert statements

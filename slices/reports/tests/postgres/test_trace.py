@@ -20,23 +20,23 @@ insert into batida (id, usuario_id, ponto) values
 DAY = ("--employee", 9, "--day", "2026-11-24")
 
 
-def test_a_row_says_the_employees_zone_and_local_time(dev: Stage, migrated_url: str) -> None:
+def test_row_has_the_employees_zone_and_local_time(dev: Stage, migrated_url: str) -> None:
     execute(migrated_url, ROWS, LATE, EARLY)
 
     assert [row["zone"] for row in dev.run(LATE, "--json").json["rows"]] == ["America/Noronha"]
     assert dev.run(LATE).out.endswith("  local     2026-11-25 05:59:00, America/Noronha\n")
 
 
-def test_the_rows_of_a_day_are_those_of_the_employees_working_day(dev: Stage, migrated_url: str) -> None:
+def test_rows_of_a_day_are_of_the_employees_working_day(dev: Stage, migrated_url: str) -> None:
     execute(migrated_url, ROWS, LATE, EARLY)
 
     assert [row["id"] for row in dev.run(*DAY, "--json").json["rows"]] == [EARLY, LATE]
     assert dev.run(*DAY).out.count("  local     2026-11-2") == 2
 
 
-def test_the_dead_letters_of_a_day_are_those_of_the_employees_working_day(dev: Stage, migrated_url: str) -> None:
+def test_dead_letters_of_a_day_are_of_the_employees_working_day(dev: Stage, migrated_url: str) -> None:
     execute(migrated_url, ROWS, LATE, EARLY)
-    within = {
+    expected_ids = {
         dev.reject(punch(9, "2026-11-24T08:00:00Z")),  # 06:00, the cut-off
         dev.reject(punch(9, "2026-11-25T07:59:00Z")),
         dev.reject(json.dumps({"usuarioId": 9, "ponto": "today"})),
@@ -46,16 +46,16 @@ def test_the_dead_letters_of_a_day_are_those_of_the_employees_working_day(dev: S
 
     result = dev.run(*DAY, "--json")
 
-    assert {each["id"] for each in result.json["deadLetters"]} == within
+    assert {letter["id"] for letter in result.json["deadLetters"]} == expected_ids
     assert (result.status, len(result.json["rows"])) == (1, 2)
 
 
 def test_day_of_an_unloaded_employee_begins_at_the_default_cut_off(dev: Stage) -> None:
-    within = {dev.reject(punch(8, at)) for at in ("2026-11-24T07:00:00Z", "2026-11-25T06:59:00Z")}
+    expected_ids = {dev.reject(punch(8, at)) for at in ("2026-11-24T07:00:00Z", "2026-11-25T06:59:00Z")}
     for at in ("2026-11-24T06:59:00Z", "2026-11-25T07:00:00Z"):
         dev.reject(punch(8, at))
 
-    found = dev.run("--employee", 8, "--day", "2026-11-24", "--json").json
+    result = dev.run("--employee", 8, "--day", "2026-11-24", "--json").json
 
-    assert {each["id"] for each in found["deadLetters"]} == within
-    assert len(found["rows"]) == 1
+    assert {letter["id"] for letter in result["deadLetters"]} == expected_ids
+    assert len(result["rows"]) == 1

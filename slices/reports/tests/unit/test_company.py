@@ -73,7 +73,7 @@ def test_more_months_only_add_earlier_ones() -> None:
 # In order of writing
 
 
-def test_rows_come_in_the_order_in_which_they_were_written(rows: list[DemoPunch]) -> None:
+def test_rows_are_in_the_order_of_writing(rows: list[DemoPunch]) -> None:
     assert all(before.gravada_em < after.gravada_em for before, after in pairwise(rows))
     assert all(row.gravada_em > row.recebida_em for row in rows)
     assert rows[-1].gravada_em < microseconds(LAST) + DAY + MAX_DELAY.total_seconds() * SECOND
@@ -95,7 +95,7 @@ def test_employees_can_be_loaded_and_have_cpfs_beginning_with_999() -> None:
     assert 0.04 < Counter(employee.corte for employee in staff)["12:00"] / len(staff) < 0.12
 
 
-def test_the_counts_are_those_of_the_rows(company: Company, rows: list[DemoPunch]) -> None:
+def test_counts_match_the_rows(company: Company, rows: list[DemoPunch]) -> None:
     assert company.counts["punches"] == len(rows)
     # Old terminals do not send whether they were offline.
     offline = sum(row.offline is True for row in rows)
@@ -105,9 +105,7 @@ def test_the_counts_are_those_of_the_rows(company: Company, rows: list[DemoPunch
     assert company.counts["withPosition"] == sum(row.latitude is not None for row in rows)
 
 
-def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(
-    company: Company, rows: list[DemoPunch]
-) -> None:
+def test_device_numbers_its_punches_in_the_order_of_punching(company: Company, rows: list[DemoPunch]) -> None:
     numbers: dict[str, list[int]] = {}
     for row in sorted(rows, key=lambda row: (row.true_time, row.sequencia or 0)):
         assert (row.dispositivo is None) == (row.sequencia is None)
@@ -120,8 +118,8 @@ def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(
 
 def test_intake_stops_once_a_month_and_catches_up(company: Company, rows: list[DemoPunch]) -> None:
     for month in (FIRST, LAST):
-        begin, end = company.outage(month)
-        assert not [row for row in rows if begin + 5 * SECOND < row.gravada_em < end]
-        waited = [row for row in rows if begin < row.recebida_em < end]
-        assert waited
-        assert all(row.gravada_em < end + 60 * SECOND for row in waited)
+        start, end = company.outage(month)
+        assert not [row for row in rows if start + 5 * SECOND < row.gravada_em < end]
+        delayed_rows = [row for row in rows if start < row.recebida_em < end]
+        assert delayed_rows
+        assert all(row.gravada_em < end + 60 * SECOND for row in delayed_rows)

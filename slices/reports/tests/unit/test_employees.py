@@ -27,7 +27,7 @@ def parse_faults(text: str) -> list[str]:
 # Accepted files
 
 
-def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
+def test_columns_may_have_any_order_and_case_and_surrounding_spaces() -> None:
     text = "Nome; CPF ;corte;fuso;USUARIO_ID\n Ana Exemplo ; 123.456.789-09 ;12:00;America/Sao_Paulo; 001 \n"
     assert parse_employees(text.encode(), ZONES) == ([ANA], [])
 
@@ -70,7 +70,7 @@ def test_written_file_is_parsed_back(
 
 
 @given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
-def test_any_bytes_give_employees_or_faults(content: bytes) -> None:
+def test_any_bytes_are_parsed_to_employees_or_faults(content: bytes) -> None:
     employees, faults = parse_employees(content, ZONES)
     assert all(fault.line > 0 and fault.description.isprintable() for fault in faults.first_faults)
     assert len({employee.usuario_id for employee in employees}) == len(employees)
@@ -127,14 +127,14 @@ def test_name_with_bidirectional_control_is_refused(control: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["שרה משה", "ليلى", "\u200fשרה"], ids=["Hebrew", "Arabic", "a mark before Hebrew"])
-def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
+def test_name_in_a_right_to_left_script_is_accepted(name: str) -> None:
     assert parse_employees(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], [])
 
 
 @pytest.mark.parametrize(
-    ("cpf", "right"),
+    ("cpf", "is_valid"),
     [
-        ("12345678909", True),  # 1*10 + ... + 9*2 = 210, rest 1: 0; 1*11 + ... + 9*3 + 0*2 = 255, rest 2: 9
+        ("12345678909", True),  # 1*10 + ... + 9*2 = 210, remainder 1: 0; 1*11 + ... + 9*3 + 0*2 = 255, remainder 2: 9
         ("11144477735", True),
         ("00000000191", True),
         ("02202200002", True),
@@ -143,8 +143,8 @@ def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
         ("11111111111", False),  # valid check digits, but not a valid CPF
     ],
 )
-def test_a_cpf_is_known_by_its_check_digits(cpf: str, right: bool) -> None:
-    assert is_cpf(cpf) is right
+def test_cpf_is_valid_by_its_check_digits(cpf: str, is_valid: bool) -> None:
+    assert is_cpf(cpf) is is_valid
 
 
 @pytest.mark.parametrize("cpf", ["123.456.789.09", "123456789-09", "+2345678909", "\u0661" * 11, "123456789090"])

@@ -47,6 +47,6 @@ def test_invalid_employer_is_refused_without_quoting_it(text: str, message: str)
 
 
 def test_employer_parameter_is_optional_and_stored_in_the_format_of_cards() -> None:
-    named = schema_hooks.employer_step({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
-    assert named.keywords == {"employer": "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"}
+    step = schema_hooks.employer_step({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
+    assert step.keywords == {"employer": "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"}
     assert schema_hooks.employer_step({}).keywords == {"employer": ""}

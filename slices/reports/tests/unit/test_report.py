@@ -44,30 +44,30 @@ def build_day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day
     )
 
 
-# Words
+# Texts
 
 
-def test_both_languages_have_the_same_words_with_the_same_values() -> None:
+def test_both_languages_have_the_same_texts_with_the_same_placeholders() -> None:
     words = tomllib.loads((ROOT / "slices" / "reports" / "report" / "i18n.toml").read_text(encoding="utf-8"))
 
-    def values(text: str) -> list[str]:
+    def placeholders(text: str) -> list[str]:
         return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
 
     for section, texts in ((section, texts) for section, names in words.items() for texts in names.values()):
         assert sorted(texts) == sorted(LANGUAGES), (section, texts)
-        assert len({tuple(values(text)) for text in texts.values()}) == 1, (section, texts)
+        assert len({tuple(placeholders(text)) for text in texts.values()}) == 1, (section, texts)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
-def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(name: str) -> None:
+def test_every_type_of_exception_and_every_dead_letter_reason_has_a_text(name: str) -> None:
     language = Language(name)
     view = (ROOT / "slices" / "reports" / "schema" / "views" / "08_exceptions.sql").read_text(encoding="utf-8")
-    kinds = re.findall(r"(?:^ *\(|select )'(\w+)', ", view, re.MULTILINE)
-    assert len(kinds) == 11
-    for kind in kinds:
-        assert language.word("kind", kind)
-    for message in reasons():
-        assert format_reason(message, language).startswith(f"{message}: ")
+    types = re.findall(r"(?:^ *\(|select )'(\w+)', ", view, re.MULTILINE)
+    assert len(types) == 11
+    for type_ in types:
+        assert language.word("kind", type_)
+    for reason in reasons():
+        assert format_reason(reason, language).startswith(f"{reason}: ")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(na
         ("pt", "10.000,5", "02/11/2026", "novembro de 2026", "02/11/2026, 08:05", "seg"),
     ],
 )
-def test_numbers_and_dates_are_written_as_the_language_does(
+def test_numbers_and_dates_have_the_format_of_the_language(
     name: str, number: str, day: str, month: str, date_time: str, weekday: str
 ) -> None:
     language = Language(name)
@@ -91,7 +91,7 @@ def test_numbers_and_dates_are_written_as_the_language_does(
 
 
 @pytest.mark.parametrize(
-    ("span", "written"),
+    ("span", "formatted"),
     [
         ({"seconds": 0}, "0 s"),
         ({"seconds": 0.25}, "0.2 s"),
@@ -106,8 +106,8 @@ def test_numbers_and_dates_are_written_as_the_language_does(
         ({"days": 5_000}, "5,000 d"),
     ],
 )
-def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, float], written: str) -> None:
-    assert Language("en").span(timedelta(**span)) == written
+def test_duration_has_its_two_largest_units(span: dict[str, float], formatted: str) -> None:
+    assert Language("en").span(timedelta(**span)) == formatted
 
 
 # Figures
@@ -119,10 +119,10 @@ def print_to_text(*cards: Card) -> str:
     return out.getvalue()
 
 
-def test_a_day_with_two_offsets_shows_each() -> None:
-    found = build_day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
+def test_day_with_two_utc_offsets_shows_both() -> None:
+    day = build_day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
 
-    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in print_to_text(Card(found.dia, EMPTY_TOTALS, [found]))
+    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in print_to_text(Card(day.dia, EMPTY_TOTALS, [day]))
 
 
 def test_peak_steps_have_no_idle_steps_at_the_ends() -> None:
@@ -153,13 +153,13 @@ def test_peak_steps_have_no_idle_steps_at_the_ends() -> None:
 
 def build_minutes(start: datetime, count: int, zone: str) -> list[MinuteRow]:
     """Return minutes in each of which one punch was made, received and stored."""
-    each = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
-    return [MinuteRow(minute, 1, 1, 1, 0, None) for minute in each]
+    minutes = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
+    return [MinuteRow(minute, 1, 1, 1, 0, None) for minute in minutes]
 
 
 @settings(max_examples=20)
 @given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
-def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
+def test_steps_of_a_peak_fit_a_page_and_contain_all_punches(count: int, zone: str) -> None:
     minutes = build_minutes(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
 
     steps = peak.sum_steps(minutes)
@@ -196,8 +196,8 @@ def test_csv_text_round_trips_and_is_never_a_formula(name: str) -> None:
         ("\n=1", "\n'=1"),
         ("\uff1d1", "'\uff1d1"),
         *(
-            (f"{unseen}=1", f"{unseen}'=1")
-            for unseen in ("\ufeff", "\u2060", "\u200b", "\u3164", "\u00ad", "\U000e0041")
+            (f"{invisible}=1", f"{invisible}'=1")
+            for invisible in ("\ufeff", "\u2060", "\u200b", "\u3164", "\u00ad", "\U000e0041")
         ),
         ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
         ("x\t -1", "x\t '-1"),
@@ -206,7 +206,7 @@ def test_csv_text_round_trips_and_is_never_a_formula(name: str) -> None:
         (timedelta(seconds=-420), "-420"),
     ],
 )
-def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: object, written: str) -> None:
+def test_apostrophe_precedes_a_formula_of_a_spreadsheet(value: object, written: str) -> None:
     out = io.StringIO()
 
     write_csv(out, ReportTable([ReportColumn("a"), ReportColumn("b")], [[value, 1]]), ";")
@@ -214,7 +214,7 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: o
     assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
 
 
-def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
+def test_cpf_has_punctuation_so_that_a_spreadsheet_keeps_its_zeros() -> None:
     out = io.StringIO()
 
     write_csv(out, ReportTable([ReportColumn("usuario_id"), ReportColumn("cpf")], [[191, "00000000191"], [192, None]]))
@@ -222,15 +222,15 @@ def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
     assert out.getvalue() == "usuario_id,cpf\n191,000.000.001-91\n192,\n"
 
 
-def test_time_cards_as_text_take_milliseconds_each() -> None:
+def test_time_card_as_text_takes_milliseconds() -> None:
     shift = [
         build_day(*((f"2026-11-02T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(minutos=540)
     ]
 
-    began = time.process_time()  # processor time does not depend on other processes
+    started = time.process_time()  # processor time does not depend on other processes
     text = print_to_text(*[Card(date(2026, 11, 1), EMPTY_TOTALS, 30 * shift)] * 300)
 
-    assert time.process_time() - began < 1.5  # rich's tables took 5 s
+    assert time.process_time() - started < 1.5  # rich's tables took 5 s
     assert text.count("08:00 12:00  13:00 18:00    9:00") == 9_000
 
 
