@@ -100,7 +100,7 @@ def _parse_url(text: str) -> str:
     type=opt.AGE,
     default=timedelta(minutes=15),
     show_default="15m",
-    help="Longest time that the client waits between two attempts. A client that is silent for longer has given up.",
+    help="Longest wait of the client between two attempts. If it is silent for longer, it has given up.",
 )
 @click.option(
     "--time-scale",

@@ -17,7 +17,7 @@ _REFUSAL_REPEATS = 3  # then the punch is accepted, so that the run ends even if
 
 
 class Effect(Enum):
-    """Treatment of one attempt. The values appear in the command's JSON."""
+    """What happens to an attempt. The values appear in the command's JSON."""
 
     ACCEPT = "accepted"
     DUPLICATE = "accepted and forwarded twice"
@@ -34,11 +34,11 @@ SILENT = frozenset({Effect.SILENCE, Effect.LATE_SILENCE})
 
 
 class InjectedFault(NamedTuple):
-    """Treatment of one attempt, with its details."""
+    """Effect on one attempt, with its details."""
 
     effect: Effect
-    status: int = 0  # with ANSWER
-    retry_after: int | None = None  # seconds, with ANSWER
+    status: int = 0  # HTTP status, with ANSWER
+    retry_after: int | None = None  # value of Retry-After in seconds, with ANSWER
     is_held: bool = False  # this attempt and those that arrive while it is held are answered together
     date_offset_seconds: int = 0  # error of the response's Date header
 
@@ -63,9 +63,9 @@ class FaultScript:
         self._remaining_faults: dict[int, deque[InjectedFault]] = {}
         self._refusals: dict[int, tuple[InjectedFault, int]] = {}
         self._outage: InjectedFault | None = None
-        self._failures = Counter[int]()
+        self._outage_failures = Counter[int]()
         self._outage_end = 0.0
-        self._after_outage = False
+        self._is_first_after_outage = False
 
     def next_fault(self, punch: int, now: float) -> InjectedFault:
         """Return the fault of the next attempt.
@@ -74,11 +74,11 @@ class FaultScript:
             punch: the punch's number, from 0, in order of the first attempts.
             now: scaled seconds since the start of the run.
         """
-        fault = self._choose(punch, now)
+        fault = self._choose_fault(punch, now)
         offset = self._random.choice((-86_400, -90, 0, 0, 0, 0, 0, 3_600, 40_000_000))
         return fault._replace(date_offset_seconds=offset)
 
-    def _choose(self, punch: int, now: float) -> InjectedFault:
+    def _choose_fault(self, punch: int, now: float) -> InjectedFault:
         if punch not in self._remaining_faults:
             faults = next(self._fault_lists)
             self._remaining_faults[punch] = deque(faults or ())
@@ -87,14 +87,14 @@ class FaultScript:
                     (InjectedFault(Effect.ANSWER, 503), InjectedFault(Effect.ANSWER, 429), InjectedFault(Effect.RESET))
                 )
                 self._outage_end = now + MAX_OUTAGE_SECONDS
-                self._failures[punch] += 1
+                self._outage_failures[punch] += 1
                 return self._outage._replace(is_held=True)
         if self._outage:
-            if now < self._outage_end and max(self._failures.values()) < MAX_OUTAGE_ATTEMPTS:
-                self._failures[punch] += 1
+            if now < self._outage_end and max(self._outage_failures.values()) < MAX_OUTAGE_ATTEMPTS:
+                self._outage_failures[punch] += 1
                 return self._outage
             self._outage = None
-            self._after_outage = True
+            self._is_first_after_outage = True
         if punch in self._refusals:
             refusal, times = self._refusals[punch]
             self._refusals[punch] = (refusal, times + 1)
@@ -103,15 +103,15 @@ class FaultScript:
         fault = remaining.popleft() if remaining else InjectedFault(Effect.ACCEPT)
         if fault.status in REFUSALS:
             self._refusals[punch] = (fault, 0)
-        if self._after_outage:
-            self._after_outage = False
+        if self._is_first_after_outage:
+            self._is_first_after_outage = False
             fault = fault._replace(is_held=True)
         return fault
 
     def _generate_fault_lists(self) -> Iterator[list[InjectedFault] | None]:
         """Yield a list for each punch: the faults of its attempts before it is accepted. None starts the outage."""
         random = self._random
-        first = True
+        is_first_group = True
         while True:
             fault_lists: list[list[InjectedFault] | None] = [
                 [],
@@ -123,14 +123,14 @@ class FaultScript:
                 [InjectedFault(Effect.ANSWER, random.choice((400, 413)))],
                 [InjectedFault(random.choice((Effect.SILENCE, Effect.LATE_SILENCE)))],
                 [InjectedFault(Effect.DUPLICATE, is_held=True)],
-                None if first else [InjectedFault(Effect.ANSWER, status) for status in (502, 504)],
+                None if is_first_group else [InjectedFault(Effect.ANSWER, status) for status in (502, 504)],
             ]
             for faults in fault_lists:
                 if faults and random.random() < 0.3:
                     faults.insert(0, random.choice(_EXTRA_FAULTS))
             random.shuffle(fault_lists)
             yield from fault_lists
-            first = False
+            is_first_group = False
 
 
 REFUSALS = frozenset({400, 413, 415})

@@ -12,7 +12,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from slices.imports.bucket import Bucket, find_bucket
 from slices.imports.file_formats import FileFormat
 from slices.imports.journal import refused_lines_path
-from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_prefix
+from slices.imports.uploads import FAILURE_FILE, INCOMING_PREFIX, SUMMARY_FILE, results_prefix
 from tools.kit import files, target
 from tools.kit.clock import Clock
 from tools.kit.console import progress
@@ -39,7 +39,7 @@ def import_file(
     bucket = find_bucket(target_options)
     refused_path = refused_lines_path(file)
     files.require_writable(refused_path, force=True)
-    key = INCOMING + file.name
+    key = INCOMING_PREFIX + file.name
     with file.open("rb") as content:
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
     folder = results_prefix(key, version)
@@ -119,7 +119,7 @@ def _wait_for_result(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any
     with show_progress("importing"):
         while True:
             code = ""
-            for name in (SUMMARY, FAILURE):
+            for name in (SUMMARY_FILE, FAILURE_FILE):
                 try:
                     response = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)
                 except ClientError as error:

@@ -36,10 +36,10 @@ from slices.imports.streams import skip
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-INCOMING = "incoming/"
-RESULTS = "results/"
-SUMMARY = "summary.json"
-FAILURE = "failure.json"
+INCOMING_PREFIX = "incoming/"
+RESULTS_PREFIX = "results/"
+SUMMARY_FILE = "summary.json"
+FAILURE_FILE = "failure.json"
 
 MAX_INVOCATIONS = 20
 """Maximum number of invocations for one file; a redrive resets the count.
@@ -215,13 +215,15 @@ class Importer:
         try:
             progress, reason = self._import(task, end - RESERVE_SECONDS)
         except (InvalidFileError, TooManyInvocationsError) as error:
-            self._put(task, FAILURE, _to_json({"reason": str(error), "line": task.position.line} | task.to_result()))
+            self._put(
+                task, FAILURE_FILE, _to_json({"reason": str(error), "line": task.position.line} | task.to_result())
+            )
             raise
         if reason:
             self._invoke_again(progress)
         else:
-            self._put(task, SUMMARY, _to_json(progress.to_result()))
-            self._s3.delete_object(Bucket=task.bucket, Key=_result_key(task, FAILURE))  # of an earlier attempt
+            self._put(task, SUMMARY_FILE, _to_json(progress.to_result()))
+            self._s3.delete_object(Bucket=task.bucket, Key=_result_key(task, FAILURE_FILE))  # of an earlier attempt
         return progress, reason
 
     def _import(self, task: Task, deadline: float) -> tuple[Task, str]:
@@ -333,7 +335,7 @@ class _TimedBody:
 
 def results_prefix(key: str, version: str | None) -> str:
     """Return the prefix of the keys of a file's results, which is different for each version of the file."""
-    return f"{RESULTS}{_shorten(key.removeprefix(INCOMING))}/{version}/"
+    return f"{RESULTS_PREFIX}{_shorten(key.removeprefix(INCOMING_PREFIX))}/{version}/"
 
 
 def _result_key(task: Task, name: str) -> str:

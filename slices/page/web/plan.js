@@ -6,7 +6,7 @@
 
 const RETENTION_MS = 60 * 24 * 3_600_000 // recorded punches are deleted after this time
 const STATE_ORDER = { waiting: 0, sent: 1, recorded: 2, refused: 2, conflict: 2 }
-export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // its keys are those of an identity
+export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // identity of a new device
 
 const joinName = (...parts) => parts.map(encodeURIComponent).join("/")
 const punchPrefix = name => name.slice(0, name.lastIndexOf("/")) // device and number, without the state
@@ -41,7 +41,7 @@ export function neededNames(punches, names) {
  * @param {number} now ms since the epoch
  * @returns {object} the actions, with the keys that are explained below
  */
-export function plan({ punches, identity, names, values, incomplete }, now) {
+export function createPlan({ punches, identity, names, values, incomplete }, now) {
   const isOld = punch => punch.state === "recorded" && Date.parse(punch.body.ponto) <= now - RETENTION_MS
   const actions = {
     toRestore: [], // punches to write to the first store

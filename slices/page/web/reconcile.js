@@ -1,7 +1,7 @@
 /** Reconciliation of the two stores. The caller holds the lock of both. */
 
 import { onSuccess, transact } from "./indexeddb.js"
-import { NO_IDENTITY, copyName, identityName, isEqual, neededNames, plan } from "./plan.js"
+import { NO_IDENTITY, copyName, createPlan, identityName, isEqual, neededNames } from "./plan.js"
 import * as replica from "./replica.js"
 
 /** Returns the device, its key, whether it is a kiosk, and its PIN, from the first store. */
@@ -45,7 +45,7 @@ export async function reconcileStores(connection, incomplete = []) {
     await replica.runInBatches(unreadable, replica.removeValue).catch(console.error)
     return reconcileStores(connection, [...incomplete, ...unreadable])
   }
-  await applyPlan(connection, identity, plan({ punches, identity, names, values, incomplete }, Date.now()))
+  await applyPlan(connection, identity, createPlan({ punches, identity, names, values, incomplete }, Date.now()))
   if (names.length < storedNames.length) throw new Error("an incomplete copy cannot be deleted")
 }
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from slices.imports import function
 from slices.imports.file_formats import InvalidFileError
 from slices.imports.tests.unit.test_uploads import RESERVE, FakeAws, punch
-from slices.imports.uploads import FAILURE, SUMMARY
+from slices.imports.uploads import FAILURE_FILE, SUMMARY_FILE
 
 FOLDER = "results/clock.ndjson/v1/"
 
@@ -82,7 +82,7 @@ class InvocationSimulator:
             if self._mishap(0.05):
                 raise KilledError
             response = call(**parameters)
-            if "Body" in parameters and parameters["Key"].endswith((SUMMARY, FAILURE)):
+            if "Body" in parameters and parameters["Key"].endswith((SUMMARY_FILE, FAILURE_FILE)):
                 self.results.append(json.loads(parameters["Body"]))
             if self._mishap(0.05):
                 raise KilledError
@@ -119,5 +119,5 @@ def test_results_match_their_lists_if_invocations_are_repeated_or_killed(is_brok
                 number for number, is_good in enumerate(before, 1) if not is_good
             ]
             assert set(fake_aws.queue.employee_ids()) == {number for number, is_good in enumerate(before, 1) if is_good}
-        assert (FOLDER + SUMMARY in fake_aws.bucket.results) is not is_broken
-        assert (FOLDER + FAILURE in fake_aws.bucket.results) is is_broken
+        assert (FOLDER + SUMMARY_FILE in fake_aws.bucket.results) is not is_broken
+        assert (FOLDER + FAILURE_FILE in fake_aws.bucket.results) is is_broken

@@ -11,13 +11,13 @@ NOW = 1_790_852_400_000  # 2026-10-01, ms since the epoch
 STATES = {"waiting": 0, "sent": 1, "recorded": 2}
 DEVICE = "web-abcdefgh"
 _RUN = """
-import { identityName, copyName, neededNames, plan } from "PLAN"
+import { copyName, createPlan, identityName, neededNames } from "PLAN"
 
 // Two stores in memory, and the effect of a plan on them.
-const makePlan = ({ punches, identity, replica }) => {
+const planReconciliation = ({ punches, identity, replica }) => {
   const names = Object.keys(replica)
   const values = new Map(neededNames(punches, names).map(name => [name, replica[name]]))
-  return plan({ punches, identity, names, values, incomplete: [] }, NOW)
+  return createPlan({ punches, identity, names, values, incomplete: [] }, NOW)
 }
 const applyPlan = ({ punches, replica }, actions) => {
   const { toRestore, toDelete, toCopy, namesToRemove, mergedIdentity, shouldCopyIdentity } = actions
@@ -31,9 +31,9 @@ const applyPlan = ({ punches, replica }, actions) => {
   return { punches: [...known.values()], identity: mergedIdentity, replica: copies }
 }
 const results = STORES.map(stores => {
-  const first = makePlan(stores)
+  const first = planReconciliation(stores)
   const after = applyPlan(stores, first)
-  return { first, after, second: makePlan(after) }
+  return { first, after, second: planReconciliation(after) }
 })
 console.log(JSON.stringify(results))
 """
