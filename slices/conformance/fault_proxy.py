@@ -180,7 +180,7 @@ class FaultProxy:
     def _update(self, index: int, attempt: Attempt, fault: InjectedFault) -> None:
         with self._lock:
             self._attempts[index] = attempt
-            # A refusal by the stack itself is no progress: it may be repeated for ever.
+            # A refusal by the stack itself is no progress, because it may be repeated without end.
             if fault.effect is not Effect.ACCEPT or attempt.is_accepted:
                 next_attempt_at = (attempt.ended_at or 0) + (attempt.retry_after or 0)
                 self._last_progress_at = max(self._last_progress_at, next_attempt_at)

@@ -107,7 +107,7 @@ class ClientConnection:
             return True
 
     def wait_until_closed(self, max_seconds: float, closing: threading.Event) -> None:
-        """Wait until the client closes its side or `closing` is set, but at most so many seconds by the wall clock."""
+        """Wait until the client closes its side or `closing` is set, at most `max_seconds` by the wall clock."""
         deadline = time.monotonic() + max_seconds
         while not closing.is_set() and not self.is_closed_by_client():
             remaining = deadline - time.monotonic()

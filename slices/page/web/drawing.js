@@ -6,7 +6,7 @@ import { DAY_MS, isOverdue, isSkewed, isTimeout } from "./rules.js"
 import { clockTime, createElement, element, locale, page } from "./state.js"
 
 const MAX_SHOWN = 100 // punches of each state in the list
-const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, as are the oldest punches in the state "sent"
+const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, like the oldest punches in the state "sent"
 
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
@@ -34,7 +34,7 @@ function waitingReason(retry) {
   if (retry) return retry.answered ? "retrying" : "unanswered"
 }
 
-/** Draws everything. A change while the page is being drawn makes it draw once more afterwards. */
+/** Draws the stored data. If it changes while it is being drawn, it is drawn once more afterwards. */
 export function draw() {
   isOutdated = true
   drawingPromise ??= drawAll()

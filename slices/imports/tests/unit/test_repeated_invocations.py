@@ -37,7 +37,7 @@ class InvocationSimulator:
             (fake_aws.bucket, "delete_object"),
             (fake_aws.functions, "invoke"),
         ):
-            patch.setattr(target, name, self._killable(getattr(target, name)))
+            patch.setattr(target, name, self._make_killable(getattr(target, name)))
 
     def run(self, event: Any) -> None:
         """Run an event and all continuations of its file."""
@@ -45,7 +45,7 @@ class InvocationSimulator:
         tries: dict[str, int] = {}
         while waiting:
             event = waiting.pop(self._random.randrange(len(waiting)))
-            if self._mishap(0.2):
+            if self._draw_mishap(0.2):
                 waiting.append(event)  # Lambda may invoke twice
             self._ticks = 0
             try:
@@ -72,19 +72,19 @@ class InvocationSimulator:
         self._ticks += 1
         return self._ticks
 
-    def _mishap(self, probability: float) -> bool:
+    def _draw_mishap(self, probability: float) -> bool:
         happens = self._remaining_mishaps > 0 and self._random.random() < probability
         self._remaining_mishaps -= happens
         return happens
 
-    def _killable(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _make_killable(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def killable(**parameters: Any) -> Any:
-            if self._mishap(0.05):
+            if self._draw_mishap(0.05):
                 raise KilledError
             response = call(**parameters)
             if "Body" in parameters and parameters["Key"].endswith((SUMMARY_FILE, FAILURE_FILE)):
                 self.results.append(json.loads(parameters["Body"]))
-            if self._mishap(0.05):
+            if self._draw_mishap(0.05):
                 raise KilledError
             return response
 

@@ -1,4 +1,4 @@
-"""Tests of the plan that reconciles the two stores, for every combination of their contents; Node runs it."""
+"""Tests of the plan that reconciles the two stores, run by Node for every combination of their contents."""
 
 import itertools
 import json
