@@ -49,7 +49,7 @@ begin
 end
 $$;
 """
-_PLANTED = """
+_COUNT_PLANTED = """
 set search_path = pg_catalog;
 select
     (select count(distinct proname) from pg_proc where pronamespace = 'public'::regnamespace),
@@ -62,7 +62,7 @@ def plant_objects(server: Server, database: str) -> None:
     server.execute("create role mallory login", database)
     server.execute(f"alter database {database} set search_path = public, pg_catalog")
     server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
-    functions, operators = server.execute(_PLANTED, database)[0]
+    functions, operators = server.execute(_COUNT_PLANTED, database)[0]
     assert functions > 40
     assert operators > 10
 
@@ -70,10 +70,10 @@ def plant_objects(server: Server, database: str) -> None:
 def _planted_statements() -> str:
     files = [path for folder in ("ponto", "slices") for path in (ROOT / folder).rglob("*.sql")]
     text = re.sub(r"--.*|'[^']*'", "", "\n".join(path.read_text(encoding="utf-8") for path in files))
-    called = set(re.findall(r"\b([a-z_0-9]+)\(", text)) | {"quote_ident", "to_regclass"}
+    functions_called = set(re.findall(r"\b([a-z_0-9]+)\(", text)) | {"quote_ident", "to_regclass"}
     operators = set(re.findall(r"[-+*/<>=~!@#%^&|?]+", text))
     tables = re.findall(r"^create table ponto\.(\w+)", text, re.MULTILINE)
-    return _PLANT.replace("{functions}", ", ".join(f"'{name}'" for name in sorted(called))).replace(
+    return _PLANT.replace("{functions}", ", ".join(f"'{name}'" for name in sorted(functions_called))).replace(
         "{operators}", ", ".join(f"'{name}'" for name in sorted(operators))
     ) + "".join(f"create table public.{name} (id int); " for name in (*tables, "migracao_papel"))
 

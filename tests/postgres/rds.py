@@ -24,7 +24,7 @@ REGION = "sa-east-1"
 
 _ASK_PASSWORD = b"R" + (8).to_bytes(4) + (3).to_bytes(4)  # AuthenticationCleartextPassword, as for PAM
 _TOKEN_LIFETIME_SECONDS = 900
-_MEMBER = """
+_IS_RDS_IAM_MEMBER = """
 select exists (select from pg_roles where rolname = 'rds_iam')
     and exists (select from pg_roles where rolname = %s and pg_has_role(oid, 'rds_iam', 'member'))
 """
@@ -72,12 +72,12 @@ class Rds:
                 client, "0A000", "Feature not supported: RDS Proxy currently doesn\u2019t support command-line options."
             )
             return None
-        if execute(self.server.as_superuser(), _MEMBER, user) == [(False,)]:
+        if execute(self.server.as_superuser(), _IS_RDS_IAM_MEMBER, user) == [(False,)]:
             return size + startup
         client.sendall(_ASK_PASSWORD)
-        kind, size_of_token = _receive_exactly(client, 1), _receive_exactly(client, 4)
-        assert kind == b"p"
-        password = _receive_exactly(client, int.from_bytes(size_of_token) - 4).rstrip(b"\0").decode()
+        message_type, token_size = _receive_exactly(client, 1), _receive_exactly(client, 4)
+        assert message_type == b"p"
+        password = _receive_exactly(client, int.from_bytes(token_size) - 4).rstrip(b"\0").decode()
         self.tokens.append(password)
         faults = self._find_token_faults(password, user)
         if not faults:

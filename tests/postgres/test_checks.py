@@ -25,7 +25,7 @@ from tools.kit.event import VALID
 
 GOOD = VALID[0]
 EARLIEST, LATEST = "1900-01-01T00:00+14:59", "2999-12-31T23:59:59.999999-14:59"
-EDGES = [
+LIMIT_VALUES = [
     *BOUNDARY_VALUES,
     *({name: instant} for name in TIMESTAMP_FIELDS for instant in (EARLIEST, LATEST)),
     *({name: f"2026-10-01T08:00{offset}"} for name in TIMESTAMP_FIELDS for offset in ("+14:59", "-14:59")),
@@ -50,7 +50,7 @@ def entry(punch: Punch) -> Entry:
 
 def test_values_at_the_limits_are_stored_in_every_time_zone(store: Store) -> None:
     cases: list[tuple[dict[str, Any], tzinfo]] = [
-        *((fields, UTC) for fields in EDGES),
+        *((fields, UTC) for fields in LIMIT_VALUES),
         *(
             (dict.fromkeys(TIMESTAMP_FIELDS, instant), ZoneInfo(zone))
             for zone in ("Pacific/Kiritimati", "Etc/GMT+12", "Asia/Manila", "America/Juneau", "Pacific/Apia")
@@ -71,11 +71,11 @@ def test_any_punch_is_stored_unchanged(store: Store, database: Database, body: d
     assert store.save([any_punch]) == [STORED]
 
     columns = ", ".join(Punch._fields)
-    found = database.execute(f"select {columns} from batida where id = %s", any_punch.punch.id)
-    assert found == [any_punch.punch]
+    rows = database.execute(f"select {columns} from batida where id = %s", any_punch.punch.id)
+    assert rows == [any_punch.punch]
 
 
-BEYOND: list[tuple[str, Any]] = [
+VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [
     *(
         (column, instant)
         for column in TIME_COLUMNS
@@ -95,10 +95,10 @@ BEYOND: list[tuple[str, Any]] = [
         for text in ("x" * (max_length + 1), "\U0001f600" * (max_length + 1), "a\nb", "\x9b31m", "a\u202eb")
     ),
     *(
-        (column, beyond)
+        (column, value)
         for column, field in FIELDS.items()
         if field.type == "number"
-        for beyond in (
+        for value in (
             math.nextafter(field.keywords["minimum"], -math.inf),
             math.nextafter(field.keywords["maximum"], math.inf),
             "NaN",
@@ -107,16 +107,16 @@ BEYOND: list[tuple[str, Any]] = [
         )
     ),
     *(
-        (column, beyond)
+        (column, value)
         for column, field in FIELDS.items()
         if "minimum" in field.keywords
-        for beyond in (field.keywords["minimum"] - 1, field.keywords["maximum"] + 1)
+        for value in (field.keywords["minimum"] - 1, field.keywords["maximum"] + 1)
     ),
     *((column, text) for column in ("mensagem_id", "chave") for text in ("", "x" * 101)),
 ]
 
 
-def violated(function: Connection, column: str, value: Any) -> str | None:
+def find_violated_check(function: Connection, column: str, value: Any) -> str | None:
     """Insert a row with this value; return the name of the violated check, or None if the row was stored."""
     columns: dict[str, Any] = {column: value}
     try:
@@ -127,8 +127,8 @@ def violated(function: Connection, column: str, value: Any) -> str | None:
 
 
 def test_values_beyond_the_limits_violate_a_check(function: Connection) -> None:
-    refused = [(column, violated(function, column, value)) for column, value in BEYOND]
-    assert refused == [(column, f"batida_{column}_check") for column, _ in BEYOND]
+    refused = [(column, find_violated_check(function, column, value)) for column, value in VALUES_BEYOND_LIMITS]
+    assert refused == [(column, f"batida_{column}_check") for column, _ in VALUES_BEYOND_LIMITS]
 
 
 @pytest.mark.parametrize(("column", "max_length"), MAX_TEXT_LENGTHS.items())
@@ -146,10 +146,12 @@ def test_database_and_parser_admit_the_same_characters_in_names(
     punch = parse(json.dumps(GOOD), UTC)
     names = ["".join(admitted[start : start + max_length]) for start in range(0, len(admitted), max_length)]
     texts: list[dict[str, Any]] = [{column: text} for text in names]
-    entries = [entry(punch._replace(**each)) for each in texts]
+    entries = [entry(punch._replace(**columns)) for columns in texts]
     assert store.save(entries) == [STORED] * len(names)
     assert len(refused) > 60
-    assert {violated(function, column, f"a{character}b") for character in refused} == {f"batida_{column}_check"}
+    assert {find_violated_check(function, column, f"a{character}b") for character in refused} == {
+        f"batida_{column}_check"
+    }
 
 
 @pytest.mark.parametrize("value", ["2020-01-01", None])

@@ -81,9 +81,9 @@ def run(*words: str, receive_options: Callable[[TargetOptions], None] = lambda _
 
 def parse_options(*words: str) -> TargetOptions:
     """Return the target options that a command parses from these words."""
-    found: list[TargetOptions] = []
-    assert run(*words, receive_options=found.append) == 0
-    return found[0]
+    parsed: list[TargetOptions] = []
+    assert run(*words, receive_options=parsed.append) == 0
+    return parsed[0]
 
 
 # Database and user
@@ -189,16 +189,16 @@ def test_missing_local_stack_is_reported(tmp_path: Path) -> None:
 
 
 def test_unreachable_database_is_reported(tmp_path: Path, deployment: pytest.MonkeyPatch) -> None:
-    of_stack = refusal(
+    stack_error = refusal(
         TargetOptions(state=write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere"))
     )
     deployment.setenv("DB_HOST", "/nowhere")
-    of_environment = refusal(ENVIRONMENT)
+    environment_error = refusal(ENVIRONMENT)
 
-    assert of_stack.startswith("cannot connect to /nowhere/pontodb: ")
-    assert of_stack.endswith("; the local stack runs, so repeat the command in a moment")
-    assert of_environment.startswith("cannot connect to /nowhere/")
-    assert of_environment.endswith("; check that DB_HOST is correct and reachable from here")
+    assert stack_error.startswith("cannot connect to /nowhere/pontodb: ")
+    assert stack_error.endswith("; the local stack runs, so repeat the command in a moment")
+    assert environment_error.startswith("cannot connect to /nowhere/")
+    assert environment_error.endswith("; check that DB_HOST is correct and reachable from here")
 
 
 def test_no_error_contains_the_password(deployment: pytest.MonkeyPatch) -> None:

@@ -64,15 +64,15 @@ def test_write_privileges_granted_by_hand_are_revoked_and_reported(server: Serve
 
     assert {notice for notice in notices if notice.startswith("revoked")} == {
         *(
-            f"revoked: {right} on table ponto.batida from app"
-            for right in ("insert", "update", "delete", "truncate", "references", "trigger")
+            f"revoked: {privilege} on table ponto.batida from app"
+            for privilege in ("insert", "update", "delete", "truncate", "references", "trigger")
         ),
         "revoked: update (checksum) on table ponto.migracao from app",
         "revoked: execute on function ponto.fuso_padrao() from app",
         "revoked: update on table ponto.batida from ponto_function",
     }
     assert server.privileges("app", "master") == set()
-    assert not any(right == "update" for *_, right in server.privileges("ponto_function", "master"))
+    assert not any(privilege == "update" for *_, privilege in server.privileges("ponto_function", "master"))
 
 
 def test_read_privileges_granted_by_hand_are_kept_and_reported_at_each_run(server: Server) -> None:
@@ -106,8 +106,8 @@ def test_forged_migration_rows_keep_no_privilege(server: Server) -> None:
 
     assert "revoked: insert on table ponto.batida from app" in notices
     assert server.privileges("app", "master") == set()
-    function_rights = server.privileges("ponto_function", "master")
-    assert {("batida", "id", "insert"), ("falha", None, "truncate")} <= function_rights
+    function_privileges = server.privileges("ponto_function", "master")
+    assert {("batida", "id", "insert"), ("falha", None, "truncate")} <= function_privileges
 
 
 def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:

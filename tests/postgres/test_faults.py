@@ -36,8 +36,8 @@ class System:
 
     def __init__(self, parameters: dict[str, str], timeouts: Timeouts, through: Proxy | None) -> None:
         self.queue = DeadLetterQueue()
-        drains = parameters | ({"host": through.host} if through else {})
-        self.store = Store(lambda: drains, timeouts)
+        drain_parameters = parameters | ({"host": through.host} if through else {})
+        self.store = Store(lambda: drain_parameters, timeouts)
         self._parameters = parameters
         self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url), RetryBackoff("", ()))
 
@@ -47,9 +47,9 @@ class System:
 
     def stored(self, *records: Record) -> list[str]:
         """Return the message id of each row that these records created."""
-        message_ids = {each["messageId"] for each in records}
+        message_ids = {record["messageId"] for record in records}
         rows = execute(self._parameters, "select mensagem_id from ponto.batida")
-        return sorted(found for (found,) in rows if found in message_ids)
+        return sorted(message_id for (message_id,) in rows if message_id in message_ids)
 
 
 CreateSystem = Callable[..., System]
@@ -58,8 +58,8 @@ CreateSystem = Callable[..., System]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """Start a PostgreSQL with few connections, which tests may stop or kill."""
-    few = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
-    with temporary.unsafe_server(few) as server:
+    settings = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
+    with temporary.unsafe_server(settings) as server:
         migrate(parse_dsn(server.url), ZONE)
         yield server
 
@@ -94,17 +94,17 @@ def punches(count: int = 3, receives: int = 1) -> list[Record]:
 
 
 def ids(records: list[Record]) -> list[str]:
-    return sorted(each["messageId"] for each in records)
+    return sorted(record["messageId"] for record in records)
 
 
 def sessions(server: Postgres) -> list[psutil.Process]:
     """Return the processes of a server's sessions."""
-    found = []
+    message_id = []
     for process in psutil.Process(server.pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
             if "[local]" in "".join(process.cmdline()):
-                found.append(process)
-    return found
+                message_id.append(process)
+    return message_id
 
 
 # The database is unavailable

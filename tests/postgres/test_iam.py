@@ -29,9 +29,9 @@ from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
 OWNER, FUNCTION, READER = "master", "ponto_function", "ponto_reader"
-LACKS = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
-SESSION = "CANARY/+=" * 230  # 2,070 characters
-GRANTED = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
+MISSING_PERMISSION = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
+SESSION_TOKEN = "CANARY/+=" * 230  # 2,070 characters
+IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
 
 
 class System:
@@ -43,7 +43,7 @@ class System:
         rds.server.create_owner(OWNER)
         rds.server.execute(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
         for role in (OWNER, FUNCTION, READER):
-            rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION, frozenset({role}))
+            rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION_TOKEN, frozenset({role}))
         self.functions = Functions(make_dsn(host=HOST, dbname=OWNER), "")
         self.environment = self.functions.environment
         self.environment |= {
@@ -93,7 +93,7 @@ class System:
 
 
 def refusal(role: str) -> str:
-    return f'cannot connect to the database: FATAL:  PAM authentication failed for user "{role}": {LACKS}'
+    return f'cannot connect to the database: FATAL:  PAM authentication failed for user "{role}": {MISSING_PERMISSION}'
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def system(server: Server, tmp_path: Path) -> Iterator[System]:
 
 
 def test_schema_drain_and_read_functions_work_without_passwords(system: System) -> None:
-    assert system.apply_schema() == {"applied": migrations(), "notices": GRANTED}
+    assert system.apply_schema() == {"applied": migrations(), "notices": IAM_NOTICES}
     assert system.apply_schema() == {"applied": [], "notices": []}
     assert system.rds.server.execute(
         "select count(*) from pg_authid where rolname ~ '^ponto_' and rolpassword > ''"
@@ -125,7 +125,7 @@ def test_schema_drain_and_read_functions_work_without_passwords(system: System) 
     assert len(tokens) == 3  # one for each connection
     assert min(map(len, tokens)) > 2_500  # like the tokens of AWS
     log = system.functions.log.getvalue()
-    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in log]
+    assert not [secret for secret in ("CANARY", "X-Amz", "Signature") if secret in log]
 
 
 def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: System) -> None:
@@ -140,7 +140,7 @@ def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: S
     assert system.rds.refused == [["rds-db:connect"]] * 2  # the drain retries once with a new token
     log = system.functions.log.getvalue()
     assert json.loads(log)["errors"] == [refusal(FUNCTION)]
-    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in log]
+    assert not [secret for secret in ("CANARY", "X-Amz", "Signature") if secret in log]
 
     system.rds.keys["ASIAPONTO_FUNCTION"] = key
     system.apply_schema()
@@ -151,11 +151,11 @@ def test_schema_function_waits_until_its_permission_is_effective(system: System)
     key = system.rds.keys["ASIAMASTER"]
     system.rds.keys["ASIAMASTER"] = key._replace(roles=frozenset())
     with ThreadPoolExecutor() as threads:
-        applied = threads.submit(system.apply_schema)
-        wait_for(lambda: applied.done() or len(system.rds.refused) >= 3, "schema to try again")
+        migration = threads.submit(system.apply_schema)
+        wait_for(lambda: migration.done() or len(system.rds.refused) >= 3, "schema to try again")
         system.rds.keys["ASIAMASTER"] = key
-        assert applied.result()["applied"] == migrations()
-    assert {why for whys in system.rds.refused for why in whys} == {"rds-db:connect"}
+        assert migration.result()["applied"] == migrations()
+    assert {reason for reasons in system.rds.refused for reason in reasons} == {"rds-db:connect"}
 
 
 def test_functions_drain_and_read_do_not_load_boto3(system: System) -> None:
@@ -225,7 +225,7 @@ def test_settings_are_applied_after_connecting_if_a_proxy_refuses_options(system
 def test_schema_function_creates_a_missing_database(system: System) -> None:
     system.environment |= {"DB_CREATED_FROM": "postgres", "DB_NAME": "Ponto-db"}
 
-    assert system.apply_schema() == {"applied": migrations(), "notices": ["database created: Ponto-db", *GRANTED]}
+    assert system.apply_schema() == {"applied": migrations(), "notices": ["database created: Ponto-db", *IAM_NOTICES]}
     assert system.apply_schema() == {"applied": [], "notices": []}
 
     assert system.deliver(new_punch()) == []
@@ -239,6 +239,6 @@ def test_concurrent_runs_create_the_database_once(system: System) -> None:
     parameters = {**config.load_database(system.environment).connection_parameters(), "dbname": "pontodb"}
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
-            made = list(threads.map(lambda _: create_database(parameters, "postgres"), range(4)))
-            assert sorted(made) == [[], [], [], ["database created: pontodb"]]
+            notices = list(threads.map(lambda _: create_database(parameters, "postgres"), range(4)))
+            assert sorted(notices) == [[], [], [], ["database created: pontodb"]]
             system.rds.server.execute("drop database pontodb")

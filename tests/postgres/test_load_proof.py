@@ -64,12 +64,12 @@ def test_proof_tolerates_a_function_that_is_temporarily_busy(
 ) -> None:
     function, is_busy = Functions(migrated_url, "ponto_reader"), iter((True, False, True, False, True, False, True))
 
-    def answer(client: object, parameters: Mapping[str, Any]) -> Any:
+    def respond(client: object, parameters: Mapping[str, Any]) -> Any:
         if next(is_busy, False):
             raise refusal("TooManyRequestsException")
         return function.invoke(client, parameters)
 
-    Calls(monkeypatch).stubs["Invoke"] = answer
+    Calls(monkeypatch).stubs["Invoke"] = respond
     table, system = function_table(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
     with pytest.raises(FunctionBusyError):  # without an earlier count to return
         table.count()

@@ -35,7 +35,7 @@ def test_device_is_shown_completely_and_without_control_characters(
         add_punch(migrated_url, 7, **columns)
     write_stack_with_database(tmp_path, migrated_url)
 
-    shown = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
         cwd=ROOT,
         env=os.environ | {"COLUMNS": "160"},
@@ -44,9 +44,9 @@ def test_device_is_shown_completely_and_without_control_characters(
         check=True,
     ).stdout
 
-    assert "?2J?ab" in shown
-    assert shown.replace("\n", "").isprintable()
-    assert re.search(rf"  {LONG}( |$)", shown, re.MULTILINE)
+    assert "?2J?ab" in output
+    assert output.replace("\n", "").isprintable()
+    assert re.search(rf"  {LONG}( |$)", output, re.MULTILINE)
 
 
 @pytest.fixture

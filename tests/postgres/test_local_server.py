@@ -43,7 +43,7 @@ def running_server() -> Iterator[postgres.Postgres]:
     """Start a server with a table of one row; tests must leave it running."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         server = postgres.start(Path(name) / "postgres", postgres.UNSAFE_SETTINGS)
-        _ask(server, "create table kept as select 1 as it")
+        _query(server, "create table kept as select 1 as it")
         yield server
         server.stop()
 
@@ -67,7 +67,7 @@ def test_server_changes_only_its_folder_and_adds_no_user(folder: Path) -> None:
     users = Path("/etc/passwd").read_bytes()
     data = state / "postgres"
 
-    result = _start_elsewhere(data, TMPDIR=str(scratch))
+    result = _start_in_subprocess(data, TMPDIR=str(scratch))
     try:
         assert [_ownership(parent) for parent in parents] == before
         assert Path("/etc/passwd").read_bytes() == users
@@ -88,16 +88,16 @@ def test_long_path_moves_the_socket_to_a_private_temporary_folder(folder: Path) 
     scratch = folder / "scratch"
     scratch.mkdir()
 
-    _start_elsewhere(data, TMPDIR=str(scratch))
+    _start_in_subprocess(data, TMPDIR=str(scratch))
     server = postgres.attach(data)
 
     (socket_folder,) = scratch.iterdir()
     assert server.host == str(socket_folder)
     assert _mode(socket_folder) == 0o700
     assert _mode(socket_folder / ".s.PGSQL.5432") == 0o700
-    assert _ask(server, "select 1") == 1
+    assert _query(server, "select 1") == 1
     server.crash()
-    assert _ask(postgres.attach(data), "select 1") == 1
+    assert _query(postgres.attach(data), "select 1") == 1
     server.stop()
     assert list(scratch.iterdir()) == []
 
@@ -108,17 +108,17 @@ def test_path_may_contain_special_characters(folder: Path) -> None:
 
     server = postgres.start(folder / name / "postgres", postgres.UNSAFE_SETTINGS)
 
-    assert _ask(server, "select 1") == 1
+    assert _query(server, "select 1") == 1
     server.stop()
 
 
 @pytest.mark.parametrize("name", list(postgres.LOG_SETTINGS))
 def test_settings_keep_values_of_statements_out_of_the_log(running_server: postgres.Postgres, name: str) -> None:
-    assert _ask(running_server, f"show {name}") == postgres.LOG_SETTINGS[name]
+    assert _query(running_server, f"show {name}") == postgres.LOG_SETTINGS[name]
 
 
 def test_server_listens_on_no_port(running_server: postgres.Postgres) -> None:
-    assert _ask(running_server, "show listen_addresses") == ""
+    assert _query(running_server, "show listen_addresses") == ""
     assert psutil.Process(running_server.pid).net_connections("tcp") == []
 
 
@@ -132,7 +132,7 @@ def test_another_user_has_a_separate_server_and_cannot_use_this_one(
         monkeypatch.setenv("PONTO_POSTGRES", str(_copy_programs(Path(name))))
         os.chown(name, other.pw_uid, other.pw_gid)
 
-        result = _start_elsewhere(Path(name) / "postgres", command_prefix=_AS_NOBODY, TMPDIR=name)
+        result = _start_in_subprocess(Path(name) / "postgres", command_prefix=_AS_NOBODY, TMPDIR=name)
 
         server = postgres.attach(Path(name) / "postgres")
         try:
@@ -173,7 +173,7 @@ def test_root_without_namespaces_runs_the_server_as_another_user(folder: Path, m
         assert _mode(data) == 0o700
         server.crash()
         server.restart()
-        _ask(server, "create table kept as select 1 as it")
+        _query(server, "create table kept as select 1 as it")
         server.stop()
         another = postgres.start(closed / "another", postgres.UNSAFE_SETTINGS)
         assert another.data.owner() == "nobody"
@@ -181,7 +181,7 @@ def test_root_without_namespaces_runs_the_server_as_another_user(folder: Path, m
 
     server = postgres.start(data, postgres.UNSAFE_SETTINGS)
     assert data.owner() == "root"
-    assert _ask(server, "select it from kept") == 1
+    assert _query(server, "select it from kept") == 1
     server.stop()
     assert (_ownership(closed), _ownership(folder)) == before
 
@@ -283,7 +283,7 @@ def test_server_starts_at_the_first_try_after_a_killed_run(
         with LEFTOVERS[kind](running_server):
             again = postgres.start(running_server.data, postgres.UNSAFE_SETTINGS)
 
-            assert _ask(again, "select it from kept") == 1
+            assert _query(again, "select it from kept") == 1
             for process in postgres._processes(running_server.data):
                 with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
                     assert again.pid in (process.pid, process.ppid())
@@ -302,7 +302,7 @@ def test_incomplete_data_folder_is_created_again(folder: Path, killed: bool) -> 
 
     server = postgres.start(data, postgres.UNSAFE_SETTINGS)
 
-    assert _ask(server, "select 1") == 1
+    assert _query(server, "select 1") == 1
     assert list(folder.iterdir()) == [data]
     server.stop()
     assert postgres._processes(data) == []
@@ -354,7 +354,7 @@ def _copy_programs(folder: Path) -> Path:
     return folder / programs.relative_to(wheel.parent)
 
 
-def _start_elsewhere(data: Path, *, TMPDIR: str, command_prefix: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
+def _start_in_subprocess(data: Path, *, TMPDIR: str, command_prefix: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
     completed = subprocess.run(
         [*command_prefix, sys.executable, "-c", _START, str(data)],
         cwd=ROOT,
@@ -364,11 +364,11 @@ def _start_elsewhere(data: Path, *, TMPDIR: str, command_prefix: Sequence[str] =
         check=False,
     )
     assert completed.returncode == 0, completed.stderr
-    found: dict[str, Any] = json.loads(completed.stdout)
-    return found
+    result: dict[str, Any] = json.loads(completed.stdout)
+    return result
 
 
-def _ask(server: postgres.Postgres, statement: str) -> Any:
+def _query(server: postgres.Postgres, statement: str) -> Any:
     with closing(psycopg2.connect(server.url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -377,8 +377,8 @@ def _ask(server: postgres.Postgres, statement: str) -> Any:
 
 
 def _ownership(path: Path) -> tuple[int, int, int]:
-    found = path.stat()
-    return found.st_mode, found.st_uid, found.st_gid
+    status = path.stat()
+    return status.st_mode, status.st_uid, status.st_gid
 
 
 def _mode(path: Path) -> int:

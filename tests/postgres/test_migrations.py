@@ -152,13 +152,13 @@ def write_file(path: Path, statements: str) -> None:
 
 
 def test_schema_of_a_newer_release_is_unchanged_and_reported(empty: Database, run: Run, schema: Path) -> None:
-    with_next = schema / "9000_next.sql"
-    write_file(with_next, "create table late ()")
+    next_migration = schema / "9000_next.sql"
+    write_file(next_migration, "create table late ()")
     view = schema / "views" / "90_next.sql"
     view.write_text("create view next as select 1 as one;\n")
     run(schema=schema)
     before = relations(empty)
-    with_next.unlink()
+    next_migration.unlink()
     view.unlink()
 
     for _ in range(2):  # and at each later deploy of the older release
@@ -208,11 +208,11 @@ def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Databas
 
 
 def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
-    waits = (
+    query = (
         "select count(*) from pg_locks where not granted and locktype = %s"
         " and database = (select oid from pg_database where datname = current_database())"
     )
-    wait_for(lambda: empty.execute(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
+    wait_for(lambda: empty.execute(query, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
 
 # Slices
@@ -321,10 +321,10 @@ def test_role_of_a_removed_slice_loses_its_privileges_in_a_newer_schema(empty: D
 
     stage.run("first_one")
 
-    rights = (
+    query = (
         "select has_table_privilege('ponto_' || name, name, 'insert') from unnest(array['first_one', 'another']) name"
     )
-    assert empty.execute(rights) == [(True,), (False,)]
+    assert empty.execute(query) == [(True,), (False,)]
 
 
 def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, stage: Stage) -> None:
@@ -375,7 +375,7 @@ def test_slice_without_schema_folder_is_refused(name: str, tmp_path: Path) -> No
 # Locks
 
 FAST_RETRY_POLICY = LOCK_RETRY_POLICY._replace(lock_timeout_ms=300, pause_seconds=0.3, idle_timeout_ms=1_000)
-NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done ()"
+LOCK_TABLE = "lock table batida in access exclusive mode; create table done ()"
 
 
 @pytest.fixture
@@ -390,9 +390,9 @@ def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection
 def save_entry(empty: Database) -> tuple[Outcome, float]:
     """Store a punch as the function does; return the outcome and the duration in seconds."""
     with closing(Store(lambda: empty.function)) as store:
-        began = time.monotonic()
+        started_at = time.monotonic()
         [outcome] = store.save([entry()])
-        return outcome, time.monotonic() - began
+        return outcome, time.monotonic() - started_at
 
 
 def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
@@ -406,7 +406,7 @@ def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
 def test_migration_behind_an_open_report_does_not_block_inserts(
     empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:
-    (schema / "9000_more.sql").write_text(NEEDS_THE_TABLE)
+    (schema / "9000_more.sql").write_text(LOCK_TABLE)
     with ThreadPoolExecutor() as threads:
         try:
             migrated = threads.submit(run, schema=schema, retry_policy=FAST_RETRY_POLICY._replace(tries=100))
@@ -425,7 +425,7 @@ def test_migration_without_its_lock_names_the_holder_and_changes_nothing(
     empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:
     (schema / "9000_early.sql").write_text("create table early ()")
-    (schema / "9001_more.sql").write_text(NEEDS_THE_TABLE)
+    (schema / "9001_more.sql").write_text(LOCK_TABLE)
 
     with pytest.raises(MigrationError) as caught:
         run(schema=schema, retry_policy=FAST_RETRY_POLICY._replace(tries=2))
@@ -514,14 +514,14 @@ def test_interrupted_index_build_is_repeated_by_the_next_run(
 ) -> None:
     run()
     with ThreadPoolExecutor() as threads, open_snapshot(empty):
-        broken = threads.submit(run, schema=schema_with_index)
+        interrupted = threads.submit(run, schema=schema_with_index)
         wait_for(lambda: index_validity(empty) == [(False,)], "the build to have begun")
         empty.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^create index concurrently'"
             " and datname = current_database()"
         )
         with pytest.raises(MigrationError, match=r"(?s)^ponto/9000_one_more\.concurrently\.sql: .* are applied\.$"):
-            broken.result()
+            interrupted.result()
     assert index_validity(empty) == [(False,)]
     assert "after" not in relations(empty)
 

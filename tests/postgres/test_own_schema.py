@@ -33,7 +33,7 @@ from tests.postgres.storing import QUICK, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
-_CREATES = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
+_CREATED_FUNCTION = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
 
 
 def test_functions_planted_in_public_never_run(server: Server) -> None:
@@ -160,7 +160,7 @@ def test_functions_use_built_ins_from_pg_catalog_only(server: Server) -> None:
         " join pg_language on pg_language.oid = prolang where pronamespace = 'ponto'::regnamespace",
     )
     files = [path for folder in SCHEMA.values() for path in folder.rglob("*.sql")]
-    created = {name for file in files for name in _CREATES.findall(file.read_text(encoding="utf-8"))}
+    created = {name for file in files for name in _CREATED_FUNCTION.findall(file.read_text(encoding="utf-8"))}
 
     assert created == {name for name, *_ in functions}
     for name, language, is_bound, settings in functions:
@@ -186,13 +186,15 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
         grant usage on sequence public.runs to public;
         create trigger evil before insert on ponto.migracao_papel for each row execute function public.evil();
     """
-    waits = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
+    waiting_sessions = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
     app: dict[str, Any] = server.as_superuser("master")
     with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**app)) as intruder, intruder.cursor() as cursor:
         intruder.autocommit = True
         cursor.execute("set role app; select pg_advisory_lock(0x626174696461)")
         run = threads.submit(migrate, owner, ZONE, SCHEMA)
-        wait_for(lambda: server.execute(waits, "master") == [(1,)], "the migrations to wait after their check")
+        wait_for(
+            lambda: server.execute(waiting_sessions, "master") == [(1,)], "the migrations to wait after their check"
+        )
         cursor.execute(evil)
         cursor.execute("select pg_advisory_unlock_all()")
         with pytest.raises(SchemaNotExclusiveError, match=r"trigger evil on ponto\.migracao_papel"):

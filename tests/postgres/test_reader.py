@@ -36,7 +36,7 @@ def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
     return calls
 
 
-def ask(
+def query(
     url: str, event: Any, catalogue: Catalogue = CATALOGUE, seconds: float = 60, user: str = "ponto_reader", **more: Any
 ) -> tuple[query_function.QueryResult, query_function.QueryStats]:
     return query_function.handle(event, lambda: parse_dsn(url) | {"user": user}, seconds, catalogue, **more)
@@ -62,15 +62,15 @@ def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalog
 
 
 def test_function_reads_as_ponto_reader_and_cannot_write(migrated_url: str) -> None:
-    session_query = replace_sql(zone="select session_user || current_setting('transaction_read_only')")
-    answer, _ = ask(migrated_url, create_event(zone={}), session_query)
-    assert list(packed_rows.unpack(answer["rows"]["zone"])) == [("ponto_readeron",)]
+    session_catalogue = replace_sql(zone="select session_user || current_setting('transaction_read_only')")
+    result, _ = query(migrated_url, create_event(zone={}), session_catalogue)
+    assert list(packed_rows.unpack(result["rows"]["zone"])) == [("ponto_readeron",)]
 
-    insert = replace_sql(zone="insert into batida (id) values (gen_random_uuid())")
-    answer, _ = ask(migrated_url, create_event(zone={}), insert, user="postgres")
-    assert answer["sqlstate"] in ("25006", "42601")
-    answer, _ = ask(migrated_url, create_event(zone={}), replace_sql(zone="select * from pg_authid"))
-    assert answer["sqlstate"] == "42501"
+    insert_catalogue = replace_sql(zone="insert into batida (id) values (gen_random_uuid())")
+    result, _ = query(migrated_url, create_event(zone={}), insert_catalogue, user="postgres")
+    assert result["sqlstate"] in ("25006", "42601")
+    result, _ = query(migrated_url, create_event(zone={}), replace_sql(zone="select * from pg_authid"))
+    assert result["sqlstate"] == "42501"
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_function_reads_as_ponto_reader_and_cannot_write(migrated_url: str) -> N
     ],
 )
 def test_only_named_statements_with_valid_values_are_run(event: Any, migrated_url: str) -> None:
-    answer, done = ask(migrated_url, event)
+    result, stats = query(migrated_url, event)
 
-    assert (answer["why"], done) == (ErrorCode.INVALID_REQUEST, query_function.QueryStats([], 0, 0, "not asked"))
+    assert (result["why"], stats) == (ErrorCode.INVALID_REQUEST, query_function.QueryStats([], 0, 0, "not asked"))
 
 
 def test_waiting_for_writers_ignores_tables_that_do_not_exist_yet(migrated_url: str) -> None:
@@ -100,11 +100,11 @@ def test_error_of_the_function_is_logged_without_its_text(migrated_url: str) -> 
         def __getitem__(self, name: str) -> str:
             raise KeyError("a value")
 
-    answer, stats = ask(migrated_url, create_event(zone={}), CATALOGUE._replace(sql=Failing()))
+    result, stats = query(migrated_url, create_event(zone={}), CATALOGUE._replace(sql=Failing()))
 
-    assert answer["why"] == ErrorCode.FAILED
+    assert result["why"] == ErrorCode.FAILED
     assert stats.error.startswith("KeyError at test_reader.py:")
-    assert "a value" not in json.dumps([answer, stats])
+    assert "a value" not in json.dumps([result, stats])
 
 
 @pytest.mark.parametrize(
@@ -113,26 +113,26 @@ def test_error_of_the_function_is_logged_without_its_text(migrated_url: str) -> 
 def test_statement_timeout_leaves_time_to_respond(migrated_url: str, timeout: int, min_ms: int, max_ms: int) -> None:
     limit = replace_sql(zone="select setting::int from pg_settings where name = 'statement_timeout'")
 
-    answer, _ = ask(migrated_url, create_event(timeout, zone={}), limit, 30)
+    result, _ = query(migrated_url, create_event(timeout, zone={}), limit, 30)
 
-    [(limit_ms,)] = packed_rows.unpack(answer["rows"]["zone"])
+    [(limit_ms,)] = packed_rows.unpack(result["rows"]["zone"])
     assert min_ms <= limit_ms <= max_ms
 
 
 def test_statement_is_canceled_when_the_time_is_used_up(migrated_url: str) -> None:
-    answer, _ = ask(migrated_url, create_event(zone={}), replace_sql(zone="select pg_sleep(1)"), 1)
+    result, _ = query(migrated_url, create_event(zone={}), replace_sql(zone="select pg_sleep(1)"), 1)
 
-    assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
+    assert (result["why"], result["sqlstate"]) == (ErrorCode.FAILED, "57014")
 
 
 def test_deadline_covers_all_chunks_of_a_result(migrated_url: str) -> None:
-    each = f"case when mod(n, {packed_rows.MAX_CHUNK_ROWS}) = 1 then pg_sleep(1)::text end"  # a second for each chunk
-    slow = f"select {each} from generate_series(1, 30 * {packed_rows.MAX_CHUNK_ROWS}) as n"
+    pause = f"case when mod(n, {packed_rows.MAX_CHUNK_ROWS}) = 1 then pg_sleep(1)::text end"  # a second for each chunk
+    slow = f"select {pause} from generate_series(1, 30 * {packed_rows.MAX_CHUNK_ROWS}) as n"
     begin = time.monotonic()
 
-    answer, _ = ask(migrated_url, create_event(2, zone={}, now={}), replace_sql(zone=slow, now=slow), 100)
+    result, _ = query(migrated_url, create_event(2, zone={}, now={}), replace_sql(zone=slow, now=slow), 100)
 
-    assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
+    assert (result["why"], result["sqlstate"]) == (ErrorCode.FAILED, "57014")
     assert time.monotonic() - begin < 30  # without the deadline, it would take a minute
 
 
@@ -140,11 +140,11 @@ def test_unreadable_secret_is_reported() -> None:
     def parameters() -> dict[str, str]:
         raise refusal("AccessDeniedException", "not the secret")
 
-    answer, done = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
+    result, stats = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
 
-    assert answer["why"] == ErrorCode.FAILED
-    assert "the password cannot be fetched" in answer["message"]
-    assert "not the secret" not in done.error
+    assert result["why"] == ErrorCode.FAILED
+    assert "the password cannot be fetched" in result["message"]
+    assert "not the secret" not in stats.error
 
 
 def test_rows_of_a_key_are_the_same_through_the_function(
@@ -173,7 +173,7 @@ def test_rows_of_a_key_are_in_order_when_read_by_ranges(
         capsys, "keys", "rows", "gate", "--state", write_stack_with_database(tmp_path, migrated_url), "--json"
     )
 
-    found = run("--stage", "local")
+    in_ranges = run("--stage", "local")
 
-    assert "by ranges of employees" in found.err
-    assert found.json == run().json
+    assert "by ranges of employees" in in_ranges.err
+    assert in_ranges.json == run().json

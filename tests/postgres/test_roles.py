@@ -86,7 +86,7 @@ def test_second_database_of_the_owner_uses_the_existing_roles(server: Server, ow
 def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute("create database second owner master")
-    waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
+    waiting_sessions = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
     arguments: dict[str, Any] = server.as_superuser("master")
     first = psycopg2.connect(**arguments)
     with ThreadPoolExecutor() as threads, first.cursor() as cursor:
@@ -94,16 +94,16 @@ def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Se
             cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
             cursor.execute("create table used (); grant select on used to ponto_function, ponto_reader")
             second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
-            wait_for(lambda: server.execute(waits) == [(1,)], "the second to wait for the first")
+            wait_for(lambda: server.execute(waiting_sessions) == [(1,)], "the second to wait for the first")
         finally:
             first.commit()
             first.close()
         assert second.result().applied == MIGRATIONS
-        both = [
+        migrations_of_both = [
             threads.submit(migrate, owner, ZONE, SCHEMA),
             threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA),
         ]
-    assert [migrated.result().applied for migrated in both] == [MIGRATIONS, []]
+    assert [migrated.result().applied for migrated in migrations_of_both] == [MIGRATIONS, []]
 
 
 @pytest.mark.usefixtures("owner")
@@ -117,7 +117,7 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
 
 
 # Statements that prepare a function's role, and the expected problem. The owner has the admin option on the roles.
-PREPARED = {
+PREPARED_ROLES = {
     "member": (
         "create role ponto_function login password 'known'; create role mallory in role ponto_function",
         "mallory is a member of ponto_function",
@@ -141,7 +141,7 @@ PREPARED = {
 }
 
 
-@pytest.mark.parametrize(("setup_statement", "problem"), PREPARED.values(), ids=PREPARED)
+@pytest.mark.parametrize(("setup_statement", "problem"), PREPARED_ROLES.values(), ids=PREPARED_ROLES)
 def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
     server: Server, setup_statement: str, problem: str
 ) -> None:
@@ -162,7 +162,7 @@ def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
 
 
 @pytest.mark.parametrize(
-    ("attributes", "setup_statement", "lacks"),
+    ("attributes", "setup_statement", "statement"),
     [
         ("", "select", "create role ponto_"),
         ("createrole", "create role ponto_function; create role ponto_reader", "alter role ponto_function login"),
@@ -170,12 +170,12 @@ def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
     ids=["no privilege to create roles", "roles of an administrator"],
 )
 def test_error_names_the_statements_that_create_the_roles_for_the_owner(
-    server: Server, attributes: str, setup_statement: str, lacks: str
+    server: Server, attributes: str, setup_statement: str, statement: str
 ) -> None:
     owner = server.create_owner("clerk", attributes)
     server.execute(setup_statement)
 
-    with pytest.raises(MigrationError, match=f'"clerk" may not run `{lacks}') as caught:
+    with pytest.raises(MigrationError, match=f'"clerk" may not run `{statement}') as caught:
         migrate(owner, ZONE, REFERENCE_FOLDERS)
     assert execute(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
@@ -292,8 +292,8 @@ def test_owner_cannot_revoke_snapshot_export_and_wal_messages(
     for role in ROLES:
         parameters = set_role_password(owner, role)
         for call in ("pg_export_snapshot()", "pg_logical_emit_message(false, 'a', repeat('x', 9999))"):
-            [(answer,)] = execute(parameters, f"begin read only; select {call}")
-            assert answer
+            [(value,)] = execute(parameters, f"begin read only; select {call}")
+            assert value
 
 
 def test_owner_without_superuser_gets_the_pid_of_the_blocking_session(
@@ -420,7 +420,7 @@ def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    ("setup_statement", "alter", "lacks"),
+    ("setup_statement", "alter", "statement"),
     [
         (
             "alter role master nocreaterole",
@@ -451,10 +451,10 @@ def test_error_names_the_statements_that_the_owner_may_not_run(
     owner: dict[str, str],
     setup_statement: str,
     alter: Callable[[dict[str, str]], list[str]],
-    lacks: str,
+    statement: str,
 ) -> None:
     server.execute(setup_statement)
-    with pytest.raises(MigrationError, match=lacks) as caught:
+    with pytest.raises(MigrationError, match=statement) as caught:
         alter(owner)
 
     server.run_printed_statements(caught.value)

@@ -57,9 +57,9 @@ def wait_for_the_store_to_wait(database: Database) -> None:
 
 
 def end_session(database: Database) -> None:
-    ended = session_pid(database)
-    assert database.execute("select pg_terminate_backend(%s)", ended) == [(True,)]
-    wait_for(lambda: session_pid(database) != ended, "the session to be gone")
+    pid = session_pid(database)
+    assert database.execute("select pg_terminate_backend(%s)", pid) == [(True,)]
+    wait_for(lambda: session_pid(database) != pid, "the session to be gone")
 
 
 @pytest.fixture
@@ -188,10 +188,10 @@ def test_different_punch_with_an_existing_id_is_a_conflict(
     assert punches(database) == before
 
 
-_FEW = [entry(employee, punch_id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
+_CONTESTED = [entry(employee, punch_id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
 _ENTRIES = st.builds(
-    lambda few, message_id, is_new_copy: few._replace(message_id=message_id, is_new_copy=is_new_copy),
-    st.sampled_from(_FEW),
+    lambda contested, message_id, is_new_copy: contested._replace(message_id=message_id, is_new_copy=is_new_copy),
+    st.sampled_from(_CONTESTED),
     st.sampled_from("ABC"),
     st.booleans(),
 )
@@ -257,16 +257,16 @@ def test_outcome_of_a_contested_id_depends_on_the_other_session(
 
 @pytest.mark.parametrize("condition", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
 def test_existing_id_whose_row_is_not_visible_fails(store: Store, database: Database, condition: str) -> None:
-    class Blind(Session):
+    class SessionWithHiddenRow(Session):
         def execute(self, statement: str, *more: Any) -> list[tuple[Any, ...]]:
             return super().execute(statement.replace("where id = any", f"where {condition} and id = any"), *more)
 
-    taken = entry()
-    store.save([taken])
-    with closing(Store(lambda: database.function, QUICK, Blind)) as blind:
-        assert statuses(blind.save([taken, entry()])) == [Status.FAILED, Status.STORED]
+    existing = entry()
+    store.save([existing])
+    with closing(Store(lambda: database.function, QUICK, SessionWithHiddenRow)) as store_with_hidden_row:
+        assert statuses(store_with_hidden_row.save([existing, entry()])) == [Status.FAILED, Status.STORED]
 
-    assert statuses(store.save([taken, entry()])) == [Status.REDELIVERED, Status.STORED]
+    assert statuses(store.save([existing, entry()])) == [Status.REDELIVERED, Status.STORED]
 
 
 def test_concurrent_workers_store_the_same_ids_once_without_deadlock(
@@ -293,12 +293,12 @@ LOCK = "begin; lock table batida in access exclusive mode"
 def test_locked_table_fails_the_batch_and_the_next_try_stores_it(store: Store, database: Database) -> None:
     entries = [entry(), entry()]
     database.execute(LOCK)
-    began = time.monotonic()
+    started_at = time.monotonic()
 
     detail = "LockNotAvailable (SQLSTATE 55P03): canceling statement due to lock timeout"
     assert store.save(entries) == [Outcome(Status.FAILED, detail)] * 2
 
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - started_at < 1.5
     database.execute("rollback")
     assert store.save(entries) == [STORED, STORED]
 

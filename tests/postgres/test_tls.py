@@ -40,8 +40,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def serve(migrated_url: str) -> Iterator[Serve]:
     """Yield a function that starts a relay to the database, with a certificate or without TLS."""
-    with contextlib.ExitStack() as fronts:
-        yield lambda certificate: fronts.enter_context(TlsRelay(parse_dsn(migrated_url)["host"], certificate).running())
+    with contextlib.ExitStack() as relays:
+        yield lambda certificate: relays.enter_context(TlsRelay(parse_dsn(migrated_url)["host"], certificate).running())
 
 
 @pytest.fixture
@@ -141,7 +141,9 @@ def roots(file: Path) -> tuple[list[Any], set[str]]:
     context.load_verify_locations(file)
     certificates: list[Any] = context.get_ca_certs()
     assert len(certificates) == file.read_text().count("BEGIN CERTIFICATE")
-    return certificates, {value for each in certificates for [(key, value)] in each["subject"] if key == "commonName"}
+    return certificates, {
+        value for certificate in certificates for [(key, value)] in certificate["subject"] if key == "commonName"
+    }
 
 
 def test_amazons_public_authorities_are_trusted_and_valid_for_a_year() -> None:
@@ -150,16 +152,23 @@ def test_amazons_public_authorities_are_trusted_and_valid_for_a_year() -> None:
 
     starfield = "Starfield Services Root Certificate Authority - G2"
     assert names == {starfield, *(f"Amazon Root CA {number}" for number in range(1, 5))}
-    assert all(each in trusted and each["subject"] == each["issuer"] for each in certificates)
-    assert all(ssl.cert_time_to_seconds(each["notAfter"]) > time.time() + YEAR_SECONDS for each in certificates)
+    assert all(
+        certificate in trusted and certificate["subject"] == certificate["issuer"] for certificate in certificates
+    )
+    assert all(
+        ssl.cert_time_to_seconds(certificate["notAfter"]) > time.time() + YEAR_SECONDS for certificate in certificates
+    )
 
 
 def test_authorities_of_rds_are_private_and_valid_for_ten_years() -> None:
     """Public authorities would be unsafe here: they sign for any owner of a domain, and verify-ca ignores the name."""
     certificates, names = roots(BUNDLE)
 
-    known = [re.fullmatch(r"Amazon RDS (.+) Root CA (?:RSA2048|RSA4096|ECC384) G1", name) for name in names]
-    assert Counter(match and match[1] for match in known).items() >= {"us-east-1": 3, "sa-east-1": 3}.items()
-    assert None not in known
-    last = max(ssl.cert_time_to_seconds(each["notBefore"]) for each in certificates)
-    assert all(ssl.cert_time_to_seconds(each["notAfter"]) > last + 10 * YEAR_SECONDS for each in certificates)
+    matches = [re.fullmatch(r"Amazon RDS (.+) Root CA (?:RSA2048|RSA4096|ECC384) G1", name) for name in names]
+    assert Counter(match and match[1] for match in matches).items() >= {"us-east-1": 3, "sa-east-1": 3}.items()
+    assert None not in matches
+    newest_start = max(ssl.cert_time_to_seconds(certificate["notBefore"]) for certificate in certificates)
+    assert all(
+        ssl.cert_time_to_seconds(certificate["notAfter"]) > newest_start + 10 * YEAR_SECONDS
+        for certificate in certificates
+    )

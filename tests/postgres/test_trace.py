@@ -21,13 +21,13 @@ from tests.postgres.storing import TEXTS, add_punch, fill_texts
 from tools.kit import queue_reader
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
-NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
-NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
+ID_AT_NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
+UNKNOWN_ID = "0190163d-8694-739b-aea5-966c26f8ad93"
 MESSAGE = "5fea7756-0ea4-451a-a703-a558b933e274"
 DEVICE = "gate-1" if TEXTS else None  # value of the optional text columns
 ROWS: list[tuple[int, str, dict[str, Any]]] = [
     (7, "2026-11-24T11:00:01.234Z", {"id": ID, "gravada_em": "2026-11-24T11:00:02Z", "mensagem_id": "m1"}),
-    (7, "2026-11-24T23:00Z", {"id": NIGHT, "recebida_em": None, "chave": None}),
+    (7, "2026-11-24T23:00Z", {"id": ID_AT_NIGHT, "recebida_em": None, "chave": None}),
     (7, "2026-11-25T08:00Z", {}),
     (8, "2026-11-24T11:00Z", {}),
 ]
@@ -133,9 +133,9 @@ def test_row_has_times_key_and_message(dev: Stage) -> None:
 
     assert (result.status, rows(result), result.json["deadLetters"]) == (0, [ROW], [])
     assert result.json["queue"] is None  # the punch is stored, so the queue is not read
-    shown = dev.run(ID)
-    assert shown.status == 0
-    assert shown.out.splitlines()[:8] == [
+    text_result = dev.run(ID)
+    assert text_result.status == 0
+    assert text_result.out.splitlines()[:8] == [
         f"row {ID}",
         "  employee  7",
         "  punched   2026-11-24T11:00:00.000Z",
@@ -197,7 +197,7 @@ def test_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
     result = dev.run(*DAY, "--json")
 
     assert result.status == 0
-    assert [row["id"] for row in result.json["rows"]] == [ID, NIGHT]
+    assert [row["id"] for row in result.json["rows"]] == [ID, ID_AT_NIGHT]
     assert result.json["rows"][1]["received"] is None
     assert result.json["queue"]["drain"] == "Enabled"  # other punches of this day may be queued
 
@@ -212,17 +212,17 @@ def test_local_stack_is_read_by_default_without_cloudwatch_metrics(
 
     assert rows(run(ID, "--json")) == [ROW]
 
-    shown = run(NOWHERE)
-    assert (shown.status, dev.calls.by_operation("GetMetricStatistics")) == (1, [])
+    text_result = run(UNKNOWN_ID)
+    assert (text_result.status, dev.calls.by_operation("GetMetricStatistics")) == (1, [])
     not_known = f"whether the drain fails: the local stack has no CloudWatch; its log is {state / 'emulator.log'}"
-    assert f"not known: how long the oldest punch has waited, and {not_known}\n" in shown.out
-    assert "CloudWatch's figures" not in shown.out
-    assert not {"oldest", "failing"} & {line.partition(":")[0] for line in shown.out.splitlines()}
-    queue = run(NOWHERE, "--json").json["queue"]
+    assert f"not known: how long the oldest punch has waited, and {not_known}\n" in text_result.out
+    assert "CloudWatch's figures" not in text_result.out
+    assert not {"oldest", "failing"} & {line.partition(":")[0] for line in text_result.out.splitlines()}
+    queue = run(UNKNOWN_ID, "--json").json["queue"]
     assert (queue["oldestSeconds"], queue["failing"]) == (None, None)
 
-    identifier = dev.reject(punch(id=NOWHERE))
-    assert f"ponto dlq redrive {identifier} --state {state}\n" in run(NOWHERE).out
+    identifier = dev.reject(punch(id=UNKNOWN_ID))
+    assert f"ponto dlq redrive {identifier} --state {state}\n" in run(UNKNOWN_ID).out
 
 
 # Dead letters
@@ -231,10 +231,10 @@ def test_local_stack_is_read_by_default_without_cloudwatch_metrics(
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (punch(7, "2026-11-24T12:00:00Z", id=NOWHERE.upper()), [NOWHERE]),
+        (punch(7, "2026-11-24T12:00:00Z", id=UNKNOWN_ID.upper()), [UNKNOWN_ID]),
         # A time without an offset is in the stage's zone, America/Sao_Paulo.
         (punch(7, "2026-11-24T09:00:00"), [derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))]),
-        (json.dumps({"id": NOWHERE}), [NOWHERE]),
+        (json.dumps({"id": UNKNOWN_ID}), [UNKNOWN_ID]),
     ],
     ids=["its id", "derived, in the stage's time", "no punch"],
 )
@@ -248,9 +248,9 @@ def test_dead_letter_has_its_reason_and_a_redrive_command(dev: Stage, body: str,
     assert other not in result.out
     assert f"dead letter {identifier}\n  reason    refused: why\n" in result.out
     assert f"ponto dlq redrive {identifier} --stage dev\n" in result.out
-    (found,) = dev.run(*words, "--json").json["deadLetters"]
-    assert found.items() >= {"reason": "refused", "messageId": "m9", "id": identifier}.items()
-    assert found["redrive"] == f"ponto dlq redrive {identifier} --stage dev"
+    (dead_letter,) = dev.run(*words, "--json").json["deadLetters"]
+    assert dead_letter.items() >= {"reason": "refused", "messageId": "m9", "id": identifier}.items()
+    assert dead_letter["redrive"] == f"ponto dlq redrive {identifier} --stage dev"
 
 
 def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) -> None:
@@ -280,7 +280,7 @@ def test_dead_letter_with_a_source_key_is_found_only_by_the_keys_id(dev: Stage) 
 
 
 def test_dead_letters_of_a_day_include_those_with_an_unknown_time(dev: Stage) -> None:
-    within = {
+    expected_ids = {
         dev.reject(punch(7, "2026-11-24T08:00:00Z")),  # 05:00
         dev.reject(punch(7, "2026-11-24T23:00:00Z")),
         dev.reject(punch(7, "today")),
@@ -291,7 +291,7 @@ def test_dead_letters_of_a_day_include_those_with_an_unknown_time(dev: Stage) ->
 
     result = dev.run(*DAY, "--json")
 
-    assert {each["id"] for each in result.json["deadLetters"]} == within
+    assert {each["id"] for each in result.json["deadLetters"]} == expected_ids
     assert (result.status, len(result.json["rows"])) == (1, 2)
 
 
@@ -305,7 +305,7 @@ def test_missing_punch_is_reported_with_the_state_of_the_queue(dev: Stage) -> No
     dev.reject("{")
     put_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", 754)
 
-    result = dev.run(NOWHERE, "--json")
+    result = dev.run(UNKNOWN_ID, "--json")
 
     assert result.status == 1
     assert result.json["queue"] == {
@@ -315,8 +315,8 @@ def test_missing_punch_is_reported_with_the_state_of_the_queue(dev: Stage) -> No
         "oldestSeconds": 754,
         "failing": False,
     }
-    output = dev.run(NOWHERE).out
-    assert f"no row and no dead letter was found for {NOWHERE}\n" in output
+    output = dev.run(UNKNOWN_ID).out
+    assert f"no row and no dead letter was found for {UNKNOWN_ID}\n" in output
     assert "queue: about 2 waiting, 1 in flight (being stored, or hidden after a failure), 0 delayed\n" in output
     assert "oldest: has waited for 0:12:34\n" in output
     assert "whether the punch waits in the queue" in output
@@ -327,7 +327,7 @@ def test_missing_punch_is_reported_with_the_state_of_the_queue(dev: Stage) -> No
 def test_paused_drain_is_reported(dev: Stage) -> None:
     dev.mapping = {"State": "Disabled", "LastModified": datetime(2026, 11, 24, 8, tzinfo=UTC)}
 
-    result = dev.run(NOWHERE)
+    result = dev.run(UNKNOWN_ID)
 
     assert result.status == 1
     assert "drain: paused since 2026-11-24T08:00:00Z (ponto dlq resume)\n" in result.out
@@ -338,11 +338,11 @@ def test_paused_drain_is_reported(dev: Stage) -> None:
     ("namespace", "name"), [("BatidaPonto", "oldestFailedMilliseconds"), ("AWS/Lambda", "Errors")], ids=str
 )
 def test_failing_drain_is_reported(dev: Stage, namespace: str, name: str) -> None:
-    assert "failing: CloudWatch has no failure" in dev.run(NOWHERE).out
+    assert "failing: CloudWatch has no failure" in dev.run(UNKNOWN_ID).out
     put_metric(namespace, name, 1)
 
-    assert "failing: yes" in dev.run(NOWHERE).out
-    assert dev.run(NOWHERE, "--json").json["queue"]["failing"]
+    assert "failing: yes" in dev.run(UNKNOWN_ID).out
+    assert dev.run(UNKNOWN_ID, "--json").json["queue"]["failing"]
 
 
 # Errors
@@ -351,14 +351,14 @@ def test_failing_drain_is_reported(dev: Stage, namespace: str, name: str) -> Non
 @pytest.mark.parametrize(
     ("operation", "words", "source"),
     [
-        ("Invoke", [NOWHERE], "the database"),
+        ("Invoke", [UNKNOWN_ID], "the database"),
         ("ReceiveMessage", [ID], "the dead-letter queue"),
-        ("GetEventSourceMapping", [NOWHERE], "the drain"),
-        ("GetMetricStatistics", [NOWHERE], "CloudWatch"),
+        ("GetEventSourceMapping", [UNKNOWN_ID], "the drain"),
+        ("GetMetricStatistics", [UNKNOWN_ID], "CloudWatch"),
     ],
 )
 def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, words: list[str], source: str) -> None:
-    identifier = dev.reject(punch(id=NOWHERE))
+    identifier = dev.reject(punch(id=UNKNOWN_ID))
     dev.stubs[operation] = ACCESS_DENIED
     if operation.startswith("Get"):
         words = list(map(str, DAY))

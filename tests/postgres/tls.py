@@ -41,10 +41,10 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(x509.Name([]), key, x509.SubjectAlternativeName([x509.DNSName(host)]))
         file = self._folder / f"{host}.pem"
-        private = key.private_bytes(
+        key_bytes = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        file.write_bytes(private + certificate)
+        file.write_bytes(key_bytes + certificate)
         return file
 
     def _sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType) -> bytes:
@@ -82,10 +82,10 @@ class TlsRelay(Relay):
     def serve(self, client: socket.socket) -> None:
         """Serve a connection. The client has five seconds to send its first message."""
         client.settimeout(5)
-        begin = client.recv(len(_SSL_REQUEST))
-        if begin != _SSL_REQUEST:
+        first_bytes = client.recv(len(_SSL_REQUEST))
+        if first_bytes != _SSL_REQUEST:
             self.connections.append("plain")
-            deque(self.relay(client, begin), 0)
+            deque(self.relay(client, first_bytes), 0)
         elif self._context is None:
             client.sendall(b"N")
         else:

@@ -136,8 +136,8 @@ class OslsProcess:
             response = self._process.stdout.readline()
             assert response, "osls.js has ended; its output is above"
             return response
-        own = psutil.Process(self._process.pid)  # on some machines `node` is a program that starts Node
-        processes = [own, *own.children(recursive=True)]
+        node = psutil.Process(self._process.pid)  # on some machines `node` is a program that starts Node
+        processes = [node, *node.children(recursive=True)]
         files = [file.path for process in processes for file in process.open_files()]
         for process in processes:
             process.kill()
@@ -153,8 +153,8 @@ class OslsProcess:
 
 @pytest.fixture(scope="session")
 def osls_process() -> Iterator[OslsProcess]:
-    with contextlib.closing(OslsProcess()) as one:
-        yield one
+    with contextlib.closing(OslsProcess()) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
@@ -236,8 +236,8 @@ def zip_names(package: Package) -> set[str]:
 def slice_files(package: Package, name: str) -> set[str]:
     """Return the files of a slice in a zip, except its migrations, as paths relative to the slice's folder."""
     folder = f"slices/{name}/"
-    held = {file.removeprefix(folder) for file in zip_names(package) if file.startswith(folder)}
-    return {file for file in held if not file.startswith("schema/")}
+    files = {file.removeprefix(folder) for file in zip_names(package) if file.startswith(folder)}
+    return {file for file in files if not file.startswith("schema/")}
 
 
 def tls_only_statement(action: str, *resources: object) -> dict[str, object]:

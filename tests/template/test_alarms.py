@@ -14,7 +14,7 @@ from ponto import log
 from ponto.drain import BatchResult, Failure
 from ponto.punch import Punch
 from ponto.store import Entry
-from tests.emf import parse_metrics as embedded
+from tests.emf import parse_metrics
 from tests.events import message
 from tests.template.cloudwatch import (
     ALARM,
@@ -58,7 +58,7 @@ def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
     batch = BatchResult(stored=[stored], failures={"m": failure})
     times = {"milliseconds": 1.0, **batch.ages(1e9)}
     log.write_batch("", "the-function", 1e9, batch.counts(requires_sign_in=False), times, batch.errors)
-    return {name for _, name in embedded(capsys.readouterr().out)}
+    return {name for _, name in parse_metrics(capsys.readouterr().out)}
 
 
 def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric]:
@@ -243,26 +243,30 @@ def _requests(minute: int) -> int:
 @cache
 def usual_minute(minute: int) -> Minute:
     """Return the metrics in a minute of a day with four peaks, a database restart, one error and a quiet night."""
-    came, before = _requests(minute), _requests((minute - 1) % DAY)
+    arrivals, before = _requests(minute), _requests((minute - 1) % DAY)
     at_night = not 6 * HOUR <= minute < 20 * HOUR
-    down, comes_back = RESTART <= minute < RESTART + 3, RESTART <= minute < RESTART + 8
-    stored = 0 if down else before if at_night else came
+    is_down, is_recovering = RESTART <= minute < RESTART + 3, RESTART <= minute < RESTART + 8
+    stored = 0 if is_down else before if at_night else arrivals
     # The pollers keep the queue active, so its depth is recorded all night. Other metrics have data only with traffic.
-    recorded: Minute = {"waiting": came // 20 if came > 60 else at_night and came, "dead letters": 0}
-    if came:
-        recorded |= {"requests": share(came, came), "4xx": share(came // 50, came), "5xx": share(came // 20_000, came)}
+    recorded: Minute = {"waiting": arrivals // 20 if arrivals > 60 else at_night and arrivals, "dead letters": 0}
+    if arrivals:
+        recorded |= {
+            "requests": share(arrivals, arrivals),
+            "4xx": share(arrivals // 50, arrivals),
+            "5xx": share(arrivals // 20_000, arrivals),
+        }
         recorded |= {"age": 40 if at_night else 2}
     if 3 * HOUR <= minute < 3 * HOUR + 20:  # requests without a key
         recorded |= {"requests": share(5, 5), "4xx": share(5, 5), "5xx": share(0, 5)}
-    if came or before:
-        recorded |= {"stored": stored, "duplicates": stored // 50, "failed": 13 * down, "throttles": 0}
+    if arrivals or before:
+        recorded |= {"stored": stored, "duplicates": stored // 50, "failed": 13 * is_down, "throttles": 0}
         recorded |= {"errors": minute == 10 * HOUR + 17}
-        recorded |= {"connections": 10 if minute == 14 * HOUR else 5, "capacity": 100 if came > 60 else 12}
-    if came > 60:
+        recorded |= {"connections": 10 if minute == 14 * HOUR else 5, "capacity": 100 if arrivals > 60 else 12}
+    if arrivals > 60:
         recorded |= {"in flight": 500}
-    if comes_back:
+    if is_recovering:
         recorded |= {"in flight": 40, "age": 60 * (minute - RESTART)}
-    if down:
+    if is_down:
         recorded |= {"oldest failed": 60_000 * (minute - RESTART)}
     if 9 * HOUR <= minute < 9 * HOUR + 30:  # reports
         recorded |= {"connections": 5 + 12, "capacity": 60}
@@ -295,8 +299,8 @@ def record_days(
 def firing_minutes(alarm: Any, days: int, *incident: Any) -> Iterator[list[int]]:
     """Yield the minutes in which an alarm fires, for several phases of its periods; see `record_days`."""
     for phase in range(0, period(alarm), max(1, period(alarm) // 5)):
-        through = states(alarm, record_days(days, *incident), days * DAY, phase)
-        yield [minute for minute, state in through if state is State.ALARM]
+        alarm_states = states(alarm, record_days(days, *incident), days * DAY, phase)
+        yield [minute for minute, state in alarm_states if state is State.ALARM]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -398,10 +402,10 @@ def test_alarm_fires_in_time_keeps_firing_and_clears(prod: Template, section: st
 
 def test_only_keeps_failing_fires_when_a_few_punches_fail(prod: Template) -> None:
     start, end = DAY + 7 * HOUR, DAY + 19 * HOUR  # at night, without other punches, drain-stalled would fire too
-    fired = {
+    firing = {
         name for name, alarm in alarms(prod).items() if any(firing_minutes(alarm, 3, _partial_failure, start, end))
     }
-    assert fired == {"keeps-failing"}
+    assert firing == {"keeps-failing"}
 
 
 # The evaluation itself, compared with the tables of AWS's user guide

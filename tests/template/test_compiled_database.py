@@ -135,10 +135,10 @@ def test_only_the_functions_reach_the_database_and_the_endpoints(
         "EndpointSecurityGroup": [_functions_ingress(443)],
         "FunctionSecurityGroup": None,
     }
-    nothing = [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nothing"}]
+    no_egress = [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nothing"}]
     assert {name: group["SecurityGroupEgress"] for name, group in groups.items()} == {
-        "DatabaseSecurityGroup": nothing,
-        "EndpointSecurityGroup": nothing,
+        "DatabaseSecurityGroup": no_egress,
+        "EndpointSecurityGroup": no_egress,
         "FunctionSecurityGroup": [
             _tcp(port, what) | {"CidrIp": "10.0.0.0/16"} for port, what in ((5432, "PostgreSQL"), (443, services))
         ],
@@ -153,9 +153,9 @@ def test_only_the_functions_reach_the_database_and_the_endpoints(
 def test_subnets_are_in_the_regions_first_two_zones_or_in_the_configured_ones(
     compile_stage: CompileStage, prod: Template
 ) -> None:
-    named = compile_stage("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
+    configured = compile_stage("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
     first_two = [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
-    for template, zones in ((prod, first_two), (named, ["sa-east-1a", "sa-east-1c"])):
+    for template, zones in ((prod, first_two), (configured, ["sa-east-1a", "sa-east-1c"])):
         subnets = template.by_type("AWS::EC2::Subnet").values()
         assert [subnet["AvailabilityZone"] for subnet in subnets] == zones
 
@@ -206,7 +206,8 @@ def test_endpoints_admit_only_the_actions_that_the_functions_need(
             for name, endpoint in template.by_type("AWS::EC2::VPCEndpoint").items()
         } == {
             name: [
-                {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in permissions
+                {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
+                for action, resource in permissions
             ]
             for name, permissions in expected.items()
             if name not in absent

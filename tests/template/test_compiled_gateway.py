@@ -24,9 +24,9 @@ def test_old_tls_is_refused_by_a_valid_security_policy(template: Template) -> No
     assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == ("SecurityPolicy_TLS13_1_2_2021_06", "BASIC")
     # cfn-lint accepts any text here.
     gateway = Session().client("apigateway", region_name="us-east-1")
-    known: Any = gateway.meta.service_model.shape_for("CreateRestApiRequest")
-    assert api["SecurityPolicy"] in known.members["securityPolicy"].enum
-    assert api["EndpointAccessMode"] in known.members["endpointAccessMode"].enum
+    request_shape: Any = gateway.meta.service_model.shape_for("CreateRestApiRequest")
+    assert api["SecurityPolicy"] in request_shape.members["securityPolicy"].enum
+    assert api["EndpointAccessMode"] in request_shape.members["endpointAccessMode"].enum
 
 
 def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(template: Template) -> None:
@@ -120,7 +120,7 @@ def test_accepted_punch_gets_202_and_the_message_id(prod: Template) -> None:
     assert matches == set(range(200, 300))
     sqs_response = {"SendMessageResponse": {"SendMessageResult": {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}}}
     body = {"message": "accepted", "messageId": "5fea7756-0ea4-451a-a703-a558b933e274"}
-    assert _answer(accepted, sqs_response) == (None, body)
+    assert _render_response(accepted, sqs_response) == (None, body)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_only_sqs_errors_caused_by_the_body_are_client_errors(
     assert "SelectionPattern" not in refused  # used for every response that is not accepted
     limit = prod.properties("PunchQueue")["MaximumMessageSize"]
     assert f"larger than {limit} bytes" in refused["ResponseTemplates"]["application/json"]
-    answer = _answer(refused, {"Error": {"Code": code, "Message": reason}} if code else {})
-    assert answer == (status, {"message": message})
+    response = _render_response(refused, {"Error": {"Code": code, "Message": reason}} if code else {})
+    assert response == (status, {"message": message})
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_every_response_has_the_cors_headers_of_the_configured_origin(
 ) -> None:
     template = compile_stage(stage, *parameters)
     headers = {
-        answer["ResponseType"]: _headers(answer)
-        for answer in template.by_type("AWS::ApiGateway::GatewayResponse").values()
+        response["ResponseType"]: _headers(response)
+        for response in template.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
     for name, method in template.by_type("AWS::ApiGateway::Method").items():
         responses = {each["StatusCode"]: _headers(each) for each in method["Integration"]["IntegrationResponses"]}
@@ -182,11 +182,11 @@ def test_every_response_has_the_cors_headers_of_the_configured_origin(
         declared = {each["StatusCode"]: _headers(each).keys() for each in method["MethodResponses"]}
         assert declared == {status: response.keys() for status, response in responses.items()}
 
-    answers = ("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY", "PostPunch 202", "PostPunch 500")
+    expected_responses = ("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY", "PostPunch 202", "PostPunch 500")
     preflight = headers.pop("PunchPreflight 204")
     assert preflight["Access-Control-Allow-Origin"] == f"'{origin}'"
     assert {name: each["Access-Control-Allow-Origin"] for name, each in headers.items()} == dict.fromkeys(
-        answers, f"'{origin}'"
+        expected_responses, f"'{origin}'"
     )
     assert {each["Access-Control-Expose-Headers"] for each in headers.values()} == {f"'{EXPOSED_HEADERS}'"}
     assert {name: each["Retry-After"] for name, each in headers.items() if "Retry-After" in each} == {
@@ -218,16 +218,16 @@ def require_preflight(template: Template, name: str, resource: str, methods: str
 
 def test_gateway_responses_are_json(prod: Template) -> None:
     # Gateway responses have plain substitution, not Velocity. The value of messageString includes its quotes.
-    answers = {
-        answer["ResponseType"]: (
-            answer.get("StatusCode"),
-            answer["ResponseTemplates"]["application/json"]
+    responses = {
+        response["ResponseType"]: (
+            response.get("StatusCode"),
+            response["ResponseTemplates"]["application/json"]
             .replace("$context.error.messageString", '"Forbidden"')
             .replace("$context.error.validationErrorString", "[no such field]"),
         )
-        for answer in prod.by_type("AWS::ApiGateway::GatewayResponse").values()
+        for response in prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
-    assert {response_type: (status, json.loads(body)) for response_type, (status, body) in answers.items()} == {
+    assert {response_type: (status, json.loads(body)) for response_type, (status, body) in responses.items()} == {
         "DEFAULT_4XX": (None, {"message": "Forbidden"}),
         "BAD_REQUEST_BODY": ("400", {"message": "there is an error in your request: [no such field]"}),
         "DEFAULT_5XX": (None, {"message": SERVER_ERROR_MESSAGE}),
@@ -269,8 +269,8 @@ def test_throttles_are_parameters_and_the_punch_throttle_defaults_to_the_stage(c
         ("OPTIONS", "/~1ponto"): (3, 3),
     }
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": 2, "BurstLimit": 2}
-    followed = throttles(compile_stage("dev", "stageRateLimit=7", "stageBurstLimit=8"))
-    assert followed["POST", "/~1ponto"] == followed["*", "/*"] == (7, 8)
+    inherited = throttles(compile_stage("dev", "stageRateLimit=7", "stageBurstLimit=8"))
+    assert inherited["POST", "/~1ponto"] == inherited["*", "/*"] == (7, 8)
 
 
 def test_every_method_of_every_slice_has_a_throttle(prod_with_slices: Template) -> None:
@@ -309,7 +309,7 @@ def test_no_response_allows_every_origin_by_default(compile_stage: CompileStage,
     assert origins(compile_stage(stage, "corsOrigin=*")) == {"'*'"}
 
 
-def _answer(response: Any, from_sqs: Any) -> tuple[int | None, object]:
+def _render_response(response: Any, from_sqs: Any) -> tuple[int | None, object]:
     """Return the status that overrides the response's own, and the body."""
     override: dict[str, int] = {}
     variables = {"input": Input(json.dumps(from_sqs)), "context": {"responseOverride": override}}

@@ -145,8 +145,8 @@ def test_policies_are_retained_with_their_resources(package_with_slices: Package
 
 def test_logs_are_kept_for_a_month_or_the_configured_days(compile_stage: CompileStage, template: Template) -> None:
     longer = compile_stage("prod", "accessLogs=true", "logRetentionDays=90")
-    for logged, days in ((template, 30), (longer, 90)):
-        assert {group["RetentionInDays"] for group in logged.by_type("AWS::Logs::LogGroup").values()} == {days}
+    for compiled, days in ((template, 30), (longer, 90)):
+        assert {group["RetentionInDays"] for group in compiled.by_type("AWS::Logs::LogGroup").values()} == {days}
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
     dev = deploy.read_compiled_stage(package_stage("dev").folder)
     assert dev == deploy.CompiledStage(False, False, dev.demand)
     # The last of two values counts: a first deploy appends its value.
-    twice = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
-    assert deploy.read_compiled_stage(twice.folder).second_updates == ()
+    repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
+    assert deploy.read_compiled_stage(repeated.folder).second_updates == ()
 
 
 def test_invalid_variable_of_the_functions_stops_the_deploy(package_stage: PackageStage) -> None:

@@ -31,7 +31,7 @@ class Account:
     """The emulator's account, with a fake RDS that has at most one cluster."""
 
     def __init__(self, aws: Emulator, osls_process: OslsProcess, project: Path) -> None:
-        self.aws, self._one, self._project = aws, osls_process, project
+        self.aws, self._osls_process, self._project = aws, osls_process, project
         self.cluster: dict[str, str] = {}
         self.rds_requests: list[str] = []
         self.rds_url = ""
@@ -53,7 +53,7 @@ class Account:
         """Run osls; return its exit status and output."""
         options = [*words, "--stage", stage, *(f"--param={each}" for each in parameters)]
         environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
-        return self._one.output(self._project, options, environment)
+        return self._osls_process.output(self._project, options, environment)
 
     def stop_message(self, *parameters: str, stage: str = "local") -> str | None:
         """Return the message that stops a deploy with these parameters before it changes anything, or None."""

@@ -226,21 +226,21 @@ def test_the_deploying_role_may_change_its_own_stage_and_read(requests: list[Act
 def test_deploying_role_may_do_everything_cloudformation_does_for_a_stage(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
-    own = {
+    stage_resources = {
         "cloudwatch": [f"{ALARM}batida-ponto-prod-dead-letters"],
         "iam": [f"{ROLE}batida-ponto-prod-ReadRole-1", f"arn:aws:iam::{ACCOUNT}:policy/batida-ponto-prod-ReadPolicy-1"],
         "lambda": [f"{FUNCTION}batida-ponto-prod-read"],
         "logs": [f"{LOG_GROUP}/aws/lambda/batida-ponto-prod-read"],
         "s3": ["arn:aws:s3:::batida-ponto-prod-sitebucket-1"],
     }
-    request = {"lambda:FunctionArn": own["lambda"][0], "iam:PassedToService": "lambda.amazonaws.com"}
+    request = {"lambda:FunctionArn": stage_resources["lambda"][0], "iam:PassedToService": "lambda.amazonaws.com"}
     request |= {"kms:GrantIsForAWSResource": "true"} | BOUNDARY_CONDITION | OWN_STACK
     types = {resource["Type"] for resource in package_with_slices("prod", *parameters).template().resources.values()}
     actions = {action for resource_type in types for action in handler_actions(resource_type)}
     assert len(actions) > 100
 
     def deployer_may(action: str) -> bool:
-        resources = own.get(action.partition(":")[0], ["*"])
+        resources = stage_resources.get(action.partition(":")[0], ["*"])
         return any(is_allowed(DEPLOYER, action, resource, request=request) for resource in resources)
 
     # The first would remove a role's boundary; the second is replaced by UpdateRole.
@@ -283,10 +283,10 @@ HARMLESS = {  # actions that write, but change no stack or function of others
 
 @pytest.mark.parametrize("service", HARMLESS)
 def test_every_other_write_of_these_services_is_denied_on_resources_of_others(service: str) -> None:
-    others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:payroll"
+    other_resource = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:payroll"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     request = {"lambda:FunctionArn": f"{FUNCTION}payroll"}
-    admitted = {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", others, request=request)}
+    admitted = {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", other_resource, request=request)}
     assert admitted == HARMLESS[service] & names
 
 
@@ -298,19 +298,21 @@ def test_every_other_write_of_these_services_is_denied_on_resources_of_others(se
     ],
 )
 def test_every_write_is_denied_on_resources_of_another_stack(service: str) -> None:
-    others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:batida-ponto-eu"
+    other_resource = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:batida-ponto-eu"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     assert len(names) > 10
-    assert {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", others, request=OTHER_STACK)} == set()
+    assert {
+        name for name in names if is_allowed(BOUNDED, f"{service}:{name}", other_resource, request=OTHER_STACK)
+    } == set()
 
 
 @pytest.mark.parametrize("name", ["cluster:batida-ponto-eu", "cluster:batida-ponto-production", "db:payroll-1"])
 def test_database_outside_a_stack_is_changed_by_its_own_stage_only(name: str) -> None:
-    others = f"{RDS}{name}"
-    names = {each for each in service_actions()["rds"] if not each.startswith((*READS, *CREATES))}
-    names |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
-    assert len(names) > 60
-    assert {each for each in names if is_allowed(BOUNDED, f"rds:{each}", others)} == set()
+    other_resource = f"{RDS}{name}"
+    actions = {action for action in service_actions()["rds"] if not action.startswith((*READS, *CREATES))}
+    actions |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
+    assert len(actions) > 60
+    assert {action for action in actions if is_allowed(BOUNDED, f"rds:{action}", other_resource)} == set()
 
 
 def test_deploying_role_grants_permissions_only_to_roles_with_the_boundary() -> None:
@@ -324,13 +326,13 @@ def test_deploying_role_grants_permissions_only_to_roles_with_the_boundary() -> 
 def test_roles_of_a_stage_are_limited_to_its_resources_with_these_exceptions() -> None:
     (boundary,) = DEPLOYING_ROLE.stages_boundary
     assert {statement["Effect"] for statement in boundary["Statement"]} == {"Allow"}
-    unnamed = {
+    actions_on_other_resources = {
         action
         for statement in boundary["Statement"]
         if not all(re.search(r"[:/]batida-ponto-prod[-/]|:\*/prod/\*$", arn) for arn in as_list(statement["Resource"]))
         for action in statement["Action"]
     }
-    assert unnamed == {
+    assert actions_on_other_resources == {
         *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
         *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
         *("secretsmanager:GetSecretValue", "kms:Decrypt", "xray:PutTelemetryRecords", "xray:PutTraceSegments"),
@@ -346,14 +348,18 @@ ID_SUBJECT = (
 
 
 @pytest.mark.parametrize(
-    ("numbers", "expected"),
+    ("ids", "expected"),
     [({}, {NAME_SUBJECT}), ({"OwnerId": "11", "RepositoryId": "22"}, {NAME_SUBJECT, ID_SUBJECT})],
 )
-def test_deploying_role_trusts_only_this_repositorys_environment(numbers: dict[str, str], expected: set[str]) -> None:
-    trust = get_deploy_role(Repository="acme/clock", **numbers).trust
-    others = [subject.replace("prod", "dev") for subject in (NAME_SUBJECT, ID_SUBJECT)]
-    others += ["repo:acme@11/clock@23:environment:prod", "repo:acme@12/clock@22:environment:prod", "repo:acme/clock"]
-    subjects = {NAME_SUBJECT, ID_SUBJECT, *others}
+def test_deploying_role_trusts_only_this_repositorys_environment(ids: dict[str, str], expected: set[str]) -> None:
+    trust = get_deploy_role(Repository="acme/clock", **ids).trust
+    other_subjects = [subject.replace("prod", "dev") for subject in (NAME_SUBJECT, ID_SUBJECT)]
+    other_subjects += [
+        "repo:acme@11/clock@23:environment:prod",
+        "repo:acme@12/clock@22:environment:prod",
+        "repo:acme/clock",
+    ]
+    subjects = {NAME_SUBJECT, ID_SUBJECT, *other_subjects}
     key = "token.actions.githubusercontent.com"
     claims = {subject: {f"{key}:sub": subject, f"{key}:aud": "sts.amazonaws.com"} for subject in subjects}
     assert {subject for subject in subjects if trusts_token(trust, claims[subject])} == expected

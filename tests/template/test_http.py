@@ -63,11 +63,11 @@ def test_method_requires_a_key_and_is_throttled(define: Define) -> None:
 
 
 def test_change_of_callers_creates_a_new_deployment(define: Define) -> None:
-    by_key = define("{ post: /solicitacao, role: ponto_requests }")
-    signed = define("{ post: /solicitacao, role: ponto_requests, callers: iam }")
+    with_key = define("{ post: /solicitacao, role: ponto_requests }")
+    with_iam = define("{ post: /solicitacao, role: ponto_requests, callers: iam }")
 
-    assert signed.properties("PostRequest")["AuthorizationType"] == "AWS_IAM"
-    assert deployment(signed) != deployment(by_key)
+    assert with_iam.properties("PostRequest")["AuthorizationType"] == "AWS_IAM"
+    assert deployment(with_iam) != deployment(with_key)
 
 
 def test_declaration_changes_a_default_only(define: Define) -> None:

@@ -80,12 +80,12 @@ def test_checkov_finds_insecure_changes_and_every_suppressed_finding(
     del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
 
     names = write(tmp_path, **{f"no{index}": document for index, document in enumerate(documents)})
-    found = audit(tmp_path, [*names, *write(tmp_path, complete=observed, modified=modified)], "--skip-check", "none")
+    findings = audit(tmp_path, [*names, *write(tmp_path, complete=observed, modified=modified)], "--skip-check", "none")
 
-    suppressed_findings = {(rule, resource) for template, rule, resource in found if template in names}
+    suppressed_findings = {(rule, resource) for template, rule, resource in findings if template in names}
     assert {rule for rule, _ in suppressed_findings} >= GLOBALLY_SKIPPED
     assert {each for each in suppressed_findings if each[0] not in GLOBALLY_SKIPPED} == set().union(*ignored)
-    assert {each for each in found if each[0] not in names and each[1] not in GLOBALLY_SKIPPED} == {
+    assert {each for each in findings if each[0] not in names and each[1] not in GLOBALLY_SKIPPED} == {
         ("modified.json", "CKV_AWS_96", "DatabaseCluster"),
         ("modified.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
         ("modified.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # skipped for another function only

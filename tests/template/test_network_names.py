@@ -28,8 +28,8 @@ class Account(NamedTuple):
 def account(aws: Emulator) -> Account:
     ec2 = aws.client("ec2")
     vpc = _vpc(ec2, "company", "10.1.0.0/16")
-    elsewhere = _vpc(ec2, "another", "10.2.0.0/16")
-    _subnet(ec2, elsewhere, "private-a", "10.2.0.0/24", "a")  # the same name in another VPC
+    other_vpc = _vpc(ec2, "another", "10.2.0.0/16")
+    _subnet(ec2, other_vpc, "private-a", "10.2.0.0/24", "a")  # the same name in another VPC
     for zone, block in (("a", "10.1.2.0/24"), ("b", "10.1.3.0/24")):
         _subnet(ec2, vpc, "twice", block, zone)
     return Account(
@@ -98,9 +98,9 @@ def test_look_up_uses_the_credentials_of_osls(compile_stage: CompileStage, accou
 def test_missing_or_ambiguous_name_stops_osls(
     compile_stage: CompileStage, account: Account, vpc: str, subnets: str, group: str, message: str
 ) -> None:
-    with pytest.raises(PackagingError, match=message) as stopped:
+    with pytest.raises(PackagingError, match=message) as caught:
         look_up(compile_stage, account, f"vpcName={vpc}", f"subnetNames={subnets}", f"securityGroupNames={group}")
-    assert "network.js:" not in str(stopped.value)  # no stack trace around the message
+    assert "network.js:" not in str(caught.value)  # no stack trace around the message
 
 
 def test_ids_need_no_account(compile_stage: CompileStage) -> None:

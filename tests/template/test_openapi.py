@@ -78,7 +78,7 @@ def test_document_has_the_headers_of_all_responses(prod: Template) -> None:
     }
     gateway_responses = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     common_headers = set.intersection(
-        *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in gateway_responses)
+        *({header.rpartition(".")[2] for header in response["ResponseParameters"]} for response in gateway_responses)
     )
     assert integration_headers == common_headers
     for status, response in PUNCH["responses"].items():

@@ -260,12 +260,14 @@ def test_permissions_are_granted_only_by_roles_and_managed_policies(template: Te
 
 def permissions(template: Template) -> Permissions:
     """Return the permissions of each role's inline policies and of each managed policy."""
-    found: Permissions = {}
+    granted_permissions: Permissions = {}
     for name, role in template.by_type("AWS::IAM::Role").items():
-        found[name] = {granted for policy in role["Policies"] for granted in _granted(policy["PolicyDocument"])}
+        granted_permissions[name] = {
+            granted for policy in role["Policies"] for granted in _granted(policy["PolicyDocument"])
+        }
     for name, policy in template.by_type("AWS::IAM::ManagedPolicy").items():
-        found[name] = _granted(policy["PolicyDocument"])
-    return found
+        granted_permissions[name] = _granted(policy["PolicyDocument"])
+    return granted_permissions
 
 
 def _granted(document: Any) -> set[tuple[str, str]]:

@@ -37,7 +37,7 @@ def test_connection_limits_follow_from_the_concurrency(
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
     # Without a reservation no function has the property (0 would stop it), and the limits follow from the mapping.
     reservations = dict(zip((FUNCTION, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
-    assert _present(template.by_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
+    assert _select_property(template.by_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
 
 
 def test_mapping_receives_batches_and_reports_item_failures(template: Template, prod: Template) -> None:
@@ -54,10 +54,10 @@ def test_mapping_receives_batches_and_reports_item_failures(template: Template, 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_slowest_save_and_dead_lettering_end_within_the_timeout(compile_stage: CompileStage, stage: str) -> None:
     timeout = compile_stage(stage).properties(FUNCTION)["Timeout"]
-    stored = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
-    looked_up = stored + TIMEOUTS.statement_ms / 1000
-    assert stored < timeout - DEAD_LETTER_SECONDS  # later, the look-up would not be started
-    assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # later, no dead letter would be sent
+    save_seconds = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
+    lookup_seconds = save_seconds + TIMEOUTS.statement_ms / 1000
+    assert save_seconds < timeout - DEAD_LETTER_SECONDS  # later, the look-up would not be started
+    assert lookup_seconds < timeout - DEAD_LETTER_SECONDS / 2  # later, no dead letter would be sent
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
     assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds  # tcp_user_timeout must not end an attempt
 
@@ -140,18 +140,18 @@ def test_only_the_drain_has_a_dead_letter_queue_and_concurrency_is_reserved(
 ) -> None:
     functions = template.by_type("AWS::Lambda::Function")
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
-    assert _present(functions, "DeadLetterConfig") == {FUNCTION: target}
-    assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
+    assert _select_property(functions, "DeadLetterConfig") == {FUNCTION: target}
+    assert _select_property(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
 
 
 def test_no_resource_invokes_the_schema_function(template: Template, prod_with_slices: Template) -> None:
     for each in (template, prod_with_slices):
-        outside = {
+        other_resources = {
             name: resource
             for name, resource in each.resources.items()
             if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
         }
-        assert "SchemaLambdaFunction" not in str(outside)
+        assert "SchemaLambdaFunction" not in str(other_resources)
     assert {name: each["Handler"] for name, each in template.by_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
         "ReadLambdaFunction": "handler.read",
@@ -168,5 +168,5 @@ def count_receives(visibility: int) -> int:
     return receives + 1
 
 
-def _present(functions: dict[str, Any], name: str) -> dict[str, Any]:
+def _select_property(functions: dict[str, Any], name: str) -> dict[str, Any]:
     return {function: properties[name] for function, properties in functions.items() if name in properties}

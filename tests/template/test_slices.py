@@ -81,12 +81,12 @@ def test_disabled_slice_adds_nothing(
     package_project: PackageProject, tmp_path: Path, package_with_slices: PackageStage, name: str
 ) -> None:
     complete = package_with_slices("prod", *ALL_PARAMETERS).template()
-    project, off = copy_without_requirements(tmp_path), dependent_slices(name)
-    disable_slices(project, *off)
+    project, disabled = copy_without_requirements(tmp_path), dependent_slices(name)
+    disable_slices(project, *disabled)
     declared = {
         parameter
         for each in MANIFESTS
-        if each not in off
+        if each not in disabled
         for parameter in parameters.slice_declarations(MANIFESTS[each])
     }
 
@@ -99,12 +99,12 @@ def test_disabled_slice_adds_nothing(
     assert removed >= {f"{each.capitalize()}LambdaFunction" for each in MANIFESTS[name].http}
     resource_keys = {"http", "functions", "Resources"}
     assert bool(removed) == any(
-        resource_keys & MANIFESTS[each].aws.keys() or (MANIFESTS[each].folder / "aws.js").exists() for each in off
+        resource_keys & MANIFESTS[each].aws.keys() or (MANIFESTS[each].folder / "aws.js").exists() for each in disabled
     )
     assert removed & set(re.findall(r"\w+", json.dumps(template.document))) == set()
     assert set(filter(is_stable, template.resources.keys() - complete.resources.keys())) == set()
     assert template.by_type("AWS::Lambda::Function").keys() >= FUNCTIONS
-    assert load_project(project) == cli.COMMANDS.keys() - command_names(*off)
+    assert load_project(project) == cli.COMMANDS.keys() - command_names(*disabled)
 
 
 def test_example_slice_of_the_readme_works(package_project: PackageProject, bare_project: Path) -> None:

@@ -8,7 +8,7 @@ from tests.template.compiled import ARN, TOPIC, CompileStage
 from tools.kit.packaging import PackagingError
 
 TAGS = "is not name=value; separate several with commas"
-NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; FIFO topics are refused too
+NOT_A_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; FIFO topics are refused too
 EXPRESS = "database=express"
 TOKENS = ["database=existing", "dbLogin=iam"]
 CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
@@ -57,8 +57,8 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["permissionsBoundary=boundary"], "permissionsBoundary: 'boundary' is not the ARN of a managed policy"),
         (["tags=owner"], TAGS),
         (["tags=owner=a=b"], TAGS),
-        (["alarmTopicArn=oncall"], f"alarmTopicArn: 'oncall' {NO_TOPIC}"),
-        (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NO_TOPIC),
+        (["alarmTopicArn=oncall"], f"alarmTopicArn: 'oncall' {NOT_A_TOPIC}"),
+        (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NOT_A_TOPIC),
         (
             [f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"],
             "alarmEmail: cannot subscribe to the topic of alarmTopicArn",
@@ -76,7 +76,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_invalid_parameters_stop_the_deploy(compile_stage: CompileStage, parameters: list[str], message: str) -> None:
-    assert message in stopped(compile_stage, *parameters)
+    assert message in stop_message(compile_stage, *parameters)
 
 
 @pytest.mark.parametrize("region", ["ap-south-2"])
@@ -84,7 +84,9 @@ def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(
     compile_stage: CompileStage, region: str
 ) -> None:
     parameters = ("dbSslRootCert=system", "dbLogin=secret")
-    assert f"{region} has no Data API: set dataApi to false" in stopped(compile_stage, *parameters, AWS_REGION=region)
+    assert f"{region} has no Data API: set dataApi to false" in stop_message(
+        compile_stage, *parameters, AWS_REGION=region
+    )
 
     cluster = compile_stage("dev", *parameters, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
     assert cluster["EnableHttpEndpoint"] is False
@@ -94,7 +96,7 @@ def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(
 def test_region_without_packaged_certificates_stops_the_deploy_with_their_url(
     compile_stage: CompileStage,
 ) -> None:
-    assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stopped(
+    assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stop_message(
         compile_stage, AWS_REGION="mx-central-1"
     )
 
@@ -104,12 +106,12 @@ def test_region_without_packaged_certificates_stops_the_deploy_with_their_url(
 
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "me-central-1", "me-south-1"])
 def test_a_region_without_the_express_configuration_stops_the_deploy(compile_stage: CompileStage, region: str) -> None:
-    assert f"{region} has no express configuration; set database to create" in stopped(
+    assert f"{region} has no express configuration; set database to create" in stop_message(
         compile_stage, EXPRESS, AWS_REGION=region
     )
 
 
-def stopped(compile_stage: CompileStage, *parameters: str, **aws: str) -> str:
+def stop_message(compile_stage: CompileStage, *parameters: str, **aws: str) -> str:
     """Return the output of a deploy that these parameters stop."""
     with pytest.raises(PackagingError) as caught:
         compile_stage("dev", *parameters, **aws)

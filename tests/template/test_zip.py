@@ -114,17 +114,17 @@ def test_every_file_in_the_zip_is_readable_by_the_user_that_lambda_runs_as(zippe
 
 
 def test_zip_is_not_readable_by_other_users_of_the_machine(littered: Path, osls_process: OslsProcess) -> None:
-    old = littered / "dist" / "prod" / "batida-ponto.zip"
-    old.chmod(0o644)  # as written by earlier versions
+    zip_file = littered / "dist" / "prod" / "batida-ponto.zip"
+    zip_file.chmod(0o644)  # as written by earlier versions
 
     options = ["package", "--stage", "prod", "--package", "dist/prod"]
     status, printed = osls_process.output(littered, options, NO_AWS | {"PATH": os.environ["PATH"]})
 
     assert status == 0, printed
-    with ZipFile(old) as archive:
+    with ZipFile(zip_file) as archive:
         assert "rds_config.py" in archive.namelist()
-    written = [file for name in ("dist/prod", ".serverless") for file in (littered / name).rglob("*")]
-    assert {file: mode for file in written if (mode := stat.filemode(file.stat().st_mode))[4:] != "------"} == {}
+    written_files = [file for name in ("dist/prod", ".serverless") for file in (littered / name).rglob("*")]
+    assert {file: mode for file in written_files if (mode := stat.filemode(file.stat().st_mode))[4:] != "------"} == {}
 
 
 def _tags(zip_package: Package) -> set[str]:

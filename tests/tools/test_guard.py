@@ -24,7 +24,7 @@ from tools.local.emulator import Emulator
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 FORM = "application/x-www-form-urlencoded"
-LARGE = 300_000_000  # bytes
+LARGE_BODY_BYTES = 300_000_000
 CLOSE_TIMEOUT_SECONDS = 30  # shorter than the 75 s after which hypercorn closes an idle connection
 _ROUTING = [ast.parse(inspect.getsource(module)) for module in (app, router)]
 
@@ -74,23 +74,23 @@ class ClientWithoutKey:
 
     def request(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
         self.connection.request(
-            method, target, body, {name.replace("_", "-"): found for name, found in headers.items()}
+            method, target, body, {name.replace("_", "-"): value for name, value in headers.items()}
         )
-        answer = self.connection.getresponse()
-        return Reply(answer.status, answer.read())
+        response = self.connection.getresponse()
+        return Reply(response.status, response.read())
 
     def connect(self, head: str) -> socket.socket:
         """Open a connection, and send the beginning of a request; HOST stands for the address."""
-        opened = socket.create_connection(self._address, timeout=DEADLINE_SECONDS)
-        opened.sendall(head.replace("HOST", "{}:{}".format(*self._address)).replace("\n", "\r\n").encode())
-        return opened
+        connection = socket.create_connection(self._address, timeout=DEADLINE_SECONDS)
+        connection.sendall(head.replace("HOST", "{}:{}".format(*self._address)).replace("\n", "\r\n").encode())
+        return connection
 
 
 @pytest.fixture
 def client(running: Emulator) -> Iterator[ClientWithoutKey]:
-    found = ClientWithoutKey(running)
-    yield found
-    found.connection.close()
+    client = ClientWithoutKey(running)
+    yield client
+    client.connection.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,7 +128,7 @@ def _paths() -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     plain = {text for text in texts if re.fullmatch(r"/[\w./:@$-]*", text)}
-    patterns = {found[1] for text in texts if (found := re.match(r"\^(/[\w./-]+)", text))}
+    patterns = {match[1] for text in texts if (match := re.match(r"\^(/[\w./-]+)", text))}
     return plain | patterns
 
 
@@ -145,7 +145,7 @@ def _actions() -> set[str]:
 
 
 def _patterns(name: str) -> set[str]:
-    return {each for service in router.SERVICE_PATTERNS.values() for each in service.get(name, [])}
+    return {pattern for service in router.SERVICE_PATTERNS.values() for pattern in service.get(name, [])}
 
 
 ACTIONS = sorted(_actions())
@@ -164,8 +164,8 @@ def test_routes_are_read_from_the_emulator() -> None:
 def test_every_path_requires_the_key_with_every_method(client: ClientWithoutKey) -> None:
     assert client.request("GET", "/").status == 200  # the page with links
     for path in sorted(_paths()):
-        written = itertools.product((f"{path.rstrip('/')}/a/b", path.upper()), ("GET", "POST"))
-        for target, method in (*itertools.product([path], METHODS), *written):
+        variants = itertools.product((f"{path.rstrip('/')}/a/b", path.upper()), ("GET", "POST"))
+        for target, method in (*itertools.product([path], METHODS), *variants):
             if target == "/" and method in ("GET", "HEAD"):
                 continue
             assert (target, method, client.request(method, target).status) == (target, method, 403)
@@ -176,9 +176,9 @@ def test_query_header_and_body_do_not_change_the_routing_of_public_paths(
 ) -> None:
     unknown = keys_path.replace("us-east-1_", "us-east-1_0")
     public = [(method, path) for path in (api_path, keys_path, unknown) for method in ("GET", "POST")]
-    plain = {each: client.request(*each) for each in public}
-    of_slices = 200 if deploy_hook.local_files() else 403  # the path may have a file of a slice
-    assert [reply.status for reply in plain.values()] == [of_slices, 403, 200, 403, 403, 403]
+    plain = {route: client.request(*route) for route in public}
+    slice_status = 200 if deploy_hook.local_files() else 403  # the path may have a file of a slice
+    assert [reply.status for reply in plain.values()] == [slice_status, 403, 200, 403, 403, 403]
 
     def check(query: str = "", body: bytes = b"", **headers: str) -> None:
         for method, path in public:
@@ -249,9 +249,11 @@ def test_other_hosts_are_refused(client: ClientWithoutKey, api_path: str, keys_p
 def test_manipulated_path_is_refused(
     method: str, target: str, client: ClientWithoutKey, api_path: str, keys_path: str
 ) -> None:
-    written = target.replace("/API", api_path).replace("/KEYS", keys_path)
-    with client.connect(f"{method} {written} HTTP/1.1\nHost: HOST\nContent-Length: 0\nConnection: close\n\n") as opened:
-        assert opened.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
+    path = target.replace("/API", api_path).replace("/KEYS", keys_path)
+    with client.connect(
+        f"{method} {path} HTTP/1.1\nHost: HOST\nContent-Length: 0\nConnection: close\n\n"
+    ) as connection:
+        assert connection.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
 
 
 @pytest.mark.parametrize(
@@ -267,8 +269,8 @@ def test_manipulated_path_is_refused(
     ],
 )
 def test_other_protocols_are_refused(head: str, client: ClientWithoutKey, api_path: str) -> None:
-    with client.connect(head.replace("/API", api_path)) as opened:
-        assert opened.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
+    with client.connect(head.replace("/API", api_path)) as connection:
+        assert connection.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
 
 
 def _memory_bytes(running: Emulator) -> int:
@@ -281,16 +283,16 @@ def _memory_bytes(running: Emulator) -> int:
 def test_huge_body_without_a_key_is_refused_without_using_memory(
     path: str, chunked: bool, client: ClientWithoutKey, running: Emulator, api_path: str, keys_path: str
 ) -> None:
-    written = path.replace("/API", api_path).replace("/KEYS", keys_path)
-    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {LARGE}"
+    actual_path = path.replace("/API", api_path).replace("/KEYS", keys_path)
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {LARGE_BODY_BYTES}"
     part = b"x" * 65_536
     before = _memory_bytes(running)
 
-    with client.connect(f"POST {written} HTTP/1.1\nHost: HOST\n{length}\n\n") as opened:
+    with client.connect(f"POST {actual_path} HTTP/1.1\nHost: HOST\n{length}\n\n") as connection:
         with contextlib.suppress(ConnectionError):  # the guard may close it earlier
-            for _ in range(LARGE // len(part)):
-                opened.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
-        assert opened.recv(64).startswith(b"HTTP/1.1 403 ")
+            for _ in range(LARGE_BODY_BYTES // len(part)):
+                connection.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+        assert connection.recv(64).startswith(b"HTTP/1.1 403 ")
 
     assert _memory_bytes(running) < before + 30_000_000
 
@@ -305,9 +307,8 @@ def test_incomplete_request_is_closed(client: ClientWithoutKey, api_path: str) -
         "GET / HTTP/1.1\nHost: HOST\n\nGET / HT",
     ]
     with contextlib.ExitStack() as connections:
-        opened = [connections.enter_context(client.connect(half)) for half in halves]
-        for each in opened:
-            each.settimeout(CLOSE_TIMEOUT_SECONDS)
+        for connection in [connections.enter_context(client.connect(half)) for half in halves]:
+            connection.settimeout(CLOSE_TIMEOUT_SECONDS)
             with contextlib.suppress(ConnectionError):
-                while each.recv(4096):  # until the guard closes the connection
+                while connection.recv(4096):  # until the guard closes the connection
                     pass

@@ -160,7 +160,7 @@ def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("operation", "unchecked", "leaves_open"),
+    ("operation", "unchecked", "consequence"),
     [
         ("ListRoles", "whether the stage's name overlaps with another's", ""),
         (
@@ -173,13 +173,13 @@ def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(capsys: pytest.C
     ],
 )
 def test_check_without_permission_is_reported_and_the_deploy_continues(
-    prod: Prod, operation: str, unchecked: str, leaves_open: str
+    prod: Prod, operation: str, unchecked: str, consequence: str
 ) -> None:
     prod.sls.add_cluster()
     prod.stubs[operation] = refusal("AccessDenied", "not you", operation)
     message = prod.run("--yes").err
     assert f"not checked: {unchecked} (AWS refused {operation}: AccessDenied: not you)" in message
-    assert leaves_open in message
+    assert consequence in message
     assert prod.sls.commands == ["package", "deploy"]
 
 
@@ -227,8 +227,8 @@ def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
     update = [("package", "first", changed), ("deploy", "first", changed)] if first else []
     region = ["--stage", "prod", "--region", "us-east-1", "--package"]
     assert all(options[:5] == region for _, options in prod.invocations)
-    ran = [(command, Path(options[5]).name, options[6:]) for command, options in prod.invocations]
-    assert ran == [("package", "package", given), *update, ("deploy", "package", given)]
+    runs = [(command, Path(options[5]).name, options[6:]) for command, options in prod.invocations]
+    assert runs == [("package", "package", given), *update, ("deploy", "package", given)]
     assert ("AWS refuses gates to some accounts" in message) == ("gate=false" in first)
 
 
@@ -422,10 +422,10 @@ def test_sls_resolves_the_profile_with_its_expiration(monkeypatch: pytest.Monkey
         script = f"require('osls/lib/aws/credentials.js').{provider}().then((got) => console.log(JSON.stringify(got)))"
         words = ["node", "-e", script]
         path = osls.search_path(environment)
-        done = subprocess.run(
+        completed = subprocess.run(
             words, cwd=ROOT, env={**environment, "PATH": path}, capture_output=True, text=True, check=True
         )
-        resolved = json.loads(done.stdout)
+        resolved = json.loads(completed.stdout)
         assert (resolved["accessKeyId"], "expiration" in resolved) == (key, True)
 
 

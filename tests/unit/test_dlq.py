@@ -153,7 +153,7 @@ def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
 ORIGIN = {"messageId": ORIGINAL_ID, "receivedAt": "1767225600000"}
 IMPOSSIBLE_ORIGIN = {"messageId": ORIGINAL_ID, "receivedAt": str(RECEIVED_MS + 1)}  # after SQS stored it
 LAMBDA_ATTRIBUTES = {"RequestID": "1", "ErrorCode": "200", "ErrorMessage": "not from SQS"}
-TOO_OFTEN = "received too often; the function's log has the reason of each failure"
+RECEIVED_TOO_OFTEN = "received too often; the function's log has the reason of each failure"
 
 
 def destination_record(event: Any) -> str:
@@ -169,8 +169,8 @@ SHAPES: dict[str, tuple[Any, ...]] = {
     "rejected": (message(reason="conflict", detail="why", **ORIGIN), (Source.REJECTED, "conflict", "why"), ORIGIN, 7),
     "rejected, like an event": (message(RECORD, reason="invalid"), (Source.REJECTED, "invalid", ""), {}, None),
     "of a false origin": (message(reason="invalid", **IMPOSSIBLE_ORIGIN), (Source.REJECTED, "invalid", ""), {}, 7),
-    "moved by SQS": (message(), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), {}, 7),
-    "moved by SQS after a redrive": (message(**ORIGIN), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), ORIGIN, 7),
+    "moved by SQS": (message(), (Source.EXHAUSTED, "exhausted", RECEIVED_TOO_OFTEN), {}, 7),
+    "moved by SQS after a redrive": (message(**ORIGIN), (Source.EXHAUSTED, "exhausted", RECEIVED_TOO_OFTEN), ORIGIN, 7),
     "of Lambda": (
         message("{}", **LAMBDA_ATTRIBUTES),
         (Source.ASYNCHRONOUS, "asynchronous", "200: not from SQS"),
@@ -531,7 +531,7 @@ def test_dry_run_lists_and_sends_nothing(dev: Stage) -> None:
     assert len(dev.dead_letters()) == 2
 
 
-BACK = "2 conflict, 1 malformed: fail again after every redrive, until their cause is corrected"
+REJECTED_AGAIN = "2 conflict, 1 malformed: fail again after every redrive, until their cause is corrected"
 
 
 @pytest.mark.parametrize("words", ["", "--dry-run", "--json"])
@@ -544,13 +544,13 @@ def test_redrive_of_rejected_punches_prints_a_warning_before_and_after(dev: Stag
 
     result = dev.run("redrive", "--all", *words.split())
 
-    assert f"{BACK} (docs/dead-letters.md)\n" in result.err
+    assert f"{REJECTED_AGAIN} (docs/dead-letters.md)\n" in result.err
     if words == "--json":  # the warning came before the first dead letter was sent
         assert (result.status, result.out) == (130, "")
         return
     assert result.status == 0
     count = "4 would be redriven" if words else "4 redriven"
-    assert f"{count}, 0 failed\n{BACK} (docs/dead-letters.md)\n" in result.out
+    assert f"{count}, 0 failed\n{REJECTED_AGAIN} (docs/dead-letters.md)\n" in result.out
 
 
 def test_unknown_id_fails_and_the_others_are_redriven(dev: Stage) -> None:
@@ -601,8 +601,8 @@ def test_messages_refused_by_sqs_stay_and_are_named(dev: Stage) -> None:
     def refuse_one(_: Call, parameters: Any) -> Any:
         ids = {entry["MessageBody"]: entry["Id"] for entry in parameters["Entries"]}
         failed = [{"Id": ids[body], "Code": "InternalError", "SenderFault": False} for body in ["03"] if body in ids]
-        taken = [{"Id": identifier} for body, identifier in ids.items() if body != "03"]
-        return {"Successful": taken, "Failed": failed}
+        successful = [{"Id": identifier} for body, identifier in ids.items() if body != "03"]
+        return {"Successful": successful, "Failed": failed}
 
     dev.stubs["SendMessageBatch"] = refuse_one
     result = dev.run("redrive", "--all")
@@ -686,7 +686,7 @@ def test_operator_role_is_assumed_only_to_redrive(dev: Stage) -> None:
 
     (assumed,) = dev.calls.by_operation("AssumeRole")
     assert assumed.parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-redrive"}
-    (sent,) = (made for made in dev.calls.history if made.signer != assumed.signer)
+    (sent,) = (call for call in dev.calls.history if call.signer != assumed.signer)
     assert sent.operation == "SendMessageBatch"
     assert len(dev.queued()) == 1
 
@@ -788,9 +788,11 @@ def test_purge_exports_old_dead_letters_then_deletes_them(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "left"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), (None, 2, 1)]
+    ("answer", "status", "remaining"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), (None, 2, 1)]
 )
-def test_purge_asks_for_confirmation(dev: Stage, tmp_path: Path, answer: str | None, status: int, left: int) -> None:
+def test_purge_asks_for_confirmation(
+    dev: Stage, tmp_path: Path, answer: str | None, status: int, remaining: int
+) -> None:
     dev.reject()
     file = tmp_path / "dead-letters.jsonl"
 
@@ -798,8 +800,8 @@ def test_purge_asks_for_confirmation(dev: Stage, tmp_path: Path, answer: str | N
 
     assert result.status == status
     assert f"Export 1 of 1 dead letter to {file}, then delete them?" in result.err
-    assert file.exists() == (left == 0)
-    assert len(dev.dead_letters()) == left
+    assert file.exists() == (remaining == 0)
+    assert len(dev.dead_letters()) == remaining
 
 
 def test_purge_of_no_dead_letter_does_nothing(dev: Stage, tmp_path: Path) -> None:
@@ -948,13 +950,13 @@ def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> No
 
 def test_failed_pause_is_reported(dev: Stage) -> None:
     dev.drain = ["Disabling"]
-    late = dev.run("pause")
+    timed_out = dev.run("pause")
     dev.stubs["ListEventSourceMappings"] = {"EventSourceMappings": []}
-    absent = dev.run("pause")
+    without_mapping = dev.run("pause")
 
-    assert (late.status, absent.status) == (1, 2)
-    assert "m is still Disabling after 300 s" in late.err
-    assert "batida-ponto-dev-batidaPonto has no event source mapping" in absent.err
+    assert (timed_out.status, without_mapping.status) == (1, 2)
+    assert "m is still Disabling after 300 s" in timed_out.err
+    assert "batida-ponto-dev-batidaPonto has no event source mapping" in without_mapping.err
 
 
 # Unreachable deployments

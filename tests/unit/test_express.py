@@ -151,12 +151,12 @@ def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
     seen = []
     dev.fake_sls.while_running = lambda: seen.append(is_complete(dev))
 
-    said = dev.deploy("--param", "database=express").err
+    output = dev.deploy("--param", "database=express").err
 
     assert seen == [True]
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
-    (asked,) = dev.calls.by_operation("CreateDBCluster")
-    assert asked.parameters == {
+    (request,) = dev.calls.by_operation("CreateDBCluster")
+    assert request.parameters == {
         "DBClusterIdentifier": NAME,
         "Engine": "aurora-postgresql",
         "WithExpressConfiguration": True,
@@ -166,7 +166,7 @@ def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
     }
     (group,) = dev.calls.by_operation("CreateDBClusterParameterGroup")
     assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # for the version that AWS chose
-    assert said.index("its writer creating") < said.index("changing its protection from deletion (on)")
+    assert output.index("its writer creating") < output.index("changing its protection from deletion (on)")
     assert {*dev.rds.changes} == {operation for operation, _ in CREATION_CALLS if not operation.startswith("Describe")}
     assert dev.rds.changes.count("ModifyDBCluster") == 3
 
@@ -177,11 +177,11 @@ def test_deploy_waits_for_the_writer(dev: Dev) -> None:
     dev.rds.polls_per_state = 5
     seen = []
 
-    def look() -> None:
+    def record_writer_status() -> None:
         (writer,) = boto3.client("rds").describe_db_instances()["DBInstances"]
         seen.append((writer["DBInstanceIdentifier"], writer["DBInstanceStatus"]))
 
-    dev.fake_sls.while_running = look
+    dev.fake_sls.while_running = record_writer_status
     dev.deploy()
     assert seen == [(WRITER, "available")]
 
@@ -297,11 +297,11 @@ def test_cluster_of_another_owner_is_neither_changed_nor_removed(dev: Dev, other
 
 
 def test_refused_cluster_is_reported_and_nothing_is_deployed(dev: Dev) -> None:
-    said = "To use Aurora clusters with free plan accounts you need to set ..."
-    dev.rds.errors["CreateDBCluster"] = ("FreeTierRestrictionError", said)
+    aws_message = "To use Aurora clusters with free plan accounts you need to set ..."
+    dev.rds.errors["CreateDBCluster"] = ("FreeTierRestrictionError", aws_message)
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
-    assert f"ponto: AWS refused CreateDBCluster: FreeTierRestrictionError: {said}\n" in result.err
+    assert f"ponto: AWS refused CreateDBCluster: FreeTierRestrictionError: {aws_message}\n" in result.err
 
 
 GROUP = "the parameter group that keeps punches out of its log"
@@ -318,16 +318,16 @@ GROUP = "the parameter group that keeps punches out of its log"
 )
 def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operation: str, undone: list[str]) -> None:
     dev.rds.errors[operation] = ("Denied", "no")
-    said = dev.deploy().err
-    assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", said) == undone
+    output = dev.deploy().err
+    assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", output) == undone
     assert dev.sls == ["package", "deploy"]
 
 
 def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:
     dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
-    said = dev.deploy().err
-    assert "not changed: its backups (of 7 days): AWS accepted the change, but has not made it: after 300 s" in said
-    assert re.search(r"  the change is not done yet, \d+ s so far\n", said)
+    output = dev.deploy().err
+    assert "not changed: its backups (of 7 days): AWS accepted the change, but has not made it: after 300 s" in output
+    assert re.search(r"  the change is not done yet, \d+ s so far\n", output)
     assert dev.sls == ["package", "deploy"]
 
 
@@ -353,21 +353,21 @@ def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
 def test_parameter_group_set_by_the_operator_is_kept(dev: Dev) -> None:
     dev.create()
     rds = boto3.client("rds")
-    own = {"DBClusterParameterGroupName": "ours", "DBParameterGroupFamily": "aurora-postgresql17", "Description": "x"}
-    rds.create_db_cluster_parameter_group(**own)
+    group = {"DBClusterParameterGroupName": "ours", "DBParameterGroupFamily": "aurora-postgresql17", "Description": "x"}
+    rds.create_db_cluster_parameter_group(**group)
     rds.modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="ours")
     dev.rds.finish_changes()
     dev.rds.operations.clear()
-    said = dev.deploy().err
-    assert "unchanged: the parameter group ours, which was set outside this command" in said
+    output = dev.deploy().err
+    assert "unchanged: the parameter group ours, which was set outside this command" in output
     assert dev.rds.changes == []
 
 
 def test_deployed_stage_keeps_its_kind_of_database(dev: Dev) -> None:
     dev.stack("express")
-    said = dev.deploy().err
+    output = dev.deploy().err
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
-    assert "database: express, as in the last deploy" in said
+    assert "database: express, as in the last deploy" in output
 
     dev.stack("create")
     dev.rds.operations.clear()
@@ -436,8 +436,8 @@ def test_removal_deletes_stack_instances_cluster_and_parameter_group(dev: Dev) -
     deletions = ["DeleteDBInstance", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
     assert dev.rds.changes == deletions
     assert (dev.cluster(), dev.groups()) == (None, [])
-    (asked,) = dev.calls.by_operation("DeleteDBCluster")
-    assert asked.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
+    (request,) = dev.calls.by_operation("DeleteDBCluster")
+    assert request.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
     again = dev.remove()
     assert (again.status, dev.sls) == (2, [])
     assert f"there is no stack {NAME} in us-east-1" in again.err
@@ -510,6 +510,6 @@ def test_stage_with_another_database_is_removed_without_calls_of_rds(dev: Dev, d
 
 def test_confirmation_warns_that_the_punches_are_deleted(dev: Dev, capsys: pytest.CaptureFixture[str]) -> None:
     create_unprotected(dev)
-    asked = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
-    assert (asked.status, dev.rds.changes) == (2, [])
-    assert f"This removes stage dev, the cluster {NAME} with all punches. Type dev to remove it" in asked.err
+    result = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
+    assert (result.status, dev.rds.changes) == (2, [])
+    assert f"This removes stage dev, the cluster {NAME} with all punches. Type dev to remove it" in result.err

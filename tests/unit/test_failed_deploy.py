@@ -90,7 +90,7 @@ def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) 
     assert result.status == 2
     assert REASON in result.err.splitlines()
     assert "ponto: sls deploy failed, see its output above" in result.err
-    assert [made.parameters for made in dev.calls.by_operation("DescribeEvents")] == [
+    assert [call.parameters for call in dev.calls.by_operation("DescribeEvents")] == [
         {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
     ]
     assert "DeleteStack" not in dev.calls.operations
@@ -109,9 +109,9 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
 
     lines = dev.run("deploy").err.splitlines()
 
-    said = lines[lines.index("CloudFormation's reasons:") + 1 :]
-    assert said[:2] == [f"  warning: {REASON.strip()}", "  Vpc (AWS::EC2::VPC): limit"]
-    assert said[2].startswith("ponto: sls deploy failed")
+    reasons = lines[lines.index("CloudFormation's reasons:") + 1 :]
+    assert reasons[:2] == [f"  warning: {REASON.strip()}", "  Vpc (AWS::EC2::VPC): limit"]
+    assert reasons[2].startswith("ponto: sls deploy failed")
 
 
 def test_events_of_earlier_deploys_are_not_shown(dev: Dev) -> None:
@@ -186,7 +186,7 @@ def test_empty_stack_is_deleted_before_the_next_deploy(dev: Dev) -> None:
     assert stack_status(another) == "REVIEW_IN_PROGRESS"
     assert f"deleting the stack {STACK}" in result.err
     deletion = dev.calls.operations.index("DeleteStack")  # the deletion and the wait use the stack's id
-    assert [made.parameters for made in dev.calls.history[deletion : deletion + 2]] == [{"StackName": stack_id}] * 2
+    assert [call.parameters for call in dev.calls.history[deletion : deletion + 2]] == [{"StackName": stack_id}] * 2
 
 
 def test_empty_stack_is_removed_without_sls(dev: Dev) -> None:
@@ -255,8 +255,8 @@ def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
 
 def test_failed_deletion_of_the_stack_stops_the_deploy(dev: Dev) -> None:
     abandon(dev)
-    left = stack_response(status="DELETE_FAILED")
-    dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=left)
+    failed_stack = stack_response(status="DELETE_FAILED")
+    dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=failed_stack)
     result = dev.run("deploy")
     assert (result.status, dev.sls.commands) == (2, ["package"])
     assert f"ponto: the stack {STACK} could not be deleted: " in result.err
@@ -306,8 +306,8 @@ def test_leftovers_are_listed_if_the_quota_of_vpcs_is_exhausted(dev: Dev) -> Non
     vpc, *_ = leave_network()
     dev.calls.stubs["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
     dev.sls.add("Vpc", "AWS::EC2::VPC")
-    said = dev.run("deploy").err
-    assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 VPCs")
+    output = dev.run("deploy").err
+    assert output.index(f"delete-vpc --vpc-id {vpc}") < output.index("ponto: the account has 2 of at most 1 VPCs")
 
 
 @pytest.mark.parametrize(("makes_network", "words"), [(False, []), (True, ["--force"])])
@@ -367,10 +367,10 @@ def test_leftovers_are_listed_with_the_commands_that_delete_them(dev: Dev) -> No
     ]
     keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
 
-    def describe_key(_: object, given: Mapping[str, str]) -> Any:
-        if given["KeyId"] == "gone":
+    def describe_key(_: object, parameters: Mapping[str, str]) -> Any:
+        if parameters["KeyId"] == "gone":
             raise refusal("NotFoundException", operation="DescribeKey")
-        return {"KeyMetadata": {"KeyState": "PendingDeletion" if given["KeyId"] == "pending" else "Enabled"}}
+        return {"KeyMetadata": {"KeyState": "PendingDeletion" if parameters["KeyId"] == "pending" else "Enabled"}}
 
     dev.calls.stubs |= {
         "GetResources": {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": []} for arn in arns]},

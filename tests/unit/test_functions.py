@@ -64,7 +64,7 @@ def test_applied_migrations_and_notices_are_printed(run: Run, calls: Calls) -> N
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "said"),
+    ("answer", "status", "message"),
     [
         (
             invoke_stub({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True),
@@ -81,12 +81,12 @@ def test_applied_migrations_and_notices_are_printed(run: Run, calls: Calls) -> N
     ],
 )
 def test_failed_function_has_another_status_than_one_not_invoked(
-    run: Run, calls: Calls, answer: Any, status: int, said: str
+    run: Run, calls: Calls, answer: Any, status: int, message: str
 ) -> None:
     calls.stubs["Invoke"] = answer
     result = run()
     assert (result.status, result.out, len(calls.history)) == (status, "", 1)
-    assert said.replace(r"\n", "\n") in result.err
+    assert message.replace(r"\n", "\n") in result.err
 
 
 def test_timed_out_invocation_is_not_repeated() -> None:

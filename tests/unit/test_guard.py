@@ -38,13 +38,13 @@ class Emulator:
     """A fake emulator that answers every request, for every Origin, and records it."""
 
     def __init__(self, status: int = 200, body: bytes = b"done") -> None:
-        self.asked: list[str] = []
+        self.forwarded: list[str] = []
         self.called: list[tuple[str, str, str, Mapping[str, str], bytes]] = []
         self.pools: list[str] = []
         self._status, self._body = status, body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.asked.append(scope["path"])
+        self.forwarded.append(scope["path"])
         while (await receive()).get("more_body"):
             pass
         headers = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
@@ -67,7 +67,7 @@ class Emulator:
         return asgi.Response(200, [], b"keys") if pool == POOL else None
 
 
-def ask(
+def send_request(
     emulator: Emulator,
     path: str = "/2015-03-31/functions",
     method: str = "POST",
@@ -101,9 +101,9 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    found = [(b"host", host.encode()) for host in hosts]
-    found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": found}
+    request_headers = [(b"host", host.encode()) for host in hosts]
+    request_headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": request_headers}
     asyncio.run(guarded(scope, receive, send))
     start, *rest = sent
     return Response(
@@ -113,9 +113,9 @@ def ask(
     )
 
 
-def refused(answer: Response) -> Any:
-    assert answer.status == 403
-    return json.loads(answer.body)["message"]
+def refused(response: Response) -> Any:
+    assert response.status == 403
+    return json.loads(response.body)["message"]
 
 
 def test_key_is_random_and_names_no_account() -> None:
@@ -142,8 +142,8 @@ def test_key_is_random_and_names_no_account() -> None:
 def test_request_without_the_key_does_not_reach_the_emulator(path: str, headers: dict[str, Any]) -> None:
     emulator = Emulator()
 
-    assert "aws_access_key_id in stack.json" in refused(ask(emulator, path, **headers))
-    assert emulator.asked == []
+    assert "aws_access_key_id in stack.json" in refused(send_request(emulator, path, **headers))
+    assert emulator.forwarded == []
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_request_without_the_key_does_not_reach_the_emulator(path: str, headers:
     ],
 )
 def test_request_with_the_key_is_forwarded_without_cors_headers(query: str, headers: dict[str, Any]) -> None:
-    answer = ask(Emulator(), query=query, **headers)
+    response = send_request(Emulator(), query=query, **headers)
 
-    assert (answer.status, answer.body) == (200, b"done")
-    assert answer.headers == {b"content-length": b"4"}
+    assert (response.status, response.body) == (200, b"done")
+    assert response.headers == {b"content-length": b"4"}
 
 
 @pytest.mark.parametrize("origin", [PAGE, "null", f"http://{HOST}", ""])
@@ -166,8 +166,8 @@ def test_request_with_the_key_is_forwarded_without_cors_headers(query: str, head
 def test_request_of_a_web_page_is_refused_even_with_the_key(method: str, origin: str) -> None:
     emulator = Emulator()
 
-    assert "Origin" in refused(ask(emulator, method=method, authorization=SIGNED, origin=origin))
-    assert emulator.asked == []
+    assert "Origin" in refused(send_request(emulator, method=method, authorization=SIGNED, origin=origin))
+    assert emulator.forwarded == []
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,10 @@ def test_request_of_a_web_page_is_refused_even_with_the_key(method: str, origin:
 def test_other_host_is_refused_on_every_path(path: str, hosts: tuple[str, ...], view: flow.Flow) -> None:
     emulator = Emulator()
 
-    assert "another Host" in refused(ask(emulator, path, hosts=hosts, view=view, authorization=SIGNED, x_run=KEY))
-    assert emulator.asked == []
+    assert "another Host" in refused(
+        send_request(emulator, path, hosts=hosts, view=view, authorization=SIGNED, x_run=KEY)
+    )
+    assert emulator.forwarded == []
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost:4566"])
@@ -197,12 +199,12 @@ def test_other_host_is_refused_on_every_path(path: str, hosts: tuple[str, ...], 
 def test_api_accepts_every_origin(method: str, host: str) -> None:
     emulator = Emulator()
 
-    answer = ask(emulator, PUNCH, method, hosts=(host,), origin=PAGE)
+    response = send_request(emulator, PUNCH, method, hosts=(host,), origin=PAGE)
 
-    assert (answer.status, answer.body) == (200, b"done")
-    assert answer.headers[b"access-control-allow-origin"] == b"*"
+    assert (response.status, response.body) == (200, b"done")
+    assert response.headers[b"access-control-allow-origin"] == b"*"
     assert emulator.called == [("ab12cd34", method, "/ponto", {}, b"")]
-    assert emulator.asked == []
+    assert emulator.forwarded == []
 
 
 def test_api_gets_only_selected_parts_of_a_request() -> None:
@@ -220,11 +222,13 @@ def test_api_gets_only_selected_parts_of_a_request() -> None:
         "x_http_method_override": "PUT",
     }
 
-    ask(emulator, PUNCH, query="Action=CreateQueue&X-Amz-Credential=1/2/3/sqs/x", body=b"0123456789", **read, **unread)
+    send_request(
+        emulator, PUNCH, query="Action=CreateQueue&X-Amz-Credential=1/2/3/sqs/x", body=b"0123456789", **read, **unread
+    )
 
     headers = {name.replace("_", "-"): value for name, value in read.items()}
     assert emulator.called == [("ab12cd34", "POST", "/ponto", headers, b"0123456789")]
-    assert emulator.asked == []
+    assert emulator.forwarded == []
 
 
 SIGNED_ONLY = f"{PAGE_PATH}signed"
@@ -235,11 +239,11 @@ SIGNED_ONLY = f"{PAGE_PATH}signed"
 )
 def test_signed_method_requires_the_key_and_no_origin(headers: dict[str, Any]) -> None:
     emulator = Emulator()
-    refused(ask(emulator, SIGNED_ONLY, body=b"{}", x_api_key="a", **headers))
+    refused(send_request(emulator, SIGNED_ONLY, body=b"{}", x_api_key="a", **headers))
     assert emulator.called == []
 
     body = b"x" * (MAX_BODY_BYTES + 1)  # such a request may contain a batch
-    assert ask(emulator, SIGNED_ONLY, body=body, authorization=SIGNED).status == 200
+    assert send_request(emulator, SIGNED_ONLY, body=body, authorization=SIGNED).status == 200
     assert emulator.called == [("ab12cd34", "POST", "/signed", {"authorization": SIGNED}, body)]
 
 
@@ -248,19 +252,19 @@ def test_files_of_slices_are_served_beside_the_api(method: str) -> None:
     emulator = Emulator()
 
     for name, file in SERVED[0]().items():
-        answer = ask(emulator, PAGE_PATH + name, method, closing=True)
-        assert (answer.status, answer.body) == (200, file.body if method == "GET" else b"")
-        assert answer.headers[b"content-security-policy"] == static.HEADERS["content-security-policy"].encode()
-        assert answer.headers[b"content-length"] == str(len(file.body) if method == "GET" else 0).encode()
-        assert b"access-control-allow-origin" not in answer.headers
-    assert emulator.asked == []
+        response = send_request(emulator, PAGE_PATH + name, method, closing=True)
+        assert (response.status, response.body) == (200, file.body if method == "GET" else b"")
+        assert response.headers[b"content-security-policy"] == static.HEADERS["content-security-policy"].encode()
+        assert response.headers[b"content-length"] == str(len(file.body) if method == "GET" else 0).encode()
+        assert b"access-control-allow-origin" not in response.headers
+    assert emulator.forwarded == []
 
 
 @pytest.mark.parametrize("name", ["ponto", "index.html", "..", "../package.json", "%2e%2e/package.json", "a/page.js"])
 def test_no_other_file_is_served(name: str) -> None:
     emulator = Emulator()
 
-    ask(emulator, PAGE_PATH + name, "GET")
+    send_request(emulator, PAGE_PATH + name, "GET")
 
     assert [path for _, _, path, _, _ in emulator.called] == [f"/{name}"]
 
@@ -270,13 +274,13 @@ def test_public_keys_of_a_user_pool_need_no_key() -> None:
     path = f"/{POOL}/.well-known/jwks.json"
     target: dict[str, Any] = {"x_amz_target": "AWSCognitoIdentityProviderService.ListUserPools"}
 
-    assert ask(emulator, path, "GET", "Action=CreateStack", b"body", **target)[:2] == (200, b"keys")
-    refused(ask(emulator, path, "POST"))
-    refused(ask(emulator, path, "GET", origin=PAGE))
-    refused(ask(emulator, f"/x{path}", "GET"))
-    refused(ask(emulator, path.replace(POOL, "another"), "GET"))
+    assert send_request(emulator, path, "GET", "Action=CreateStack", b"body", **target)[:2] == (200, b"keys")
+    refused(send_request(emulator, path, "POST"))
+    refused(send_request(emulator, path, "GET", origin=PAGE))
+    refused(send_request(emulator, f"/x{path}", "GET"))
+    refused(send_request(emulator, path.replace(POOL, "another"), "GET"))
     assert emulator.pools == [POOL, "another"]
-    assert emulator.asked == []
+    assert emulator.forwarded == []
 
 
 NO_LINGERING = asgi.TimeLimits(linger_seconds=0)
@@ -284,7 +288,7 @@ NO_PATIENCE = asgi.TimeLimits(body_seconds=0.01, linger_seconds=0)
 KEYED: dict[str, Any] = {"x_api_key": "key"}
 LARGE: list[Message] = [{"type": "http.request", "body": b"x" * 65_536, "more_body": True}] * 3
 HALF: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
-GONE: list[Message] = [*HALF, {"type": "http.disconnect"}]
+DISCONNECTED: list[Message] = [*HALF, {"type": "http.disconnect"}]
 
 
 @pytest.mark.parametrize(("parts", "length"), [(LARGE, None), (HALF, MAX_BODY_BYTES + 1), (HALF, 300_000_000)])
@@ -295,10 +299,10 @@ def test_large_body_is_not_read_and_other_refusals_come_first(
     emulator = Emulator(status)
     named: dict[str, Any] = {} if length is None else {"content_length": str(length)}
 
-    answer = ask(emulator, PUNCH, parts=[*parts], limits=NO_LINGERING, **KEYED, **named)
+    response = send_request(emulator, PUNCH, parts=[*parts], limits=NO_LINGERING, **KEYED, **named)
 
-    assert answer.status == expected
-    assert answer.headers[b"access-control-allow-origin"] == b"*"
+    assert response.status == expected
+    assert response.headers[b"access-control-allow-origin"] == b"*"
     assert [body for *_, body in emulator.called] == [b""]
 
 
@@ -308,33 +312,33 @@ def test_large_body_is_not_read_and_other_refusals_come_first(
 def test_body_is_not_read_without_an_api_key(parts: list[Message], method: str, headers: dict[str, Any]) -> None:
     emulator = Emulator(403, b"no")
 
-    assert ask(emulator, PUNCH, method, parts=[*parts], limits=NO_PATIENCE, **headers)[:2] == (403, b"no")
+    assert send_request(emulator, PUNCH, method, parts=[*parts], limits=NO_PATIENCE, **headers)[:2] == (403, b"no")
     assert [body for *_, body in emulator.called] == [b""]
 
 
 def test_body_of_the_maximum_size_is_read() -> None:
     emulator = Emulator()
 
-    ask(emulator, PUNCH, body=b"x" * MAX_BODY_BYTES, **KEYED)
+    send_request(emulator, PUNCH, body=b"x" * MAX_BODY_BYTES, **KEYED)
 
     assert [len(body) for *_, body in emulator.called] == [MAX_BODY_BYTES]
 
 
-@pytest.mark.parametrize("parts", [HALF, GONE])
+@pytest.mark.parametrize("parts", [HALF, DISCONNECTED])
 def test_incomplete_body_is_not_forwarded(parts: list[Message]) -> None:
     emulator = Emulator()
 
-    assert ask(emulator, PUNCH, parts=[*parts], limits=NO_PATIENCE, **KEYED).status == 408
+    assert send_request(emulator, PUNCH, parts=[*parts], limits=NO_PATIENCE, **KEYED).status == 408
     assert emulator.called == []
-    refused(ask(emulator, parts=[*parts], limits=NO_PATIENCE))
+    refused(send_request(emulator, parts=[*parts], limits=NO_PATIENCE))
 
 
 def test_closing_guard_refuses_punches_but_forwards_calls_of_aws() -> None:
     emulator = Emulator()
 
-    assert ask(emulator, PUNCH, closing=True).status == 503
-    assert ask(emulator, "/", closing=True, authorization=SIGNED).status == 200
-    assert (emulator.asked, emulator.called) == (["/"], [])
+    assert send_request(emulator, PUNCH, closing=True).status == 503
+    assert send_request(emulator, "/", closing=True, authorization=SIGNED).status == 200
+    assert (emulator.forwarded, emulator.called) == (["/"], [])
 
 
 QUEUES: dict[str, list[dict[str, Any]]] = {
@@ -372,16 +376,16 @@ def create_view(tmp_path: Path) -> Callable[[Clock], flow.Flow]:
 
 def test_view_shows_the_numbers_with_its_key(view: flow.Flow) -> None:
     emulator = Emulator()
-    answer = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
-    again = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
+    response = send_request(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
+    second = send_request(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
 
-    numbers = json.loads(answer.body)
-    assert answer.status == 200
+    numbers = json.loads(response.body)
+    assert response.status == 200
     assert (numbers["accepted"], numbers["waiting"], numbers["deadLetters"]) == (12, 1, 9)
     assert [numbers[name] for name in ("stored", "duplicates", "redelivered", "failed")] == [6, 2, 2, 4]
     assert numbers["ageSeconds"] > 0
     assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
-    assert json.loads(again.body)["stored"] == 6  # each line of the log is counted once
+    assert json.loads(second.body)["stored"] == 6  # each line of the log is counted once
 
 
 def test_view_has_each_second_of_the_last_two_minutes(create_view: Callable[[Clock], flow.Flow]) -> None:
@@ -389,7 +393,7 @@ def test_view_has_each_second_of_the_last_two_minutes(create_view: Callable[[Clo
     for _ in range(150):
         view.record()
 
-    looks = json.loads(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).body)["looks"]
+    looks = json.loads(send_request(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).body)["looks"]
 
     assert [look["secondsAgo"] for look in looks] == [float(ago) for ago in range(121, 0, -1)]
     assert looks[0].items() >= {"accepted": 12, "waiting": 1, "stored": 6}.items()
@@ -399,24 +403,24 @@ def test_view_has_each_second_of_the_last_two_minutes(create_view: Callable[[Clo
 @pytest.mark.parametrize("headers", [{}, {"x_run": "LOCAL"}, {"x_run": "LOCAL", "origin": PAGE}])
 def test_view_without_its_key_is_refused(name: str, headers: dict[str, Any], view: flow.Flow) -> None:
     for method in ("GET", "POST", "OPTIONS"):
-        answer = ask(Emulator(), f"/flow/{name}", method, view=view, **headers)
+        response = send_request(Emulator(), f"/flow/{name}", method, view=view, **headers)
 
-        assert answer.status == 403
-        assert b"secret" not in answer.body
-        assert not any(header.startswith(b"access-control-") for header in answer.headers)
+        assert response.status == 403
+        assert b"secret" not in response.body
+        assert not any(header.startswith(b"access-control-") for header in response.headers)
 
 
 @pytest.mark.parametrize("name", ["stop-database/0", "stop-database/61", "stop-database/", "../x", "stack.json"])
 def test_unknown_path_of_the_view_is_not_found(name: str, view: flow.Flow) -> None:
-    assert ask(Emulator(), f"/flow/{name}", "POST", view=view, x_run=KEY).status == 404
+    assert send_request(Emulator(), f"/flow/{name}", "POST", view=view, x_run=KEY).status == 404
 
 
 def test_files_of_the_view_are_public_with_a_strict_policy(view: flow.Flow) -> None:
     for name in ("", "view.js", "view.css"):
-        answer = ask(Emulator(), f"/flow/{name}", "GET", view=view)
+        response = send_request(Emulator(), f"/flow/{name}", "GET", view=view)
 
-        assert answer.status == 200
-        assert answer.headers[b"content-security-policy"].startswith(b"default-src 'none'")
+        assert response.status == 200
+        assert response.headers[b"content-security-policy"].startswith(b"default-src 'none'")
 
 
 def test_view_is_unavailable_until_the_stack_is_ready(tmp_path: Path) -> None:
@@ -424,13 +428,13 @@ def test_view_is_unavailable_until_the_stack_is_ready(tmp_path: Path) -> None:
     view.record()
 
     for name in ("numbers", "verdict"):
-        assert ask(Emulator(), f"/flow/{name}", "GET", view=view, x_run=KEY).status == 503
+        assert send_request(Emulator(), f"/flow/{name}", "GET", view=view, x_run=KEY).status == 503
 
 
 def test_no_verdict_while_punches_wait(view: flow.Flow) -> None:
-    answer = ask(Emulator(), "/flow/verdict", "GET", view=view, x_run=KEY)
+    response = send_request(Emulator(), "/flow/verdict", "GET", view=view, x_run=KEY)
 
-    assert (answer.status, json.loads(answer.body)) == (200, {"lost": None})
+    assert (response.status, json.loads(response.body)) == (200, {"lost": None})
 
 
 def test_key_of_the_view_is_valid_for_one_run_and_only_for_the_view(tmp_path: Path) -> None:
@@ -440,29 +444,29 @@ def test_key_of_the_view_is_valid_for_one_run_and_only_for_the_view(tmp_path: Pa
     assert key != other
     assert len(key) == 64
     for wrong in (KEY, other):  # the key of AWS calls; the view's key of another run
-        refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=wrong))
-    refused(ask(Emulator(), authorization=SIGNED.replace(KEY, key), view=view))
+        refused(send_request(Emulator(), "/flow/numbers", "GET", view=view, x_run=wrong))
+    refused(send_request(Emulator(), authorization=SIGNED.replace(KEY, key), view=view))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_page_at_the_root_is_public_but_not_for_other_origins(method: str) -> None:
     emulator = Emulator()
-    answer = ask(emulator, "/", method)
+    response = send_request(emulator, "/", method)
 
-    assert (answer.status, answer.body) == (200, b"links" if method == "GET" else b"")
-    assert b"frame-ancestors 'none'" in answer.headers[b"content-security-policy"]
-    assert answer.headers[b"cross-origin-resource-policy"] == b"same-origin"
-    assert not any(header.startswith(b"access-control-") for header in answer.headers)
-    refused(ask(emulator, "/", method, origin=PAGE))
-    refused(ask(emulator, "/", method, hosts=("evil.example",)))
-    assert emulator.asked == []
+    assert (response.status, response.body) == (200, b"links" if method == "GET" else b"")
+    assert b"frame-ancestors 'none'" in response.headers[b"content-security-policy"]
+    assert response.headers[b"cross-origin-resource-policy"] == b"same-origin"
+    assert not any(header.startswith(b"access-control-") for header in response.headers)
+    refused(send_request(emulator, "/", method, origin=PAGE))
+    refused(send_request(emulator, "/", method, hosts=("evil.example",)))
+    assert emulator.forwarded == []
 
 
 def test_call_of_aws_at_the_root_reaches_the_emulator_with_the_key() -> None:
     emulator = Emulator()
-    refused(ask(emulator, "/", "GET", authorization=SIGNED.replace(KEY, "test")))
-    refused(ask(emulator, "/", "GET", query="Action=ListQueues"))
-    refused(ask(emulator, "/", "POST"))
+    refused(send_request(emulator, "/", "GET", authorization=SIGNED.replace(KEY, "test")))
+    refused(send_request(emulator, "/", "GET", query="Action=ListQueues"))
+    refused(send_request(emulator, "/", "POST"))
 
-    assert ask(emulator, "/", "GET", authorization=SIGNED).body == b"done"
-    assert emulator.asked == ["/"]
+    assert send_request(emulator, "/", "GET", authorization=SIGNED).body == b"done"
+    assert emulator.forwarded == ["/"]

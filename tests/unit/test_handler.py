@@ -33,8 +33,8 @@ def fakes() -> Fakes:
     return Fakes()
 
 
-def run(to: Fakes | Drain, *records: Record, seconds: float = 60) -> BatchResponse:
-    drain = to if isinstance(to, Drain) else to.drain()
+def run(target: Fakes | Drain, *records: Record, seconds: float = 60) -> BatchResponse:
+    drain = target if isinstance(target, Drain) else target.drain()
     return handler.main(sqs_event(*records), Context(seconds), drain)
 
 
@@ -100,9 +100,9 @@ def test_punches_are_stored_in_order_with_message_id_time_of_receipt_and_key(
     ids=str,
 )
 def test_record_fails_alone_if_it_lacks_a_required_part(fakes: Fakes, odd: dict[str, Any], *, is_stored: bool) -> None:
-    lacking = {key: value for key, value in (record(punch(2), "odd") | odd).items() if value != "absent"}
+    incomplete = {key: value for key, value in (record(punch(2), "odd") | odd).items() if value != "absent"}
 
-    response = run(fakes, record(punch(1), "before"), lacking, record(punch(3), "after"))
+    response = run(fakes, record(punch(1), "before"), incomplete, record(punch(3), "after"))
 
     assert failed(response) == ([] if is_stored else ["odd"])
     stored = [entry.message_id for entry in fakes.store.entries]
@@ -148,7 +148,7 @@ def test_each_message_is_handled_by_its_outcome(fakes: Fakes) -> None:
         "message 5": Outcome(Status.FAILED, "OperationalError: gone"),
         "message 6": Outcome(Status.REDELIVERED),
     }
-    records = [record(punch(whose), f"message {whose}") for whose in (6, 5, 4, 3, 2, 1)]
+    records = [record(punch(number), f"message {number}") for number in (6, 5, 4, 3, 2, 1)]
     response = run(fakes, record("{", "unreadable"), *records)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message 5"}]}  # what Lambda reads
     assert reasons(fakes) == [
@@ -212,12 +212,12 @@ def test_deadlines_leave_time_for_the_dead_letters(fakes: Fakes, seconds: float,
     suspects = [record(punch(number), str(number), receive_count=50) for number in (2, 3)]
     before = time.monotonic()
     run(fakes, record("{"), record(punch(1)), *suspects, seconds=seconds)
-    took = time.monotonic() - before
+    duration = time.monotonic() - before
     end = before + seconds
     deadlines = {"save": end - reserve, "send": end - reserve / 2, "shorten_visibility": end}
     assert [call.name for call in fakes.calls] == [*["save", "send"] * 3, "shorten_visibility"]
     assert fakes.retry_backoff.shortened == []
-    assert all(deadlines[name] - 0.01 <= deadline <= deadlines[name] + took for name, deadline in fakes.calls)
+    assert all(deadlines[name] - 0.01 <= deadline <= deadlines[name] + duration for name, deadline in fakes.calls)
 
 
 # Shorter visibility timeouts
@@ -226,7 +226,7 @@ def test_deadlines_leave_time_for_the_dead_letters(fakes: Fakes, seconds: float,
 def test_visibility_is_shortened_only_after_failures_of_the_database(
     fakes: Fakes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(text: str, zone: tzinfo) -> Punch:
+    def parse_or_fail(text: str, zone: tzinfo) -> Punch:
         if "bug" in text:
             raise ZeroDivisionError
         return parse(text, zone)
@@ -238,7 +238,7 @@ def test_visibility_is_shortened_only_after_failures_of_the_database(
     fakes.dead_letters.refused = {"conflict": "dead-letter queue: down"}
 
     response = run(
-        fakes.drain(parse=broken),
+        fakes.drain(parse=parse_or_fail),
         record(punch(1), "good"),
         record(punch(2), "gone"),
         record(punch(3), "conflict"),

@@ -15,16 +15,16 @@ from tools.kit.project import ROOT
 
 def imports(path: Path) -> set[str]:
     """Return the full names of all imports of a file, also those inside functions."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             assert node.module is not None
             in_package = node.module in ("ponto", "slices")
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if in_package else {node.module}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if in_package else {node.module}
+    return names
 
 
 def loaded_modules(code: str) -> set[str]:
@@ -60,13 +60,13 @@ SLICE_MODULES = {"slices.definition", "slices.enabled"}
 @pytest.mark.parametrize("package", PACKAGES)
 def test_package_imports_only_allowed_packages(package: str) -> None:
     others = {"handler", "ponto", "slices", "tools", "loadtest", "lab", "tests"} - PACKAGES[package] - {package}
-    back = {
-        str(path.relative_to(ROOT)): found
+    forbidden_imports = {
+        str(path.relative_to(ROOT)): names
         for path in (ROOT / package).rglob("*.py")
         if not {"tests", "lab"} & set(path.relative_to(ROOT / package).parts)
-        and (found := packages(imports(path) - (SLICE_MODULES if package != "ponto" else set())) & others)
+        and (names := packages(imports(path) - (SLICE_MODULES if package != "ponto" else set())) & others)
     }
-    assert not back
+    assert not forbidden_imports
 
 
 @pytest.mark.parametrize("each", slices.enabled_manifests(), ids=lambda each: each.name)

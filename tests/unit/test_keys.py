@@ -56,11 +56,11 @@ def test_throttled_change_of_a_usage_plan_is_retried_with_one_message(calls: Cal
 
     calls.stubs["UpdateUsagePlan"] = update
 
-    done = run("revoke", "gate-1", "--yes")
+    revoked = run("revoke", "gate-1", "--yes")
 
-    assert done.status == 0
-    assert "key gate-1 (" in done.out
-    assert done.err.count(f"{DISABLED}. Its usage plan is deleted as soon as AWS allows it") == 1
+    assert revoked.status == 0
+    assert "key gate-1 (" in revoked.out
+    assert revoked.err.count(f"{DISABLED}. Its usage plan is deleted as soon as AWS allows it") == 1
     assert len(calls.by_operation("UpdateUsagePlan")) == 3
     assert boto3.client("apigateway").get_usage_plans()["items"] == []
 
@@ -105,7 +105,7 @@ def test_half_revoked_key_is_revoked_by_the_same_command_again(calls: Calls, run
     del calls.stubs["UpdateUsagePlan"]
     gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])  # as AWS does with a deleted key
 
-    again = run("revoke", "gate-1", "--yes", "--forget")
+    second = run("revoke", "gate-1", "--yes", "--forget")
 
-    assert again.status == 0, again.err
+    assert second.status == 0, second.err
     assert gateway.get_usage_plans()["items"] == []

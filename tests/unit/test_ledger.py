@@ -19,7 +19,7 @@ def test_each_outcome_is_counted() -> None:
         "poison": SentMessage(None, "?"),
     }
 
-    found = build_ledger(
+    ledger = build_ledger(
         accepted,
         [StoredPunch(A, "first")],
         [
@@ -29,16 +29,16 @@ def test_each_outcome_is_counted() -> None:
         ],
     )
 
-    assert found.is_clean
-    assert found == Ledger(1, 1, {"conflict": 1, "malformed": 1}, [], [], [])
+    assert ledger.is_clean
+    assert ledger == Ledger(1, 1, {"conflict": 1, "malformed": 1}, [], [], [])
 
 
 def test_message_with_neither_row_nor_dead_letter_is_lost() -> None:
-    found = build_ledger({"1": SentMessage(A, "A"), "2": SentMessage(None, "?")}, [StoredPunch(B, "3")], [])
+    ledger = build_ledger({"1": SentMessage(A, "A"), "2": SentMessage(None, "?")}, [StoredPunch(B, "3")], [])
 
-    assert found.lost == ["1", "2"]
-    assert not found.is_complete
-    assert not found.is_clean
+    assert ledger.lost == ["1", "2"]
+    assert not ledger.is_complete
+    assert not ledger.is_clean
 
 
 @pytest.mark.parametrize("row", [A._replace(instant=EIGHT + timedelta(microseconds=1)), A._replace(employee_id=9)])
@@ -55,10 +55,10 @@ def test_row_with_other_content_is_a_loss(row: PunchKey) -> None:
     ids=["same punch under another id", "same message"],
 )
 def test_second_row_is_detected(twin: StoredPunch, named: str) -> None:
-    found = build_ledger({"1": SentMessage(A, "A")}, [StoredPunch(A, "1"), twin], [])
+    ledger = build_ledger({"1": SentMessage(A, "A")}, [StoredPunch(A, "1"), twin], [])
 
-    assert found.stored_twice == [named]
-    assert not found.is_complete
+    assert ledger.stored_twice == [named]
+    assert not ledger.is_complete
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_second_row_is_detected(twin: StoredPunch, named: str) -> None:
 def test_unexpected_dead_letter_is_detected_and_is_not_a_loss(
     dead_letter: DeadLetteredMessage, rows: list[StoredPunch]
 ) -> None:
-    found = build_ledger({"1": SentMessage(A, "A")}, rows, [dead_letter])
+    ledger = build_ledger({"1": SentMessage(A, "A")}, rows, [dead_letter])
 
-    assert found.misplaced == ["1"]
-    assert found.stored + sum(found.dead_letters.values()) == 1
-    assert found.is_complete
-    assert not found.is_clean
+    assert ledger.misplaced == ["1"]
+    assert ledger.stored + sum(ledger.dead_letters.values()) == 1
+    assert ledger.is_complete
+    assert not ledger.is_clean

@@ -32,12 +32,12 @@ DELETED = {"none": set[str](), **{name: dependents(name) for name in NAMES}, "al
 @cache
 def targets(document: Path) -> list[tuple[str, Path, str]]:
     """Return the project's files that a document links to or names, as text, path and anchor."""
-    found = [(name, ROOT / name, "") for name in FILE_NAME.findall(prose(document))]
+    files = [(name, ROOT / name, "") for name in FILE_NAME.findall(prose(document))]
     for link in links(document):
         if not link.startswith("https://"):
             path, _, anchor = unquote(link).partition("#")
-            found.append((link, (document.parent / path).resolve() if path else document, anchor))
-    return found
+            files.append((link, (document.parent / path).resolve() if path else document, anchor))
+    return files
 
 
 @pytest.mark.parametrize("deleted", DELETED.values(), ids=DELETED)

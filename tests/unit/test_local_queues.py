@@ -103,14 +103,14 @@ STEPS = st.lists(
 def test_replacements_behave_like_the_originals(
     implementations: tuple[tuple[Receive, Delete], ...], messages: list[Message], steps: list[tuple[str, int]]
 ) -> None:
-    found = []
+    results = []
     for implementation in implementations:
         with pytest.MonkeyPatch.context() as patch:
             emulator = Emulator(patch, messages, implementation, retention_seconds=10_000)
             # The last steps receive every remaining message as often as allowed: the replacement reads only the front.
             received = emulator.run([*steps, *[("wait", 40), ("receive", 10), ("receive", 10)] * (MAX_RECEIVES + 1)])
-        found.append((received, emulator.queue["messages"], sorted(each["body"] for each in emulator.dead)))
-    assert found[0] == found[1]
+        results.append((received, emulator.queue["messages"], sorted(each["body"] for each in emulator.dead)))
+    assert results[0] == results[1]
 
 
 def test_message_after_its_retention_is_never_received(

@@ -7,6 +7,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,8 +86,8 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     replacements.replace(monkeypatch.setattr)
     started: list[adapter_workers.WorkerProcess] = []
 
-    def start(*words: Any, **how: Any) -> adapter_workers.WorkerProcess:
-        started.append(adapter_workers.WorkerProcess(*words, **how))
+    def start(*words: Any, **options: Any) -> adapter_workers.WorkerProcess:
+        started.append(adapter_workers.WorkerProcess(*words, **options))
         return started[-1]
 
     monkeypatch.setattr(runtime, "subprocess", SimpleNamespace(Popen=start, PIPE=subprocess.PIPE))
@@ -118,10 +119,10 @@ def test_failed_start_of_a_worker_does_not_affect_the_others(function: Function)
     for name in ("third", "fourth"):
         function.end(name)
     assert function.invoke("third").result()["body"] == process  # it is still in the pool
-    begun = function.begin("fifth")
+    running_invocation = function.begin("fifth")
     other = function.invoke("fourth").result()["body"]  # a new worker starts now
     function.end("fifth")
-    assert begun.result()["body"] == process != other
+    assert running_invocation.result()["body"] == process != other
 
 
 def test_running_invocation_ends_before_its_worker_when_the_function_changes(function: Function) -> None:
@@ -171,11 +172,19 @@ def test_events_run_one_after_the_other_and_are_counted(
     function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_svc, "_LAMBDA_ASYNC_RETRY_BASE_SECONDS", 0)  # the emulator's own retries end at once
+
+    def has_unfinished(events: int) -> bool:
+        return adapter_workers.unfinished_events() == events
+
+    def has_begun(invocations: int) -> bool:
+        return len([*tmp_path.glob("* runs")]) == invocations
+
     for name in ("first", "second", "third"):
         function.send(name)
 
-    for left in (3, 2, 1, 0):
-        wait_for(lambda left=left: adapter_workers.unfinished_events() == left, f"{left} to be left")  # type: ignore[misc]
-        wait_for(lambda left=left: len([*tmp_path.glob("* runs")]) == min(4 - left, 3), "the next")  # type: ignore[misc]
+    for remaining in (3, 2, 1, 0):
+        begun = min(4 - remaining, 3)
+        wait_for(partial(has_unfinished, remaining), f"{remaining} unfinished events")
+        wait_for(partial(has_begun, begun), f"{begun} invocations")
         for running in tmp_path.glob("* runs"):
             function.end(running.name.removesuffix(" runs"))

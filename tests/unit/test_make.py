@@ -44,13 +44,13 @@ def add(programs: Path, *names: str) -> None:
 
 def test_help_lists_each_target_with_its_requirements() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    shown = subprocess.check_output(["make", "-C", ROOT, "--no-print-directory", "help"], text=True)
+    output = subprocess.check_output(["make", "-C", ROOT, "--no-print-directory", "help"], text=True)
 
-    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert [line for line in output.splitlines() if len(line) > 80] == []
     parts = {"missing", "check-code", "check-template", "check-advisories"}
-    assert set(targets) - set(re.findall(r"^  make ([a-z-]+)", shown, re.MULTILINE)) == parts
-    assert "python -m" not in shown
-    assert re.search(r"^  make rows .*\n +needs make run", shown, re.MULTILINE)
+    assert set(targets) - set(re.findall(r"^  make ([a-z-]+)", output, re.MULTILINE)) == parts
+    assert "python -m" not in output
+    assert re.search(r"^  make rows .*\n +needs make run", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_missing_programs_are_named_by_their_packages(installed: list[str], line
 
 
 @pytest.mark.parametrize(
-    ("there", "is_fetched", "offered"),
+    ("programs_in_path", "is_fetched", "offered"),
     [
         (["java", "mvn"], False, True),
         (["java"], False, False),
@@ -77,20 +77,20 @@ def test_missing_programs_are_named_by_their_packages(installed: list[str], line
     ],
 )
 def test_load_test_is_offered_if_it_can_run(
-    there: list[str],
+    programs_in_path: list[str],
     is_fetched: bool,
     offered: bool,
     programs: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    add(programs, *there)
+    add(programs, *programs_in_path)
     if is_fetched:
         jmeter.marker(programs / "jmeter-home").mkdir(parents=True)
     local.greet(fake_stack(), programs, programs / "jmeter-home")
 
-    shown = capsys.readouterr().out
-    assert ("  make loadtest" in shown) is offered
-    assert "  make chaos" in shown
+    output = capsys.readouterr().out
+    assert ("  make loadtest" in output) is offered
+    assert "  make chaos" in output
 
 
 def fake_stack() -> Any:
@@ -104,9 +104,9 @@ def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
     """Return a function that prints the greeting with one slice, and returns what was printed."""
 
     def greet(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
-        own = Slice()
-        own.deploy_hook = lambda: DeployHook(Mock(), None, files)  # type: ignore[method-assign]
-        local.greet(fake_stack(), tmp_path, load_slices=lambda: {"one": own}, endpoints=http.items)
+        definition = Slice()
+        definition.deploy_hook = lambda: DeployHook(Mock(), None, files)  # type: ignore[method-assign]
+        local.greet(fake_stack(), tmp_path, load_slices=lambda: {"one": definition}, endpoints=http.items)
         return capsys.readouterr().out
 
     return greet
@@ -228,7 +228,7 @@ def test_make_test_runs_the_checks_first_unless_tests_are_only_listed(check: Che
 @pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])
 def test_failed_audit_fails_on_github_and_is_reported_elsewhere(check: Check, pip: int, npm: int) -> None:
     status = {"pip-audit": pip, "npm": npm}
-    here, there = check(status), check(status, GITHUB_ACTIONS="true")
+    here, on_github = check(status), check(status, GITHUB_ACTIONS="true")
 
-    assert (here.returncode, there.returncode) == (0, 2 if pip or npm else 0)
+    assert (here.returncode, on_github.returncode) == (0, 2 if pip or npm else 0)
     assert (f"pip-audit ended with {pip}, npm audit with {npm}" in here.stderr) == (pip != npm)

@@ -72,18 +72,18 @@ osls.run("package", [], os.environ, project / {log!r} if {log!r} else None, proj
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) as run:
         for name in ("waiting", "processes"):
             wait_for((tmp_path / name).exists, f"the file {name}")
-        sls, started = map(psutil.Process, map(int, (tmp_path / "processes").read_text().split()))
+        sls, child = map(psutil.Process, map(int, (tmp_path / "processes").read_text().split()))
         try:
             assert (os.getpgid(sls.pid) == os.getpgid(run.pid)) == (not log)
             run.send_signal(signal.SIGINT)
             run.wait()
             wait_for(lambda: has_ended(sls), "sls to end")
             if log:
-                wait_for(lambda: has_ended(started), "the child process of sls to end")
+                wait_for(lambda: has_ended(child), "the child process of sls to end")
             else:
-                assert not has_ended(started)
+                assert not has_ended(child)
         finally:
-            for process in (sls, started):
+            for process in (sls, child):
                 if process.is_running():
                     process.kill()
 

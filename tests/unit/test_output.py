@@ -96,10 +96,10 @@ def test_control_characters_are_replaced() -> None:
     for code in CONTROL_CHARACTERS:
         assert printable(f"a{chr(code)}b") == "a?b"
         assert printable(f"a{chr(code)}b", lines=True) == (f"a{chr(code)}b" if chr(code) in "\n\t" else "a?b")
-    every = "".join(map(chr, range(0x3000)))
-    shown = printable(every)
+    text = "".join(map(chr, range(0x3000)))
+    shown = printable(text)
     assert shown.isprintable()
-    assert [after for before, after in zip(every, shown, strict=True) if before.isprintable() and after != before] == []
+    assert [after for before, after in zip(text, shown, strict=True) if before.isprintable() and after != before] == []
 
 
 def test_line_break_in_a_value_starts_no_new_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +162,7 @@ def test_only_output_and_console_write_to_the_streams() -> None:
         "stderr.buffer",
         "/dev/tty",
     )
-    found = [
+    writers = [
         f"{file.relative_to(ROOT)}: {stream}"
         for folder in ("tools", "lab", "loadtest")
         for file in (ROOT / folder).rglob("*.py")
@@ -170,4 +170,4 @@ def test_only_output_and_console_write_to_the_streams() -> None:
         if stream in file.read_text(encoding="utf-8") and file.name not in ("output.py", "console.py")
     ]
 
-    assert found == []
+    assert writers == []

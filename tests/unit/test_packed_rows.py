@@ -14,7 +14,7 @@ BIGINT, INT, BOOL, TEXT, UUID = 20, 23, 16, 25, 2950
 DAY, TIME, LOCAL, LOCALS, INSTANT, INSTANTS, SPAN = 1082, 1083, 1114, 1115, 1184, 1185, 1186
 
 LOCAL_TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31))
-UTC_TIMES = LOCAL_TIMES.map(lambda at: at.replace(tzinfo=UTC))
+UTC_TIMES = LOCAL_TIMES.map(lambda instant: instant.replace(tzinfo=UTC))
 VALUES: dict[int, st.SearchStrategy[Any]] = {
     BIGINT: st.integers(-(2**63), 2**63 - 1),
     INT: st.integers(-(2**31), 2**31 - 1),
@@ -34,10 +34,10 @@ VALUES: dict[int, st.SearchStrategy[Any]] = {
 def pack(
     types: list[int], rows: list[tuple[Any, ...]], chunk_rows: int = packed_rows.MAX_CHUNK_ROWS
 ) -> packed_rows.PackedRows:
-    found = packed_rows.PackedRows()
-    for at in range(0, len(rows), chunk_rows):
-        found.add(types, rows[at : at + chunk_rows])
-    return found
+    packed = packed_rows.PackedRows()
+    for index in range(0, len(rows), chunk_rows):
+        packed.add(types, rows[index : index + chunk_rows])
+    return packed
 
 
 @given(st.lists(st.tuples(*(st.none() | each for each in VALUES.values())), max_size=20))
@@ -48,15 +48,19 @@ def test_rows_of_every_type_are_unpacked_unchanged(rows: list[tuple[Any, ...]]) 
 def test_repeated_values_of_a_month_of_time_cards_take_little_space() -> None:
     """A card repeats the employee's name and id in each row, and each time in a second zone."""
     days = [
-        (employee, f"Employee {employee:016b}", date(2026, 11, day), [at], [at.replace(tzinfo=None)], time(4))
+        (employee, f"Employee {employee:016b}", date(2026, 11, day), [instant], [instant.replace(tzinfo=None)], time(4))
         for employee in range(100)
         for day in range(1, 31)
-        for at in (datetime(2026, 11, day, 8, 7 * (employee + day) * day % 60, tzinfo=UTC),)
+        for instant in (datetime(2026, 11, day, 8, 7 * (employee + day) * day % 60, tzinfo=UTC),)
     ]
     types = [BIGINT, TEXT, DAY, INSTANTS, LOCALS, TIME]
 
-    def size(*kept: int) -> int:
-        return len(pack([types[at] for at in kept], [tuple(row[at] for at in kept) for row in days]).to_text())
+    def size(*columns: int) -> int:
+        return len(
+            pack(
+                [types[index] for index in columns], [tuple(row[index] for index in columns) for row in days]
+            ).to_text()
+        )
 
     assert list(packed_rows.unpack(pack(types, days).to_text())) == days
     assert size(3, 4) < 1.2 * size(3)
@@ -64,8 +68,8 @@ def test_repeated_values_of_a_month_of_time_cards_take_little_space() -> None:
 
 
 def test_size_counts_the_bytes_without_the_buffer_of_zlib() -> None:
-    chance = Random(7)  # noqa: S311
-    found = pack([TEXT], [(chance.randbytes(500).hex(),) for _ in range(1_000)])
+    rng = Random(7)  # noqa: S311
+    packed = pack([TEXT], [(rng.randbytes(500).hex(),) for _ in range(1_000)])
 
-    assert found.row_count == 1_000
-    assert 0 <= len(base64.b64decode(found.to_text())) - found.size < 100_000
+    assert packed.row_count == 1_000
+    assert 0 <= len(base64.b64decode(packed.to_text())) - packed.size < 100_000

@@ -48,8 +48,8 @@ def existing_resource(status: str) -> Any:
     return {"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": status}}}
 
 
-def require_demand(what: Demand, *, force: bool = False) -> None:
-    require(boto3.Session(), STACK, what, lambda *changed: f"again: {' '.join(changed)}", force=force)
+def require_demand(demand: Demand, *, force: bool = False) -> None:
+    require(boto3.Session(), STACK, demand, lambda *changed: f"again: {' '.join(changed)}", force=force)
 
 
 def test_demand_is_read_from_the_template() -> None:
@@ -146,12 +146,12 @@ def test_free_plan_stops_the_deploy_of_a_cluster(calls: Calls) -> None:
     with pytest.raises(CommandError) as refused:
         require_demand(CLUSTER)
     assert refused.value.status == 2
-    said = str(refused.value)
-    assert "the account is on AWS's Free plan" in said
-    assert "FreeTierRestrictionError" in said
-    assert "again: database=express" in said.splitlines()
-    assert "aws freetier upgrade-account-plan --account-plan-type PAID" in said
-    assert "Nothing was deployed" in said
+    message = str(refused.value)
+    assert "the account is on AWS's Free plan" in message
+    assert "FreeTierRestrictionError" in message
+    assert "again: database=express" in message.splitlines()
+    assert "aws freetier upgrade-account-plan --account-plan-type PAID" in message
+    assert "Nothing was deployed" in message
 
     require_demand(NO_DEMAND)  # database: existing
     assert calls.operations.count("GetAccountPlanState") == 1
@@ -176,9 +176,9 @@ def test_express_cluster_is_checked_against_the_free_plan(calls: Calls, capsys: 
     assert capsys.readouterr().err == ""
 
     require_demand(express._replace(backup_days=7, unverified_parameters=("gate=false",)))
-    said = capsys.readouterr().err
-    assert "keeps backups for one day. AWS may refuse backupDays (7)" in said
-    assert "deploy with --param gate=false" in said
+    message = capsys.readouterr().err
+    assert "keeps backups for one day. AWS may refuse backupDays (7)" in message
+    assert "deploy with --param gate=false" in message
 
     with pytest.raises(CommandError, match=r"at most 4 ACU, but maximumAcu is 8\. Deploy with --param maximumAcu=4"):
         require_demand(express._replace(maximum_acu=8))
@@ -213,13 +213,13 @@ def test_all_exceeded_quotas_are_reported_together_and_force_continues(
         require_demand(BOTH)
     assert "again:" not in str(refused.value)  # no parameter avoids the VPC
     require_demand(BOTH, force=True)
-    said = capsys.readouterr().err
-    assert re.search(both, said)
-    assert said.splitlines().count("Continuing because of --force.") == 2
+    message = capsys.readouterr().err
+    assert re.search(both, message)
+    assert message.splitlines().count("Continuing because of --force.") == 2
 
 
 @pytest.mark.parametrize(
-    ("operation", "what"),
+    ("operation", "check"),
     [
         ("GetAccountSettings", "the concurrency of functions"),
         ("GetFunctionConcurrency", "the concurrency of functions"),
@@ -230,12 +230,12 @@ def test_all_exceeded_quotas_are_reported_together_and_force_continues(
     ],
 )
 def test_quota_that_may_not_be_read_is_reported_as_unchecked(
-    calls: Calls, capsys: pytest.CaptureFixture[str], operation: str, what: str
+    calls: Calls, capsys: pytest.CaptureFixture[str], operation: str, check: str
 ) -> None:
     calls.stubs |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
     require_demand(BOTH._replace(throttles=THROTTLES))
     reason = f"AWS refused {operation}: AccessDeniedException: not you"
-    assert capsys.readouterr().err == f"not checked: {what} ({reason})\n"
+    assert capsys.readouterr().err == f"not checked: {check} ({reason})\n"
 
 
 ZONES = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az3", "us-east-1c": "use1-az2", "us-east-1d": "use1-az4"}
@@ -262,7 +262,7 @@ def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = ""
 
 
 @pytest.mark.parametrize(
-    ("network", "region", "lacking", "instead"),
+    ("network", "region", "missing", "alternative"),
     [
         (PRIVATE, offers(), "us-east-1b (use1-az3) does not offer AWS Lambda", "us-east-1a,us-east-1c"),
         (
@@ -287,7 +287,7 @@ def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = ""
     ids=["lambda", "aurora", "endpoint", "unknown"],
 )
 def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
-    calls: Calls, network: Network, region: Any, lacking: str, instead: str
+    calls: Calls, network: Network, region: Any, missing: str, alternative: str
 ) -> None:
     calls.stubs |= region
 
@@ -296,10 +296,10 @@ def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
     calls.stubs |= existing_resource("CREATE_COMPLETE")
     require_demand(NO_DEMAND._replace(network=network))  # the stack has the network already
 
-    said = str(refused.value)
-    assert lacking in said
-    assert f"Write `zones: {instead}` under the stage in resources/parameters.yml" in said
-    assert f"again: zones={instead}" in said
+    message = str(refused.value)
+    assert missing in message
+    assert f"Write `zones: {alternative}` under the stage in resources/parameters.yml" in message
+    assert f"again: zones={alternative}" in message
 
 
 @pytest.mark.parametrize(
@@ -333,11 +333,11 @@ def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(cal
     calls.stubs |= gateway(LOWER_LIMITS)
     with pytest.raises(CommandError) as refused:
         require_demand(THROTTLED)
-    said = str(refused.value)
-    assert "API Gateway allows the account 2,500 requests/s and a burst of 1,250 in us-east-1" in said
-    assert "this stage sets up to 2,000 and 2,000" in said
-    assert "again: stageBurstLimit=1250\n" in said
-    assert "--service-code apigateway --quota-code L-8A5B8E43" in said
+    message = str(refused.value)
+    assert "API Gateway allows the account 2,500 requests/s and a burst of 1,250 in us-east-1" in message
+    assert "this stage sets up to 2,000 and 2,000" in message
+    assert "again: stageBurstLimit=1250\n" in message
+    assert "--service-code apigateway --quota-code L-8A5B8E43" in message
 
 
 def test_account_whose_limits_were_raised_is_not_refused_whatever_its_region(calls: Calls) -> None:

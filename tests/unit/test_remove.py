@@ -36,10 +36,10 @@ class Stage:
             TemplateBody=json.dumps({"Resources": resources}),
             EnableTerminationProtection=is_protected,
         )
-        found = formation.describe_stack_resources(StackName=STACK)["StackResources"]
+        stack_resources = formation.describe_stack_resources(StackName=STACK)["StackResources"]
         self.buckets = {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
-            for each in found
+            for each in stack_resources
             if each["ResourceType"] == "AWS::S3::Bucket"
         }
         self.s3: Any = boto3.client("s3")
@@ -91,9 +91,9 @@ def test_nothing_is_removed_without_confirmation(run: Run, sls: FakeSls) -> None
     assert (without_terminal.status, another.status) == (2, 2)
     assert "cannot ask for confirmation without a terminal; use --yes" in without_terminal.err
     assert another.err.endswith("ponto: not removed\n")
-    (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
-    assert "the contents of SiteBucket, UploadBucket." in asked
-    assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
+    (prompt,) = (line for line in another.err.splitlines() if "Type dev" in line)
+    assert "the contents of SiteBucket, UploadBucket." in prompt
+    assert prompt.endswith("to remove it from account 123456789012, region us-east-1:")
     assert (stage.full_buckets(), sls.invocations) == (set(stage.buckets), [])
 
 

@@ -20,9 +20,9 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/punches"
 CHANGE = "ChangeMessageVisibilityBatch"
 
 
-def received(*times: int) -> list[Message]:
+def received(*receive_counts: int) -> list[Message]:
     """Return messages with these receive counts."""
-    return [message("{}", receive_count=receives)._replace(receipt_handle="handle") for receives in times]
+    return [message("{}", receive_count=receives)._replace(receipt_handle="handle") for receives in receive_counts]
 
 
 def no_client() -> NoReturn:
@@ -37,16 +37,18 @@ def shorten(messages: list[Message]) -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     with aws():
         calls = Calls(monkeypatch)
-        calls.stubs[CHANGE] = lambda _, asked: {"Successful": [{"Id": each["Id"]} for each in asked["Entries"]]}
+        calls.stubs[CHANGE] = lambda _, parameters: {
+            "Successful": [{"Id": each["Id"]} for each in parameters["Entries"]]
+        }
         yield calls
 
 
 def hidden_seconds(calls: Calls) -> list[list[int]]:
     """Return the visibility timeouts of each call."""
-    for made in calls.by_operation(CHANGE):
-        assert made.parameters["QueueUrl"] == URL
-        assert {each["ReceiptHandle"] for each in made.parameters["Entries"]} == {"handle"}
-    return [[each["VisibilityTimeout"] for each in made.parameters["Entries"]] for made in calls.by_operation(CHANGE)]
+    for call in calls.by_operation(CHANGE):
+        assert call.parameters["QueueUrl"] == URL
+        assert {each["ReceiptHandle"] for each in call.parameters["Entries"]} == {"handle"}
+    return [[each["VisibilityTimeout"] for each in call.parameters["Entries"]] for call in calls.by_operation(CHANGE)]
 
 
 def test_delay_grows_with_each_receive_up_to_the_queues_timeout(calls: Calls) -> None:
@@ -61,12 +63,12 @@ def test_each_message_can_be_hidden_for_a_separate_time(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "delays", "times"),
+    ("url", "delays", "receive_counts"),
     [(URL, DELAYS, []), ("", DELAYS, [1]), (URL, (), [1]), (URL, DELAYS, [8, 200])],
     ids=["no record", "no queue", "no delays", "received often"],
 )
-def test_sqs_is_not_called_if_nothing_changes(url: str, delays: tuple[int, ...], times: list[int]) -> None:
-    RetryBackoff(url, delays, no_client).shorten_visibility(received(*times), time.monotonic() + 60)
+def test_sqs_is_not_called_if_nothing_changes(url: str, delays: tuple[int, ...], receive_counts: list[int]) -> None:
+    RetryBackoff(url, delays, no_client).shorten_visibility(received(*receive_counts), time.monotonic() + 60)
 
 
 def test_all_batches_use_one_client(calls: Calls) -> None:
@@ -79,10 +81,10 @@ def test_all_batches_use_one_client(calls: Calls) -> None:
 
 def test_failed_entries_are_reported_after_all_calls(calls: Calls) -> None:
     codes = ("ReceiptHandleIsInvalid", "InternalError", "InternalError")
-    answers: Iterator[Any] = iter(
+    responses: Iterator[Any] = iter(
         [{"Failed": [{"Id": str(at), "Code": code, "SenderFault": True} for at, code in enumerate(codes)]}, {}]
     )
-    calls.stubs[CHANGE] = lambda *_: next(answers)
+    calls.stubs[CHANGE] = lambda *_: next(responses)
     with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid, no result from SQS$"):
         shorten(received(*[1] * 12))
     assert hidden_seconds(calls) == [[5] * 10, [5] * 2]
@@ -103,28 +105,28 @@ def test_without_time_boto3_is_not_imported() -> None:
 class SlowClient:
     """A client of SQS whose import and calls take time."""
 
-    def __init__(self, imported: float, answered: float) -> None:
+    def __init__(self, import_seconds: float, call_seconds: float) -> None:
         self.now = 0.0
         self.calls = 0
-        self._imported, self._answered = imported, answered
+        self._import_seconds, self._call_seconds = import_seconds, call_seconds
 
     def create(self) -> "SlowClient":
-        self.now += self._imported
+        self.now += self._import_seconds
         return self
 
     def change_message_visibility_batch(self, **_: object) -> dict[str, Any]:
         self.calls += 1
-        self.now += self._answered
+        self.now += self._call_seconds
         return {}
 
 
 @pytest.mark.parametrize(
-    ("imported", "answered", "calls"),
+    ("import_seconds", "call_seconds", "calls"),
     [(2, MAX_CALL_SECONDS, 1), (2.1, 0, 0), (1, MAX_CALL_SECONDS, 1), (0.5, 0.5, 4), (0.5, 0.1, 10)],
     ids=["slowest", "import too slow", "one unanswered", "slow", "fast"],
 )
-def test_call_is_started_only_if_its_timeout_fits(imported: float, answered: float, calls: int) -> None:
-    sqs = SlowClient(imported, answered)
+def test_call_is_started_only_if_its_timeout_fits(import_seconds: float, call_seconds: float, calls: int) -> None:
+    sqs = SlowClient(import_seconds, call_seconds)
     redelivery = RetryBackoff(URL, DELAYS, cast(Any, sqs.create), lambda: sqs.now)
     with contextlib.suppress(VisibilityNotChangedError):
         redelivery.shorten_visibility(received(*[1] * 100), MIN_REMAINING_SECONDS)

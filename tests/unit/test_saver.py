@@ -69,9 +69,9 @@ def test_save_is_retried_on_a_full_disk_with_a_report(tmp_path: Path) -> None:
 
 def test_unreadable_queues_do_not_stop_the_save_of_other_services(tmp_path: Path) -> None:
     unreadable: dict[str, Any] = {"queues": {"data": {"1": {}}}}
-    give_queues = Mock(side_effect=[unreadable, QUEUES])
+    read_queues = Mock(side_effect=[unreadable, QUEUES])
 
-    first, *_ = save(tmp_path, sqs=give_queues, iam=lambda: {"kept": 1})
+    first, *_ = save(tmp_path, sqs=read_queues, iam=lambda: {"kept": 1})
 
     assert (first.services, first.reason) == (["sqs"], "KeyError: 'name'")
     assert saved_state.unsaved_since(tmp_path) is None
@@ -85,9 +85,9 @@ def test_unreadable_queues_do_not_stop_the_save_of_other_services(tmp_path: Path
     ],
 )
 def test_unreadable_service_is_retried_and_the_others_are_saved(tmp_path: Path, error: Exception, reason: str) -> None:
-    give = Mock(side_effect=[error, {"code": 1}])
+    read_state = Mock(side_effect=[error, {"code": 1}])
 
-    first, *_ = save(tmp_path, functions=give, s3=lambda: {"kept": 1})
+    first, *_ = save(tmp_path, functions=read_state, s3=lambda: {"kept": 1})
 
     assert first.describe({}) == f"0 of 2 messages of punches; the state of functions ({reason})"
     assert saved_state.unsaved_since(tmp_path) is None

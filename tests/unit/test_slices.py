@@ -107,10 +107,10 @@ def test_slice_with_invalid_python_is_named(tmp_path: Path, text: str, words: st
     (project / "slices" / "a" / "slice.py").write_text(text)
     run = [sys.executable, "-m", "tools.cli", "--help"]
 
-    done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
+    completed = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"ponto: slices/a/slice.py: {words}\n"
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr == f"ponto: slices/a/slice.py: {words}\n"
 
 
 @pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])
@@ -131,8 +131,8 @@ def test_summaries_equal_those_of_the_commands_help() -> None:
 
 def test_list_of_commands_imports_no_command() -> None:
     program = "import sys, tools.cli as cli; cli.main(['--help']); print([*sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    completed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(ast.literal_eval(completed.stdout.splitlines()[-1]))
     modules = {command.callback.__module__ for command in LOADED_COMMANDS.values() if command.callback}
     assert imported & {*modules, "botocore", "psycopg2", "rich", "jinja2"} == set()
 
@@ -140,5 +140,5 @@ def test_list_of_commands_imports_no_command() -> None:
 def test_help_does_not_import_boto3() -> None:
     lines = [[*name.split(), "--help"] for name in sorted({*cli.ponto.commands, *LOADED_COMMANDS})]
     program = f"import sys, tools.cli as cli; print([cli.main(line) for line in {lines}], 'boto3' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == f"{[0] * len(lines)} False"
+    completed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines()[-1] == f"{[0] * len(lines)} False"

@@ -18,10 +18,10 @@ from tools.local.errors import LocalError
 from tools.local.watch import BatchTotals
 
 
-@pytest.mark.parametrize("made_by", ["jmeter-5.6.3", "bench", "loadtest"])
-def test_folder_of_the_project_is_made_private(tmp_path: Path, made_by: str) -> None:
+@pytest.mark.parametrize("content", ["jmeter-5.6.3", "bench", "loadtest"])
+def test_folder_of_the_project_is_made_private(tmp_path: Path, content: str) -> None:
     state = tmp_path / ".local"
-    (state / made_by).mkdir(parents=True)
+    (state / content).mkdir(parents=True)
     state.chmod(0o755)
 
     stack.make_private(state, project_state=state)

@@ -61,11 +61,11 @@ def test_long_table_has_one_heading_and_names_omitted_columns_at_its_end(
     tables.show(columns, [(str(n), "Max Albuquerque", "d" * 30) for n in range(1, 1_202)])
 
     heading, *rows = lines(capsys)
-    rows, left_out = rows[:1_201], rows[1_201:]
+    rows, footer = rows[:1_201], rows[1_201:]
     assert heading.split() == ["n", "name"]
     assert [row.split() for row in rows] == [[str(n), "Max", "Alb…"] for n in range(1, 1_202)]
     assert len({len(row) for row in rows}) == 1
-    assert " ".join(" ".join(left_out).split()) == "columns left out: device"
+    assert " ".join(" ".join(footer).split()) == "columns left out: device"
 
 
 def test_columns_variable_sets_the_width_without_a_terminal(

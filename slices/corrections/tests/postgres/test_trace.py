@@ -1,7 +1,7 @@
 """`ponto trace` of corrected punches, and of corrections."""
 
 from tests.database import execute
-from tests.postgres.test_trace import DAY, ID, NIGHT, Stage
+from tests.postgres.test_trace import DAY, ID, ID_AT_NIGHT, Stage
 from tests.postgres.test_trace import dev as dev
 
 
@@ -16,7 +16,7 @@ def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, 
             (%s, 7, 'desconsideracao', null, %s, 'wrong'),
             ('c0000000-0000-8000-8000-000000000009', 7, 'inclusao', '2026-11-26T20:00Z', null, 'another day')
         """,
-        *(disregarding, ID, adding, undone, NIGHT),
+        *(disregarding, ID, adding, undone, ID_AT_NIGHT),
     )
     execute(
         migrated_url,
@@ -27,7 +27,7 @@ def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, 
     shown = dev.run(*DAY)
     assert shown.status == 0
     assert f"row {ID}: disregarded by correction {disregarding}\n" in shown.out
-    assert f"row {NIGHT}\n" in shown.out
+    assert f"row {ID_AT_NIGHT}\n" in shown.out
     assert shown.out.count("added punch") == 1
     assert f"added punch at 2026-11-24 17:00 local time, by correction {adding}\n" in shown.out
     assert shown.out.count("not known: ") == 1

@@ -22,7 +22,7 @@ from tests.aws import Calls, invoke_stub, refusal
 from tests.commands import write_stack_with_database
 from tests.events import aws_environment
 from tests.functions import Functions
-from tests.postgres.test_reader import CATALOGUE, ask, create_event, handle_with_small_limit, replace_sql
+from tests.postgres.test_reader import CATALOGUE, create_event, handle_with_small_limit, query, replace_sql
 from tools.kit import reader as kit_reader
 from tools.kit.errors import CommandError
 from tools.kit.rows import ZONE
@@ -148,11 +148,11 @@ def test_reading_stops_at_the_size_limit(url: str) -> None:
         url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
     )
 
-    answer, stats = ask(url, create_event(totals=november_values()), max_bytes=100_000)
+    answer, stats = query(url, create_event(totals=november_values()), max_bytes=100_000)
 
     assert (answer["why"], stats.error) == (ErrorCode.TOO_LARGE, "too large")
     assert stats.rows < 9_000
-    assert "rows" in ask(url, create_event(totals=november_values()), max_bytes=400_000)[0]
+    assert "rows" in query(url, create_event(totals=november_values()), max_bytes=400_000)[0]
 
 
 # One read-only transaction
@@ -166,7 +166,7 @@ def test_all_statements_of_a_request_see_one_instant(url: str) -> None:
             return super().__getitem__(name)
 
     catalogue = CATALOGUE._replace(sql=ChangingSql(CATALOGUE.sql))
-    answer, _ = ask(url, create_event(totals=november_values(), cards=november_values()), catalogue)
+    answer, _ = query(url, create_event(totals=november_values(), cards=november_values()), catalogue)
 
     names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]
     assert names[0] == names[1] != {"another", None}
@@ -344,5 +344,7 @@ def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:
 
     assert len(polls) == 1
     day = date(2026, 11, 3)
-    answer, _ = ask(url, create_event(punched={"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}))
+    answer, _ = query(
+        url, create_event(punched={"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)})
+    )
     assert list(packed_rows.unpack(answer["rows"]["punched"])) == [(True,)]

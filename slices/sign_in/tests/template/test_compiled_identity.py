@@ -11,7 +11,7 @@ import pytest
 from tests.template.compiled import CompileStage, PackageStage
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
-from tests.template.test_stops import stopped
+from tests.template.test_stops import stop_message
 from tools.deploy import command as deploy
 from tools.kit import slices
 from tools.kit.packaging import Template
@@ -118,7 +118,7 @@ def test_without_a_user_pool_the_function_is_updated_before_the_stage(
 @pytest.mark.parametrize("pool", ["us-east-1_AbCdEfGhI", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/"])
 def test_invalid_user_pool_stops_the_deploy(compile_stage: CompileStage, pool: str) -> None:
     message = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
-    assert message in stopped(compile_stage, f"userPoolArn={pool}")
+    assert message in stop_message(compile_stage, f"userPoolArn={pool}")
 
 
 def test_deploy_knows_that_a_punch_needs_a_token(package_stage: PackageStage) -> None:
