@@ -19,7 +19,7 @@ class TickingClock(Clock):
 
 
 class FakeClock(Clock):
-    """A clock that advances only by the waits, which it records."""
+    """A clock that advances only during waits; it returns from them at once and records their durations."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self.waits: list[float] = []

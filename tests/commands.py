@@ -127,7 +127,7 @@ def write_stack(folder: Path, **fields: str | int) -> Path:
 
     Args:
         folder: Folder of the local stack.
-        fields: Fields of `Address`; the others are empty, but for the process id of this process.
+        fields: Fields of `Address`; the others are empty, except `pid`, which is the id of this process.
     """
     address = dict.fromkeys(Address._fields, "") | {"pid": os.getpid()}
     (folder / "stack.json").write_text(json.dumps(address | fields), encoding="utf-8")
@@ -153,8 +153,8 @@ class FakeSls:
     """A fake `sls` that packages `template` and deploys nothing."""
 
     def __init__(self) -> None:
-        self.status = 0  # exit status of each command but `package`
-        self.while_running: Callable[[], object] = lambda: None  # called by each command but `package`
+        self.status = 0  # exit status of each command except `package`
+        self.while_running: Callable[[], object] = lambda: None  # called by each command except `package`
         self.invocations: list[tuple[str, Sequence[str]]] = []  # commands with their options
         self.is_protected = False  # whether the stage has deletion protection
         self.template: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Run of the commands by which documents copy rows from one database to another, without psql."""
+"""Runs the documented psql commands that copy rows from one database to another, without psql."""
 
 import re
 import shlex

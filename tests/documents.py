@@ -23,13 +23,8 @@ from tools.kit import commands as kit_commands
 from tools.kit.project import ROOT
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_CHECKED_PROGRAMS = (
-    "make",
-    ".venv/bin/python -m",
-    "ponto",
-    "aws",
-    "npx sls",
-)  # programs whose arguments `mistake` can judge
+# Programs whose arguments `find_mistake` can check.
+_CHECKED_PROGRAMS = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")
 
 # Options that the AWS command line adds to those of each operation.
 _GLOBAL_AWS_OPTIONS = {
@@ -103,7 +98,7 @@ def expand_make(command: str) -> str:
 
 
 def find_mistake(command: str) -> str | None:
-    """Return why a command cannot run as written; None: it can, or it is of a program that is not checked."""
+    """Return why a command cannot run as written; None if it can, or if its program is not checked."""
     match shlex.split(expand_make(command)):
         case ["make", target, *_] if target not in _recipes():
             return f"no target {target}"

@@ -22,7 +22,7 @@ def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
         AssertionError: The line breaks the specification: CloudWatch would ignore it, or some of its metrics.
     """
     line = json.loads(text)
-    assert len(text.encode()) < 256 * 1024  # CloudWatch's limit of a log event
+    assert len(text.encode()) < 256 * 1024  # maximum size of a log event in CloudWatch
     assert line["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}
     assert type(line["_aws"]["Timestamp"]) is int  # ms
     metrics: dict[tuple[str, str], Metric] = {}

@@ -50,7 +50,7 @@ def record(
         text: Body of the message.
         message_id: Message id; None: a new one.
         received_ms: Time when SQS received the message, in Unix milliseconds.
-        receive_count: Number of receives, with the current one.
+        receive_count: Number of receives, including the current one.
     """
     return {
         "messageId": message_id or str(uuid.uuid4()),

@@ -1,4 +1,4 @@
-"""The deployed functions as direct calls of the handler, without Lambda."""
+"""Direct calls of the deployed functions, without Lambda."""
 
 import contextlib
 import io
@@ -55,7 +55,7 @@ class Functions:
         return self.run(partial(handler.read, handle=self.handle) if name == "read" else getattr(handler, name), event)
 
     def deliver(self, *records: Record) -> list[str]:
-        """Call the drain with a batch; return the ids of the messages that SQS delivers again."""
+        """Call the drain with a batch; return the ids of the messages that SQS redelivers."""
         response = self.call("main", sqs_event(*records))
         assert response.keys() == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]

@@ -1,4 +1,4 @@
-"""Fake responses to urllib3's requests, given by a test."""
+"""Fake responses, supplied by a test, to urllib3's requests."""
 
 from collections.abc import Callable, Mapping
 from io import BytesIO

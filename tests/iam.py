@@ -196,7 +196,7 @@ class DeployRole(NamedTuple):
 
     trust: Any
     principal: Principal
-    limits: Documents  # those of its policies that only deny
+    limits: Documents  # its policies that only deny
     stages_boundary: Documents  # boundary of each role that the deploy role creates
 
 

@@ -1,7 +1,7 @@
 """Fake RDS in front of moto's, with the express configuration of clusters as observed on AWS.
 
-moto has neither the option nor the writer instance that AWS creates, and its changes are complete at once. Here a
-change takes a number of DescribeDBClusters calls that a test sets, and no time.
+moto supports neither the option nor the writer instance that AWS creates, and completes changes at once. In this fake,
+a change completes after a number of DescribeDBClusters calls, which a test sets, without a wait.
 """
 
 import xml.etree.ElementTree as ET

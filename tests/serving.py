@@ -1,4 +1,4 @@
-"""An HTTP server on this machine whose responses a test gives."""
+"""A local HTTP server whose responses a test supplies."""
 
 import json
 import sys

@@ -24,7 +24,7 @@ TIMESTAMP_FIELDS = [
 
 
 def fill_text_fields(text: str) -> Body:
-    """Return a body with a text of up to 64 characters in each field that accepts it; another event may have none."""
+    """Return a body with a text of up to 64 characters in each field that accepts it; a fork's event may have none."""
     return {name: text for name in TEXT_FIELDS if FIELDS[name]["maxLength"] >= 64}
 
 
@@ -82,7 +82,7 @@ def _texts_at_limits(max_length: int) -> list[str]:
     return ["", "x" * max_length, "\U0001f600" * max_length, unusual[:max_length]]
 
 
-# Values of every kind that each field must refuse.
+# Invalid values of each field.
 BAD_VALUES: dict[str, list[Any]] = {
     name: _BAD_VALUES_BY_TYPE[rule["type"]] + _values_beyond_limits(rule) for name, rule in FIELDS.items()
 } | {
@@ -97,7 +97,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     ],
 }
 
-# Bodies with one field at a limit of its range: the schema admits the value.
+# Valid bodies with one field at a limit of its range.
 BOUNDARY_VALUES: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
     *({name: text} for name in TEXT_FIELDS for text in _texts_at_limits(FIELDS[name]["maxLength"])),

@@ -170,13 +170,13 @@ def test_message_that_kills_the_process_is_redriven_and_others_are_stored(deploy
     deaths_before = _count_worker_deaths(log.read_text)
     body = json.dumps(punch(crashing) | {"id": CRASHING_ID})
     message_id = send(client, body)
-    client.post(punch(companion))  # in the killer's batch or soon after it
-    # After more receives of the killer, the drain processes new messages before it.
-    wait_for(lambda: _count_worker_deaths(log.read_text) - deaths_before > 4, "the killer to be a crash suspect")
+    client.post(punch(companion))  # in the batch of the crashing message or soon after it
+    # After more receives of the crashing message, the drain processes new messages before it.
+    wait_for(lambda: _count_worker_deaths(log.read_text) - deaths_before > 4, "the message to be a crash suspect")
     for employee in late:
         client.post(punch(employee))
 
-    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
+    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the message to be redriven")
 
     assert sorted(row.punch.employee_id for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(crashing) == []

@@ -20,7 +20,7 @@ class FakeStack:
         self._numbers = numbers
         self.is_down = False  # whether requests get no response
         self.accepted: list[Any] = []  # punches
-        self.url = ""  # of the view
+        self.url = ""  # URL of the view
 
     def answer(self, request: Request) -> Response | None:
         """Return the response to a request, or None if the stack is down."""

@@ -1,4 +1,4 @@
-"""A migrated database with an owner who is no superuser, as on RDS, and objects that an attacker planted in it."""
+"""A migrated database with an owner who is not a superuser, as on RDS, and objects that an attacker planted in it."""
 
 import re
 

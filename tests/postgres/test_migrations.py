@@ -212,7 +212,7 @@ def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
         "select count(*) from pg_locks where not granted and locktype = %s"
         " and database = (select oid from pg_database where datname = current_database())"
     )
-    wait_for(lambda: empty.execute(query, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
+    wait_for(lambda: empty.execute(query, locktype) == [(1,)], f"a wait for a lock of type {locktype}")
 
 
 # Slices

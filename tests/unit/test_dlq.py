@@ -157,7 +157,7 @@ RECEIVED_TOO_OFTEN = "received too often; the function's log has the reason of e
 
 
 def destination_record(event: Any) -> str:
-    """Return the record of a failed event as a Lambda destination writes it, and the emulator."""
+    """Return the record of a failed event as a Lambda destination or the emulator writes it."""
     answer = {"errorMessage": "not from SQS"}
     return json.dumps({"requestContext": {}, "requestPayload": event, "responsePayload": answer})
 
@@ -168,16 +168,16 @@ RECORD = destination_record(EVENT)
 SHAPES: dict[str, tuple[Any, ...]] = {
     "rejected": (message(reason="conflict", detail="why", **ORIGIN), (Source.REJECTED, "conflict", "why"), ORIGIN, 7),
     "rejected, like an event": (message(RECORD, reason="invalid"), (Source.REJECTED, "invalid", ""), {}, None),
-    "of a false origin": (message(reason="invalid", **IMPOSSIBLE_ORIGIN), (Source.REJECTED, "invalid", ""), {}, 7),
+    "with a false origin": (message(reason="invalid", **IMPOSSIBLE_ORIGIN), (Source.REJECTED, "invalid", ""), {}, 7),
     "moved by SQS": (message(), (Source.EXHAUSTED, "exhausted", RECEIVED_TOO_OFTEN), {}, 7),
     "moved by SQS after a redrive": (message(**ORIGIN), (Source.EXHAUSTED, "exhausted", RECEIVED_TOO_OFTEN), ORIGIN, 7),
-    "of Lambda": (
+    "by Lambda": (
         message("{}", **LAMBDA_ATTRIBUTES),
         (Source.ASYNCHRONOUS, "asynchronous", "200: not from SQS"),
         {},
         None,
     ),
-    "of a destination": (message(RECORD), (Source.ASYNCHRONOUS, "asynchronous", "not from SQS"), {}, None),
+    "by a destination": (message(RECORD), (Source.ASYNCHRONOUS, "asynchronous", "not from SQS"), {}, None),
 }
 
 

@@ -102,7 +102,7 @@ class Dev:
         self.calls.stubs[operation] = call
 
     def stack(self, database: str) -> None:
-        """Create a stack, and let `sls remove` delete it."""
+        """Create a stack, which `sls remove` deletes."""
         outputs = {
             "PunchQueueUrl": "https://a",
             "DeadLetterQueueUrl": "https://b",

@@ -43,7 +43,7 @@ def stack_response(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -
     """Return the response of DescribeStacks for the stack.
 
     Args:
-        operations: Its last operations, newest first, as TYPE:id.
+        operations: Last operations of the stack as TYPE:id, newest first.
         status: Status of the stack.
     """
     entries = [dict(zip(("OperationType", "OperationId"), each.split(":"), strict=True)) for each in operations]

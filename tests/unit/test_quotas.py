@@ -340,7 +340,7 @@ def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(cal
     assert "--service-code apigateway --quota-code L-8A5B8E43" in message
 
 
-def test_account_whose_limits_were_raised_is_not_refused_whatever_its_region(calls: Calls) -> None:
+def test_account_whose_limits_were_raised_is_accepted_in_every_region(calls: Calls) -> None:
     calls.stubs |= gateway(ThrottleLimits(4_000, 2_000))
     require(boto3.Session(region_name="af-south-1"), STACK, THROTTLED, lambda *_: "")
     calls.stubs |= gateway(ThrottleLimits(1_500, 2_000))

@@ -84,7 +84,7 @@ def test_pattern_does_not_match_before_a_last_line_break(name: str, value: str, 
     [(name, value) for name, values in BAD_VALUES.items() for value in values],
     ids=lambda value: ascii(value)[:40],
 )
-def test_schema_refuses_every_bad_value_that_the_consumer_refuses(name: str, value: Any) -> None:
+def test_schema_refuses_every_bad_value_that_the_parser_refuses(name: str, value: Any) -> None:
     assert not is_admitted(json.dumps(GOOD | {name: value}))
 
 
@@ -95,20 +95,20 @@ def test_schema_admits_values_at_the_limits(fields: dict[str, Any]) -> None:
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(good_bodies())
-def test_consumer_admits_what_the_schema_admits(body: dict[str, Any]) -> None:
+def test_parser_admits_what_the_schema_admits(body: dict[str, Any]) -> None:
     assert is_admitted(json.dumps(body))
     parse(json.dumps(body), UTC)
 
 
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 @given(edited_bodies(), st.booleans())
-def test_consumer_and_schema_agree_one_edit_away_from_good(body: dict[str, Any], escape: bool) -> None:
+def test_parser_and_schema_agree_one_edit_away_from_good(body: dict[str, Any], escape: bool) -> None:
     text = json.dumps(body, ensure_ascii=escape)
     assert is_parsed(text) == is_admitted(text)
 
 
 @given(json_values())
-def test_consumer_and_schema_agree_on_any_json(value: Any) -> None:
+def test_parser_and_schema_agree_on_any_json(value: Any) -> None:
     text = json.dumps(value)
     assert is_parsed(text) == is_admitted(text)
 
@@ -117,12 +117,12 @@ def test_consumer_and_schema_agree_on_any_json(value: Any) -> None:
 @example("")
 @example("\ufeff{}")
 @example("[" * 100_000)
-def test_consumer_and_schema_agree_on_any_text(text: str) -> None:
+def test_parser_and_schema_agree_on_any_text(text: str) -> None:
     assert is_parsed(text) == is_admitted(text)
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(FIELDS)), json_values()), max_size=6))
-def test_consumer_and_schema_agree_on_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
+def test_parser_and_schema_agree_on_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
     good = list(GOOD.items())
     text = "{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs + good) + "}"
     assert is_parsed(text) == is_admitted(text)
@@ -137,7 +137,7 @@ def test_timestamp_admits_exactly_the_days_that_exist_from_1900_to_2999() -> Non
     assert admitted == {(date(1900, 1, 1) + timedelta(days=n)).isoformat() for n in range(days)}
 
 
-def test_consumer_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
+def test_parser_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
     for year in range(1899, 3001):
         for month in range(1, 13):
             for day in range(28, 33):
@@ -147,7 +147,7 @@ def test_consumer_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
 
 
 @pytest.mark.parametrize("hour", range(100))
-def test_consumer_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour: int) -> None:
+def test_parser_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour: int) -> None:
     for instant in (
         f"2026-10-01T{hour:02}:00",
         f"2026-10-01T08:{hour:02}",

@@ -1,4 +1,4 @@
-"""The tables of all commands, slices' included, in a terminal of 80 columns."""
+"""The tables of all commands, including those of slices, in a terminal of 80 columns."""
 
 import importlib
 import re
