@@ -27,7 +27,7 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Com
 
 
 def collect_options(argument: str, factory: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
-    """Return a decorator that adds options, and passes `factory(**values)` of these as one argument."""
+    """Return a decorator that adds options, and passes `factory(**option_values)` as one argument."""
 
     def decorate(function: Function) -> Function:
         @wraps(function)
@@ -101,7 +101,7 @@ def days(label: str = "working day", reason: str = "") -> Callable[[Function], F
 
     Args:
         label: what the help calls a day.
-        reason: reason in the help why --to is yesterday by default.
+        reason: text after "default: yesterday" in the help of --to.
     """
     return collect_options(
         "days",

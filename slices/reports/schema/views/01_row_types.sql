@@ -94,12 +94,12 @@ create type ponto.minuto_do_pico as (
 
 comment on type ponto.minuto_do_pico is 'A row of pico()';
 comment on column ponto.minuto_do_pico.minuto is 'Start of the minute; an instant';
-comment on column ponto.minuto_do_pico.batidas is 'Punches made in it, by the devices'' clocks';
+comment on column ponto.minuto_do_pico.batidas is 'Punches made in the minute, by the devices'' clocks';
 comment on column ponto.minuto_do_pico.recebidas is
-    'Punches that the queue received in it, without those that are still in the queue or are dead letters';
-comment on column ponto.minuto_do_pico.gravadas is 'Rows written in it';
+    'Punches that the queue received in the minute, without those that are still in the queue or are dead letters';
+comment on column ponto.minuto_do_pico.gravadas is 'Rows written in the minute';
 comment on column ponto.minuto_do_pico.fila is
-    'Punches received before its end and written after it. They include dead letters that were redriven within 60 days, '
-    'but not punches that are still in the queue';
+    'Punches received before the end of the minute and written after it. They include dead letters that were redriven '
+    'within 60 days, but not punches that are still in the queue';
 comment on column ponto.minuto_do_pico.idade is
-    'Longest time from receipt to writing of the rows written in it; null: none was written';
+    'Longest time from receipt to writing of the rows written in the minute; null: none was written';

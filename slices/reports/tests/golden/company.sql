@@ -44,11 +44,11 @@ select pg_temp.punch(102, '2026-11-10 08:00:50');
 select pg_temp.punch(102, '2026-11-10 12:00', device => '+55 11 5550 0100', skew => '-7 minutes');
 select pg_temp.punch(102, '2026-11-10 13:00', device => '+55 11 5550 0100', skew => '7 minutes');
 
--- 103: nights from 22:00 to 06:00, 8:00 of which 7:00 are of the night; the last one ends in December.
+-- 103: shifts from 22:00 to 06:00, 8:00 each, of which 7:00 are night hours; the last shift ends in December.
 select pg_temp.punch(103, day + interval '22:00'), pg_temp.punch(103, day + interval '30:00')
 from unnest(array[timestamp '2026-11-12', '2026-11-13', '2026-11-30']) as day;
 
--- 105: in New York the hour from 01:00 is there twice on the 1st: 00:30 to the second 01:30 is 2:00.
+-- 105: in New York the hour from 01:00 is repeated on the 1st: 00:30 to the second 01:30 is 2:00.
 select pg_temp.punch(105, '2026-11-01 04:30', 'UTC');
 select pg_temp.punch(105, '2026-11-01 06:30', 'UTC');
 
@@ -60,14 +60,14 @@ select pg_temp.punch(106, '2026-11-23 18:01');
 select pg_temp.punch(106, timestamp '2026-11-26' + time)
 from unnest(array[interval '8:00', '12:00:00', '12:00:30', '13:00']) as time;
 
--- 107: four nights from 22:00 to 06:00 and no cut-off of her own, so that three days seem to be 06:00 to 22:00, 16:00
--- each, and one begins and one ends alone. Double taps on the 24th and the 27th: an even count, and 0:00.
+-- 107: four shifts from 22:00 to 06:00 with the default cut-off, so that three days seem to be 06:00 to 22:00, 16:00
+-- each, and the first and the last day have one punch. Double taps on the 24th and the 27th: an even count, and 0:00.
 select pg_temp.punch(107, day + interval '22:00'), pg_temp.punch(107, day + interval '30:00')
 from generate_series(timestamp '2026-11-16', '2026-11-19', '1 day') as day;
 select pg_temp.punch(107, day + time, device => 'portaria ' || time)
 from unnest(array[timestamp '2026-11-24', '2026-11-27']) as day,
     unnest(array[interval '8:00:10', '8:00:40', '18:00:10', '18:00:40']) as time;
--- A phone whose clock was reset says 1970 when November 25th begins; its clock is wrong when it sends, too.
+-- A phone whose clock was reset to 1970 punches at the start of November 25th; its sending times are wrong, too.
 select pg_temp.punch(
     107, timestamp '1969-12-31 21:00' + again * interval '1 minute', device => 'telefone', late => late, skew => late
 )

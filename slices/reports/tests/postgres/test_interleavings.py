@@ -1,4 +1,4 @@
-"""The scenario of a report beside writers: a planted defect is found."""
+"""The scenario of a report and concurrent writers finds a planted defect."""
 
 from lab.interleavings.command import explore_orders
 from lab.interleavings.runs import open_runner

@@ -73,7 +73,7 @@ CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
     (SAO_PAULO, None, "2026-11-03 04:58 04:59 05:00 05:01", ["2026-11-03 04:58 04:59 05:00 05:01 = 2, 1"]),
     # With cut-off at noon a night shift belongs to the day and month of its start: 8 h, of them 22:00 to 05:00, 7 h
     (SAO_PAULO, NOON_CUTOFF, "2026-11-30 22:00 30:00", ["2026-11-30 22:00 06:00 = 480, 420"]),
-    # With cut-off at four it is two days with a punch each
+    # With cut-off at four the same punches are two days with a punch each
     (
         SAO_PAULO, None, "2026-11-30 22:00 30:00",
         ["2026-11-30 22:00 = 0, 0 incomplete", "2026-12-01 06:00 = 0, 0 incomplete"],
@@ -86,7 +86,7 @@ CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
     # Clocks go forward, an hour is missing: 22:00 to 06:00 is 7 h = 420, 22:00 to 05:00 is 6 h = 360
     (SAO_PAULO, NOON_CUTOFF, "2018-11-03 22:00 30:00", ["2018-11-03 22:00 06:00 = 420, 360"]),  # 00:00 became 01:00
     (NEW_YORK, NOON_CUTOFF, "2026-03-07 22:00 30:00", ["2026-03-07 22:00 06:00 = 420, 360"]),  # 02:00 became 03:00
-    # Clocks go back, an hour comes twice: 22:00 to 06:00 is 9 h = 540, 22:00 to 05:00 is 8 h = 480
+    # Clocks go back, an hour is repeated: 22:00 to 06:00 is 9 h = 540, 22:00 to 05:00 is 8 h = 480
     (SAO_PAULO, NOON_CUTOFF, "2018-02-17 22:00 30:00", ["2018-02-17 22:00 06:00 = 540, 480"]),  # 00:00 became 23:00
     (NEW_YORK, NOON_CUTOFF, "2026-10-31 22:00 30:00", ["2026-10-31 22:00 06:00 = 540, 480"]),  # 02:00 became 01:00
     # No clock change in 2026
