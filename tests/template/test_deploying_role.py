@@ -368,7 +368,7 @@ def test_deploying_role_trusts_only_this_repositorys_environment(ids: dict[str, 
 
 def test_owner_id_and_repository_id_go_together() -> None:
     for name in ("OwnerId", "RepositoryId"):
-        with pytest.raises(ValueError, match="OwnerId and RepositoryId go together"):
+        with pytest.raises(ValueError, match="Set both OwnerId and RepositoryId, or neither"):
             get_deploy_role(Repository="acme/clock", **{name: "11"})
 
 
