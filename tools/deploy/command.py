@@ -93,7 +93,7 @@ def deploy(
     hooks = collaborators.deploy_hooks()
     compiled = _deploy(collaborators, hooks, session, target_options, params, described, is_confirmed=yes, force=force)
     try:
-        done, of_slices = _migrate_and_prove(hooks, session, stage, account, compiled)
+        summary, slice_results = _migrate_and_prove(hooks, session, stage, account, compiled)
     except CommandError as error:
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
@@ -102,16 +102,16 @@ def deploy(
             status=1,
         ) from error
     if as_json:
-        print_json(camel_case(done) | {each.key: each.value for each in of_slices})
+        print_json(camel_case(summary) | {result.key: result.value for result in slice_results})
         return
     print_result(
-        "deployed   {stage}, account {account}, region {region}".format(**done)
+        "deployed   {stage}, account {account}, region {region}".format(**summary)
         + ("; the stack is protected from deletion" if compiled.is_protected else ""),
-        f"migrated   {', '.join(done['applied']) or 'nothing to do'}",
-        "proven     punch {id} is a row, {seconds:.1f} s after it was accepted".format(**done["punch"]),
-        f"URL        {done['url']}",
-        f"API key    {done['show_key']}",
-        *(each.line for each in of_slices if each.line),
+        f"migrated   {', '.join(summary['applied']) or 'nothing to do'}",
+        "proven     punch {id} is a row, {seconds:.1f} s after it was accepted".format(**summary["punch"]),
+        f"URL        {summary['url']}",
+        f"API key    {summary['show_key']}",
+        *(result.line for result in slice_results if result.line),
     )
 
 
@@ -134,7 +134,7 @@ def _migrate_and_prove(
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
-    done = {
+    summary = {
         "stage": stage,
         "account": account,
         "region": session.region_name,
@@ -146,7 +146,7 @@ def _migrate_and_prove(
         "key_id": key_id,
         "show_key": f"{show_key} --api-key {key_id}",
     }
-    return done, [each.finish(deployed) for each in hooks]
+    return summary, [hook.finish(deployed) for hook in hooks]
 
 
 def _add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
@@ -154,8 +154,8 @@ def _add_deployed_database(stage: str, params: Sequence[str], deployed: str | No
 
     It is not added if the parameters or the stage name a database. The default, `create`, would be refused.
     """
-    own = parameters.stages().get(stage, {})
-    if deployed != "express" or "database" in own or any(each.startswith("database=") for each in params):
+    stage_values = parameters.stages().get(stage, {})
+    if deployed != "express" or "database" in stage_values or any(param.startswith("database=") for param in params):
         return params
     print_status("database: express, as in the last deploy")
     return [*params, "database=express"]
@@ -183,9 +183,9 @@ def _deploy(
         )
     params = _add_deployed_database(stage, params, database)
 
-    def sls(command: str, *options: object, more: Sequence[str] = ()) -> None:
+    def sls(command: str, *options: object, extra_params: Sequence[str] = ()) -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
-        words += [f"--param={given}" for given in (*params, *more)]  # the last value of a parameter counts
+        words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
         print_status(f"sls {command}")
         before = failed_events.observe(formation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
@@ -193,13 +193,13 @@ def _deploy(
                 failed_events.print_new_failures(formation, stage, before)
             raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
 
-    def update(package: Path, more: Sequence[str] = ()) -> None:
+    def update(package: Path, extra_params: Sequence[str] = ()) -> None:
         if compiled.express_settings:
-            sls("deploy", more=more)  # compiles again, as it can now look up the cluster
+            sls("deploy", extra_params=extra_params)  # compiles again, as it can now look up the cluster
             return
-        if more:
-            sls("package", "--package", package, more=more)
-        sls("deploy", "--package", package, more=more)
+        if extra_params:
+            sls("package", "--package", package, extra_params=extra_params)
+        sls("deploy", "--package", package, extra_params=extra_params)
 
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # not .serverless, which the next packaging would empty
@@ -222,8 +222,8 @@ def _deploy(
         if compiled.express_settings:
             express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
         if is_first and compiled.second_updates:
-            print_status(*(each.reason for each in compiled.second_updates))
-            update(Path(temporary) / "first", [each.parameter for each in compiled.second_updates])
+            print_status(*(second_update.reason for second_update in compiled.second_updates))
+            update(Path(temporary) / "first", [second_update.parameter for second_update in compiled.second_updates])
         update(package)
     return compiled
 
@@ -241,13 +241,13 @@ def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
         return False
 
 
-def _deploy_command(target_options: target.TargetOptions, params: Sequence[str], *changed: str) -> str:
+def _deploy_command(target_options: target.TargetOptions, params: Sequence[str], *changes: str) -> str:
     """Return the shell command that deploys a stage with some parameters changed."""
-    names = {each.partition("=")[0] for each in changed}
-    kept = [each for each in params if each.partition("=")[0] not in names]
+    names = {change.partition("=")[0] for change in changes}
+    unchanged = [param for param in params if param.partition("=")[0] not in names]
     account = [("--region", target_options.region), ("--profile", target_options.profile)]
     words = [word for option, value in account if value for word in (option, value)]
-    words += [word for each in (*kept, *changed) for word in ("--param", each)]
+    words += [word for param in (*unchanged, *changes) for word in ("--param", param)]
     return f'make deploy STAGE={target_options.stage} ARGS="{shlex.join(words)}"'
 
 
@@ -270,11 +270,13 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
         raise CommandError(f"{error} Nothing was deployed.") from None
     is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")
     updates = [CLUSTER_PROTECTION if is_cluster_protected else None, *(hook.second_update for hook in hooks)]
-    later = tuple(each for each in updates if each and each.resource in resources)
+    second_updates = tuple(
+        second_update for second_update in updates if second_update and second_update.resource in resources
+    )
     return CompiledStage(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=resources["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
-        demand=quotas.read_demand(template, later),
+        demand=quotas.read_demand(template, second_updates),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
-        second_updates=later,
+        second_updates=second_updates,
     )

@@ -60,12 +60,12 @@ def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSett
         ):  # by a parallel deploy, or by a request whose response was lost
             _exists(rds, stage)
     _wait(lambda: _describe_unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
-    for what, step in _pending_changes(rds, name, declared, clock):
+    for description, step in _pending_changes(rds, name, declared, clock):
         try:
             step()
         except (BotoCoreError, ClientError, CommandError) as error:
             reason = str(error) if isinstance(error, CommandError) else explain(error)
-            print_status(f"not changed: {what}: {reason}", "Continuing without this change.")
+            print_status(f"not changed: {description}: {reason}", "Continuing without this change.")
 
 
 def require_possible(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> None:
@@ -107,8 +107,8 @@ def find(session: "boto3.Session", stage: str) -> ClusterState | None:
         return ClusterState(name, is_protected=False, is_kept=False) if _has_parameter_group(rds, name) else None
     if not _belongs_to_stage(cluster, stage):
         return None
-    kept = _tags(cluster).get(_WHEN_DELETED) != "Delete"
-    return ClusterState(name, is_protected=cluster["DeletionProtection"], is_kept=kept)
+    is_kept = _tags(cluster).get(_WHEN_DELETED) != "Delete"
+    return ClusterState(name, is_protected=cluster["DeletionProtection"], is_kept=is_kept)
 
 
 def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
@@ -122,9 +122,9 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
 
     def undeleted() -> str | None:
         if cluster := _find_cluster(rds, name):
-            for each in _instances(rds, name):
-                if each["DBInstanceStatus"] != "deleting":
-                    rds.delete_db_instance(DBInstanceIdentifier=each["DBInstanceIdentifier"])
+            for instance in _instances(rds, name):
+                if instance["DBInstanceStatus"] != "deleting":
+                    rds.delete_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"])
             if cluster["Status"] != "deleting":
                 rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
             return "the cluster is being deleted"
@@ -132,8 +132,8 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
             rds.delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
         return None
 
-    late = f"the cluster {name} is not deleted yet; run this again"
-    _wait(undeleted, _DELETE_SECONDS, late, clock, status=1)
+    timeout_message = f"the cluster {name} is not deleted yet; run this again"
+    _wait(undeleted, _DELETE_SECONDS, timeout_message, clock, status=1)
 
 
 def _client(session: "boto3.Session") -> Any:
@@ -158,17 +158,17 @@ def _pending_changes(
         "DeletionProtection": f"its protection from deletion ({'on' if declared['DeletionProtection'] else 'off'})",
         "BackupRetentionPeriod": f"its backups (of {declared['BackupRetentionPeriod']} days)",
     }
-    for key, what in changes.items():  # separately, as AWS may refuse some of them
+    for key, description in changes.items():  # separately, as AWS may refuse some of them
         if not _has_value(cluster, key, declared[key]):
-            yield what, partial(_change, rds, name, what, key, declared[key], clock)
+            yield description, partial(_change, rds, name, description, key, declared[key], clock)
     writer = _writer_instance(rds, cluster)
     if writer.get("AutoMinorVersionUpgrade"):
         step = partial(_disable_minor_upgrades, rds, name, writer["DBInstanceIdentifier"], clock)
         yield "its automatic minor version upgrades (off)", step
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
-        what = "the parameter group that keeps punches out of its log"
-        yield what, partial(_apply_parameter_group, rds, name, declared, clock)
+        description = "the parameter group that keeps punches out of its log"
+        yield description, partial(_apply_parameter_group, rds, name, declared, clock)
     else:
         print_status(f"unchanged: the parameter group {group}, which was set outside this command")
 
@@ -188,8 +188,8 @@ def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> N
     """
     key = "AutoMinorVersionUpgrade"
     request = partial(rds.modify_db_instance, DBInstanceIdentifier=writer, ApplyImmediately=True, **{key: False})
-    what = "turning off automatic minor version upgrades"
-    _request(rds, name, what, request, lambda cluster: not _writer_instance(rds, cluster).get(key), clock)
+    description = "turning off automatic minor version upgrades"
+    _request(rds, name, description, request, lambda cluster: not _writer_instance(rds, cluster).get(key), clock)
 
 
 def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock: Clock) -> None:
@@ -205,12 +205,14 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
     pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
         DBClusterParameterGroupName=name, Source="user"
     )
-    existing = {each["ParameterName"]: each.get("ParameterValue") for each in pages.search("Parameters[]")}
-    if changed := declared["Parameters"].items() - existing.items():
+    existing = {
+        parameter["ParameterName"]: parameter.get("ParameterValue") for parameter in pages.search("Parameters[]")
+    }
+    if changes := declared["Parameters"].items() - existing.items():
         rds.modify_db_cluster_parameter_group(
             DBClusterParameterGroupName=name,
             Parameters=[
-                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"} for key, value in changed
+                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"} for key, value in changes
             ],
         )
     is_new = cluster["DBClusterParameterGroup"] != name
@@ -219,9 +221,9 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
 
     key = "DBClusterParameterGroupStatus"
     if is_new or _writer(_require_cluster(rds, name)).get(key) == "pending-reboot":
-        what = "restarting the writer, so that its parameter group takes effect"
+        description = "restarting the writer, so that its parameter group takes effect"
         request = partial(rds.reboot_db_instance, DBInstanceIdentifier=_writer(cluster)["DBInstanceIdentifier"])
-        _request(rds, name, what, request, lambda cluster: _writer(cluster).get(key) == "in-sync", clock)
+        _request(rds, name, description, request, lambda cluster: _writer(cluster).get(key) == "in-sync", clock)
 
 
 def _request(
@@ -248,13 +250,15 @@ def _request(
     _wait(unfinished, _CHANGE_SECONDS, "AWS accepted the change, but has not made it", clock)
 
 
-def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock: Clock, *, status: int = 2) -> None:
+def _wait(
+    unfinished: Callable[[], str | None], seconds: float, timeout_message: str, clock: Clock, *, status: int = 2
+) -> None:
     """Call a function until it returns None or an empty text. Transient errors of AWS count as unfinished.
 
     Args:
         unfinished: returns what is still to be done, which is printed when it changes and every 30 s.
         seconds: time limit.
-        late: error message after the time limit.
+        timeout_message: error message after the time limit.
         status: exit status of that error.
 
     Raises:
@@ -273,7 +277,7 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
             return
         now = clock.monotonic()
         if now > began + seconds:
-            raise CommandError(f"{late}: after {seconds:.0f} s {state}", status)
+            raise CommandError(f"{timeout_message}: after {seconds:.0f} s {state}", status)
         if state != before or now > printed + _PROGRESS_SECONDS:
             print_status(f"  {state}" + (f", {now - began:.0f} s so far" if state == before else ""))
             before, printed = state, now
@@ -321,8 +325,8 @@ def _exists(rds: Any, stage: str) -> bool:
 
 
 def _belongs_to_stage(cluster: Any, stage: str) -> bool:
-    own = {"service": service(), "stage": stage}
-    return cluster.get("InternetAccessGatewayEnabled", False) and _tags(cluster).items() >= own.items()
+    stage_tags = {"service": service(), "stage": stage}
+    return cluster.get("InternetAccessGatewayEnabled", False) and _tags(cluster).items() >= stage_tags.items()
 
 
 def _find_cluster(rds: Any, name: str) -> Any | None:
@@ -349,14 +353,14 @@ def _instances(rds: Any, name: str) -> list[Any]:
 
 
 def _writer(cluster: Any) -> Any:
-    return next((each for each in cluster.get("DBClusterMembers", []) if each["IsClusterWriter"]), {})
+    return next((member for member in cluster.get("DBClusterMembers", []) if member["IsClusterWriter"]), {})
 
 
 def _writer_instance(rds: Any, cluster: Any) -> Any:
     """Return the description of a cluster's writer instance; empty if it does not exist yet."""
     identifier = _writer(cluster).get("DBInstanceIdentifier")
     instances = _instances(rds, cluster["DBClusterIdentifier"])
-    return next((each for each in instances if each["DBInstanceIdentifier"] == identifier), {})
+    return next((instance for instance in instances if instance["DBInstanceIdentifier"] == identifier), {})
 
 
 def _has_parameter_group(rds: Any, name: str) -> bool:
@@ -368,8 +372,12 @@ def _has_parameter_group(rds: Any, name: str) -> bool:
 
 
 def _has_value(cluster: Any, key: str, value: object) -> bool:
-    found = cluster.get(key)
-    return found.items() >= value.items() if isinstance(found, dict) and isinstance(value, Mapping) else found == value
+    current = cluster.get(key)
+    return (
+        current.items() >= value.items()
+        if isinstance(current, dict) and isinstance(value, Mapping)
+        else current == value
+    )
 
 
 def _declared_tags(declared: ClusterSettings) -> dict[str, str]:
@@ -378,7 +386,7 @@ def _declared_tags(declared: ClusterSettings) -> dict[str, str]:
 
 
 def _tags(cluster: Any) -> dict[str, str]:
-    return {each["Key"]: each["Value"] for each in cluster.get("TagList", [])}
+    return {tag["Key"]: tag["Value"] for tag in cluster.get("TagList", [])}
 
 
 def _to_tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

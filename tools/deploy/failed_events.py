@@ -31,7 +31,7 @@ class Observation(NamedTuple):
 def observe(formation: "CloudFormationClient", stage: str) -> Observation:
     """Return the operations on a stage's stack up to now."""
     stack: Any = find_stack(formation, stage) or {}
-    operation_ids = frozenset(each["OperationId"] for each in stack.get("LastOperations", []))
+    operation_ids = frozenset(operation["OperationId"] for operation in stack.get("LastOperations", []))
     return Observation(operation_ids, datetime.now(UTC))
 
 

@@ -65,8 +65,9 @@ def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
         stack: name of the CloudFormation stack, which need not exist.
     """
     try:
-        found = sorted(
-            _find(session, stack), key=lambda each: (_ORDER.get(each.kind, len(_ORDER)), each.logical_id, each.arn)
+        leftovers = sorted(
+            _find(session, stack),
+            key=lambda leftover: (_ORDER.get(leftover.kind, len(_ORDER)), leftover.logical_id, leftover.arn),
         )
     except (BotoCoreError, ClientError) as error:
         print_status(
@@ -75,19 +76,19 @@ def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
             "kms:DescribeKey and cloudformation:ListStackResources.",
         )
         return []
-    if found:
+    if leftovers:
         print_status(
             f"These resources have the tags of {stack}, but are in no stack: a failed deploy left them, or `ponto "
             "remove` kept them. Queues, buckets and clusters may contain punches.",
             "To delete them, in this order:",
-            *(f"  {_command(each, session.region_name)}   # {each.logical_id}" for each in found),
+            *(f"  {_command(leftover, session.region_name)}   # {leftover.logical_id}" for leftover in leftovers),
         )
-    return found
+    return leftovers
 
 
 def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
     """Refuse to create another VPC if one is left over outside the stack, unless forced."""
-    vpcs = ", ".join(each.name for each in leftovers if each.kind == "ec2:vpc")
+    vpcs = ", ".join(leftover.name for leftover in leftovers if leftover.kind == "ec2:vpc")
     if vpcs and not force:
         raise CommandError(
             f"this deploy would create another VPC beside {vpcs}, and AWS allows five in a region. Delete what is "
@@ -107,12 +108,12 @@ def require_no_cluster(session: "boto3.Session", stack: str, database: str | Non
     """
     clusters = session.client("rds").get_paginator("describe_db_clusters").paginate().search("DBClusters[]")
     left_over = [
-        each["DBClusterIdentifier"]
-        for each in clusters
+        cluster["DBClusterIdentifier"]
+        for cluster in clusters
         # An express cluster, unless this deploy leaves it on purpose.
-        if (each["DBClusterIdentifier"] == stack and database is None)
-        or each["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
-        or {"Key": _STACK_NAME, "Value": stack} in each.get("TagList", [])
+        if (cluster["DBClusterIdentifier"] == stack and database is None)
+        or cluster["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
+        or {"Key": _STACK_NAME, "Value": stack} in cluster.get("TagList", [])
     ]
     if left_over:
         option = " with --param database=express" if stack in left_over else ""
@@ -127,15 +128,15 @@ def require_no_cluster(session: "boto3.Session", stack: str, database: str | Non
 def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
     tagged = session.client("resourcegroupstaggingapi").get_paginator("get_resources")
     pages = tagged.paginate(TagFilters=[{"Key": _STACK_NAME, "Values": [stack]}])
-    found = list(pages.search("ResourceTagMappingList[]"))
-    if not found:
+    tagged_resources = list(pages.search("ResourceTagMappingList[]"))
+    if not tagged_resources:
         return
     in_stack = set(_stack_members(session.client("cloudformation"), stack))
     tags: Any = session.client("ec2").get_paginator("describe_tags")
     filters = [{"Name": "key", "Values": [_STACK_NAME]}, {"Name": "value", "Values": [stack]}]
     in_ec2 = set(tags.paginate(Filters=filters).search("Tags[].ResourceId"))
-    for each in found:
-        arn = each["ResourceARN"].removesuffix(":*")
+    for tagged_resource in tagged_resources:
+        arn = tagged_resource["ResourceARN"].removesuffix(":*")
         service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
         parts = re.fullmatch(r"/?([a-z-]+)[:/](.+)", resource)
         kind, name = (f"{service}:{parts[1]}", parts[2]) if parts else (service, resource)
@@ -145,7 +146,9 @@ def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
             continue
         # The tagging service lists a resource for a while after it is deleted.
         if not (name not in in_ec2 if service == "ec2" else _is_deleted(session, kind, name)):
-            yield Leftover(arn, kind, name, {tag["Key"]: tag["Value"] for tag in each["Tags"]}.get(_LOGICAL_ID, ""))
+            yield Leftover(
+                arn, kind, name, {tag["Key"]: tag["Value"] for tag in tagged_resource["Tags"]}.get(_LOGICAL_ID, "")
+            )
 
 
 def _is_deleted(session: "boto3.Session", kind: str, name: str) -> bool:
@@ -167,9 +170,12 @@ def _stack_members(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
     """Yield the service and the last segment of the id of each resource of a stack."""
     try:
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
-        for each in pages.search("StackResourceSummaries[]"):
-            if not each["ResourceStatus"].startswith("DELETE_"):  # otherwise it no longer belongs to the stack
-                yield each["ResourceType"].split("::")[1].lower(), _last_segment(each.get("PhysicalResourceId", ""))
+        for resource in pages.search("StackResourceSummaries[]"):
+            if not resource["ResourceStatus"].startswith("DELETE_"):  # otherwise it no longer belongs to the stack
+                yield (
+                    resource["ResourceType"].split("::")[1].lower(),
+                    _last_segment(resource.get("PhysicalResourceId", "")),
+                )
     except ClientError as error:
         if not is_missing(error):
             raise

@@ -139,7 +139,7 @@ def punch_authorization_type(deployment: Target) -> str:
     """
     gateway, api = deployment.gateway(), deployment.api_id
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
-    ids = [each["id"] for page in pages for each in page["items"] if each["path"] == "/ponto"]
+    ids = [resource["id"] for page in pages for resource in page["items"] if resource["path"] == "/ponto"]
     if not ids:
         raise CommandError(f"the API {api} has no /ponto, so it takes no punches", status=1)
     return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]

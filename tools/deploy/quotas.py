@@ -53,24 +53,30 @@ class Shortage(NamedTuple):
 def read_demand(template: Any, second_updates: Iterable[SecondUpdate] = ()) -> Demand:
     """Return the demand of a compiled template."""
     resources: Mapping[str, Any] = template["Resources"]
-    functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Function"]
+    functions = [
+        resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::Lambda::Function"
+    ]
     key = "ReservedConcurrentExecutions"
-    made = resources.get(DATABASE_CLUSTER, {}).get("Properties")
-    outside = template.get("Metadata", {}).get("ExpressCluster")  # RDS and CloudFormation use the same names
-    cluster = made or outside or {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 0}, "BackupRetentionPeriod": 0}
+    new_cluster = resources.get(DATABASE_CLUSTER, {}).get("Properties")
+    express_cluster = template.get("Metadata", {}).get("ExpressCluster")  # RDS and CloudFormation use the same names
+    cluster = (
+        new_cluster
+        or express_cluster
+        or {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 0}, "BackupRetentionPeriod": 0}
+    )
     return Demand(
-        reserved={each["FunctionName"]: int(each[key]) for each in functions if key in each},
+        reserved={function["FunctionName"]: int(function[key]) for function in functions if key in function},
         creates_network="Vpc" in resources,
-        creates_cluster=made is not None,
-        is_express=outside is not None,
+        creates_cluster=new_cluster is not None,
+        is_express=express_cluster is not None,
         maximum_acu=cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"],
         backup_days=cluster["BackupRetentionPeriod"],
         network=zones.read_network(resources),
         throttles=_throttles(resources),
         unverified_parameters=tuple(
-            each.parameter
-            for each in second_updates
-            if resources[each.resource]["Type"] == "AWS::CloudFront::Distribution"
+            second_update.parameter
+            for second_update in second_updates
+            if resources[second_update.resource]["Type"] == "AWS::CloudFront::Distribution"
         ),
     )
 
@@ -78,8 +84,8 @@ def read_demand(template: Any, second_updates: Iterable[SecondUpdate] = ()) -> D
 def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
     """Return the highest limits of the gateway's stage and of its key."""
     settings = [
-        (each["ThrottlingRateLimit"], each["ThrottlingBurstLimit"])
-        for each in resources.get("ApiStage", {}).get("Properties", {}).get("MethodSettings", [])
+        (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"])
+        for setting in resources.get("ApiStage", {}).get("Properties", {}).get("MethodSettings", [])
     ]
     limits = {"stage": ThrottleLimits(*map(max, zip(*settings, strict=True)))} if settings else {}
     if plan := resources.get("UsagePlan"):
@@ -112,23 +118,23 @@ def require(
         checks["the network's zones"] = lambda: _zones(session, stack, network)
     if demand.throttles:
         checks["the gateway's limits"] = lambda: _gateway(session, demand.throttles)
-    short = list[Shortage]()
-    for what, check in checks.items():
+    shortages = list[Shortage]()
+    for subject, check in checks.items():
         try:
-            short += check()
+            shortages += check()
         except (BotoCoreError, ClientError) as error:
-            print_status(f"not checked: {what} ({explain(error)})")
-    if short and not force:
-        changed = dict.fromkeys(change for each in short for change in each.parameters)
-        now = (
-            [f"Deploy with what the account allows:\n{deploy_command(*changed)}"]
-            if all(each.parameters for each in short)
+            print_status(f"not checked: {subject} ({explain(error)})")
+    if shortages and not force:
+        changes = dict.fromkeys(change for shortage in shortages for change in shortage.parameters)
+        advice = (
+            [f"Deploy with what the account allows:\n{deploy_command(*changes)}"]
+            if all(shortage.parameters for shortage in shortages)
             else []
         )
         end = "Nothing was deployed. Deploy again once that has changed, or with --force."
-        raise CommandError("\n".join([*(each.text for each in short), *now, end]))
-    for each in short:
-        print_status(*each.text.splitlines(), "Continuing because of --force.")
+        raise CommandError("\n".join([*(shortage.text for shortage in shortages), *advice, end]))
+    for shortage in shortages:
+        print_status(*shortage.text.splitlines(), "Continuing because of --force.")
 
 
 def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
@@ -145,14 +151,14 @@ def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[...
 
 
 def _require_express(demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
-    changed = ["database=express", *_unreserved(demand.reserved), *demand.unverified_parameters]
+    changes = ["database=express", *_unreserved(demand.reserved), *demand.unverified_parameters]
     if demand.maximum_acu > _FREE_ACU:
-        changed.append(f"maximumAcu={_FREE_ACU}")
+        changes.append(f"maximumAcu={_FREE_ACU}")
     yield Shortage(
         "the account is on AWS's Free plan, which allows Aurora only in its express configuration. This deploy would "
         "fail after minutes with FreeTierRestrictionError.\n"
         "Deploy an express cluster, without a network, within the limits of the plan (docs/deploy.md#the-free-plan):\n"
-        f"{deploy_command(*changed)}\n"
+        f"{deploy_command(*changes)}\n"
         "Or upgrade the plan: aws freetier upgrade-account-plan --account-plan-type PAID (or Billing and Cost "
         "Management in the console). AWS then bills what credits do not cover.\n"
         "Or deploy with an existing PostgreSQL (database: existing; docs/deploy.md#the-database)."
@@ -202,14 +208,14 @@ def _unreserved(reserved: Mapping[str, int]) -> list[str]:
         "batidaPonto": "reservedConcurrency",
         "read": "readConcurrency",
         **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
-        **{each["reserves"]: name for name, each in declarations().items() if "reserves" in each},
+        **{declaration["reserves"]: name for name, declaration in declarations().items() if "reserves" in declaration},
     }
     functions = [name.rpartition("-")[2] for name in reserved]
-    return [f"{named[each]}=none" for each in functions if each in named]
+    return [f"{named[name]}=none" for name in functions if name in named]
 
 
 def _as_options(parameters: Iterable[str]) -> str:
-    return " ".join(f"--param {each}" for each in parameters)
+    return " ".join(f"--param {parameter}" for parameter in parameters)
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:
@@ -226,8 +232,8 @@ def _networks(session: "boto3.Session", stack: str) -> Iterator[Shortage]:
     pages = session.client("ec2").get_paginator("describe_vpcs").paginate()
     existing = sum(len(page["Vpcs"]) for page in pages)
     service, code = _VPCS
-    found = session.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
-    limit = int(found["Quota"]["Value"])
+    quota = session.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
+    limit = int(quota["Quota"]["Value"])
     if existing >= limit:
         yield Shortage(
             f"the account has {existing} of at most {limit} VPCs in {session.region_name}, and this stage creates one. "
@@ -262,22 +268,22 @@ def _gateway(session: "boto3.Session", throttles: Mapping[str, ThrottleLimits]) 
     # https://repost.aws/questions/QU47u_cBTCQcy2qTmoR6q91w/api-gateway-throttling-discrepancy
     settings = session.client("apigateway").get_account()["throttleSettings"]
     account = ThrottleLimits(settings["rateLimit"], settings["burstLimit"])
-    changed = [
+    changes = [
         f"{name}{kind.capitalize()}Limit={getattr(account, kind):g}"
         for name, limits in throttles.items()
         for kind in ThrottleLimits._fields
         if getattr(limits, kind) > getattr(account, kind)
     ]
-    if not changed:
+    if not changes:
         return
     highest = ThrottleLimits(*map(max, zip(*throttles.values(), strict=True)))
     yield Shortage(
         f"API Gateway allows the account {account.rate:,g} requests/s and a burst of {account.burst:,} in "
         f"{session.region_name}; this stage sets up to {highest.rate:,g} and {highest.burst:,}.\n"
-        f"Deploy with these limits: {_as_options(changed)} (and lower the other ...RateLimit and ...BurstLimit "
+        f"Deploy with these limits: {_as_options(changes)} (and lower the other ...RateLimit and ...BurstLimit "
         "that you set)\n"
         f"Or request more requests/s, from which AWS derives the burst: {_request(session, _REQUESTS, 10_000)}",
-        tuple(changed),
+        tuple(changes),
     )
 
 

@@ -47,7 +47,7 @@ def require_distinct(session: "boto3.Session", stage: str, *, force: bool = Fals
         return
     matches = (re.fullmatch(rf"{re.escape(service())}-(.+)-ApiRole-\w+", name) for name in names)
     others = {match[1] for match in matches if match}
-    overlapping = sorted(each for each in others if each.startswith(f"{stage}-") or stage.startswith(f"{each}-"))
+    overlapping = sorted(other for other in others if other.startswith(f"{stage}-") or stage.startswith(f"{other}-"))
     if not overlapping:
         return
     message = (

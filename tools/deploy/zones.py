@@ -28,22 +28,24 @@ def read_network(resources: Mapping[str, Any]) -> Network | None:
     """Return the network that a template creates; None if it creates none."""
     if "Vpc" not in resources:
         return None
-    subnets = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::EC2::Subnet"]
-    zones = [each["AvailabilityZone"] for each in subnets if isinstance(each.get("AvailabilityZone"), str)]
-    endpoints = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::EC2::VPCEndpoint"]
+    subnets = [resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::EC2::Subnet"]
+    zones = [subnet["AvailabilityZone"] for subnet in subnets if isinstance(subnet.get("AvailabilityZone"), str)]
+    endpoints = [
+        resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::EC2::VPCEndpoint"
+    ]
     return Network(
         tuple(zones),
         resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("EngineVersion", ""),
-        tuple(each["ServiceName"]["Fn::Sub"].replace("${AWS::Region}", "{region}") for each in endpoints),
-        max((len(each["SubnetIds"]) for each in endpoints), default=0),
+        tuple(endpoint["ServiceName"]["Fn::Sub"].replace("${AWS::Region}", "{region}") for endpoint in endpoints),
+        max((len(endpoint["SubnetIds"]) for endpoint in endpoints), default=0),
     )
 
 
 def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple[str, str] | None] | None:
     """Return what a network's zones lack, and two zones that lack nothing, if any; None if its zones lack nothing."""
     ec2 = session.client("ec2")
-    found = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
-    ids = {each["ZoneName"]: each["ZoneId"] for each in found["AvailabilityZones"] if each["State"] == "available"}
+    response = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in response["AvailabilityZones"] if zone["State"] == "available"}
     # Zones by what they offer: what both zones need, and what only zones with endpoints need.
     everywhere = {"AWS Lambda": {name for name, zone_id in ids.items() if zone_id not in ZONE_IDS_WITHOUT_LAMBDA}}
     if network.engine_version:
@@ -52,7 +54,7 @@ def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple
         )
     services = [name.format(region=session.region_name) for name in network.endpoint_services]
     details = ec2.describe_vpc_endpoint_services(ServiceNames=services)["ServiceDetails"] if services else []
-    at_endpoints = {f"endpoints of {each['ServiceName']}": set(each["AvailabilityZones"]) for each in details}
+    at_endpoints = {f"endpoints of {service['ServiceName']}": set(service["AvailabilityZones"]) for service in details}
 
     def lacking(zone: str, index: int) -> list[str]:
         needed = everywhere | (at_endpoints if index < network.endpoint_zones else {})

@@ -117,51 +117,52 @@ def plan(
     """
     if not employees + numbers:
         raise click.UsageError("name the number of employees, for example: ponto plan 20000")
-    if invalid := [each for each in params if "=" not in each]:
+    if invalid := [param for param in params if "=" not in param]:
         raise click.UsageError(f"--param {invalid[0]}: expected NAME=VALUE")
-    stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), region, **overrides)
+    stage_settings = settings.read(stage, dict(param.split("=", 1) for param in params), region, **overrides)
     month = _MONTH._replace(working_days=working_days, awake_hours=awake_hours)
     documents = []
     fits = True
     for number in employees + numbers:
         peak = Peak(number, peak_minutes * 60)
-        found = forecast(peak, stage_settings, oldest_seconds)
+        prediction = forecast(peak, stage_settings, oldest_seconds)
         lines = costs.bill(peak, stage_settings, month, region) if region in costs.PRICES else None
-        fits = fits and not found.change
+        fits = fits and not prediction.change
         if as_json:
-            documents.append({"stage": stage, **_document(peak, stage_settings, found, lines, region)})
+            documents.append({"stage": stage, **_to_json(peak, stage_settings, prediction, lines, region)})
         else:
-            _show(stage, peak, found)
-            _show_bill(stage_settings, lines, region)
+            _print_forecast(stage, peak, prediction)
+            _print_bill(stage_settings, lines, region)
     if as_json:
         print_json(documents)
     return 0 if fits else 1
 
 
-def _show(stage: str, peak: Peak, found: Forecast) -> None:
-    first = found.binds_first
+def _print_forecast(stage: str, peak: Peak, prediction: Forecast) -> None:
+    first = prediction.binds_first
     rate = f"{math.ceil(peak.highest):,} requests/s at the peak"
     _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
     print_result("")
     tables.show(
         [Column("limit"), Column("punches/s", align_right=True), Column("why", min_width=24)],
-        [(limit.name, f"{limit.admits:,.0f}", limit.why) for limit in found.limits],
+        [(limit.name, f"{limit.admits:,.0f}", limit.why) for limit in prediction.limits],
     )
     print_result("")
     _paragraph(
         f"The {first.name} is reached first, at {peak.punches * first.admits / peak.highest:,.0f} punches "
-        f"within as many minutes. The drain starts within {found.starting_seconds:,.0f} s. Then {found.waiting:,.0f} "
-        f"punches wait at the worst moment. No punch waits for more than {found.oldest_seconds:,.0f} s, and the last "
-        f"one is stored {found.stored_seconds_after:,.0f} s after the peak."
+        f"within as many minutes. The drain starts within {prediction.starting_seconds:,.0f} s. Then "
+        f"{prediction.waiting:,.0f} punches wait at the worst moment. No punch waits for more than "
+        f"{prediction.oldest_seconds:,.0f} s, and the last one is stored {prediction.stored_seconds_after:,.0f} s after "
+        "the peak."
     )
-    _paragraph("The peak does not fit:" if found.change else "The peak fits.")
-    for change in found.change:
+    _paragraph("The peak does not fit:" if prediction.change else "The peak fits.")
+    for change in prediction.change:
         _paragraph(f"- {change}", "  ")
     _paragraph(f"Parameters of stage {stage}.")
     print_result("")
 
 
-def _show_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLine] | None, region: str) -> None:
+def _print_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLine] | None, region: str) -> None:
     if lines is None:
         limits = f"--account-rate {stage_settings.account_rate:g} --account-burst {stage_settings.account_burst:g}"
         _paragraph(
@@ -175,8 +176,8 @@ def _show_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLin
         [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
     )
     if rotation := costs.rotation(stage_settings, region):
-        more = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third year on"
-        _paragraph(f"The topic's key is rotated each year, so a month costs more: {more}.")
+        increase = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third year on"
+        _paragraph(f"The topic's key is rotated each year, so a month costs more: {increase}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
     has_gaps = None in [line.dollars for line in lines]
     lacks = " The prices of lines with ? are not known, so the total is too low." if has_gaps else ""
@@ -188,8 +189,8 @@ def _paragraph(text: str, indent: str = "") -> None:
     print_result(*textwrap.wrap(text, Console().width, subsequent_indent=indent, break_on_hyphens=False))
 
 
-def _document(
-    peak: Peak, stage: settings.StageSettings, found: Forecast, lines: list[costs.BillLine] | None, region: str
+def _to_json(
+    peak: Peak, stage: settings.StageSettings, prediction: Forecast, lines: list[costs.BillLine] | None, region: str
 ) -> Any:
     """Return the forecast for one number of employees as JSON; without a bill if the region's prices are not known."""
     month = None
@@ -198,10 +199,10 @@ def _document(
     return {
         "peak": peak._asdict() | {"requestsPerSecond": peak.highest},
         "settings": camel_case(stage._asdict()),
-        **camel_case(found._asdict()),
-        "limits": [limit._asdict() for limit in found.limits],
-        "bindsFirst": found.binds_first.name,
-        "fits": not found.change,
+        **camel_case(prediction._asdict()),
+        "limits": [limit._asdict() for limit in prediction.limits],
+        "bindsFirst": prediction.binds_first.name,
+        "fits": not prediction.change,
         "month": month,
         "prices": {"region": region, "sources": costs.PRICES.get(region, {})},
     }

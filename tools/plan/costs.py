@@ -22,7 +22,7 @@ ROW_BYTES = 285  # a row of batida with its indexes; tests/postgres/test_demo.py
 
 # Assumptions.
 LOG_BYTES = 1_500  # log of a batch: a line of JSON, and Lambda's START, END and REPORT
-ANSWER_BYTES = 600  # response to a punch, with its headers
+RESPONSE_BYTES = 600  # response to a punch, with its headers
 LOG_RECORD_BYTES = 500  # write-ahead log of a row; Aurora counts an I/O for each 4 KiB
 INIT_SECONDS = 0.5  # cold start, billed since August 2025
 MIN_ACU = 0.5  # capacity of a database that is not paused
@@ -46,7 +46,7 @@ def alarm_metrics() -> int:
         alarm for group in ("metricAlarms", "expressionAlarms", "clusterAlarms") for alarm in groups[group].values()
     ]
     # An alarm with metric math lists metrics and expressions; any other has one metric.
-    return sum("MetricStat" in found for alarm in alarms for found in alarm.get("Metrics", [{"MetricStat": {}}]))
+    return sum("MetricStat" in metric for alarm in alarms for metric in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
 class Month(NamedTuple):
@@ -80,7 +80,7 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
     # At each peak, all execution environments start and wait for the database once.
     starts, start_seconds = settings.concurrency * peaks, settings.resume_seconds + INIT_SECONDS
-    watched = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
+    alarm_metric_count = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
     awake = min(max(month.awake_hours, month.peaks_a_day * (peak.seconds + settings.pause_seconds) / 3600), 24)
 
     # Label, name of the price, factors by what they count, and the divisor of their product.
@@ -105,15 +105,15 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
         ("Aurora: commits", "aurora_io", {"batches": batches}, 1_000_000),
         ("Aurora: log", "aurora_io", {"punches": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
         ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
-        ("Network: answers", "transfer_out", {"punches": punches, "bytes": ANSWER_BYTES}, 1_000_000_000),
+        ("Network: answers", "transfer_out", {"punches": punches, "bytes": RESPONSE_BYTES}, 1_000_000_000),
         ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": (METRICS + GATEWAY_METRICS) if punches else 0}, 1),
-        ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": watched}, 1),
+        ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metric_count}, 1),
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
         ("KMS: the topic's key", "kms_key", {"key": settings.keys}, 1),
         ("Secrets Manager", "secret", {"secrets": settings.secrets}, 1),
     ]
-    return [_line(what, PRICES[region].get(name), factors, per) for what, name, factors, per in rows]
+    return [_line(label, PRICES[region].get(name), factors, per) for label, name, factors, per in rows]
 
 
 def idle_bill(settings: StageSettings, region: str) -> list[BillLine]:
@@ -146,9 +146,11 @@ def _line(label: str, price: Mapping[str, Any] | None, factors: Mapping[str, flo
     if price is None:
         return BillLine(label, formula, quantity, "", None)
     parts = tiered(quantity, price.get("tiers", [[None, price.get("price")]]))
-    priced = [f"{round(part, 6):,.12g} x {format(each, '.10f').rstrip('0').rstrip('.')}" for part, each in parts]
+    priced = [
+        f"{round(part, 6):,.12g} x {format(unit_price, '.10f').rstrip('0').rstrip('.')}" for part, unit_price in parts
+    ]
     formula = f"{formula} = {' + '.join(priced)}"
-    return BillLine(label, formula, quantity, price["unit"], sum(part * each for part, each in parts))
+    return BillLine(label, formula, quantity, price["unit"], sum(part * unit_price for part, unit_price in parts))
 
 
 def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list[tuple[float, float]]:

@@ -46,12 +46,12 @@ class StageSettings(NamedTuple):
 
 
 def read(
-    stage: str, given_values: Mapping[str, str] | None = None, region: str = "us-east-1", **overrides: Any
+    stage: str, parameter_values: Mapping[str, str] | None = None, region: str = "us-east-1", **overrides: Any
 ) -> StageSettings:
     """Read the settings of a stage.
 
     Args:
-        given_values: parameters of a deploy (`--param`), by their names.
+        parameter_values: parameters of a deploy (`--param`), by their names.
         overrides: settings by their names; None is the stage's.
 
     Raises:
@@ -61,12 +61,12 @@ def read(
     if stage not in stages:
         raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {', '.join(stages)}")
     values = parameters.defaults() | stages[stage]
-    if unknown := sorted((given_values or {}).keys() - values.keys()):
+    if unknown := sorted((parameter_values or {}).keys() - values.keys()):
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
-    values |= given_values or {}
+    values |= parameter_values or {}
 
     def numbers(*names: str) -> list[float]:
-        texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: values[found[1]], values[name]) for name in names]
+        texts = [re.sub(r"\$\{param:(\w+)\}", lambda match: values[match[1]], values[name]) for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
             raise CommandError(
                 f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is not a number above 0: {texts}"
@@ -77,13 +77,13 @@ def read(
         return min(numbers(*names))
 
     reserved = [name for name in ["reservedConcurrency"] if values[name] not in _NONE]
-    chosen = {name: value for name, value in overrides.items() if value is not None}
-    batch = chosen.get("batch", int(lowest("batchSize")))
-    acu = chosen.get("maximum_acu", lowest("maximumAcu"))
+    overridden = {name: value for name, value in overrides.items() if value is not None}
+    batch = overridden.get("batch", int(lowest("batchSize")))
+    acu = overridden.get("maximum_acu", lowest("maximumAcu"))
     secrets = _secrets(values)
-    makes_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
+    creates_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
     services = 1 + bool(secrets)  # with a VPC endpoint: SQS and, for passwords, Secrets Manager
-    found = {
+    settings = {
         "account_rate": default_limits(region).rate,
         "account_burst": default_limits(region).burst,
         "resume_seconds": RESUME_SECONDS,
@@ -100,10 +100,10 @@ def read(
         "all_alarms": values["alarms"] == "all",
         "dashboards": int(values["dashboard"] == "true"),
         "keys": int(values["alarmTopicKey"] == "true"),
-        "endpoints": makes_network * services * int(lowest("endpointZones")),
+        "endpoints": creates_network * services * int(lowest("endpointZones")),
         "secrets": secrets,
     }
-    return StageSettings(**(found | chosen))
+    return StageSettings(**(settings | overridden))
 
 
 def _secrets(values: Mapping[str, str]) -> int:
