@@ -37,7 +37,7 @@ def test_price_of_an_idle_month_follows_from_the_template(
         "CloudWatch: alarms": _watched(template) * prices["cloudwatch_alarm"],
         "CloudWatch: dashboard": len(template.by_type("AWS::CloudWatch::Dashboard")) * prices["cloudwatch_dashboard"],
         "KMS: the topic's key": len(template.by_type("AWS::KMS::Key")) * prices["kms_key"],
-        "SQS: ask in vain": _pollers(template) * POLLS_PER_MONTH / 1e6 * prices["sqs_requests"],
+        "SQS: empty receives": _pollers(template) * POLLS_PER_MONTH / 1e6 * prices["sqs_requests"],
         "Aurora: storage": 1 * prices["aurora_storage"],
     }
 

@@ -169,7 +169,7 @@ def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(capsys: pytest.C
             "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
             "protected from the start, so it stays if this deploy fails.\n",
         ),
-        ("GetResources", "what an earlier deploy left outside the stack", "This needs the rights tag:GetResources, "),
+        ("GetResources", "what an earlier deploy left outside the stack", "needs the permissions tag:GetResources"),
     ],
 )
 def test_check_without_permission_is_reported_and_the_deploy_continues(
@@ -534,8 +534,8 @@ def test_list_of_punches_without_sign_in_fails_the_deploy(gateway: Gateway) -> N
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
         proof.prove_sign_in(deployment(), URL, "the key", PUNCH, FakeClock())
-    assert "it takes no punches" not in str(failure.value)
-    assert "it may take punches without a token" in str(failure.value)
+    assert "it does not accept punches" not in str(failure.value)
+    assert "it may accept punches without a token" in str(failure.value)
 
 
 @pytest.mark.usefixtures("account")
@@ -584,7 +584,7 @@ def test_result_lists_all_steps_and_those_of_slices_in_order(prod: Prod, monkeyp
     assert found["punch"].items() >= {"messageId": "message"}.items()
     show_key = "aws apigateway get-api-key --include-value --query value --output text --region"
     assert found["showKey"] == f"{show_key} us-east-1 --api-key k"
-    assert re.fullmatch(r"proven     punch [0-9a-f-]{36} is a row, \d+\.\d s after it was accepted", printed.pop(2))
+    assert re.fullmatch(r"proven     punch [0-9a-f-]{36} was stored \d+\.\d s after it was accepted", printed.pop(2))
     assert printed == [
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
         "migrated   0001.sql, 0002.sql",

@@ -325,9 +325,9 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
 
 def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:
     dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
-    output = dev.deploy().err
-    assert "not changed: its backups (of 7 days): AWS accepted the change, but has not made it: after 300 s" in output
-    assert re.search(r"  the change is not done yet, \d+ s so far\n", output)
+    err = dev.deploy().err
+    assert "not changed: its backups (of 7 days): AWS accepted the change, but has not applied it: after 300 s" in err
+    assert re.search(r"  the change is not done yet, \d+ s so far\n", err)
     assert dev.sls == ["package", "deploy"]
 
 
@@ -373,7 +373,7 @@ def test_deployed_stage_keeps_its_kind_of_database(dev: Dev) -> None:
     dev.rds.operations.clear()
     result = dev.deploy("--param", "database=express")
     assert (result.status, dev.sls, dev.rds.operations) == (2, ["package --param=database=express"], [])
-    assert f"the punches of {NAME} are in the database of 'create', and 'express' is another" in result.err
+    assert f"'express' would give {NAME} a different database, without the punches stored with 'create'" in result.err
 
     dev.described = DESCRIBED | {"LeaveDatabase": True}
     dev.deploy("--param", "database=express", "--param", "leaveDatabase=true")

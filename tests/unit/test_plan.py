@@ -147,10 +147,10 @@ def test_amount_is_quantity_times_price() -> None:
         "SQS: receive and delete": 17_600 / 1e6 * 0.40,
         # the punches and these calls, if AWS counts all requests of messages with a group
         "SQS: fair queue": (88_000 + 17_600) / 1e6 * 0.10,
-        "SQS: ask in vain": 657_000 / 1e6 * 0.40,
+        "SQS: empty receives": 657_000 / 1e6 * 0.40,
         "Lambda: batches": 880 / 1e6 * 0.20,
         # with 0.25 GB of memory
-        "Lambda: at work": 880 * 0.050 * 0.25 * 0.0000166667,
+        "Lambda: compute": 880 * 0.050 * 0.25 * 0.0000166667,
         "Lambda: starts": 88 * 5 * 30.5 * 0.25 * 0.0000166667,
         "Aurora: storing": 88_000 / 5_000 / 3_600 * 0.12,
         "Aurora: awake": 22 * 12 * 0.5 * 0.12,
@@ -159,7 +159,7 @@ def test_amount_is_quantity_times_price() -> None:
         "Aurora: commits": 880 / 1e6 * 0.20,
         "Aurora: log": 88_000 * 500 / 4096 / 1e6 * 0.20,
         "Network: endpoints": 4 * 730 * 0.01,
-        "Network: answers": 88_000 * 600 / 1e9 * 0.09,
+        "Network: responses": 88_000 * 600 / 1e9 * 0.09,
         "CloudWatch: metrics": (14 + 5) * 0.30,
         "CloudWatch: alarms": costs.alarm_metrics() * 0.10,
         "CloudWatch: dashboard": 3.00,
@@ -394,7 +394,7 @@ def test_region_without_known_prices_has_limits_and_no_bill(run: Run) -> None:
     shown = run("20000 --stage prod --region mx-central-1").out
 
     assert (found["month"], found["prices"]) == (None, {"region": "mx-central-1", "sources": {}})
-    assert "The prices of mx-central-1 are not known." in shown
+    assert "The prices of mx-central-1 are unknown." in shown
     assert "US dollars" not in shown
     suggested = "20000 --stage prod --region us-east-1 --account-rate 2500 --account-burst 1250 --json"
     assert run(suggested).json[0]["change"] == found["change"]
@@ -430,7 +430,7 @@ def test_missing_price_of_a_region_is_marked(run: Run) -> None:
     unknown = [line["what"] for line in found["month"]["lines"] if line["dollars"] is None]
     assert "Network: endpoints" in unknown
     assert re.findall(r"^(\S.*?)  .* \?$", shown, re.MULTILINE) == unknown
-    assert "The prices of lines with ? are not known, so the total is too low." in shown
+    assert "The prices of lines with ? are unknown, so the total is too low." in shown
     assert " ?" not in run("--employees 20000").out
 
 
@@ -478,4 +478,4 @@ def test_output_fits_the_width_of_the_terminal(
     lines = run(words).out.splitlines()
 
     assert max(map(len, lines)) <= columns
-    assert any(re.match("together  +[0-9.,]+", line) for line in lines)
+    assert any(re.match("total  +[0-9.,]+", line) for line in lines)

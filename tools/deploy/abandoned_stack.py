@@ -1,4 +1,4 @@
-"""Stacks whose first change set was never executed, as the deploy was interrupted or the change set refused.
+"""Stacks whose first change set was never executed, because the deploy was interrupted or the change set refused.
 
 Their status is REVIEW_IN_PROGRESS. They have no resources and no template, and osls refuses to deploy to them.
 """
@@ -40,7 +40,7 @@ def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) 
         return False
     _require_no_deploy(formation, stack, stage, clock.now())
     print_status(f"deleting the stack {stack_name(stage)}, which has no resources ({stack['StackStatus']})")
-    # By its id, as another deploy may create a stack of the same name meanwhile.
+    # By its id, because another deploy may create a stack of the same name meanwhile.
     formation.delete_stack(StackName=stack["StackId"])
     try:
         formation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)

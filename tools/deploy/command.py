@@ -82,10 +82,10 @@ def deploy(
 
     Prints the account and region, checks the account's plan and quotas, runs `sls deploy`, applies the migrations,
     sends one punch of a reserved employee and waits for its row, and runs the deploy steps of slices. If the stage
-    gets its first cluster, the first `sls deploy` leaves out the protection from deletion and what AWS may refuse,
-    and a second one adds both. With `database: express` the cluster is created before `sls deploy`, as CloudFormation
-    cannot create it; later deploys keep this database by default. You can repeat the command at any time, also after
-    it was interrupted.
+    gets its first cluster, a first `sls deploy` leaves out the protection from deletion and resources that AWS may
+    refuse, and a second one adds them. With `database: express` the cluster is created before `sls deploy`, because
+    CloudFormation cannot create it; later deploys keep this database by default. You can repeat the command at any
+    time, even after it was interrupted.
     """
     stage = target_options.stage
     session, account, described = target.announce(target_options)
@@ -108,7 +108,7 @@ def deploy(
         "deployed   {stage}, account {account}, region {region}".format(**summary)
         + ("; the stack is protected from deletion" if compiled.is_protected else ""),
         f"migrated   {', '.join(summary['applied']) or 'nothing to do'}",
-        "proven     punch {id} is a row, {seconds:.1f} s after it was accepted".format(**summary["punch"]),
+        "proven     punch {id} was stored {seconds:.1f} s after it was accepted".format(**summary["punch"]),
         f"URL        {summary['url']}",
         f"API key    {summary['show_key']}",
         *(result.line for result in slice_results if result.line),
@@ -118,7 +118,7 @@ def deploy(
 def _migrate_and_prove(
     hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: CompiledStage
 ) -> tuple[dict[str, Any], list[DeployResult]]:
-    """Return the reference's part of the output of --json, and the results of slices."""
+    """Return the output of --json without the slices' part, and the slices' results."""
     outputs = stack_outputs(session.client("cloudformation"), stage)
     # No retries: a second call of a slow migration would only wait for the first.
     functions = session.client("lambda", config=target.config(attempts=1, **target.LONG_CALL_SETTINGS))
@@ -195,7 +195,7 @@ def _deploy(
 
     def update(package: Path, extra_params: Sequence[str] = ()) -> None:
         if compiled.express_settings:
-            sls("deploy", extra_params=extra_params)  # compiles again, as it can now look up the cluster
+            sls("deploy", extra_params=extra_params)  # compiles again, because it can now look up the cluster
             return
         if extra_params:
             sls("package", "--package", package, extra_params=extra_params)
@@ -229,7 +229,7 @@ def _deploy(
 
 
 def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
-    """Return whether a stack has no cluster yet; if the caller may not know, print that and return False."""
+    """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False."""
     try:
         return not has_resource(formation, stack, DATABASE_CLUSTER)
     except ClientError as error:

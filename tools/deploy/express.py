@@ -19,7 +19,7 @@ from tools.kit.target import config, explain
 if TYPE_CHECKING:
     import boto3
 
-_POLL_SECONDS = 5.0  # between two requests of the state
+_POLL_SECONDS = 5.0  # between two requests for the state
 _READY_SECONDS = 900  # limit for a new cluster and its writer, which took 32 s in tests
 _CHANGE_SECONDS = 300  # limit of one change
 _DELETE_SECONDS = 1_800  # limit for the cluster and its writer, which took 5 to 11 minutes in tests
@@ -38,7 +38,7 @@ ClusterSettings = Mapping[str, Any]
 def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSettings, clock: Clock = CLOCK) -> None:
     """Create a stage's cluster if it does not exist, and apply its settings.
 
-    If AWS refuses a setting, print that and go on: the stage works without it.
+    If AWS refuses a setting, print that and continue, because the stage works without it.
 
     Raises:
         CommandError: another cluster has the name, or the cluster did not become available.
@@ -80,8 +80,8 @@ def require_possible(session: "boto3.Session", stage: str, declared: ClusterSett
     name = stack_name(stage)
     if database not in (None, "express") and not declared["LeaveDatabase"]:
         raise CommandError(
-            f"the punches of {name} are in the database of '{database}', and 'express' is another. Set database to "
-            f"'{database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
+            f"'express' would give {name} a different database, without the punches stored with '{database}'. Set "
+            f"database to '{database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
             "(docs/operations.md#go-on-with-the-restored-cluster).\nNothing was deployed."
         )
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
@@ -101,7 +101,7 @@ class ClusterState(NamedTuple):
 
 
 def find(session: "boto3.Session", stage: str) -> ClusterState | None:
-    """Return the state of a stage's cluster; None if there is none, or one that belongs to something else."""
+    """Return the state of a stage's cluster; None if the stage has none, also if another cluster has its name."""
     rds, name = _client(session), stack_name(stage)
     if (cluster := _find_cluster(rds, name)) is None:  # the parameter group is deleted last
         return ClusterState(name, is_protected=False, is_kept=False) if _has_parameter_group(rds, name) else None
@@ -158,7 +158,7 @@ def _pending_changes(
         "DeletionProtection": f"its protection from deletion ({'on' if declared['DeletionProtection'] else 'off'})",
         "BackupRetentionPeriod": f"its backups (of {declared['BackupRetentionPeriod']} days)",
     }
-    for key, description in changes.items():  # separately, as AWS may refuse some of them
+    for key, description in changes.items():  # separately, because AWS may refuse some of them
         if not _has_value(cluster, key, declared[key]):
             yield description, partial(_change, rds, name, description, key, declared[key], clock)
     writer = _writer_instance(rds, cluster)
@@ -231,7 +231,7 @@ def _request(
 ) -> None:
     """Request a change as soon as RDS accepts it, and wait until it is done.
 
-    The status alone is not enough, as it is `available` also before the change begins.
+    The status alone is not enough, because it is `available` before the change begins too.
 
     Args:
         is_done: returns whether the change is done, given the description of the cluster.
@@ -247,7 +247,7 @@ def _request(
 
     print_status(description)
     _wait(unrequested, _CHANGE_SECONDS, "AWS does not accept the change", clock)
-    _wait(unfinished, _CHANGE_SECONDS, "AWS accepted the change, but has not made it", clock)
+    _wait(unfinished, _CHANGE_SECONDS, "AWS accepted the change, but has not applied it", clock)
 
 
 def _wait(
@@ -340,7 +340,7 @@ def _require_cluster(rds: Any, name: str) -> Any:
     """Return the description of a cluster that must exist.
 
     Raises:
-        CommandError: it does not exist any more.
+        CommandError: the cluster no longer exists.
     """
     if (cluster := _find_cluster(rds, name)) is None:
         raise CommandError(f"the cluster {name} was deleted meanwhile. Deploy again to create another.")

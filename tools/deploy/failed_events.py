@@ -36,7 +36,7 @@ def observe(formation: "CloudFormationClient", stage: str) -> Observation:
 
 
 def print_new_failures(formation: "CloudFormationClient", stage: str, observation: Observation) -> None:
-    """Print resource, path and reason of each failure since an observation, or which right is missing to read them."""
+    """Print resource, path and reason of each failure since an observation, or the permission that is missing."""
     stack: Any = None
     try:
         stack = find_stack(formation, stage)

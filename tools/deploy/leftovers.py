@@ -39,7 +39,7 @@ DELETE_COMMANDS = {
     "sqs": "sqs delete-queue --queue-url https://sqs.{region}.{suffix}/{account}/{name}",
     "s3": "s3api delete-bucket --bucket {name}",
 }
-"""Commands of the AWS CLI by kind of resource, in the order in which AWS accepts the deletions."""
+"""Commands of the AWS CLI by type of resource, in the order in which AWS accepts the deletions."""
 
 _ORDER = {kind: place for place, kind in enumerate(DELETE_COMMANDS)}
 _STACK_NAME = "aws:cloudformation:stack-name"
@@ -58,7 +58,7 @@ class Leftover(NamedTuple):
 def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
     """Print the leftovers of a stage, each with the command that deletes it, and return them.
 
-    If the caller lacks a right, print which, and return an empty list.
+    If the caller lacks a permission, print which, and return an empty list.
 
     Args:
         session: session for the account and region.
@@ -72,7 +72,7 @@ def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
     except (BotoCoreError, ClientError) as error:
         print_status(
             f"not checked: what an earlier deploy left outside the stack ({explain(error)}).",
-            "This needs the rights tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, "
+            "This needs the permissions tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, "
             "kms:DescribeKey and cloudformation:ListStackResources.",
         )
         return []
@@ -91,9 +91,9 @@ def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
     vpcs = ", ".join(leftover.name for leftover in leftovers if leftover.kind == "ec2:vpc")
     if vpcs and not force:
         raise CommandError(
-            f"this deploy would create another VPC beside {vpcs}, and AWS allows five in a region. Delete what is "
-            "listed above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network), "
-            "or use --force to create another.\nNothing was deployed."
+            f"this deploy would create another VPC beside {vpcs}, and AWS allows five in a region. Delete the "
+            "resources listed above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; "
+            "docs/deploy.md#the-network), or use --force to create another.\nNothing was deployed."
         )
 
 
@@ -110,7 +110,7 @@ def require_no_cluster(session: "boto3.Session", stack: str, database: str | Non
     left_over = [
         cluster["DBClusterIdentifier"]
         for cluster in clusters
-        # An express cluster, unless this deploy leaves it on purpose.
+        # An express cluster, unless the stage was deployed and now changes to another database.
         if (cluster["DBClusterIdentifier"] == stack and database is None)
         or cluster["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
         or {"Key": _STACK_NAME, "Value": stack} in cluster.get("TagList", [])

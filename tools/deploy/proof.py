@@ -1,4 +1,4 @@
-"""Proof that a deployed stage works: a punch, sent as by a device, becomes a row."""
+"""Smoke test of a deployed stage: a punch that is sent like a device's must be stored."""
 
 import json
 import uuid
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
-"""Employee of the test punch. It is no person, and reports leave it out."""
+"""Employee id of the test punch. No person has it, and reports leave it out."""
 
-_INTAKE_HINT = "it takes no punches. 401 and 403: check its authorizer and its usage plan"
+_INTAKE_HINT = "it does not accept punches. 401 and 403: check its authorizer and its usage plan"
 _SIGN_IN_HINT = (
-    "it may take punches without a token. 403: check its usage plan; 404: its published version is from before "
+    "it may accept punches without a token. 403: check its usage plan; 404: its published version is from before "
     "employees signed in, so every holder of a key may punch for every employee"
 )
 _WAIT_SECONDS = 2
@@ -33,7 +33,7 @@ class Proof(NamedTuple):
 
     id: str
     message_id: str
-    seconds: float  # from its acceptance to its row, measured once a second
+    seconds: float  # from its acceptance until it is stored, measured once a second
 
 
 def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected:
 
 
 def prove_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
-    """Prove a stage where employees sign in: check that a token is required, and queue a punch as the gateway would.
+    """Test a stage where employees sign in: check that a token is required, and queue a punch as the gateway would.
 
     The queue accepts it only from the operator's role, as for a redrive.
 
@@ -132,7 +132,7 @@ def require_token(url: str, key: str, clock: Clock = CLOCK) -> None:
 
 
 def punch_authorization_type(deployment: Target) -> str:
-    """Return the authorization that a punch needs in addition to a key, as API Gateway names it; NONE: no other.
+    """Return API Gateway's authorization type of the method for punches; NONE if a key is enough.
 
     Raises:
         CommandError: the API has no method for punches.
@@ -141,7 +141,7 @@ def punch_authorization_type(deployment: Target) -> str:
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     ids = [resource["id"] for page in pages for resource in page["items"] if resource["path"] == "/ponto"]
     if not ids:
-        raise CommandError(f"the API {api} has no /ponto, so it takes no punches", status=1)
+        raise CommandError(f"the API {api} has no /ponto, so it does not accept punches", status=1)
     return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
 
 

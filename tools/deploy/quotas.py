@@ -38,16 +38,18 @@ class Demand(NamedTuple):
     is_express: bool = False  # whether its cluster is created outside the stack
     maximum_acu: float = 0  # of the cluster, in or outside the stack
     backup_days: int = 0
-    unverified_parameters: tuple[str, ...] = ()  # NAME=VALUE that leave out what unverified accounts may not have
+    unverified_parameters: tuple[
+        str, ...
+    ] = ()  # NAME=VALUE; they leave out resources that unverified accounts cannot create
     network: zones.Network | None = None
     throttles: Mapping[str, ThrottleLimits] = {}  # by the parameters' prefix: `stage`, `key`
 
 
 class Shortage(NamedTuple):
-    """Shortage of the account."""
+    """A limit of the account that is too low for the stage."""
 
     text: str
-    parameters: tuple[str, ...] = ()  # NAME=VALUE with which the stage fits; empty: there are none
+    parameters: tuple[str, ...] = ()  # NAME=VALUE with which the stage fits; empty if no parameter helps
 
 
 def read_demand(template: Any, second_updates: Iterable[SecondUpdate] = ()) -> Demand:
@@ -99,7 +101,7 @@ def require(
 ) -> None:
     """Refuse a deploy that would or might fail because of the account's plan or a quota.
 
-    Checks for which the caller lacks a right are skipped, with a message.
+    Checks for which the caller lacks a permission are skipped, with a message.
 
     Args:
         deploy_command: returns the command that deploys with some parameters changed, given as NAME=VALUE.
@@ -138,7 +140,7 @@ def require(
 
 
 def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
-    # This service is in a few regions only. A short timeout, as it may not be reachable.
+    # The service exists in a few regions only, and may not be reachable, so the timeout is short.
     client = session.client("freetier", config=target.config(attempts=2, read_timeout=10))
     try:
         plan = client.get_account_plan_state()["accountPlanType"]
@@ -175,11 +177,11 @@ def _check_express(demand: Demand) -> Iterator[Shortage]:
     if demand.backup_days > 1:
         print_status(
             f"the account is on AWS's Free plan, which keeps backups for one day. AWS may refuse backupDays "
-            f"({demand.backup_days}); the deploy then prints that and goes on"
+            f"({demand.backup_days}); the deploy then prints that and continues"
         )
     if demand.unverified_parameters:
         print_status(
-            "AWS allows CloudFront only to accounts that it has verified, which those on the Free plan often are not. "
+            "AWS allows CloudFront only for accounts that it has verified, but often not those on the Free plan. "
             f"If AWS refuses it, ask its support, and deploy with {_as_options(demand.unverified_parameters)}"
         )
 
@@ -257,8 +259,8 @@ def _zones(session: "boto3.Session", stack: str, network: zones.Network) -> Iter
         return
     named = ",".join(suitable)
     yield Shortage(
-        f"{text}\nWrite `zones: {named}` under the stage in resources/parameters.yml, as each later deploy needs it, "
-        "too.",
+        f"{text}\nWrite `zones: {named}` under the stage in resources/parameters.yml, because later deploys need "
+        "it too.",
         (f"zones={named}",),
     )
 

@@ -9,9 +9,8 @@ from tools.kit.osls import DATABASE_CLUSTER
 if TYPE_CHECKING:
     import boto3
 
-# Lambda refuses subnets there: "The provided subnets contain availability zone Lambda doesn't support." No AWS API
-# lists
-# such zones; this one is known from public reports. Lambda may refuse others, too.
+# Lambda refuses subnets in these zones: "The provided subnets contain availability zone Lambda doesn't support." No AWS
+# API lists them; this one is known from public reports. Lambda may refuse others too.
 ZONE_IDS_WITHOUT_LAMBDA = {"use1-az3"}
 
 
@@ -42,7 +41,7 @@ def read_network(resources: Mapping[str, Any]) -> Network | None:
 
 
 def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple[str, str] | None] | None:
-    """Return what a network's zones lack, and two zones that lack nothing, if any; None if its zones lack nothing."""
+    """Return what a network's zones lack, and two suitable zones if there are any; None if the zones lack nothing."""
     ec2 = session.client("ec2")
     response = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in response["AvailabilityZones"] if zone["State"] == "available"}

@@ -64,7 +64,7 @@ def _setting(
 @_setting(
     "--batch-milliseconds",
     opt.RATE,
-    "Duration of a full batch; the function's log has it as `milliseconds`.",
+    "Duration of a full batch: `milliseconds` in the function's log.",
     _BATCH_DEFAULT,
 )
 @_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Highest capacity of the database.")
@@ -76,7 +76,7 @@ def _setting(
     type=opt.COUNT,
     default=settings.RESUME_SECONDS,
     metavar="S",
-    help="Seconds until a paused database has resumed.",
+    help="Seconds that a paused database takes to resume.",
 )
 @click.option(
     "--region",
@@ -152,8 +152,8 @@ def _print_forecast(stage: str, peak: Peak, prediction: Forecast) -> None:
         f"The {first.name} is reached first, at {peak.punches * first.admits / peak.highest:,.0f} punches "
         f"within as many minutes. The drain starts within {prediction.starting_seconds:,.0f} s. Then "
         f"{prediction.waiting:,.0f} punches wait at the worst moment. No punch waits for more than "
-        f"{prediction.oldest_seconds:,.0f} s, and the last one is stored {prediction.stored_seconds_after:,.0f} s after "
-        "the peak."
+        f"{prediction.oldest_seconds:,.0f} s, and the last one is stored {prediction.stored_seconds_after:,.0f} s "
+        "after the peak."
     )
     _paragraph("The peak does not fit:" if prediction.change else "The peak fits.")
     for change in prediction.change:
@@ -166,21 +166,22 @@ def _print_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLi
     if lines is None:
         limits = f"--account-rate {stage_settings.account_rate:g} --account-burst {stage_settings.account_burst:g}"
         _paragraph(
-            f"The prices of {region} are not known. For a bill with those of us-east-1, use --region us-east-1 {limits}"
+            f"The prices of {region} are unknown. For a bill with the prices of us-east-1, use --region "
+            f"us-east-1 {limits}"
         )
         print_result("")
         return
     cells = [(line.what, line.formula, "?" if line.dollars is None else f"{line.dollars:,.2f}") for line in lines]
     tables.show(
         [Column("a month"), Column("formula", min_width=30), Column("US dollars", align_right=True)],
-        [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
+        [*cells, ("total", "", f"{costs.total(lines):,.2f}")],
     )
     if rotation := costs.rotation(stage_settings, region):
         increase = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third year on"
         _paragraph(f"The topic's key is rotated each year, so a month costs more: {increase}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
     has_gaps = None in [line.dollars for line in lines]
-    lacks = " The prices of lines with ? are not known, so the total is too low." if has_gaps else ""
+    lacks = " The prices of lines with ? are unknown, so the total is too low." if has_gaps else ""
     _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")
     print_result("")
 
@@ -192,7 +193,7 @@ def _paragraph(text: str, indent: str = "") -> None:
 def _to_json(
     peak: Peak, stage: settings.StageSettings, prediction: Forecast, lines: list[costs.BillLine] | None, region: str
 ) -> Any:
-    """Return the forecast for one number of employees as JSON; without a bill if the region's prices are not known."""
+    """Return the forecast for one number of employees as JSON; without a bill if the region's prices are unknown."""
     month = None
     if lines is not None:
         month = {"lines": [line._asdict() for line in lines], "dollars": round(costs.total(lines), 2)}

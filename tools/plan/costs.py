@@ -39,7 +39,7 @@ PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.
 
 
 def alarm_metrics() -> int:
-    """Count the metrics of the alarms in resources/alarms.yml, for which AWS charges; without slices' alarms."""
+    """Return the number of metrics that AWS charges for the alarms in resources/alarms.yml, without slices' alarms."""
     text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
     groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
     alarms = [
@@ -52,7 +52,7 @@ def alarm_metrics() -> int:
 class Month(NamedTuple):
     """Assumptions about a month."""
 
-    peaks_a_day: int = 4  # in each, every employee punches once
+    peaks_a_day: int = 4  # every employee punches once in each peak
     working_days: int = 22
     months_kept: int = 12  # months of rows in the database
     awake_hours: float = 12  # hours of a working day in which single punches and reports keep the database awake
@@ -75,7 +75,7 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
     # With few punches, each poller invokes the function with a small batch each second.
     pollers = min(POLLERS, settings.concurrency)
     batches = min(peak.punches, math.ceil(max(peak.punches / settings.batch, pollers * peak.seconds))) * peaks
-    # A batch takes one receive and one delete request for each ten messages, or part of ten.
+    # Ten messages, or fewer at the end of a batch, need one receive request and one delete request.
     tens = max(batches, math.ceil(peak.punches / MAX_MESSAGES_PER_REQUEST) * peaks)
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
     # At each peak, all execution environments start and wait for the database once.
@@ -91,13 +91,13 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
         ("SQS: receive and delete", "sqs_requests", {"requests each": tens, "kinds": 2}, 1_000_000),
         ("SQS: fair queue", "sqs_fair_requests", {"requests": (punches + 2 * tens) * settings.fair_queue}, 1_000_000),
         (
-            "SQS: ask in vain",
+            "SQS: empty receives",
             "sqs_requests",
             {"pollers": pollers, "requests": HOURS * 3600 / LONG_POLL_SECONDS},
             1_000_000,
         ),
         ("Lambda: batches", "lambda_requests", {"batches": batches}, 1_000_000),
-        ("Lambda: at work", "lambda_compute", {"batches": batches, "s": batch_seconds, "GB": gigabytes}, 1),
+        ("Lambda: compute", "lambda_compute", {"batches": batches, "s": batch_seconds, "GB": gigabytes}, 1),
         ("Lambda: starts", "lambda_compute", {"starts": starts, "s": start_seconds, "GB": gigabytes}, 1),
         ("Aurora: storing", "aurora_capacity", {"punches": punches}, DATABASE_ROWS * 3600),
         ("Aurora: awake", "aurora_capacity", {"days": month.working_days, "h": awake, "ACU": MIN_ACU}, 1),
@@ -105,7 +105,7 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
         ("Aurora: commits", "aurora_io", {"batches": batches}, 1_000_000),
         ("Aurora: log", "aurora_io", {"punches": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
         ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
-        ("Network: answers", "transfer_out", {"punches": punches, "bytes": RESPONSE_BYTES}, 1_000_000_000),
+        ("Network: responses", "transfer_out", {"punches": punches, "bytes": RESPONSE_BYTES}, 1_000_000_000),
         ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": (METRICS + GATEWAY_METRICS) if punches else 0}, 1),
         ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metric_count}, 1),
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
@@ -131,9 +131,9 @@ def punch_bill(peak: Peak, settings: StageSettings, region: str) -> list[BillLin
 
 
 def rotation(settings: StageSettings, region: str) -> float:
-    """Return the US dollars that each of the first two yearly rotations of the topic's key adds to all later months.
+    """Return the US dollars by which each of the first two yearly rotations of the topic's key raises the monthly bill.
 
-    Later ones add nothing: https://aws.amazon.com/kms/pricing
+    Later rotations add nothing: https://aws.amazon.com/kms/pricing
     """
     price: float = PRICES[region]["kms_key"]["price"]
     return settings.keys * price
@@ -165,5 +165,5 @@ def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list
 
 
 def total(lines: Iterable[BillLine]) -> float:
-    """Return the sum of a bill in US dollars, without lines that have no price."""
+    """Return the sum of a bill in US dollars. Lines without a price are left out."""
     return sum(line.dollars or 0 for line in lines)

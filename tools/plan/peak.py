@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from tools.plan.settings import StageSettings
 
-POLLERS = 5  # pollers with which Lambda begins, and which it adds each second
+POLLERS = 5  # number of pollers at the start, and number that Lambda adds each second
 MAX_IN_FLIGHT = 120_000  # limit of a standard queue's messages that are received and not yet deleted
 _RATES = "stageRateLimit, punchRateLimit and keyRateLimit"
 _DIVIDE = "divide the employees among {} deployments, each in a separate account or region"
 
 
 class Peak(NamedTuple):
-    """Punches within a time, at a rate that rises linearly to twice the mean, and falls again."""
+    """A number of punches in a period, at a rate that rises linearly to twice the mean, and then falls."""
 
     punches: int
     seconds: float
@@ -35,20 +35,20 @@ class Peak(NamedTuple):
 
     def drain_seconds(self, rate: float) -> float:
         """Return how many seconds after the peak the last punch is processed, at `rate` punches per second."""
-        # The rate is reached all the time, except at the start of the peak, when fewer punches come.
+        # Processing runs at the full rate, except at the start of the peak, when fewer punches arrive.
         start = self.seconds * rate / self.highest / 4
         return max(self.punches / rate + start - self.seconds, 0) if rate < self.highest else 0
 
 
 class Limit(NamedTuple):
-    """A limit on the way of a punch."""
+    """A limit that punches pass on their way to the database."""
 
     name: str
     admits: float  # punches/s
     why: str  # reason for this number
     value: float  # present value of the setting to raise, to which `admits` is proportional
-    advice: str  # if it is too low; {} is the value that is needed
-    refuses: bool = False  # whether it answers 429; other limits let punches wait in the queue
+    advice: str  # what to do if the limit is too low; {} is the value that is needed
+    refuses: bool = False  # whether excess punches are answered 429; at other limits they wait in the queue
 
 
 class Forecast(NamedTuple):
@@ -57,7 +57,7 @@ class Forecast(NamedTuple):
     limits: list[Limit]  # in the order in which a punch passes them
     binds_first: Limit  # the tightest limit
     waiting: float  # punches in the queue at the worst moment, without those of the drain's start
-    starting_seconds: float  # at most, until the database has resumed and all pollers were added
+    starting_seconds: float  # maximum time until the database has resumed and all pollers are added
     oldest_seconds: float  # longest wait of a punch in the queue
     stored_seconds_after: float  # from the end of the peak to the last row, without the drain's start
     change: list[str]  # what is too low, and what to do; empty if the peak fits
@@ -66,7 +66,7 @@ class Forecast(NamedTuple):
 def forecast(peak: Peak, settings: StageSettings, oldest_seconds: float) -> Forecast:
     """Compare a peak with each limit.
 
-    It fits if no punch is answered 429, and none waits in the queue for longer than `oldest_seconds`.
+    The peak fits if no punch is answered 429, and none waits in the queue for longer than `oldest_seconds`.
     """
     limits = _limits(settings)
     drained = min(limit.admits for limit in limits if not limit.refuses)  # punches/s

@@ -17,7 +17,7 @@ BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 # section). An ACU is assumed to be a quarter of a core (2 GiB of 8 GiB), so this is a cautious value.
 DATABASE_ROWS = 5_000
 
-RESUME_SECONDS = 30  # until a paused database answers
+RESUME_SECONDS = 30  # time that a paused database takes to resume
 
 _NONE = ("", "none")  # an optional parameter without a value
 
@@ -38,7 +38,7 @@ class StageSettings(NamedTuple):
     memory: int  # MB of the function
     pause_seconds: int  # idle time after which the database pauses
     fair_queue: bool  # whether messages have a group id
-    all_alarms: bool  # False: the essential ones
+    all_alarms: bool  # False: only the essential alarms
     dashboards: int
     keys: int  # KMS keys, for the alarms' topic
     endpoints: int  # VPC endpoints of a new network, counted in each zone
@@ -52,7 +52,7 @@ def read(
 
     Args:
         parameter_values: parameters of a deploy (`--param`), by their names.
-        overrides: settings by their names; None is the stage's.
+        overrides: settings by name; None means the stage's value.
 
     Raises:
         CommandError: there is no such stage or parameter, or a number is not above 0.
