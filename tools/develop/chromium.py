@@ -40,7 +40,7 @@ def path() -> str | None:
 
 def find() -> str:
     """Return its path; skip the test if Chromium is not installed."""
-    found = path()
-    if found is None:
+    chromium = path()
+    if chromium is None:
         pytest.skip("no Chromium; apt-get install chromium")
-    return found
+    return chromium

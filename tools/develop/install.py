@@ -23,10 +23,10 @@ _PYTHON = _VENV / "bin" / "python"
 _PIP = [str(_PYTHON), "-m", "pip", "--disable-pip-version-check"]
 _NPM = [str(_VENV / "bin" / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
 # Large packages that few commands import, so Python compiles them at their first import.
-_RARE = "/(cfnlint|fontTools|matplotlib|moto|mpl_toolkits|networkx|numpy|PIL|playwright|pygments|sympy)/"
+_RARELY_IMPORTED = "/(cfnlint|fontTools|matplotlib|moto|mpl_toolkits|networkx|numpy|PIL|playwright|pygments|sympy)/"
 _LOCK = ("--require-hashes", "-r")
 _NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first
-_UNFINISHED = _VENV / ".unfinished"
+_UNFINISHED_MARKER = _VENV / ".unfinished"
 
 # Errors of pip, npm and Python when the network or the package index does not respond.
 _NO_NETWORK = re.compile(
@@ -44,13 +44,13 @@ class NoNetworkError(SetupError):
     """A program failed because there is no network, and so before it changed anything."""
 
 
-def explain_network(printed: str) -> str | None:
+def explain_network(output: str) -> str | None:
     """Return an error message if an installer failed because of the network; otherwise None.
 
     Args:
-        printed: output of the installer.
+        output: output of the installer.
     """
-    if not (cause := _NO_NETWORK.search(printed)):
+    if not (cause := _NO_NETWORK.search(output)):
         return None
     return (
         f"the packages cannot be reached over the network ({cause[0]}). "
@@ -73,19 +73,19 @@ def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[s
         sections.get(section, {})[name.removeprefix("default-")] = ast.literal_eval(value)
     pip = sections["global"] | sections["install"] | sections[":env:"]
 
-    def words(name: str) -> list[str]:
+    def split_setting(name: str) -> list[str]:
         return pip.get(name, "").split()
 
     folders = (
-        word for word in words("find-links") if "://" in word or Path(word).exists()
+        word for word in split_setting("find-links") if "://" in word or Path(word).exists()
     )  # uv refuses folders that do not exist
     settings = {  # by uv's present and former names of a setting
         ("UV_INDEX_STRATEGY",): "unsafe-best-match",  # the file may come from any index, as for pip
         ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"): "true",
         ("UV_INDEX_URL", "UV_DEFAULT_INDEX"): pip.get("index-url"),
-        ("UV_EXTRA_INDEX_URL", "UV_INDEX"): " ".join(words("extra-index-url")),
+        ("UV_EXTRA_INDEX_URL", "UV_INDEX"): " ".join(split_setting("extra-index-url")),
         ("UV_FIND_LINKS",): ",".join(folders),
-        ("UV_INSECURE_HOST",): " ".join(words("trusted-host")),
+        ("UV_INSECURE_HOST",): " ".join(split_setting("trusted-host")),
         ("UV_HTTP_TIMEOUT",): pip.get("timeout"),
     }
     general = {
@@ -93,9 +93,9 @@ def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[s
         "SSL_CLIENT_CERT": pip.get("client-cert"),
         **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), pip.get("proxy")),
     }
-    of_uv = {names[0]: value for names, value in settings.items() if not environment.keys() & set(names)}
+    uv_variables = {names[0]: value for names, value in settings.items() if not environment.keys() & set(names)}
     has_no_index = pip.get("no-index", "").lower() in ("1", "true", "yes", "on", "y", "t")
-    variables = {name: value for name, value in (of_uv | general).items() if value}
+    variables = {name: value for name, value in (uv_variables | general).items() if value}
     return variables, ["--no-index"] if has_no_index else []
 
 
@@ -140,13 +140,13 @@ class Installer:
             SetupError: it failed.
             KeyboardInterrupt: a stop signal has arrived.
         """
-        printed = process.communicate()[0]
+        output = process.communicate()[0]
         if self.is_stopped:
             raise KeyboardInterrupt
         if process.returncode == 0:
-            return printed
-        error = NoNetworkError if explain_network(printed) else SetupError
-        raise error(f"`{' '.join(cast('tuple[str, ...]', process.args))}` failed:\n{printed.rstrip()}")
+            return output
+        error = NoNetworkError if explain_network(output) else SetupError
+        raise error(f"`{' '.join(cast('tuple[str, ...]', process.args))}` failed:\n{output.rstrip()}")
 
     def run(self, *command: str, **variables: str) -> str:
         """Run a program; see `finish`."""
@@ -162,7 +162,7 @@ class Installer:
         except NoNetworkError:
             raise
         except SetupError as error:
-            _warn_of_pip(error)
+            _warn_about_pip(error)
         else:
             self._variables, options = uv_settings(self.run(*_PIP, "config", "list"), os.environ)
             self._uv = [".venv-uv/bin/uv", "pip", "install", "--python", self._python, "--quiet", *options]
@@ -181,17 +181,17 @@ class Installer:
                 sys.stderr.write(self.run(*self._uv, *words, **self._variables))
             except SetupError as error:
                 self._uv = None
-                _warn_of_pip(error)
+                _warn_about_pip(error)
             else:
                 return
         sys.stderr.write(self.run(*_PIP, "--python", self._python, "install", "--quiet", *words))
 
 
-def _warn_of_pip(error: SetupError) -> None:
+def _warn_about_pip(error: SetupError) -> None:
     print(f"setup: {error}\nsetup: using pip instead of uv, which takes some minutes", file=sys.stderr)
 
 
-def _say(line: str) -> None:
+def _print_status(line: str) -> None:
     print(f"setup: {line}", flush=True)
 
 
@@ -201,31 +201,33 @@ def _is_current(stamp: Path, *sources: str) -> bool:
 
 def install_set(name: str, installer: Installer) -> None:
     """Install a set into .venv, and node_modules at the same time."""
-    stamps = {each: _VENV / f".installed-{each}" for each in SETS}
-    is_intact = not _UNFINISHED.exists() and any(stamp.exists() for stamp in stamps.values())
+    stamps = {set_name: _VENV / f".installed-{set_name}" for set_name in SETS}
+    is_intact = not _UNFINISHED_MARKER.exists() and any(stamp.exists() for stamp in stamps.values())
     if not is_intact:  # uv and pip do not repair an incomplete installation
-        _say(f"Python {sys.version_info.major}.{sys.version_info.minor} into .venv")
+        _print_status(f"Python {sys.version_info.major}.{sys.version_info.minor} into .venv")
         installer.run(sys.executable, "-m", "venv", "--clear", str(_VENV))
-    _UNFINISHED.touch()
+    _UNFINISHED_MARKER.touch()
     try:
         _install_packages(name, installer)
     except NoNetworkError:
-        _UNFINISHED.unlink()
+        _UNFINISHED_MARKER.unlink()
         raise
-    for each in SETS[: SETS.index(name) + 1]:
-        stamps[each].touch()
-    _UNFINISHED.unlink()
+    for set_name in SETS[: SETS.index(name) + 1]:
+        stamps[set_name].touch()
+    _UNFINISHED_MARKER.unlink()
 
 
 def _install_packages(name: str, installer: Installer) -> None:
-    _say("uv, which installs packages, and Node")
+    _print_status("uv, which installs packages, and Node")
     installer.prepare_uv()
     installer.install(*_LOCK, "locks/requirements-node.txt")
-    _say(f"packages of locks/requirements-{name}.txt into .venv, and of package-lock.json into node_modules")
+    _print_status(f"packages of locks/requirements-{name}.txt into .venv, and of package-lock.json into node_modules")
     node = None if _is_current(_NODE_STAMP, "package.json", "package-lock.json") else installer.start(*_NPM)
     installer.install(*_LOCK, f"locks/requirements-{name}.txt")
     installer.install("--no-deps", "--no-build-isolation", "--editable", ".")
-    installer.start(str(_PYTHON), "-m", "compileall", "-qq", "-j0", "-x", _RARE, str(_VENV / "lib")).communicate()
+    installer.start(
+        str(_PYTHON), "-m", "compileall", "-qq", "-j0", "-x", _RARELY_IMPORTED, str(_VENV / "lib")
+    ).communicate()
     if node:
         installer.finish(node)
         _NODE_STAMP.touch()
@@ -233,7 +235,7 @@ def _install_packages(name: str, installer: Installer) -> None:
 
 def install_environment(name: str, installer: Installer) -> None:
     """Install a set into a separate environment."""
-    _say(f"packages of locks/requirements-{name}.txt into .venv-{name}")
+    _print_status(f"packages of locks/requirements-{name}.txt into .venv-{name}")
     installer.run(str(_PYTHON), "-m", "venv", "--clear", "--without-pip", f".venv-{name}")
     installer.prepare_uv()
     installer.install(*_LOCK, f"locks/requirements-{name}.txt")
@@ -273,7 +275,7 @@ def main(name: str) -> int:
         advice = explain_network(str(error)) or f"{error}\nsetup: correct this, then run make again"
         print(f"setup: {advice}", file=sys.stderr)
         return 1
-    _say(f"done in {time.monotonic() - started:.0f} s")
+    _print_status(f"done in {time.monotonic() - started:.0f} s")
     return 0
 
 

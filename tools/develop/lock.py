@@ -39,17 +39,17 @@ def lock() -> int:
     """
     LOCKS.mkdir(exist_ok=True)
     for name in REQUIREMENTS:
-        written = str(LOCKS / name)
+        lock_file = str(LOCKS / name)
         sys.stdout.write(f"locks/{name}\n")
         options = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
         if name in [f"requirements{part}.txt" for part in _PARTS_OF_DEV]:
             options += ["-c", "locks/requirements-dev.txt"]
-        if not _compile(name, "-o", written, *options, "--custom-compile-command", "make lock"):
+        if not _compile(name, "-o", lock_file, *options, "--custom-compile-command", "make lock"):
             return 1
         for python in PYTHONS:
             for system in AUDIT_SYSTEMS if name == "requirements-audit.txt" else SYSTEMS:
-                wheels = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
-                if not _compile(name, "-o", "/dev/null", "-c", written, *wheels):
+                wheel_options = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
+                if not _compile(name, "-o", "/dev/null", "-c", lock_file, *wheel_options):
                     sys.stderr.write(f"make lock: not every package has a wheel for Python {python} on {system}\n")
                     return 1
     return 0
@@ -59,8 +59,8 @@ def _compile(name: str, *options: str) -> bool:
     if not _UV.exists():
         raise CommandError("uv, which writes the locks, is not in .venv-uv. Run `make clean lock` to install it.")
     pip_config = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
-    variables, more = uv_settings(pip_config, os.environ)
-    command = [str(_UV), "pip", "compile", "--quiet", name, *more, *options]
+    variables, index_options = uv_settings(pip_config, os.environ)
+    command = [str(_UV), "pip", "compile", "--quiet", name, *index_options, *options]
     return subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode == 0
 
 

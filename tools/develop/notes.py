@@ -28,9 +28,9 @@ def release_notes(tag: str, changelog: str) -> str:
         raise ValueError(
             f"the tag is {tag}, and the code's version {__version__}; docs/releasing.md says how to set it"
         )
-    found = list(_HEADING.finditer(changelog))
-    ends = [*(each.start() for each in found[1:]), len(changelog)]
-    for heading, end in zip(found, ends, strict=True):
+    headings = list(_HEADING.finditer(changelog))
+    ends = [*(heading.start() for heading in headings[1:]), len(changelog)]
+    for heading, end in zip(headings, ends, strict=True):
         if heading[1] == __version__ and re.fullmatch(r" - \d{4}-\d\d-\d\d", heading[2]):
             return changelog[heading.end() : end].strip() + "\n"
     raise ValueError(f"CHANGELOG.md has no heading '## [{__version__}] - YYYY-MM-DD'")

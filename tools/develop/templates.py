@@ -28,15 +28,15 @@ DATABASES = {  # kinds of databases and sign-ins, except create with iam, which 
 
 def main() -> None:
     """Write .cache/templates/STAGE.json and prod-DATABASE.json, without an AWS account."""
-    compiled = ROOT / ".cache" / "templates"
-    shutil.rmtree(compiled, ignore_errors=True)  # make check validates every file of the folder
-    compiled.mkdir(parents=True)
+    folder = ROOT / ".cache" / "templates"
+    shutil.rmtree(folder, ignore_errors=True)  # make check validates every file of the folder
+    folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         project = copy_project(Path(temporary) / "project")
-        wanted: dict[str, tuple[str, tuple[str, ...]]] = {stage: (stage, ()) for stage in ("prod", "dev", "local")}
-        wanted |= {f"prod-{name}": ("prod", parameters) for name, parameters in DATABASES.items()}
-        for name, (stage, parameters) in wanted.items():
-            shutil.copy(package(project, stage, *SWITCHES, *parameters).template_file, compiled / f"{name}.json")
+        builds: dict[str, tuple[str, tuple[str, ...]]] = {stage: (stage, ()) for stage in ("prod", "dev", "local")}
+        builds |= {f"prod-{name}": ("prod", parameters) for name, parameters in DATABASES.items()}
+        for name, (stage, parameters) in builds.items():
+            shutil.copy(package(project, stage, *SWITCHES, *parameters).template_file, folder / f"{name}.json")
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def main(paths: list[str]) -> int:
         report = engine.validate_template(path, config)
         for finding in report.diagnostics:
             place = finding.entity.logical_id if finding.entity else "template"
-            where = f"{path}:{finding.start_line or 1}: {place} {finding.property_path or ''}".rstrip()
-            print(f"{where}: {finding.rule_id}: {finding.message}")
+            location = f"{path}:{finding.start_line or 1}: {place} {finding.property_path or ''}".rstrip()
+            print(f"{location}: {finding.rule_id}: {finding.message}")
         if report.diagnostics or report.status != ReportStatus.OK:
             print(f"{path}: {report.status.name}: {len(report.diagnostics)} findings of cloudformation-validate")
             status = 1

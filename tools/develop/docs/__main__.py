@@ -17,8 +17,8 @@ from tools.local import temporary
 def docs() -> None:
     """Generate parts of documents and files from the code, and print the names of those that changed."""
     with temporary.migrated_database() as url, closing(psycopg2.connect(url)) as connection:
-        written = files.generate(connection)
-    for path, text in written.items():
+        texts = files.generate(connection)
+    for path, text in texts.items():
         if path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print_result(str(path.relative_to(ROOT)))

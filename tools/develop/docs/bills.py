@@ -25,19 +25,19 @@ def idle(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLi
 
 def idle_table() -> str:
     """Return an idle month of each stage, with a row for each item that one of them pays for."""
-    bills = [idle(stage, given) for stage, given in _STAGES.values()]
+    bills = [idle(stage, parameters) for stage, parameters in _STAGES.values()]
     rows = [lines for lines in zip(*bills, strict=True) if any(line.dollars for line in lines)]
     cells = [
         f"| {lines[0].what} | {lines[-1].formula} | {_prices(line.dollars or 0 for line in lines)} |" for lines in rows
     ]
-    with_trials = [costs.total(trials(stage, given)) for stage, given in _STAGES.values()]
+    trial_totals = [costs.total(trials(stage, parameters)) for stage, parameters in _STAGES.values()]
     return "\n".join(
         [
             f"| US dollars | counted, for `prod` | {' | '.join(_STAGES)} |",
             "|---|---" + "|--:" * len(bills) + "|",
             *cells,
             f"| **together** | | {_prices(map(costs.total, bills))} |",
-            f"| together, with trials on every working day | `ponto plan 100` | {_prices(with_trials)} |",
+            f"| together, with trials on every working day | `ponto plan 100` | {_prices(trial_totals)} |",
         ]
     )
 

@@ -11,7 +11,7 @@ from tools.kit import parameters
 from tools.kit.project import ROOT
 from tools.plan import costs
 
-_DEPLOYED = (  # files whose lines the READMEs count
+_DEPLOYED_PATTERNS = (  # files whose lines the READMEs count
     ("handler.py", "ponto/**/*.py"),
     ("ponto/**/*.sql",),
     ("serverless.yml", "resources/*.yml", "resources/*.js", "resources/*.json"),
@@ -39,7 +39,7 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
     trials = round(costs.total(bills.trials("dev")))
     million = bills.million()
     # Rounded to hundreds, so that few changes of the code change the README.
-    python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED)
+    python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED_PATTERNS)
     stage = parameters.defaults()
     batch, concurrency = stage["batchSize"], stage["reservedConcurrency"]
     return {

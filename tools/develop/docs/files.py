@@ -60,8 +60,8 @@ def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     del schema["$schema"]
     document["components"]["schemas"]["Punch"] = schema
     body = document["paths"]["/ponto"]["post"]["requestBody"]["content"]["application/json"]
-    sent = event.body(123, "2026-10-01T08:00:00-03:00")
-    body["example"] = {"id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e", **sent}
+    example = event.body(123, "2026-10-01T08:00:00-03:00")
+    body["example"] = {"id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e", **example}
     return document
 
 

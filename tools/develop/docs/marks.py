@@ -44,7 +44,7 @@ def fill(text: str, connection: psycopg2.extensions.connection | None = None) ->
     return _PART.sub(write, text)
 
 
-def _printed(words: str) -> str:
+def _command_output(words: str) -> str:
     output = io.StringIO()
     with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH), slices.without_slices():
         cli.main(shlex.split(words))
@@ -53,7 +53,7 @@ def _printed(words: str) -> str:
 
 
 _WRITERS: Mapping[str, Callable[..., str]] = {
-    r"from ponto (plan .*)": _printed,
+    r"from ponto (plan .*)": _command_output,
     r"from the prices: an idle month": bills.idle_table,
     r"from ponto/punch\.schema\.json": tables.punch_fields,
     r"from the parameters: (\w+) to (\w+)": tables.reference_parameters,

@@ -40,10 +40,12 @@ def columns(connection: psycopg2.extensions.connection, relation: str) -> str:
             (f"{SCHEMA}.{relation}",),
         )
         rows = cursor.fetchall()
-    return _table(("column", "type", ""), [(f"`{name}`", _short(type_), comment) for name, type_, comment in rows])
+    return _table(
+        ("column", "type", ""), [(f"`{name}`", _shorten_type(type_), comment) for name, type_, comment in rows]
+    )
 
 
-def _short(type_: str) -> str:
+def _shorten_type(type_: str) -> str:
     return type_.replace("timestamp with time zone", "timestamptz").replace(" without time zone", "")
 
 
@@ -52,17 +54,17 @@ def commands(slice_name: str | None = None) -> str:
     slice_commands = {
         name: tuple(f"ponto {command} " for command in manifest.commands()) for name, manifest in enabled.load().items()
     }
-    of_slices = tuple(chain.from_iterable(slice_commands.values()))
+    all_slice_commands = tuple(chain.from_iterable(slice_commands.values()))
     rows = []
     for name, *texts in leaf_commands():
         command = f"{name} "
-        if command.startswith(slice_commands[slice_name]) if slice_name else not command.startswith(of_slices):
+        if command.startswith(slice_commands[slice_name]) if slice_name else not command.startswith(all_slice_commands):
             rows.append((f"`{name}`", *texts))
-    usual, count = Counter(status for *_, status in rows).most_common(1)[0]
+    usual_status, count = Counter(status for *_, status in rows).most_common(1)[0]
     note = ""
     if count > 2:  # shown once, above the table
-        note = f"Exit status, where the table has none: {usual}.\n\n"
-        rows = [(*cells, "" if status == usual else status) for *cells, status in rows]
+        note = f"Exit status, where the table has none: {usual_status}.\n\n"
+        rows = [(*cells, "" if status == usual_status else status) for *cells, status in rows]
     return note + _table(("command", "what it does", "exit status"), rows)
 
 
@@ -70,8 +72,8 @@ def leaf_commands(
     name: str = "ponto", command: click.Command = cli.ponto, inherited: str = ""
 ) -> Iterator[tuple[str, str, str]]:
     """Yield name, summary and exit statuses of each command that is not a group."""
-    own = _EXIT_STATUS.search(getattr(command, "epilog", None) or "")
-    status = " ".join(own[1].split()) if own else inherited
+    match = _EXIT_STATUS.search(getattr(command, "epilog", None) or "")
+    status = " ".join(match[1].split()) if match else inherited
     if isinstance(command, click.Group):
         for subname, subcommand in sorted(command.commands.items()):
             loaded = subcommand.load() if isinstance(subcommand, LazyCommand) else subcommand
@@ -89,28 +91,30 @@ def reference_parameters(first: str, last: str) -> str:
 
 def slice_parameters(name: str) -> str:
     """Return a slice's parameters."""
-    (declared,) = (parameters.slice_declarations(each) for each in slices.enabled_manifests() if each.name == name)
-    return _parameters(declared)
+    (declarations,) = (
+        parameters.slice_declarations(manifest) for manifest in slices.enabled_manifests() if manifest.name == name
+    )
+    return _parameters(declarations)
 
 
 def _parameters(names: Iterable[str]) -> str:
-    declared, stages = parameters.declarations(), parameters.stages()
+    declarations, stages = parameters.declarations(), parameters.stages()
     rows = []
     for name in names:
-        in_stages = (f"{stage} {_value(values[name])}" for stage, values in stages.items() if name in values)
-        declaration = declared[name]
-        default = "; ".join([_value(declaration["default"]), *in_stages])
-        rows.append((f"`{name}`", default, _unit(declaration), declaration["reason"]))
+        in_stages = (f"{stage} {_format_value(values[name])}" for stage, values in stages.items() if name in values)
+        declaration = declarations[name]
+        default = "; ".join([_format_value(declaration["default"]), *in_stages])
+        rows.append((f"`{name}`", default, _format_unit(declaration), declaration["reason"]))
     return _table(("parameter", "default", "unit or values", "meaning"), rows)
 
 
-def _value(value: str | list[str]) -> str:
+def _format_value(value: str | list[str]) -> str:
     if isinstance(value, list):
         return f"`[{', '.join(value)}]`"
     return f"`{value}`" if value else "empty"
 
 
-def _unit(declaration: Mapping[str, Any]) -> str:
+def _format_unit(declaration: Mapping[str, Any]) -> str:
     """Return the unit with the range of numbers, or the values of a choice that has no unit."""
     words = [declaration["unit"]] if "unit" in declaration else []
     lowest, highest = declaration.get("min"), declaration.get("max")
