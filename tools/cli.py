@@ -64,7 +64,7 @@ _REFERENCE_COMMANDS = {
     "dlq": LazyCommand(
         _dlq,
         "List, redrive, export or purge dead letters; pause the drain.",
-        "ponto dlq list                   the dead letters of the running local stack",
+        "ponto dlq list                   list the dead letters of the running local stack",
     ),
     "keys": LazyCommand(
         _keys,
@@ -74,12 +74,12 @@ _REFERENCE_COMMANDS = {
     "plan": LazyCommand(
         _plan,
         "Forecast the peak, its tightest limit, and a month's bill.",
-        "ponto plan 20000 --stage dev     the tightest limit at the peak, and a month's bill",
+        "ponto plan 20000 --stage dev     forecast the peak's tightest limit and a month's bill",
     ),
     "remove": LazyCommand(
         _remove,
         "Remove a stage, with the contents of its buckets.",
-        "ponto remove --stage dev         remove it, with the contents of its buckets",
+        "ponto remove --stage dev         remove the stage, with the contents of its buckets",
     ),
     "schema": LazyCommand(
         _schema,

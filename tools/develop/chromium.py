@@ -6,7 +6,7 @@ import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-# Playwright disables these too, but this list replaces its own. Left out: features of other systems and browsers.
+# Replaces Playwright's list, which has the same features and those of other systems and browsers.
 _DISABLED_FEATURES = [
     "AimEnabled",
     "AvoidCorsURLLoaderRestartOnRedirect",
@@ -27,19 +27,19 @@ _DISABLED_FEATURES = [
 ]
 
 SWITCHES = [
-    "--no-sandbox",  # it does not work for root
+    "--no-sandbox",  # the sandbox does not work for root
     "--disable-gpu",
     f"--disable-features={','.join(_DISABLED_FEATURES)}",
 ]
 
 
 def path() -> str | None:
-    """Return its path; None if it is not installed."""
+    """Return the path of Chromium; None if it is not installed."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 def find() -> str:
-    """Return its path; skip the test if Chromium is not installed."""
+    """Return the path of Chromium; skip the test if it is not installed."""
     chromium = path()
     if chromium is None:
         pytest.skip("no Chromium; apt-get install chromium")

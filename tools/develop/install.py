@@ -22,7 +22,7 @@ _VENV = Path(".venv")
 _PYTHON = _VENV / "bin" / "python"
 _PIP = [str(_PYTHON), "-m", "pip", "--disable-pip-version-check"]
 _NPM = [str(_VENV / "bin" / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-# Large packages that few commands import, so Python compiles them at their first import.
+# Large packages that few commands import, so they are compiled only at their first import.
 _RARELY_IMPORTED = "/(cfnlint|fontTools|matplotlib|moto|mpl_toolkits|networkx|numpy|PIL|playwright|pygments|sympy)/"
 _LOCK = ("--require-hashes", "-r")
 _NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first
@@ -76,11 +76,10 @@ def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[s
     def split_setting(name: str) -> list[str]:
         return pip.get(name, "").split()
 
-    folders = (
-        word for word in split_setting("find-links") if "://" in word or Path(word).exists()
-    )  # uv refuses folders that do not exist
+    # uv refuses folders that do not exist.
+    folders = (word for word in split_setting("find-links") if "://" in word or Path(word).exists())
     settings = {  # by uv's present and former names of a setting
-        ("UV_INDEX_STRATEGY",): "unsafe-best-match",  # the file may come from any index, as for pip
+        ("UV_INDEX_STRATEGY",): "unsafe-best-match",  # use the best match of all indexes, as pip does
         ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"): "true",
         ("UV_INDEX_URL", "UV_DEFAULT_INDEX"): pip.get("index-url"),
         ("UV_EXTRA_INDEX_URL", "UV_INDEX"): " ".join(split_setting("extra-index-url")),
@@ -103,7 +102,7 @@ class Installer:
     """Installs Python packages into an environment, with uv, or with pip once uv has failed."""
 
     def __init__(self, python: Path) -> None:
-        """Create an installer for the environment of a Python."""
+        """Create an installer for the environment of a Python interpreter."""
         self.processes: list[subprocess.Popen[str]] = []
         self.is_stopped = False
         self._python = str(python)
@@ -114,7 +113,7 @@ class Installer:
         """Start a program, whose output `finish` returns.
 
         Raises:
-            SetupError: it does not exist, or is for another system.
+            SetupError: the program does not exist, or is for another system.
             KeyboardInterrupt: a stop signal has arrived.
         """
         if self.is_stopped:
@@ -137,7 +136,7 @@ class Installer:
         """Wait for the end of a program, and return its output.
 
         Raises:
-            SetupError: it failed.
+            SetupError: the program failed.
             KeyboardInterrupt: a stop signal has arrived.
         """
         output = process.communicate()[0]

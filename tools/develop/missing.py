@@ -1,4 +1,4 @@
-"""Programs that tests need and this machine lacks, which `make test` prints first."""
+"""List of the programs that tests need and this machine lacks; `make test` prints it first."""
 
 import shutil
 import sys

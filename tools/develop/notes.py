@@ -25,9 +25,7 @@ def release_notes(tag: str, changelog: str) -> str:
         ValueError: the tag is not the code's version, or the changelog has no dated section for it.
     """
     if tag != f"v{__version__}":
-        raise ValueError(
-            f"the tag is {tag}, and the code's version {__version__}; docs/releasing.md says how to set it"
-        )
+        raise ValueError(f"the tag is {tag}, and the code's version {__version__}; see docs/releasing.md")
     headings = list(_HEADING.finditer(changelog))
     ends = [*(heading.start() for heading in headings[1:]), len(changelog)]
     for heading, end in zip(headings, ends, strict=True):

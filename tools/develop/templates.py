@@ -1,4 +1,4 @@
-"""Compile the templates that `make check` audits: each stage and each kind of database, with all options enabled."""
+"""Compile the templates that `make check` audits: each stage and each value of `database`, with all options enabled."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from tools.kit import parameters, slices
 from tools.kit.packaging import copy_project, package
 from tools.kit.project import ROOT
 
-SWITCHES = [  # enables all options of slices that are off by default
+SWITCHES = [  # enable all options of slices that are off by default
     f"{name}=true"
     for each in slices.enabled_manifests()
     for name, declaration in parameters.slice_declarations(each).items()
@@ -18,7 +18,7 @@ SWITCHES = [  # enables all options of slices that are off by default
 _TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABCDEFGHIJKL01234")
 _PASSWORD = ("dbSecretArn=arn:aws:secretsmanager:us-east-1:123456789012:secret:ponto-AbCdEf",)
 
-DATABASES = {  # kinds of databases and sign-ins, except create with iam, which is the default
+DATABASES = {  # values of `database` with logins, except the default: create with iam
     "create-secret": ("dbLogin=secret",),
     "existing-iam": ("database=existing", "dbHost=db.example.com", *_TOKENS),
     "existing-secret": ("database=existing", "dbHost=db.example.com", *_PASSWORD),

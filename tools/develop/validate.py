@@ -19,7 +19,7 @@ WAIVERS = RuleFilterConfig(
         ResourceTypeFilter(rule_id="W3005", resource_type="AWS::Lambda::Function"),
     ],
     resource_ids=[
-        # A permissions boundary: it grants nothing by itself.
+        # A permissions boundary grants nothing by itself.
         ResourceIdFilter(rule_id="W2512", resource_id="DeployBoundary"),
     ],
 )

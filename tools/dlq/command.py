@@ -143,7 +143,7 @@ def redrive(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Send dead letters to where they failed, then delete them.
+    """Send dead letters back to the queue or function where they failed, then delete them.
 
     ID is the beginning of a dead letter's id, or of the messageId in the response to a punch, or the complete id of a
     punch.
@@ -191,7 +191,7 @@ def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_
     type=opt.INSTANT_MS,
     required=True,
     metavar="AGE",
-    help="Only punches received longer ago than this age, such as 7d, or before this time, ISO 8601.",
+    help="Only punches received before this time: ISO 8601, or an age such as 7d.",
 )
 @click.option(
     "--export", "file", type=opt.FILE, metavar="FILE", help="File for the export (default: dead-letters-TIME.jsonl)."

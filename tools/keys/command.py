@@ -249,7 +249,7 @@ def revoke(
 @opt.as_json
 @reader.deployment_options
 def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
-    """Print the punches that were sent with a key, which may be revoked.
+    """Print the punches that were sent with a key, even if it is revoked.
 
     NAME is the key's name or id.
     """

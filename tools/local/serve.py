@@ -145,7 +145,7 @@ class Saver:
         return saved_state.SaveReport(missing, self._reason, queues, unfinished_files)
 
     def _save_queues(self, get_state: Callable[[], Any]) -> Mapping[str, tuple[int, int]]:
-        """Save the queues again, as they are drained meanwhile; return the counts of `saved.count_unsaved`."""
+        """Save the queues again, as they are drained meanwhile; return the counts of `saved_state.count_unsaved`."""
         self._saved.discard("sqs")
         self._copies.pop("sqs", None)
         message_ids: dict[str, set[str]] = {}

@@ -29,11 +29,11 @@ _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
   ponto trace --employee 123 --day 2026-11-24 --stage dev
 
-DAY is a day in the stage's time zone. If slices define working days, a night shift belongs to the day on which it
+--day is a day in the stage's time zone. If slices define working days, a night shift belongs to the day on which it
 began. Times are in UTC unless they are labelled as local.
 Reading the dead-letter queue hides its messages from other readers meanwhile, and raises their receive counts.
 
-exit status: 0 a row and no dead letter, 1 a dead letter, an id of something else or nothing found, 2 the request
+exit status: 0 a row and no dead letter, 1 a dead letter, the id of another object, or nothing found, 2 the request
 is wrong, or something could not be read
 """
 
@@ -76,13 +76,13 @@ ID = opt.ParsedType(
 @click.option(
     "--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID: all punches of this employee on --day."
 )
-@click.option("--day", type=opt.DAY, help="Day, with --employee.")
+@click.option("--day", type=opt.DAY, help="Day of the punches; needs --employee.")
 @click.option(
     "--since",
     "since_ms",
     type=opt.INSTANT_MS,
     show_default=False,
-    help="Only messages received at or after this time, if ID is a message's (default: 31d ago).",
+    help="If ID is a message's: search only messages received at or after this time (default: 31d ago).",
 )
 @opt.as_json
 @reader.deployment_options

@@ -18,13 +18,13 @@ _MILLION = 1_000_000
 
 
 def idle(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
-    """Bill a month of the reference, on a stage without a punch, deployed with these parameters."""
+    """Return the bill of a month without punches, for a stage of the reference deployed with these parameters."""
     with slices.without_slices():
         return costs.idle_bill(settings.read(stage, parameters), _REGION)
 
 
 def idle_table() -> str:
-    """Return an idle month of each stage, with a row for each item that one of them pays for."""
+    """Return the table of an idle month of each stage, with a row for each item that costs something in one of them."""
     bills = [idle(stage, parameters) for stage, parameters in _STAGES.values()]
     rows = [lines for lines in zip(*bills, strict=True) if any(line.dollars for line in lines)]
     cells = [
@@ -56,5 +56,5 @@ def trials(stage: str, parameters: Mapping[str, str] | None = None) -> list[Bill
 
 
 def million() -> list[BillLine]:
-    """Return what a million punches cost in prod, in full batches, on top of an idle month."""
+    """Return the bill of a million punches in prod, in full batches, in addition to an idle month."""
     return costs.punch_bill(Peak(_MILLION, 600), settings.read("prod"), _REGION)

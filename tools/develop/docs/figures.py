@@ -22,7 +22,7 @@ def fill(path: Path, text: str) -> str:
     """Return a document with its computed numbers.
 
     Raises:
-        ValueError: the words before a number are not exactly once in the document.
+        ValueError: the words before a number do not occur exactly once in the document.
     """
     for words, figure in _figures().get(path.relative_to(ROOT).as_posix(), {}).items():
         pattern = re.escape(words).replace("\\ ", r"\s+")  # the words may be on two lines

@@ -15,10 +15,8 @@ from tools.kit.project import DOCUMENTS, ROOT
 
 OPENAPI = ROOT / "docs" / "openapi.json"
 _SCHEMA = ROOT / "ponto" / "punch.schema.json"
-_VERSIONS = {
-    ROOT / "package.json": 1,
-    ROOT / "package-lock.json": 2,
-}  # number of leading versions that are the project's
+# Number of times that a file has the project's version, before the versions of packages.
+_VERSIONS = {ROOT / "package.json": 1, ROOT / "package-lock.json": 2}
 
 
 def generate(connection: psycopg2.extensions.connection | None = None) -> dict[Path, str]:
@@ -55,7 +53,7 @@ def _punch_schema() -> dict[str, Any]:
 def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     """Return the description of the API, in OpenAPI 3.1, with the code's version, punch and example."""
     document["info"]["version"] = __version__
-    # The keywords used mean the same in draft 4, as in API Gateway, and in 2020-12, as in OpenAPI 3.1.
+    # The keywords used mean the same in draft 4 (API Gateway) and in draft 2020-12 (OpenAPI 3.1).
     schema = _punch_schema()
     del schema["$schema"]
     document["components"]["schemas"]["Punch"] = schema

@@ -1,7 +1,7 @@
 """Generated parts of a document, each between a mark that names its generator, and an end mark.
 
 <!-- from ponto plan 20000 --stage dev -->
-what `ponto plan 20000 --stage dev` prints, in a fence
+output of `ponto plan 20000 --stage dev`, in a fence
 <!-- end -->
 """
 
@@ -29,7 +29,7 @@ def fill(text: str, connection: psycopg2.extensions.connection | None = None) ->
     """Return a document with its generated parts; without a database, tables of columns are not changed.
 
     Raises:
-        ValueError: a mark names no known generator.
+        ValueError: there is no generator for a mark.
     """
 
     def write(part: re.Match[str]) -> str:
@@ -39,7 +39,7 @@ def fill(text: str, connection: psycopg2.extensions.connection | None = None) ->
         for pattern, writer in _WRITERS.items():
             if match := re.fullmatch(pattern, mark):
                 return f"{part[1]}{writer(*match.groups())}\n{part[3]}"
-        raise ValueError(f"no generator is known for <!-- {mark} -->")
+        raise ValueError(f"there is no generator for <!-- {mark} -->")
 
     return _PART.sub(write, text)
 
