@@ -149,8 +149,8 @@ def test_same_punch_in_another_time_zone_is_a_duplicate(store: Store, database: 
         first = entry_from_body(body)
         store.save([first])
 
-        again = entry_from_body(same, first.punch.id)._replace(api_key_id="another")
-        assert store.save([entry(), again]) == [STORED, DUPLICATE]
+        repeated = entry_from_body(same, first.punch.id)._replace(api_key_id="another")
+        assert store.save([entry(), repeated]) == [STORED, DUPLICATE]
         columns = ", ".join((*Punch._fields, "chave"))
         assert database.execute(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
 
@@ -349,11 +349,11 @@ def test_first_failure_of_a_message_is_stored_until_its_retention_ends(store: St
     database.execute("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
     database.execute("insert into falha values ('old', now() - interval '15 days')")
 
-    found = store.record_failures(["a", "b", "c", "c"], soon)
+    failing_seconds = store.record_failures(["a", "b", "c", "c"], soon)
 
-    assert found.keys() == {"a", "b"}
-    assert 31 * 60 <= found["a"] < 32 * 60
-    assert 0 < found["b"] < 60
+    assert failing_seconds.keys() == {"a", "b"}
+    assert 31 * 60 <= failing_seconds["a"] < 32 * 60
+    assert 0 < failing_seconds["b"] < 60
     assert database.execute("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
     end_session(database)
     assert store.record_failures(["c"], soon).keys() == {"c"}  # on a new connection

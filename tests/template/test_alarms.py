@@ -119,9 +119,9 @@ def test_metrics_of_alarms_and_dashboard_exist(
 ) -> None:
     template = compile_stage(stage, *parameters)
     watched = {source for alarm in alarms(template, stage).values() for source in metrics(alarm)}
-    shown = dashboard_metrics(template)
-    assert watched <= shown <= existing_metrics(template, logged_metrics)
-    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == logged_metrics
+    on_dashboard = dashboard_metrics(template)
+    assert watched <= on_dashboard <= existing_metrics(template, logged_metrics)
+    assert {name for namespace, name, _ in on_dashboard if namespace == log.NAMESPACE} == logged_metrics
 
 
 def test_metrics_that_slices_add_to_the_dashboard_exist(prod_with_slices: Template, logged_metrics: set[str]) -> None:

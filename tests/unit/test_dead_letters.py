@@ -90,8 +90,8 @@ def test_dead_letter_keeps_the_attributes_of_the_gateway_and_of_imports(
     messages = read_messages(sqs_event(*punches))
     assert DeadLetters(queue.url).send([Rejection(each, Reason.INVALID, "why") for each in messages], deadline()) == {}
 
-    kept = {dead_letter.message_id: dead_letter.attributes.get(name) for dead_letter in queue.dead_letters()}
-    assert kept == {"with value": ("String", value), "by hand": None, "empty": None, "local": None}
+    values = {dead_letter.message_id: dead_letter.attributes.get(name) for dead_letter in queue.dead_letters()}
+    assert values == {"with value": ("String", value), "by hand": None, "empty": None, "local": None}
 
 
 def test_several_calls_use_one_client(queue: DeadLetterQueue) -> None:

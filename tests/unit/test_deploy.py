@@ -187,8 +187,8 @@ def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) 
     prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     prod.sls.add_cluster()
     prod.stubs["GetAccountPlanState"] = {"accountPlanType": "FREE"}
-    given = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
-    result = prod.run(*given)
+    options = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
+    result = prod.run(*options)
     assert (result.status, prod.sls.commands) == (2, ["package"])
     (line,) = (each for each in result.err.splitlines() if "make deploy" in each)
     assert line == (
@@ -574,16 +574,16 @@ def test_result_lists_all_steps_and_those_of_slices_in_order(prod: Prod, monkeyp
         DeployHook(lambda each: DeployResult("apiKeyId", each.outputs["ApiKeyId"])),
     ]
 
-    found = prod.run("--yes", "--json").json
+    result = prod.run("--yes", "--json").json
     assert "migrated   nothing to do\n" in prod.run("--yes").out
     prod.migrated = ["0001.sql", "0002.sql"]
     printed = prod.run("--yes", "--region", "sa-east-1").out.splitlines()
 
-    assert [*found.items()][-2:] == [("ownProven", True), ("apiKeyId", "k")]
-    assert found.items() >= {"stage": "prod", "isProtected": True, "applied": [], "keyId": "k"}.items()
-    assert found["punch"].items() >= {"messageId": "message"}.items()
+    assert [*result.items()][-2:] == [("ownProven", True), ("apiKeyId", "k")]
+    assert result.items() >= {"stage": "prod", "isProtected": True, "applied": [], "keyId": "k"}.items()
+    assert result["punch"].items() >= {"messageId": "message"}.items()
     show_key = "aws apigateway get-api-key --include-value --query value --output text --region"
-    assert found["showKey"] == f"{show_key} us-east-1 --api-key k"
+    assert result["showKey"] == f"{show_key} us-east-1 --api-key k"
     assert re.fullmatch(r"proven     punch [0-9a-f-]{36} was stored \d+\.\d s after it was accepted", printed.pop(2))
     assert printed == [
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",

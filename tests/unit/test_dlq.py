@@ -239,11 +239,11 @@ def test_json_of_list_lacks_the_body_and_json_of_show_has_everything(dev: Stage)
         "messageId": ORIGINAL_ID,
     }
     assert dev.run("list", "--json").json == {"deadLetters": [listed], "totals": {"invalid": 1}}
-    shown = dev.run("show", identifier, "--json").json
-    assert shown.items() >= (listed | {"body": PUNCH, "receives": 2}).items()
-    assert shown["attributes"]["reason"] == text("invalid")
-    assert shown["attributes"]["trace"] == {"DataType": "Binary", "BinaryValue": "AP8="}
-    assert shown["systemAttributes"]["SentTimestamp"]
+    details = dev.run("show", identifier, "--json").json
+    assert details.items() >= (listed | {"body": PUNCH, "receives": 2}).items()
+    assert details["attributes"]["reason"] == text("invalid")
+    assert details["attributes"]["trace"] == {"DataType": "Binary", "BinaryValue": "AP8="}
+    assert details["systemAttributes"]["SentTimestamp"]
 
 
 def test_list_is_filtered(dev: Stage) -> None:
@@ -336,10 +336,10 @@ def test_control_characters_are_not_printed(dev: Stage) -> None:
     identifier = dev.reject(body=f"{hostile}\n", detail=text(f"{hostile}\nreason        conflict"))
 
     assert "[red]?31m[/red]?reason        conflict" in dev.run("list").out
-    shown = dev.run("show", identifier)
-    assert shown.out.count("[red]?31m[/red]") == 3
-    assert shown.out.splitlines().count("reason        conflict") == 0  # not as a line of the output
-    assert shown.out.endswith("\n[red]?31m[/red]\n\n")
+    output = dev.run("show", identifier).out
+    assert output.count("[red]?31m[/red]") == 3
+    assert output.splitlines().count("reason        conflict") == 0  # not as a line of the output
+    assert output.endswith("\n[red]?31m[/red]\n\n")
     assert dev.run("show", identifier, "--json").json["body"] == f"{hostile}\n"
 
 
@@ -464,9 +464,9 @@ def test_event_is_listed_and_invoked_again(dev: Stage, wrapped: bool) -> None:
     else:
         dev.send_event()
 
-    (found,) = dev.run("list", "--reason", "asynchronous", "--json").json["deadLetters"]
-    assert found["detail"] == f"{'' if wrapped else '200: '}not from SQS"
-    assert found["employee"] is None
+    (event,) = dev.run("list", "--reason", "asynchronous", "--json").json["deadLetters"]
+    assert event["detail"] == f"{'' if wrapped else '200: '}not from SQS"
+    assert event["employee"] is None
 
     assert dev.run("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
     (invoked,) = dev.calls.by_operation("Invoke")
@@ -481,16 +481,20 @@ _bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, json_values()
 
 def check_handling(body: str, attributes: dict[str, str]) -> DeadLetter:
     """Assert that any message can be listed, shown and redriven; return its dead letter."""
-    found = read(message(body, **attributes))
-    assert found.reason in reasons()
-    assert found.details()["body"] == body
-    assert json.loads(json.dumps(found.details())).keys() > json.loads(json.dumps(found.summary())).keys()
+    dead_letter = read(message(body, **attributes))
+    assert dead_letter.reason in reasons()
+    assert dead_letter.details()["body"] == body
+    assert json.loads(json.dumps(dead_letter.details())).keys() > json.loads(json.dumps(dead_letter.summary())).keys()
     with redirect_stdout(io.StringIO()) as output:
-        print_table([found])
-        print_details(found)
+        print_table([dead_letter])
+        print_details(dead_letter)
     output.getvalue().encode()
-    assert found.event_to_retry() if found.source is Source.ASYNCHRONOUS else found.attributes_to_resend()
-    return found
+    assert (
+        dead_letter.event_to_retry()
+        if dead_letter.source is Source.ASYNCHRONOUS
+        else dead_letter.attributes_to_resend()
+    )
+    return dead_letter
 
 
 @given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
@@ -502,7 +506,7 @@ def test_any_message_can_be_listed_shown_and_redriven(body: str, attributes: dic
 
 def test_event_that_cannot_be_redriven_does_not_stop_the_others(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     # An event that could be parsed may still be nested too deeply to be written: the call stack is fuller then.
-    kept = dev.send_event({"deep": 1})
+    unreadable = dev.send_event({"deep": 1})
     dev.send_event()
     real = DeadLetter.event_to_retry
 
@@ -514,7 +518,7 @@ def test_event_that_cannot_be_redriven_does_not_stop_the_others(dev: Stage, monk
     monkeypatch.setattr(DeadLetter, "event_to_retry", event)
     result = dev.run("redrive", "--all", "--json")
 
-    assert result.json["failed"] == {kept: "the event cannot be read: RecursionError"}
+    assert result.json["failed"] == {unreadable: "the event cannot be read: RecursionError"}
     assert len(dev.calls.by_operation("Invoke")) == 1
 
 
@@ -714,11 +718,11 @@ def test_export_has_a_complete_line_for_each_dead_letter(dev: Stage, tmp_path: P
     result = dev.run("export", file, "--force", "--json")
 
     assert result.json == {"exported": 2, "file": str(file)}
-    found = [json.loads(line) for line in file.read_text().splitlines()]
-    assert {dead_letter["id"] for dead_letter in found} == sent
-    assert found[0]["body"] == PUNCH
-    assert found[0]["attributes"]["receivedAt"] == text(RECEIVED_MS, "Number")
-    assert found[0]["systemAttributes"]
+    exported = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {dead_letter["id"] for dead_letter in exported} == sent
+    assert exported[0]["body"] == PUNCH
+    assert exported[0]["attributes"]["receivedAt"] == text(RECEIVED_MS, "Number")
+    assert exported[0]["systemAttributes"]
     assert file.stat().st_mode & 0o077 == 0
     assert dev.dead_letters() == sent
 

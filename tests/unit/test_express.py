@@ -438,9 +438,9 @@ def test_removal_deletes_stack_instances_cluster_and_parameter_group(dev: Dev) -
     assert (dev.cluster(), dev.groups()) == (None, [])
     (request,) = dev.calls.by_operation("DeleteDBCluster")
     assert request.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
-    again = dev.remove()
-    assert (again.status, dev.sls) == (2, [])
-    assert f"there is no stack {NAME} in us-east-1" in again.err
+    second = dev.remove()
+    assert (second.status, dev.sls) == (2, [])
+    assert f"there is no stack {NAME} in us-east-1" in second.err
 
 
 REMOVAL_CALLS = ["DeleteStack", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]

@@ -69,9 +69,9 @@ def properties(text: str) -> dict[str, str]:
 
 
 def test_plans_have_the_defaults_of_the_command() -> None:
-    found = properties(plan("punches") + plan("device"))
+    defaults = properties(plan("punches") + plan("device"))
 
-    assert {name: found[name] for name in ("threads", "loops", "rampUp", "repeats", "malformed")} == {
+    assert {name: defaults[name] for name in ("threads", "loops", "rampUp", "repeats", "malformed")} == {
         "threads": "200",
         "loops": "100",
         "rampUp": "1",
@@ -103,18 +103,18 @@ def test_punch_accepted_twice_counts_once(tmp_path: Path) -> None:
         + line(1, kind="malformed", code="400", began=1900, elapsed=100)
     )
 
-    found = results.summarize(results.read_samples(file))
+    summary = results.summarize(results.read_samples(file))
 
-    assert found.requests == 5
-    assert found.accepted == {IDS[0]: FIRST, IDS[1]: FIRST + 1}
-    assert found.accepted_ms == [1050, 1120]
-    assert found.last_accepted_ms == 1120
-    assert (found.repeats, found.refused, found.errors) == (1, 1, 1)
-    [failed] = found.failures
+    assert summary.requests == 5
+    assert summary.accepted == {IDS[0]: FIRST, IDS[1]: FIRST + 1}
+    assert summary.accepted_ms == [1050, 1120]
+    assert summary.last_accepted_ms == 1120
+    assert (summary.repeats, summary.refused, summary.errors) == (1, 1, 1)
+    [failed] = summary.failures
     assert failed == "punch: Non HTTP response code: java.net.SocketException: Test failed: code expected to equal /"
-    assert found.seconds == 1.0
-    assert found.requests_per_second == 5.0
-    assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
+    assert summary.seconds == 1.0
+    assert summary.requests_per_second == 5.0
+    assert summary.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
 
 
 # The command, with a fake JMeter
@@ -404,14 +404,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def test_stage_is_found_by_the_outputs_of_its_stack(calls: Calls) -> None:
-    found = system.find_system("dev", TargetOptions(region="us-east-1"))
+    stage = system.find_system("dev", TargetOptions(region="us-east-1"))
 
     host = "abc.execute-api.us-east-1.amazonaws.com"
-    assert found.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
-    assert (found.api_key, found.queue_url, found.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
+    assert stage.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
+    assert (stage.api_key, stage.queue_url, stage.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
     calls.stubs["Invoke"] = invoke_stub({"why": "not asked", "message": "unknown statement"})
     with pytest.raises(CommandError, match="batida-ponto-dev-read has another version"):
-        proof.RunTable(found.reader, FIRST).count()
+        proof.RunTable(stage.reader, FIRST).count()
 
 
 def test_stage_with_sign_in_is_refused(calls: Calls) -> None:

@@ -96,9 +96,9 @@ def test_lowest_limit_is_named(change: dict[str, Any], name: str, admits: float)
 
 
 def test_below_all_limits_a_punch_waits_only_for_the_start_of_the_drain() -> None:
-    found = forecast(Peak(60_000, 60), STAGE, oldest_seconds=30)
+    result = forecast(Peak(60_000, 60), STAGE, oldest_seconds=30)
 
-    assert (found.waiting, found.oldest_seconds, found.stored_seconds_after, found.change) == (0, 30, 0, [])
+    assert (result.waiting, result.oldest_seconds, result.stored_seconds_after, result.change) == (0, 30, 0, [])
     (change,) = forecast(Peak(60_000, 60), STAGE, oldest_seconds=29).change
     assert change.startswith("start of the drain: up to 30 s: MinCapacity 0.5 keeps the database awake")
 
@@ -111,13 +111,13 @@ def test_slow_drain_delays_punches_without_refusing_them() -> None:
     slow = STAGE._replace(database_rows=500)
     peak = Peak(60_000, 60)  # maximum 2,000/s; 3/4 of the peak's height and of its duration are above 500/s
 
-    found = forecast(peak, slow, oldest_seconds=900)
+    result = forecast(peak, slow, oldest_seconds=900)
 
-    assert found.waiting == pytest.approx(60_000 * (3 / 4) ** 2)
-    assert found.oldest_seconds == pytest.approx(30 + found.waiting / 500)
+    assert result.waiting == pytest.approx(60_000 * (3 / 4) ** 2)
+    assert result.oldest_seconds == pytest.approx(30 + result.waiting / 500)
     # During the first 7.5 s fewer punches arrive than can be stored: 250/s on average. Then 500/s are stored.
-    assert found.stored_seconds_after == pytest.approx(7.5 + (60_000 - 7.5 * 250) / 500 - 60)
-    assert found.change == []
+    assert result.stored_seconds_after == pytest.approx(7.5 + (60_000 - 7.5 * 250) / 500 - 60)
+    assert result.change == []
     (change,) = forecast(peak, slow, oldest_seconds=97).change
     assert change.startswith("database: 33,750 punches wait at the worst moment: raise maximumAcu to 16 ")
 
@@ -203,9 +203,9 @@ def test_formula_of_each_line_gives_its_amount(region: str, employees: int) -> N
 def test_few_punches_make_one_batch_per_poller_and_second(punches: int, concurrency: int, batches: int) -> None:
     lines = costs.bill(Peak(punches, 600), STAGE._replace(concurrency=concurrency), MONTH, "us-east-1")
 
-    found = {line.what: line.quantity * 1e6 for line in lines}
-    assert found["Lambda: batches"] == pytest.approx(88 * batches)
-    assert found["SQS: receive and delete"] == pytest.approx(2 * 88 * max(batches, math.ceil(punches / 10)))
+    quantities = {line.what: line.quantity * 1e6 for line in lines}
+    assert quantities["Lambda: batches"] == pytest.approx(88 * batches)
+    assert quantities["SQS: receive and delete"] == pytest.approx(2 * 88 * max(batches, math.ceil(punches / 10)))
 
 
 @pytest.mark.parametrize(("awake_hours", "peaks_a_day", "hours"), [(12, 4, 12), (0, 4, 1), (0, 200, 24)])
@@ -246,15 +246,15 @@ def test_endpoints_and_secrets_depend_on_database_and_login(
     given: dict[str, str], endpoints: int, secrets: int
 ) -> None:
     with slices.without_slices():
-        found = settings.read("dev", given)
+        stage = settings.read("dev", given)
 
-    assert (found.endpoints, found.secrets) == (endpoints, secrets)
+    assert (stage.endpoints, stage.secrets) == (endpoints, secrets)
 
 
 def test_parameter_has_the_syntax_of_deploy(run: Run) -> None:
     def dollars(words: str) -> dict[str, float]:
-        (found,) = run(f"10 --stage dev --json {words}").json
-        return {line["what"]: line["dollars"] for line in found["month"]["lines"]}
+        (outcome,) = run(f"10 --stage dev --json {words}").json
+        return {line["what"]: line["dollars"] for line in outcome["month"]["lines"]}
 
     assert dollars("")["Network: endpoints"] > 0
     assert dollars("--param database=express")["Network: endpoints"] == 0
@@ -325,9 +325,9 @@ def test_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
     [(10, 10 / 13.073 * 6.91 + 36), (100, 100 / 40.904 * 6.91 + 36), (1_000, 1_000 / 48.194 * 6.91 + 36)],
 )
 def test_duration_of_a_batch_is_near_the_measured_one(run: Run, batch: int, milliseconds: float) -> None:
-    (found,) = run(f"--employees 20000 --batch {batch} --json").json
+    (outcome,) = run(f"--employees 20000 --batch {batch} --json").json
 
-    assert found["settings"]["batchMilliseconds"] == pytest.approx(milliseconds, rel=0.1)
+    assert outcome["settings"]["batchMilliseconds"] == pytest.approx(milliseconds, rel=0.1)
     (measured,) = run(f"--employees 20000 --batch {batch} --batch-milliseconds 7 --json").json
     assert measured["settings"]["batchMilliseconds"] == 7
 
@@ -363,9 +363,9 @@ def test_status_is_1_with_advice_if_the_load_does_not_fit(run: Run) -> None:
 def test_peak_fits_with_the_advised_parameter(run: Run, words: str, limit: str, enough: str) -> None:
     result = run(f"{words} --json")
 
-    (found,) = result.json
-    (change,) = found["change"]
-    assert (result.status, found["fits"], change.partition(":")[0]) == (1, False, limit)
+    (outcome,) = result.json
+    (change,) = outcome["change"]
+    assert (result.status, outcome["fits"], change.partition(":")[0]) == (1, False, limit)
     number = f"{int(enough.split()[1]):,}"
     if limit in ("stage throttle", "concurrency", "database"):
         assert f" to {number}" in change
@@ -378,9 +378,13 @@ def test_region_with_lower_limits_refuses_the_default_burst_unless_the_account_h
 
     refused = run("20000 --stage prod --region eu-south-1 --json")
 
-    (found,) = refused.json
-    assert (refused.status, found["settings"]["accountRate"], found["settings"]["accountBurst"]) == (1, 2_500, 1_250)
-    assert found["change"] == [
+    (outcome,) = refused.json
+    assert (refused.status, outcome["settings"]["accountRate"], outcome["settings"]["accountBurst"]) == (
+        1,
+        2_500,
+        1_250,
+    )
+    assert outcome["change"] == [
         "burst: the stage sets 2,000, and API Gateway allows the account 1,250: lower stageBurstLimit, "
         "punchBurstLimit and keyBurstLimit to that."
     ]
@@ -390,14 +394,14 @@ def test_region_with_lower_limits_refuses_the_default_burst_unless_the_account_h
 
 
 def test_region_without_known_prices_has_limits_and_no_bill(run: Run) -> None:
-    (found,) = run("20000 --stage prod --region mx-central-1 --json").json
-    shown = run("20000 --stage prod --region mx-central-1").out
+    (outcome,) = run("20000 --stage prod --region mx-central-1 --json").json
+    table = run("20000 --stage prod --region mx-central-1").out
 
-    assert (found["month"], found["prices"]) == (None, {"region": "mx-central-1", "sources": {}})
-    assert "The prices of mx-central-1 are unknown." in shown
-    assert "US dollars" not in shown
+    assert (outcome["month"], outcome["prices"]) == (None, {"region": "mx-central-1", "sources": {}})
+    assert "The prices of mx-central-1 are unknown." in table
+    assert "US dollars" not in table
     suggested = "20000 --stage prod --region us-east-1 --account-rate 2500 --account-burst 1250 --json"
-    assert run(suggested).json[0]["change"] == found["change"]
+    assert run(suggested).json[0]["change"] == outcome["change"]
 
 
 def test_thirteen_regions_have_lower_limits() -> None:
@@ -408,29 +412,29 @@ def test_thirteen_regions_have_lower_limits() -> None:
 
 
 def test_json_has_peak_bill_and_assumptions(run: Run) -> None:
-    (found,) = run("--employees 20000 --stage prod --json").json
+    (outcome,) = run("--employees 20000 --stage prod --json").json
 
-    assert found["peak"] == {"punches": 20_000, "seconds": 600, "requestsPerSecond": pytest.approx(66.7, abs=0.1)}
-    assert {"name", "admits", "why", "advice"} <= found["limits"][0].keys()
-    assert found["bindsFirst"] == "stage throttle"
-    assert (found["waiting"], found["oldestSeconds"], found["storedSecondsAfter"]) == (0, 30, 0)
-    assert (found["fits"], found["change"]) == (True, [])
-    assert found["month"]["dollars"] == pytest.approx(
-        sum(line["dollars"] for line in found["month"]["lines"]), abs=0.01
+    assert outcome["peak"] == {"punches": 20_000, "seconds": 600, "requestsPerSecond": pytest.approx(66.7, abs=0.1)}
+    assert {"name", "admits", "why", "advice"} <= outcome["limits"][0].keys()
+    assert outcome["bindsFirst"] == "stage throttle"
+    assert (outcome["waiting"], outcome["oldestSeconds"], outcome["storedSecondsAfter"]) == (0, 30, 0)
+    assert (outcome["fits"], outcome["change"]) == (True, [])
+    assert outcome["month"]["dollars"] == pytest.approx(
+        sum(line["dollars"] for line in outcome["month"]["lines"]), abs=0.01
     )
-    assert {line["unit"] for line in found["month"]["lines"]} >= {"GB-second, x86"}
-    assert found["prices"]["region"] == "us-east-1"
-    assert found["prices"]["sources"]["vpc_endpoint"].keys() == {"unit", "price", "source", "dated"}
+    assert {line["unit"] for line in outcome["month"]["lines"]} >= {"GB-second, x86"}
+    assert outcome["prices"]["region"] == "us-east-1"
+    assert outcome["prices"]["sources"]["vpc_endpoint"].keys() == {"unit", "price", "source", "dated"}
 
 
 def test_missing_price_of_a_region_is_marked(run: Run) -> None:
-    shown = run("--employees 20000 --stage prod --region sa-east-1").out
-    (found,) = run("--employees 20000 --stage prod --region sa-east-1 --json").json
+    table = run("--employees 20000 --stage prod --region sa-east-1").out
+    (outcome,) = run("--employees 20000 --stage prod --region sa-east-1 --json").json
 
-    unknown = [line["what"] for line in found["month"]["lines"] if line["dollars"] is None]
+    unknown = [line["what"] for line in outcome["month"]["lines"] if line["dollars"] is None]
     assert "Network: endpoints" in unknown
-    assert re.findall(r"^(\S.*?)  .* \?$", shown, re.MULTILINE) == unknown
-    assert "The prices of lines with ? are unknown, so the total is too low." in shown
+    assert re.findall(r"^(\S.*?)  .* \?$", table, re.MULTILINE) == unknown
+    assert "The prices of lines with ? are unknown, so the total is too low." in table
     assert " ?" not in run("--employees 20000").out
 
 
@@ -456,8 +460,8 @@ def test_invalid_arguments_are_refused_with_a_reason(run: Run, words: str, messa
 def test_numbers_of_employees_may_surround_options(run: Run) -> None:
     assert run("20000") == run("--employees 20000")
     assert "ponto plan [OPTIONS] [EMPLOYEES]...\n" in run("--help").out
-    found = run("--employees 10 20 --stage dev --employees 30 --json 40").json
-    assert sorted(each["peak"]["punches"] for each in found) == [10, 20, 30, 40]
+    forecasts = run("--employees 10 20 --stage dev --employees 30 --json 40").json
+    assert sorted(each["peak"]["punches"] for each in forecasts) == [10, 20, 30, 40]
 
 
 def test_every_example_of_the_help_runs(run: Run) -> None:

@@ -13,7 +13,7 @@ def test_depth_counts_visible_in_flight_and_delayed_messages() -> None:
         for seconds in (0, 0, 0, 60, 60, 60, 60):
             sqs.send_message(QueueUrl=url, MessageBody="{}", DelaySeconds=seconds)
         sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=2)
-        found = depth(sqs, url)
+        queue_depth = depth(sqs, url)
 
-    assert found == Depth(visible=1, in_flight=2, delayed=4)
-    assert found.total == 7
+    assert queue_depth == Depth(visible=1, in_flight=2, delayed=4)
+    assert queue_depth.total == 7

@@ -43,16 +43,16 @@ def patterns(each: slices.SliceManifest, folders: str = "slices") -> Iterator[st
 def find_names(each: slices.SliceManifest) -> list[str]:
     """Return the places outside its folder that name a slice, as file, line and text."""
     pattern = re.compile("|".join(patterns(each)), re.MULTILINE)
-    found = []
+    places = []
     for path in files():
         name = str(path.relative_to(ROOT))
         if name not in EXCEPTIONS and path.suffix not in {".gif", ".png", ".pem"}:
             text = path.read_text(encoding="utf-8")
-            found += [
+            places += [
                 f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0].strip()}"
                 for match in pattern.finditer(text)
             ]
-    return found
+    return places
 
 
 def test_no_slice_is_named_outside_its_folder() -> None:
