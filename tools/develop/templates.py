@@ -10,8 +10,8 @@ from tools.kit.project import ROOT
 
 SWITCHES = [  # enable all options of slices that are off by default
     f"{name}=true"
-    for each in slices.enabled_manifests()
-    for name, declaration in parameters.slice_declarations(each).items()
+    for manifest in slices.enabled_manifests()
+    for name, declaration in parameters.slice_declarations(manifest).items()
     if (declaration["type"], declaration["default"]) == ("boolean", "false")
 ]
 

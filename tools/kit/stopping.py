@@ -18,8 +18,8 @@ def raise_on_first_signal(announce: Callable[[signal.Signals], None]) -> None:
     """
 
     def stop(number: int, _: object) -> None:
-        for each in _SIGNALS:  # a second Ctrl-C must not interrupt the cleanup
-            signal.signal(each, signal.SIG_IGN)
+        for stop_signal in _SIGNALS:  # a second Ctrl-C must not interrupt the cleanup
+            signal.signal(stop_signal, signal.SIG_IGN)
         announce(signal.Signals(number))
         raise StopSignalError
 

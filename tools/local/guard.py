@@ -213,8 +213,8 @@ def _without_cors(send: Send) -> Send:
 
     async def drop(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [pair for pair in message["headers"] if not pair[0].lower().startswith(_CORS)]
-            message = {**message, "headers": kept}
+            headers = [pair for pair in message["headers"] if not pair[0].lower().startswith(_CORS)]
+            message = {**message, "headers": headers}
         await send(message)
 
     return drop

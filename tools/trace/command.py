@@ -117,7 +117,7 @@ def trace(
     stored = _read_or_record_error(unread, "the database", lambda: _stored_rows(target_options, request, since))
     matches = _matching_dead_letters(dead_letters or [], request, stored)
     rows, notes = (stored.rows, stored.notes) if stored else ([], [])
-    has_id = any(each.has_id for each in notes)
+    has_id = any(note.has_id for note in notes)
     # If an id was found, the state of the queue is not needed. For a day, more punches may wait in the queue.
     is_answered = request.id and stored and (rows or matches or has_id)
     queue = None if is_answered else _queue_state(deployment, depth, queue_unread)
@@ -138,8 +138,8 @@ def trace(
             }
         )
     else:
-        for each in unread:  # printed first, as it makes the rest incomplete
-            print_result("not read: {what}: {why}".format(**each))
+        for unread_source in unread:  # printed first, as it makes the rest incomplete
+            print_result("not read: {what}: {why}".format(**unread_source))
         _print_matches(rows, notes, matches, redrive)
         if not rows and not matches and not has_id:
             missing = [
