@@ -353,13 +353,17 @@ def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
 def test_parameter_group_set_by_the_operator_is_kept(dev: Dev) -> None:
     dev.create()
     rds = boto3.client("rds")
-    group = {"DBClusterParameterGroupName": "ours", "DBParameterGroupFamily": "aurora-postgresql17", "Description": "x"}
+    group = {
+        "DBClusterParameterGroupName": "custom",
+        "DBParameterGroupFamily": "aurora-postgresql17",
+        "Description": "x",
+    }
     rds.create_db_cluster_parameter_group(**group)
-    rds.modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="ours")
+    rds.modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="custom")
     dev.rds.finish_changes()
     dev.rds.operations.clear()
     output = dev.deploy().err
-    assert "unchanged: the parameter group ours, which was set outside this command" in output
+    assert "unchanged: the parameter group custom, which was set outside this command" in output
     assert dev.rds.changes == []
 
 

@@ -234,7 +234,7 @@ def test_bill_counts_the_custom_metrics(capsys: pytest.CaptureFixture[str]) -> N
         ({}, 1, 0),
         ({"endpointZones": "2"}, 2, 0),
         ({"dbLogin": "secret"}, 2, 3),
-        ({"vpcName": "ours"}, 0, 0),
+        ({"vpcName": "company"}, 0, 0),
         ({"vpcId": "vpc-1", "dbLogin": "secret"}, 0, 3),
         ({"database": "express"}, 0, 0),
         ({"database": "existing"}, 0, 0),
