@@ -20,10 +20,10 @@ class Fault(NamedTuple):
 
     line: int  # line number, from 1
     column: str | None  # None if the fault concerns the whole line
-    description: str
+    what: str  # the name that --json prints
 
     def __str__(self) -> str:
-        return f"line {self.line}{f', {self.column}' if self.column else ''}: {self.description}"
+        return f"line {self.line}{f', {self.column}' if self.column else ''}: {self.what}"
 
 
 class Row(NamedTuple):

@@ -15,7 +15,7 @@ def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
         return
     if as_json:
         listed = [
-            {"line": fault.line, "column": fault.column, "what": fault.description} for fault in faults.first_faults
+            {"line": fault.line, "column": fault.column, "what": fault.what} for fault in faults.first_faults
         ]
         print_json({"faults": listed, "total": len(faults)})
     else:

@@ -72,7 +72,7 @@ def test_written_file_is_parsed_back(
 @given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
 def test_any_bytes_are_parsed_to_employees_or_faults(content: bytes) -> None:
     employees, faults = parse_employees(content, ZONES)
-    assert all(fault.line > 0 and fault.description.isprintable() for fault in faults.first_faults)
+    assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.first_faults)
     assert len({employee.usuario_id for employee in employees}) == len(employees)
 
 
@@ -166,9 +166,9 @@ def test_wrong_first_line_is_reported(header: str, message: str) -> None:
     employees, faults = parse_employees(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
     assert not employees
     assert str(faults.first_faults[0]).startswith("line 1: ")
-    assert message in faults.first_faults[0].description
-    assert "(expected columns: usuario_id,nome,cpf,fuso,corte)" in faults.first_faults[0].description
-    assert "ana" not in faults.first_faults[0].description.lower()
+    assert message in faults.first_faults[0].what
+    assert "(expected columns: usuario_id,nome,cpf,fuso,corte)" in faults.first_faults[0].what
+    assert "ana" not in faults.first_faults[0].what.lower()
 
 
 def test_wrong_encoding_is_reported_with_its_line() -> None:
