@@ -17,7 +17,7 @@ _REFUSAL_REPEATS = 3  # then the punch is accepted, so that the run ends even if
 
 
 class Effect(Enum):
-    """What happens to an attempt. The values appear in the command's JSON."""
+    """Effect of a fault on an attempt. The values appear in the command's JSON."""
 
     ACCEPT = "accepted"
     DUPLICATE = "accepted and forwarded twice"
