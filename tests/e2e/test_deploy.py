@@ -82,7 +82,7 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     # The deploy succeeds, but the functions cannot connect to their database.
     failed = account.deploy(database_host="/nowhere")
     assert failed.status == 1, failed.err
-    assert f"deleting the stack {stack}: it is REVIEW_IN_PROGRESS" in failed.err
+    assert f"deleting the stack {stack}, which has no resources (REVIEW_IN_PROGRESS)" in failed.err
     assert failed.out == ""
     assert "stage local: account 000000000000, region us-east-1" in failed.err.splitlines()[0]
     assert "ponto: the function schema failed: connection to server on socket" in failed.err
