@@ -2,7 +2,7 @@
 const { createClient, isDeploying } = require('./aws.js');
 const fail = require('./fail.js');
 
-const MOVE_GUIDE = 'docs/operations.md#go-on-with-the-restored-cluster';
+const MOVE_GUIDE = 'docs/operations.md#switch-to-the-restored-cluster';
 
 /** Return the deployed stack's parameters database and dbLogin; null before a first deploy, and after a failed one. */
 async function lookUp(context, StackName) {

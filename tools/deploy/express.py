@@ -82,7 +82,7 @@ def require_possible(session: "boto3.Session", stage: str, declared: ClusterSett
         raise CommandError(
             f"'express' would give {name} a different database, without the punches stored with '{database}'. Set "
             f"database to '{database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
-            "(docs/operations.md#go-on-with-the-restored-cluster).\nNothing was deployed."
+            "(docs/operations.md#switch-to-the-restored-cluster).\nNothing was deployed."
         )
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
         raise CommandError(

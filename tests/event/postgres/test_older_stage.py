@@ -34,7 +34,7 @@ def test_punches_of_an_older_stage_are_copied_completely_and_once(
     empty.execute("alter table batida drop column sequencia")  # simulates a stage older than this column
 
     for _ in range(2):
-        copy_rows(ROOT / "docs" / "operations.md", "Bring rows back", empty, database, tmp_path)
+        copy_rows(ROOT / "docs" / "operations.md", "Recover missing rows", empty, database, tmp_path)
 
     assert database.execute(rows) == empty.execute(rows)
     assert database.execute("select sequencia from batida") == [(None,), (None,)]

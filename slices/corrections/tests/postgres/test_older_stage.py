@@ -34,7 +34,7 @@ from (
         (5, 3, 'inclusao', '2026-10-07 11:00Z', null, 'no tablet', '2026-10-08') -- of an employee without a punch
 ) as made (id, usuario_id, tipo, ponto, alvo, motivo, criada_em);
 """
-PUNCHES_SECTION = ROOT / "docs" / "operations.md", "Bring rows back"
+PUNCHES_SECTION = ROOT / "docs" / "operations.md", "Recover missing rows"
 EMPLOYEES_SECTION = ROOT / "slices" / "reports" / "README.md", "After a restore"
 CORRECTIONS_SECTION = ROOT / "slices" / "corrections" / "README.md", "After a restore"
 
