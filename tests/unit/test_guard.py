@@ -54,17 +54,17 @@ class Emulator:
 
     async def call_api(
         self, api: str, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> asgi.Response:
+    ) -> asgi.AsgiResponse:
         self.called.append((api, method, path, headers, body))
         sent = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
-        return asgi.Response(self._status, sent, self._body)
+        return asgi.AsgiResponse(self._status, sent, self._body)
 
     def is_signed(self, _: str, method: str, path: str) -> bool:
         return (method, path) == ("POST", "/signed")
 
-    def public_keys(self, pool: str) -> asgi.Response | None:
+    def public_keys(self, pool: str) -> asgi.AsgiResponse | None:
         self.pools.append(pool)
-        return asgi.Response(200, [], b"keys") if pool == POOL else None
+        return asgi.AsgiResponse(200, [], b"keys") if pool == POOL else None
 
 
 def send_request(

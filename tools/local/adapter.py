@@ -28,7 +28,7 @@ from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity
 from tools.local.adapter_workers import unfinished_events as unfinished_events
-from tools.local.asgi import Application, Response
+from tools.local.asgi import Application, AsgiResponse
 from tools.local.replacements import replaces
 
 _VALIDATION_VARIABLE = b"$context.error.validationErrorString"
@@ -196,7 +196,7 @@ def _state_without_points(original: Callable[[], dict[str, Any]]) -> dict[str, A
 # directly: the emulator's routing can reach any service through the query, the body and headers, on every path.
 
 
-async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AsgiResponse:
     """Send a request to the deployed stage of an API; the response is 404 if the API does not exist.
 
     Args:
@@ -227,16 +227,16 @@ def _validation_error(body: bytes) -> str:
     return "it does not match ponto/punch.schema.json"
 
 
-def public_keys(pool: str) -> Response | None:
+def public_keys(pool: str) -> AsgiResponse | None:
     """Return the public keys of a user pool, which verify its tokens; None if there is no such pool."""
     return to_response(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
 
 
-def to_response(result: tuple[int, dict[str, Any], bytes | str]) -> Response:
+def to_response(result: tuple[int, dict[str, Any], bytes | str]) -> AsgiResponse:
     status, headers, body = result
     header_list: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
     date = (b"date", formatdate(usegmt=True).encode())  # the emulator configures hypercorn not to add it
-    return Response(status, [*header_list, date], body if isinstance(body, bytes) else body.encode())
+    return AsgiResponse(status, [*header_list, date], body if isinstance(body, bytes) else body.encode())
 
 
 # Contents of the emulator.

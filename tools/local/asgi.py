@@ -12,7 +12,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Response(NamedTuple):
+class AsgiResponse(NamedTuple):
     """A complete response."""
 
     status: int
@@ -70,7 +70,7 @@ class Body:
         return part
 
 
-async def send_response(send: Send, response: Response, body: Body, linger_seconds: float) -> None:
+async def send_response(send: Send, response: AsgiResponse, body: Body, linger_seconds: float) -> None:
     """Send a response with its correct length, and end the request.
 
     Hypercorn itself would wait forever for the rest of the request's body.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tools.kit import static
 from tools.local import asgi, flow
-from tools.local.asgi import Application, Message, Receive, Response, Scope, Send
+from tools.local.asgi import Application, AsgiResponse, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 17
 """Limit of a body for the API: twice the queue's, so that a slightly larger body gets the queue's response."""
@@ -40,9 +40,9 @@ Files = Callable[[], Mapping[str, static.File]]
 class PublicFunctions(NamedTuple):
     """Functions of the emulator that need no key."""
 
-    call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Response]]
+    call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[AsgiResponse]]
     is_signed: Callable[[str, str, str], bool]
-    public_keys: Callable[[str], Response | None]
+    public_keys: Callable[[str], AsgiResponse | None]
 
 
 class Guard:
@@ -118,7 +118,7 @@ class Guard:
             finally:
                 self._running_requests -= 1
 
-    async def _respond(self, scope: Scope, body: asgi.Body) -> Response | None:
+    async def _respond(self, scope: Scope, body: asgi.Body) -> AsgiResponse | None:
         """Return the response to a request; None: the emulator responds."""
         if not self._has_own_host(scope):
             return _message(403, f"a request for another Host than {self._hosts[0]} is refused")
@@ -132,7 +132,7 @@ class Guard:
             return None
         return self._pool_keys(scope) or self._home_file(scope) or _message(403, _SIGN)
 
-    async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> Response:
+    async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> AsgiResponse:
         """Serve a file, or pass a request to the API."""
         method = scope["method"]
         if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
@@ -158,7 +158,7 @@ class Guard:
             return response._replace(status=413, body=too_large)
         return response
 
-    async def _serve_view(self, view: flow.Flow, scope: Scope) -> Response:
+    async def _serve_view(self, view: flow.Flow, scope: Scope) -> AsgiResponse:
         """Serve the view. Pages of other origins cannot send its custom header without a preflight request."""
         method, name = scope["method"], scope["path"].removeprefix(flow.PATH)
         if method == "GET" and (file := static.files(flow.FOLDER).get(name)):
@@ -168,13 +168,13 @@ class Guard:
         ):
             return _message(403, "open the link that make run printed when it started last: it ends in #key=")
         status, body = await asyncio.to_thread(view.respond, method, name)
-        return Response(status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
+        return AsgiResponse(status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
 
     def _file(self, name: str) -> static.File | None:
         """Read a file at each request, so that a developer sees changes after a reload."""
         return next((file for files in self._file_sources if (file := files().get(name))), None)
 
-    def _home_file(self, scope: Scope) -> Response | None:
+    def _home_file(self, scope: Scope) -> AsgiResponse | None:
         """Return the page at the root, or a file for it; None if the request may be for an AWS service, such as S3."""
         method = scope["method"]
         is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_access_key_ids(scope))
@@ -188,7 +188,7 @@ class Guard:
     def _has_key(self, scope: Scope) -> bool:
         return any(hmac.compare_digest(key_id.encode(), self._key.encode()) for key_id in _access_key_ids(scope))
 
-    def _pool_keys(self, scope: Scope) -> Response | None:
+    def _pool_keys(self, scope: Scope) -> AsgiResponse | None:
         match = _match_public_keys(scope["path"]) if scope["method"] == "GET" else None
         return self._public.public_keys(match["pool"]) if match else None
 
@@ -220,10 +220,10 @@ def _without_cors(send: Send) -> Send:
     return drop
 
 
-def _file_response(file: static.File, method: str) -> Response:
+def _file_response(file: static.File, method: str) -> AsgiResponse:
     headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
-    return Response(200, headers, file.body if method == "GET" else b"")
+    return AsgiResponse(200, headers, file.body if method == "GET" else b"")
 
 
-def _message(status: int, sentence: str) -> Response:
-    return Response(status, [_JSON], json.dumps({"message": sentence}).encode())
+def _message(status: int, sentence: str) -> AsgiResponse:
+    return AsgiResponse(status, [_JSON], json.dumps({"message": sentence}).encode())
