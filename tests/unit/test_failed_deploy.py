@@ -120,7 +120,7 @@ def test_events_of_earlier_deploys_are_not_shown(dev: Dev) -> None:
         "DescribeEvents": {"OperationEvents": [validation_error()]},
     }
     dev.fail()
-    assert "CloudFormation says" not in dev.run("deploy").err
+    assert "CloudFormation's reason" not in dev.run("deploy").err
 
 
 def test_missing_permission_to_read_events_is_reported_with_the_failure(dev: Dev) -> None:

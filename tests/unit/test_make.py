@@ -152,7 +152,7 @@ def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(greet: Ca
         f"\nThen check whether the punch is stored:\n\ncurl -sS http://here/ponto/{punch_id} -H 'x-api-key: abc'\n"
         in greeting
     )
-    assert "Then ask" not in greet({"one": entry})
+    assert "Then check" not in greet({"one": entry})
 
 
 Check = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -87,5 +87,5 @@ def test_commands_of_the_page_close_october(results: dict[str, list[CommandResul
     for each in (totals.out, cards):
         assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in each
     # Zones and cut-offs were stored before that instant.
-    assert "Time zone and cut-off are today" not in cards
+    assert "current time zone and cut-off" not in cards
     assert "gerado_em" not in PAGE.read_text()
