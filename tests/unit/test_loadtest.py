@@ -165,7 +165,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     ) -> LoadTestResult:
         script = (
             f"import os, signal, sys; results = sys.argv[sys.argv.index('-l') + 1]\n"
-            f"if os.path.dirname(results).endswith('open'): {in_open_model or 'pass'}\n"
+            f"if os.path.dirname(results).endswith('open'): exec({in_open_model!r})\n"
             f"open(results, 'w').write({HEADER + lines!r})"
         )
         stored: Any = FakeStorage(rows)
@@ -263,9 +263,17 @@ def test_json_has_camel_case_names_and_unchanged_failures(run: Command) -> None:
     assert len(printed) == len(outcome.summary)
 
 
-@pytest.mark.parametrize(
-    ("in_open_model", "status"), [("sys.exit(1)", 2), ("os.kill(os.getppid(), signal.SIGTERM); signal.pause()", 130)]
-)
+# The parent must not be interrupted before it waits for JMeter: until then a signal would leak the process.
+TERMINATE_WAITING_PARENT = """
+stat = f"/proc/{os.getppid()}/stat"
+while os.path.exists(stat) and open(stat).read().rsplit(")")[-1].split()[0] != "S":
+    pass
+os.kill(os.getppid(), signal.SIGTERM)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize(("in_open_model", "status"), [("sys.exit(1)", 2), (TERMINATE_WAITING_PARENT, 130)])
 def test_result_of_the_closed_model_is_kept_if_the_open_one_fails(
     run: Command, in_open_model: str, status: int
 ) -> None:

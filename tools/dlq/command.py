@@ -143,7 +143,7 @@ def redrive(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Send dead letters back to the queue or function where they failed, then delete them.
+    """Send dead letters back to their queue or function, then delete them.
 
     ID is the beginning of a dead letter's id, or of the messageId in the response to a punch, or the complete id of a
     punch.

@@ -249,9 +249,9 @@ def revoke(
 @opt.as_json
 @reader.deployment_options
 def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
-    """Print the punches that were sent with a key, even if it is revoked.
+    """Print the punches that were sent with a key.
 
-    NAME is the key's name or id.
+    NAME is the name or id of the key, which may be revoked.
     """
     deployment = target.find(target_options)
     ids = _key_ids(deployment, name)

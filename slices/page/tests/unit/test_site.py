@@ -82,7 +82,7 @@ def test_the_page_loads_nothing_from_other_origins_and_every_import_is_a_file() 
 def test_a_file_of_an_unknown_type_and_a_worker_without_one_placeholder_are_errors(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(site.WEB, tmp_path / "web"))
     (folder / "notes.txt").touch()
-    with pytest.raises(ValueError, match=r"web/notes\.txt has a type"):
+    with pytest.raises(ValueError, match=r"web/notes\.txt has an unknown type"):
         site.files(folder)
 
     (folder / "notes.txt").unlink()
