@@ -143,10 +143,10 @@ def redrive(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Send dead letters back to their queue or function, then delete them.
+    """Send dead letters back to their queue or function.
 
-    ID is the beginning of a dead letter's id, or of the messageId in the response to a punch, or the complete id of a
-    punch.
+    Then they are deleted from the dead-letter queue. ID is the beginning of a dead letter's id, or of the messageId in
+    the response to a punch, or the complete id of a punch.
     """
     if sum(map(bool, (ids, every, reasons))) != 1:
         raise click.UsageError("name the dead letters either by --all, by --reason, or by their ids")
