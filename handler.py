@@ -22,7 +22,9 @@ def environment_drain() -> Drain:
 
 
 def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
-    """Store a batch of punches, dead-letter messages that can never be stored, and report failed ones for redelivery.
+    """Store a batch of punches, and report failed messages for redelivery.
+
+    Messages that can never be stored are sent to the dead-letter queue.
 
     Args:
         event: event of the SQS queue, whose event source mapping must have ReportBatchItemFailures.
@@ -60,7 +62,7 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
 def read(
     event: Any, context: Any, handle: "Callable[..., tuple[QueryResult, QueryStats]] | None" = None
 ) -> "QueryResult":
-    """Run read-only statements; see `ponto.reader.query_function.handle`, which is the default of `handle`."""
+    """Run read-only statements, by default with `ponto.reader.query_function.handle`."""
     # Imported here to keep the cold starts of `main` short.
     from ponto.reader import query_function
     from slices import enabled
@@ -78,9 +80,9 @@ def read(
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Run an action as the database's owner, such as applying the migrations; see `ponto.admin.actions.run`.
+    """Run an administrative action, such as applying migrations, as the database's owner.
 
-    `ponto deploy` and `ponto schema` invoke this function.
+    `ponto deploy` and `ponto schema` invoke this function; `ponto.admin.actions.run` describes the actions.
     """
     from ponto.admin import actions  # imported here for the same reason as in `read`
     from slices import enabled

@@ -1,24 +1,24 @@
-// Parameters with the types of their declarations (parameters.yml, slices/*/aws.yml): `${file(resources/parameters.js):backupDays}` is a
-// number, although --param and the file have text. `stages` fails on a value that the declaration excludes.
+// Typed access to the parameters that parameters.yml and slices/*/aws.yml declare: `${file(resources/parameters.js):backupDays}` resolves to
+// a number, although values from --param are strings. `stages` fails on a value that the declaration excludes.
 const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
-const { PARAMETERS } = require('./http.js');
-const { SLICES, check } = require('./slices.js');
+const { PARAMETERS: API_FUNCTION_DECLARATIONS } = require('./http.js');
+const { SLICES, check: checkSlices } = require('./slices.js');
 const fail = require('./fail.js');
-const read = require('./yaml.js');
+const readYaml = require('./yaml.js');
 
-// Declarations of this project, and all stages' values. Values for a slice's parameters are here too: in the slice's folder they would be
-// ignored without an error while the slice is disabled.
-const { parameters: coreDeclarations, ...STAGES } = read('resources/parameters.yml');
+// resources/parameters.yml has the core's declarations and the values of all parameters, slices' included: values in a slice's folder would
+// be ignored without an error while the slice is disabled.
+const { parameters: coreDeclarations, ...STAGES } = readYaml('resources/parameters.yml');
 for (const stage of Object.keys(STAGES)) STAGES[stage] ??= {};
 const DECLARATIONS = { ...coreDeclarations };
 const ROOT = join(__dirname, '..');
 
-/** Return a slice's declarations. Those of its API functions' parameters are completed from http.yml. */
+/** Return a slice's declarations. http.yml declares the parameters of API functions; the slice may override its values. */
 function listDeclarations({ parameters, endpoints }) {
   const declared = { ...parameters };
   for (const { name } of endpoints) {
-    for (const [suffix, declaration] of Object.entries(PARAMETERS)) {
+    for (const [suffix, declaration] of Object.entries(API_FUNCTION_DECLARATIONS)) {
       declared[name + suffix] = { ...declaration, ...declared[name + suffix] };
     }
   }
@@ -58,12 +58,12 @@ function describeValues({ type, values = ['true', 'false'], min = 0, max, option
   return `${numbers[type] ?? `one of ${values.join(', ')}`}${optional ? ', or none' : ''}`;
 }
 
-/** Return the value of a text; null if the parameter is optional and the text is empty, or `none`, because --param cannot be empty. */
+/** Return the value of a text; null if the parameter is optional and the text is empty or `none` (--param does not accept an empty text). */
 function parse(name, text, stage) {
   /** @type {Declaration} */
   const declaration = DECLARATIONS[name];
   if (!(declaration?.type in PARSERS) || declaration.default === undefined) {
-    fail(`${name}: declare it with default, reason and a type of ${Object.keys(PARSERS).join(', ')} (resources/parameters.yml).`);
+    fail(`${name}: declare it with `default`, `reason` and a `type`, one of ${Object.keys(PARSERS).join(', ')} (resources/parameters.yml).`);
   }
   if (declaration.optional && ['', 'none'].includes(text)) return null;
   const where = `Set it by --param, or in resources/parameters.yml under ${stage}.`;
@@ -72,7 +72,7 @@ function parse(name, text, stage) {
 
 /** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, and stops if that fails. */
 async function stages({ options, resolveVariable }) {
-  check();
+  checkSlices();
   if (STAGES.default) fail('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');
   const declaredNames = new Set(Object.keys(coreDeclarations));
   for (const [name, slice] of SLICES) {

@@ -21,6 +21,6 @@ def test_a_copy_installs_nothing_even_if_its_files_are_newer(tmp_path: Path) -> 
     project = fork.copy_project(tmp_path / "project")
     (project / "pyproject.toml").touch()
     command = [*fork.CHECK_COMMAND, "--dry-run"]
-    output = subprocess.check_output(command, cwd=project, env=fork.copy_environment(project), text=True)
+    output = subprocess.check_output(command, cwd=project, env=fork.get_environment(project), text=True)
     assert "mypy" in output
     assert "setup:" not in output

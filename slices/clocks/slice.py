@@ -1,4 +1,4 @@
-"""The slice `clocks`: the file format of hardware clocks, and the command that loads the table of documents."""
+"""The slice `clocks`: the AFD format of hardware clocks' files, and the command that loads the table of documents."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 class Clocks(FileFormatSlice):
-    """Import of files of hardware clocks."""
+    """Import of hardware clocks' files."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto load documents`."""
         from tools.kit.commands import LazyCommand
 
-        def load_documents() -> "click.Command":
+        def load_command() -> "click.Command":
             from slices.clocks.command import load_documents
 
             return load_documents
 
         return {
             "load documents": LazyCommand(
-                load_documents,
-                "Load the table of employees by CPF or PIS, for files of hardware clocks.",
-                "ponto load documents documents.csv   employees by CPF or PIS, for clocks' files",
+                load_command,
+                "Load a table that maps CPF or PIS numbers to employees, for hardware clocks' files.",
+                "ponto load documents documents.csv   employees' CPF or PIS numbers, for clocks' files",
             )
         }
 
     def file_format(self) -> "FileFormat":
-        """Return the format of AFD files."""
+        """Return the module of the AFD format."""
         from slices.clocks import file_format
 
         return file_format

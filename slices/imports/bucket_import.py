@@ -37,24 +37,24 @@ def import_file(
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or rejected a request.
     """
     bucket = find_bucket(target_options)
-    refused_path = refused_lines_path(file)
-    files.require_writable(refused_path, force=True)
+    list_path = refused_lines_path(file)
+    files.require_writable(list_path, force=True)
     key = INCOMING_PREFIX + file.name
     with file.open("rb") as content:
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
     folder = results_prefix(key, version)
     print_status(f"uploaded as {bucket.url(key)}; Ctrl-C stops waiting, but not the import")
-    summary = _wait_for_result(bucket, folder, clock)
-    refused_lines = _copy_refused_lines(bucket, folder, summary, refused_path)
-    if "reason" in summary:
-        counts = format_counts(summary["accepted"], summary["refused"], refused_lines)
-        raise CommandError(f"the import failed at line {summary['line']}: {summary['reason']}. {counts}")
+    result = _wait_for_result(bucket, folder, clock)
+    refused_path = _copy_refused_lines(bucket, folder, result, list_path)
+    if "reason" in result:
+        counts = format_counts(result["accepted"], result["refused"], refused_path)
+        raise CommandError(f"the import failed at line {result['line']}: {result['reason']}. {counts}")
     if as_json:
-        print_json(summary | {"results": bucket.url(folder), "refusedLines": refused_lines})
+        print_json(result | {"results": bucket.url(folder), "refusedLines": refused_path})
     else:
-        print_counts(summary["accepted"], summary["refused"], refused_lines)
-        print_result(*file_format.describe(summary[file_format.SUMMARY_KEY]))
-    return 1 if summary["refused"] else 0
+        print_counts(result["accepted"], result["refused"], refused_path)
+        print_result(*file_format.describe(result[file_format.SUMMARY_KEY]))
+    return 1 if result["refused"] else 0
 
 
 @contextmanager
@@ -70,15 +70,15 @@ def show_progress(activity: str) -> Iterator[Callable[[int], None]]:
         yield show_line
 
 
-def format_counts(accepted: int, refused: int, refused_lines: str | None) -> str:
+def format_counts(accepted: int, refused: int, refused_path: str | None) -> str:
     """Return the counts of a file's lines as text, with the path of the list of refused lines if there is one."""
-    return f"{accepted} accepted, {refused} refused" + (f": see {refused_lines}" if refused_lines else "")
+    return f"{accepted} accepted, {refused} refused" + (f": see {refused_path}" if refused_path else "")
 
 
-def print_counts(accepted: int, refused: int, refused_lines: str | None) -> None:
+def print_counts(accepted: int, refused: int, refused_path: str | None) -> None:
     """Print the counts of a complete import."""
     print_result(
-        format_counts(accepted, refused, refused_lines),
+        format_counts(accepted, refused, refused_path),
         "Accepted punches are in the queue; those already stored add no row.",
     )
 
@@ -86,7 +86,7 @@ def print_counts(accepted: int, refused: int, refused_lines: str | None) -> None
 def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], path: Path) -> str | None:
     """Join the lists that a result names into one list of refused lines beside the file.
 
-    Removes the key `refusedIn` from the result.
+    Remove the key `refusedIn` from the result.
 
     Returns:
         The path of the list; None if no line was refused.
@@ -98,13 +98,13 @@ def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], pat
     if not names and not result["refused"]:
         path.unlink(missing_ok=True)  # the list of an earlier import
         return None
-    numbers: list[int] = []
+    line_numbers: list[int] = []
     with files.draft(path, None) as out:
         for name in names:
             content = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)["Body"].read()
             out.write(content)
-            numbers += (json.loads(line)["line"] for line in content.splitlines())
-        if len(numbers) != result["refused"] or numbers != sorted(set(numbers)):
+            line_numbers += (json.loads(line)["line"] for line in content.splitlines())
+        if len(line_numbers) != result["refused"] or line_numbers != sorted(set(line_numbers)):
             raise CommandError(
                 f"the lists in {bucket.url(folder)} do not match the {pluralize(result['refused'], 'refused line')} "
                 "that the summary counts; import the file again",

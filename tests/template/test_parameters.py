@@ -81,5 +81,7 @@ def test_parameter_without_type_or_default_stops_the_deploy(
     package_project: PackageProject, bare_project: Path, declaration: str
 ) -> None:
     declare(bare_project, declaration)
-    with pytest.raises(PackagingError, match="path: declare it with default, reason and a type of text, list,"):
+    with pytest.raises(
+        PackagingError, match="path: declare it with `default`, `reason` and a `type`, one of text, list,"
+    ):
         package_project(bare_project, "dev")

@@ -1,6 +1,6 @@
-"""Other implementations of the drain, with which the handler is compared.
+"""Alternative implementations of the drain, to benchmark it against.
 
-All write to the handler's table, connect by the environment variables of libpq (PGHOST, ...), and expect good punches.
+All write to the drain's table, connect with libpq's environment variables (PGHOST, ...), and assume valid punches.
 """
 
 from functools import cache

@@ -26,7 +26,7 @@ print(slices.enabled_manifests(), parse(sys.argv[1], UTC).total_centavos)
 
 
 def test_files_of_the_example_are_those_of_the_page_and_replace_existing_ones() -> None:
-    table = fork.PAGE.read_text(encoding="utf-8").partition("| file | what it says |")[2].partition("\n\n")[0]
+    table = fork.GUIDE.read_text(encoding="utf-8").partition("| file | what it says |")[2].partition("\n\n")[0]
     listed_files = set()
     for names in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE):
         first, *others = re.findall(r"`([\w/.]+)`", names)
@@ -39,7 +39,7 @@ def test_files_of_the_example_are_those_of_the_page_and_replace_existing_ones() 
 
 
 def test_page_shows_the_posted_order() -> None:
-    assert json.dumps(ORDER) in fork.PAGE.read_text(encoding="utf-8").replace("\n", " ")
+    assert json.dumps(ORDER) in fork.GUIDE.read_text(encoding="utf-8").replace("\n", " ")
     (example,) = [block.text for block in documents.blocks(EXAMPLE.parent / "README.md") if block.language == "json"]
     assert json.loads(example) == ORDER
 
@@ -49,6 +49,6 @@ def test_fork_parses_the_order_and_has_no_slices(tmp_path: Path) -> None:
 
     fork.make_fork(project)
 
-    words = [sys.executable, "-c", PARSE, json.dumps(ORDER)]
-    output = subprocess.check_output(words, cwd=project, env=fork.copy_environment(project), text=True)
+    command = [sys.executable, "-c", PARSE, json.dumps(ORDER)]
+    output = subprocess.check_output(command, cwd=project, env=fork.get_environment(project), text=True)
     assert output == "() 1250\n"
