@@ -89,7 +89,9 @@ def _deployed(target_options: target.TargetOptions) -> TargetSystem:
             f"stage {target_options.stage} accepts punches only of employees who have signed in (authorizationType "
             f"{authorization_type}), which JMeter cannot do: load a stage without userPoolArn"
         )
-    rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
+    rows = reader.FunctionReader(
+        stage.functions(), f"{stage.stack}-read", stage.stage, timeout_seconds=target.TIMEOUT_SECONDS
+    )
     return TargetSystem(
         stage.api_url,
         stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],

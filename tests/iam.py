@@ -197,7 +197,7 @@ class DeployRole(NamedTuple):
     trust: Any
     principal: Principal
     limits: Documents  # its policies that only deny
-    stages_boundary: Documents  # boundary of each role that the deploy role creates
+    stage_boundary: Documents  # boundary of each role that the deploy role creates
 
 
 def get_deploy_role(**parameters: str) -> DeployRole:

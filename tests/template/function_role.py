@@ -3,7 +3,7 @@
 import json
 
 from tests.template.compiled import CompileStage
-from tests.template.test_permissions import connect_permission, permissions
+from tests.template.test_permissions import connect_permission, extract_permissions
 from tools.kit.packaging import Template
 
 
@@ -19,7 +19,11 @@ def require_function_role(compile_stage: CompileStage, prod: Template, local: Te
     """
 
     def resource_permissions(template: Template) -> object:
-        return {resource: granted for resource, granted in permissions(template).items() if resource.startswith(name)}
+        return {
+            resource: granted
+            for resource, granted in extract_permissions(template).items()
+            if resource.startswith(name)
+        }
 
     writes_its_log = {(f"logs:{action}", f"{name}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
     invoked = {f"{name}Invocation": {("lambda:InvokeFunction", f"{name}LambdaFunction.Arn")}}

@@ -324,7 +324,7 @@ def test_deploying_role_grants_permissions_only_to_roles_with_the_boundary() -> 
 
 
 def test_roles_of_a_stage_are_limited_to_its_resources_with_these_exceptions() -> None:
-    (boundary,) = DEPLOYING_ROLE.stages_boundary
+    (boundary,) = DEPLOYING_ROLE.stage_boundary
     assert {statement["Effect"] for statement in boundary["Statement"]} == {"Allow"}
     actions_on_other_resources = {
         action
@@ -403,5 +403,5 @@ def service_actions() -> dict[str, set[str]]:
 @pytest.mark.parametrize("stage", ["prod", "s" * 30])
 def test_each_policy_is_short_enough_for_iam(stage: str) -> None:
     role = get_deploy_role(Repository="acme/clock", Stage=stage)
-    for document in (*(role.principal.boundary or []), *role.limits, *role.stages_boundary):
+    for document in (*(role.principal.boundary or []), *role.limits, *role.stage_boundary):
         assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY_CHARACTERS

@@ -10,7 +10,7 @@ import pytest
 from tests.template.compiled import PackageProject, add_slice, copy_without_requirements
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import require_preflight, throttles
-from tests.template.test_permissions import connect_permission, permissions
+from tests.template.test_permissions import connect_permission, extract_permissions
 from tools.kit.packaging import PackagingError, Template
 
 Define = Callable[..., Template]
@@ -43,7 +43,7 @@ def test_method_and_role_create_a_function_with_its_permissions(define: Define) 
     assert function["Environment"]["Variables"]["DB_USER"] == "ponto_requests"
     assert (function["Timeout"], function["ReservedConcurrentExecutions"]) == (20, 2)
     assert function["Role"] == {"Fn::GetAtt": ["RequestRole", "Arn"]}
-    assert connect_permission("ponto_requests") in permissions(template)["RequestRole"]
+    assert connect_permission("ponto_requests") in extract_permissions(template)["RequestRole"]
     assert template.properties("RequestInvocation")["Roles"] == [{"Ref": "ApiRole"}]
     exemptions = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
     assert [each["id"] for each in exemptions] == ["CKV_AWS_116"]

@@ -20,7 +20,7 @@ from tests.template.compiled import ARN, CompileStage, PackageStage
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Template
 
-ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
+ACCOUNT_ROOT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
 Permissions = dict[str, set[tuple[str, str]]]  # role or managed policy -> (action, resource)
 
@@ -49,7 +49,7 @@ ROLES: Permissions = {
         ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
     },
 }
-INTERFACES: Permissions = {
+NETWORK_INTERFACES: Permissions = {
     "NetworkInterfacesPolicy": {
         ("ec2:CreateNetworkInterface", "*"),
         ("ec2:DescribeNetworkInterfaces", "*"),
@@ -61,28 +61,26 @@ INTERFACES: Permissions = {
 }
 TRACING: Permissions = {"TracingPolicy": {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}}
 
-
-KEY = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
-
-
-CLUSTER = "${DatabaseCluster.DBClusterResourceId}"
+KMS_KEY_ARN = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
+CLUSTER_RESOURCE_ID = "${DatabaseCluster.DBClusterResourceId}"
 
 
-def connect_permission(user: str, resource_id: str = CLUSTER) -> tuple[str, str]:
+def connect_permission(user: str, resource_id: str = CLUSTER_RESOURCE_ID) -> tuple[str, str]:
     """Return the permission to log in to a cluster as a database role."""
     arn = f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{resource_id}/{user}"
     return "rds-db:connect", json.dumps({"Fn::Sub": arn})
 
 
-def token_permissions(resource_id: str, owner: str = "ponto") -> Permissions:
+def roles_with_token_login(resource_id: str, owner: str = "ponto") -> Permissions:
     """Return the functions' IAM roles, each with the permission to log in as its database role."""
     users = {"BatidaPontoRole": "ponto_function", "ReadRole": "ponto_reader", "SchemaRole": owner}
     return {name: ROLES[name] | {connect_permission(user, resource_id)} for name, user in users.items()}
 
 
-def secret_permissions(owners: str, *more: tuple[str, str]) -> Permissions:
+def secret_policies(owner_secret: str, *extra: tuple[str, str]) -> Permissions:
+    """Return the functions' policies for their secrets; `extra` are permissions for the owner's secret."""
     return {
-        "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
+        "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owner_secret), *extra},
         "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
         "ReadSecretPolicy": {("secretsmanager:GetSecretValue", "ReadSecret")},
     }
@@ -91,28 +89,32 @@ def secret_permissions(owners: str, *more: tuple[str, str]) -> Permissions:
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
     [
-        ("prod", [], ROLES | INTERFACES | token_permissions(CLUSTER)),
-        ("dev", [], ROLES | INTERFACES | token_permissions(CLUSTER)),
+        ("prod", [], ROLES | NETWORK_INTERFACES | roles_with_token_login(CLUSTER_RESOURCE_ID)),
+        ("dev", [], ROLES | NETWORK_INTERFACES | roles_with_token_login(CLUSTER_RESOURCE_ID)),
         (
             "prod",
             ["dbLogin=secret"],
-            ROLES | INTERFACES | secret_permissions("DatabaseCluster.MasterUserSecret.SecretArn"),
+            ROLES | NETWORK_INTERFACES | secret_policies("DatabaseCluster.MasterUserSecret.SecretArn"),
         ),
         (
             "dev",
             ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC", "dbUser=owner"],
-            ROLES | token_permissions("cluster-ABC", "owner"),
+            ROLES | roles_with_token_login("cluster-ABC", "owner"),
         ),
-        ("prod", ["database=express"], ROLES | token_permissions("cluster-UNKNOWN")),
+        ("prod", ["database=express"], ROLES | roles_with_token_login("cluster-UNKNOWN")),
         ("local", [], ROLES),
         ("local", ["accessLogs=true", "tracing=true"], ROLES | TRACING),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secret_permissions(ARN)),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secret_policies(ARN)),
         (
             "dev",
-            ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
-            ROLES | secret_permissions(ARN, ("kms:Decrypt", KEY)),
+            ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KMS_KEY_ARN}"],
+            ROLES | secret_policies(ARN, ("kms:Decrypt", KMS_KEY_ARN)),
         ),
-        ("dev", ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"], ROLES | INTERFACES),
+        (
+            "dev",
+            ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"],
+            ROLES | NETWORK_INTERFACES,
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -120,12 +122,13 @@ def test_roles_and_policies_have_exactly_these_permissions(
     compile_stage: CompileStage, stage: str, parameters: list[str], expected: Permissions
 ) -> None:
     template = compile_stage(stage, *parameters)
-    assert permissions(template) == expected
+    assert extract_permissions(template) == expected
     schema_policies = expected.keys() - ROLES.keys()
-    password_policies = set(secret_permissions(""))
+    password_policies = set(secret_policies(""))
 
-    def role_policies(password: str) -> set[str]:
-        return schema_policies - (password_policies - {password})  # without the policies of other functions
+    def role_policies(password_policy: str) -> set[str]:
+        """Return the policies of a function's role, without the password policies of other functions."""
+        return schema_policies - (password_policies - {password_policy})
 
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
@@ -149,13 +152,14 @@ def test_each_role_is_assumed_by_one_service_or_by_the_accounts_operators(templa
         for name, role in template.by_type("AWS::IAM::Role").items()
     } == {
         "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
-        "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # IAM decides which identities
-        "ReaderRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],
+        # The account's IAM policies decide which identities may assume these two roles.
+        "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT_ROOT}})],
+        "ReaderRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT_ROOT}})],
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReadRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
-    assert {name: _name(each["Role"]) for name, each in template.by_type("AWS::Lambda::Function").items()} == {
+    assert {name: _name(function["Role"]) for name, function in template.by_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "ReadLambdaFunction": "ReadRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
@@ -170,7 +174,8 @@ def test_every_role_has_the_configured_boundary_or_none(package_with_slices: Pac
 
 
 def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slices: Template) -> None:
-    # The deploying role may edit these policies. Users and groups with such a policy would have no boundary.
+    # The deploying role may edit these policies. Users and groups have no boundary, so the deploying role could extend
+    # their permissions if such a policy were attached to them.
     policies = prod_with_slices.by_type("AWS::IAM::ManagedPolicy")
     roles = prod_with_slices.by_type("AWS::IAM::Role")
     attached = {_name(policy) for role in roles.values() for policy in role.get("ManagedPolicyArns", [])}
@@ -179,7 +184,7 @@ def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slice
     assert not any(key in policy for policy in policies.values() for key in ("Users", "Groups"))
 
 
-DEPLOYING = get_deploy_role(Repository="acme/clock", Stage="prod")
+DEPLOY_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
 
 
 @pytest.mark.parametrize(
@@ -188,11 +193,11 @@ DEPLOYING = get_deploy_role(Repository="acme/clock", Stage="prod")
         ["tracing=true", "accessLogs=true", *SWITCHES],
         ["dbLogin=secret"],
         ["database=express"],
-        ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
+        ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KMS_KEY_ARN}"],
     ],
     ids=" ".join,
 )
-def test_boundary_of_a_deploy_from_github_admits_every_granted_permission(
+def test_boundary_of_a_deploy_from_github_allows_every_granted_permission(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
     template = package_with_slices("prod", *parameters).template()
@@ -206,13 +211,14 @@ def test_boundary_of_a_deploy_from_github_admits_every_granted_permission(
         for resource in as_list(statement["Resource"])
     }
     assert {name for name, *_ in granted} == template.by_type("AWS::IAM::Role").keys()
-    bounded = {name: get_role(template, name, DEPLOYING.stages_boundary) for name, *_ in granted}
-    assert {each for each in granted if not is_allowed(bounded[each[0]], *each[1:])} == set()
+    bounded = {name: get_role(template, name, DEPLOY_ROLE.stage_boundary) for name, *_ in granted}
+    denied = [(name, *permission) for name, *permission in granted if not is_allowed(bounded[name], *permission)]
+    assert denied == []
 
 
 @pytest.mark.parametrize(
     ("deployer", "boundary"),
-    [(ADMINISTRATOR, None), (DEPLOYING.principal, DEPLOYING.stages_boundary)],
+    [(ADMINISTRATOR, None), (DEPLOY_ROLE.principal, DEPLOY_ROLE.stage_boundary)],
     ids=["an administrator", "from GitHub"],
 )
 def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
@@ -234,7 +240,7 @@ def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
 
 
 @pytest.mark.parametrize("parameters", [[], ["database=existing", "subnetIds=subnet-1", "securityGroupIds=sg-1"]])
-def test_only_lambda_may_manage_network_interfaces_not_the_functions_code(
+def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
     template = package_with_slices("prod", *parameters).template()
@@ -258,19 +264,19 @@ def test_permissions_are_granted_only_by_roles_and_managed_policies(template: Te
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
-def permissions(template: Template) -> Permissions:
+def extract_permissions(template: Template) -> Permissions:
     """Return the permissions of each role's inline policies and of each managed policy."""
     granted_permissions: Permissions = {}
     for name, role in template.by_type("AWS::IAM::Role").items():
         granted_permissions[name] = {
-            granted for policy in role["Policies"] for granted in _granted(policy["PolicyDocument"])
+            permission for policy in role["Policies"] for permission in _extract_allowed(policy["PolicyDocument"])
         }
     for name, policy in template.by_type("AWS::IAM::ManagedPolicy").items():
-        granted_permissions[name] = _granted(policy["PolicyDocument"])
+        granted_permissions[name] = _extract_allowed(policy["PolicyDocument"])
     return granted_permissions
 
 
-def _granted(document: Any) -> set[tuple[str, str]]:
+def _extract_allowed(document: Any) -> set[tuple[str, str]]:
     granted = set()
     for statement in document["Statement"]:
         if statement["Effect"] == "Deny":

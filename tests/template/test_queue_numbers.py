@@ -1,4 +1,4 @@
-"""The queues and the function: values that depend on each other."""
+"""Settings of the queues and of the functions that must be consistent with each other."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ MAX_RECEIVES = 1000  # largest maxReceiveCount of SQS
 MIN_VISIBILITY_SECONDS = 109  # with a shorter timeout, an outage would need more receives
 
 
-def test_maximum_concurrency_of_pollers_is_within_the_reservation(template: Template) -> None:
+def test_maximum_concurrency_of_pollers_is_within_reserved_concurrency(template: Template) -> None:
     maximum = template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]
     assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
 
@@ -35,7 +35,7 @@ def test_connection_limits_follow_from_the_concurrency(
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
     assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(number) for number in expected]
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
-    # Without a reservation no function has the property (0 would stop it), and the limits follow from the mapping.
+    # Without a reservation, no function has the property (0 would disable it); the mapping determines the limits.
     reservations = dict(zip((FUNCTION, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
     assert _select_property(template.by_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
 
@@ -52,14 +52,14 @@ def test_mapping_receives_batches_and_reports_item_failures(template: Template, 
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_slowest_save_and_dead_lettering_end_within_the_timeout(compile_stage: CompileStage, stage: str) -> None:
+def test_slowest_save_and_dead_lettering_fit_into_the_timeout(compile_stage: CompileStage, stage: str) -> None:
     timeout = compile_stage(stage).properties(FUNCTION)["Timeout"]
     save_seconds = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     lookup_seconds = save_seconds + TIMEOUTS.statement_ms / 1000
-    assert save_seconds < timeout - DEAD_LETTER_SECONDS  # later, the look-up would not be started
-    assert lookup_seconds < timeout - DEAD_LETTER_SECONDS / 2  # later, no dead letter would be sent
+    assert save_seconds < timeout - DEAD_LETTER_SECONDS  # otherwise the look-up would not start
+    assert lookup_seconds < timeout - DEAD_LETTER_SECONDS / 2  # otherwise no dead letter would be sent
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
-    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds  # tcp_user_timeout must not end an attempt
+    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds  # tcp_user_timeout must not cut off connecting
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_dead_letter_queue_has_larger_messages_and_a_longer_retention(template: 
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     # A dead letter's age counts from the original message; the alarm dead-letters-expire fires after three days.
     assert dead_letters["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"] + 4 * DAY_SECONDS
-    attributes = 1024  # bytes; more than the attributes that the handler adds
-    assert dead_letters["MaximumMessageSize"] >= queue["MaximumMessageSize"] + attributes
-    assert 10 * (queue["MaximumMessageSize"] + attributes) <= 2**20  # a batch of ten in one call
+    attribute_bytes = 1024  # more than the attributes that the drain adds
+    assert dead_letters["MaximumMessageSize"] >= queue["MaximumMessageSize"] + attribute_bytes
+    assert 10 * (queue["MaximumMessageSize"] + attribute_bytes) <= 2**20  # a batch of ten in one call
 
 
 def test_queues_are_encrypted_at_rest_and_in_transit(template: Template) -> None:
@@ -145,25 +145,26 @@ def test_only_the_drain_has_a_dead_letter_queue_and_concurrency_is_reserved(
 
 
 def test_no_resource_invokes_the_schema_function(template: Template, prod_with_slices: Template) -> None:
-    for each in (template, prod_with_slices):
+    for stage_template in (template, prod_with_slices):
         other_resources = {
             name: resource
-            for name, resource in each.resources.items()
+            for name, resource in stage_template.resources.items()
             if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
         }
         assert "SchemaLambdaFunction" not in str(other_resources)
-    assert {name: each["Handler"] for name, each in template.by_type("AWS::Lambda::Function").items()} == {
+    functions = template.by_type("AWS::Lambda::Function")
+    assert {name: function["Handler"] for name, function in functions.items()} == {
         FUNCTION: "handler.main",
         "ReadLambdaFunction": "handler.read",
         "SchemaLambdaFunction": "handler.schema",
     }
 
 
-def count_receives(visibility: int) -> int:
+def count_receives(visibility_seconds: int) -> int:
     """Return the number of receives during an outage, plus the receive after it."""
-    passed = receives = 0
-    while passed < OUTAGE_SECONDS:
-        passed += min(5 * 2**receives, visibility)
+    elapsed_seconds = receives = 0
+    while elapsed_seconds < OUTAGE_SECONDS:
+        elapsed_seconds += min(5 * 2**receives, visibility_seconds)
         receives += 1
     return receives + 1
 

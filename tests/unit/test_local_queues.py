@@ -62,10 +62,10 @@ class Emulator:
 
 @pytest.fixture(scope="module")
 def implementations() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
-    """Yield the functions of the emulator, and this project's replacements."""
+    """Yield the functions of the emulator, with this project's patches."""
     with pytest.MonkeyPatch.context() as patch:
         original = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
-        replacements.replace(patch.setattr)
+        replacements.install_patches(patch.setattr)
         yield original, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
 
 

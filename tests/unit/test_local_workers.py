@@ -83,7 +83,7 @@ class Function:
 
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
-    replacements.replace(monkeypatch.setattr)
+    replacements.install_patches(monkeypatch.setattr)
     started: list[adapter_workers.WorkerProcess] = []
 
     def start(*words: Any, **options: Any) -> adapter_workers.WorkerProcess:

@@ -1,4 +1,4 @@
-"""The SQL statements of the function `read`, and the values that they accept."""
+"""SQL statements of the function `read`, and the values that they accept."""
 
 import re
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ FILES = {path.stem: path for path in PATHS}
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
     catalogue = enabled.statements()
+    # The function itself runs `open_writers`, which callers cannot request.
     assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "open_writers"])
     for name, parameters in catalogue.parameters.items():
         sql = FILES[name].read_text(encoding="utf-8")
@@ -26,13 +27,13 @@ def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> No
         assert set(re.findall(r"%\((\w+)\)s", sql)) == set(parameters), name
 
 
-def test_two_statements_of_one_name_are_refused() -> None:
-    """Otherwise a slice's statement could replace one of the reference."""
+def test_duplicate_statement_names_are_refused() -> None:
+    """Otherwise a slice could replace a statement of the reference."""
     with pytest.raises(ValueError, match=r"^now\.sql: another statement already has this name"):
         combine([Catalogue({"now": "select 1"}, {"now": {}})])
 
 
-PUNCHES: dict[str, Any] = {
+PUNCHES_VALUES: dict[str, Any] = {
     "usuario": 7,
     "de": datetime(2026, 11, 23, 8, tzinfo=UTC),
     "ate": datetime(2026, 11, 24, 8, tzinfo=UTC),
@@ -46,33 +47,33 @@ PUNCHES: dict[str, Any] = {
         ("key_employees", {"keys": ["gate"], "from_ms": 1, "to_ms": None}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1 - 2**63, "to_ms": 2**63 - 1}),
         ("punch", {"id": "0190163d-8694-739b-aea5-966c26f8ad91"}),
-        ("punches", PUNCHES),
-        ("message", {"message_id": "5fea7756-0ea4-451a-a703-a558b933e274", "since": PUNCHES["de"]}),
+        ("punches", PUNCHES_VALUES),
+        ("message", {"message_id": "5fea7756-0ea4-451a-a703-a558b933e274", "since": PUNCHES_VALUES["de"]}),
     ],
 )
-def test_values_are_parsed_unchanged(name: str, values: dict[str, Any]) -> None:
+def test_values_survive_conversion_to_json_and_parsing(name: str, values: dict[str, Any]) -> None:
     assert REFERENCE_CATALOGUE.parse_values(name, to_json_values(values)) == values
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "why"),
+    ("name", "values", "reason"),
     [
         ("open_writers", {"tables": []}, "unknown statement"),
         ("drop table batida", {}, "unknown statement"),
         ("zone", {"more": 1}, "expected parameters: none"),
         ("punches", {"usuario": 7}, "expected parameters: usuario, de, ate"),
-        ("punches", to_json_values(PUNCHES | {"usuario": 2**63}), "usuario has the wrong type"),
-        ("punches", to_json_values(PUNCHES) | {"de": "2026-11-23T08:00"}, "de has the wrong type"),
-        ("punches", to_json_values(PUNCHES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
-        ("punches", to_json_values(PUNCHES | {"ate": None}), "more than a year"),
+        ("punches", to_json_values(PUNCHES_VALUES | {"usuario": 2**63}), "usuario has the wrong type"),
+        ("punches", to_json_values(PUNCHES_VALUES) | {"de": "2026-11-23T08:00"}, "de has the wrong type"),
+        ("punches", to_json_values(PUNCHES_VALUES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
+        ("punches", to_json_values(PUNCHES_VALUES | {"ate": None}), "more than a year"),
         ("punch", {"id": "november"}, "id has the wrong type"),
         ("punch", {"id": 1}, "id has the wrong type"),
         ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
         ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
     ],
 )
-def test_invalid_values_are_refused_without_quoting_them(name: str, values: dict[str, Any], why: str) -> None:
+def test_invalid_values_are_refused_without_quoting_them(name: str, values: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidRequestError) as error:
         REFERENCE_CATALOGUE.parse_values(name, values)
-    assert why in str(error.value)
+    assert reason in str(error.value)
     assert "november" not in str(error.value)

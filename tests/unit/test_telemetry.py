@@ -12,7 +12,7 @@ from tools.local import adapter, replacements
 
 
 def test_only_the_newest_entries_are_kept_and_none_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    replacements.replace(monkeypatch.setattr)
+    replacements.install_patches(monkeypatch.setattr)
     try:
         for number in range(adapter.MAX_KEPT_ENTRIES + 10):
             function = {"config": {"FunctionName": "function"}}

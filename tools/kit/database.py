@@ -73,8 +73,8 @@ def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[opt.Function], opt.Func
     return with_options(DATABASE_OPTION, opt.state, timeout_option(timeout))
 
 
-EPILOG = """The database is the local stack's. With --database env it is the one that the
-DB_* variables name (docs/commands.md).
+EPILOG = """By default, the command uses the local stack's database; with --database env, the
+one that the DB_* variables name (docs/commands.md).
 """
 
 

@@ -1,6 +1,6 @@
 """Readers that run the statements of `ponto.reader`: on a connection, or through the function `read` of a stage.
 
-The function needs AWS credentials, but no access to the database.
+Invoking the function needs AWS credentials, but no access to the database.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, overload
 
 import click
-from psycopg2.extensions import connection, cursor
+from psycopg2 import extensions
 
 from ponto.reader import packed_rows
 from ponto.reader.query_function import (
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=NamedTuple)
 Row2 = TypeVar("Row2", bound=NamedTuple)
 
-_FETCHED_ROWS = 2_000  # rows that the server sends at a time
-EPILOG = """The database is the local stack's. With --stage it is the stage's, which a function
-reads with your AWS credentials; with --database env it is the one that the
-DB_* variables name (docs/commands.md).
+_FETCH_SIZE = 2_000  # rows that the server sends at a time
+EPILOG = """By default, the command reads the local stack's database. With --stage, it reads the
+stage's, through a function that it invokes with your AWS credentials; with
+--database env, the one that the DB_* variables name (docs/commands.md).
 """
-_NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: undefined table, function, object
+_MISSING_OBJECT_SQLSTATES = ("42P01", "42883", "42704")  # undefined table, function, object
 
 
 class Query(NamedTuple, Generic[Row]):
@@ -55,7 +55,7 @@ class Query(NamedTuple, Generic[Row]):
         """Convert tuples to rows, and remove control characters."""
         return map(self.row_type._make, remove_control_characters(tuples))
 
-    def execute(self, cursor: cursor) -> Iterator[Row]:
+    def execute(self, cursor: extensions.cursor) -> Iterator[Row]:
         """Run the query on a cursor and return its rows."""
         cursor.execute(enabled.statements().sql[self.name], self.values)
         return self.rows(cursor)
@@ -79,7 +79,8 @@ _NESTED = (dict, list)
 def remove_control_characters(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """Yield rows without control and bidirectional characters, also inside JSON documents.
 
-    Constraints of the tables refuse them in most texts; this keeps any others out of reports, files and terminals.
+    Table constraints refuse such characters in most text columns; this function keeps those of other columns out of
+    reports, files and terminals.
     """
     for row in rows:
         for value in row:
@@ -101,7 +102,7 @@ def _clean_value(value: Any) -> Any:
     return value
 
 
-def _choose_reader(context: click.Context, _: click.Parameter, stage: str | None) -> str:
+def _parse_stage(context: click.Context, _: click.Parameter, stage: str | None) -> str:
     context.params["reads_by_function"] = stage is not None
     return stage or target.LOCAL
 
@@ -110,8 +111,8 @@ _DEPLOYMENT_OPTIONS = (
     click.option(
         "--stage",
         show_default=False,
-        callback=_choose_reader,
-        help="Deployed stage, read by its function (default: the local stack).",
+        callback=_parse_stage,
+        help="Deployed stage, read through its function (default: the local stack).",
     ),
     target.PROFILE,
     target.REGION,
@@ -119,7 +120,7 @@ _DEPLOYMENT_OPTIONS = (
     database.timeout_option(subject="a statement, or with --stage all of them,"),
 )
 deployment_options = target.with_options(*_DEPLOYMENT_OPTIONS)
-"""Options that name a deployment, for commands that need more of it than the database."""
+"""Options that name a deployment, for commands that use other resources of it as well as the database."""
 
 options = target.with_options(database.DATABASE_OPTION, *_DEPLOYMENT_OPTIONS)
 """Options that name the database to read."""
@@ -129,7 +130,7 @@ class AnswerTooLargeError(CommandError):
     """The rows do not fit into a response of the function."""
 
 
-class Ranges(NamedTuple):
+class EmployeeRows(NamedTuple):
     """Rows of all employees, read at once or by ranges of employees."""
 
     shared: Sequence[Iterator[Any]]  # rows of the shared queries
@@ -158,7 +159,7 @@ class Reader(Protocol):
 
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
-    ) -> Ranges:
+    ) -> EmployeeRows:
         """Run queries on all employees, by ranges of employees if the rows do not fit into one response.
 
         Args:
@@ -174,56 +175,59 @@ class Reader(Protocol):
 class DirectReader:
     """Reader on a connection, which fetches rows as they are needed."""
 
-    def __init__(self, database: connection, *, allows_historical: bool) -> None:
+    def __init__(self, connection: extensions.connection, *, allows_historical_reads: bool) -> None:
         """Create a reader in the transaction that `open_direct_reader` began.
 
-        `allows_historical`: whether queries may read the database as of an earlier instant.
+        `allows_historical_reads`: whether queries may read the database as of an earlier instant.
         """
-        self._database = database
-        self._allows_historical = allows_historical
+        self._connection = connection
+        self._allows_historical = allows_historical_reads
 
     def read(self, *queries: Query[Any]) -> Any:
         if not self._allows_historical and any(is_historical(query.values) for query in queries):
-            raise RuntimeError("open the reader with allows_historical to read an earlier instant")
+            raise RuntimeError("open the reader with allows_historical_reads to read an earlier instant")
         return [self._rows(query) for query in queries]
 
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
-    ) -> Ranges:
+    ) -> EmployeeRows:
         """Read all at once: the rows stay on the server until they are needed."""
         del employees
-        return Ranges(self.read(*shared), iter([self.read(*per_employee)]), None)
+        return EmployeeRows(self.read(*shared), iter([self.read(*per_employee)]), None)
 
     def _rows(self, query: Query[Row]) -> Iterator[Row]:
-        with self._database.cursor(name=f"ponto_{query.name}") as cursor:
-            cursor.itersize = _FETCHED_ROWS
+        with self._connection.cursor(name=f"ponto_{query.name}") as cursor:
+            cursor.itersize = _FETCH_SIZE
             yield from query.execute(cursor)
 
 
 @contextmanager
 def open_direct_reader(
-    database: connection, *, allows_historical: bool = False, writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS
+    connection: extensions.connection,
+    *,
+    allows_historical_reads: bool = False,
+    writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS,
 ) -> Iterator[DirectReader]:
     """Yield a reader of one snapshot.
 
     Args:
-        database: connection outside any transaction.
-        allows_historical: whether queries may read the database as of an earlier instant.
+        connection: connection outside any transaction.
+        allows_historical_reads: whether queries may read the database as of an earlier instant.
         writer_timeout_seconds: see `wait_for_writers`.
 
     Raises:
         CommandError: a transaction that began earlier is still writing, so the state as of an instant is not final.
     """
-    if allows_historical:
+    if allows_historical_reads:
         try:
-            wait_for_writers(database, enabled.statements().tables_with_write_time, writer_timeout_seconds)
+            wait_for_writers(connection, enabled.statements().tables_with_write_time, writer_timeout_seconds)
         except QueryError as error:
             raise CommandError(str(error)) from None
-    begin_snapshot(database)
+    begin_snapshot(connection)
     try:
-        yield DirectReader(database, allows_historical=allows_historical)
+        yield DirectReader(connection, allows_historical_reads=allows_historical_reads)
     finally:
-        database.rollback()
+        connection.rollback()
 
 
 class FunctionReader:
@@ -234,21 +238,21 @@ class FunctionReader:
         functions: "LambdaClient",
         name: str,
         stage: str,
-        timeout: int,
-        resume_seconds: int = RESUME_TIMEOUT_SECONDS,
+        timeout_seconds: int,
+        resume_timeout_seconds: int = RESUME_TIMEOUT_SECONDS,
     ) -> None:
         """Create a reader, without invoking the function.
 
         Args:
             functions, name, stage: see `functions.invoke`.
-            timeout: seconds that the queries of a `read` may take; 0: the function's limit.
-            resume_seconds: time for which a `read` waits for a paused database.
+            timeout_seconds: time limit of the queries of one `read`; 0: the function's limit.
+            resume_timeout_seconds: time for which a `read` waits for a paused database.
         """
         self._functions = functions
         self._name = name
         self._stage = stage
-        self._timeout = timeout
-        self._resume_seconds = resume_seconds
+        self._timeout_seconds = timeout_seconds
+        self._resume_timeout_seconds = resume_timeout_seconds
 
     def read(self, *queries: Query[Any]) -> Any:
         """Run queries on one snapshot; wait for a paused database to resume.
@@ -259,22 +263,22 @@ class FunctionReader:
             CommandError: the function is missing, cannot reach the database, or failed.
         """
         read = {query.name: to_json_values(query.values) for query in queries}
-        request = {"read": read, "timeout": self._timeout}
+        request = {"read": read, "timeout": self._timeout_seconds}
         pauses = retry_pauses(
-            "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
-            timeout_seconds=self._resume_seconds,
+            "ponto: the database does not response yet; a paused one takes 15 to 40 s to resume.",
+            timeout_seconds=self._resume_timeout_seconds,
         )
         while True:
-            answer = invoke(self._functions, self._name, self._stage, request)
-            if answer.get("why") != ErrorCode.UNREACHABLE or not next(pauses, False):
+            response = invoke(self._functions, self._name, self._stage, request)
+            if response.get("why") != ErrorCode.UNREACHABLE or not next(pauses, False):
                 break
-        if "why" in answer:
-            raise self._to_error(answer)
-        return [query.rows(packed_rows.unpack(answer["rows"][query.name])) for query in queries]
+        if "why" in response:
+            raise self._to_error(response)
+        return [query.rows(packed_rows.unpack(response["rows"][query.name])) for query in queries]
 
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
-    ) -> Ranges:
+    ) -> EmployeeRows:
         try:
             rows = self.read(*shared, *per_employee)
         except AnswerTooLargeError:
@@ -283,10 +287,10 @@ class FunctionReader:
                 "on a separate snapshot"
             )
         else:
-            return Ranges(rows[: len(shared)], iter([rows[len(shared) :]]), None)
+            return EmployeeRows(rows[: len(shared)], iter([rows[len(shared) :]]), None)
         employee_rows, *shared_rows = self.read(employees, *shared)
         employee_ids = [row.employee_id for row in employee_rows]
-        return Ranges(shared_rows, self._read_ranges(employee_ids, per_employee), len(employee_ids))
+        return EmployeeRows(shared_rows, self._read_ranges(employee_ids, per_employee), len(employee_ids))
 
     def _read_ranges(
         self, employee_ids: Sequence[int], queries: Sequence[Query[Any]]
@@ -304,10 +308,10 @@ class FunctionReader:
                 start += size
                 yield rows
 
-    def _to_error(self, answer: Mapping[str, str]) -> CommandError:
-        message = answer["message"]
+    def _to_error(self, response: Mapping[str, str]) -> CommandError:
+        message = response["message"]
         schema = f"run ponto schema --stage {self._stage}"
-        match answer["why"]:
+        match response["why"]:
             case ErrorCode.TOO_LARGE:
                 return AnswerTooLargeError(
                     "the result is larger than the 6 MB that AWS allows in a response; request less at a time"
@@ -316,21 +320,21 @@ class FunctionReader:
                 return CommandError(f"{self._name} cannot connect to the database: {message}")
             case ErrorCode.SIGN_IN:
                 return CommandError(
-                    f"the database refused the sign-in of {self._name}, by IAM or by its password: {message}; {schema}"
+                    f"the database refused the login of {self._name} (IAM token or password): {message}; {schema}"
                 )
             case ErrorCode.INVALID_REQUEST:
                 return CommandError(
-                    f"{self._name} has another version than this command: {message}; deploy stage {self._stage}"
+                    f"{self._name} and this command have different versions: {message}; deploy stage {self._stage}"
                 )
-        if answer.get("sqlstate") == "57014" and self._timeout:
-            return CommandError(f"the queries took longer than {self._timeout} s; set a larger --timeout")
-        if answer.get("sqlstate") in _NOT_MIGRATED:
+        if response.get("sqlstate") == "57014" and self._timeout_seconds:
+            return CommandError(f"the queries took longer than {self._timeout_seconds} s; set a larger --timeout")
+        if response.get("sqlstate") in _MISSING_OBJECT_SQLSTATES:
             return CommandError(f"the database of stage {self._stage} lacks migrations; {schema}")
         return CommandError(f"{self._name}: {message}")
 
 
 @contextmanager
-def open_reader(target_options: TargetOptions, *, allows_historical: bool = False) -> Iterator[Reader]:
+def open_reader(target_options: TargetOptions, *, allows_historical_reads: bool = False) -> Iterator[Reader]:
     """Yield the reader of the database that the options name; see `open_direct_reader`.
 
     Raises:
@@ -339,7 +343,7 @@ def open_reader(target_options: TargetOptions, *, allows_historical: bool = Fals
     if not target_options.reads_by_function:
         with (
             database.connect(target_options, read_only=True) as connection,
-            open_direct_reader(connection, allows_historical=allows_historical) as reader,
+            open_direct_reader(connection, allows_historical_reads=allows_historical_reads) as reader,
         ):
             yield reader
         return

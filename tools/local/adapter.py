@@ -1,4 +1,4 @@
-"""Adapter of the emulator and of its server, hypercorn: uses and replaces their private functions.
+"""Adapter of the emulator and of its server, hypercorn: uses and patches their private functions.
 
 adapter_workers.py does the same for the processes in which functions run. No other file uses private names.
 """
@@ -29,7 +29,7 @@ from tools.kit.local_stack import STAGE
 from tools.local import velocity
 from tools.local.adapter_workers import unfinished_events as unfinished_events
 from tools.local.asgi import Application, AsgiResponse
-from tools.local.replacements import replaces
+from tools.local.replacements import patch
 
 _VALIDATION_VARIABLE = b"$context.error.validationErrorString"
 _HEAD_TIMEOUT_SECONDS = 5.0  # interval at which incomplete request heads are checked
@@ -46,7 +46,7 @@ application: Application = app.app
 # Connections. Hypercorn waits for the rest of a request's head as long as for the next request.
 
 
-@replaces(TCPServer, "_idle_timeout", until="hypercorn limits the time for the head of a request")
+@patch(TCPServer, "_idle_timeout", until="hypercorn limits the time for the head of a request")
 async def _wait_for_request(_: object, server: Any) -> None:
     deadline = time.monotonic() + server.config.keep_alive_timeout
     has_started = False
@@ -61,7 +61,7 @@ async def _wait_for_request(_: object, server: Any) -> None:
     await asyncio.shield(server._initiate_server_close())
 
 
-@replaces(H11Protocol, "_check_protocol", until="hypercorn has a setting to disable HTTP/2, which no client here uses")
+@patch(H11Protocol, "_check_protocol", until="hypercorn has a setting to disable HTTP/2, which no client here uses")
 async def _disable_upgrade(*_: object) -> None:
     pass  # no upgrade: the request is served by HTTP/1
 
@@ -71,13 +71,13 @@ async def _disable_upgrade(*_: object) -> None:
 _TEMPLATES = "the emulator supports all of Velocity, and the status override of response templates"
 
 
-@replaces(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
+@patch(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
 def _render(_: object, template: str, body: str, __: object, context: Mapping[str, Any]) -> str:
     full_context = {"identity": {"apiKeyId": ""}, **context}  # the emulator does not provide the id of the key
     return velocity.render(template, {"util": velocity.Util(), "input": velocity.Input(body), "context": full_context})
 
 
-@replaces(apigateway_v1, "_service_integration_response", until=_TEMPLATES)
+@patch(apigateway_v1, "_service_integration_response", until=_TEMPLATES)
 def _map_response(
     original: Callable[..., tuple[int, Any, bytes]], integration: Any, status: int, text: str, *values: Any
 ) -> tuple[int, Any, bytes]:
@@ -90,7 +90,7 @@ def _map_response(
     return override.get("status", mapped_status), *rest
 
 
-# Receives and deletes of the event source mapping; those over HTTP are not replaced.
+# Receives and deletes of the event source mapping; those over HTTP are not patched.
 #
 # The emulator scans the whole queue several times for each ten messages: with a million, this blocks the process for a
 # second. It also replaces the list of messages, so a message that another thread accepts meanwhile would be lost. Here
@@ -99,7 +99,7 @@ def _map_response(
 _FRONT = "the emulator receives from the front of a queue without scanning all of it, and changes its list in place"
 
 
-@replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
+@patch(sqs, "_receive_messages_for_esm", until=_FRONT)
 def _receive(_: object, url: str, max_count: int) -> list[Message]:
     max_count = min(max_count or 1, _MAX_MESSAGES)
     with sqs._queues_lock:
@@ -118,7 +118,7 @@ def _receive(_: object, url: str, max_count: int) -> list[Message]:
             messages[: len(front)] = front_queue["messages"]
 
 
-@replaces(sqs, "_delete_messages_for_esm", until=_FRONT)
+@patch(sqs, "_delete_messages_for_esm", until=_FRONT)
 def _delete(_: object, url: str, handles: set[str]) -> None:
     with sqs._queues_lock:
         messages = sqs._get_q(url)["messages"]
@@ -138,7 +138,7 @@ def _front(messages: list[Message], max_wanted: int, is_wanted: Callable[[Messag
     return front
 
 
-@replaces(sqs, "_restore_state", until="the emulator restores queues that it saved while it listened on another port")
+@patch(sqs, "_restore_state", until="the emulator restores queues that it saved while it listened on another port")
 def _restore(original: Callable[[Any], None], state: Any) -> None:
     original(state)
     for (account, region, url), queue in list(sqs._queues.all_items()):
@@ -149,7 +149,7 @@ def _restore(original: Callable[[Any], None], state: Any) -> None:
     sqs._rebuild_queue_name_index()
 
 
-@replaces(sqs, "get_state", until="the emulator copies its queues under their lock")
+@patch(sqs, "get_state", until="the emulator copies its queues under their lock")
 def _locked_state(original: Callable[[], Any]) -> Any:
     with sqs._queues_lock:  # otherwise the copy skips messages if others are deleted meanwhile
         return original()
@@ -162,7 +162,7 @@ _LIMITED = "the emulator limits the number of log streams and metric points"
 _UNSAVED = "the emulator has a setting not to save logs and metrics"
 
 
-@replaces(lambda_svc, "_emit_lambda_logs", until=_LIMITED)
+@patch(lambda_svc, "_emit_lambda_logs", until=_LIMITED)
 def _emit_and_drop_oldest(original: Callable[..., None], *values: Any, **keywords: Any) -> None:
     original(*values, **keywords)
     for _, group in logs._log_groups.all_items():
@@ -170,14 +170,14 @@ def _emit_and_drop_oldest(original: Callable[..., None], *values: Any, **keyword
             group["streams"].pop(name, None)
 
 
-@replaces(cloudwatch, "_metric_bucket", until=_LIMITED)
+@patch(cloudwatch, "_metric_bucket", until=_LIMITED)
 def _drop_oldest_points(original: Callable[[Any], list[Any]], key: Any) -> list[Any]:
     points = original(key)
     del points[:-MAX_KEPT_ENTRIES]
     return points
 
 
-@replaces(logs, "get_state", until=_UNSAVED)
+@patch(logs, "get_state", until=_UNSAVED)
 def _state_without_streams(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     groups, logs._log_groups = logs._log_groups, AccountRegionScopedDict()
     emptied = AccountRegionScopedDict()
@@ -186,7 +186,7 @@ def _state_without_streams(original: Callable[[], dict[str, Any]]) -> dict[str, 
     return {**original(), "log_groups": emptied}
 
 
-@replaces(cloudwatch, "get_state", until=_UNSAVED)
+@patch(cloudwatch, "get_state", until=_UNSAVED)
 def _state_without_points(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     cloudwatch._metrics = AccountRegionScopedDict()
     return {**original(), "metrics": AccountRegionScopedDict()}
@@ -248,7 +248,7 @@ Redriven dead letters are not included, as they were accepted before.
 """
 
 
-@replaces(sqs, "_dispatch", until="the emulator counts the messages sent to a queue")
+@patch(sqs, "_dispatch", until="the emulator counts the messages sent to a queue")
 async def _count_accepted(original: Callable[..., Awaitable[Any]], action: str, data: dict[str, Any], url: str) -> Any:
     result = await original(action, data, url)
     if action in ("SendMessage", "SendMessageBatch"):

@@ -14,7 +14,7 @@ from weakref import WeakSet
 from ministack.core import lambda_runtime as runtime  # type: ignore[import-untyped]
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
-from tools.local.replacements import replaces
+from tools.local.replacements import patch
 
 _MAX_WAIT_SECONDS = 6 * 3600  # limit for an event that waits until its function may run
 _POLL_SECONDS = 0.1
@@ -33,7 +33,7 @@ _COMPLETE_LOG = "the emulator reads all output of an invocation, and reaps worke
 _kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
 
 
-@replaces(runtime.Worker, "invoke", until=_ISOLATED)
+@patch(runtime.Worker, "invoke", until=_ISOLATED)
 def _invoke_isolated(
     original: Callable[..., dict[str, Any]], worker: Any, *values: Any, **keywords: Any
 ) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _invoke_isolated(
         return {"status": "error", "error": f"{type(error).__name__}: {error}", "log": worker._drain_stderr()}
 
 
-@replaces(runtime, "kill_workers", until=_ISOLATED)
+@patch(runtime, "kill_workers", until=_ISOLATED)
 def _kill_idle(original: Callable[[Sequence[Any]], None], workers: Sequence[Any]) -> None:
     with runtime._lock:  # the lock under which workers are leased
         for worker in workers:
@@ -53,7 +53,7 @@ def _kill_idle(original: Callable[[Sequence[Any]], None], workers: Sequence[Any]
     original([worker for worker in workers if not worker.is_retired])
 
 
-@replaces(lambda_svc, "release_worker", until=_ISOLATED)
+@patch(lambda_svc, "release_worker", until=_ISOLATED)
 def _release_and_kill(original: Callable[[Any], None], worker: Any) -> None:
     original(worker)
     if getattr(worker, "is_retired", False):
@@ -77,7 +77,7 @@ class WorkerProcess(subprocess.Popen[str]):
         return new.decode(errors="replace").rstrip("\n")
 
 
-replaces(runtime, "subprocess", until=_COMPLETE_LOG)(SimpleNamespace(Popen=WorkerProcess, PIPE=subprocess.PIPE))
+patch(runtime, "subprocess", until=_COMPLETE_LOG)(SimpleNamespace(Popen=WorkerProcess, PIPE=subprocess.PIPE))
 
 
 def _wait_for(worker: Any) -> Callable[[], int]:  # called once per process, before it can end
@@ -86,11 +86,11 @@ def _wait_for(worker: Any) -> Callable[[], int]:  # called once per process, bef
     return wait
 
 
-replaces(runtime.Worker, "_read_stderr", until=_COMPLETE_LOG)(property(_wait_for))
+patch(runtime.Worker, "_read_stderr", until=_COMPLETE_LOG)(property(_wait_for))
 
 
-@replaces(runtime.Worker, "_drain_stderr", until=_COMPLETE_LOG)
-@replaces(runtime.Worker, "_drain_stderr_bounded", until=_COMPLETE_LOG)
+@patch(runtime.Worker, "_drain_stderr", until=_COMPLETE_LOG)
+@patch(runtime.Worker, "_drain_stderr_bounded", until=_COMPLETE_LOG)
 def _read_complete_log(_: object, worker: Any) -> str:
     process: WorkerProcess | None = getattr(worker, "process", None)  # None: it has not started
     return process.read_new_output() if process else ""
@@ -110,7 +110,7 @@ _event: ContextVar[_Event | None] = ContextVar("_event", default=None)
 _events: "WeakSet[_Event]" = WeakSet()
 
 
-@replaces(lambda_svc, "_acquire_execution_slot", until=_WAITING)
+@patch(lambda_svc, "_acquire_execution_slot", until=_WAITING)
 def _wait_for_slot(
     original: Callable[..., tuple[str | None, str | None]], *values: Any
 ) -> tuple[str | None, str | None]:
@@ -120,7 +120,7 @@ def _wait_for_slot(
     return slot
 
 
-@replaces(lambda_svc, "invoke_async_with_retry", until=_WAITING)
+@patch(lambda_svc, "invoke_async_with_retry", until=_WAITING)
 def _invoke_event(original: Callable[..., None], *values: Any) -> None:
     event = _Event()
     _events.add(event)

@@ -1,4 +1,4 @@
-"""Replacement of private functions of installed packages, only in the versions for which it was written."""
+"""Patches of private attributes of installed packages, for the versions for which the patches were written."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -7,38 +7,38 @@ from typing import Any, NamedTuple, TypeVar
 from tools.local.errors import LocalError
 
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
-"""Versions for which the adapter is written; others may have other private names."""
+"""Versions for which the adapter of the emulator and its server is written; others may have other private names."""
 
 
-class _Replacement(NamedTuple):
+class _Patch(NamedTuple):
     owner: Any  # a module or a class
     name: str
     value: Any  # a function gets the original as its first argument
-    until: str  # condition under which the replacement is no longer needed
+    until: str  # condition under which the patch is no longer needed
 
 
-_REPLACEMENTS: list[_Replacement] = []
+_PATCHES: list[_Patch] = []
 _Value = TypeVar("_Value")
 
 
-def replaces(owner: Any, name: str, until: str) -> Callable[[_Value], _Value]:
-    """Return a decorator that registers a replacement of an attribute; `replace` installs it."""
+def patch(owner: Any, name: str, until: str) -> Callable[[_Value], _Value]:
+    """Return a decorator that registers the replacement of an attribute; `install_patches` installs it."""
 
     def register(value: _Value) -> _Value:
-        _REPLACEMENTS.append(_Replacement(owner, name, value, until))
+        _PATCHES.append(_Patch(owner, name, value, until))
         return value
 
     return register
 
 
-def replace(set_attribute: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Install all registered replacements in this process.
+def install_patches(set_attribute: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Install all registered patches in this process.
 
     Args:
         set_attribute: sets an attribute; tests pass one that they can undo.
 
     Raises:
-        LocalError: another version of a package is installed; the message lists the replacements.
+        LocalError: another version of a package is installed; the message lists the patches.
     """
     mismatches = [
         f"{name} {installed}, not {expected}"
@@ -46,17 +46,17 @@ def replace(set_attribute: Callable[[Any, str, Any], None] = setattr) -> None:
         if (installed := version(name)) != expected
     ]
     if mismatches:
-        lines = [f"  {owner.__name__}.{name}, until {until}\n" for owner, name, _, until in _REPLACEMENTS]
+        lines = [f"  {owner.__name__}.{name} (needed until {until})\n" for owner, name, _, until in _PATCHES]
         raise LocalError(
-            f"The adapter of the emulator replaces:\n{''.join(lines)}"
+            f"The adapter of the emulator patches:\n{''.join(lines)}"
             f"It is written for other versions than the installed ones: {' and '.join(mismatches)}. Run make setup-run "
-            "to install the expected versions. To use the new ones, check each replacement, the other private names "
+            "to install the expected versions. To use the new ones, check each patch, the other private names "
             "that the adapter uses, and the settings in tools/local/ignored_settings.py; then change the versions in "
             "tools/local/replacements.py."
         )
-    for owner, name, value, _ in _REPLACEMENTS:
+    for owner, name, value, _ in _PATCHES:
         set_attribute(owner, name, _bind(value, getattr(owner, name)) if callable(value) else value)
 
 
 def _bind(value: Any, original: Any) -> Any:
-    return lambda *values, **keywords: value(original, *values, **keywords)
+    return lambda *args, **kwargs: value(original, *args, **kwargs)

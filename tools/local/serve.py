@@ -39,7 +39,7 @@ def main(port: int, state: Path) -> int:
 
     If the state cannot be saved, try again each second.
     """
-    replacements.replace()
+    replacements.install_patches()
     public_functions = PublicFunctions(adapter.call_api, adapter.is_signed, adapter.public_keys)
     access_key_id = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(access_key_id), adapter.messages, adapter.accepted_messages)

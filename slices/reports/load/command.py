@@ -87,7 +87,7 @@ def _store_by_function(
     functions, name = target.function_client(target_options, "schema")
     answer = invoke(functions, name, stage, request)
     if "counts" not in answer:
-        reason = answer.get("refused", f"the function has another version than this command; deploy stage {stage}")
+        reason = answer.get("refused", f"the function and this command have different versions; deploy stage {stage}")
         raise CommandError(f"{name}: {reason}; nothing was stored")
     counts: dict[str, int] = answer["counts"]
     return counts

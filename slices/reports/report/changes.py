@@ -29,7 +29,7 @@ from slices.reports.report.table import (
 )
 from slices.reports.rows import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import options as opt
-from tools.kit.reader import Ranges, TargetOptions
+from tools.kit.reader import EmployeeRows, TargetOptions
 
 
 class Change(NamedTuple):
@@ -77,10 +77,12 @@ def command(
     language = output.language
     word = language.word
     with report_context.open_context(target_options, output, as_of, since) as context:
-        ranges = context.read_month(month, employee_ids, CHANGES, ARRIVALS, since=context.since)
-        changes = list(output.track(_join_arrivals(ranges), "changed months"))
+        employee_rows = context.read_month(month, employee_ids, CHANGES, ARRIVALS, since=context.since)
+        changes = list(output.track(_join_arrivals(employee_rows), "changed months"))
         if not changes:
-            report_context.require_punches(ranges.shared[0], month, period.last_day_of_month(month), employee_ids)
+            report_context.require_punches(
+                employee_rows.shared[0], month, period.last_day_of_month(month), employee_ids
+            )
         before, zone = context.since or context.now, context.zone
         output.write(
             Report(
@@ -115,8 +117,8 @@ def command(
         )
 
 
-def _join_arrivals(ranges: Ranges) -> Iterator[Change]:
-    for changes, arrivals in ranges.by_range:
+def _join_arrivals(employee_rows: EmployeeRows) -> Iterator[Change]:
+    for changes, arrivals in employee_rows.by_range:
         arrivals_by_employee = defaultdict(list)
         for arrival in arrivals:
             arrivals_by_employee[arrival.usuario_id].append(arrival)

@@ -16,7 +16,7 @@ from slices.reports.rows import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
 from tools.kit import files, reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Query, Ranges, Reader, Statement, TargetOptions
+from tools.kit.reader import EmployeeRows, Query, Reader, Statement, TargetOptions
 from tools.kit.rows import NOW, ZONE
 
 EmployeeIds = list[int] | None
@@ -52,7 +52,7 @@ class ReportContext:
 
     def read_month(
         self, month: date, employee_ids: EmployeeIds, *statements: Statement[Any], since: datetime | None = None
-    ) -> Ranges:
+    ) -> EmployeeRows:
         """Run statements on a month, by ranges of employees if the rows of all exceed one response of the function.
 
         Args:
@@ -69,11 +69,11 @@ class ReportContext:
         queries = [statement.bind(**values) for statement in statements]
         if employee_ids is not None:
             has_punches, *rows = self.source.read(punched, *queries)
-            return Ranges([has_punches], iter([rows]), None)
+            return EmployeeRows([has_punches], iter([rows]), None)
         employee_query = EMPLOYEES.bind(mes=month, momento=self.instant, antes=self.since)
-        ranges = self.source.read_by_employee(employee_query, [punched], queries)
-        self._is_in_ranges = ranges.employee_count is not None
-        return ranges
+        employee_rows = self.source.read_by_employee(employee_query, [punched], queries)
+        self._is_in_ranges = employee_rows.employee_count is not None
+        return employee_rows
 
     def punched_query(self, first: date, last: date, employee_ids: EmployeeIds) -> Query[ExistenceRow]:
         """Return the query whether any of the employees punched on these working days."""
@@ -221,7 +221,7 @@ def open_context(
     """Open the context of a report, after a check that its output file is writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.open_reader(target_options, allows_historical=as_of is not None or since is not None) as source:
+    with reader.open_reader(target_options, allows_historical_reads=as_of is not None or since is not None) as source:
         yield ReportContext(source, as_of, since)
 
 

@@ -18,7 +18,7 @@ from slices.reports.report.report_context import EmployeeIds, ReportContext
 from slices.reports.report.table import ReportColumn, ReportTable
 from slices.reports.rows import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption, ParsedType
-from tools.kit.reader import Ranges, TargetOptions
+from tools.kit.reader import EmployeeRows, TargetOptions
 
 _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
 
@@ -61,18 +61,18 @@ def command(
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
         if output.format == "csv" and employee_ids is None:  # without totals
-            ranges = context.read_month(month, None, CARDS, CORRECTIONS)
-            status = report_context.require_known_employees(month, None, (), ranges.shared[0])
-            days = chain.from_iterable(starmap(_build_days, ranges.by_range))
-            total = ranges.employee_count and ranges.employee_count * period.last_day_of_month(month).day
+            employee_rows = context.read_month(month, None, CARDS, CORRECTIONS)
+            status = report_context.require_known_employees(month, None, (), employee_rows.shared[0])
+            days = chain.from_iterable(starmap(_build_days, employee_rows.by_range))
+            total = employee_rows.employee_count and employee_rows.employee_count * period.last_day_of_month(month).day
             _write_csv(output, output.track(days, "days", total))
             return status
-        ranges = context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS)
-        cards = _build_cards(month, ranges)
+        employee_rows = context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS)
+        cards = _build_cards(month, employee_rows)
         selected_cards = [] if employee_ids is None else list(cards)
         known_ids = (card_.totais.usuario_id for card_ in selected_cards)
-        status = report_context.require_known_employees(month, employee_ids, known_ids, ranges.shared[0])
-        cards = output.track(selected_cards or cards, "time cards", ranges.employee_count)
+        status = report_context.require_known_employees(month, employee_ids, known_ids, employee_rows.shared[0])
+        cards = output.track(selected_cards or cards, "time cards", employee_rows.employee_count)
         if output.format == "csv":
             _write_csv(output, (day for card_ in cards for day in card_.dias))
             return status
@@ -115,8 +115,8 @@ def template_values(context: ReportContext, employer: str, language: Language) -
     }
 
 
-def _build_cards(month: date, ranges: Ranges) -> Iterator[Card]:
-    for all_totals, rows, corrections in ranges.by_range:
+def _build_cards(month: date, employee_rows: EmployeeRows) -> Iterator[Card]:
+    for all_totals, rows, corrections in employee_rows.by_range:
         days_by_employee = groupby(_build_days(rows, corrections), attrgetter("usuario_id"))
         totals: TotalsRow
         for totals in all_totals:

@@ -4,13 +4,13 @@ import json
 
 from slices.clocks import document_table
 from tests.template.compiled import CompileStage, PackageStage, slice_files
-from tests.template.test_permissions import permissions
+from tests.template.test_permissions import extract_permissions
 from tools.kit.packaging import Template
 
 
 def test_only_the_import_function_may_read_the_table(prod_with_slices: Template) -> None:
     added = ("s3:GetObject", json.dumps({"Fn::Sub": f"${{UploadBucket.Arn}}/{document_table.TABLE_KEY}"}))
-    assert {name: found for name, found in permissions(prod_with_slices).items() if added in found} == {
+    assert {name: granted for name, granted in extract_permissions(prod_with_slices).items() if added in granted} == {
         "DocumentsPolicy": {added}
     }
     assert prod_with_slices.properties("DocumentsPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]

@@ -9,7 +9,7 @@ from tests.iam import ACCOUNT, Principal, get_arn, get_role, is_allowed, resolve
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files
 from tests.template.function_role import require_function_role
 from tests.template.test_compiled_gateway import throttles
-from tests.template.test_permissions import DESCRIBE_STACK, permissions
+from tests.template.test_permissions import DESCRIBE_STACK, extract_permissions
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -66,7 +66,7 @@ def test_the_method_is_throttled(compile_stage: CompileStage) -> None:
 def test_corrector_role_may_post_corrections_and_read_punches(compile_stage: CompileStage, stage: str) -> None:
     template = compile_stage(stage)
     assert template.outputs["CorrectorRoleArn"] == {"Value": {"Fn::GetAtt": ["CorrectorRole", "Arn"]}}
-    assert permissions(template)["CorrectorRole"] == {
+    assert extract_permissions(template)["CorrectorRole"] == {
         ("execute-api:Invoke", json.dumps({"Fn::Sub": f"{METHODS}/{stage}/POST/correcao"})),
         ("lambda:InvokeFunction", "ReadLambdaFunction.Arn"),
         DESCRIBE_STACK,

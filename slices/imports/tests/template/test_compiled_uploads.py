@@ -9,7 +9,7 @@ import pytest
 
 from slices.imports.uploads import MAX_INVOCATIONS
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files, tls_only_statement
-from tests.template.test_permissions import permissions
+from tests.template.test_permissions import extract_permissions
 from tools.deploy import command as deploy
 from tools.kit.packaging import Template
 
@@ -127,7 +127,7 @@ def test_environment_of_the_function_has_the_required_sign_in(compile_stage: Com
 def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile_stage: CompileStage) -> None:
     template = compile_stage("prod", "uploads=true")
     permission = ("sqs:SendMessage", "PunchQueue.Arn")
-    senders = {name for name, granted in permissions(template).items() if permission in granted}
+    senders = {name for name, granted in extract_permissions(template).items() if permission in granted}
     expected_senders = ["ApiRole", "OperatorRole", "ImportacaoRole"]
     assert senders == set(expected_senders)
     _, denied = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
@@ -141,8 +141,8 @@ def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile
 
 
 def test_role_may_only_read_files_write_results_send_and_invoke(prod_with_slices: Template, prod: Template) -> None:
-    before = permissions(prod).keys() | other_policies(prod_with_slices.document)
-    added = {name: granted for name, granted in permissions(prod_with_slices).items() if name not in before}
+    before = extract_permissions(prod).keys() | other_policies(prod_with_slices.document)
+    added = {name: granted for name, granted in extract_permissions(prod_with_slices).items() if name not in before}
     incoming, results = (
         json.dumps({"Fn::Sub": f"${{UploadBucket.Arn}}/{folder}/*"}) for folder in ("incoming", "results")
     )

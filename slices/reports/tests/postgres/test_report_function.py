@@ -230,7 +230,7 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
     function.environment["DB_HOST"] = "/nowhere"
     with aws_environment():
         client = boto3.client("lambda")
-    source = kit_reader.FunctionReader(client, "batida-ponto-local-read", "local", 0, resume_seconds=0)
+    source = kit_reader.FunctionReader(client, "batida-ponto-local-read", "local", 0, resume_timeout_seconds=0)
 
     with pytest.raises(CommandError, match=r"^batida-ponto-local-read cannot connect to the database: "):
         source.read(ZONE.bind())
@@ -249,10 +249,10 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
             invoke_stub({"errorMessage": "Task timed out after 900 s"}, failed=True),
             "failed: Task timed out after 900 s",
         ),
-        (invoke_stub({"why": "sign-in", "message": "no"}), "by IAM or by its password: no; run ponto schema"),
+        (invoke_stub({"why": "sign-in", "message": "no"}), "(IAM token or password): no; run ponto schema"),
         (
             invoke_stub({"why": "not asked", "message": "no"}),
-            "has another version than this command: no; deploy stage dev",
+            "and this command have different versions: no; deploy stage dev",
         ),
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
@@ -276,7 +276,7 @@ def test_function_of_the_previous_release_is_reported(instant: tuple[str, ...], 
     result = run("totals", *MONTH, *instant, "--stage", "local")
 
     assert (result.status, result.out) == (2, "")
-    assert "batida-ponto-local-read has another version than this command: " in result.err
+    assert "batida-ponto-local-read and this command have different versions: " in result.err
 
 
 INSERT_PUNCH = """
@@ -309,7 +309,9 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
 def require_wait_for_writer(url: str, user: str, statement: str) -> None:
     """Assert that a report as of an earlier instant waits for the transaction of a statement."""
     with closing(psycopg2.connect(url)) as reading, closing(open_writer(url, user, statement)) as writer:
-        begin = partial(kit_reader.open_direct_reader, reading, allows_historical=True, writer_timeout_seconds=0.2)
+        begin = partial(
+            kit_reader.open_direct_reader, reading, allows_historical_reads=True, writer_timeout_seconds=0.2
+        )
         pid = writer.info.backend_pid
         with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\); a report"), begin():
             pass
