@@ -1,4 +1,4 @@
-"""HTTP client of the punch API, which retries as docs/clients.md asks of clients."""
+"""HTTP client of the punch API, which retries as docs/clients.md requires."""
 
 import random
 import threading
@@ -79,7 +79,7 @@ class Client:
         Args:
             url: address of every request. A proxy of the environment is used, except for this machine.
             headers: headers of every request; they are never printed.
-            timeout_seconds: `send` gives up if the next attempt would start later than this.
+            timeout_seconds: `send` gives up if the next attempt would start later than this after its call.
             threads: number of connections that the pool keeps.
             final_statuses: statuses that are not retried, except a 5xx with a Retry-After.
             first_wait_seconds: wait before the second attempt; it doubles each time, and a random part is added.
@@ -147,7 +147,7 @@ def _retry_after_seconds(response: urllib3.BaseHTTPResponse) -> float:
 
 def _read(response: urllib3.BaseHTTPResponse) -> ApiResponse:
     text = response.read(_MAX_RESPONSE_BYTES).decode(errors="replace")
-    if not response.closed:  # the body is longer
+    if not response.closed:  # the rest of the body is not read
         response.close()
     response.release_conn()
     return ApiResponse(response.status, text)

@@ -1,4 +1,4 @@
-"""Clock with which commands measure time and wait; tests pass one whose waits return at once."""
+"""Clock with which commands measure time and wait; tests pass a clock whose waits return at once."""
 
 import threading
 import time

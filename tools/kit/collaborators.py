@@ -1,4 +1,4 @@
-"""Dependencies of commands, which tests replace by passing others to `tools.cli.main`."""
+"""Dependencies of commands, which tests replace through an argument of `tools.cli.main`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

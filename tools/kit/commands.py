@@ -25,8 +25,8 @@ from tools.kit.output import is_write_error, print_error, print_status, printabl
 OUTPUT_FAILED_STATUS = 74  # exit status if the output could not be written: EX_IOERR of sysexits.h
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True}
-_MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # an example, two spaces or more, and its meaning
-_MIN_MEANING_WIDTH = 30  # columns; with less room beside its example, the meaning is put below it
+_MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # an example, at least two spaces, and its meaning
+_MIN_MEANING_WIDTH = 30  # columns; if less room remains beside an example, its meaning goes below it
 
 
 class Command(click.Command):
@@ -153,16 +153,16 @@ def group_commands(commands: Mapping[str, LazyCommand]) -> dict[str, click.Comma
 
 
 def examples(commands: Mapping[str, LazyCommand]) -> str:
-    """Return the examples of commands, a line each."""
+    """Return the examples of commands, one on each line."""
     return "\n".join(f"  {command.example}" for _, command in sorted(commands.items()) if command.example)
 
 
-def run(command: click.Command, name: str, words: Sequence[str] | None = None, obj: object = None) -> int:
+def run(command: click.Command, name: str, arguments: Sequence[str] | None = None, obj: object = None) -> int:
     """Run a command line, and return its exit status.
 
     Args:
         name: command as the user types it: `ponto`, or `make chaos`.
-        words: arguments; None: those of the process.
+        arguments: command-line arguments; None: the arguments of the process.
         obj: `obj` of Click's context: the collaborators; None: the defaults.
 
     Returns:
@@ -175,7 +175,7 @@ def run(command: click.Command, name: str, words: Sequence[str] | None = None, o
     with printable_streams():
         status = 0
         try:
-            status = _run(command, name, list(sys.argv[1:] if words is None else words), obj)
+            status = _run(command, name, list(sys.argv[1:] if arguments is None else arguments), obj)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader, such as `head`, has ended
             _discard(sys.stdout)
@@ -196,10 +196,10 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _run(command: click.Command, name: str, words: list[str], obj: object) -> int:
+def _run(command: click.Command, name: str, arguments: list[str], obj: object) -> int:
     try:
         slices.check()
-        with command.make_context(name, words, obj=obj) as context:
+        with command.make_context(name, arguments, obj=obj) as context:
             status: int | None = context.command.invoke(context)
     except click.exceptions.Exit as exit_error:  # --help
         return exit_error.exit_code
@@ -226,12 +226,12 @@ def _run(command: click.Command, name: str, words: list[str], obj: object) -> in
 
 
 def _print_click_error(error: click.ClickException, name: str) -> None:
-    text = io.StringIO()
-    error.show(text)
-    words = text.getvalue()
+    buffer = io.StringIO()
+    error.show(buffer)
+    message = buffer.getvalue()
     if _is_make_target(name):
-        words = words.replace(f"'{name} --help'", f"'{name} ARGS=--help'")
-    click.echo(words, err=True, nl=False)
+        message = message.replace(f"'{name} --help'", f"'{name} ARGS=--help'")
+    click.echo(message, err=True, nl=False)
 
 
 def _is_make_target(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Options that name the database of a command, and connections to it with no more privileges than the command needs."""
+"""Options that name a command's database, and connections with only the privileges that the command needs."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from tools.kit.output import print_status
 from tools.kit.target import TIMEOUT_SECONDS, TargetOptions, with_options
 
 _READER = f"{ROLE_PREFIX}reader"
-_CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
+_CONNECT_TIMEOUT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
 
 _SETTINGS = """
 select
@@ -63,7 +63,7 @@ DATABASE_OPTION = click.option(
     excludes=("--stage", "--state", "--profile", "--region"),
     type=click.Choice(["env"]),
     show_default=False,
-    callback=lambda _, __, named: named == "env",
+    callback=lambda _, __, value: value == "env",
     help="`env`: use the database that DB_HOST and the other DB_* variables name, instead of the local stack's.",
 )
 
@@ -126,31 +126,33 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
             _prepare(connection, database, target_options.timeout_seconds, read_only)
             yield connection
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedFunction, psycopg2.errors.UndefinedObject):
-            raise _not_migrated(database) from None  # for example a slice's table
+            raise _missing_migrations_error(database) from None  # for example of a slice's table
         except psycopg2.errors.QueryCanceled:
             raise CommandError(
                 f"a statement took longer than {target_options.timeout_seconds} s; set a larger --timeout"
             ) from None
         except psycopg2.errors.InsufficientPrivilege as error:
-            raise CommandError(f"{database.name}: {_line(error)}; sign in as another user (DB_USER)") from None
+            raise CommandError(f"{database.name}: {_one_line(error)}; sign in as another user (DB_USER)") from None
         except psycopg2.OperationalError as error:
-            raise CommandError(f"{database.name}: the connection failed: {_line(error)}; repeat the command") from None
+            raise CommandError(
+                f"{database.name}: the connection failed: {_one_line(error)}; repeat the command"
+            ) from None
 
 
 def _open(database: TargetDatabase, read_only: bool) -> psycopg2.extensions.connection:
-    arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "ponto", **database.parameters}
+    arguments = {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "application_name": "ponto", **database.parameters}
     if read_only and database.is_local:
         arguments["user"] = _READER  # the local socket requires no password
     try:
         connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
     except psycopg2.OperationalError as error:
         if f'role "{_READER}" does not exist' in str(error):
-            raise _not_migrated(database) from None
+            raise _missing_migrations_error(database) from None
         if database.is_local:
             advice = "the local stack runs, so repeat the command in a moment"
         else:
             advice = "check that DB_HOST is correct and reachable from here"
-        raise CommandError(f"cannot connect to {database.name}: {_line(error)}; {advice}") from None
+        raise CommandError(f"cannot connect to {database.name}: {_one_line(error)}; {advice}") from None
     return connection
 
 
@@ -168,19 +170,19 @@ def _prepare(
                     f"ponto: this user is not a member of the role {_READER}, so it reads with its own privileges"
                 )
             except psycopg2.errors.InvalidParameterValue:  # there is no such role
-                raise _not_migrated(database) from None
+                raise _missing_migrations_error(database) from None
         # Set by a statement, as a proxy may refuse these settings as connection options.
         cursor.execute(_SETTINGS, {"milliseconds": str(1000 * timeout), "read_only": "on" if read_only else "off"})
         cursor.execute(_IS_MIGRATED)
         if cursor.fetchone() != (True,):
-            raise _not_migrated(database)
+            raise _missing_migrations_error(database)
     connection.commit()  # otherwise a rollback would undo the settings
 
 
-def _not_migrated(database: TargetDatabase) -> CommandError:
+def _missing_migrations_error(database: TargetDatabase) -> CommandError:
     advice = "restart make run" if database.is_local else "run ponto schema --stage STAGE"
     return CommandError(f"{database.name} lacks migrations; {advice}")
 
 
-def _line(error: psycopg2.Error) -> str:
+def _one_line(error: psycopg2.Error) -> str:
     return " ".join(str(error).split())

@@ -41,7 +41,7 @@ class Source(StrEnum):
 
 @cache
 def _slice_events() -> "dict[str, DeadLetterEvent]":
-    return {event.reason: event for event in enabled.collect(lambda each: each.dead_letter_event())}
+    return {event.reason: event for event in enabled.collect(lambda definition: definition.dead_letter_event())}
 
 
 def reasons() -> list[str]:
@@ -85,8 +85,8 @@ class DeadLetter(NamedTuple):
     def employee_id(self) -> int | None:
         """Employee in the body; None if it has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
-        employee = fields.get(_EMPLOYEE_FIELD) if fields else None
-        return employee if type(employee) is int else None
+        employee_id = fields.get(_EMPLOYEE_FIELD) if fields else None
+        return employee_id if type(employee_id) is int else None
 
     @property
     def punch_id(self) -> str | None:

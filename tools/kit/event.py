@@ -1,6 +1,6 @@
-"""Examples of the event that `ponto/punch.py` declares, for the proof of a deploy, the load test and the tests.
+"""Examples of the event that `ponto/punch.py` declares, for the check after a deploy, the load test and the tests.
 
-A fork for another event replaces this file, together with that one, the migration and the statements (docs/adapt.md).
+A fork for another event replaces this file, `ponto/punch.py`, the migration and the statements (docs/adapt.md).
 """
 
 from datetime import UTC, datetime
@@ -10,15 +10,15 @@ DISPLAYED_COLUMNS = ("usuario_id", "ponto", "dispositivo")
 """Columns that `make rows` shows after the id."""
 
 
-def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
+def body(subject: int, instant: str, **fields: Any) -> dict[str, Any]:
     """Return the body of a valid event.
 
     Args:
         subject: number of the employee, or of another subject.
         instant: time of the event, ISO 8601.
-        more: other fields, by their names on the wire.
+        fields: other fields, by their names on the wire.
     """
-    return {"usuarioId": subject, "ponto": instant, **more}
+    return {"usuarioId": subject, "ponto": instant, **fields}
 
 
 OPTIONAL_FIELDS: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
@@ -69,5 +69,5 @@ EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 def new_event(id_: str, subject: int) -> dict[str, Any]:
-    """Return the body of an event that happens now, which a deploy sends to prove a stage."""
+    """Return the body of an event that happens now, which a deploy sends to check that a stage works."""
     return body(subject, datetime.now(UTC).isoformat(), id=id_)

@@ -31,7 +31,7 @@ class Address(NamedTuple):
     queue_url: str
     dlq_url: str
     aws_endpoint_url: str
-    aws_access_key_id: str  # each run has a new one, which the guard admits
+    aws_access_key_id: str  # new in each run; the guard accepts no other
     pid: int
 
     @property
@@ -58,7 +58,7 @@ class Address(NamedTuple):
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the emulator for a service, for example "sqs"."""
-        session: Any = self.session()  # Any, for its type accepts only literals as services
+        session: Any = self.session()  # Any, because boto3's type accepts only literals as services
         return session.client(service, endpoint_url=self.aws_endpoint_url)
 
 

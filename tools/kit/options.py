@@ -24,23 +24,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class ParsedType(click.ParamType[Any]):
     """Type of an option's value, converted by a function."""
 
-    def __init__(self, name: str, expected: str, read: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, expected: str, parse: Callable[[str], Any]) -> None:
         """Create a type.
 
         Args:
             name: placeholder of a value in the help.
-            expected: rest of the error message "'x' is ...", with an example: "not a month, like 2026-11".
-            read: converts a text; raises ValueError or OverflowError if it is invalid, or BadParameter with a message.
+            expected: end of the error message "'x' is ...", with an example: "not a month, like 2026-11".
+            parse: converts a text; raises ValueError or OverflowError if it is invalid, or BadParameter with a message.
         """
         self.name = name
         self._expected = expected
-        self._read = read
+        self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):  # a default value
             return value
         try:
-            return self._read(value)
+            return self._parse(value)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is {self._expected}", param, ctx)
 

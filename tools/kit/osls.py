@@ -75,11 +75,11 @@ def run(
     Raises:
         CommandError: osls is not installed.
     """
-    words = ["sls", command, *options]
+    arguments = ["sls", command, *options]
     with contextlib.nullcontext(sys.stderr) if log is None else log.open("wb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603  fixed arguments
-                words,
+                arguments,
                 cwd=project,
                 env={**environment, "PATH": search_path(environment, project)},
                 stdin=subprocess.DEVNULL,
@@ -109,7 +109,7 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     process.wait()
-    with contextlib.suppress(ProcessLookupError):  # children that have not ended by themselves
+    with contextlib.suppress(ProcessLookupError):  # kills children that are still running
         os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -45,7 +45,7 @@ class PunchRow(NamedTuple):
     received: datetime | None  # None: stored by this project's first version
     written: datetime
     key: str | None  # id of the API key; None: unknown
-    message_id: str | None  # None: as for `received`
+    message_id: str | None  # None: stored by this project's first version
     device: str | None
 
 

@@ -17,13 +17,13 @@ def raise_on_first_signal(announce: Callable[[signal.Signals], None]) -> None:
         announce: called with the signal first. Its exceptions are not caught, and the terminal may be closed.
     """
 
-    def stop(number: int, _: object) -> None:
+    def stop(signal_number: int, _: object) -> None:
         for stop_signal in _SIGNALS:  # a second Ctrl-C must not interrupt the cleanup
             signal.signal(stop_signal, signal.SIG_IGN)
-        announce(signal.Signals(number))
+        announce(signal.Signals(signal_number))
         raise StopSignalError
 
-    for number in _SIGNALS:
-        # nohup ignores SIGHUP, which is respected. Shells ignore SIGINT for background jobs, which is not.
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
+    for stop_signal in _SIGNALS:
+        # A SIGHUP that nohup ignores stays ignored. SIGINT does not, because shells ignore it for background jobs.
+        if stop_signal != signal.SIGHUP or signal.getsignal(stop_signal) != signal.SIG_IGN:
+            signal.signal(stop_signal, stop)

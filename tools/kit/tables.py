@@ -1,7 +1,7 @@
 """Tables for a terminal or a file.
 
-This module lays them out, as Rich takes a minute for a hundred thousand rows. Equal cells of a column are laid out
-once.
+This module lays tables out itself, because Rich takes a minute for a hundred thousand rows. Equal cells of a column
+are laid out once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from tools.kit.console import Console
 from tools.kit.output import printable
 
 _GAP = "  "  # between two columns
-_INDENT = "  "  # before the further lines of a row
+_INDENT = "  "  # before the second and later lines of a row
 _LINES_PER_WRITE = 500  # lines written at once
 
 

@@ -57,8 +57,8 @@ class Target(NamedTuple):
     api_id: str
     api_url: str  # address to which punches are posted
     endpoint_url: str | None = None  # the emulator's; None: AWS
-    operator_role_arn: str | None = None  # role that may send to the queue; None: an emulator
-    backup_days: int | None = None  # backup retention of the stage's own cluster; None: it has no own cluster
+    operator_role_arn: str | None = None  # role that may send to the queue; None: for an emulator
+    backup_days: int | None = None  # backup retention of the cluster in the stack; None: the stack has no cluster
 
     @property
     def stack(self) -> str:

@@ -11,8 +11,8 @@ from tools.kit.rows import PunchRow
 class TraceRequest(NamedTuple):
     """Punch or day of an employee that the user asked for."""
 
-    id: str | None  # of a punch or a message
-    employee_id: int | None = None  # with a day, if there is no id
+    id: str | None  # id of a punch or a message
+    employee_id: int | None = None  # set together with `day` if there is no id
     day: date | None = None
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from tools.kit.output import print_status
 def retry_pauses(
     notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Clock = CLOCK
 ) -> Iterator[bool]:
-    """Yield True after each pause, until `timeout_seconds` have passed since the first one began.
+    """Yield True after each pause, until `timeout_seconds` have passed since the first pause began.
 
     Args:
         notice: sentence that is printed before the first pause.
