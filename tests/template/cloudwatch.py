@@ -1,7 +1,8 @@
-"""Evaluation of compiled alarms on recorded metrics, as CloudWatch does it.
+"""Evaluation of compiled alarms on recorded metrics, with CloudWatch's rules.
 
-It implements the parts of the user guide (alarm evaluation, missing data, metric math) that this project's alarms use:
-periods of whole minutes, M out of N datapoints, `notBreaching` for missing data, and values above a threshold.
+This module implements the parts of the user guide (alarm evaluation, missing data, metric math) that this project's
+alarms use: periods of whole minutes, M out of N datapoints, `notBreaching` for missing data, and values above a
+threshold.
 """
 
 import json
@@ -82,7 +83,7 @@ def states(alarm: Any, recorded: Mapping[Metric, Series], minutes: int, phase: i
         alarm: Properties of the alarm in the template.
         recorded: Data of the metrics. A metric without an entry has no data.
         minutes: Length of the evaluated time.
-        phase: Minute at which the first period begins. CloudWatch guarantees none.
+        phase: Minute at which the first period begins; CloudWatch may choose any.
 
     Yields:
         The minute at which a period ends, and the alarm's state from then on.
@@ -132,7 +133,7 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     }
     python = re.sub(r"\bFILL\((\w+)", r'FILL("\1"', expression).replace(" AND ", " and ").replace(" OR ", " or ")
     try:
-        return float(eval(python, functions, present))  # noqa: S307  the expression is from our template
+        return float(eval(python, functions, present))  # noqa: S307  the expression is from this project's template
     except (NameError, ZeroDivisionError):
         return None
 

@@ -1,4 +1,4 @@
-"""Fixtures that package the project and compile its template, each combination of parameters once."""
+"""Fixtures that package the project and compile its template, once for each combination of parameters."""
 
 import contextlib
 import json
@@ -34,8 +34,8 @@ SIGN_IN_PARAMETERS = [
 ]
 """Parameters that make employees sign in: the slices' only parameters with the unit ARN."""
 
-# Take a stage, parameters as `name=value` (as for --param), and AWS_ variables as keywords.
-# The packages have no Python requirements.
+# Functions of a stage, parameters as `name=value` (as for --param), and AWS_ variables as keyword arguments. Their
+# packages have no Python requirements.
 PackageStage = Callable[..., Package]
 CompileStage = Callable[..., Template]
 
@@ -78,23 +78,25 @@ def enable_slice(project: Path, name: str) -> None:
 
 
 class OslsProcess:
-    """Process that runs many `sls` commands, with osls.js, in a third of the time of one process each.
+    """Process that runs many `sls` commands, with osls.js, in a third of the time that separate processes take.
 
     Rarely, for an unknown reason, osls hangs while it writes a zip. The process is then killed, and a new one runs the
     command again.
     """
 
     def __init__(
-        self, sls: Path = ROOT / "node_modules" / ".bin" / "sls", seconds: Sequence[float] = (60, DEADLINE_SECONDS)
+        self,
+        sls: Path = ROOT / "node_modules" / ".bin" / "sls",
+        timeouts_seconds: Sequence[float] = (60, DEADLINE_SECONDS),
     ) -> None:
         """Start the process.
 
         Args:
             sls: Path of the `sls` program.
-            seconds: Timeout of each try.
+            timeouts_seconds: Timeout of each attempt.
         """
         self._sls = str(sls)
-        self._seconds = seconds
+        self._timeouts_seconds = timeouts_seconds
         self._process = self._start()
 
     def run(
@@ -105,19 +107,19 @@ class OslsProcess:
         log.write_text(printed)
         return status
 
-    def output(self, project: Path, words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    def output(self, project: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run osls in a project; return its exit status and output."""
         request = {
             "sls": self._sls,
             "project": str(project),
-            "options": words,
+            "options": arguments,
             "environment": {**environment, "PATH": osls.search_path(environment)},
         }
-        for seconds in self._seconds:
-            if response := self._send(json.dumps(request), seconds):
+        for timeout_seconds in self._timeouts_seconds:
+            if response := self._send(json.dumps(request), timeout_seconds):
                 result = json.loads(response)
                 return int(result["status"]), str(result["printed"])
-        raise AssertionError(f"sls {' '.join(words)} did not end in {len(self._seconds)} tries")
+        raise AssertionError(f"sls {' '.join(arguments)} did not end in {len(self._timeouts_seconds)} attempts")
 
     def close(self) -> None:
         self._process.communicate()
@@ -127,12 +129,12 @@ class OslsProcess:
         program = Path(__file__).with_name("osls.js")
         return subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
 
-    def _send(self, request: str, seconds: float) -> str | None:
+    def _send(self, request: str, timeout_seconds: float) -> str | None:
         """Return the line that the process responds with, or None after a timeout and a restart of the process."""
         assert self._process.stdin
         assert self._process.stdout
         print(request, file=self._process.stdin, flush=True)
-        if select([self._process.stdout], [], [], seconds)[0]:
+        if select([self._process.stdout], [], [], timeout_seconds)[0]:
             response = self._process.stdout.readline()
             assert response, "osls.js has ended; its output is above"
             return response
@@ -146,7 +148,8 @@ class OslsProcess:
         with warnings.catch_warnings():
             warnings.simplefilter("always")  # report the warning instead of raising it
             warnings.warn(
-                f"osls did not end within {seconds} s, with {files} open, and was killed: {request}", stacklevel=2
+                f"osls did not end within {timeout_seconds} s, with {files} open, and was killed: {request}",
+                stacklevel=2,
             )
         return None
 

@@ -71,9 +71,9 @@ def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric
     resources: dict[str, list[dict[str, Any]]] = {
         "AWS/ApiGateway": [
             gateway
-            | {"Method": each["HttpMethod"], "Resource": each["ResourcePath"].removeprefix("/").replace("~1", "/")}
-            for each in template.properties("ApiStage")["MethodSettings"]
-            if each.get("MetricsEnabled")
+            | {"Method": method["HttpMethod"], "Resource": method["ResourcePath"].removeprefix("/").replace("~1", "/")}
+            for method in template.properties("ApiStage")["MethodSettings"]
+            if method.get("MetricsEnabled")
         ],
         "AWS/Lambda": [{"FunctionName": {"Ref": name}} for name in template.by_type("AWS::Lambda::Function")],
         "AWS/RDS": [{"DBClusterIdentifier": cluster} for cluster in clusters],
@@ -83,8 +83,8 @@ def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric
     names = METRICS | {log.NAMESPACE: logged_metrics}
     return {
         metric(namespace, name, dimensions)
-        for namespace, each in resources.items()
-        for dimensions in each
+        for namespace, dimension_sets in resources.items()
+        for dimensions in dimension_sets
         for name in names[namespace]
     }
 
@@ -165,7 +165,7 @@ def test_every_alarm_notifies_the_stacks_topic_or_the_configured_one(compile_sta
 
 
 def test_only_alarms_of_this_account_may_publish(template: Template, stage: str) -> None:
-    # Without a key or with our key; CloudWatch may not use the AWS managed key, so notifications would be lost.
+    # Without a key or with the stack's key: CloudWatch may not use the AWS managed key, so notifications would be lost.
     has_key = stage != "dev"
     assert template.properties("AlarmTopic") == ({"KmsMasterKeyId": {"Ref": "AlarmKey"}} if has_key else {})
     publish = {
@@ -331,7 +331,7 @@ def _paused(now: int) -> Minute:
 
 
 def _pause_and_outage(now: int) -> Minute:
-    """The mapping is disabled for six and a half days; then the database is down, and most messages are hidden."""
+    """The mapping is disabled for six and a half days; then the database is down, so messages are mostly hidden."""
     return _paused(now) if now < 6 * DAY + 12 * HOUR else _outage(now)
 
 
@@ -341,7 +341,7 @@ def _partial_failure(now: int) -> Minute:
 
 
 def _dead_letter(now: int) -> Minute:
-    """A dead letter, which an operator sometimes receives and so hides."""
+    """A dead letter is in the queue, except while an operator's receive hides it."""
     return {"dead letters": now % (6 * HOUR) != 17}
 
 
@@ -360,9 +360,9 @@ def _few_people_and_a_bad_client(now: int) -> Minute:
 class Incident(NamedTuple):
     minute_at: MinuteFunction
     duration: int
-    fires_within: int  # after the incident begins
-    clears_within: int  # after the incident ends
-    start: int = 7 * HOUR + 35  # in the second day, before the first peak
+    fires_within: int  # minutes after the incident begins
+    clears_within: int  # minutes after the incident ends
+    start: int = 7 * HOUR + 35  # minute of the second day; the default is before the first peak
     keeps_firing: bool = True  # whether the alarm stays on until the incident ends
 
 
@@ -408,7 +408,7 @@ def test_only_keeps_failing_fires_when_a_few_punches_fail(prod: Template) -> Non
     assert firing == {"keeps-failing"}
 
 
-# The evaluation itself, compared with the tables of AWS's user guide
+# Evaluation of alarms, compared with the tables of AWS's user guide
 
 
 @pytest.mark.parametrize(

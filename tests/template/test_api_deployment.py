@@ -18,11 +18,12 @@ PUBLISHED = re.compile("::(RestApi|Resource|Method|Model|RequestValidator|Gatewa
 # Prints the logical ids that resources/api-deployment.js generates for each set of variables on standard input.
 SCRIPT = """
 const createDeployment = require('./resources/api-deployment.js');
-const idOf = async (variables) => {
+const findDeploymentId = async (variables) => {
   const { Resources } = await createDeployment({ resolveVariable: async (name) => variables[name] });
   return Object.keys(Resources).find((id) => id !== 'ApiStage');
 };
-Promise.all(JSON.parse(require('node:fs').readFileSync(0)).map(idOf)).then((ids) => console.log(JSON.stringify(ids)));
+const variableSets = JSON.parse(require('node:fs').readFileSync(0));
+Promise.all(variableSets.map(findDeploymentId)).then((ids) => console.log(JSON.stringify(ids)));
 """
 
 # Changes of the properties of resources in resources/api.yml.
@@ -61,17 +62,17 @@ def test_only_published_parameters_create_a_new_deployment(compile_stage: Compil
 def test_only_a_change_of_published_resources_creates_a_new_deployment(prod: Template, bare_project: Path) -> None:
     names = [*(name for name in prod.resources if name in published(prod)), "ApiKey", "UsagePlan", "UsagePlanKey"]
     types = {name: prod.resources[name]["Type"] for name in names} | {"Throttled": "AWS::ApiGateway::GatewayResponse"}
-    variables = []  # of resources/api-deployment.js
+    variable_sets = []  # the variables that resources/api-deployment.js resolves, for each change
     for change in CHANGES.values():
         api = copy.deepcopy({name: prod.properties(name) for name in names})
         change(api)
         resources = {name: {"Type": types[name], "Properties": properties} for name, properties in api.items()}
-        variables.append({"file(resources/api.yml):Resources": resources, "sls:stage": "prod"})
+        variable_sets.append({"file(resources/api.yml):Resources": resources, "sls:stage": "prod"})
     run = subprocess.run(
         ["node", "-e", SCRIPT],
         cwd=bare_project,
         env={"PATH": osls.search_path(os.environ)},
-        input=json.dumps(variables),
+        input=json.dumps(variable_sets),
         capture_output=True,
         text=True,
         check=True,

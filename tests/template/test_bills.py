@@ -32,12 +32,12 @@ def test_price_of_an_idle_month_follows_from_the_template(
     }
 
     expected = {
-        "Network: endpoints": _endpoints(template) * HOURS * prices["vpc_endpoint"],
-        "Secrets Manager": _secrets(template) * prices["secret"],
-        "CloudWatch: alarms": _watched(template) * prices["cloudwatch_alarm"],
+        "Network: endpoints": _count_endpoints(template) * HOURS * prices["vpc_endpoint"],
+        "Secrets Manager": _count_secrets(template) * prices["secret"],
+        "CloudWatch: alarms": _count_alarm_metrics(template) * prices["cloudwatch_alarm"],
         "CloudWatch: dashboard": len(template.by_type("AWS::CloudWatch::Dashboard")) * prices["cloudwatch_dashboard"],
         "KMS: the topic's key": len(template.by_type("AWS::KMS::Key")) * prices["kms_key"],
-        "SQS: empty receives": _pollers(template) * POLLS_PER_MONTH / 1e6 * prices["sqs_requests"],
+        "SQS: empty receives": _count_pollers(template) * POLLS_PER_MONTH / 1e6 * prices["sqs_requests"],
         "Aurora: storage": 1 * prices["aurora_storage"],
     }
 
@@ -49,23 +49,23 @@ def test_price_of_an_idle_month_follows_from_the_template(
     assert total(lines) <= max_dollars
 
 
-def _endpoints(template: Template) -> int:
-    """Return the number of billed endpoints: one for each endpoint and zone."""
-    return sum(len(each["SubnetIds"]) for each in template.by_type("AWS::EC2::VPCEndpoint").values())
+def _count_endpoints(template: Template) -> int:
+    """Return the number of billed endpoints: AWS bills each endpoint once for each zone."""
+    return sum(len(endpoint["SubnetIds"]) for endpoint in template.by_type("AWS::EC2::VPCEndpoint").values())
 
 
-def _secrets(template: Template) -> int:
+def _count_secrets(template: Template) -> int:
     """Return the number of secrets: those in the template and those that RDS manages."""
-    managed = [each.get("ManageMasterUserPassword") for each in template.by_type("AWS::RDS::DBCluster").values()]
+    managed = [cluster.get("ManageMasterUserPassword") for cluster in template.by_type("AWS::RDS::DBCluster").values()]
     return len(template.by_type("AWS::SecretsManager::Secret")) + managed.count(True)
 
 
-def _watched(template: Template) -> int:
-    """Return the number of billed alarm metrics: all but the expressions."""
+def _count_alarm_metrics(template: Template) -> int:
+    """Return the number of billed alarm metrics: all except expressions."""
     alarms = template.by_type(ALARM).values()
     return sum("MetricStat" in query for alarm in alarms for query in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
-def _pollers(template: Template) -> int:
+def _count_pollers(template: Template) -> int:
     """Return the number of pollers on an empty queue: five, or the maximum concurrency if that is lower."""
     return min(5, int(template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]))

@@ -1,4 +1,4 @@
-"""OslsProcess packages the same files as `sls package`."""
+"""`OslsProcess` packages the same files as `sls package`, and repeats a run that hangs."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def test_run_that_hangs_is_reported_and_repeated_by_a_new_process(tmp_path: Path
     """)
 
     with (
-        closing(OslsProcess(sls, seconds=(2, DEADLINE_SECONDS))) as osls_process,
+        closing(OslsProcess(sls, timeouts_seconds=(2, DEADLINE_SECONDS))) as osls_process,
         pytest.warns(UserWarning, match="within 2 s, with .*tried.* open, and was killed: .*--stage"),
     ):
         assert osls_process.output(tmp_path, ["package", "--stage", "prod"], os.environ) == (0, "packaged\n")

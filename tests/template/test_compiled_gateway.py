@@ -176,20 +176,22 @@ def test_every_response_has_the_cors_headers_of_the_configured_origin(
         for response in template.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
     for name, method in template.by_type("AWS::ApiGateway::Method").items():
-        responses = {each["StatusCode"]: _headers(each) for each in method["Integration"]["IntegrationResponses"]}
-        headers |= {f"{name} {status}": response for status, response in responses.items()}
+        responses = {
+            response["StatusCode"]: _headers(response) for response in method["Integration"]["IntegrationResponses"]
+        }
+        headers |= {f"{name} {status}": values for status, values in responses.items()}
         # The gateway drops a header that a method does not declare.
-        declared = {each["StatusCode"]: _headers(each).keys() for each in method["MethodResponses"]}
-        assert declared == {status: response.keys() for status, response in responses.items()}
+        declared = {response["StatusCode"]: _headers(response).keys() for response in method["MethodResponses"]}
+        assert declared == {status: values.keys() for status, values in responses.items()}
 
     expected_responses = ("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY", "PostPunch 202", "PostPunch 500")
     preflight = headers.pop("PunchPreflight 204")
     assert preflight["Access-Control-Allow-Origin"] == f"'{origin}'"
-    assert {name: each["Access-Control-Allow-Origin"] for name, each in headers.items()} == dict.fromkeys(
+    assert {name: values["Access-Control-Allow-Origin"] for name, values in headers.items()} == dict.fromkeys(
         expected_responses, f"'{origin}'"
     )
-    assert {each["Access-Control-Expose-Headers"] for each in headers.values()} == {f"'{EXPOSED_HEADERS}'"}
-    assert {name: each["Retry-After"] for name, each in headers.items() if "Retry-After" in each} == {
+    assert {values["Access-Control-Expose-Headers"] for values in headers.values()} == {f"'{EXPOSED_HEADERS}'"}
+    assert {name: values["Retry-After"] for name, values in headers.items() if "Retry-After" in values} == {
         "DEFAULT_5XX": "'15'"
     }
 

@@ -134,7 +134,9 @@ def test_retained_resources_refer_to_no_deleted_ones(prod: Template) -> None:
 def test_policies_are_retained_with_their_resources(package_with_slices: PackageStage, stage: str) -> None:
     resources = package_with_slices(stage, *SWITCHES).template().resources
     policies = {
-        name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
+        name: resource
+        for name, resource in resources.items()
+        if re.search("(Bucket|Queue|Topic)Policy$", resource["Type"])
     }
     assert len(policies) >= 4
     for name, policy in policies.items():
@@ -202,7 +204,8 @@ def test_parameter_has_the_same_type_from_the_file_and_from_text(
     is_typed = re.compile(r"true|false|\d+").fullmatch
     texts = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
     assert len(texts) > 20
-    from_file, from_texts = (package_with_slices("prod", *each).template().document for each in (SWITCHES, texts))
+    from_file = package_with_slices("prod", *SWITCHES).template().document
+    from_texts = package_with_slices("prod", *texts).template().document
     for document in (from_file, from_texts):
         for resource in document["Resources"].values():
             resource["Properties"].pop("Code", None)  # the S3 key of a function's code contains the time

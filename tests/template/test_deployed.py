@@ -49,9 +49,9 @@ class Account:
         result = f"<DescribeDBClustersResult>{clusters}</DescribeDBClustersResult>"
         return 200, {}, f"<DescribeDBClustersResponse>{result}</DescribeDBClustersResponse>".encode()
 
-    def sls(self, *words: str, parameters: tuple[str, ...] = (), stage: str = "local") -> tuple[int, str]:
+    def sls(self, *arguments: str, parameters: tuple[str, ...] = (), stage: str = "local") -> tuple[int, str]:
         """Run osls; return its exit status and output."""
-        options = [*words, "--stage", stage, *(f"--param={each}" for each in parameters)]
+        options = [*arguments, "--stage", stage, *(f"--param={parameter}" for parameter in parameters)]
         environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
         return self._osls_process.output(self._project, options, environment)
 
@@ -112,7 +112,7 @@ def test_deploy_looks_up_the_express_cluster_once_and_uses_its_attributes(accoun
     assert len(account.rds_requests) == 1
 
     (stack,) = account.aws.client("cloudformation").describe_stacks(StackName=stack_name("local"))["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     assert (outputs["Database"], outputs["DatabaseLogin"], outputs["BackupDays"]) == ("express", "iam", "3")
     functions = account.aws.client("lambda")
     for name in ("batidaPonto", "read", "schema"):

@@ -13,10 +13,10 @@ from tests.iam import ACCOUNT, ADMINISTRATOR, Principal, as_list, get_deploy_rol
 from tests.template.compiled import ARN, PackageStage
 from tools.develop.templates import SWITCHES
 
-DEPLOYING_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
-DEPLOYER = DEPLOYING_ROLE.principal
-BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOYING_ROLE.limits])
-"""Principal with all permissions that the boundary and the limits admit."""
+DEPLOY_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
+DEPLOYER = DEPLOY_ROLE.principal
+BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOY_ROLE.limits])
+"""Principal with all permissions that the boundary and the limits allow."""
 
 MAX_POLICY_CHARACTERS = 6_144
 """Quota of IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -155,8 +155,8 @@ def test_boundary_denies_acting_as_others_and_changing_their_resources(requests:
     ] == []
 
 
-# Admitted requests, in addition to those of CloudFormation.
-ADMITTED: dict[str, list[ActionRequest]] = {
+# Allowed requests, in addition to those of CloudFormation.
+ALLOWED: dict[str, list[ActionRequest]] = {
     "its stack": [
         *requests_on(f"{STACK}batida-ponto-prod/1", *STACK_CHANGES, "cloudformation:TagResource"),
         *requests_on(f"{STACK}batida-ponto-prod/*", *STACK_CHANGES),
@@ -205,7 +205,7 @@ ADMITTED: dict[str, list[ActionRequest]] = {
 }
 
 
-@pytest.mark.parametrize("requests", ADMITTED.values(), ids=ADMITTED.keys())
+@pytest.mark.parametrize("requests", ALLOWED.values(), ids=ALLOWED.keys())
 def test_the_deploying_role_may_change_its_own_stage_and_read(requests: list[ActionRequest]) -> None:
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
     assert [
@@ -243,7 +243,7 @@ def test_deploying_role_may_do_everything_cloudformation_does_for_a_stage(
         resources = stage_resources.get(action.partition(":")[0], ["*"])
         return any(is_allowed(DEPLOYER, action, resource, request=request) for resource in resources)
 
-    # The first would remove a role's boundary; the second is replaced by UpdateRole.
+    # The first action would remove a role's boundary; CloudFormation calls UpdateRole instead of the second.
     assert {action for action in actions if not deployer_may(action)} == {
         "iam:DeleteRolePermissionsBoundary",
         "iam:UpdateRoleDescription",
@@ -286,8 +286,8 @@ def test_every_other_write_of_these_services_is_denied_on_resources_of_others(se
     other_resource = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:payroll"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     request = {"lambda:FunctionArn": f"{FUNCTION}payroll"}
-    admitted = {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", other_resource, request=request)}
-    assert admitted == HARMLESS[service] & names
+    allowed = {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", other_resource, request=request)}
+    assert allowed == HARMLESS[service] & names
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_deploying_role_grants_permissions_only_to_roles_with_the_boundary() -> 
 
 
 def test_roles_of_a_stage_are_limited_to_its_resources_with_these_exceptions() -> None:
-    (boundary,) = DEPLOYING_ROLE.stage_boundary
+    (boundary,) = DEPLOY_ROLE.stage_boundary
     assert {statement["Effect"] for statement in boundary["Statement"]} == {"Allow"}
     actions_on_other_resources = {
         action
@@ -342,9 +342,8 @@ def test_roles_of_a_stage_are_limited_to_its_resources_with_these_exceptions() -
 
 
 NAME_SUBJECT = "repo:acme/clock:environment:prod"
-ID_SUBJECT = (
-    "repo:acme@11/clock@22:environment:prod"  # of repositories created, renamed or transferred since 2026-07-15
-)
+# GitHub uses this form for repositories that were created, renamed or transferred since 2026-07-15.
+ID_SUBJECT = "repo:acme@11/clock@22:environment:prod"
 
 
 @pytest.mark.parametrize(
@@ -382,7 +381,7 @@ def test_stage_name_must_not_clash_with_a_deploying_roles_stack(stage: str) -> N
 def test_each_action_that_the_boundary_names_exists() -> None:
     denied_actions = {
         action
-        for document in (*(DEPLOYER.boundary or []), *DEPLOYING_ROLE.limits)
+        for document in (*(DEPLOYER.boundary or []), *DEPLOY_ROLE.limits)
         for statement in document["Statement"]
         if statement["Effect"] == "Deny"
         for action in as_list(statement.get("Action") or statement["NotAction"])

@@ -46,7 +46,7 @@ def test_method_and_role_create_a_function_with_its_permissions(define: Define) 
     assert connect_permission("ponto_requests") in extract_permissions(template)["RequestRole"]
     assert template.properties("RequestInvocation")["Roles"] == [{"Ref": "ApiRole"}]
     exemptions = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
-    assert [each["id"] for each in exemptions] == ["CKV_AWS_116"]
+    assert [exemption["id"] for exemption in exemptions] == ["CKV_AWS_116"]
 
 
 def test_method_requires_a_key_and_is_throttled(define: Define) -> None:

@@ -30,23 +30,23 @@ def write(folder: Path, **documents: Any) -> list[str]:
 
 
 def audit(folder: Path, names: Sequence[str], *options: str) -> set[tuple[str, str, str]]:
-    """Run checkov; return template, rule and resource of each finding."""
-    words = [str(ROOT / ".venv-audit/bin/checkov"), "--config-file", str(ROOT / ".checkov.yaml"), *options]
+    """Run checkov; return the template, rule and resource of each finding."""
+    command = [str(ROOT / ".venv-audit/bin/checkov"), "--config-file", str(ROOT / ".checkov.yaml"), *options]
     environment = os.environ | {"HOME": str(folder), "TMPDIR": str(folder), "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"}
-    words += ["--output", "json", "--file", *names]
-    process = subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    command += ["--output", "json", "--file", *names]
+    process = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     report = json.loads(process.stdout)
     assert not report["summary"]["parsing_errors"]
-    failed = report["results"]["failed_checks"]
-    return {(each["file_path"][1:], each["check_id"], each["resource"].rpartition(".")[2]) for each in failed}
+    checks = report["results"]["failed_checks"]
+    return {(check["file_path"][1:], check["check_id"], check["resource"].rpartition(".")[2]) for check in checks}
 
 
 def strip_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
     """Return a copy of a template without metadata, and the checkov rules that it skipped, with their resources."""
     document, ignored = copy.deepcopy(document), set()
     for name, resource in document["Resources"].items():
-        skipped = resource.pop("Metadata", {}).get("checkov", {}).get("skip", [])
-        ignored |= {(each["id"], name) for each in skipped}
+        skipped_rules = resource.pop("Metadata", {}).get("checkov", {}).get("skip", [])
+        ignored |= {(rule["id"], name) for rule in skipped_rules}
     return document, ignored
 
 
@@ -57,7 +57,7 @@ def observed(package_with_slices: PackageStage) -> Any:
         package_with_slices("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document
     )
     ignored = document["Resources"]["ApiStage"]["Metadata"]["checkov"]
-    ignored["skip"] = [each for each in ignored["skip"] if each["id"] not in OBSERVABILITY_RULES]
+    ignored["skip"] = [rule for rule in ignored["skip"] if rule["id"] not in OBSERVABILITY_RULES]
     return document
 
 
@@ -84,8 +84,13 @@ def test_checkov_finds_insecure_changes_and_every_suppressed_finding(
 
     suppressed_findings = {(rule, resource) for template, rule, resource in findings if template in names}
     assert {rule for rule, _ in suppressed_findings} >= GLOBALLY_SKIPPED
-    assert {each for each in suppressed_findings if each[0] not in GLOBALLY_SKIPPED} == set().union(*ignored)
-    assert {each for each in findings if each[0] not in names and each[1] not in GLOBALLY_SKIPPED} == {
+    locally_suppressed = {(rule, resource) for rule, resource in suppressed_findings if rule not in GLOBALLY_SKIPPED}
+    assert locally_suppressed == set().union(*ignored)
+    assert {
+        (template, rule, resource)
+        for template, rule, resource in findings
+        if template not in names and rule not in GLOBALLY_SKIPPED
+    } == {
         ("modified.json", "CKV_AWS_96", "DatabaseCluster"),
         ("modified.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
         ("modified.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # skipped for another function only
@@ -94,8 +99,8 @@ def test_checkov_finds_insecure_changes_and_every_suppressed_finding(
 
 def validate(folder: Path, names: Sequence[str]) -> tuple[int, str]:
     """Run cloudformation-validate as `make check` does; return its exit status and output."""
-    words = [str(ROOT / ".venv-audit" / "bin" / "python"), str(VALIDATE), *names]
-    process = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
+    command = [str(ROOT / ".venv-audit" / "bin" / "python"), str(VALIDATE), *names]
+    process = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
     return process.returncode, process.stdout
 
 

@@ -43,7 +43,7 @@ def account(aws: Emulator) -> Account:
 
 def look_up(compile_stage: CompileStage, account: Account, *parameters: str) -> Template:
     aws = account.environment
-    return compile_stage("dev", *parameters, **{n: v for n, v in aws.items() if n.startswith("AWS_")})
+    return compile_stage("dev", *parameters, **{name: value for name, value in aws.items() if name.startswith("AWS_")})
 
 
 def test_names_are_replaced_by_the_accounts_ids(compile_stage: CompileStage, account: Account) -> None:
@@ -67,10 +67,8 @@ def test_look_up_uses_the_credentials_of_osls(compile_stage: CompileStage, accou
     keys = {name.lower(): account.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     profile.write_text("[company]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items()))
     aws = {name: value for name, value in account.environment.items() if name.lower() not in keys}
-    aws |= {
-        "AWS_SHARED_CREDENTIALS_FILE": str(profile),
-        "AWS_DEV_PROFILE": "company",
-    }  # AWS_DEV_PROFILE is a variable of osls
+    # AWS_DEV_PROFILE is a variable of osls.
+    aws |= {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_DEV_PROFILE": "company"}
     names = ("vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
     template = look_up(compile_stage, account._replace(environment=aws), *names)
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == account.vpc

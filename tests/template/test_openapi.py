@@ -40,7 +40,7 @@ def require_examples(document: Any) -> None:
 
 
 def test_document_has_methods_keys_and_bodies_of_the_template(prod: Template) -> None:
-    methods = {name: each["HttpMethod"] for name, each in prod.by_type("AWS::ApiGateway::Method").items()}
+    methods = {name: method["HttpMethod"] for name, method in prod.by_type("AWS::ApiGateway::Method").items()}
     assert methods == {"PostPunch": "POST", "PunchPreflight": "OPTIONS"}
     assert OPERATIONS.keys() == {("POST", "/ponto")}
 
@@ -49,7 +49,8 @@ def test_document_has_methods_keys_and_bodies_of_the_template(prod: Template) ->
     schemes = DOCUMENT["components"]["securitySchemes"]
     assert schemes["signIn"]["scheme"] == "bearer"
     assert (schemes["apiKey"]["in"], schemes["apiKey"]["name"]) == ("header", "x-api-key")
-    assert [set(each) for each in PUNCH.get("security", DOCUMENT["security"])] == [{"apiKey"}, {"apiKey", "signIn"}]
+    requirements = PUNCH.get("security", DOCUMENT["security"])
+    assert [set(requirement) for requirement in requirements] == [{"apiKey"}, {"apiKey", "signIn"}]
     assert PUNCH["requestBody"]["content"].keys() == post["Integration"]["RequestTemplates"].keys()
     schema = DOCUMENT["components"]["schemas"]["Punch"]
     assert schema == {

@@ -23,7 +23,7 @@ from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
 from tools.kit.project import ROOT
 
-MANIFESTS = {each.name: each for each in slices.enabled_manifests()}
+MANIFESTS = {manifest.name: manifest for manifest in slices.enabled_manifests()}
 ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # of the reference
 
@@ -37,9 +37,9 @@ def disable_slices(project: Path, *names: str) -> None:
 def dependent_slices(name: str) -> set[str]:
     """Return the names of a slice and of all slices that need it, directly or indirectly."""
     dependents = {name}
-    for each in MANIFESTS.values():
-        if dependents & set(each.needs):
-            dependents.add(each.name)
+    for manifest in MANIFESTS.values():
+        if dependents & set(manifest.needs):
+            dependents.add(manifest.name)
     return dependents
 
 
@@ -48,7 +48,7 @@ def load_project(project: Path) -> set[str]:
     program = (
         "import json; from slices import enabled, definition; from tools import cli;"
         "methods = [name for name in vars(definition.Slice) if name[0] != '_'];"
-        "[getattr(each, name)() for each in enabled.load().values() for name in methods];"
+        "[getattr(definition, name)() for definition in enabled.load().values() for name in methods];"
         "print(json.dumps([cli.__file__, *(name for name, command in cli.COMMANDS.items() if command.load())]));"
         "raise SystemExit(cli.main(['--help']))"
     )
@@ -85,9 +85,9 @@ def test_disabled_slice_adds_nothing(
     disable_slices(project, *disabled)
     declared = {
         parameter
-        for each in MANIFESTS
-        if each not in disabled
-        for parameter in parameters.slice_declarations(MANIFESTS[each])
+        for slice_name, manifest in MANIFESTS.items()
+        if slice_name not in disabled
+        for parameter in parameters.slice_declarations(manifest)
     }
 
     template = package_project(
@@ -96,10 +96,11 @@ def test_disabled_slice_adds_nothing(
 
     is_stable = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # the Deployment's id depends on the API
     removed = set(filter(is_stable, complete.resources.keys() - template.resources.keys()))
-    assert removed >= {f"{each.capitalize()}LambdaFunction" for each in MANIFESTS[name].http}
+    assert removed >= {f"{function.capitalize()}LambdaFunction" for function in MANIFESTS[name].http}
     resource_keys = {"http", "functions", "Resources"}
+    disabled_manifests = [MANIFESTS[slice_name] for slice_name in disabled]
     assert bool(removed) == any(
-        resource_keys & MANIFESTS[each].aws.keys() or (MANIFESTS[each].folder / "aws.js").exists() for each in disabled
+        resource_keys & manifest.aws.keys() or (manifest.folder / "aws.js").exists() for manifest in disabled_manifests
     )
     assert removed & set(re.findall(r"\w+", json.dumps(template.document))) == set()
     assert set(filter(is_stable, template.resources.keys() - complete.resources.keys())) == set()
@@ -116,8 +117,8 @@ def test_example_slice_of_the_readme_works(package_project: PackageProject, bare
 
     assert "ShiftLambdaFunction" in template.resources
     assert "shifts" in load_project(bare_project)
-    words = [sys.executable, "-m", "pytest", "-n0", "slices/shifts"]
-    process = subprocess.run(words, cwd=bare_project, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-n0", "slices/shifts"]
+    process = subprocess.run(command, cwd=bare_project, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout
 
 
@@ -313,8 +314,8 @@ def test_parameter_of_a_disabled_slice_stops_osls(package_project: PackageProjec
 def test_queue_policy_admits_a_slices_role_that_sends_punches(
     package_project: PackageProject, bare_project: Path, resource: str
 ) -> None:
-    statement = f"{{ Effect: Allow, Action: [sqs:SendMessage], Resource: {resource} }}"
-    policies = f"[{{ PolicyName: own, PolicyDocument: {{ Statement: [{statement}] }} }}]"
+    send = f"{{ Effect: Allow, Action: [sqs:SendMessage], Resource: {resource} }}"
+    policies = f"[{{ PolicyName: own, PolicyDocument: {{ Statement: [{send}] }} }}]"
     add_slice(
         bare_project,
         "one",
@@ -325,6 +326,6 @@ def test_queue_policy_admits_a_slices_role_that_sends_punches(
 
     assert {"Fn::GetAtt": ["SenderRole", "Arn"]} in [
         role
-        for each in policy["PolicyDocument"]["Statement"]
-        for role in each.get("Condition", {}).get("ArnNotEquals", {}).get("aws:PrincipalArn", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        for role in statement.get("Condition", {}).get("ArnNotEquals", {}).get("aws:PrincipalArn", [])
     ]

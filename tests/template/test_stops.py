@@ -46,7 +46,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
             ["alarmEmail="],
             "--param: alarmEmail= has no value, and sls does not accept that. Set it to '' in resources/",
         ),
-        # A concurrency of 0 would stop the function.
+        # A concurrency of 0 would disable the function.
         (["reservedConcurrency=0"], "reservedConcurrency: '0' is not a whole number of 1 or more, or none"),
         (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives"),
         (["maximumConcurrency=1"], "maximumConcurrency: '1' is not a whole number from 2 to 1000"),

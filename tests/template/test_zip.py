@@ -1,4 +1,4 @@
-"""The zip: binaries for the right interpreter, the project's code, and no other files."""
+"""The zip contains binaries for the right interpreter, the project's code, and no other files."""
 
 import os
 import re

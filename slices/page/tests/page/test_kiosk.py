@@ -23,20 +23,21 @@ from tests.page.axe import require_no_violations
 from tests.serving import json_response
 from tests.waiting import DEADLINE_SECONDS
 
-KEY = "#key=first"
+KEY_FRAGMENT = "#key=first"
 NEW_KEY = "another-key-of-40-characters-that-is-good"
+FIRST_KEY_END, SECOND_KEY_END = "irst", "cond"  # the page shows the last four characters of its key
 PIN = "2468"
 
 
 def open_kiosk(phone: Phone, init_script: str = "", pin: str = PIN) -> Page:
-    page = make_kiosk(phone.open(KEY, init_script, worker=False), pin)
+    page = make_kiosk(phone.open(KEY_FRAGMENT, init_script, worker=False), pin)
     page.locator("#settings summary").click()
     expect(page.locator("#settings")).not_to_have_attribute("open", "")
     return page
 
 
-def enter_proof(page: Page, proof: str) -> None:
-    page.locator("#proof").fill(proof)
+def enter_pin_or_key(page: Page, pin_or_key: str) -> None:
+    page.locator("#proof").fill(pin_or_key)
     page.get_by_role("button", name="Abrir").click()
 
 
@@ -48,7 +49,7 @@ def require_locked(page: Page) -> None:
 
 
 def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServer, phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY, worker=False))
+    page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     expect(page.locator("#employee")).to_have_attribute("inputmode", "none")  # the system's keyboard is not shown
     sent: list[int] = []
     for focus in ("body", "#language", "#settings summary", "#pad button", "#press", "#kiosk"):
@@ -74,10 +75,10 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServ
     assert server.punch_requests[-1].body["usuarioId"] == 411
 
 
-def test_keys_reach_a_focused_setting_or_button_and_on_a_phone_not_the_number_field(
+def test_keystrokes_go_to_the_focused_control_and_on_a_phone_never_to_the_number(
     server: FakeServer, phone: Phone
 ) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     page.locator("#language").focus()
     page.keyboard.type("123")
     expect(page.locator("#employee")).to_have_value("")
@@ -94,7 +95,7 @@ def test_keys_reach_a_focused_setting_or_button_and_on_a_phone_not_the_number_fi
 
 
 def test_an_unfinished_number_is_cleared_for_the_next_person(server: FakeServer, phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY, clock_script(), worker=False))
+    page = make_kiosk(phone.open(KEY_FRAGMENT, clock_script(), worker=False))
     page.locator("#device").fill("Ga")
     page.locator("#employee").fill("12")
     page.locator("#device").focus()
@@ -108,7 +109,7 @@ def test_an_unfinished_number_is_cleared_for_the_next_person(server: FakeServer,
 
 
 def test_digits_typed_while_a_punch_is_being_stored_stay_for_the_next_punch(server: FakeServer, phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY, worker=False))
+    page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     page.locator("#employee").focus()
     page.evaluate(
         "void navigator.locks.request('stores', () => new Promise(resolve => (window.releaseLock = resolve)))"
@@ -121,15 +122,15 @@ def test_digits_typed_while_a_punch_is_being_stored_stay_for_the_next_punch(serv
     assert [post.body["usuarioId"] for post in server.punch_requests] == [123, 456]
 
 
-def test_a_kiosks_settings_and_export_require_the_pin_after_the_loss_of_either_store(phone: Phone) -> None:
+def test_a_kiosks_settings_and_export_require_the_pin_even_if_storage_is_cleared(phone: Phone) -> None:
     page = open_kiosk(phone)
     page.locator("#settings summary").click()
     require_locked(page)
-    enter_proof(page, "1357")
+    enter_pin_or_key(page, "1357")
     expect(page.locator("#proof-state")).to_contain_text("Não é o PIN nem uma chave que o servidor possa confirmar")
     require_locked(page)
     require_no_violations(page)
-    enter_proof(page, PIN)
+    enter_pin_or_key(page, PIN)
     expect(page.locator("#device")).to_be_visible()
     assert export_punches(page) == b""
     require_no_violations(page)
@@ -147,16 +148,16 @@ def test_a_kiosks_settings_and_export_require_the_pin_after_the_loss_of_either_s
         require_locked(page)
 
 
-def test_open_settings_are_locked_again_after_a_while(phone: Phone) -> None:
+def test_open_settings_are_locked_again_after_30_seconds_without_input(phone: Phone) -> None:
     page = open_kiosk(phone, clock_script())
     page.locator("#settings summary").click()
-    enter_proof(page, PIN)
+    enter_pin_or_key(page, PIN)
     page.locator("#device").fill("half")
     page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 30_000")
     expect(page.locator("#settings")).not_to_have_attribute("open", "")
     page.locator("#settings summary").click()
     require_locked(page)
-    enter_proof(page, PIN)
+    enter_pin_or_key(page, PIN)
     expect(page.locator("#device")).to_have_value("")
 
 
@@ -175,14 +176,14 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServ
     wait_for_states(page, SENT)
     page.locator("#settings summary").click()
     for wrong in ("13579", "x" * 40):
-        enter_proof(page, wrong)
+        enter_pin_or_key(page, wrong)
         expect(page.locator("#proof-state")).to_contain_text("Não é o PIN")
         require_locked(page)
     assert "13579" not in keys  # it may be a PIN
     for key in ("first", NEW_KEY, f"{phone.url}#key={NEW_KEY}"):
-        enter_proof(page, key)
+        enter_pin_or_key(page, key)
         expect(page.locator("#device")).to_be_visible()
-        expect(page.locator("#key-state")).to_contain_text("irst")
+        expect(page.locator("#key-state")).to_contain_text(FIRST_KEY_END)
         assert [json.loads(line)["usuarioId"] for line in export_punches(page).splitlines()] == [123]
         page.locator("#settings summary").click()
         page.locator("#settings summary").click()
@@ -195,7 +196,7 @@ def test_settings_closed_before_the_server_confirms_the_key_stay_locked(server: 
     server.api = blocked_api = BlockedApi(lambda *_: json_response(404, {"message": "made up"}))
     page.locator("#settings summary").click()
     with page.expect_response(re.compile("/ponto/-$")):
-        enter_proof(page, NEW_KEY)
+        enter_pin_or_key(page, NEW_KEY)
         assert blocked_api.request_arrived.wait(DEADLINE_SECONDS)
         page.locator("#settings summary").click()
         expect(page.locator("#settings")).not_to_have_attribute("open", "")
@@ -206,10 +207,10 @@ def test_settings_closed_before_the_server_confirms_the_key_stay_locked(server: 
     require_locked(page)
 
 
-def test_a_pin_is_required_on_a_kiosk_only_and_until_it_is_emptied(phone: Phone) -> None:
+def test_a_pin_is_required_on_a_kiosk_only_and_until_it_is_removed(phone: Phone) -> None:
     page = open_kiosk(phone)
     page.locator("#settings summary").click()
-    enter_proof(page, PIN)
+    enter_pin_or_key(page, PIN)
     expect(page.locator("#pin-state")).to_contain_text("O PIN não impede")
     page.locator("#pin").fill(" ")
     page.get_by_role("button", name="Salvar").click()
@@ -226,4 +227,4 @@ def test_a_pin_is_required_on_a_kiosk_only_and_until_it_is_emptied(phone: Phone)
     page.reload()
     wait_until_drawn(page)
     enter_key(page, "second")
-    expect(page.locator("#key-state")).to_contain_text("cond")
+    expect(page.locator("#key-state")).to_contain_text(SECOND_KEY_END)
