@@ -39,10 +39,8 @@ def test_cluster_is_private_pauses_and_uses_tokens_or_a_managed_password(
     protection = {"StorageEncrypted": True, "DeletionProtection": is_protected, "BackupRetentionPeriod": backup_days}
     protection["CopyTagsToSnapshot"] = True
     assert cluster.items() >= (login | protection).items()
-    assert (cluster["DatabaseName"], cluster["MasterUsername"]) == (
-        "pontodb",
-        "ponto",
-    )  # also in the functions' variables
+    # The functions' variables have the same names.
+    assert (cluster["DatabaseName"], cluster["MasterUsername"]) == ("pontodb", "ponto")
     assert {"MasterUserPassword", *IAM_LOGIN, *PASSWORD_LOGIN} & cluster.keys() == login.keys()
     assert cluster["ServerlessV2ScalingConfiguration"] == {
         "MinCapacity": 0,
@@ -79,7 +77,7 @@ def prod_with_passwords(compile_stage: CompileStage) -> Template:
 def test_each_function_connects_to_the_cluster_as_a_separate_role(
     prod: Template, prod_with_passwords: Template
 ) -> None:
-    both = {
+    connection = {
         "DB_HOST": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Address"]},
         "DB_PORT": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Port"]},
         "DB_NAME": "pontodb",
@@ -87,21 +85,21 @@ def test_each_function_connects_to_the_cluster_as_a_separate_role(
         "DB_SSLROOTCERT": "",  # the certificates of RDS
     }
     assert database_variables(prod) == {
-        f"{name}LambdaFunction": both | {"DB_LOGIN": "iam", "DB_USER": user}
+        f"{name}LambdaFunction": connection | {"DB_LOGIN": "iam", "DB_USER": user}
         for name, user in (("BatidaPonto", "ponto_function"), ("Read", "ponto_reader"), ("Schema", "ponto"))
     }
-    both["DB_LOGIN"] = "secret"
-    owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    functions, reports = ({"Ref": name} for name in SECRETS)
+    connection["DB_LOGIN"] = "secret"
+    owner_secret = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
+    function_secret, read_secret = ({"Ref": name} for name in SECRETS)
     assert database_variables(prod_with_passwords) == {
-        "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
-        "ReadLambdaFunction": both | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": reports},
-        "SchemaLambdaFunction": both
+        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_function", "DB_SECRET_ARN": function_secret},
+        "ReadLambdaFunction": connection | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": read_secret},
+        "SchemaLambdaFunction": connection
         | {
             "DB_USER": "ponto",
-            "DB_SECRET_ARN": owners,
-            "FUNCTION_SECRET_ARN": functions,
-            "READ_SECRET_ARN": reports,
+            "DB_SECRET_ARN": owner_secret,
+            "FUNCTION_SECRET_ARN": function_secret,
+            "READ_SECRET_ARN": read_secret,
         },
     }
 
@@ -120,9 +118,10 @@ def test_secrets_manager_generates_the_functions_passwords(prod: Template, prod_
 @pytest.mark.parametrize(
     ("parameters", "services"),
     [
+        # CloudFormation would replace the group of an existing stage if its description changed.
         ([], "SQS"),
         ([PASSWORDS], "SQS and Secrets Manager"),
-    ],  # a changed description replaces the group of an existing stage
+    ],
 )
 def test_only_the_functions_reach_the_database_and_the_endpoints(
     compile_stage: CompileStage, parameters: list[str], services: str
@@ -140,7 +139,8 @@ def test_only_the_functions_reach_the_database_and_the_endpoints(
         "DatabaseSecurityGroup": no_egress,
         "EndpointSecurityGroup": no_egress,
         "FunctionSecurityGroup": [
-            _tcp(port, what) | {"CidrIp": "10.0.0.0/16"} for port, what in ((5432, "PostgreSQL"), (443, services))
+            _tcp(port, description) | {"CidrIp": "10.0.0.0/16"}
+            for port, description in ((5432, "PostgreSQL"), (443, services))
         ],
     }
     for function in prod.by_type("AWS::Lambda::Function").values():
@@ -174,31 +174,31 @@ def test_endpoints_exist_for_the_called_services_in_the_configured_zones(
     compile_stage: CompileStage, stage: str, parameters: list[str], services: list[str], zones: int
 ) -> None:
     template = compile_stage(stage, *parameters)
-    both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    subnets = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
     endpoints = list(template.by_type("AWS::EC2::VPCEndpoint").values())
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
         f"com.amazonaws.${{AWS::Region}}.{service}" for service in services
     ]
     for endpoint in endpoints:
-        assert endpoint["SubnetIds"] == both[:zones]
+        assert endpoint["SubnetIds"] == subnets[:zones]
         assert endpoint["VpcEndpointType"] == "Interface"
         assert endpoint["PrivateDnsEnabled"] is True  # so that the SDK's default address resolves to the endpoint
         assert endpoint["SecurityGroupIds"] == [{"Ref": "EndpointSecurityGroup"}]
     assert template.properties("Vpc")["EnableDnsSupport"] is True
     assert template.properties("Vpc")["EnableDnsHostnames"] is True
-    assert template.properties("DatabaseSubnets")["SubnetIds"] == both  # functions and database are in both zones
-    assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
+    assert template.properties("DatabaseSubnets")["SubnetIds"] == subnets  # functions and database are in both zones
+    assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == subnets
 
 
 def test_endpoints_admit_only_the_actions_that_the_functions_need(
     prod: Template, prod_with_passwords: Template
 ) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
-    owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    secret_permissions = [owners, *({"Ref": name} for name in SECRETS)]
+    owner_secret = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
+    secrets = [owner_secret, *({"Ref": name} for name in SECRETS)]
     expected: dict[str, list[tuple[str, object]]] = {
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
-        "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secret_permissions)],
+        "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
     }
     for template, absent in ((prod_with_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
         assert {
@@ -224,11 +224,12 @@ def test_existing_database_only_sets_variables_of_the_functions(compile_stage: C
 
     # If the owner has a secret, separate secrets are created for the functions.
     with_secret = database_variables(compile_stage("dev", "database=existing", f"dbSecretArn={ARN}"))
-    functions, reports = ({"Ref": name} for name in SECRETS)
-    assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
-    assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
+    function_secret, read_secret = ({"Ref": name} for name in SECRETS)
+    assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == function_secret
+    assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == read_secret
     schema = with_secret["SchemaLambdaFunction"]
-    assert [schema[f"{prefix}_SECRET_ARN"] for prefix in ("DB", "FUNCTION", "READ")] == [ARN, functions, reports]
+    secrets = [schema[f"{prefix}_SECRET_ARN"] for prefix in ("DB", "FUNCTION", "READ")]
+    assert secrets == [ARN, function_secret, read_secret]
 
 
 def test_existing_database_with_iam_login_uses_its_resource_id_and_no_secret(

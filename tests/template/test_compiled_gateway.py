@@ -1,4 +1,4 @@
-"""The gateway: the requests that it admits, the request that it sends to SQS, and its responses."""
+"""The gateway: the requests that it accepts, the request that it sends to SQS, and its responses."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def test_old_tls_is_refused_by_a_valid_security_policy(template: Template) -> No
     api = template.properties("Api")
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == ("SecurityPolicy_TLS13_1_2_2021_06", "BASIC")
-    # cfn-lint accepts any text here.
+    # The SDK's model lists the valid values, which cfn-lint does not check.
     gateway = Session().client("apigateway", region_name="us-east-1")
     request_shape: Any = gateway.meta.service_model.shape_for("CreateRestApiRequest")
     assert api["SecurityPolicy"] in request_shape.members["securityPolicy"].enum
@@ -106,10 +106,9 @@ def test_message_has_the_id_of_the_api_key_and_never_its_value(template: Templat
         "$context.identity.apiKeyId",
         "$!context.identity.apiKeyId",
     }
-    assert (
-        template.properties("PostPunch")["ApiKeyRequired"] is True
-    )  # so the id is never empty, which SQS would refuse
-    # By default the key is in the header X-Api-Key, and requests without a key do not reach the integration.
+    # SQS would refuse an empty id. With the default ApiKeySourceType, the gateway reads the key from the header
+    # X-Api-Key, and refuses requests without it.
+    assert template.properties("PostPunch")["ApiKeyRequired"] is True
     assert "ApiKeySourceType" not in template.properties("Api")
 
 
@@ -251,9 +250,8 @@ def test_the_stage_each_method_and_each_key_are_throttled(
     plan = template.properties("UsagePlan")
     assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
     assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": stage}]
-    assert template.resources["UsagePlan"]["DependsOn"] == [
-        "ApiStage"
-    ]  # the stage is named by a string, which implies no dependency
+    # The plan refers to the stage by a string, from which CloudFormation infers no dependency.
+    assert template.resources["UsagePlan"]["DependsOn"] == ["ApiStage"]
     assert template.properties("UsagePlanKey") == {
         "KeyId": {"Ref": "ApiKey"},
         "KeyType": "API_KEY",
@@ -276,16 +274,16 @@ def test_throttles_are_parameters_and_the_punch_throttle_defaults_to_the_stage(c
 
 
 def test_every_method_of_every_slice_has_a_throttle(prod_with_slices: Template) -> None:
-    parts = {
+    segments = {
         name: (resource["PathPart"], resource["ParentId"].get("Ref"))
         for name, resource in prod_with_slices.by_type("AWS::ApiGateway::Resource").items()
     }
 
-    def path(name: str | None) -> str:
-        return f"{path(parts[name][1])}/~1{parts[name][0]}".replace("/~1", "~1") if name else ""
+    def build_path(name: str | None) -> str:
+        return f"{build_path(segments[name][1])}/~1{segments[name][0]}".replace("/~1", "~1") if name else ""
 
     methods = {
-        (method["HttpMethod"], f"/{path(method['ResourceId']['Ref'])}")
+        (method["HttpMethod"], f"/{build_path(method['ResourceId']['Ref'])}")
         for method in prod_with_slices.by_type("AWS::ApiGateway::Method").values()
     }
     assert methods == throttles(prod_with_slices).keys() - {("*", "/*")}
@@ -312,7 +310,7 @@ def test_no_response_allows_every_origin_by_default(compile_stage: CompileStage,
 
 
 def _render_response(response: Any, from_sqs: Any) -> tuple[int | None, object]:
-    """Return the status that overrides the response's own, and the body."""
+    """Return the status that the template sets instead of the response's status, or None, and the body."""
     override: dict[str, int] = {}
     variables = {"input": Input(json.dumps(from_sqs)), "context": {"responseOverride": override}}
     body = render(response["ResponseTemplates"]["application/json"], variables)

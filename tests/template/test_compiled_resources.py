@@ -49,7 +49,7 @@ EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters", "expected"),  # without alarms, which are compared with the runbook
+    ("stage", "parameters", "expected"),  # `expected` excludes alarms, which are compared with the runbook
     [
         ("prod", [], CREATED_DATABASE | NETWORK),
         ("dev", [], CORE_AND_CLUSTER | NETWORK | PLAIN_TOPIC),
@@ -93,7 +93,7 @@ QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueueP
 RETAINED = {
     *QUEUES,
     *DATABASE,
-    # The network of the database and its security groups.
+    # The network that contains the database and its security groups.
     "Vpc",
     "SubnetA",
     "SubnetB",
@@ -122,10 +122,7 @@ def test_resources_with_punches_are_retained_in_prod_and_deleted_elsewhere(
 
 
 def test_retained_resources_refer_to_no_deleted_ones(prod: Template) -> None:
-    senders = {
-        "ApiRole",
-        "OperatorRole",
-    }  # PunchQueuePolicy may name them: without them, a retained queue has no senders
+    senders = {"ApiRole", "OperatorRole"}  # PunchQueuePolicy may refer to deleted roles, which no longer send
     for name in RETAINED:
         assert _references(prod.resources[name]) <= RETAINED | (senders if name == "PunchQueuePolicy" else set()), name
 
@@ -164,7 +161,7 @@ def test_logs_are_kept_for_a_month_or_the_configured_days(compile_stage: Compile
 def test_termination_protection_is_on_except_in_dev_and_local(
     package_stage: PackageStage, stage: str, parameters: list[str], expected: bool
 ) -> None:
-    # Not part of the template: `sls deploy` sets it after the deploy.
+    # The template does not contain this setting; `sls deploy` sets it after the deploy.
     assert package_stage(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
 
 
@@ -186,7 +183,7 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
 
     dev = deploy.read_compiled_stage(package_stage("dev").folder)
     assert dev == deploy.CompiledStage(False, False, dev.demand)
-    # The last of two values counts: a first deploy appends its value.
+    # The last of two values takes effect, because a first deploy appends its value.
     repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
     assert deploy.read_compiled_stage(repeated.folder).second_updates == ()
 
@@ -229,8 +226,8 @@ def test_no_property_holds_a_secret(package_with_slices: PackageStage, stage: st
     suspicious = {
         (key, json.dumps(value))
         for resource in template.resources.values()
-        if resource["Type"]
-        != "AWS::SecretsManager::Secret"  # Secrets Manager generates the value (test_compiled_database.py)
+        # Secrets Manager generates the value of its secrets (test_compiled_database.py).
+        if resource["Type"] != "AWS::SecretsManager::Secret"
         for key, value in _properties(resource["Properties"])
         if re.search("passw|pwd|secret|token|api.?key|credential", key, re.IGNORECASE)
     }

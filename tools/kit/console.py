@@ -17,7 +17,7 @@ _PIPED_WIDTH = 80  # columns, if there is no terminal and COLUMNS is not set
 
 
 class Console(rich.console.Console):
-    """Rich's console, as wide as the terminal; in a file or a pipe COLUMNS or 80 columns wide.
+    """Rich's console, as wide as the terminal; for a file or a pipe, as wide as COLUMNS, or 80 columns.
 
     Control characters in texts are replaced; the escape sequences that Rich itself adds are kept.
     """

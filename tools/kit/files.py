@@ -25,7 +25,7 @@ def require_writable(file: Path, *, force: bool = False) -> None:
         force: allow an existing regular file.
 
     Raises:
-        CommandError: the file exists, it is not a regular file, or its folder does not exist.
+        CommandError: the file exists and `force` is false, it is not a regular file, or its folder does not exist.
     """
     if _exists(file) and not force:
         raise CommandError(f"{file} exists; name another file, or move this one away")
@@ -43,13 +43,13 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
         encoding: encoding of its text; None: write bytes.
 
     Raises:
-        CommandError: it could not be written, or it exists and is not a regular file.
+        CommandError: the file could not be written, or it exists and is not a regular file.
     """
     open_options: Any = {"mode": "wb"} if encoding is None else {"mode": "w", "encoding": encoding, "newline": ""}
     folder = file.absolute().parent
     _exists(file)
     try:
-        # In the same folder, so that the rename is atomic; with a random name.
+        # A temporary file in the same folder makes the rename atomic.
         with tempfile.NamedTemporaryFile(dir=folder, delete=False, **open_options) as out:
             try:
                 yield out
@@ -62,7 +62,7 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
                 raise
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)  # the new name, too
+            os.fsync(descriptor)  # writes the new name to the disk, too
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -78,7 +78,7 @@ def write_at(file: Path, offset: int, content: bytes) -> None:
         content: bytes to write after them.
 
     Raises:
-        CommandError: it could not be written, is not a regular file, or is shorter than the offset.
+        CommandError: the file could not be written, is not a regular file, or is shorter than the offset.
     """
     _exists(file)
     try:

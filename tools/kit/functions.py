@@ -1,4 +1,4 @@
-"""Invocation of a stage's functions, which waits if Lambda has to make one ready first."""
+"""Invocation of a stage's functions, which waits until Lambda has made an idle function ready."""
 
 import json
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
 """Default throttle limits of API Gateway for an account in a region.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html, read on 2026-11-30
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html, read on 2026-11-30
 """
 
 from typing import NamedTuple

@@ -20,7 +20,7 @@ def row_to_json(row: Any) -> dict[str, Any]:
 
 
 def row_to_cells(row: Any) -> list[str]:
-    """Return the fields of a row as texts."""
+    """Return the fields of a row as strings; None as an empty string."""
     return ["" if value is None else str(value) for value in row]
 
 

@@ -107,7 +107,7 @@ def package(
 
     Args:
         parameters: values of --param, `name=value`.
-        aws: AWS variables of its environment; by default it has no account and cannot reach AWS.
+        aws: AWS_ variables of the environment of `sls`; by default, it has no account and cannot reach AWS.
         run_sls: replacement of `osls.run`.
 
     Raises:

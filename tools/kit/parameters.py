@@ -1,4 +1,4 @@
-"""Parameters of the stages: declarations and values. For osls, resources/parameters.js reads the same files."""
+"""Declarations and values of the stages' parameters. For osls, resources/parameters.js reads the same files."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ _HTTP_FILE = ROOT / "resources" / "http.yml"
 
 
 def declarations() -> dict[str, dict[str, Any]]:
-    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are texts."""
+    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
     for manifest in slices.enabled_manifests():
         declared |= slice_declarations(manifest)
@@ -30,7 +30,7 @@ def slice_declarations(manifest: slices.SliceManifest) -> dict[str, dict[str, An
 
 
 def defaults() -> dict[str, Any]:
-    """Return the default of each parameter, as a text."""
+    """Return the default of each parameter, as a string."""
     return {name: declaration["default"] for name, declaration in declarations().items()}
 
 
@@ -40,7 +40,7 @@ def local_values() -> dict[str, str]:
 
 
 def stages() -> dict[str, dict[str, Any]]:
-    """Return the values of each stage that differ from the defaults, as texts."""
+    """Return the values of each stage that differ from the defaults, as strings."""
     return {stage: values or {} for stage, values in _texts(_FILE).items() if stage != "parameters"}
 
 

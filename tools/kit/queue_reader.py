@@ -1,4 +1,4 @@
-"""Depth of a queue, and a reader of the dead-letter queue, which puts back all messages that were not deleted."""
+"""Depth of a queue, and a reader of the dead-letter queue that puts back all messages that were not deleted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
 VISIBILITY_TIMEOUT_SECONDS = 900
-"""Long enough to read thousands of messages and for the user's confirmation.
+"""Time for which received messages are hidden: enough to read thousands of messages and to wait for a confirmation.
 
-Messages that a killed command received become visible again after it."""
+If a command is killed, its messages become visible again after this time."""
 
 WAIT_SECONDS = 1  # long polling: SQS then queries all its servers, not a sample
 
@@ -78,14 +78,14 @@ class QueueReader:
             stale_responses = 0 if new else stale_responses + 1
         self.messages.sort(key=lambda message: message.received_ms)
 
-    def delete(self, unwanted: Sequence[DeadLetter]) -> dict[str, str]:
+    def delete(self, messages: Sequence[DeadLetter]) -> dict[str, str]:
         """Delete messages.
 
         Returns:
             The error of each message that was not deleted, by its id.
         """
         errors: dict[str, str] = {}
-        for batch in in_batches(unwanted):
+        for batch in in_batches(messages):
             entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in batch}
             errors |= _call_batch(self._sqs.delete_message_batch, self._url, entries)
             for message_id in entries.keys() - errors.keys():
@@ -158,7 +158,7 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
     """
     ids = list(entries)
     try:
-        refused = call_batch(method, url, list(entries.values()))
+        failures = call_batch(method, url, list(entries.values()))
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
         if len(entries) > 1 and is_message_error(code):
@@ -170,8 +170,8 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
             }
         return dict.fromkeys(ids, explain(error))
     return {
-        ids[index]: f"{reason.code}: {reason.error_message}" if reason.error_message else reason.code
-        for index, reason in refused.items()
+        ids[index]: f"{failure.code}: {failure.error_message}" if failure.error_message else failure.code
+        for index, failure in failures.items()
     }
 
 

@@ -109,8 +109,8 @@ def _lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_
     for index, column in enumerate(columns):
         cells = [printable(row[index]) for row in rows]
         longest = _max_cell_width(set(cells))
-        unbroken = max(longest, _max_cell_width(column.name.split()))
-        min_width = min(unbroken, column.min_width) if column.min_width else unbroken
+        unwrapped = max(longest, _max_cell_width(column.name.split()))
+        min_width = min(unwrapped, column.min_width) if column.min_width else unwrapped
         max_width = max(longest, cell_len(column.name))
         layouts.append(
             _ColumnLayout(column, cells, min_width, min(max_width, column.max_width) if column.max_width else max_width)
