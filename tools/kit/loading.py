@@ -17,7 +17,7 @@ def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
         listed_faults = [
             {"line": fault.line, "column": fault.column, "what": fault.what} for fault in faults.first_faults
         ]
-        print_json({"faults": listed_faults, "total": len(faults)})
+        print_json({"faults": items, "total": len(faults)})
     else:
         print_status(*map(str, faults.first_faults))
     raise CommandError(f"{file}: {faults.describe_count()}; nothing was stored")
