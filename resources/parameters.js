@@ -1,5 +1,5 @@
-// Typed access to the parameters that parameters.yml and slices/*/aws.yml declare: `${file(resources/parameters.js):backupDays}` resolves to
-// a number, although values from --param are strings. `stages` fails on a value that the declaration excludes.
+// Typed access to the parameters that parameters.yml and slices/*/aws.yml declare: `${file(resources/parameters.js):backupDays}` resolves
+// to a number, although values from --param are strings. `stages` fails on a value that the declaration excludes.
 const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
 const { PARAMETERS: API_FUNCTION_DECLARATIONS } = require('./http.js');
@@ -58,12 +58,13 @@ function describeValues({ type, values = ['true', 'false'], min = 0, max, option
   return `${numbers[type] ?? `one of ${values.join(', ')}`}${optional ? ', or none' : ''}`;
 }
 
-/** Return the value of a text; null if the parameter is optional and the text is empty or `none` (--param does not accept an empty text). */
+/** Return the value of a text; null if the parameter is optional and the text is empty or `none`, which --param accepts instead of ''. */
 function parse(name, text, stage) {
   /** @type {Declaration} */
   const declaration = DECLARATIONS[name];
   if (!(declaration?.type in PARSERS) || declaration.default === undefined) {
-    fail(`${name}: declare it with `default`, `reason` and a `type`, one of ${Object.keys(PARSERS).join(', ')} (resources/parameters.yml).`);
+    const types = Object.keys(PARSERS).join(', ');
+    fail(`${name}: declare it with \`default\`, \`reason\` and a \`type\`, one of ${types} (resources/parameters.yml).`);
   }
   if (declaration.optional && ['', 'none'].includes(text)) return null;
   const where = `Set it by --param, or in resources/parameters.yml under ${stage}.`;

@@ -14,9 +14,7 @@ def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
     if not faults:
         return
     if as_json:
-        listed_faults = [
-            {"line": fault.line, "column": fault.column, "what": fault.what} for fault in faults.first_faults
-        ]
+        items = [{"line": fault.line, "column": fault.column, "what": fault.what} for fault in faults.first_faults]
         print_json({"faults": items, "total": len(faults)})
     else:
         print_status(*map(str, faults.first_faults))
