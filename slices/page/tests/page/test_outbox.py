@@ -33,7 +33,7 @@ from tests.serving import json_response
 from tests.waiting import wait_for
 
 EMPLOYEE = 123
-KEY = "#key=first"
+KEY_FRAGMENT = "#key=first"
 
 
 def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeServer, phone: Phone) -> None:
@@ -43,7 +43,7 @@ def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeS
         if body and json.loads(body)["sequencia"] % 2
         else accept(path, headers, body)
     )
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     states: list[str] = []
     for message, shown_reason in (  # noqa: B007  the server's handler uses `message`
         ("x" * 10_000, "x" * 300),
@@ -62,7 +62,7 @@ def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeS
 def test_a_refused_key_stops_the_outbox_until_the_page_is_visible_or_gets_another_key(
     server: FakeServer, phone: Phone
 ) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     open_settings(page)
     triggers: list[Callable[[Page], None]] = [
         trigger_online,
@@ -84,7 +84,7 @@ def test_a_refused_key_stops_the_outbox_until_the_page_is_visible_or_gets_anothe
 
 def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: FakeServer, browser: Browser) -> None:
     with phones.new_phone(browser, server.url) as phone:
-        page = phone.open(KEY)
+        page = phone.open(KEY_FRAGMENT)
         server.is_api_down = True
         punch(page, EMPLOYEE)
         expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
@@ -127,7 +127,7 @@ def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
 
 def test_a_stored_punch_is_thanked_for_even_if_nothing_more_can_be_written(phone: Phone) -> None:
     page = phone.open(
-        KEY,
+        KEY_FRAGMENT,
         """
         const { put } = IDBObjectStore.prototype
         IDBObjectStore.prototype.put = function (value, name) {
@@ -145,7 +145,7 @@ def test_a_stored_punch_is_thanked_for_even_if_nothing_more_can_be_written(phone
 def test_a_sent_punch_without_a_row_after_a_day_is_overdue_until_it_is_recorded(
     server: FakeServer, phone: Phone
 ) -> None:
-    page = phone.open(KEY, clock_script(10), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(10), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
 
@@ -195,7 +195,7 @@ def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone
         if body is not None or path.endswith(server.punch_requests[1].body["id"])
         else server.receipt(path)
     )
-    page = phone.open(KEY, clock_script(), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     press_repeatedly(page, 3)
     wait_for_states(page, WAITING, refusal_text(400), SENT, RECORDED)
@@ -208,7 +208,7 @@ def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone
 
 def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(server: FakeServer, phone: Phone) -> None:
     server.api = blocked_api = BlockedApi(accept)
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     wait_for(blocked_api.request_arrived.is_set, "the attempt")
     phone.clear_stores(page, INDEXED_DB, CACHE_STORAGE)
@@ -223,7 +223,7 @@ def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(serv
 
 
 def test_a_second_tab_saves_only_what_was_changed_in_it(server: FakeServer, phone: Phone) -> None:
-    first, second = (phone.open(KEY, worker=False) for _ in range(2))
+    first, second = (phone.open(KEY_FRAGMENT, worker=False) for _ in range(2))
     punch(first, EMPLOYEE)
     for page in (first, second):
         open_settings(page)
@@ -260,7 +260,7 @@ def test_no_request_has_the_key_but_in_its_header(server: FakeServer, phone: Pho
 
 def test_a_kiosks_list_names_only_employees_with_a_problem(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [PlannedResponse(400)]
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     make_kiosk(page)
 
     punch(page, 777)
@@ -281,14 +281,14 @@ def test_without_a_key_nothing_is_sent_and_nothing_lost(server: FakeServer, phon
     page.evaluate("window.ahead = 86_400_000")
     expect(page.locator("#earlier .state")).to_have_text(WAITING)  # also on the next day
     assert server.punch_requests == []
-    page.goto(phone.url + KEY)  # the link of the phone's camera, opened in the same tab
+    page.goto(phone.url + KEY_FRAGMENT)  # the link of the phone's camera, opened in the same tab
 
     wait_for_states(page, SENT)
     expect(page).to_have_url(phone.url)
 
 
 def test_a_link_replaces_a_key_only_when_asked_to(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     for number, (answer, key) in enumerate((("Manter a guardada", "first"), ("Trocar", "other")), 1):
         page.goto(phone.url + "#key=other")
         expect(page).to_have_url(phone.url)
@@ -302,7 +302,7 @@ def test_a_link_replaces_a_key_only_when_asked_to(server: FakeServer, phone: Pho
 
 def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [PlannedResponse(400), PlannedResponse(), PlannedResponse(500, {"Retry-After": "3600"})]
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     press_repeatedly(page, 2)
     wait_for_states(page, WAITING, SENT, refusal_text(400))
@@ -333,7 +333,7 @@ def open_settings(page: Page) -> None:
 
 
 def test_another_name_is_another_device_numbered_from_one(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     open_settings(page)
     page.locator("#device").fill("  Portão \u202e1 ")
@@ -348,7 +348,7 @@ def test_another_name_is_another_device_numbered_from_one(server: FakeServer, ph
 
 
 def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     make_kiosk(page)
 
     for digit in str(EMPLOYEE):
@@ -368,6 +368,6 @@ def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
 
 
 def test_a_browser_that_may_delete_data_is_reported(phone: Phone) -> None:
-    page = phone.open(KEY, "navigator.storage.persist = () => Promise.resolve(false)", worker=False)
+    page = phone.open(KEY_FRAGMENT, "navigator.storage.persist = () => Promise.resolve(false)", worker=False)
     open_settings(page)
     expect(page.locator("#storage")).to_contain_text("instale a página")

@@ -99,7 +99,7 @@ def run_fake_user_pool() -> Iterator[FakeUserPool]:
         yield pool
 
 
-KEY = "#key=first"
+KEY_FRAGMENT = "#key=first"
 ANA, RUI = 123, 456
 
 
@@ -132,7 +132,7 @@ def sign_out(page: Page) -> None:
 def test_an_employee_who_signs_in_punches_with_their_own_number(
     server: FakeServer, phone: Phone, pool: FakeUserPool
 ) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     expect(page.locator("#warnings")).to_contain_text("Nenhum empregado entrou")
     require_no_violations(page)
     sign_in(page, pool, ANA)
@@ -159,7 +159,7 @@ def test_an_employee_who_signs_in_punches_with_their_own_number(
 
 
 def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone: Phone, pool: FakeUserPool) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, RUI)
     punch(page, ANA)
     wait_for_states(page, WAITING, WAITING)
@@ -181,7 +181,7 @@ def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone:
 
 
 def test_signing_out_without_network_forgets_the_employee_on_the_device(phone: Phone, pool: FakeUserPool) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     sign_in(page, pool, ANA)
     request_count = len(pool.requests)
     phone.context.set_offline(True)
@@ -195,7 +195,7 @@ def test_signing_out_without_network_forgets_the_employee_on_the_device(phone: P
 
 @pytest.mark.usefixtures("pool")
 def test_a_sign_in_that_cannot_start_is_reported_as_no_storage_error(phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     button = page.get_by_role("button", name="Entrar com a sua conta")
     button.wait_for()
     phone.context.set_offline(True)
@@ -208,7 +208,7 @@ def test_a_sign_in_that_cannot_start_is_reported_as_no_storage_error(phone: Phon
 def test_an_expired_token_is_renewed_without_a_new_sign_in(
     server: FakeServer, phone: Phone, pool: FakeUserPool
 ) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     sign_in(page, pool, ANA)
     pool.issue_token()  # the phone's token is no longer the newest
 
@@ -254,7 +254,7 @@ def test_a_code_that_this_device_did_not_request_is_refused(phone: Phone, pool: 
 
 
 def test_a_link_does_not_interrupt_a_sign_in(phone: Phone, pool: FakeUserPool) -> None:
-    page, other = phone.open(KEY, worker=False), phone.open(worker=False)
+    page, other = phone.open(KEY_FRAGMENT, worker=False), phone.open(worker=False)
     redirect, request_arrived, is_released = pool.redirect, Event(), Event()
 
     def slow_redirect(path: str, fields: dict[str, str]) -> str:

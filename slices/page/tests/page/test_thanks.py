@@ -22,7 +22,7 @@ from tests.page.axe import require_no_violations
 from tests.serving import json_response
 
 EMPLOYEE = 123
-KEY = "#key=first"
+KEY_FRAGMENT = "#key=first"
 PUNCH_AGAIN = "Bater de novo"
 
 
@@ -42,7 +42,7 @@ def test_thanks_follow_the_state_of_their_punch_and_only_the_state_is_read_out_a
     server: FakeServer, phone: Phone
 ) -> None:
     server.api = blocked_api = BlockedApi(accept)
-    page = phone.open(KEY, clock_script(5), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(5), worker=False)
     submit(page, EMPLOYEE)
 
     expect_outcome(page, "good", f"Obrigado! Batida das .* da matrícula {EMPLOYEE}: guardada neste aparelho$")
@@ -63,7 +63,7 @@ def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
 
     server.planned_responses = [] if conflicts else [PlannedResponse(400)]
     server.api = conflicting_receipt  # type: ignore[assignment]
-    page = phone.open(KEY, clock_script(5), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(5), worker=False)
     submit(page, EMPLOYEE)
 
     expected = "não registrada: outra batida" if conflicts else re.escape(refusal_text(400))
@@ -71,7 +71,7 @@ def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
 
 
 def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
-    page = phone.open(KEY, clock_script(), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
     page.evaluate("window.ahead = 16 * 3_600_000")
@@ -82,7 +82,7 @@ def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
 
 
 def test_the_next_digit_hides_the_thanks_and_the_mark_of_an_invalid_number(phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     page.locator("#press").click()
     expect_outcome(page, "bad", "Digite a matrícula")
     expect(page.locator("#employee")).to_have_attribute("aria-invalid", "true")
@@ -99,7 +99,7 @@ def test_the_next_digit_hides_the_thanks_and_the_mark_of_an_invalid_number(phone
 
 
 def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY, worker=False))
+    page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     punch(page, EMPLOYEE)
     page.locator("#pad").get_by_text("4", exact=True).click()
     assert page.locator("#outcome").inner_text() == ""  # at once
@@ -125,7 +125,7 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
 
 
 def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY, worker=False))
+    page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     page.locator("#employee").focus()
     page.evaluate("void navigator.locks.request('stores', () => new Promise(resolve => (releaseLock = resolve)))")
     page.keyboard.type(f"{EMPLOYEE}\n\n")  # a reader that ends with two Enters
@@ -142,7 +142,7 @@ def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Fak
     with phones.new_phone(
         browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
     ) as phone:
-        page = make_kiosk(phone.open(KEY, worker=False))
+        page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
         for employee, language in (("123", "pt-BR"), ("456", "en")):
             expect(page.locator("html")).to_have_attribute("lang", language)
             page.evaluate("scrollTo(0, 0)")
@@ -164,7 +164,7 @@ def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Fak
 
 
 def test_a_second_punch_within_a_minute_is_not_stored_without_confirmation(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, clock_script(), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
     page.evaluate("window.ahead += 8000")
@@ -183,7 +183,7 @@ def test_a_second_punch_within_a_minute_is_not_stored_without_confirmation(serve
 
 
 def test_a_second_punch_is_stored_after_confirmation_or_a_minute_later(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, clock_script(), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     submit(page, EMPLOYEE)
     expect_outcome(page, "good", "Obrigado")
     wait_for_states(page, SENT)  # a punch in flight would be sent again after the reload
@@ -203,7 +203,7 @@ def test_a_second_punch_is_stored_after_confirmation_or_a_minute_later(server: F
 
 
 def test_presses_while_the_first_punch_is_being_stored_ask_for_confirmation(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     page.locator("#employee").fill(str(EMPLOYEE))
     page.evaluate("for (let times = 0; times < 40; times++) document.getElementById('punch').requestSubmit()")
 
@@ -216,7 +216,7 @@ def test_presses_while_the_first_punch_is_being_stored_ask_for_confirmation(serv
 def test_the_enter_key_of_a_badge_reader_does_not_confirm_a_second_punch(
     is_kiosk: bool, server: FakeServer, phone: Phone
 ) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     if is_kiosk:
         make_kiosk(page)
     page.locator("#employee").focus()
@@ -239,7 +239,7 @@ def test_no_question_follows_a_refused_punch_and_an_unanswered_question_disappea
     server: FakeServer, phone: Phone
 ) -> None:
     server.planned_responses = [PlannedResponse(400)]
-    page = phone.open(KEY, clock_script(), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     submit(page, EMPLOYEE)
     wait_for_states(page, refusal_text(400))
     page.locator("#press").click()
@@ -253,7 +253,7 @@ def test_no_question_follows_a_refused_punch_and_an_unanswered_question_disappea
 
 
 def test_a_missing_network_or_response_is_reported(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     phone.context.set_offline(True)
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_have_text(re.compile("^Sem rede: "))
@@ -276,7 +276,7 @@ def test_a_missing_network_or_response_is_reported(server: FakeServer, phone: Ph
 
 
 def test_the_warning_of_a_wrong_clock_says_which_time_counts(phone: Phone) -> None:
-    page = phone.open(KEY, clock_script(), worker=False)
+    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     for hours, word in ((1, "adiantado"), (-1, "atrasado")):
         page.evaluate(f"window.ahead = {hours} * 3_600_000")
         punch(page, EMPLOYEE)
@@ -291,7 +291,7 @@ def test_thanks_on_a_small_screen_are_visible_and_cover_no_key_below_a_warning(
     with phones.new_phone(
         browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
     ) as phone:
-        page = phone.open(KEY, worker=False)
+        page = phone.open(KEY_FRAGMENT, worker=False)
         punch(page, EMPLOYEE)
         page.evaluate("scrollTo(0, 0)")
         expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)

@@ -28,7 +28,7 @@ from slices.page.tests.page.phones import (
 from tests.waiting import wait_for
 
 EMPLOYEE = 123
-KEY = "#key=first"
+KEY_FRAGMENT = "#key=first"
 RESTORED = "Uma das duas cópias dos dados"
 
 _READ_STORES = """
@@ -58,7 +58,7 @@ def numbers(page: Page) -> list[int]:
 
 def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
     """Open the page with a key, and save a name of the device."""
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#device").fill("Portão 1")
     page.get_by_label("Quiosque").set_checked(kiosk)
@@ -133,7 +133,7 @@ def test_a_store_lost_while_the_page_is_open_is_restored_at_the_next_press(
 
 def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Browser) -> None:
     with phones.new_phone(browser, server.url) as phone:
-        page = phone.open(KEY)
+        page = phone.open(KEY_FRAGMENT)
         server.is_api_down = True
         punch(page, EMPLOYEE)
         (kept,) = punches_in_both_stores(page)
@@ -149,7 +149,7 @@ def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Brow
 
 def test_a_punch_that_one_store_refuses_is_in_neither_and_uses_no_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     failures = {
         "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))": "no room",
         "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))": "second copy",
@@ -210,7 +210,7 @@ def test_a_key_in_both_stores_is_saved_even_if_the_previous_entry_cannot_be_dele
 
 def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
         """async () => {
@@ -234,7 +234,7 @@ def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(serve
 
 def test_a_punch_in_one_store_after_a_kill_is_restored_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
-    page, other = (phone.open(KEY, worker=False) for _ in range(2))
+    page, other = (phone.open(KEY_FRAGMENT, worker=False) for _ in range(2))
     punch(page, EMPLOYEE)
     wait_for_states(other, WAITING)
     page.evaluate(
@@ -292,7 +292,7 @@ def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_others_are_se
     server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     press_repeatedly(page, 2)
     page.evaluate(
@@ -326,7 +326,7 @@ def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_others_are_se
 
 def test_two_tabs_share_both_stores_and_one_outbox(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
-    tabs = [phone.open(KEY, worker=False), phone.open(worker=False)]
+    tabs = [phone.open(KEY_FRAGMENT, worker=False), phone.open(worker=False)]
     employees = itertools.count(1)
     for _ in range(5):
         for tab in tabs:
@@ -355,7 +355,7 @@ def test_without_the_second_store_waiting_punches_are_sent_and_new_ones_refused(
     server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     press_repeatedly(page, 1)
     page.close()
@@ -406,7 +406,7 @@ def test_a_store_that_does_not_respond_is_reported_and_does_not_block_the_next_p
 
 def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # stops the sending
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
     press_repeatedly(page, 2)
@@ -439,7 +439,7 @@ def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(serve
 
 def test_a_punch_whose_write_ends_late_is_not_reported_as_lost(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
         """() => {
@@ -477,7 +477,7 @@ _BLOCK_STORE_AND_PRESS = """() => {
 def test_a_page_whose_store_does_not_respond_reloads_itself_when_idle(server: FakeServer, browser: Browser) -> None:
     server.is_api_down = True
     with phones.new_phone(browser, server.url) as phone:
-        page = phone.open(KEY, clock_script(50))
+        page = phone.open(KEY_FRAGMENT, clock_script(50))
         page.reload()
         punch(page, EMPLOYEE)
 
@@ -512,7 +512,7 @@ def test_a_page_whose_store_does_not_respond_does_not_reload_itself_without_a_wo
 
 def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
-    page = phone.open(KEY, worker=False)
+    page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     kept = punches_in_both_stores(page)
     phone.reopen_without_stores(
