@@ -117,7 +117,7 @@ def test_queues_are_encrypted_at_rest_and_in_transit(template: Template) -> None
         assert policy["PolicyDocument"]["Statement"][0] == tls_only_statement("sqs:*", {"Fn::GetAtt": [name, "Arn"]})
 
 
-def test_only_the_gateway_and_redrives_send_to_the_punch_queue(template: Template) -> None:
+def test_only_the_gateway_and_operators_send_to_the_punch_queue(template: Template) -> None:
     senders = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ApiRole", "OperatorRole")]
     other_statements = {
         name: policy["PolicyDocument"]["Statement"][1:]

@@ -126,7 +126,7 @@ options = target.with_options(database.DATABASE_OPTION, *_DEPLOYMENT_OPTIONS)
 """Options that name the database to read."""
 
 
-class AnswerTooLargeError(CommandError):
+class ResponseTooLargeError(CommandError):
     """The rows do not fit into a response of the function."""
 
 
@@ -258,7 +258,7 @@ class FunctionReader:
         """Run queries on one snapshot; wait for a paused database to resume.
 
         Raises:
-            AnswerTooLargeError: the rows do not fit into a response.
+            ResponseTooLargeError: the rows do not fit into a response.
             FunctionBusyError: the function already runs as many times in parallel as it may.
             CommandError: the function is missing, cannot reach the database, or failed.
         """
@@ -281,7 +281,7 @@ class FunctionReader:
     ) -> EmployeeRows:
         try:
             rows = self.read(*shared, *per_employee)
-        except AnswerTooLargeError:
+        except ResponseTooLargeError:
             print_status(
                 "ponto: the rows do not fit into one response; they are read by ranges of employees, each "
                 "on a separate snapshot"
@@ -300,7 +300,7 @@ class FunctionReader:
             ids = employee_ids[start : start + size]
             try:
                 rows = self.read(*(query._replace(values={**query.values, "usuarios": ids}) for query in queries))
-            except AnswerTooLargeError:
+            except ResponseTooLargeError:
                 if size == 1:
                     raise
                 size //= 2
@@ -313,7 +313,7 @@ class FunctionReader:
         schema = f"run ponto schema --stage {self._stage}"
         match response["why"]:
             case ErrorCode.TOO_LARGE:
-                return AnswerTooLargeError(
+                return ResponseTooLargeError(
                     "the result is larger than the 6 MB that AWS allows in a response; request less at a time"
                 )
             case ErrorCode.UNREACHABLE:
