@@ -16,7 +16,7 @@ class DeployedStage(NamedTuple):
 
     session: "boto3.Session"
     stage: str
-    outputs: Mapping[str, str]  # the stack's outputs, by name
+    outputs: Mapping[str, str]  # of the stack
     url: str  # address to which punches are posted
     needs_token: bool  # whether employees must sign in to punch
 
@@ -30,10 +30,10 @@ class DeployResult(NamedTuple):
 
 
 class SecondUpdate(NamedTuple):
-    """A resource that only the second update of a new stage creates, because AWS may refuse it in the first."""
+    """A resource that the first update of a new stage leaves out, because AWS may refuse it."""
 
     resource: str  # its logical id
-    parameter: str  # NAME=VALUE that excludes it from the first update
+    parameter: str  # NAME=VALUE with which it is left out
     reason: str
 
 
@@ -47,7 +47,7 @@ class DeployHook(NamedTuple):
 
 def deploy_hooks() -> list[DeployHook]:
     """Return the hooks of the slices."""
-    return enabled.collect(lambda definition: definition.deploy_hook())
+    return enabled.collect(lambda each: each.deploy_hook())
 
 
 def local_files() -> "list[LocalFiles]":

@@ -38,8 +38,8 @@ class File(NamedTuple):
 class LocalFiles(NamedTuple):
     """Files that `make run` serves beside the API."""
 
-    key: str  # key of the files' address in stack.json
-    greeting: str  # text of the link to the files
+    key: str  # key of their address in stack.json
+    greeting: str  # text of the link to them
     read: Callable[[], Mapping[str, File]]
 
 
