@@ -181,10 +181,10 @@ class DirectReader:
         `allows_historical_reads`: whether queries may read the database as of an earlier instant.
         """
         self._connection = connection
-        self._allows_historical = allows_historical_reads
+        self._allows_historical_reads = allows_historical_reads
 
     def read(self, *queries: Query[Any]) -> Any:
-        if not self._allows_historical and any(is_historical(query.values) for query in queries):
+        if not self._allows_historical_reads and any(is_historical(query.values) for query in queries):
             raise RuntimeError("open the reader with allows_historical_reads to read an earlier instant")
         return [self._rows(query) for query in queries]
 
@@ -265,7 +265,7 @@ class FunctionReader:
         read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout_seconds}
         pauses = retry_pauses(
-            "ponto: the database does not response yet; a paused one takes 15 to 40 s to resume.",
+            "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
             timeout_seconds=self._resume_timeout_seconds,
         )
         while True:

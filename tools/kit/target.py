@@ -58,7 +58,7 @@ class Target(NamedTuple):
     api_url: str  # address to which punches are posted
     endpoint_url: str | None = None  # the emulator's; None: AWS
     operator_role_arn: str | None = None  # role that may send to the queue; None: for an emulator
-    backup_days: int | None = None  # backup retention of the cluster in the stack; None: the stack has no cluster
+    backup_days: int | None = None  # backup retention of the stage's cluster; None: an existing database
 
     @property
     def stack(self) -> str:
