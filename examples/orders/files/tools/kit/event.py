@@ -7,15 +7,15 @@ DISPLAYED_COLUMNS = ("loja", "criado", "pedido")
 """Columns that `make rows` shows beside the id."""
 
 
-def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
+def body(subject: int, instant: str, **fields: Any) -> dict[str, Any]:
     """Return the body of a valid event.
 
     Args:
         subject: number of the shop.
         instant: instant in ISO 8601.
-        more: other fields, by their names in JSON.
+        fields: other fields, by their names in JSON.
     """
-    return {"pedido": "A-17", "loja": subject, "criado": instant, "totalCentavos": 1250, **more}
+    return {"pedido": "A-17", "loja": subject, "criado": instant, "totalCentavos": 1250, **fields}
 
 
 OPTIONAL_FIELDS: dict[str, Any] = {}
