@@ -52,13 +52,13 @@ class CorrectionsSlice(ReportsExtension):
 
     def deploy_hook(self) -> "DeployHook":
         """Return the hook that tests whether corrections reach their table."""
-        from tools.kit.deploy_hook import DeployHook, DeployResult
+        from tools.kit.deploy_hook import DeployHook, HookResult
 
-        def prove(deployed: "DeployedStage") -> DeployResult:
+        def prove(deployed: "DeployedStage") -> HookResult:
             from slices.corrections import proof
 
             proven = proof.prove(deployed.session, deployed.stage, deployed.url)
-            return DeployResult("correctionsProven", proven is not None, proven and f"proven     {proven}")
+            return HookResult("correctionsProven", proven is not None, proven and f"proven     {proven}")
 
         return DeployHook(prove)
 

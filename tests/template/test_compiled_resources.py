@@ -178,14 +178,14 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
     )
     prod = package_stage("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
     assert deploy.read_compiled_stage(prod.folder) == deploy.CompiledStage(
-        True, False, expected, second_updates=(deploy.CLUSTER_PROTECTION,)
+        True, False, expected, deferred_resources=(deploy.CLUSTER_PROTECTION,)
     )
 
     dev = deploy.read_compiled_stage(package_stage("dev").folder)
     assert dev == deploy.CompiledStage(False, False, dev.demand)
     # The last of two values takes effect, because a first deploy appends its value.
     repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
-    assert deploy.read_compiled_stage(repeated.folder).second_updates == ()
+    assert deploy.read_compiled_stage(repeated.folder).deferred_resources == ()
 
 
 def test_invalid_variable_of_the_functions_stops_the_deploy(package_stage: PackageStage) -> None:

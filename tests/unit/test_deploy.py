@@ -28,7 +28,7 @@ from tools.cli import main
 from tools.deploy import proof
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
-from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
+from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.errors import CommandError
 from tools.kit.event import new_event
 from tools.kit.project import ROOT
@@ -213,8 +213,8 @@ def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
     prod: Prod, protects: bool, has_gate: bool, status: str | None, first: list[str]
 ) -> None:
     prod.sls.add_cluster(is_protected=protects)
-    gate = SecondUpdate("Gate", "gate=false", "AWS refuses gates to some accounts")
-    prod.hooks = [DeployHook(lambda _: DeployResult("gate", None), gate)]
+    gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
+    prod.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]
     if has_gate:
         prod.sls.add("Gate", "AWS::Gate")
     if status:
@@ -570,8 +570,8 @@ def test_result_lists_all_steps_and_those_of_slices_in_order(prod: Prod, monkeyp
     prod.store()
     answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
     prod.hooks = [
-        DeployHook(lambda each: DeployResult("ownProven", True, f"proven     {each.stage}, {each.url}")),
-        DeployHook(lambda each: DeployResult("apiKeyId", each.outputs["ApiKeyId"])),
+        DeployHook(lambda each: HookResult("ownProven", True, f"proven     {each.stage}, {each.url}")),
+        DeployHook(lambda each: HookResult("apiKeyId", each.outputs["ApiKeyId"])),
     ]
 
     result = prod.run("--yes", "--json").json

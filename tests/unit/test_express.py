@@ -14,7 +14,7 @@ from tests.commands import CommandResult, FakeSls, runner
 from tests.events import aws
 from tests.rds_api import Rds, mock_rds
 from tools.kit.collaborators import Collaborators
-from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
+from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"
@@ -187,8 +187,8 @@ def test_deploy_waits_for_the_writer(dev: Dev) -> None:
 
 
 def test_second_update_creates_what_aws_may_refuse_in_a_new_stage(dev: Dev) -> None:
-    gate = SecondUpdate("Gate", "gate=false", "AWS refuses gates to some accounts")
-    dev.hooks = [DeployHook(lambda _: DeployResult("gate", None), gate)]
+    gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
+    dev.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]
     dev.fake_sls.add("Gate", "AWS::Gate")
     assert "AWS refuses gates to some accounts" in dev.deploy().err
     assert dev.sls == ["package", "deploy --param=gate=false", "deploy"]

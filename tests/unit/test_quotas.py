@@ -12,7 +12,7 @@ from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
 from tools.deploy.quotas import Demand, read_demand, require
 from tools.deploy.zones import Network
-from tools.kit.deploy_hook import SecondUpdate
+from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
 
@@ -70,7 +70,7 @@ def test_demand_is_read_from_the_template() -> None:
     assert read_demand({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
 
     # Parameters that remove the resources for which AWS must first verify the account.
-    later = [SecondUpdate("Gate", "gate=false", "Why."), SecondUpdate("Pool", "pool=false", "Why.")]
+    later = [DeferredResource("Gate", "gate=false", "Why."), DeferredResource("Pool", "pool=false", "Why.")]
     gates = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
     assert read_demand({"Resources": gates}, later) == NO_DEMAND._replace(unverified_parameters=("gate=false",))
 

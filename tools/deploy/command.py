@@ -17,7 +17,7 @@ from tools.deploy import abandoned_stack, express, failed_events, leftovers, pro
 from tools.kit import commands, osls, parameters, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
-from tools.kit.deploy_hook import DeployedStage, DeployHook, DeployResult, SecondUpdate
+from tools.kit.deploy_hook import DeferredResource, DeployedStage, DeployHook, HookResult
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER, deployed_database, has_resource, stack_name, stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
@@ -36,7 +36,7 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
 
 
-CLUSTER_PROTECTION = SecondUpdate(
+CLUSTER_PROTECTION = DeferredResource(
     DATABASE_CLUSTER,
     "deletionProtection=false",
     "the first update creates the cluster without protection from deletion, so that a failed deploy leaves no cluster",
@@ -49,7 +49,7 @@ class CompiledStage(NamedTuple):
     is_protected: bool  # from deletion: a stage that employees use
     needs_token: bool  # whether punches need an employee's sign-in, which this command does not have
     demand: quotas.Demand
-    second_updates: Sequence[SecondUpdate] = ()
+    deferred_resources: Sequence[DeferredResource] = ()
     express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
 
 
@@ -117,7 +117,7 @@ def deploy(
 
 def _migrate_and_prove(
     hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: CompiledStage
-) -> tuple[dict[str, Any], list[DeployResult]]:
+) -> tuple[dict[str, Any], list[HookResult]]:
     """Return the output of --json without the slices' part, and the slices' results."""
     outputs = stack_outputs(session.client("cloudformation"), stage)
     # No retries: a second call of a slow migration would only wait for the first.
@@ -146,7 +146,7 @@ def _migrate_and_prove(
         "key_id": key_id,
         "show_key": f"{show_key} --api-key {key_id}",
     }
-    return summary, [hook.finish(deployed) for hook in hooks]
+    return summary, [hook.after_deploy(deployed) for hook in hooks]
 
 
 def _add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
@@ -221,9 +221,9 @@ def _deploy(
         abandoned_stack.delete(formation, stage, collaborators.clock)
         if compiled.express_settings:
             express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
-        if is_first and compiled.second_updates:
-            print_status(*(second_update.reason for second_update in compiled.second_updates))
-            update(Path(temporary) / "first", [second_update.parameter for second_update in compiled.second_updates])
+        if is_first and compiled.deferred_resources:
+            print_status(*(deferred.reason for deferred in compiled.deferred_resources))
+            update(Path(temporary) / "first", [deferred.parameter for deferred in compiled.deferred_resources])
         update(package)
     return compiled
 
@@ -269,14 +269,12 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
     is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")
-    updates = [CLUSTER_PROTECTION if is_cluster_protected else None, *(hook.second_update for hook in hooks)]
-    second_updates = tuple(
-        second_update for second_update in updates if second_update and second_update.resource in resources
-    )
+    candidates = [CLUSTER_PROTECTION if is_cluster_protected else None, *(hook.deferred_resource for hook in hooks)]
+    deferred_resources = tuple(candidate for candidate in candidates if candidate and candidate.logical_id in resources)
     return CompiledStage(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=resources["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
-        demand=quotas.read_demand(template, second_updates),
+        demand=quotas.read_demand(template, deferred_resources),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
-        second_updates=second_updates,
+        deferred_resources=deferred_resources,
     )

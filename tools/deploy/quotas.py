@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import zones
 from tools.kit import slices, target
-from tools.kit.deploy_hook import SecondUpdate
+from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.osls import DATABASE_CLUSTER, has_resource
@@ -52,7 +52,7 @@ class Shortage(NamedTuple):
     parameters: tuple[str, ...] = ()  # NAME=VALUE with which the stage fits; empty if no parameter helps
 
 
-def read_demand(template: Any, second_updates: Iterable[SecondUpdate] = ()) -> Demand:
+def read_demand(template: Any, deferred_resources: Iterable[DeferredResource] = ()) -> Demand:
     """Return the demand of a compiled template."""
     resources: Mapping[str, Any] = template["Resources"]
     functions = [
@@ -76,9 +76,9 @@ def read_demand(template: Any, second_updates: Iterable[SecondUpdate] = ()) -> D
         network=zones.read_network(resources),
         throttles=_throttles(resources),
         unverified_parameters=tuple(
-            second_update.parameter
-            for second_update in second_updates
-            if resources[second_update.resource]["Type"] == "AWS::CloudFront::Distribution"
+            deferred.parameter
+            for deferred in deferred_resources
+            if resources[deferred.logical_id]["Type"] == "AWS::CloudFront::Distribution"
         ),
     )
 

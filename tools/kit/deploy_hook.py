@@ -21,7 +21,7 @@ class DeployedStage(NamedTuple):
     needs_token: bool  # whether employees must sign in to punch
 
 
-class DeployResult(NamedTuple):
+class HookResult(NamedTuple):
     """Result of a slice's hook, which `ponto deploy` prints."""
 
     key: str  # key of `value` in the output of --json
@@ -29,25 +29,25 @@ class DeployResult(NamedTuple):
     line: str | None = None  # line of the output without --json
 
 
-class SecondUpdate(NamedTuple):
-    """A resource that the first update of a new stage leaves out, because AWS may refuse it."""
+class DeferredResource(NamedTuple):
+    """A resource that the first update of a new stage omits or creates differently; a second update corrects it."""
 
-    resource: str  # its logical id
-    parameter: str  # NAME=VALUE with which it is left out
-    reason: str
+    logical_id: str
+    parameter: str  # NAME=VALUE of the first update
+    reason: str  # printed before the first update
 
 
 class DeployHook(NamedTuple):
-    """Work of `ponto deploy` and `make run` for a slice."""
+    """What a slice adds to `ponto deploy` and `make run`."""
 
-    finish: Callable[[DeployedStage], DeployResult]  # called once the stage stores punches
-    second_update: SecondUpdate | None = None
+    after_deploy: Callable[[DeployedStage], HookResult]  # called once the stage stores punches
+    deferred_resource: DeferredResource | None = None
     local_files: "LocalFiles | None" = None  # files that `make run` serves
 
 
 def deploy_hooks() -> list[DeployHook]:
     """Return the hooks of the slices."""
-    return enabled.collect(lambda each: each.deploy_hook())
+    return enabled.collect(lambda definition: definition.deploy_hook())
 
 
 def local_files() -> "list[LocalFiles]":

@@ -190,12 +190,12 @@ def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: 
 
 
 def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
-    protection, page_update = deploy.read_compiled_stage(
+    protection, page = deploy.read_compiled_stage(
         package_stage("prod", "site=true").folder, [SLICE.deploy_hook()]
-    ).second_updates
-    assert page_update.parameter == "site=false"
-    assert "AWS refuses CloudFront to an account that it has not verified" in page_update.reason
-    assert deploy.read_compiled_stage(package_stage("prod").folder, [SLICE.deploy_hook()]).second_updates == (
+    ).deferred_resources
+    assert page.parameter == "site=false"
+    assert "AWS refuses CloudFront to an account that it has not verified" in page.reason
+    assert deploy.read_compiled_stage(package_stage("prod").folder, [SLICE.deploy_hook()]).deferred_resources == (
         protection,
     )
 
