@@ -557,7 +557,7 @@ def test_post_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
 def test_punch_that_is_not_stored_is_reported_with_commands_to_find_it(prod: Prod, answer: Any, message: str) -> None:
     prod.stubs["Invoke"] = answer
     with pytest.raises(CommandError, match=message) as failure:
-        proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0)
+        proof.wait_for_row(boto3.client("lambda"), "dev", "punch", "message", 0)
     assert failure.value.status == 1
     (invoked,) = prod.calls.history
     assert invoked.parameters == {

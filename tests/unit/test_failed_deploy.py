@@ -147,7 +147,7 @@ def test_events_of_all_pages_are_read(capsys: pytest.CaptureFixture[str]) -> Non
     query = {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
     with Stubber(formation) as stub:
         stub.add_response("describe_stacks", stack_response("UPDATE_STACK:old"), {"StackName": STACK})
-        before = failed_events.observe(formation, "dev")
+        before = failed_events.observe_stack(formation, "dev")
         stub.add_response(
             "describe_stacks", stack_response("CREATE_CHANGESET:c", "UPDATE_STACK:old"), {"StackName": STACK}
         )

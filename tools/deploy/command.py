@@ -130,7 +130,7 @@ def _migrate_and_prove(
     deployment = target.from_outputs(session, stage, outputs)
     url = deployment.api_url
     punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
-    proven = proof.await_row(functions, stage, punch_id, message_id)
+    proven = proof.wait_for_row(functions, stage, punch_id, message_id)
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
@@ -187,7 +187,7 @@ def _deploy(
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
         print_status(f"sls {command}")
-        before = failed_events.observe(formation, stage) if command == "deploy" else None
+        before = failed_events.observe_stack(formation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
                 failed_events.print_new_failures(formation, stage, before)

@@ -28,7 +28,7 @@ class Observation(NamedTuple):
     observed_at: datetime
 
 
-def observe(formation: "CloudFormationClient", stage: str) -> Observation:
+def observe_stack(formation: "CloudFormationClient", stage: str) -> Observation:
     """Return the operations on a stage's stack up to now."""
     stack: Any = find_stack(formation, stage) or {}
     operation_ids = frozenset(operation["OperationId"] for operation in stack.get("LastOperations", []))

@@ -145,7 +145,7 @@ def punch_authorization_type(deployment: Target) -> str:
     return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
 
 
-def await_row(
+def wait_for_row(
     functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int = 180, clock: Clock = CLOCK
 ) -> Proof:
     """Call the function `schema` until it finds the row of a punch.
