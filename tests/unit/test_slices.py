@@ -33,26 +33,26 @@ def create_slices(folder: Path, **needs: list[str]) -> None:
 
 def test_slices_are_in_the_order_of_the_list(tmp_path: Path) -> None:
     create_slices(tmp_path, b=[], a=["b"], c=[])
-    assert [each.name for each in slices.read(tmp_path)] == ["b", "a", "c"]
+    assert [manifest.name for manifest in slices.read_manifests(tmp_path)] == ["b", "a", "c"]
 
 
 def test_slice_in_a_comment_is_disabled(tmp_path: Path) -> None:
     create_slices(tmp_path, a=[], b=[])
     (tmp_path / "enabled.txt").write_text("# The slices\n\n#a\nb  # the second\n")
-    assert [each.name for each in slices.read(tmp_path)] == ["b"]
+    assert [manifest.name for manifest in slices.read_manifests(tmp_path)] == ["b"]
 
 
 @pytest.mark.parametrize("needs", [{"a": ["b"]}, {"a": ["b"], "b": []}], ids=["not listed", "listed after it"])
 def test_slice_listed_before_one_that_it_needs_is_refused(tmp_path: Path, needs: dict[str, list[str]]) -> None:
     create_slices(tmp_path, **needs)
     with pytest.raises(CommandError, match=r"^`a` needs `b`, which .* does not list before it\. Add it above `a`, or"):
-        slices.read(tmp_path)
+        slices.read_manifests(tmp_path)
 
 
 def test_listed_slice_without_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "enabled.txt").write_text("a\n")
     with pytest.raises(CommandError, match=r"lists `a`, but there is no folder slices/a\. Remove the line, or restore"):
-        slices.read(tmp_path)
+        slices.read_manifests(tmp_path)
 
 
 class SliceWithCommand(Slice):
@@ -118,7 +118,7 @@ def test_error_of_invalid_yaml_names_the_slice(tmp_path: Path, text: str) -> Non
     create_slices(tmp_path, a=[])
     (tmp_path / "a" / "aws.yml").write_text(text)
     with pytest.raises(CommandError, match=r"^slices/a/aws\.yml"):
-        slices.read(tmp_path)
+        slices.read_manifests(tmp_path)
 
 
 LOADED_COMMANDS = {name: command.load() for name, command in cli.COMMANDS.items()}

@@ -1,4 +1,4 @@
-"""Enabled slices with their `aws.yml`. For osls, resources/slices.js reads the same files."""
+"""Enabled slices with their `aws.yml`; resources/slices.js reads the same files for osls."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ class SliceManifest(NamedTuple):
     http: Mapping[str, Mapping[str, Any]]  # its API functions, by name
 
 
-_hides_slices = ContextVar("_hides_slices", default=False)
+_are_slices_hidden = ContextVar("_are_slices_hidden", default=False)
 
 
 def enabled_manifests() -> tuple[SliceManifest, ...]:
@@ -35,11 +35,11 @@ def enabled_manifests() -> tuple[SliceManifest, ...]:
     Raises:
         CommandError: a slice is missing, needs a slice that is not listed before it, or has an invalid aws.yml.
     """
-    return () if _hides_slices.get() else read(enabled.FOLDER)
+    return () if _are_slices_hidden.get() else read_manifests(enabled.FOLDER)
 
 
 @cache
-def read(folder: Path) -> tuple[SliceManifest, ...]:
+def read_manifests(folder: Path) -> tuple[SliceManifest, ...]:
     """Read the enabled slices of a folder; see `enabled_manifests`."""
     manifests: dict[str, SliceManifest] = {}
     for name in enabled.names(folder):
@@ -61,14 +61,14 @@ def read(folder: Path) -> tuple[SliceManifest, ...]:
 
 def _read_yaml(file: Path) -> Mapping[str, Any]:
     try:
-        keys = yaml.load(file.read_text(encoding="utf-8") if file.exists() else "{}", yaml.BaseLoader)  # noqa: S506
+        content = yaml.load(file.read_text(encoding="utf-8") if file.exists() else "{}", yaml.BaseLoader)  # noqa: S506
     except yaml.YAMLError as error:
         raise CommandError(f"slices/{file.parent.name}/{file.name}: {error}") from None
-    if not isinstance(keys, dict):
+    if not isinstance(content, dict):
         raise CommandError(
-            f"slices/{file.parent.name}/{file.name} has no keys. Write those that slices/README.md lists."
+            f"slices/{file.parent.name}/{file.name} is not a mapping. Write the keys that slices/README.md lists."
         )
-    return keys
+    return content
 
 
 def endpoints() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -103,12 +103,12 @@ def _public_names(*classes: type) -> set[str]:
 
 @contextmanager
 def without_slices() -> Iterator[None]:
-    """Hide all slices, so that the reference's documents do not depend on them."""
-    token = _hides_slices.set(True)
+    """Hide all slices, so that the documents outside slices/ do not depend on them."""
+    token = _are_slices_hidden.set(True)
     try:
         yield
     finally:
-        _hides_slices.reset(token)
+        _are_slices_hidden.reset(token)
 
 
 if __name__ == "__main__":  # run by make before targets that need the slices
