@@ -1,4 +1,4 @@
-"""Targets of the Makefile, and the greeting of `make run`."""
+"""Targets of the Makefile, and the instructions that `make run` prints."""
 
 import json
 import os
@@ -86,7 +86,7 @@ def test_load_test_is_offered_if_it_can_run(
     add(programs, *programs_in_path)
     if is_fetched:
         jmeter.marker(programs / "jmeter-home").mkdir(parents=True)
-    local.greet(fake_stack(), programs, programs / "jmeter-home")
+    local.print_instructions(fake_stack(), programs, programs / "jmeter-home")
 
     output = capsys.readouterr().out
     assert ("  make loadtest" in output) is offered
@@ -100,16 +100,16 @@ def fake_stack() -> Any:
 
 
 @pytest.fixture
-def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Return a function that prints the greeting with one slice, and returns what was printed."""
+def instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that prints the instructions with one slice, and returns what was printed."""
 
-    def greet(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
+    def print_and_read(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
         definition = Slice()
         definition.deploy_hook = lambda: DeployHook(Mock(), None, files)  # type: ignore[method-assign]
-        local.greet(fake_stack(), tmp_path, load_slices=lambda: {"one": definition}, endpoints=http.items)
+        local.print_instructions(fake_stack(), tmp_path, load_slices=lambda: {"one": definition}, endpoints=http.items)
         return capsys.readouterr().out
 
-    return greet
+    return print_and_read
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
     ],
     ids=["nothing", "a page"],
 )
-def test_greeting_links_to_the_files_of_slices(
-    files: LocalFiles | None, begins: str, greet: Callable[..., str]
+def test_instructions_link_to_the_files_of_slices(
+    files: LocalFiles | None, begins: str, instructions: Callable[..., str]
 ) -> None:
-    assert greet({}, files).startswith(begins)
+    assert instructions({}, files).startswith(begins)
 
 
-def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[..., str]) -> None:
+def test_printed_punch_has_new_uuid7_and_time_of_now(instructions: Callable[..., str]) -> None:
     bodies = []
     for _ in range(2):
-        words = shlex.split(greet({}).partition("\ncurl ")[2].partition("\n\n")[0])
+        words = shlex.split(instructions({}).partition("\ncurl ")[2].partition("\n\n")[0])
         bodies.append(json.loads(words[words.index("-d") + 1]))
 
     first, second = (UUID(body["id"]) for body in bodies)
@@ -142,17 +142,17 @@ def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[..., str]) 
     assert timedelta(0) <= age < timedelta(minutes=1)
 
 
-def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(greet: Callable[..., str]) -> None:
+def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(instructions: Callable[..., str]) -> None:
     entry = {"get": "/ponto/{id}", "role": "ponto_one"}
 
-    greeting = greet({"one": entry | {"nextStep": "check whether the punch is stored"}})
+    output = instructions({"one": entry | {"nextStep": "check whether the punch is stored"}})
 
-    (punch_id,) = re.findall('"id": "(.+?)"', greeting)
+    (punch_id,) = re.findall('"id": "(.+?)"', output)
     assert (
         f"\nThen check whether the punch is stored:\n\ncurl -sS http://here/ponto/{punch_id} -H 'x-api-key: abc'\n"
-        in greeting
+        in output
     )
-    assert "Then check" not in greet({"one": entry})
+    assert "Then check" not in instructions({"one": entry})
 
 
 Check = Callable[..., "subprocess.CompletedProcess[str]"]

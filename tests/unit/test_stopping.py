@@ -102,15 +102,15 @@ def clock(_signals: None) -> FakeClock:
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_failed_save_is_retried_for_a_minute_after_a_signal(first: signal.Signals, clock: FakeClock) -> None:
-    wait = command.SaveWait(clock)
-    wait.stop(first)
+    deadline = command.SaveDeadline(clock)
+    deadline.handle_signal(first)
     clock.sleep(100)  # the first attempt took long
-    assert wait.seconds_left() >= 60
+    assert deadline.seconds_left() >= 60
     if first == signal.SIGINT:
         os.kill(os.getpid(), signal.SIGTERM)
 
     clock.sleep(59)
-    assert wait.seconds_left() == 1
+    assert deadline.seconds_left() == 1
 
 
 @pytest.mark.usefixtures("_signals")

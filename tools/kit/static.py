@@ -39,7 +39,7 @@ class LocalFiles(NamedTuple):
     """Files that `make run` serves beside the API."""
 
     key: str  # key of their address in stack.json
-    greeting: str  # text of the link to them
+    link_text: str  # text of the link to them
     read: Callable[[], Mapping[str, File]]
 
 

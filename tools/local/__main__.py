@@ -33,9 +33,9 @@ _EPILOG = """examples:
   make run ARGS="--port 4567"          if port 4566 is in use
   make run ARGS="--state /tmp/ponto"   with separate data
 
-exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed), and rows and queued punches are kept, 1 it did
-not start or failed, 2 the request is wrong, 3 it ended before everything was saved, and printed how many queued punches
-and dead letters are lost, or which process is still trying to save them
+exit status: 0 stopped by Ctrl-C, SIGTERM or a closed terminal, with rows and queued punches kept, 1 not started, or
+failed, 2 the request is wrong, 3 not everything was saved: the output says how many queued punches and dead letters are
+lost, or which process is still trying to save them
 """
 
 _SAVE_TIMEOUT_SECONDS = 60
@@ -48,11 +48,11 @@ def run_stack(port: int, state: Path | None) -> int:
     """Run the whole system on this machine: PostgreSQL, an AWS emulator, and serverless.yml deployed to it.
 
     It listens on 127.0.0.1. Ctrl-C stops everything; rows and queued punches are kept for the next run. If the queues
-    cannot be saved, for example on a full disk, it prints what is missing and tries again each second, until they are
-    saved or a second Ctrl-C gives up. After SIGTERM, or if the terminal was closed, it tries for 60 seconds. Uploaded
-    files that are not completely imported by then have to be uploaded again; it prints how many. If the emulator is
-    killed (kill -9, a power cut), queued punches, dead letters and keys since its start are lost; stored rows are kept.
-    The folder of --state has data, logs and stack.json.
+    cannot be saved, for example on a full disk, it prints what is not saved and tries again each second, until they
+    are saved or a second Ctrl-C gives up. After SIGTERM, or if the terminal was closed, it tries for 60 seconds. It
+    prints how many uploaded files were not completely imported: upload them again. If the emulator is killed
+    (kill -9, a power cut), queued punches, dead letters and keys since its start are lost; stored rows are kept. The
+    folder of --state has data, logs and stack.json.
     """
     emulator.isolate()
     return run_until_stopped(port, state or STATE)
@@ -62,10 +62,10 @@ def run_until_stopped(
     port: int, state: Path, open_stack: Callable[..., AbstractContextManager[Stack]] = run_local_stack
 ) -> int:
     """Run the stack until a signal stops it; return the exit status."""
-    save_wait = SaveWait()
+    save_deadline = SaveDeadline()
 
     def stop(number: signal.Signals) -> None:
-        save_wait.stop(number)
+        save_deadline.handle_signal(number)
         try:
             print("\nstopping ...", flush=True)
         except OSError:
@@ -73,14 +73,12 @@ def run_until_stopped(
 
     raise_on_first_signal(stop)
     try:
-        with open_stack(state, port, print_status=_print_status, seconds_left=save_wait.seconds_left) as stack:
-            greet(stack, state)
+        with open_stack(state, port, print_status=_print_status, seconds_left=save_deadline.seconds_left) as stack:
+            print_instructions(stack, state)
             _print_progress(stack)
     except CommandError as error:
-        for failure in (
-            error.__context__,
-            error,
-        ):  # the cause of the failure, and the error of the stop, if both failed
+        # If the run failed and the stop failed too, the context is the failure of the run.
+        for failure in (error.__context__, error):
             if isinstance(failure, CommandError):
                 print(f"\nmake run: {failure}", file=sys.stderr)
         return 3 if isinstance(error, UnsavedError) else 1
@@ -90,7 +88,7 @@ def run_until_stopped(
     raise AssertionError("unreachable: _print_progress only ends by an exception")
 
 
-class SaveWait:
+class SaveDeadline:
     """Time limit for a save that fails during the stop: none after Ctrl-C; 60 s after another signal."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
@@ -98,8 +96,8 @@ class SaveWait:
         self._deadline = math.inf  # by `time.monotonic()`
         self._is_waiting = False
 
-    def stop(self, number: int, _: object = None) -> None:
-        """Handle a signal: the one that stops the run, and those during the wait."""
+    def handle_signal(self, number: int, _: object = None) -> None:
+        """Update the deadline for a signal: the one that stops the run, or a later one during the wait."""
         if number != signal.SIGINT:
             self._deadline = min(self._deadline, self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS)
         elif self._is_waiting:
@@ -108,14 +106,14 @@ class SaveWait:
             _discard_output()
 
     def seconds_left(self) -> float:
-        """Return the remaining seconds of the wait."""
+        """Return the seconds until the deadline; the first call starts the wait."""
         if not self._is_waiting:
             self._is_waiting = True
             if math.isfinite(self._deadline):
                 self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
             # `raise_on_first_signal` ignores all signals after the first one.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, self.stop)
+                signal.signal(number, self.handle_signal)
         return self._deadline - self._clock.monotonic()
 
 
@@ -127,10 +125,11 @@ def _discard_output() -> None:
 
 
 def _print_status(step: str) -> None:
-    print(f"  {step}" if step.endswith(".") else f"  {step} ...", flush=True)
+    is_sentence = step.endswith(".")  # not a step that now begins
+    print(f"  {step}" if is_sentence else f"  {step} ...", flush=True)
 
 
-def greet(
+def print_instructions(
     stack: Stack,
     state: Path,
     jmeter_home: Path = jmeter.HOME,
@@ -160,11 +159,11 @@ def greet(
         if "nextStep" in entry
     )
     hooks = [hook for definition in definitions if (hook := definition.deploy_hook())]
-    greetings = [hook.local_files.greeting for hook in hooks if hook.local_files]
-    link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor with curl"
+    link_texts = [hook.local_files.link_text for hook in hooks if hook.local_files]
+    address_text = f":\n\n  {address.root_url}#key={address.api_key}\n\nor with curl"
     print(
         f"""
-Ready. {"".join(greeting + link for greeting in greetings) or "Send a punch"}:
+Ready. {"".join(link_text + address_text for link_text in link_texts) or "Send a punch"}:
 
 {address.post_command(punch_id)}
 

@@ -44,7 +44,7 @@ def main(port: int, state: Path) -> int:
     access_key_id = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(access_key_id), adapter.messages, adapter.accepted_messages)
     files = deploy_hook.local_files()
-    home_files = home.files(state.parent, {file_set.key: file_set.greeting for file_set in files})
+    home_files = home.files(state.parent, {file_set.key: file_set.link_text for file_set in files})
     guard = Guard(
         adapter.application,
         public_functions,

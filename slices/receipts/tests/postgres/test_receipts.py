@@ -181,7 +181,7 @@ def test_get_printed_by_make_run_finds_its_printed_punch(
     fields: dict[str, Any] = dict.fromkeys(Address._fields, "") | {"pid": 1}
     address = Address(**fields | {"api_url": "http://here/ponto"})
     stack = SimpleNamespace(address=address, aws=SimpleNamespace(log=""), time_zone="America/Sao_Paulo")
-    local.greet(cast(Any, stack), tmp_path)
+    local.print_instructions(cast(Any, stack), tmp_path)
     printed = capsys.readouterr().out
     (body,) = re.findall(r"-d '(.+)'$", printed, re.MULTILINE)
     (punch_id,) = re.findall(r"^curl -sS http://here/ponto/(\S+) ", printed, re.MULTILINE)
