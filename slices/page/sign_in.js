@@ -1,4 +1,4 @@
-// The user pool of the page, and the page's Content-Security-Policy.
+// The page's sign-in (the domain and app client of its user pool), and the Content-Security-Policy that allows it.
 const headers = require('./headers.json'); // site.py uses them for `make run`
 const fail = require('../../resources/fail.js');
 

@@ -21,7 +21,7 @@ export function showOutcome(kind, ...parts) {
 
 export const clearOutcome = () => showOutcome("")
 
-/** Shows the state of a punch below the button, with thanks unless it will not be recorded. */
+/** Shows the state of a punch below the button: as a confirmation, or as an error if it will not be recorded. */
 export function showPunchOutcome(punch) {
   const outcome = element("outcome")
   const kind = REFUSED_STATES.includes(punch.state) ? "bad" : "good"

@@ -112,12 +112,12 @@ def test_a_punch_goes_from_the_button_to_the_row(client: Client, server: FakeSer
     employee = next(EMPLOYEES)
     page = phone.open(key, clock_script(SPEED))
 
-    thanks = punch(page, employee)
+    outcome = punch(page, employee)
     wait_for_states(page, RECORDED)
 
     require_rows(client, server, employee, 1)
     (post,) = employee_requests(server, employee)
-    assert f"da matrícula {employee}: " in thanks
+    assert f"da matrícula {employee}: " in outcome
     assert page.url == phone.url
     assert set(post.body) == {"id", "usuarioId", "ponto", "dispositivo", "sequencia", "offline", "enviado"}
     assert post.body["id"][14] == "7"

@@ -207,7 +207,7 @@ _PRESS_SCRIPT = f"""async times => {{
 
 
 def press_repeatedly(page: Page, times: int) -> None:
-    """Press the button several times for the number in the field; each press waits for the thanks for the last one."""
+    """Press the button several times for the number in the field, and wait for each confirmation."""
     page.evaluate(_PRESS_SCRIPT, times)
 
 

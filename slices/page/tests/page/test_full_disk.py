@@ -1,4 +1,4 @@
-"""Test of the page on a full disk: fill the disk for a while, restart the browser, and count the thanked punches.
+"""Test that no punch that the page confirmed to the employee is lost if the disk is full for a while.
 
 The browser's data is on a small disk that the test mounts. Mounting needs root, or a namespace in which the user is
 root, so the test runs this module as a command in such a namespace. The mounts end with the command.
@@ -37,41 +37,41 @@ MOUNT_COMMANDS = (
     ("unshare", "--user", "--map-root-user", "--mount"),
     ("sudo", "--non-interactive", "unshare", "--mount"),
 )
-"""Prefixes that let a command mount: for root, for a user, and for a user where only root may create namespaces."""
+"""Prefixes that let a command mount: for root, for a user who may create namespaces, and for a user with sudo."""
 
 DISKS = ("tmpfs", "ext4")
-ONLY_LOOKS, PRESSES = "looks", "looks and presses"
+VIEWS_ONLY, VIEWS_AND_PRESSES = "views", "views and presses"
 BEFORE, AFTER = "before the restart", "after the restart"
-IN_ORDER, KILLED = "in order", "SIGKILL"
+CLOSED, KILLED = "closed", "SIGKILL"
 
 _DISK_MIB = 64
 _EMPLOYEE = 41
 _TIMEOUT_MS = 60_000  # a browser that starts on a full disk may show nothing
 _PARALLEL_RUNS = 3  # a run mostly waits
-_LOOKS = 8  # views of the page in each phase; at each view the page writes the time of its next attempt
+_VIEWS = 8  # views of the page in each phase; each writes to the disk, as the page stores the time of its next attempt
 _RESTORED = "Uma das duas cópias dos dados"
 _RUNS = 2  # runs of each case on each disk
 
 
 class DiskCase(NamedTuple):
-    """Sequence of events in a run."""
+    """Conditions of a run."""
 
     disk: str  # tmpfs or ext4
     activity: str  # what the employee does while the disk is full and after it was freed
-    freed: str  # when the disk is freed
-    ending: str  # how the browser ends: in order, or by SIGKILL
+    freed_when: str  # before or after the browser restarts
+    ending: str  # how the browser ends: closed, or by SIGKILL
 
 
 class RunResult(NamedTuple):
     """Result of a run."""
 
-    thanked: int
-    lost: int  # thanked punches that are missing at the end
+    confirmed: int  # punches that the page confirmed to the employee
+    lost: int  # confirmed punches that are missing in the export at the end
     restored: bool  # the page reports that it restored a store
     problem: str = ""  # description of any other problem
 
 
-class _Employee:
+class _Scenario:
     """An employee who punches in a browser whose disk is full for a while."""
 
     def __init__(self, profile: Path, server: FakeServer, case: DiskCase, random: Random) -> None:
@@ -80,7 +80,7 @@ class _Employee:
         self._server = server
         self._case = case
         self._random = random
-        self._thanked: Counter[str] = Counter()  # by time of day
+        self._confirmed: Counter[str] = Counter()  # number of punches by time of day
         self._has_browser_crashed = False
 
     def run(self) -> RunResult:
@@ -98,18 +98,18 @@ class _Employee:
             server.is_down = True
             for _ in range(self._random.randint(2, 12)):
                 self._press(page)
-            self._act(page, full=True)
-            if case.freed == BEFORE:
+            self._use_page(page, full=True)
+            if case.freed_when == BEFORE:
                 self._free_disk()
-                self._act(page)
+                self._use_page(page)
             self._end_browser(phone)
-            if case.freed == AFTER:
+            if case.freed_when == AFTER:
                 with suppress(Error):  # the browser may be unable to start, or to show the page
                     phone = start()
                     page = Window.open(phone)  # does not wait until the page has shown its data
-                    self._act(page, full=True)
+                    self._use_page(page, full=True)
                     self._free_disk()
-                    self._act(page)
+                    self._use_page(page)
                 self._free_disk()
                 self._end_browser(phone)
             phone = start()
@@ -120,15 +120,15 @@ class _Employee:
 
     def _press(self, page: Page) -> None:
         text = punch(page, _EMPLOYEE)
-        self._thanked.update(re.findall(r"Obrigado\D*(\d\d:\d\d:\d\d)", text))
+        self._confirmed.update(re.findall(r"Obrigado\D*(\d\d:\d\d:\d\d)", text))
 
-    def _act(self, page: Page, *, full: bool = False) -> None:
+    def _use_page(self, page: Page, *, full: bool = False) -> None:
         try:
-            for _ in range(_LOOKS):
+            for _ in range(_VIEWS):
                 if full:
                     self._fill_disk()
                 trigger_visibility(page)
-                if self._case.activity == PRESSES:
+                if self._case.activity == VIEWS_AND_PRESSES:
                     self._press(page)
                 page.wait_for_timeout(self._random.uniform(100, 700))
         except Error:  # on a full tmpfs the browser may crash, and punches have to survive that, too
@@ -137,7 +137,7 @@ class _Employee:
     def _fill_disk(self) -> None:
         with self._ballast.open("ab", buffering=0) as file:
             for size in (1 << 20, 1 << 12, 1):
-                with suppress(OSError):  # the disk is full
+                with suppress(OSError):  # raised when the disk is full
                     while file.write(bytes(size)) == size:
                         pass
 
@@ -152,30 +152,30 @@ class _Employee:
             phone.context.close()
 
     def _collect_result(self, page: Page) -> RunResult:
-        server, thanked = self._server, self._thanked.total()
+        server, confirmed = self._server, self._confirmed.total()
         expect(page.locator("#key-state")).not_to_have_text("")  # the page has shown its data
-        kept = [json.loads(line) for line in export_punches(page).splitlines()]
-        lost = (self._thanked - Counter(body["ponto"][11:19] for body in kept)).total()
+        exported = [json.loads(line) for line in export_punches(page).splitlines()]
+        lost = (self._confirmed - Counter(body["ponto"][11:19] for body in exported)).total()
         restored = _RESTORED in page.locator("#warnings").inner_text()
         if lost:
-            return RunResult(thanked, lost, restored)
+            return RunResult(confirmed, lost, restored)
         server.is_down = False
         trigger_online(page)
         assert "Obrigado" in punch(page, _EMPLOYEE)
         wait_for(
-            lambda: len({post.body["id"] for post in server.punch_requests}) > len(kept),
+            lambda: len({post.body["id"] for post in server.punch_requests}) > len(exported),
             "all exported punches and one more",
         )
         sent = {post.body["id"]: post.body for post in server.punch_requests}
         numbers = sorted((body["dispositivo"], body["sequencia"]) for body in sent.values())
         problems = []
         if numbers != [(numbers[0][0], number) for number in range(1, len(numbers) + 1)]:
-            problems.append(f"numbered {numbers}")
-        if {body["id"] for body in kept} - set(sent):
+            problems.append(f"sequence numbers {numbers}")
+        if {body["id"] for body in exported} - set(sent):
             problems.append("some exported punches were not sent")
-        if len(kept) - thanked > self._has_browser_crashed:  # a crash may have interrupted one press
-            problems.append(f"{len(kept) - thanked} kept without thanks")
-        return RunResult(thanked, 0, restored, ", ".join(problems))
+        if len(exported) - confirmed > self._has_browser_crashed:  # a crash may have interrupted one press
+            problems.append(f"{len(exported) - confirmed} exported without a confirmation")
+        return RunResult(confirmed, 0, restored, ", ".join(problems))
 
 
 @contextmanager
@@ -189,8 +189,8 @@ def small_disk(kind: str) -> Iterator[Path]:
         subprocess.CalledProcessError: The system refuses the mount.
     """
     with tempfile.TemporaryDirectory() as folder:
-        mounted_at = Path(folder, "disk")
-        mounted_at.mkdir()
+        mount_point = Path(folder, "disk")
+        mount_point.mkdir()
         options = ["-t", "tmpfs", "-o", f"size={_DISK_MIB}m", "tmpfs"]
         if kind == "ext4":
             image = Path(folder, "image")
@@ -198,11 +198,11 @@ def small_disk(kind: str) -> Iterator[Path]:
                 file.truncate(_DISK_MIB << 20)
             subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
             options = ["-o", "loop", str(image)]
-        subprocess.run(["mount", *options, mounted_at], check=True)
+        subprocess.run(["mount", *options, mount_point], check=True)
         try:
-            yield mounted_at
+            yield mount_point
         finally:
-            subprocess.run(["umount", "--lazy", mounted_at], check=True)
+            subprocess.run(["umount", "--lazy", mount_point], check=True)
 
 
 def _run_once(seed_and_case: tuple[int, DiskCase]) -> RunResult:
@@ -210,7 +210,7 @@ def _run_once(seed_and_case: tuple[int, DiskCase]) -> RunResult:
     random = Random(seed)  # noqa: S311  it has to be reproducible
     try:
         with small_disk(case.disk) as disk, run_fake_server(accept) as server:
-            return _Employee(disk / "profile", server, case, random).run()
+            return _Scenario(disk / "profile", server, case, random).run()
     except (Error, AssertionError) as error:  # reported in the result, so that the other runs continue
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
         return RunResult(0, 0, False, f"lines {lines}: {str(error).splitlines()[0]}")
@@ -221,7 +221,7 @@ def _can_mount(disk: str) -> bool:
         with small_disk(disk):
             return True
     except (OSError, subprocess.CalledProcessError) as error:  # no mkfs.ext4, or no permission for a loop device
-        click.echo(f"without {disk}: {error}")
+        click.echo(f"skipping {disk}: {error}")
         return False
 
 
@@ -229,7 +229,8 @@ def main() -> int:
     """Run all cases, print their results, and return the exit status: 0 if no punch was lost."""
     disks = list(filter(_can_mount, DISKS))
     cases = [
-        DiskCase(*case) for case in itertools.product(disks, (ONLY_LOOKS, PRESSES), (BEFORE, AFTER), (IN_ORDER, KILLED))
+        DiskCase(*case)
+        for case in itertools.product(disks, (VIEWS_ONLY, VIEWS_AND_PRESSES), (BEFORE, AFTER), (CLOSED, KILLED))
     ]
     numbered_cases = list(enumerate(cases * _RUNS))
     results: dict[tuple[str, ...], list[RunResult]] = {}
@@ -237,21 +238,21 @@ def main() -> int:
         for (number, case), result in zip(numbered_cases, pool.map(_run_once, numbered_cases), strict=True):
             results.setdefault(case[1:], []).append(result)
             click.echo(f"seed {number}: {', '.join(case)}: {result}")
-    click.echo("| while the disk is full | freed | ending | runs | a store restored | thanked | lost |")
+    click.echo("| while the disk is full | freed | ending | runs | a store restored | confirmed | lost |")
     click.echo("|---|---|---|---|---|---|---|")
     for row, runs in results.items():
         restored = sum(run.restored for run in runs)
-        thanked, lost = sum(run.thanked for run in runs), sum(run.lost for run in runs)
-        click.echo(f"| {' | '.join(row)} | {len(runs)} | {restored} | {thanked} | {lost} |")
+        confirmed, lost = sum(run.confirmed for run in runs), sum(run.lost for run in runs)
+        click.echo(f"| {' | '.join(row)} | {len(runs)} | {restored} | {confirmed} | {lost} |")
     return int(any(run.lost or run.problem for runs in results.values() for run in runs))
 
 
 @pytest.mark.nightly
-def test_no_thanked_punch_is_lost_when_the_disk_was_full(capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_confirmed_punch_is_lost_when_the_disk_was_full(capfd: pytest.CaptureFixture[str]) -> None:
     chromium.find()
     command = [*_mount_command(), sys.executable, "-m", "slices.page.tests.page.test_full_disk"]
 
-    with capfd.disabled():  # the README of the slice shows this table
+    with capfd.disabled():  # print the table of results
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
 
     assert status == 0

@@ -102,15 +102,15 @@ def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: F
     assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
 
 
-def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
+def test_a_punch_is_confirmed_once_it_is_on_the_disk(phone: Phone) -> None:
     page = phone.open(
         init_script="""
         window.kept = []
         const { transaction } = IDBDatabase.prototype, { add } = IDBObjectStore.prototype
         IDBDatabase.prototype.transaction = function () {
             const created = transaction.apply(this, arguments)
-            const thanks = () => document.getElementById("outcome").textContent
-            created.addEventListener("complete", () => created.adds && kept.push([created.durability, thanks()]))
+            const outcome = () => document.getElementById("outcome").textContent
+            created.addEventListener("complete", () => created.adds && kept.push([created.durability, outcome()]))
             return created
         }
         IDBObjectStore.prototype.add = function () {
@@ -353,12 +353,12 @@ def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
 
     for digit in str(EMPLOYEE):
         page.locator("#pad").get_by_text(digit, exact=True).click()
-    thanks = punch(page)
+    first_outcome = punch(page)
     wait_for_states(page, SENT)
-    page.locator("#pad").get_by_text("C", exact=True).click()  # hides the thanks
+    page.locator("#pad").get_by_text("C", exact=True).click()  # hides the confirmation
     second_outcome = punch(page)
 
-    assert str(EMPLOYEE) in thanks
+    assert str(EMPLOYEE) in first_outcome
     assert "Digite a matrícula" in second_outcome
     assert str(EMPLOYEE) not in page.locator("section").inner_text()
     page.reload()

@@ -1,4 +1,4 @@
-"""Tests of the text below the button: thanks, errors, and the question before a second punch."""
+"""Tests of the text below the button: confirmations, errors, and the question before a second punch."""
 
 import re
 
@@ -38,7 +38,7 @@ def submit(page: Page, employee: int) -> None:
     page.locator("#press").click()
 
 
-def test_thanks_follow_the_state_of_their_punch_and_only_the_state_is_read_out_again(
+def test_a_confirmation_shows_the_punchs_state_and_only_the_state_is_read_out_again(
     server: FakeServer, phone: Phone
 ) -> None:
     server.api = blocked_api = BlockedApi(accept)
@@ -55,9 +55,7 @@ def test_thanks_follow_the_state_of_their_punch_and_only_the_state_is_read_out_a
 
 
 @pytest.mark.parametrize("conflicts", [False, True])
-def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
-    conflicts: bool, server: FakeServer, phone: Phone
-) -> None:
+def test_a_punch_that_is_not_recorded_is_not_confirmed(conflicts: bool, server: FakeServer, phone: Phone) -> None:
     def conflicting_receipt(path: str, _headers: object, body: bytes | None) -> object:
         return server.receipt(path, usuarioId=1) if body is None else json_response(202, {})
 
@@ -70,7 +68,7 @@ def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
     expect_outcome(page, "bad", f"^Batida das .* da matrícula {EMPLOYEE}: {expected}")
 
 
-def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
+def test_the_confirmation_is_hidden_on_a_new_day(phone: Phone) -> None:
     page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
@@ -81,7 +79,7 @@ def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
     wait_for_states(page, SENT)
 
 
-def test_the_next_digit_hides_the_thanks_and_the_mark_of_an_invalid_number(phone: Phone) -> None:
+def test_the_next_digit_hides_the_confirmation_and_the_mark_of_an_invalid_number(phone: Phone) -> None:
     page = phone.open(KEY_FRAGMENT, worker=False)
     page.locator("#press").click()
     expect_outcome(page, "bad", "Digite a matrícula")
@@ -98,7 +96,7 @@ def test_the_next_digit_hides_the_thanks_and_the_mark_of_an_invalid_number(phone
     expect_outcome(page, "", "^$")
 
 
-def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phone: Phone) -> None:
+def test_a_kiosk_hides_the_confirmation_at_the_next_digit_or_after_ten_seconds(phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     punch(page, EMPLOYEE)
     page.locator("#pad").get_by_text("4", exact=True).click()
@@ -108,7 +106,7 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
     page.evaluate("window.began = performance.now(); performance.now = () => began")
     assert "Obrigado" in punch(page, EMPLOYEE + 1)
     wait_for_states(page, SENT, SENT)
-    thanks = [
+    outcomes = [
         page.evaluate(
             """async seconds => {
                 performance.now = () => began + 1000 * seconds
@@ -120,11 +118,11 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
         )
         for seconds in (9, 11)
     ]
-    assert [text.partition("!")[0] for text in thanks] == ["Obrigado", ""]
+    assert [text.partition("!")[0] for text in outcomes] == ["Obrigado", ""]
     assert str(EMPLOYEE) not in page.locator("main").inner_text()
 
 
-def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
+def test_a_press_without_a_number_keeps_a_kiosks_confirmation(phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     page.locator("#employee").focus()
     page.evaluate("void navigator.locks.request('stores', () => new Promise(resolve => (releaseLock = resolve)))")
@@ -138,7 +136,9 @@ def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
     expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: FakeServer, browser: Browser) -> None:
+def test_a_kiosk_with_a_small_screen_shows_the_confirmation_and_the_question(
+    server: FakeServer, browser: Browser
+) -> None:
     with phones.new_phone(
         browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
     ) as phone:
@@ -285,9 +285,7 @@ def test_the_warning_of_a_wrong_clock_says_which_time_counts(phone: Phone) -> No
         expect(page.locator("#warnings")).to_have_text(warning)
 
 
-def test_thanks_on_a_small_screen_are_visible_and_cover_no_key_below_a_warning(
-    server: FakeServer, browser: Browser
-) -> None:
+def test_a_confirmation_on_a_small_screen_is_visible_and_covers_no_key(server: FakeServer, browser: Browser) -> None:
     with phones.new_phone(
         browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
     ) as phone:
