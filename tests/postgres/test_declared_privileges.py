@@ -7,7 +7,7 @@ import pytest
 from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, execute
-from tests.postgres.hostile_server import ZONE, create_migrated_database
+from tests.postgres.hostile_database import ZONE, create_migrated_database
 from tests.postgres.servers import Server
 
 DEFAULTS = """

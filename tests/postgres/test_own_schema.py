@@ -20,9 +20,9 @@ from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE_CATALOGUE
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, execute
-from tests.postgres.hostile_server import (
-    EMPLOYEE,
-    PUNCH,
+from tests.postgres.hostile_database import (
+    EMPLOYEE_ID,
+    PUNCH_ID,
     ZONE,
     create_migrated_database,
     login_parameters,
@@ -45,12 +45,12 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
     assert migrate(owner, ZONE, SCHEMA).applied
     server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
     with closing(Store(lambda: login_parameters("ponto_function", owner), QUICK)) as store:
-        first = entry(EMPLOYEE, punch_id=PUNCH)
+        first = entry(EMPLOYEE_ID, punch_id=PUNCH_ID)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
         assert store.record_failures(["message"], float("inf")) == {}
     result, log = query_function.handle(
-        {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0},
+        {"read": {"zone": {}, "punch": {"id": PUNCH_ID}}, "timeout": 0},
         lambda: login_parameters("ponto_reader", owner),
         60,
         REFERENCE_CATALOGUE,
@@ -58,7 +58,7 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
 
     assert log.error == ""
     assert list(packed_rows.unpack(result["rows"]["zone"])) == [(ZONE,)]
-    assert find_punch(owner, {"id": PUNCH}) == {"found": True}
+    assert find_punch(owner, {"id": PUNCH_ID}) == {"found": True}
     reset_role_limits(owner, dict.fromkeys(ROLES))
     assert migrate(owner, ZONE, SCHEMA).applied == []
 
@@ -109,14 +109,14 @@ def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server:
         for run in (
             lambda: migrate(owner, ZONE, SCHEMA),
             lambda: reset_role_limits(owner, dict.fromkeys(ROLES)),
-            lambda: find_punch(owner, {"id": PUNCH}),
+            lambda: find_punch(owner, {"id": PUNCH_ID}),
         ):
             with pytest.raises(SchemaNotExclusiveError, match=re.escape(problem)) as caught:
                 run()
 
         server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert execute(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
+    assert execute(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE_ID,)]
 
 
 def test_default_privileges_and_publications_stop_no_migration(server: Server) -> None:
@@ -128,7 +128,7 @@ def test_default_privileges_and_publications_stop_no_migration(server: Server) -
     )
 
     assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert find_punch(owner, {"id": PUNCH}) == {"found": True}
+    assert find_punch(owner, {"id": PUNCH_ID}) == {"found": True}
 
 
 def test_transactions_of_the_owner_are_read_committed(server: Server) -> None:
@@ -216,7 +216,7 @@ def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
                 " for each row execute function ponto.batida_append_only()",
                 "master",
             )
-        add_punch(owner, EMPLOYEE)  # inserts are not blocked
+        add_punch(owner, EMPLOYEE_ID)  # inserts are not blocked
 
 
 SCANS = """
@@ -235,7 +235,7 @@ def test_two_deployments_share_a_database_with_different_names(server: Server) -
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
 
     assert execute(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
-        (0, EMPLOYEE)
+        (0, EMPLOYEE_ID)
     ]
     assert server.privileges("scans_function", "master") == set()  # no privileges in the schema ponto
     execute(owner, "set role scans_reader; select * from scans.batida")

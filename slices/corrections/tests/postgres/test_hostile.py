@@ -10,11 +10,11 @@ from slices import enabled
 from slices.corrections.write import Correction, write_corrections
 from slices.reports import employees
 from tests.database import ROLES, SCHEMA
-from tests.postgres.hostile_server import EMPLOYEE, PUNCH, ZONE, login_parameters, plant_objects
+from tests.postgres.hostile_database import EMPLOYEE_ID, PUNCH_ID, ZONE, login_parameters, plant_objects
 from tests.postgres.servers import Server
 from tests.postgres.storing import add_punch
 
-ANA = {"usuario_id": EMPLOYEE, "nome": "Ana", "cpf": None, "fuso": "Asia/Tokyo", "corte": "04:00"}
+ANA = {"usuario_id": EMPLOYEE_ID, "nome": "Ana", "cpf": None, "fuso": "Asia/Tokyo", "corte": "04:00"}
 
 
 def test_planted_functions_are_not_called(server: Server) -> None:
@@ -23,16 +23,16 @@ def test_planted_functions_are_not_called(server: Server) -> None:
     migrate(owner, ZONE, SCHEMA)
     server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
     server.execute("alter database master reset search_path")  # for the row that this test writes
-    add_punch(owner, EMPLOYEE, id=PUNCH)
+    add_punch(owner, EMPLOYEE_ID, id=PUNCH_ID)
     server.execute("alter database master set search_path = public, pg_catalog")
 
     assert employees.load(owner, [ANA], dry_run=False)["counts"]["inserted"] == 1
-    correction = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
+    correction = Correction("inclusao", "forgotten", EMPLOYEE_ID, datetime(2026, 10, 1, 18, tzinfo=UTC))
     with closing(connect(login_parameters("ponto_corrections", owner), "test")) as database:
         assert len(write_corrections(database, [correction], "arn:of:ana")) == 1
     month = date(2026, 10, 1)
     values: dict[str, dict[str, object]] = {
-        "cards": {"mes": month, "usuarios": [EMPLOYEE], "momento": None},
+        "cards": {"mes": month, "usuarios": [EMPLOYEE_ID], "momento": None},
         "correction_list": {"mes": month},
     }
     request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}

@@ -10,17 +10,17 @@ from tests.postgres.storing import add_punch
 from tools.kit.project import ROOT
 
 ZONE = "America/Sao_Paulo"
-PUNCH = "88888888-8888-4888-8888-888888888888"
-EMPLOYEE = 123
+PUNCH_ID = "88888888-8888-4888-8888-888888888888"
+EMPLOYEE_ID = 123
 
 # Creates, in schema public, functions and operators with the names and arguments of all built-ins that the project's
 # SQL uses. They take precedence if public is searched before pg_catalog. Those that cannot be created are skipped.
-_PLANT = """
+_PLANT_BUILTINS = """
 do $$
 declare
-    plant text;
+    statement text;
 begin
-    for plant in
+    for statement in
         select
             format(
                 'create function public.%I(%s) returns %s language plpgsql '
@@ -41,7 +41,7 @@ begin
         where oprnamespace = 'pg_catalog'::regnamespace and oprkind = 'b' and oprname = any(array[{operators}])
     loop
         begin
-            execute plant;
+            execute statement;
         exception
             when others then null;
         end;
@@ -58,7 +58,10 @@ select
 
 
 def plant_objects(server: Server, database: str) -> None:
-    """Allow every role to create objects in `public`, search it first, and plant objects that our SQL could use."""
+    """Plant objects that the project's SQL could use in `public`, and put it first in the search path.
+
+    Every role may create objects in `public`, and an attacker's role creates these.
+    """
     server.execute("create role mallory login", database)
     server.execute(f"alter database {database} set search_path = public, pg_catalog")
     server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
@@ -73,7 +76,7 @@ def _planted_statements() -> str:
     functions_called = set(re.findall(r"\b([a-z_0-9]+)\(", text)) | {"quote_ident", "to_regclass"}
     operators = set(re.findall(r"[-+*/<>=~!@#%^&|?]+", text))
     tables = re.findall(r"^create table ponto\.(\w+)", text, re.MULTILINE)
-    return _PLANT.replace("{functions}", ", ".join(f"'{name}'" for name in sorted(functions_called))).replace(
+    return _PLANT_BUILTINS.replace("{functions}", ", ".join(f"'{name}'" for name in sorted(functions_called))).replace(
         "{operators}", ", ".join(f"'{name}'" for name in sorted(operators))
     ) + "".join(f"create table public.{name} (id int); " for name in (*tables, "migracao_papel"))
 
@@ -84,7 +87,7 @@ def create_migrated_database(server: Server) -> dict[str, str]:
     migrate(owner, ZONE, SCHEMA)
     for role in ROLES:
         set_password(owner, role, "its own")
-    add_punch(owner, EMPLOYEE, id=PUNCH)
+    add_punch(owner, EMPLOYEE_ID, id=PUNCH_ID)
     return owner
 
 
