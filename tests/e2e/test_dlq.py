@@ -24,7 +24,7 @@ def ponto(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def run(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
+def dlq(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs `ponto dlq` on the stack."""
     command = runner(capsys, "dlq")
     return lambda *words: command(*words, "--state", deployed.state)
@@ -36,11 +36,11 @@ def employee() -> int:
     return next(EMPLOYEES)
 
 
-def create_punch(employee: int, **more: object) -> dict[str, object]:
-    return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
+def create_punch(employee: int, **fields: object) -> dict[str, object]:
+    return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **fields)
 
 
-def test_redriven_conflict_is_a_conflict_again(client: Client, ponto: Run, run: Run, employee: int) -> None:
+def test_redriven_conflict_is_a_conflict_again(client: Client, ponto: Run, dlq: Run, employee: int) -> None:
     first = create_punch(employee)
     second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3)
     client.post(first)
@@ -48,37 +48,38 @@ def test_redriven_conflict_is_a_conflict_again(client: Client, ponto: Run, run: 
     message_id = client.post(second.encode()).body["messageId"]
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
 
-    (dead_letter,) = run("list", "--employee", str(employee), "--json").json["deadLetters"]
+    (dead_letter,) = dlq("list", "--employee", str(employee), "--json").json["deadLetters"]
     assert (dead_letter["reason"], dead_letter["messageId"]) == ("conflict", message_id)
     assert str(first["id"]) in dead_letter["detail"]
-    assert dead_letter["id"][:8] in run("list", "--reason", "conflict").out
-    assert run("show", dead_letter["id"][:8], "--json").json["body"] == second
+    assert dead_letter["id"][:8] in dlq("list", "--reason", "conflict").out
+    assert dlq("show", dead_letter["id"][:8], "--json").json["body"] == second
     traced = ponto("trace", first["id"], "--json")
     assert (traced.status, [row["employee"] for row in traced.json["rows"]]) == (1, [employee])
-    assert [each["id"] for each in traced.json["deadLetters"]] == [dead_letter["id"]]
+    assert [letter["id"] for letter in traced.json["deadLetters"]] == [dead_letter["id"]]
 
-    assert run("redrive", "--reason", "conflict").status == 0
+    assert dlq("redrive", "--reason", "conflict").status == 0
     client.wait_until_drained()
 
-    (again,) = run("list", "--json").json["deadLetters"]
+    (again,) = dlq("list", "--json").json["deadLetters"]
     assert again["id"] != dead_letter["id"]
     assert {**again, "id": 0, "receives": 0} == {**dead_letter, "id": 0, "receives": 0}
 
 
-def test_redrive_stores_a_refused_punch_after_its_cause_is_removed(client: Client, run: Run, employee: int) -> None:
+def test_redrive_stores_a_refused_punch_after_its_cause_is_removed(client: Client, dlq: Run, employee: int) -> None:
     with client.refuse_punches(employee):
         message_id = client.post(create_punch(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
-    (dead_letter,) = run("list", "--reason", "refused", "--json").json["deadLetters"]
+    (dead_letter,) = dlq("list", "--reason", "refused", "--json").json["deadLetters"]
 
-    assert run("redrive", dead_letter["id"][:8]).out.startswith("1 redriven, 0 failed\n")
+    assert dlq("redrive", dead_letter["id"][:8]).out.startswith("1 redriven, 0 failed\n")
 
     client.wait_until_drained()
-    assert [row.key for row in client.rows(employee)] == [message_id]
-    assert run("list").out == "0 dead letters\n"
+    (row,) = client.rows(employee)
+    assert row.key == message_id  # the id of its message
+    assert dlq("list").out == "0 dead letters\n"
 
 
-def test_redriven_dead_letters_keep_their_time_of_receipt(client: Client, run: Run) -> None:
+def test_redriven_dead_letters_keep_their_received_at(client: Client, dlq: Run) -> None:
     employees = [next(EMPLOYEES) for _ in range(40)]
     ids = set()
     for start in range(0, 40, 10):
@@ -90,8 +91,8 @@ def test_redriven_dead_letters_keep_their_time_of_receipt(client: Client, run: R
         ids |= {entry["MessageId"] for entry in sent["Successful"]}
     sent_at = time.time()
 
-    assert run("list", "--json").json["totals"] == {"exhausted": 40}
-    assert run("redrive", "--all").out == "40 redriven, 0 failed\n"
+    assert dlq("list", "--json").json["totals"] == {"exhausted": 40}
+    assert dlq("redrive", "--all").out == "40 redriven, 0 failed\n"
 
     client.wait_until_drained()
     columns = "mensagem_id, extract(epoch from recebida_em)::float"
@@ -102,10 +103,10 @@ def test_redriven_dead_letters_keep_their_time_of_receipt(client: Client, run: R
 
 
 def test_paused_drain_leaves_punches_in_the_queue_until_it_is_resumed(
-    client: Client, ponto: Run, run: Run, employee: int
+    client: Client, ponto: Run, dlq: Run, employee: int
 ) -> None:
     waiting = create_punch(employee)
-    paused = run("pause")
+    paused = dlq("pause")
     try:
         assert client.post(waiting).status == 202
         # If the drain were not paused, it would receive the punch within the batching window of a second.
@@ -120,7 +121,7 @@ def test_paused_drain_leaves_punches_in_the_queue_until_it_is_resumed(
         assert message["Attributes"]["ApproximateReceiveCount"] == "1"  # by this test
         assert client.rows(employee) == []
     finally:
-        resumed = run("resume")
+        resumed = dlq("resume")
 
     assert (paused.status, resumed.status) == (0, 0)
     assert "at most 9 days" in paused.out
@@ -131,18 +132,18 @@ def test_paused_drain_leaves_punches_in_the_queue_until_it_is_resumed(
     assert ponto("trace", waiting["id"]).status == 0
 
 
-def test_redriven_asynchronous_event_is_a_new_dead_letter_when_it_fails_again(
-    client: Client, stack: Stack, run: Run
+def test_redriven_asynchronous_event_that_fails_again_becomes_a_new_dead_letter(
+    client: Client, stack: Stack, dlq: Run
 ) -> None:
-    event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}
-    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(event))
+    invalid_event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}
+    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(invalid_event))
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter of the event")
-    (first,) = run("list", "--json").json["deadLetters"]
+    (first,) = dlq("list", "--json").json["deadLetters"]
     assert first["reason"] == "asynchronous"
     assert "not from SQS" in first["detail"]
 
-    assert run("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
+    assert dlq("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
 
     (dead_letter,) = client.dead_letters(1)
     assert dead_letter["MessageId"] != first["id"]
-    assert json.loads(dead_letter["Body"])["requestPayload"] == event
+    assert json.loads(dead_letter["Body"])["requestPayload"] == invalid_event

@@ -14,7 +14,7 @@ from slices.imports.tests.e2e.test_uploads import employee_ids as employee_ids
 from tests.commands import CommandResult, run_process
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.test_dlq import run as run
+from tests.e2e.test_dlq import dlq as dlq
 from tests.waiting import wait_for
 
 
@@ -73,7 +73,7 @@ def test_two_punches_of_a_minute_stay_two_after_a_redrive(
     bucket: Bucket,
     employee_ids: list[int],
     tmp_path: Path,
-    run: Callable[..., CommandResult],
+    dlq: Callable[..., CommandResult],
 ) -> None:
     (field,) = load_documents(employee_ids[:1], deployed, tmp_path)
     clock = HardwareClock(2009)  # local times
@@ -82,7 +82,7 @@ def test_two_punches_of_a_minute_stay_two_after_a_redrive(
         assert bucket.wait_for(folder)["accepted"] == 2
         wait_for(lambda: client.depth(client.address.dlq_url) == 2, "the dead letters")
 
-    assert run("redrive", "--reason", "refused").out.startswith("2 redriven, 0 failed\n")
+    assert dlq("redrive", "--reason", "refused").out.startswith("2 redriven, 0 failed\n")
 
     client.wait_until_drained()
     rows = client.rows(employee_ids[0])

@@ -13,7 +13,7 @@ import pytest
 from tests.commands import CommandResult
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.test_dlq import run as run
+from tests.e2e.test_dlq import dlq as dlq
 from tests.waiting import wait_for
 from tools.kit import osls
 from tools.kit.project import ROOT
@@ -120,7 +120,7 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
 
 
 def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
-    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int], run: Callable[..., CommandResult]
+    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int], dlq: Callable[..., CommandResult]
 ) -> None:
     functions = stack.client("lambda")
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
@@ -131,10 +131,10 @@ def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
     finally:
         functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
-    (dead_letter,) = run("list", "--reason", "file", "--json").json["deadLetters"]
+    (dead_letter,) = dlq("list", "--reason", "file", "--json").json["deadLetters"]
     assert dead_letter["detail"].startswith(f"{KEY}, from line 1: cannot send to the punch queue: ")
 
-    assert run("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
+    assert dlq("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 
     assert bucket.wait_for(folder)["accepted"] == 50
     client.wait_until_drained()
