@@ -20,7 +20,7 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/punches"
 CHANGE = "ChangeMessageVisibilityBatch"
 
 
-def received(*receive_counts: int) -> list[Message]:
+def create_messages(*receive_counts: int) -> list[Message]:
     """Return messages with these receive counts."""
     return [message("{}", receive_count=receives)._replace(receipt_handle="handle") for receives in receive_counts]
 
@@ -29,7 +29,7 @@ def no_client() -> NoReturn:
     pytest.fail("a client was created")
 
 
-def shorten(messages: list[Message]) -> None:
+def shorten_visibility(messages: list[Message]) -> None:
     RetryBackoff(URL, DELAYS).shorten_visibility(messages, time.monotonic() + 60)
 
 
@@ -38,26 +38,26 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     with aws():
         calls = Calls(monkeypatch)
         calls.stubs[CHANGE] = lambda _, parameters: {
-            "Successful": [{"Id": each["Id"]} for each in parameters["Entries"]]
+            "Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]]
         }
         yield calls
 
 
 def hidden_seconds(calls: Calls) -> list[list[int]]:
-    """Return the visibility timeouts of each call."""
+    """Return the visibility timeouts that each call sets, in seconds."""
     for call in calls.by_operation(CHANGE):
         assert call.parameters["QueueUrl"] == URL
-        assert {each["ReceiptHandle"] for each in call.parameters["Entries"]} == {"handle"}
-    return [[each["VisibilityTimeout"] for each in call.parameters["Entries"]] for call in calls.by_operation(CHANGE)]
+        assert {entry["ReceiptHandle"] for entry in call.parameters["Entries"]} == {"handle"}
+    return [[entry["VisibilityTimeout"] for entry in call.parameters["Entries"]] for call in calls.by_operation(CHANGE)]
 
 
 def test_delay_grows_with_each_receive_up_to_the_queues_timeout(calls: Calls) -> None:
-    shorten(received(-8, 0, *range(1, 12)))
+    shorten_visibility(create_messages(-8, 0, *range(1, 12)))
     assert hidden_seconds(calls) == [[5, 5, 5, 10, 20, 40, 80, 160, 320]]
 
 
 def test_each_message_can_be_hidden_for_a_separate_time(calls: Calls) -> None:
-    delays = list(zip(received(9, 9, 200), (451, 901, 460), strict=True))
+    delays = list(zip(create_messages(9, 9, 200), (451, 901, 460), strict=True))
     RetryBackoff(URL, ()).set_visibility(delays, time.monotonic() + 60)
     assert hidden_seconds(calls) == [[451, 901, 460]]
 
@@ -65,53 +65,55 @@ def test_each_message_can_be_hidden_for_a_separate_time(calls: Calls) -> None:
 @pytest.mark.parametrize(
     ("url", "delays", "receive_counts"),
     [(URL, DELAYS, []), ("", DELAYS, [1]), (URL, (), [1]), (URL, DELAYS, [8, 200])],
-    ids=["no record", "no queue", "no delays", "received often"],
+    ids=["no message", "no queue", "no delays", "received often"],
 )
 def test_sqs_is_not_called_if_nothing_changes(url: str, delays: tuple[int, ...], receive_counts: list[int]) -> None:
-    RetryBackoff(url, delays, no_client).shorten_visibility(received(*receive_counts), time.monotonic() + 60)
+    RetryBackoff(url, delays, no_client).shorten_visibility(create_messages(*receive_counts), time.monotonic() + 60)
 
 
 def test_all_batches_use_one_client(calls: Calls) -> None:
     clients = iter([sqs.create_client()])
-    redelivery = RetryBackoff(URL, DELAYS, lambda: next(clients))
+    backoff = RetryBackoff(URL, DELAYS, lambda: next(clients))
     for _ in range(2):
-        redelivery.shorten_visibility(received(1), time.monotonic() + 60)
+        backoff.shorten_visibility(create_messages(1), time.monotonic() + 60)
     assert hidden_seconds(calls) == [[5], [5]]
 
 
 def test_failed_entries_are_reported_after_all_calls(calls: Calls) -> None:
     codes = ("ReceiptHandleIsInvalid", "InternalError", "InternalError")
     responses: Iterator[Any] = iter(
-        [{"Failed": [{"Id": str(at), "Code": code, "SenderFault": True} for at, code in enumerate(codes)]}, {}]
+        [{"Failed": [{"Id": str(index), "Code": code, "SenderFault": True} for index, code in enumerate(codes)]}, {}]
     )
     calls.stubs[CHANGE] = lambda *_: next(responses)
     with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid, no result from SQS$"):
-        shorten(received(*[1] * 12))
+        shorten_visibility(create_messages(*[1] * 12))
     assert hidden_seconds(calls) == [[5] * 10, [5] * 2]
 
 
 def test_no_call_follows_a_failed_call(calls: Calls) -> None:
     calls.stubs[CHANGE] = refusal("AccessDenied")
     with pytest.raises(ClientError):
-        shorten(received(*[1] * 12))
+        shorten_visibility(create_messages(*[1] * 12))
     assert len(calls.history) == 1
 
 
 def test_without_time_boto3_is_not_imported() -> None:
     with pytest.raises(VisibilityNotChangedError, match="no time left"):
-        RetryBackoff(URL, DELAYS, no_client).shorten_visibility(received(1), time.monotonic() + MIN_REMAINING_SECONDS)
+        RetryBackoff(URL, DELAYS, no_client).shorten_visibility(
+            create_messages(1), time.monotonic() + MIN_REMAINING_SECONDS
+        )
 
 
 class SlowClient:
-    """A client of SQS whose import and calls take time."""
+    """A fake SQS client whose creation and calls take time."""
 
-    def __init__(self, import_seconds: float, call_seconds: float) -> None:
+    def __init__(self, creation_seconds: float, call_seconds: float) -> None:
         self.now = 0.0
         self.calls = 0
-        self._import_seconds, self._call_seconds = import_seconds, call_seconds
+        self._creation_seconds, self._call_seconds = creation_seconds, call_seconds
 
     def create(self) -> "SlowClient":
-        self.now += self._import_seconds
+        self.now += self._creation_seconds
         return self
 
     def change_message_visibility_batch(self, **_: object) -> dict[str, Any]:
@@ -121,17 +123,17 @@ class SlowClient:
 
 
 @pytest.mark.parametrize(
-    ("import_seconds", "call_seconds", "calls"),
+    ("creation_seconds", "call_seconds", "calls"),
     [(2, MAX_CALL_SECONDS, 1), (2.1, 0, 0), (1, MAX_CALL_SECONDS, 1), (0.5, 0.5, 4), (0.5, 0.1, 10)],
-    ids=["slowest", "import too slow", "one unanswered", "slow", "fast"],
+    ids=["slowest that fits", "creation too slow", "call that times out", "slow", "fast"],
 )
-def test_call_is_started_only_if_its_timeout_fits(import_seconds: float, call_seconds: float, calls: int) -> None:
-    sqs = SlowClient(import_seconds, call_seconds)
-    redelivery = RetryBackoff(URL, DELAYS, cast(Any, sqs.create), lambda: sqs.now)
+def test_call_is_started_only_if_its_timeout_fits(creation_seconds: float, call_seconds: float, calls: int) -> None:
+    client = SlowClient(creation_seconds, call_seconds)
+    backoff = RetryBackoff(URL, DELAYS, cast(Any, client.create), lambda: client.now)
     with contextlib.suppress(VisibilityNotChangedError):
-        redelivery.shorten_visibility(received(*[1] * 100), MIN_REMAINING_SECONDS)
-    assert sqs.calls == calls
-    assert sqs.now <= MIN_REMAINING_SECONDS
+        backoff.shorten_visibility(create_messages(*[1] * 100), MIN_REMAINING_SECONDS)
+    assert client.calls == calls
+    assert client.now <= MIN_REMAINING_SECONDS
 
 
 def test_timeout_of_a_call_is_not_longer_than_reserved() -> None:

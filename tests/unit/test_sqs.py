@@ -1,4 +1,4 @@
-"""Results of the entries of SQS's batch calls."""
+"""Per-entry results of SQS batch calls."""
 
 from typing import Any
 
