@@ -27,7 +27,10 @@ MIGRATIONS = migrations()
 
 @pytest.fixture
 def owner(server: Server) -> dict[str, str]:
-    """Migrate a database; return the connection parameters of its owner, who is like Aurora's master user."""
+    """Migrate the database `master`; return the connection parameters of its owner, a role of the same name.
+
+    Like Aurora's master user, the owner is not a superuser.
+    """
     owner = server.create_owner("master")
     migrate(owner, ZONE, SCHEMA)
     return owner
@@ -93,12 +96,14 @@ def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Se
         try:
             cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
             cursor.execute("create table used (); grant select on used to ponto_function, ponto_reader")
-            second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
-            wait_for(lambda: server.execute(waiting_sessions) == [(1,)], "the second to wait for the first")
+            second_migration = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
+            wait_for(
+                lambda: server.execute(waiting_sessions) == [(1,)], "the migration to wait for the first transaction"
+            )
         finally:
             first.commit()
             first.close()
-        assert second.result().applied == MIGRATIONS
+        assert second_migration.result().applied == MIGRATIONS
         migrations_of_both = [
             threads.submit(migrate, owner, ZONE, SCHEMA),
             threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA),
@@ -116,8 +121,9 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
     assert execute(second, "select from pg_namespace where nspname = 'ponto'") == []
 
 
-# Statements that prepare a function's role, and the expected problem. The owner has the admin option on the roles.
-PREPARED_ROLES = {
+# Statements with which others create a function's role before the migration, and the expected problem. The owner has
+# the admin option on the roles.
+PRE_CREATED_ROLES = {
     "member": (
         "create role ponto_function login password 'known'; create role mallory in role ponto_function",
         "mallory is a member of ponto_function",
@@ -126,13 +132,13 @@ PREPARED_ROLES = {
         "create role mallory; create role ponto_function admin mallory",
         "mallory is a member of ponto_function and may add other members",
     ),
-    "powers": (
+    "attributes": (
         "create role ponto_function createrole bypassrls",
         "ponto_function has attributes that a function's role must not have",
     ),
     "memberships": (
-        "create role powerful; create role ponto_function in role powerful",
-        "ponto_function is a member of powerful",
+        "create role auditors; create role ponto_function in role auditors",
+        "ponto_function is a member of auditors",
     ),
     "creator": (  # PostgreSQL gives the creator the admin option
         "create role mallory createrole; set role mallory; create role ponto_function",
@@ -141,8 +147,8 @@ PREPARED_ROLES = {
 }
 
 
-@pytest.mark.parametrize(("setup_statement", "problem"), PREPARED_ROLES.values(), ids=PREPARED_ROLES)
-def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
+@pytest.mark.parametrize(("setup_statement", "problem"), PRE_CREATED_ROLES.values(), ids=PRE_CREATED_ROLES)
+def test_role_created_by_others_is_refused_until_their_access_is_removed(
     server: Server, setup_statement: str, problem: str
 ) -> None:
     owner = server.create_owner("master")
@@ -162,7 +168,7 @@ def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
 
 
 @pytest.mark.parametrize(
-    ("attributes", "setup_statement", "statement"),
+    ("attributes", "setup_statement", "refused_statement"),
     [
         ("", "select", "create role ponto_"),
         ("createrole", "create role ponto_function; create role ponto_reader", "alter role ponto_function login"),
@@ -170,12 +176,12 @@ def test_role_prepared_by_others_is_refused_until_their_access_is_removed(
     ids=["no privilege to create roles", "roles of an administrator"],
 )
 def test_error_names_the_statements_that_create_the_roles_for_the_owner(
-    server: Server, attributes: str, setup_statement: str, statement: str
+    server: Server, attributes: str, setup_statement: str, refused_statement: str
 ) -> None:
     owner = server.create_owner("clerk", attributes)
     server.execute(setup_statement)
 
-    with pytest.raises(MigrationError, match=f'"clerk" may not run `{statement}') as caught:
+    with pytest.raises(MigrationError, match=f'"clerk" may not run `{refused_statement}') as caught:
         migrate(owner, ZONE, REFERENCE_FOLDERS)
     assert execute(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
@@ -265,7 +271,7 @@ def test_roles_are_refused_other_statements(owner: dict[str, str]) -> None:
         assert filter_permitted(set_role_password(owner, role), statements) == []
 
 
-def test_misused_function_role_can_run_the_documented_statements(function: dict[str, str]) -> None:
+def test_compromised_function_role_can_run_the_documented_statements(function: dict[str, str]) -> None:
     past = datetime(1999, 12, 31, tzinfo=UTC)
     add_punch(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
@@ -299,19 +305,19 @@ def test_owner_cannot_revoke_snapshot_export_and_wal_messages(
 def test_owner_without_superuser_gets_the_pid_of_the_blocking_session(
     owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    arguments: dict[str, Any] = function | {"application_name": "taken over"}
+    arguments: dict[str, Any] = function | {"application_name": "compromised"}
     with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(0x626174696461)")
 
         with pytest.raises(
-            MigrationError, match=rf"pid {connection.info.backend_pid} \(taken over, as ponto_function\)"
+            MigrationError, match=rf"pid {connection.info.backend_pid} \(compromised, as ponto_function\)"
         ):
             migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_lock_timeout_ms=100))
 
 
 # Settings of each run
 
-UNKNOWN_CONCURRENCY = dict.fromkeys(ROLES)
+UNKNOWN_CONCURRENCY = dict.fromkeys(ROLES)  # None: the reserved concurrency is unknown
 SETTINGS = (
     "select rolname, case setdatabase when 0 then null else datname end, setconfig"
     " from pg_db_role_setting join pg_roles on pg_roles.oid = setrole left join pg_database on pg_database.oid ="
@@ -322,14 +328,13 @@ SETTINGS = (
 def test_settings_that_a_role_set_for_itself_are_reset(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    reports = set_role_password(owner, "ponto_reader")
+    reader = set_role_password(owner, "ponto_reader")
     execute(function, "alter role ponto_function set search_path = pg_temp, public")
     execute(function, "alter role ponto_function in database master set default_transaction_read_only = on")
-    execute(reports, "alter role ponto_reader set timezone = 'UTC'")
-    server.execute(
-        "update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'"
-    )  # now the last row of the table
-    assert len(server.execute(SETTINGS)) == 3  # a misused function could set them
+    execute(reader, "alter role ponto_reader set timezone = 'UTC'")
+    # The update moves the role's row to the end of pg_authid; the notices have to be in the usual order all the same.
+    server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")
+    assert len(server.execute(SETTINGS)) == 3  # a compromised function could set them
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
     notices = reset_role_limits(owner, UNKNOWN_CONCURRENCY)
@@ -344,7 +349,9 @@ def test_settings_that_a_role_set_for_itself_are_reset(
     assert Store(lambda: function).save([entry()]) == [STORED]
 
 
-def test_temporary_files_of_ponto_reader_are_limited_if_the_owner_may(server: Server, owner: dict[str, str]) -> None:
+def test_temporary_files_of_ponto_reader_are_limited_if_the_owner_may_set_it(
+    server: Server, owner: dict[str, str]
+) -> None:
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert server.execute(SETTINGS) == []
     server.execute("grant set on parameter temp_file_limit to master")
@@ -375,12 +382,12 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     assert limits() == unlimited | {"ponto_function": 4}
     stores = [Store(lambda: function, QUICK) for _ in range(5)]
     assert [store.save([entry()]) for store in stores[:4]] == [[STORED]] * 4
-    late = entry()
-    [outcome] = stores[4].save([late])
+    additional = entry()
+    [outcome] = stores[4].save([additional])
     assert outcome.status is Status.FAILED
     assert "too many connections for role" in outcome.detail
     stores[0].close()
-    wait_for(lambda: stores[4].save([late]) == [STORED], "room for another connection")
+    wait_for(lambda: stores[4].save([additional]) == [STORED], "room for another connection")
     for store in stores:
         store.close()
     reset_role_limits(owner, dict.fromkeys(ROLES, 2))
@@ -420,7 +427,7 @@ def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    ("setup_statement", "alter", "statement"),
+    ("setup_statement", "action", "expected_error"),
     [
         (
             "alter role master nocreaterole",
@@ -450,17 +457,17 @@ def test_error_names_the_statements_that_the_owner_may_not_run(
     server: Server,
     owner: dict[str, str],
     setup_statement: str,
-    alter: Callable[[dict[str, str]], list[str]],
-    statement: str,
+    action: Callable[[dict[str, str]], list[str]],
+    expected_error: str,
 ) -> None:
     server.execute(setup_statement)
-    with pytest.raises(MigrationError, match=statement) as caught:
-        alter(owner)
+    with pytest.raises(MigrationError, match=expected_error) as caught:
+        action(owner)
 
     server.run_printed_statements(caught.value)
 
-    alter(owner)
-    assert alter(owner) == []
+    action(owner)
+    assert action(owner) == []
 
 
 # Passwords
@@ -472,8 +479,8 @@ def test_password_is_sent_to_the_server_only_as_a_scram_verifier(server: Server,
     set_password(owner, "ponto_function", "CANARY 'ç\\")
 
     assert execute({**owner, "user": "ponto_function", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
-    [(stored,)] = server.execute("select rolpassword from pg_authid where rolname = 'ponto_function'")
-    assert stored.startswith("SCRAM-SHA-256$")
+    [(verifier,)] = server.execute("select rolpassword from pg_authid where rolname = 'ponto_function'")
+    assert verifier.startswith("SCRAM-SHA-256$")
     log = server.log.read_text(errors="replace")[before:]
     assert "SCRAM-SHA-256$" in log
     assert "CANARY" not in log
