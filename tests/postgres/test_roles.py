@@ -332,7 +332,7 @@ def test_settings_that_a_role_set_for_itself_are_reset(
     execute(function, "alter role ponto_function set search_path = pg_temp, public")
     execute(function, "alter role ponto_function in database master set default_transaction_read_only = on")
     execute(reader, "alter role ponto_reader set timezone = 'UTC'")
-    # The update moves the role's row to the end of pg_authid; the notices have to be in the usual order all the same.
+    # The update moves the role's row to the end of pg_authid, which must not change the order of the notices.
     server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")
     assert len(server.execute(SETTINGS)) == 3  # a compromised function could set them
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED

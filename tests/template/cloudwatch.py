@@ -56,7 +56,7 @@ def metric(namespace: str, name: str, dimensions: Mapping[str, object]) -> Metri
     return namespace, name, frozenset((key, json.dumps(value)) for key, value in dimensions.items())
 
 
-def metrics(alarm: Any) -> list[Metric]:
+def alarm_metrics(alarm: Any) -> list[Metric]:
     """Return the metrics that an alarm evaluates."""
     return [source for source, _, _ in _sources(alarm).values()]
 

@@ -21,11 +21,11 @@ from tests.template.cloudwatch import (
     Metric,
     Point,
     State,
+    alarm_metrics,
     alarms,
     calculate,
     evaluate,
     metric,
-    metrics,
     period,
     states,
 )
@@ -39,7 +39,7 @@ DAY = 24 * HOUR
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE))
 
-METRICS = {  # recorded by AWS's services
+AWS_METRIC_NAMES = {  # metrics that AWS's services record, by namespace
     "AWS/ApiGateway": {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"},
     "AWS/Lambda": {"AsyncEventsDropped", "ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
     "AWS/RDS": {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"},
@@ -51,7 +51,7 @@ METRICS = {  # recorded by AWS's services
 
 
 @pytest.fixture
-def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
+def logged_metric_names(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Return the names of the metrics that the function logs for a batch with a stored and a failed message."""
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
     stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
@@ -61,7 +61,7 @@ def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
     return {name for _, name in parse_metrics(capsys.readouterr().out)}
 
 
-def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric]:
+def existing_metrics(template: Template, logged_metric_names: set[str]) -> set[Metric]:
     """Return all metrics that exist in a deployed stage."""
     gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
     clusters: list[Any] = [{"Ref": cluster} for cluster in template.by_type("AWS::RDS::DBCluster")]
@@ -80,7 +80,7 @@ def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric
         "AWS/SQS": [{"QueueName": {"Fn::GetAtt": [name, "QueueName"]}} for name in queues],
         log.NAMESPACE: [_FUNCTION],
     }
-    names = METRICS | {log.NAMESPACE: logged_metrics}
+    names = AWS_METRIC_NAMES | {log.NAMESPACE: logged_metric_names}
     return {
         metric(namespace, name, dimensions)
         for namespace, dimension_sets in resources.items()
@@ -115,23 +115,25 @@ def dashboard_metrics(template: Template) -> set[Metric]:
     ],
 )
 def test_metrics_of_alarms_and_dashboard_exist(
-    compile_stage: CompileStage, logged_metrics: set[str], stage: str, parameters: tuple[str, ...]
+    compile_stage: CompileStage, logged_metric_names: set[str], stage: str, parameters: tuple[str, ...]
 ) -> None:
     template = compile_stage(stage, *parameters)
-    watched = {source for alarm in alarms(template, stage).values() for source in metrics(alarm)}
+    watched = {source for alarm in alarms(template, stage).values() for source in alarm_metrics(alarm)}
     on_dashboard = dashboard_metrics(template)
-    assert watched <= on_dashboard <= existing_metrics(template, logged_metrics)
-    assert {name for namespace, name, _ in on_dashboard if namespace == log.NAMESPACE} == logged_metrics
+    assert watched <= on_dashboard <= existing_metrics(template, logged_metric_names)
+    assert {name for namespace, name, _ in on_dashboard if namespace == log.NAMESPACE} == logged_metric_names
 
 
-def test_metrics_that_slices_add_to_the_dashboard_exist(prod_with_slices: Template, logged_metrics: set[str]) -> None:
-    watched = {source for alarm in alarms(prod_with_slices).values() for source in metrics(alarm)}
-    assert watched <= dashboard_metrics(prod_with_slices) <= existing_metrics(prod_with_slices, logged_metrics)
+def test_metrics_that_slices_add_to_the_dashboard_exist(
+    prod_with_slices: Template, logged_metric_names: set[str]
+) -> None:
+    watched = {source for alarm in alarms(prod_with_slices).values() for source in alarm_metrics(alarm)}
+    assert watched <= dashboard_metrics(prod_with_slices) <= existing_metrics(prod_with_slices, logged_metric_names)
 
 
 def test_each_alarm_has_a_section_of_the_runbook_and_an_incident(prod: Template) -> None:
     assert re.findall("^## (.*)$", RUNBOOK, re.MULTILINE) == [*SECTIONS]  # no duplicates
-    assert SECTIONS.keys() == alarms(prod).keys() == {section for section, _ in INCIDENTS}
+    assert SECTIONS.keys() == alarms(prod).keys() == {alarm_name for alarm_name, _ in INCIDENTS}
     for name, section in SECTIONS.items():
         assert alarms(prod)[name]["AlarmDescription"].endswith(f". docs/runbook.md#{name}")
         assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
@@ -159,8 +161,8 @@ def test_every_alarm_notifies_the_stacks_topic_or_the_configured_one(compile_sta
     assert '"AlarmTopic"' not in json.dumps(with_existing_topic.document)
     for template, topic in ((compile_stage(stage), {"Ref": "AlarmTopic"}), (with_existing_topic, TOPIC)):
         assert template.outputs["AlarmTopicArn"] == {"Value": topic}
-        for section, alarm in alarms(template, stage).items():
-            assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], section
+        for alarm_name, alarm in alarms(template, stage).items():
+            assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], alarm_name
             assert alarm.get("ActionsEnabled", True) is True
 
 
@@ -179,24 +181,24 @@ def test_only_alarms_of_this_account_may_publish(template: Template, stage: str)
     assert policy["PolicyDocument"]["Statement"] == [
         publish | {"Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
     ]
-    account = {
+    account_statement = {
         "Sid": "TheAccountDecides",
         "Effect": "Allow",
         "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
         "Action": "kms:*",
         "Resource": "*",  # in a key policy, this is the key itself
     }
-    use = publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
+    alarms_statement = publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
     keys = template.by_type("AWS::KMS::Key").values()
-    assert [key["KeyPolicy"]["Statement"] for key in keys] == [[account, use]] * has_key
+    assert [key["KeyPolicy"]["Statement"] for key in keys] == [[account_statement, alarms_statement]] * has_key
 
 
 # A normal day
 
 
-def share(part: float, whole: float) -> Point:
-    """Return the data of a minute with `whole` requests, `part` of which are counted."""
-    return Point(part, whole, 0, 1)
+def ratio_point(count: float, requests: float) -> Point:
+    """Return the data point of a minute with some requests, of which the metric counts a part."""
+    return Point(count, requests, 0, 1)
 
 
 _GATEWAY = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
@@ -204,7 +206,7 @@ _QUEUE = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
 _DEAD_LETTERS = {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
 _FUNCTION = {"FunctionName": {"Ref": "BatidaPontoLambdaFunction"}}
 _CLUSTER = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
-METRICS_BY_NAME = {
+PROD_METRICS = {
     "requests": metric("AWS/ApiGateway", "Count", _GATEWAY),
     "4xx": metric("AWS/ApiGateway", "4XXError", _GATEWAY),
     "5xx": metric("AWS/ApiGateway", "5XXError", _GATEWAY),
@@ -237,7 +239,7 @@ def _requests(minute: int) -> int:
         return 60
     if 6 * HOUR <= minute < 20 * HOUR:
         return minute % 3
-    return minute in (2 * HOUR + 30, 4 * HOUR)  # single punches, for which the database resumes
+    return minute in (2 * HOUR + 30, 4 * HOUR)  # single punches, which resume the paused database
 
 
 @cache
@@ -251,13 +253,13 @@ def usual_minute(minute: int) -> Minute:
     recorded: Minute = {"waiting": arrivals // 20 if arrivals > 60 else at_night and arrivals, "dead letters": 0}
     if arrivals:
         recorded |= {
-            "requests": share(arrivals, arrivals),
-            "4xx": share(arrivals // 50, arrivals),
-            "5xx": share(arrivals // 20_000, arrivals),
+            "requests": ratio_point(arrivals, arrivals),
+            "4xx": ratio_point(arrivals // 50, arrivals),
+            "5xx": ratio_point(arrivals // 20_000, arrivals),
         }
         recorded |= {"age": 40 if at_night else 2}
     if 3 * HOUR <= minute < 3 * HOUR + 20:  # requests without a key
-        recorded |= {"requests": share(5, 5), "4xx": share(5, 5), "5xx": share(0, 5)}
+        recorded |= {"requests": ratio_point(5, 5), "4xx": ratio_point(5, 5), "5xx": ratio_point(0, 5)}
     if arrivals or before:
         recorded |= {"stored": stored, "duplicates": stored // 50, "failed": 13 * is_down, "throttles": 0}
         recorded |= {"errors": minute == 10 * HOUR + 17}
@@ -290,7 +292,7 @@ def record_days(
         values = usual_minute(minute % DAY) | (minute_at(minute - start) if start <= minute < end else {})
         for name, value in values.items():
             if value is not None:
-                recorded[METRICS_BY_NAME[name]][minute] = (
+                recorded[PROD_METRICS[name]][minute] = (
                     value if isinstance(value, Point) else Point(value, 1, value, value)
                 )
     return recorded
@@ -303,17 +305,21 @@ def firing_minutes(alarm: Any, days: int, *incident: Any) -> Iterator[list[int]]
         yield [minute for minute, state in alarm_states if state is State.ALARM]
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-def test_a_normal_week_raises_no_alarm(prod: Template, section: str) -> None:
-    assert list(chain.from_iterable(firing_minutes(alarms(prod)[section], days=7))) == []
+@pytest.mark.parametrize("alarm_name", SECTIONS)
+def test_a_normal_week_raises_no_alarm(prod: Template, alarm_name: str) -> None:
+    assert list(chain.from_iterable(firing_minutes(alarms(prod)[alarm_name], days=7))) == []
 
 
 # Incidents: each function returns the metrics that replace the usual ones, by minutes since the incident began
 
 
+_RETRY_INTERVAL_SECONDS = 452  # the visibility timeout of 451 s, and a second until the next receive
+
+
 def _is_retried(now: int) -> bool:
-    """Return whether failed messages are received again in this minute, which happens every 452 s."""
-    return -60 * now % 452 < 60
+    """Return whether failed messages are received again in this minute."""
+    seconds_until_retry = -60 * now % _RETRY_INTERVAL_SECONDS
+    return seconds_until_retry < 60
 
 
 _UNLOGGED: Minute = dict.fromkeys(("stored", "duplicates", "failed", "oldest failed", "age"))
@@ -354,7 +360,7 @@ def _few_people_and_a_bad_client(now: int) -> Minute:
     """Ten punches every three hours, all of which are refused."""
     if now % (3 * HOUR):
         return dict.fromkeys(("requests", "4xx", "5xx"))
-    return {"requests": share(10, 10), "4xx": share(10, 10), "5xx": share(0, 10)}
+    return {"requests": ratio_point(10, 10), "4xx": ratio_point(10, 10), "5xx": ratio_point(0, 10)}
 
 
 class Incident(NamedTuple):
@@ -377,17 +383,17 @@ INCIDENTS: list[tuple[str, Incident]] = [
     ("keeps-failing", Incident(_partial_failure, 3 * HOUR, HOUR + 15, 30)),
     ("function-errors", Incident(_crash, 2 * HOUR, 15, 20)),
     ("function-throttles", Incident(lambda _: {"throttles": 7}, HOUR, 10, 15)),
-    ("gateway-5xx", Incident(lambda _: {"requests": share(100, 100), "5xx": share(2, 100)}, HOUR, 3, 4)),
-    ("gateway-4xx", Incident(lambda _: {"requests": share(100, 100), "4xx": share(40, 100)}, 25, 15, 10)),
+    ("gateway-5xx", Incident(lambda _: {"requests": ratio_point(100, 100), "5xx": ratio_point(2, 100)}, HOUR, 3, 4)),
+    ("gateway-4xx", Incident(lambda _: {"requests": ratio_point(100, 100), "4xx": ratio_point(40, 100)}, 25, 15, 10)),
     ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 7 * HOUR, 12 * HOUR, keeps_firing=False)),
     ("database-connections", Incident(lambda _: {"connections": 60}, HOUR, 20, 5)),
     ("database-capacity", Incident(lambda _: {"capacity": 100}, HOUR, 20, 5)),
 ]
 
 
-@pytest.mark.parametrize(("section", "incident"), INCIDENTS, ids=[name for name, _ in INCIDENTS])
-def test_alarm_fires_in_time_keeps_firing_and_clears(prod: Template, section: str, incident: Incident) -> None:
-    alarm = alarms(prod)[section]
+@pytest.mark.parametrize(("alarm_name", "incident"), INCIDENTS, ids=[name for name, _ in INCIDENTS])
+def test_alarm_fires_in_time_keeps_firing_and_clears(prod: Template, alarm_name: str, incident: Incident) -> None:
+    alarm = alarms(prod)[alarm_name]
     start = DAY + incident.start
     end = start + incident.duration
     step = period(alarm)
@@ -424,7 +430,7 @@ def test_only_keeps_failing_fires_when_a_few_punches_fail(prod: Template) -> Non
         (2, "0-X--", State.OK),
     ],
 )
-def test_missing_data_is_not_breaching_as_in_the_user_guide(
+def test_missing_data_is_evaluated_as_the_user_guide_describes(
     datapoints_to_alarm: int, data: str, expected: State
 ) -> None:
     breaches = [{"0": False, "X": True, "-": None}[character] for character in data]
