@@ -1,4 +1,4 @@
-"""`ponto deploy`, without what the end-to-end test covers: confirmations, waits, and messages of failures."""
+"""`ponto deploy`, except what the end-to-end test covers: confirmations, waits, and error messages."""
 
 import hashlib
 import json
@@ -60,8 +60,8 @@ class Prod:
         collaborators = Collaborators(run_sls=self.sls, deploy_hooks=lambda: self.hooks)
         self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=collaborators)
 
-    def store(self) -> None:
-        """Add the deployed stage, with a smoke test that succeeds."""
+    def add_deployed_stage(self) -> None:
+        """Add the deployed stage, in which the smoke test succeeds."""
         self.stubs |= {
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
@@ -92,7 +92,7 @@ def test_account_and_region_are_printed_first(prod: Prod) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "typed", "message"),
+    ("options", "typed", "message"),
     [
         ([], None, "cannot ask for confirmation without a terminal; use --yes"),
         ([], "dev\n", "ponto: not deployed"),
@@ -101,9 +101,9 @@ def test_account_and_region_are_printed_first(prod: Prod) -> None:
     ],
 )
 def test_protected_stage_is_deployed_after_yes_or_its_name(
-    prod: Prod, words: list[str], typed: str | None, message: str
+    prod: Prod, options: list[str], typed: str | None, message: str
 ) -> None:
-    result = prod.run(*words, typed=typed)
+    result = prod.run(*options, typed=typed)
     assert prod.sls.commands == ["package"] if message else ["package", "deploy"]
     assert result.status == (2 if message else 1)
     assert result.err.endswith(f"{message or 'check --stage, --region and --profile'}\n")  # the fake created no stack
@@ -190,7 +190,7 @@ def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) 
     options = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
     result = prod.run(*options)
     assert (result.status, prod.sls.commands) == (2, ["package"])
-    (line,) = (each for each in result.err.splitlines() if "make deploy" in each)
+    (line,) = (line for line in result.err.splitlines() if "make deploy" in line)
     assert line == (
         "  make deploy STAGE=prod ARGS=\"--region sa-east-1 --param 'alarmEmail=a b@example.com' "
         '--param database=express --param reservedConcurrency=none"'
@@ -198,7 +198,7 @@ def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) 
 
 
 @pytest.mark.parametrize(
-    ("protects", "has_gate", "status", "first"),
+    ("protects", "has_gate", "status", "first_update_parameters"),
     [
         (True, False, None, ["deletionProtection=false"]),
         (True, False, "DELETE_FAILED", ["deletionProtection=false"]),  # the cluster is outside the stack now
@@ -210,9 +210,10 @@ def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) 
     ],
 )
 def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
-    prod: Prod, protects: bool, has_gate: bool, status: str | None, first: list[str]
+    prod: Prod, protects: bool, has_gate: bool, status: str | None, first_update_parameters: list[str]
 ) -> None:
     prod.sls.add_cluster(is_protected=protects)
+    # A resource that AWS refuses to some accounts, as it refuses CloudFront to unverified ones.
     gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
     prod.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]
     if has_gate:
@@ -222,14 +223,19 @@ def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
 
     message = prod.run("--yes", "--param", "deletionProtection=true").err
 
-    given = ["--param=deletionProtection=true"]
-    changed = given + [f"--param={each}" for each in first]  # osls uses the last of two values
-    update = [("package", "first", changed), ("deploy", "first", changed)] if first else []
+    options = ["--param=deletionProtection=true"]
+    # osls uses the last of two values of a parameter.
+    first_options = options + [f"--param={parameter}" for parameter in first_update_parameters]
+    first_update = [("package", "first", first_options), ("deploy", "first", first_options)]
     region = ["--stage", "prod", "--region", "us-east-1", "--package"]
-    assert all(options[:5] == region for _, options in prod.invocations)
-    runs = [(command, Path(options[5]).name, options[6:]) for command, options in prod.invocations]
-    assert runs == [("package", "package", given), *update, ("deploy", "package", given)]
-    assert ("AWS refuses gates to some accounts" in message) == ("gate=false" in first)
+    assert all(words[:5] == region for _, words in prod.invocations)
+    runs = [(command, Path(words[5]).name, words[6:]) for command, words in prod.invocations]
+    assert runs == [
+        ("package", "package", options),
+        *(first_update if first_update_parameters else []),
+        ("deploy", "package", options),
+    ]
+    assert ("AWS refuses gates to some accounts" in message) == ("gate=false" in first_update_parameters)
 
 
 @pytest.mark.parametrize(
@@ -304,31 +310,39 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def credentials(environment: Mapping[str, str]) -> dict[str, str]:
-    words = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
-    return {name: value for name, value in environment.items() if name.startswith("AWS_") and name.endswith(words)}
+    endings = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    return {name: value for name, value in environment.items() if name.startswith("AWS_") and name.endswith(endings)}
 
 
-KEY = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
-STAGES = {"AWS_DEV_PROFILE": "two", "AWS_DEV_ACCESS_KEY_ID": "x", "AWS_DEV_SECRET_ACCESS_KEY": "x"}
-ONE = {"AWS_ACCESS_KEY_ID": "one-id", "AWS_SECRET_ACCESS_KEY": "one-key"}
+ENVIRONMENT_KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
+STAGE_VARIABLES = {"AWS_DEV_PROFILE": "two", "AWS_DEV_ACCESS_KEY_ID": "x", "AWS_DEV_SECRET_ACCESS_KEY": "x"}
+PROFILE_ONE_KEYS = {"AWS_ACCESS_KEY_ID": "one-id", "AWS_SECRET_ACCESS_KEY": "one-key"}
 
 
 @pytest.mark.usefixtures("profiles")
 @pytest.mark.parametrize(
-    ("given", "profile", "expected"),
+    ("variables", "profile", "expected"),
     [
-        (KEY | {"AWS_PROFILE": "two"}, None, KEY),
-        (KEY | {"AWS_SESSION_TOKEN": "token"} | STAGES, None, KEY | {"AWS_SESSION_TOKEN": "token"}),
-        (KEY | {"AWS_SESSION_TOKEN": "token"}, "one", ONE),
-        (STAGES | {"AWS_PROFILE": "one"}, None, ONE),
-        (STAGES | {"AWS_DEV_SESSION_TOKEN": "x", "AWS_DEFAULT_PROFILE": "one", "AWS_PROFILE": "two"}, None, ONE),
+        (ENVIRONMENT_KEYS | {"AWS_PROFILE": "two"}, None, ENVIRONMENT_KEYS),
+        (
+            ENVIRONMENT_KEYS | {"AWS_SESSION_TOKEN": "token"} | STAGE_VARIABLES,
+            None,
+            ENVIRONMENT_KEYS | {"AWS_SESSION_TOKEN": "token"},
+        ),
+        (ENVIRONMENT_KEYS | {"AWS_SESSION_TOKEN": "token"}, "one", PROFILE_ONE_KEYS),
+        (STAGE_VARIABLES | {"AWS_PROFILE": "one"}, None, PROFILE_ONE_KEYS),
+        (
+            STAGE_VARIABLES | {"AWS_DEV_SESSION_TOKEN": "x", "AWS_DEFAULT_PROFILE": "one", "AWS_PROFILE": "two"},
+            None,
+            PROFILE_ONE_KEYS,
+        ),
     ],
     ids=["key and profile", "key, token and the stage's", "key and --profile", "profile and the stage's", "default"],
 )
 def test_sls_gets_only_the_credentials_of_the_announced_account(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], profile: str | None, expected: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], profile: str | None, expected: dict[str, str]
 ) -> None:
-    for name, value in given.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     session = boto3.Session(profile_name=profile, region_name="us-east-1")
     announced = session.get_credentials()
@@ -339,7 +353,7 @@ def test_sls_gets_only_the_credentials_of_the_announced_account(
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: str) -> None:
-    """Write these sections to AWS's configuration; `{keys}` is a command that prints keys that expire in 14 minutes."""
+    """Write sections of AWS's configuration, in which `{keys}` is a command that prints keys valid for 14 minutes."""
     keys = tmp_path / "keys"
     expires_at = (datetime.now(UTC) + timedelta(minutes=14)).isoformat()
     values = {
@@ -384,7 +398,7 @@ ROLE = "role_arn = arn:aws:iam::123456789012:role/r"
     ],
     ids=["process", "login", "sso", "role", "web identity", "role by login", "process and login", "keys and process"],
 )
-def test_sls_gets_the_profile_or_fixed_keys_if_it_would_choose_others(
+def test_sls_gets_the_profile_or_fixed_keys_if_it_would_choose_other_keys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, key: str | None
 ) -> None:
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
@@ -408,9 +422,9 @@ def test_role_with_mfa_is_passed_as_fixed_keys(monkeypatch: pytest.MonkeyPatch, 
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{ROLE}\nsource_profile = one\nmfa_serial = m\n")
     expiry = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     keys = {"access_key": "id", "secret_key": "key", "token": None, "expiry_time": expiry}
-    renewed = DeferredRefreshableCredentials(lambda: keys, "assume-role")
-    session: Any = SimpleNamespace(profile_name="ponto", get_credentials=lambda: renewed)
-    assert credentials(osls.create_environment(session, "dev")) == KEY
+    refreshable = DeferredRefreshableCredentials(lambda: keys, "assume-role")
+    session: Any = SimpleNamespace(profile_name="ponto", get_credentials=lambda: refreshable)
+    assert credentials(osls.create_environment(session, "dev")) == ENVIRONMENT_KEYS
 
 
 @pytest.mark.usefixtures("profiles")
@@ -420,10 +434,10 @@ def test_sls_resolves_the_profile_with_its_expiration(monkeypatch: pytest.Monkey
         environment = osls.create_environment(boto3.Session(), "dev")
         provider = "getAwsSdkV3CredentialsProvider({ provider: { options: {}, getStage: () => 'dev' } })"
         script = f"require('osls/lib/aws/credentials.js').{provider}().then((got) => console.log(JSON.stringify(got)))"
-        words = ["node", "-e", script]
+        command = ["node", "-e", script]
         path = osls.search_path(environment)
         completed = subprocess.run(
-            words, cwd=ROOT, env={**environment, "PATH": path}, capture_output=True, text=True, check=True
+            command, cwd=ROOT, env={**environment, "PATH": path}, capture_output=True, text=True, check=True
         )
         resolved = json.loads(completed.stdout)
         assert (resolved["accessKeyId"], "expiration" in resolved) == (key, True)
@@ -431,11 +445,11 @@ def test_sls_resolves_the_profile_with_its_expiration(monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("account")
 def test_sls_keeps_other_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    rest = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/ca.pem", "LOCAL_DB_HOST": "/run"}
-    for name, value in rest.items():
+    other_variables = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/ca.pem", "LOCAL_DB_HOST": "/run"}
+    for name, value in other_variables.items():
         monkeypatch.setenv(name, value)
-    for stage in ("endpoint", "ca"):  # AWS_ENDPOINT_..., which is no variable of the stage
-        assert osls.create_environment(boto3.Session(), stage).items() >= rest.items()
+    for stage in ("endpoint", "ca"):  # AWS_ENDPOINT_URL and AWS_CA_BUNDLE are not variables of these stages
+        assert osls.create_environment(boto3.Session(), stage).items() >= other_variables.items()
 
 
 @pytest.mark.usefixtures("profiles")
@@ -447,7 +461,7 @@ def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[s
 
 
 class Gateway:
-    """A fake API that returns `answers` in order, then repeats the last."""
+    """A fake API that returns `answers` in order, and then repeats the last one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[tuple[int, str]] = []  # status and body; status 0: no response, with the reason
@@ -482,7 +496,7 @@ def test_permanent_refusal_is_not_retried_and_the_error_hides_the_key(
     gateway: Gateway, answer: tuple[int, str], is_retried: bool
 ) -> None:
     gateway.answers = [answer]
-    with pytest.raises(CommandError, match=f"was answered {answer[0]} instead of 202: {answer[1]}") as failure:
+    with pytest.raises(CommandError, match=f"returned {answer[0]}, expected 202: {answer[1]}") as failure:
         proof.request_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
@@ -514,7 +528,7 @@ def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, ga
     calls = prod.calls
     calls.history.clear()
 
-    message_id = proof.prove_sign_in(deployed, URL, "the key", PUNCH, FakeClock())
+    message_id = proof.verify_sign_in(deployed, URL, "the key", PUNCH, FakeClock())
 
     assert gateway.punches == [None, None]
     assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
@@ -532,8 +546,8 @@ def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, ga
 @pytest.mark.usefixtures("account")
 def test_list_of_punches_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
-    with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
-        proof.prove_sign_in(deployment(), URL, "the key", PUNCH, FakeClock())
+    with pytest.raises(CommandError, match=f"GET {URL} returned 404, expected 401") as failure:
+        proof.verify_sign_in(deployment(), URL, "the key", PUNCH, FakeClock())
     assert "it does not accept punches" not in str(failure.value)
     assert "it may accept punches without a token" in str(failure.value)
 
@@ -542,7 +556,7 @@ def test_list_of_punches_without_sign_in_fails_the_deploy(gateway: Gateway) -> N
 def test_post_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* requires no token .*authorizationType NONE") as failure:
-        proof.prove_sign_in(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
+        proof.verify_sign_in(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
     assert failure.value.status == 1
 
 
@@ -567,11 +581,11 @@ def test_punch_that_is_not_stored_is_reported_with_commands_to_find_it(prod: Pro
 
 
 def test_result_lists_all_steps_and_those_of_slices_in_order(prod: Prod, monkeypatch: pytest.MonkeyPatch) -> None:
-    prod.store()
+    prod.add_deployed_stage()
     answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
     prod.hooks = [
-        DeployHook(lambda each: HookResult("ownProven", True, f"proven     {each.stage}, {each.url}")),
-        DeployHook(lambda each: HookResult("apiKeyId", each.outputs["ApiKeyId"])),
+        DeployHook(lambda deployed: HookResult("ownProven", True, f"proven     {deployed.stage}, {deployed.url}")),
+        DeployHook(lambda deployed: HookResult("apiKeyId", deployed.outputs["ApiKeyId"])),
     ]
 
     result = prod.run("--yes", "--json").json

@@ -24,8 +24,8 @@ EXISTS = "Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/x'
 REASON = f"  SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Properties/LogGroupName: {EXISTS}"
 
 
-def validation_error(**more: Any) -> dict[str, Any]:
-    """Return a new event of CloudFormation: the name of a resource is already in use."""
+def validation_event(**overrides: Any) -> dict[str, Any]:
+    """Return a CloudFormation event: validation failed now, because the name of a resource is already in use."""
     event = {
         "EventType": "VALIDATION_ERROR",
         "LogicalResourceId": "SchemaLogGroup",
@@ -36,7 +36,7 @@ def validation_error(**more: Any) -> dict[str, Any]:
         "Timestamp": datetime.now(UTC),
         "OperationId": "c",
     }
-    return event | more
+    return event | overrides
 
 
 def stack_response(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:
@@ -46,7 +46,9 @@ def stack_response(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -
         operations: Last operations of the stack as TYPE:id, newest first.
         status: Status of the stack.
     """
-    entries = [dict(zip(("OperationType", "OperationId"), each.split(":"), strict=True)) for each in operations]
+    entries = [
+        dict(zip(("OperationType", "OperationId"), operation.split(":"), strict=True)) for operation in operations
+    ]
     created = datetime.now(UTC) - timedelta(hours=1)
     stack = {"StackId": STACK_ID, "StackName": STACK, "StackStatus": status, "CreationTime": created}
     return {"Stacks": [stack | {"LastOperations": entries}]}
@@ -67,9 +69,9 @@ class Dev:
         self.sls.status = 1
         self.sls.while_running = lambda: self.calls.stubs.update(stubs)
 
-    def run(self, command: str, *words: str) -> CommandResult:
+    def run(self, command: str, *options: str) -> CommandResult:
         collaborators = Collaborators(self.clock, self.sls)
-        return runner(self._capsys, command, "--stage", "dev", *words, collaborators=collaborators)()
+        return runner(self._capsys, command, "--stage", "dev", *options, collaborators=collaborators)()
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) 
     dev.calls.stubs["DescribeStacks"] = NO_STACK
     dev.fail(
         DescribeStacks=stack_response("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
-        DescribeEvents={"OperationEvents": [validation_error()]},
+        DescribeEvents={"OperationEvents": [validation_event()]},
     )
 
     result = dev.run("deploy")
@@ -98,9 +100,9 @@ def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) 
 
 def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     now = datetime.now(UTC)
-    old = validation_error(Timestamp=now - timedelta(hours=1), OperationId="unlisted")
-    listed = validation_error(Timestamp=now - timedelta(minutes=1), OperationId="listed")
-    warning = validation_error(ValidationFailureMode="WARN")
+    old = validation_event(Timestamp=now - timedelta(hours=1), OperationId="unlisted")
+    listed = validation_event(Timestamp=now - timedelta(minutes=1), OperationId="listed")
+    warning = validation_event(ValidationFailureMode="WARN")
     later: Any = {"Timestamp": now + timedelta(minutes=1), "OperationId": "u"}
     failed = later | {"LogicalResourceId": "Vpc", "ResourceType": "AWS::EC2::VPC", "ResourceStatusReason": "limit"}
     cancelled = later | {"LogicalResourceId": "Topic", "ResourceStatusReason": "Resource creation cancelled"}
@@ -117,7 +119,7 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
 def test_events_of_earlier_deploys_are_not_shown(dev: Dev) -> None:
     dev.calls.stubs |= {
         "DescribeStacks": stack_response("UPDATE_STACK:c"),
-        "DescribeEvents": {"OperationEvents": [validation_error()]},
+        "DescribeEvents": {"OperationEvents": [validation_event()]},
     }
     dev.fail()
     assert "CloudFormation's reason" not in dev.run("deploy").err
@@ -143,25 +145,25 @@ def test_missing_permission_to_read_events_is_reported_with_the_failure(dev: Dev
 
 def test_events_of_all_pages_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     with aws():
-        formation = boto3.client("cloudformation")
+        cloudformation = boto3.client("cloudformation")
     query = {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
-    with Stubber(formation) as stub:
+    with Stubber(cloudformation) as stub:
         stub.add_response("describe_stacks", stack_response("UPDATE_STACK:old"), {"StackName": STACK})
-        before = failed_events.observe_stack(formation, "dev")
+        observation = failed_events.observe_stack(cloudformation, "dev")
         stub.add_response(
             "describe_stacks", stack_response("CREATE_CHANGESET:c", "UPDATE_STACK:old"), {"StackName": STACK}
         )
         stub.add_response("describe_events", {"OperationEvents": [], "NextToken": "2"}, query)
-        stub.add_response("describe_events", {"OperationEvents": [validation_error()]}, query | {"NextToken": "2"})
+        stub.add_response("describe_events", {"OperationEvents": [validation_event()]}, query | {"NextToken": "2"})
 
-        failed_events.print_new_failures(formation, "dev", before)
+        failed_events.print_new_failures(cloudformation, "dev", observation)
 
         stub.assert_no_pending_responses()
     assert REASON in capsys.readouterr().err
 
 
-def abandon(dev: Dev, *, stack: str = STACK) -> str:
-    """Create a change set that is never executed, as Ctrl-C leaves it; return its stack's id."""
+def create_abandoned_stack(dev: Dev, *, stack: str = STACK) -> str:
+    """Create a stack with a change set that is never executed, as after Ctrl-C; return the stack's id."""
     template = json.dumps({"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}})
     created: str = boto3.client("cloudformation").create_change_set(
         StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody=template
@@ -171,12 +173,12 @@ def abandon(dev: Dev, *, stack: str = STACK) -> str:
 
 
 def stack_status(stack_id: str) -> str:
-    (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
-    return str(found["StackStatus"])
+    (description,) = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
+    return str(description["StackStatus"])
 
 
 def test_empty_stack_is_deleted_before_the_next_deploy(dev: Dev) -> None:
-    stack_id, another = abandon(dev), abandon(dev, stack="batida-ponto-prod")
+    stack_id, another = create_abandoned_stack(dev), create_abandoned_stack(dev, stack="batida-ponto-prod")
     statuses: list[str] = []
     dev.sls.while_running = lambda: statuses.append(stack_status(stack_id))
 
@@ -190,7 +192,7 @@ def test_empty_stack_is_deleted_before_the_next_deploy(dev: Dev) -> None:
 
 
 def test_empty_stack_is_removed_without_sls(dev: Dev) -> None:
-    stack_id = abandon(dev)
+    stack_id = create_abandoned_stack(dev)
     result = dev.run("remove", "--yes")
     assert (result.status, result.out) == (0, "removed    dev, account 123456789012, region us-east-1\n")
     assert (stack_status(stack_id), dev.sls.commands) == ("DELETE_COMPLETE", [])
@@ -233,7 +235,7 @@ def test_stack_that_another_deploy_may_be_creating_is_not_deleted(
 
 def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev) -> None:
     dev.clock = FakeClock()
-    stack_id = abandon(dev)
+    stack_id = create_abandoned_stack(dev)
     dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
     dev.run("deploy")
     assert stack_status(stack_id) == "DELETE_COMPLETE"
@@ -247,14 +249,14 @@ def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> N
 
 
 def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
-    stack_id = abandon(dev)
+    stack_id = create_abandoned_stack(dev)
     dev.sls.is_protected = True
     assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nothing is typed to confirm
     assert stack_status(stack_id) == "REVIEW_IN_PROGRESS"
 
 
 def test_failed_deletion_of_the_stack_stops_the_deploy(dev: Dev) -> None:
-    abandon(dev)
+    create_abandoned_stack(dev)
     failed_stack = stack_response(status="DELETE_FAILED")
     dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=failed_stack)
     result = dev.run("deploy")
@@ -263,28 +265,28 @@ def test_failed_deletion_of_the_stack_stops_the_deploy(dev: Dev) -> None:
     assert "DELETE_FAILED" in result.err
 
 
-def leave_resource(name: str, logical_id: str, kind: str, **properties: Any) -> str:
-    """Create a resource by a stack, and delete the stack without it; return the resource's id."""
+def create_leftover(name: str, logical_id: str, kind: str, **properties: Any) -> str:
+    """Create a stack with one resource, and delete only the stack; return the id of the resource that is left."""
     resource = {"Type": kind, "DeletionPolicy": "Retain", "Properties": properties}
-    formation = boto3.client("cloudformation")
-    formation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {logical_id: resource}}))
-    (created,) = formation.list_stack_resources(StackName=name)["StackResourceSummaries"]
-    formation.delete_stack(StackName=name)
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {logical_id: resource}}))
+    (created,) = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    cloudformation.delete_stack(StackName=name)
     return str(created["PhysicalResourceId"])
 
 
-def leave_network() -> tuple[str, str, str]:
-    vpc = leave_resource(STACK, "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
-    subnet = leave_resource(STACK, "SubnetA", "AWS::EC2::Subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")
-    group = leave_resource(STACK, "FunctionGroup", "AWS::EC2::SecurityGroup", VpcId=vpc, GroupDescription="x")
+def create_leftover_network() -> tuple[str, str, str]:
+    vpc = create_leftover(STACK, "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
+    subnet = create_leftover(STACK, "SubnetA", "AWS::EC2::Subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")
+    group = create_leftover(STACK, "FunctionGroup", "AWS::EC2::SecurityGroup", VpcId=vpc, GroupDescription="x")
     return vpc, subnet, group
 
 
 def test_leftovers_stop_a_deploy_that_would_create_a_second_vpc(dev: Dev) -> None:
-    leave_resource("batida-ponto-dev-2", "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
+    create_leftover("batida-ponto-dev-2", "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
     tags = {"aws:cloudformation:stack-name": STACK, "aws:cloudformation:logical-id": "PunchQueue"}
     boto3.client("sqs").create_queue(QueueName="punches", tags=tags)
-    vpc, subnet, group = leave_network()
+    vpc, subnet, group = create_leftover_network()
     dev.sls.add("Vpc", "AWS::EC2::VPC")
 
     result = dev.run("deploy")
@@ -303,27 +305,27 @@ def test_leftovers_stop_a_deploy_that_would_create_a_second_vpc(dev: Dev) -> Non
 
 
 def test_leftovers_are_listed_if_the_quota_of_vpcs_is_exhausted(dev: Dev) -> None:
-    vpc, *_ = leave_network()
+    vpc, *_ = create_leftover_network()
     dev.calls.stubs["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
     dev.sls.add("Vpc", "AWS::EC2::VPC")
     output = dev.run("deploy").err
     assert output.index(f"delete-vpc --vpc-id {vpc}") < output.index("ponto: the account has 2 of at most 1 VPCs")
 
 
-@pytest.mark.parametrize(("makes_network", "words"), [(False, []), (True, ["--force"])])
+@pytest.mark.parametrize(("creates_network", "options"), [(False, []), (True, ["--force"])])
 def test_deploy_without_a_vpc_or_with_force_lists_leftovers_and_continues(
-    dev: Dev, makes_network: bool, words: list[str]
+    dev: Dev, creates_network: bool, options: list[str]
 ) -> None:
-    vpc, *_ = leave_network()
-    if makes_network:
+    vpc, *_ = create_leftover_network()
+    if creates_network:
         dev.sls.add("Vpc", "AWS::EC2::VPC")
-    result = dev.run("deploy", *words)
+    result = dev.run("deploy", *options)
     assert f"aws ec2 delete-vpc --vpc-id {vpc}" in result.err
     assert dev.sls.commands == ["package", "deploy"]
 
 
 def test_resources_of_the_stack_and_deleted_ones_are_not_leftovers(dev: Dev) -> None:
-    vpc, *_ = leave_network()
+    vpc, *_ = create_leftover_network()
     boto3.client("cloudformation").create_stack(
         StackName=STACK,
         TemplateBody=json.dumps(
@@ -342,7 +344,7 @@ def test_resources_of_the_stack_and_deleted_ones_are_not_leftovers(dev: Dev) -> 
 
 
 def test_leftovers_are_listed_with_the_commands_that_delete_them(dev: Dev) -> None:
-    lines = {
+    commands = {  # resource -> the line that lists it; None: not listed
         "logs:R:log-group:/aws/lambda/x": "aws logs delete-log-group --log-group-name /aws/lambda/x --region us-east-1",
         "apigateway:us-east-1::/restapis/a1": "aws apigateway delete-rest-api --rest-api-id a1 --region us-east-1",
         "apigateway:us-east-1::/restapis/a1/stages/dev": None,  # deleted with its API
@@ -359,7 +361,7 @@ def test_leftovers_are_listed_with_the_commands_that_delete_them(dev: Dev) -> No
         "kms:R:key/gone": None,
         "kms:R:key/enabled": "aws kms schedule-key-deletion --key-id enabled",
     }
-    arns = [f"arn:aws:{resource.replace('R', 'us-east-1:123456789012')}" for resource in lines]
+    arns = [f"arn:aws:{resource.replace('R', 'us-east-1:123456789012')}" for resource in commands]
     stack = [
         ("AWS::RDS::DBSubnetGroup", "in-stack", "CREATE_COMPLETE"),
         ("AWS::RDS::DBSubnetGroup", "not-deleted", "DELETE_FAILED"),
@@ -378,10 +380,10 @@ def test_leftovers_are_listed_with_the_commands_that_delete_them(dev: Dev) -> No
         "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in stack]},
     }
 
-    listed = [each for each in dev.run("deploy").err.splitlines() if each.startswith("  a")]
+    listed = [line for line in dev.run("deploy").err.splitlines() if line.startswith("  a")]
 
-    expected = [f"  {line}" for line in lines.values() if line]
-    assert [line for line in expected if not any(each.startswith(line) for each in listed)] == []
+    expected = [f"  {line}" for line in commands.values() if line]
+    assert [start for start in expected if not any(line.startswith(start) for line in listed)] == []
     assert len(listed) == len(expected)
 
 

@@ -46,7 +46,7 @@ def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
     punch_id = str(uuid.uuid4())
     punch = new_event(punch_id, RESERVED_EMPLOYEE_ID)
     if needs_token:
-        return punch_id, prove_sign_in(deployment, url, key, punch)
+        return punch_id, verify_sign_in(deployment, url, key, punch)
     return punch_id, request_until(url, key, punch, expected=202)["messageId"]
 
 
@@ -82,13 +82,13 @@ def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected:
     if answer.status == expected:
         return json.loads(answer.text)
     raise CommandError(
-        f"{method} {url} was answered {answer.status or 'not at all'} instead of {expected}: {answer.text}\n"
+        f"{method} {url} returned {answer.status or 'no response'}, expected {expected}: {answer.text}\n"
         f"The stage is deployed and migrated, but {failed}; 5xx: docs/runbook.md#gateway-5xx",
         status=1,
     )
 
 
-def prove_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
+def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
     """Test a stage where employees sign in: check that a token is required, and queue a punch as the gateway would.
 
     The queue accepts it only from the operator's role, as for a redrive.
@@ -100,9 +100,8 @@ def prove_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, An
         CommandError: the gateway or the method requires no token, or the user may not assume the role.
     """
     require_token(url, key, clock)
-    if (
-        punch_authorization_type(deployment) == "NONE"
-    ):  # by the API's settings: a request would count for the alarm, too
+    # Read from the API's settings, because a refused request would count for the alarm gateway-4xx-hours.
+    if punch_authorization_type(deployment) == "NONE":
         raise CommandError(
             f"POST /ponto of the API {deployment.api_id} requires no token (authorizationType NONE), which was set "
             "outside the template, so every holder of a key may punch for every employee.\nThe stage is deployed and "

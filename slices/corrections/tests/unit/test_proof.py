@@ -118,7 +118,7 @@ def test_deploy_sends_a_test_correction_after_its_punch(
         return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), headers
 
     prod = Prod(monkeypatch, capsys)
-    prod.store()
+    prod.add_deployed_stage()
     prod.hooks = [SLICE.deploy_hook()]
     answer_requests(monkeypatch, answer)
 
