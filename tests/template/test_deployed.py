@@ -180,8 +180,8 @@ def test_change_of_database_or_login_stops_the_deploy_if_it_is_impossible(
             "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
             "Outputs": {name: {"Value": value} for name, value in values.items()},
         }
-        formation = account.aws.client("cloudformation")
-        formation.create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
+        cloudformation = account.aws.client("cloudformation")
+        cloudformation.create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
 
     stop_message = account.stop_message(*parameters, stage=stage)
 

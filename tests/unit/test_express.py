@@ -113,9 +113,9 @@ class Dev:
             "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
         }
-        formation = boto3.client("cloudformation")
-        formation.create_stack(StackName=NAME, TemplateBody=json.dumps(template))
-        self.fake_sls.while_running = lambda: formation.delete_stack(StackName=NAME)
+        cloudformation = boto3.client("cloudformation")
+        cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps(template))
+        self.fake_sls.while_running = lambda: cloudformation.delete_stack(StackName=NAME)
 
 
 @pytest.fixture

@@ -30,13 +30,13 @@ class Stage:
     """A stage in moto, whose buckets have two objects, one of them written twice."""
 
     def __init__(self, resources: dict[str, Any], *, is_protected: bool = False) -> None:
-        formation = boto3.client("cloudformation")
-        formation.create_stack(
+        cloudformation = boto3.client("cloudformation")
+        cloudformation.create_stack(
             StackName=STACK,
             TemplateBody=json.dumps({"Resources": resources}),
             EnableTerminationProtection=is_protected,
         )
-        stack_resources = formation.describe_stack_resources(StackName=STACK)["StackResources"]
+        stack_resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
         self.buckets = {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
             for each in stack_resources

@@ -26,7 +26,7 @@ def is_abandoned(stack: "StackTypeDef") -> bool:
     return stack["StackStatus"] == "REVIEW_IN_PROGRESS"
 
 
-def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) -> bool:
+def delete(cloudformation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) -> bool:
     """Delete a stage's stack if it was abandoned, and wait until it is deleted.
 
     Returns:
@@ -35,15 +35,15 @@ def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) 
     Raises:
         CommandError: another deploy may be creating it, or the deletion takes too long.
     """
-    stack = find_stack(formation, stage)
+    stack = find_stack(cloudformation, stage)
     if stack is None or not is_abandoned(stack):
         return False
-    _require_no_deploy(formation, stack, stage, clock.now())
+    _require_no_deploy(cloudformation, stack, stage, clock.now())
     print_status(f"deleting the stack {stack_name(stage)}, which has no resources ({stack['StackStatus']})")
     # By its id, because another deploy may create a stack of the same name meanwhile.
-    formation.delete_stack(StackName=stack["StackId"])
+    cloudformation.delete_stack(StackName=stack["StackId"])
     try:
-        formation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
     except WaiterError as error:
         raise CommandError(
             f"the stack {stack_name(stage)} could not be deleted: {error}. See its events in the CloudFormation "
@@ -52,8 +52,10 @@ def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) 
     return True
 
 
-def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef", stage: str, now: datetime) -> None:
-    pages = formation.get_paginator("list_change_sets").paginate(StackName=stack["StackName"])
+def _require_no_deploy(
+    cloudformation: "CloudFormationClient", stack: "StackTypeDef", stage: str, now: datetime
+) -> None:
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack["StackName"])
     statuses = set(pages.search("Summaries[].Status"))
     age = now - stack["CreationTime"]
     if in_creation := {"CREATE_PENDING", "CREATE_IN_PROGRESS"} & statuses:

@@ -174,8 +174,8 @@ def _deploy(
 ) -> CompiledStage:
     stage, stack = target_options.stage, stack_name(target_options.stage)
     stage_names.require_allowed(stage)
-    formation = session.client("cloudformation")
-    database = deployed_database(formation, stage)
+    cloudformation = session.client("cloudformation")
+    database = deployed_database(cloudformation, stage)
     if database == "unknown":
         raise CommandError(
             f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
@@ -187,10 +187,10 @@ def _deploy(
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
         print_status(f"sls {command}")
-        before = failed_events.observe_stack(formation, stage) if command == "deploy" else None
+        before = failed_events.observe_stack(cloudformation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
-                failed_events.print_new_failures(formation, stage, before)
+                failed_events.print_new_failures(cloudformation, stage, before)
             raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
 
     def update(package: Path, extra_params: Sequence[str] = ()) -> None:
@@ -211,14 +211,14 @@ def _deploy(
         outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
         quotas.require(session, stack, compiled.demand, partial(_deploy_command, target_options, params), force=force)
         is_first = bool(compiled.express_settings and not database)
-        if compiled.demand.creates_cluster and (is_first := _is_first_cluster(formation, stack)):
+        if compiled.demand.creates_cluster and (is_first := _is_first_cluster(cloudformation, stack)):
             leftovers.require_no_cluster(session, stack, database)
         if compiled.demand.creates_network:
             leftovers.require_no_vpc(outside_stack, force=force)
         question = f"Employees use this stage. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm(question, stage):
             raise CommandError("not deployed")
-        abandoned_stack.delete(formation, stage, collaborators.clock)
+        abandoned_stack.delete(cloudformation, stage, collaborators.clock)
         if compiled.express_settings:
             express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
         if is_first and compiled.deferred_resources:
@@ -228,10 +228,10 @@ def _deploy(
     return compiled
 
 
-def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
+def _is_first_cluster(cloudformation: "CloudFormationClient", stack: str) -> bool:
     """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False."""
     try:
-        return not has_resource(formation, stack, DATABASE_CLUSTER)
+        return not has_resource(cloudformation, stack, DATABASE_CLUSTER)
     except ClientError as error:
         print_status(
             f"not checked: whether the stack has a cluster ({target.explain(error)}).",

@@ -28,35 +28,35 @@ class Observation(NamedTuple):
     observed_at: datetime
 
 
-def observe_stack(formation: "CloudFormationClient", stage: str) -> Observation:
+def observe_stack(cloudformation: "CloudFormationClient", stage: str) -> Observation:
     """Return the operations on a stage's stack up to now."""
-    stack: Any = find_stack(formation, stage) or {}
+    stack: Any = find_stack(cloudformation, stage) or {}
     operation_ids = frozenset(operation["OperationId"] for operation in stack.get("LastOperations", []))
     return Observation(operation_ids, datetime.now(UTC))
 
 
-def print_new_failures(formation: "CloudFormationClient", stage: str, observation: Observation) -> None:
+def print_new_failures(cloudformation: "CloudFormationClient", stage: str, observation: Observation) -> None:
     """Print resource, path and reason of each failure since an observation, or the permission that is missing."""
     stack: Any = None
     try:
-        stack = find_stack(formation, stage)
-        events = _new_failures(formation, stack["StackId"], observation) if stack else []
+        stack = find_stack(cloudformation, stage)
+        events = _new_failures(cloudformation, stack["StackId"], observation) if stack else []
     except (BotoCoreError, ClientError) as error:
         name = stack["StackId"] if stack else "<the stack>"
         print_status(
             f"not shown: CloudFormation's reason ({explain(error)}).",
             "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
-            f"--stack-name {name} --filters FailedEvents=true --region {formation.meta.region_name}",
+            f"--stack-name {name} --filters FailedEvents=true --region {cloudformation.meta.region_name}",
         )
         return
     if lines := dict.fromkeys(_format(events)):
         print_status("CloudFormation's reasons:", *lines)
 
 
-def _new_failures(formation: Any, stack_id: str, observation: Observation) -> list[Any]:
+def _new_failures(cloudformation: Any, stack_id: str, observation: Observation) -> list[Any]:
     """Return the failed events of operations that began since an observation, oldest first."""
     since = observation.observed_at - _CLOCK_TOLERANCE
-    pages = formation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
+    pages = cloudformation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
     events = [
         event
         for event in pages.search("OperationEvents[]")

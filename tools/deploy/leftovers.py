@@ -166,10 +166,10 @@ def _is_deleted(session: "boto3.Session", kind: str, name: str) -> bool:
     return False
 
 
-def _stack_members(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
+def _stack_members(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
     """Yield the service and the last segment of the id of each resource of a stack."""
     try:
-        pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         for resource in pages.search("StackResourceSummaries[]"):
             if not resource["ResourceStatus"].startswith("DELETE_"):  # otherwise it no longer belongs to the stack
                 yield (

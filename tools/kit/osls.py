@@ -182,32 +182,32 @@ def is_missing(error: ClientError) -> bool:
     return "does not exist" in error.response["Error"].get("Message", "")
 
 
-def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
+def find_stack(cloudformation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
     """Return the description of a stage's stack; None if it does not exist."""
     try:
-        return formation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     except ClientError as error:
         if not is_missing(error):
             raise
         return None
 
 
-def require_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
+def require_stack(cloudformation: "CloudFormationClient", stage: str) -> "StackTypeDef":
     """Return the description of a stage's stack.
 
     Raises:
         CommandError: there is no such stack.
     """
-    if stack := find_stack(formation, stage):
+    if stack := find_stack(cloudformation, stage):
         return stack
-    name, region = stack_name(stage), formation.meta.region_name
+    name, region = stack_name(stage), cloudformation.meta.region_name
     raise CommandError(f"there is no stack {name} in {region}; check --stage, --region and --profile")
 
 
-def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
+def has_resource(cloudformation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
     """Return whether a stack has a resource. One that is being deleted, or could not be deleted, does not count."""
     try:
-        description = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        description = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
     except ClientError as error:
         if not is_missing(error):
             raise
@@ -215,27 +215,27 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
     return not description["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")
 
 
-def deployed_database(formation: "CloudFormationClient", stage: str) -> str | None:
+def deployed_database(cloudformation: "CloudFormationClient", stage: str) -> str | None:
     """Return the value of `database` with which a stage was deployed; None if it has no complete stack.
 
     `unknown`: the stack is older than version 1.0, and cannot be updated.
     """
-    stack = find_stack(formation, stage)
+    stack = find_stack(cloudformation, stage)
     outputs = _outputs(stack) if stack else {}
     return outputs.get("Database", "unknown") if outputs.keys() >= _REQUIRED_OUTPUTS else None
 
 
-def stack_outputs(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
+def stack_outputs(cloudformation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
     """Return the outputs of a stage's stack, such as the URLs of the queues.
 
     Raises:
         CommandError: the stack does not exist or is not complete.
     """
-    stack = require_stack(formation, stage)
+    stack = require_stack(cloudformation, stage)
     outputs = _outputs(stack)
     if missing := sorted(_REQUIRED_OUTPUTS - outputs.keys()):
         raise CommandError(
-            f"stack {stack_name(stage)} in {formation.meta.region_name} "
+            f"stack {stack_name(stage)} in {cloudformation.meta.region_name} "
             f"({stack['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
         )
     return outputs

@@ -266,9 +266,9 @@ def _deploy(
                 raise LocalError(f"{explanation} The output of sls is in {log}")
             raise LocalError(f"sls {' '.join(['deploy', *options])} failed; its output, {log}, ends:\n{tail(log, 30)}")
         template = json.loads((ROOT / ".serverless" / "cloudformation-template-update-stack.json").read_text())
-    formation = aws.client("cloudformation")
-    outputs = osls.stack_outputs(formation, STAGE)
-    resources = formation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
+    cloudformation = aws.client("cloudformation")
+    outputs = osls.stack_outputs(cloudformation, STAGE)
+    resources = cloudformation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
     api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     deployment = ignored_settings.LocalDeployment(

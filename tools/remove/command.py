@@ -44,13 +44,13 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
     """
     stage = target_options.stage
     session, _, account = target.announce(target_options)
-    formation = session.client("cloudformation")
-    stack = osls.find_stack(formation, stage)
+    cloudformation = session.client("cloudformation")
+    stack = osls.find_stack(cloudformation, stage)
     # A cluster may exist even without a complete stack, if a deploy or a removal was interrupted.
-    may_have_cluster = osls.deployed_database(formation, stage) in (None, "express")
+    may_have_cluster = osls.deployed_database(cloudformation, stage) in (None, "express")
     cluster = express.find(session, stage) if may_have_cluster else None
     if not stack and not cluster:
-        osls.require_stack(formation, stage)  # raises the error
+        osls.require_stack(cloudformation, stage)  # raises the error
     if stack and stack.get("EnableTerminationProtection"):
         raise CommandError(
             f"stack {osls.stack_name(stage)} is protected from deletion. "
@@ -64,7 +64,7 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
             f"--db-cluster-identifier {deleted_cluster.name} --no-deletion-protection --region {session.region_name}"
         )
     is_abandoned = bool(stack and abandoned_stack.is_abandoned(stack))
-    buckets = dict(_buckets(formation, osls.stack_name(stage))) if stack and not is_abandoned else {}
+    buckets = dict(_buckets(cloudformation, osls.stack_name(stage))) if stack and not is_abandoned else {}
     losses = f", the cluster {deleted_cluster.name} with all punches" if deleted_cluster else ""
     losses += f" and the contents of {', '.join(buckets)}" if buckets else ""
     question = f"This removes stage {stage}{losses}. Type {stage} to remove it from {account}:"
@@ -72,7 +72,7 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
         raise CommandError("not removed")
 
     if is_abandoned:  # osls would fail, as the stack has no template
-        if not abandoned_stack.delete(formation, stage, collaborators.clock):
+        if not abandoned_stack.delete(cloudformation, stage, collaborators.clock):
             raise CommandError(
                 f"a deploy is creating the stack {osls.stack_name(stage)}. Wait until it has ended, then run this again"
             )
@@ -107,10 +107,10 @@ def _remove_stack(
         raise CommandError("sls remove failed, see its output above. Fix the cause, and run this again", status=1)
 
 
-def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
+def _buckets(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
     """Yield logical id and name of the buckets that are deleted with a stack."""
-    template = formation.get_template(StackName=stack)["TemplateBody"]["Resources"]
-    pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    template = cloudformation.get_template(StackName=stack)["TemplateBody"]["Resources"]
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     for resource in pages.search("StackResourceSummaries[]"):
         name = resource["LogicalResourceId"]
         if (
