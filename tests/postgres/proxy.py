@@ -60,8 +60,8 @@ class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(str(Path(self.folder) / SOCKET))
             server.sendall(first)
-            for each in (client, server):
-                each.settimeout(0.005)
+            for peer in (client, server):
+                peer.settimeout(0.005)
             while not self.ending.is_set():
                 for sender, receiver in ((client, server), (server, client)):
                     try:

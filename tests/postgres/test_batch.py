@@ -75,8 +75,8 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
     }
     dead_letters = stage.queue.dead_letters()
     assert len(dead_letters) == 4 + len(INVALID)
-    assert all(each.body == bodies[each.message_id] for each in dead_letters)
-    assert {each.message_id: (each.reason, each.attributes["detail"][1]) for each in dead_letters} == {
+    assert all(letter.body == bodies[letter.message_id] for letter in dead_letters)
+    assert {letter.message_id: (letter.reason, letter.attributes["detail"][1]) for letter in dead_letters} == {
         "conflict within": ("conflict", f"id {A} belongs to a punch with another {SUBJECT_COLUMN}"),
         "conflict with older": (
             "conflict",
@@ -121,7 +121,7 @@ def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:
     columns = ", ".join((SUBJECT_COLUMN, "mensagem_id", *TEXTS))
     assert stage.execute(f"select {columns} from batida") == [(2, f"message {text}", *[text] * len(TEXTS))]
     assert {dead_letter.message_id: dead_letter.body for dead_letter in stage.queue.dead_letters()} == {
-        each["messageId"]: each["body"] for each in refused
+        message["messageId"]: message["body"] for message in refused
     }
 
 

@@ -121,7 +121,7 @@ def test_schema_drain_and_read_functions_work_without_passwords(system: System) 
     assert "rows" in system.read()
     assert system.queue.dead_letters() == []
     assert system.rds.refused == []
-    tokens = [each for each in system.rds.tokens if f"DBUser={FUNCTION}&" in each]
+    tokens = [token for token in system.rds.tokens if f"DBUser={FUNCTION}&" in token]
     assert len(tokens) == 3  # one for each connection
     assert min(map(len, tokens)) > 2_500  # like the tokens of AWS
     log = system.functions.log.getvalue()
@@ -134,7 +134,7 @@ def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: S
     system.rds.keys["ASIAPONTO_FUNCTION"] = key._replace(roles=frozenset({READER}))
     batch = [new_punch(), new_punch()]
 
-    assert sorted(system.deliver(*batch)) == sorted(each["messageId"] for each in batch)
+    assert sorted(system.deliver(*batch)) == sorted(record["messageId"] for record in batch)
 
     assert system.queue.dead_letters() == []
     assert system.rds.refused == [["rds-db:connect"]] * 2  # the drain retries once with a new token

@@ -213,8 +213,8 @@ def _running(_: postgres.Postgres) -> Iterator[None]:
 def _frozen(server: postgres.Postgres) -> Iterator[None]:
     """`make chaos` was killed while the database was frozen."""
     process = psutil.Process(server.pid)
-    for each in (process, *process.children()):
-        each.suspend()
+    for running_process in (process, *process.children()):
+        running_process.suspend()
     yield
 
 

@@ -168,7 +168,7 @@ def test_redelivered_message_differs_from_a_duplicate_punch(store: Store) -> Non
 
 def test_new_copy_of_a_message_is_a_duplicate(store: Store) -> None:
     first, other = entry(), entry()
-    copies = [each._replace(is_new_copy=True) for each in (first, other)]
+    copies = [original._replace(is_new_copy=True) for original in (first, other)]
     store.save([first])
 
     assert store.save([copies[0], other, copies[1]]) == [DUPLICATE, STORED, DUPLICATE]
@@ -210,7 +210,7 @@ def test_outcomes_are_those_of_the_in_memory_store(
     for batch in batches:
         assert store.save(batch) == in_memory.save(batch)
 
-    expected = [(each.punch.id, each.punch.employee_id, each.message_id) for each in in_memory.rows.values()]
+    expected = [(stored.punch.id, stored.punch.employee_id, stored.message_id) for stored in in_memory.rows.values()]
     assert sorted(expected) == database.execute(f"select id, {SUBJECT_COLUMN}, mensagem_id from batida order by id")
 
 

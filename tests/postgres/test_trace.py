@@ -260,7 +260,7 @@ def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) 
 
     for searched_id in (MESSAGE, identifier):
         result = dev.run(searched_id, "--json")
-        assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
+        assert [letter["id"] for letter in result.json["deadLetters"]] == [identifier]
         assert (result.status, result.json["rows"], result.json["queue"]) == (1, [], None)
 
 
@@ -271,7 +271,7 @@ def test_dead_letter_with_a_source_key_is_found_only_by_the_keys_id(dev: Stage) 
     unreadable = dev.dead_letter(body, **attributes)
 
     def find_dead_letters(identifier: str) -> list[str]:
-        return [each["id"] for each in dev.run(identifier, "--json").json["deadLetters"]]
+        return [letter["id"] for letter in dev.run(identifier, "--json").json["deadLetters"]]
 
     assert [find_dead_letters(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [
         [each] for each in clock_records
@@ -291,7 +291,7 @@ def test_dead_letters_of_a_day_include_those_with_an_unknown_time(dev: Stage) ->
 
     result = dev.run(*DAY, "--json")
 
-    assert {each["id"] for each in result.json["deadLetters"]} == expected_ids
+    assert {letter["id"] for letter in result.json["deadLetters"]} == expected_ids
     assert (result.status, len(result.json["rows"])) == (1, 2)
 
 
@@ -371,7 +371,7 @@ def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, 
     assert "AccessDenied" in unread["why"]
     if operation == "Invoke":
         assert result.json["queue"]["drain"] == "Enabled"
-        assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
+        assert [letter["id"] for letter in result.json["deadLetters"]] == [identifier]
     else:
         assert rows(result)[0] == ROW
     assert dev.run(*words).out.startswith(f"not read: {source}: AWS refused")

@@ -131,9 +131,9 @@ def is_complete(dev: Dev) -> bool:
     (member,) = cluster["DBClusterMembers"]
     pages = boto3.client("rds").get_paginator("describe_db_cluster_parameters")
     settings = {
-        each["ParameterName"]: each["ParameterValue"]
+        parameter["ParameterName"]: parameter["ParameterValue"]
         for page in pages.paginate(DBClusterParameterGroupName=NAME, Source="user")
-        for each in page["Parameters"]
+        for parameter in page["Parameters"]
     }
     (writer,) = boto3.client("rds").describe_db_instances()["DBInstances"]
     return bool(

@@ -251,13 +251,13 @@ def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = ""
         default_subnets: Letters of the zones with a default subnet.
     """
     zones = [{"ZoneName": name, "ZoneId": zone_id, "State": "available"} for name, zone_id in ZONES.items()]
-    option = {"AvailabilityZones": [{"Name": f"us-east-1{each}"} for each in aurora]}
-    service = {"ServiceName": "com.amazonaws.us-east-1.sqs", "AvailabilityZones": [f"us-east-1{each}" for each in sqs]}
+    option = {"AvailabilityZones": [{"Name": f"us-east-1{zone}"} for zone in aurora]}
+    service = {"ServiceName": "com.amazonaws.us-east-1.sqs", "AvailabilityZones": [f"us-east-1{zone}" for zone in sqs]}
     return {
         "DescribeAvailabilityZones": {"AvailabilityZones": zones},
         "DescribeOrderableDBInstanceOptions": {"OrderableDBInstanceOptions": [option]},
         "DescribeVpcEndpointServices": {"ServiceDetails": [service]},
-        "DescribeSubnets": {"Subnets": [{"AvailabilityZone": f"us-east-1{each}"} for each in default_subnets]},
+        "DescribeSubnets": {"Subnets": [{"AvailabilityZone": f"us-east-1{zone}"} for zone in default_subnets]},
     }
 
 

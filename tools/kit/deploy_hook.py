@@ -38,7 +38,7 @@ class DeferredResource(NamedTuple):
 
 
 class DeployHook(NamedTuple):
-    """What a slice adds to `ponto deploy` and `make run`."""
+    """Additions of a slice to `ponto deploy` and `make run`."""
 
     after_deploy: Callable[[DeployedStage], HookResult]  # called once the stage stores punches
     deferred_resource: DeferredResource | None = None
