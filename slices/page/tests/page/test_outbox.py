@@ -105,12 +105,12 @@ def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: F
 def test_a_punch_is_confirmed_once_it_is_on_the_disk(phone: Phone) -> None:
     page = phone.open(
         init_script="""
-        window.kept = []
+        window.completed = []
         const { transaction } = IDBDatabase.prototype, { add } = IDBObjectStore.prototype
         IDBDatabase.prototype.transaction = function () {
             const created = transaction.apply(this, arguments)
             const outcome = () => document.getElementById("outcome").textContent
-            created.addEventListener("complete", () => created.adds && kept.push([created.durability, outcome()]))
+            created.addEventListener("complete", () => created.adds && completed.push([created.durability, outcome()]))
             return created
         }
         IDBObjectStore.prototype.add = function () {
@@ -122,7 +122,7 @@ def test_a_punch_is_confirmed_once_it_is_on_the_disk(phone: Phone) -> None:
     )
 
     assert "Obrigado" in punch(page, EMPLOYEE)
-    assert page.evaluate("kept") == [["strict", ""]]
+    assert page.evaluate("completed") == [["strict", ""]]
 
 
 def test_a_stored_punch_is_thanked_for_even_if_nothing_more_can_be_written(phone: Phone) -> None:

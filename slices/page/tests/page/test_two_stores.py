@@ -88,13 +88,13 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
     punch(page, EMPLOYEE)
     states = [WAITING, refusal_text(400), SENT, RECORDED]
     wait_for_states(page, *states)
-    kept, file = punches_in_both_stores(page), export_punches(page)
+    punches, file = punches_in_both_stores(page), export_punches(page)
 
     for store in CACHE_STORAGE, INDEXED_DB:
         phone.reopen_without_stores(page, store)
         expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} deste aparelho se perdeu, com 4 batidas")
         wait_for_states(page, *states)
-        assert punches_in_both_stores(page) == kept
+        assert punches_in_both_stores(page) == punches
         assert export_punches(page) == file
     expect(page.locator("#pad")).to_be_visible()
     require_identity(page)
@@ -136,7 +136,7 @@ def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Brow
         page = phone.open(KEY_FRAGMENT)
         server.is_api_down = True
         punch(page, EMPLOYEE)
-        (kept,) = punches_in_both_stores(page)
+        (stored,) = punches_in_both_stores(page)
         page.evaluate("navigator.serviceWorker.ready.then(worker => worker.sync.getTags())")
         page.goto("about:blank")
         phone.clear_stores(page, INDEXED_DB)
@@ -144,7 +144,7 @@ def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Brow
         run_background_sync(phone, page)
         wait_for(lambda: server.punch_requests, "the request of the background sync")
 
-    assert [(post.body["sequencia"], post.body["id"]) for post in server.punch_requests] == [(kept[0], kept[1])]
+    assert [(post.body["sequencia"], post.body["id"]) for post in server.punch_requests] == [(stored[0], stored[1])]
 
 
 def test_a_punch_that_one_store_refuses_is_in_neither_and_uses_no_number(server: FakeServer, phone: Phone) -> None:
@@ -216,10 +216,10 @@ def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(serve
         """async () => {
             await navigator.locks.request("stores", () => {}) // now the key is stored, which needed Cache.delete
             const stores = [[IDBObjectStore, "add"], [Cache, "delete"]]
-            const kept = stores.map(([store, name]) => store.prototype[name])
+            const originals = stores.map(([store, name]) => store.prototype[name])
             for (const [store, name] of stores)
                 store.prototype[name] = () => { throw new DOMException("no room", "QuotaExceededError") }
-            window.repair = () => stores.forEach(([store, name], index) => { store.prototype[name] = kept[index] })
+            window.repair = () => stores.forEach(([store, name], index) => { store.prototype[name] = originals[index] })
         }"""
     )
 
@@ -263,7 +263,7 @@ def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(serve
     page = open_and_name(phone)
     punch(page, EMPLOYEE)
     press_repeatedly(page, 1)
-    kept = punches_in_both_stores(page)
+    punches = punches_in_both_stores(page)
     page.evaluate(
         """async () => {
             const { openConnection } = await import("./indexeddb.js")
@@ -281,7 +281,7 @@ def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(serve
     phone.reopen_without_stores(page, INDEXED_DB)
 
     wait_for_states(page, WAITING, WAITING)
-    assert punches_in_both_stores(page) == kept
+    assert punches_in_both_stores(page) == punches
     require_identity(page)
     punch(page, EMPLOYEE)
     wait_for_states(page, WAITING, WAITING, WAITING)
@@ -514,7 +514,7 @@ def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server
     server.is_api_down = True
     page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
-    kept = punches_in_both_stores(page)
+    punches = punches_in_both_stores(page)
     phone.reopen_without_stores(
         page,
         INDEXED_DB,
@@ -533,7 +533,7 @@ def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server
 
     wait_for_states(page, WAITING)
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert punches_in_both_stores(page) == kept
+    assert punches_in_both_stores(page) == punches
 
 
 def test_a_press_waits_for_the_lock_but_not_for_ever(phone: Phone) -> None:

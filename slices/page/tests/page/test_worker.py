@@ -35,12 +35,12 @@ def test_a_cached_file_that_the_browser_deleted_is_cached_again_when_it_is_fetch
 ) -> None:
     with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
-        kept = page.evaluate(_LIST_CACHED_FILES)
+        cached = page.evaluate(_LIST_CACHED_FILES)
         for file in ("./", "rules.js"):
             assert page.evaluate(_DELETE_CACHED_FILE, file)
             page.reload()
 
-            wait_for(lambda: page.evaluate(_LIST_CACHED_FILES) == kept, f"{file} to be cached again")
+            wait_for(lambda: page.evaluate(_LIST_CACHED_FILES) == cached, f"{file} to be cached again")
             server.is_down = True
             page.reload()
             expect(page.locator("#key-state")).to_contain_text("irst")
@@ -52,13 +52,13 @@ def test_a_file_of_another_version_does_not_replace_a_deleted_one_in_the_cache(
 ) -> None:
     with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
-        kept = page.evaluate(_LIST_CACHED_FILES)
+        cached = page.evaluate(_LIST_CACHED_FILES)
         server.file_headers = {"content-security-policy": "default-src 'self'"}
         assert page.evaluate(_DELETE_CACHED_FILE, "./")
         page.reload()
 
         expect(page.locator("#key-state")).to_contain_text("irst")
-        assert page.evaluate(_LIST_CACHED_FILES) == [address for address in kept if address != server.url]
+        assert page.evaluate(_LIST_CACHED_FILES) == [address for address in cached if address != server.url]
 
 
 def test_a_fetched_file_that_cannot_be_cached_is_still_shown(server: FakeServer, browser: Browser) -> None:
