@@ -24,7 +24,7 @@ exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
 @opt.as_json
 @target.options
 def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_json: bool) -> None:
-    """Load a table that maps CPF or PIS numbers to employees, for hardware clocks' files.
+    """Load a table that maps CPF or PIS numbers to employees.
 
     FILE (- for standard input) is CSV in UTF-8, separated by ; or , with these columns in its first line:
 

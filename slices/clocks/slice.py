@@ -27,7 +27,7 @@ class Clocks(FileFormatSlice):
         return {
             "load documents": LazyCommand(
                 load_command,
-                "Load a table that maps CPF or PIS numbers to employees, for hardware clocks' files.",
+                "Load a table that maps CPF or PIS numbers to employees.",
                 "ponto load documents documents.csv   employees' CPF or PIS numbers, for clocks' files",
             )
         }
