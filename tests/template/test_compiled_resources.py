@@ -11,8 +11,7 @@ from ponto import __version__
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.template.cloudwatch import ALARM, alarms
 from tests.template.compiled import ARN, TOPIC, CompileStage, PackageStage
-from tools.deploy import command as deploy
-from tools.deploy import quotas, zones
+from tools.deploy import compiled_stage, quotas, zones
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters
 from tools.kit.errors import CommandError
@@ -177,21 +176,21 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
         throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
     )
     prod = package_stage("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
-    assert deploy.read_compiled_stage(prod.folder) == deploy.CompiledStage(
-        True, False, expected, deferred_resources=(deploy.CLUSTER_PROTECTION,)
+    assert compiled_stage.read_compiled_stage(prod.folder) == compiled_stage.CompiledStage(
+        True, False, expected, deferred_resources=(compiled_stage.CLUSTER_PROTECTION,)
     )
 
-    dev = deploy.read_compiled_stage(package_stage("dev").folder)
-    assert dev == deploy.CompiledStage(False, False, dev.demand)
+    dev = compiled_stage.read_compiled_stage(package_stage("dev").folder)
+    assert dev == compiled_stage.CompiledStage(False, False, dev.demand)
     # The last of two values takes effect, because a first deploy appends its value.
     repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
-    assert deploy.read_compiled_stage(repeated.folder).deferred_resources == ()
+    assert compiled_stage.read_compiled_stage(repeated.folder).deferred_resources == ()
 
 
 def test_invalid_variable_of_the_functions_stops_the_deploy(package_stage: PackageStage) -> None:
     message = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
     with pytest.raises(CommandError, match=message):
-        deploy.read_compiled_stage(package_stage("prod", "timeZone=America/SaoPaulo").folder)
+        compiled_stage.read_compiled_stage(package_stage("prod", "timeZone=America/SaoPaulo").folder)
 
 
 def test_parameter_has_the_same_type_from_the_file_and_from_text(

@@ -1,30 +1,26 @@
 """`ponto deploy`: deploy a stage, migrate its database, and prove with one punch that it works."""
 
-import json
-import shlex
 import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto import config
-from slices import enabled
 from tools.deploy import abandoned_stack, express, failed_events, leftovers, proof, quotas, stage_names
-from tools.kit import commands, osls, parameters, target
+from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
+from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
-from tools.kit.deploy_hook import DeferredResource, DeployedStage, DeployHook, HookResult
+from tools.kit.deploy_hook import DeployedStage, DeployHook, HookResult
 from tools.kit.errors import CommandError
-from tools.kit.osls import DATABASE_CLUSTER, deployed_database, has_resource, stack_name, stack_outputs
+from tools.kit.osls import deployed_database, stack_name, stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 
 if TYPE_CHECKING:
     import boto3
-    from types_boto3_cloudformation import CloudFormationClient
 
 _EPILOG = """examples:
   ponto deploy --stage dev
@@ -34,23 +30,6 @@ _EPILOG = """examples:
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
-
-
-CLUSTER_PROTECTION = DeferredResource(
-    DATABASE_CLUSTER,
-    "deletionProtection=false",
-    "the first update creates the cluster without protection from deletion, so that a failed deploy leaves no cluster",
-)
-
-
-class CompiledStage(NamedTuple):
-    """Properties of a compiled stage that the next steps need."""
-
-    is_protected: bool  # from deletion: a stage that employees use
-    needs_token: bool  # whether punches need an employee's sign-in, which this command does not have
-    demand: quotas.Demand
-    deferred_resources: Sequence[DeferredResource] = ()
-    express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
 
 
 @commands.command(epilog=_EPILOG)
@@ -149,18 +128,6 @@ def _migrate_and_prove(
     return summary, [hook.after_deploy(deployed) for hook in hooks]
 
 
-def _add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
-    """Return a deploy's parameters, with `database=express` added for a stack with such a database.
-
-    It is not added if the parameters or the stage name a database. The default, `create`, would be refused.
-    """
-    stage_values = parameters.stages().get(stage, {})
-    if deployed != "express" or "database" in stage_values or any(param.startswith("database=") for param in params):
-        return params
-    print_status("database: express, as in the last deploy")
-    return [*params, "database=express"]
-
-
 def _deploy(
     collaborators: Collaborators,
     hooks: Sequence[DeployHook],
@@ -181,7 +148,7 @@ def _deploy(
             f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
             "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
         )
-    params = _add_deployed_database(stage, params, database)
+    params = add_deployed_database(stage, params, database)
 
     def sls(command: str, *options: object, extra_params: Sequence[str] = ()) -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
@@ -209,9 +176,9 @@ def _deploy(
             express.require_possible(session, stage, compiled.express_settings, database)
         stage_names.require_distinct(session, stage, force=force)
         outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
-        quotas.require(session, stack, compiled.demand, partial(_deploy_command, target_options, params), force=force)
+        quotas.require(session, stack, compiled.demand, partial(deploy_command, target_options, params), force=force)
         is_first = bool(compiled.express_settings and not database)
-        if compiled.demand.creates_cluster and (is_first := _is_first_cluster(cloudformation, stack)):
+        if compiled.demand.creates_cluster and (is_first := leftovers.is_first_cluster(cloudformation, stack)):
             leftovers.require_no_cluster(session, stack, database)
         if compiled.demand.creates_network:
             leftovers.require_no_vpc(outside_stack, force=force)
@@ -226,55 +193,3 @@ def _deploy(
             update(Path(temporary) / "first", [deferred.parameter for deferred in compiled.deferred_resources])
         update(package)
     return compiled
-
-
-def _is_first_cluster(cloudformation: "CloudFormationClient", stack: str) -> bool:
-    """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False."""
-    try:
-        return not has_resource(cloudformation, stack, DATABASE_CLUSTER)
-    except ClientError as error:
-        print_status(
-            f"not checked: whether the stack has a cluster ({target.explain(error)}).",
-            "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
-            "protected from the start, so it stays if this deploy fails.",
-        )
-        return False
-
-
-def _deploy_command(target_options: target.TargetOptions, params: Sequence[str], *changes: str) -> str:
-    """Return the shell command that deploys a stage with some parameters changed."""
-    names = {change.partition("=")[0] for change in changes}
-    unchanged = [param for param in params if param.partition("=")[0] not in names]
-    account = [("--region", target_options.region), ("--profile", target_options.profile)]
-    words = [word for option, value in account if value for word in (option, value)]
-    words += [word for param in (*unchanged, *changes) for word in ("--param", param)]
-    return f'make deploy STAGE={target_options.stage} ARGS="{shlex.join(words)}"'
-
-
-def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> CompiledStage:
-    """Read the output of `sls package`.
-
-    Raises:
-        CommandError: a parameter has a value that the functions could not read.
-    """
-    configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
-    template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
-    resources = template["Resources"]
-    environment = resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
-    try:
-        config.parse_time_zone(environment["TIME_ZONE"])
-        for hook in enabled.schema_hooks():
-            if hook.prepare_post_migration:
-                hook.prepare_post_migration(environment)
-    except config.ConfigurationError as error:
-        raise CommandError(f"{error} Nothing was deployed.") from None
-    is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")
-    candidates = [CLUSTER_PROTECTION if is_cluster_protected else None, *(hook.deferred_resource for hook in hooks)]
-    deferred_resources = tuple(candidate for candidate in candidates if candidate and candidate.logical_id in resources)
-    return CompiledStage(
-        is_protected=configuration["provider"]["deletionProtection"],
-        needs_token=resources["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
-        demand=quotas.read_demand(template, deferred_resources),
-        express_settings=template.get("Metadata", {}).get("ExpressCluster"),
-        deferred_resources=deferred_resources,
-    )

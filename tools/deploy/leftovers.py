@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit.errors import CommandError
-from tools.kit.osls import DATABASE_CLUSTER, is_missing
+from tools.kit.osls import DATABASE_CLUSTER, has_resource, is_missing
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
     import boto3
+    from types_boto3_cloudformation import CloudFormationClient
 
 DELETE_COMMANDS = {
     "lambda:event-source-mapping": "lambda delete-event-source-mapping --uuid {name}",
@@ -95,6 +96,19 @@ def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
             "resources listed above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; "
             "docs/deploy.md#the-network), or use --force to create another.\nNothing was deployed."
         )
+
+
+def is_first_cluster(cloudformation: "CloudFormationClient", stack: str) -> bool:
+    """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False."""
+    try:
+        return not has_resource(cloudformation, stack, DATABASE_CLUSTER)
+    except ClientError as error:
+        print_status(
+            f"not checked: whether the stack has a cluster ({explain(error)}).",
+            "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
+            "protected from the start, so it stays if this deploy fails.",
+        )
+        return False
 
 
 def require_no_cluster(session: "boto3.Session", stack: str, database: str | None) -> None:

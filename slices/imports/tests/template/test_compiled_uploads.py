@@ -10,7 +10,7 @@ import pytest
 from slices.imports.uploads import MAX_INVOCATIONS
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files, tls_only_statement
 from tests.template.test_permissions import extract_permissions
-from tools.deploy import command as deploy
+from tools.deploy import compiled_stage
 from tools.kit.packaging import Template
 
 FUNCTION = "ImportacaoLambdaFunction"
@@ -223,7 +223,7 @@ def test_bucket_accepts_tls_only(prod_with_slices: Template) -> None:
 
 
 def test_deploy_counts_reserved_concurrency(package_stage: PackageStage) -> None:
-    plain = deploy.read_compiled_stage(package_stage("dev").folder).demand
-    with_uploads = deploy.read_compiled_stage(package_stage("dev", "uploads=true").folder).demand
+    plain = compiled_stage.read_compiled_stage(package_stage("dev").folder).demand
+    with_uploads = compiled_stage.read_compiled_stage(package_stage("dev", "uploads=true").folder).demand
     reserved = {**plain.reserved, "batida-ponto-dev-importacao": 2}
     assert with_uploads == plain._replace(reserved=reserved)

@@ -9,7 +9,7 @@ import pytest
 from slices.page import publish, site
 from slices.page.slice import SLICE
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, tls_only_statement
-from tools.deploy import command as deploy
+from tools.deploy import compiled_stage
 from tools.kit.packaging import PackagingError, Template
 
 SITE = {
@@ -190,14 +190,14 @@ def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: 
 
 
 def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
-    protection, page = deploy.read_compiled_stage(
+    protection, page = compiled_stage.read_compiled_stage(
         package_stage("prod", "site=true").folder, [SLICE.deploy_hook()]
     ).deferred_resources
     assert page.parameter == "site=false"
     assert "AWS refuses CloudFront to an account that it has not verified" in page.reason
-    assert deploy.read_compiled_stage(package_stage("prod").folder, [SLICE.deploy_hook()]).deferred_resources == (
-        protection,
-    )
+    assert compiled_stage.read_compiled_stage(
+        package_stage("prod").folder, [SLICE.deploy_hook()]
+    ).deferred_resources == (protection,)
 
 
 def test_a_user_pool_domain_without_a_required_sign_in_is_refused(compile_stage: CompileStage) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from slices.reports.statements import STATEMENTS
 from tests.template.compiled import PackageStage, slice_files
-from tools.deploy import command as deploy
+from tools.deploy import compiled_stage
 from tools.kit.errors import CommandError
 
 
@@ -19,11 +19,11 @@ def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> N
 def test_invalid_employer_stops_the_deploy(package_stage: PackageStage) -> None:
     parameter = "employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82"
     with pytest.raises(CommandError, match="EMPLOYER: has no valid CNPJ or CPF"):
-        deploy.read_compiled_stage(package_stage("prod", parameter).folder)
+        compiled_stage.read_compiled_stage(package_stage("prod", parameter).folder)
 
 
 def test_employer_is_passed_unchanged(package_stage: PackageStage) -> None:
     package = package_stage("prod", "employer=Pão & Cia., CNPJ 11.222.333/0001-81")
-    deploy.read_compiled_stage(package.folder)
+    compiled_stage.read_compiled_stage(package.folder)
     variables = package.template().properties("SchemaLambdaFunction")["Environment"]["Variables"]
     assert variables["EMPLOYER"] == "Pão & Cia., CNPJ 11.222.333/0001-81"

@@ -12,7 +12,7 @@ from tests.template.compiled import CompileStage, PackageStage
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
 from tests.template.test_stops import stop_message
-from tools.deploy import command as deploy
+from tools.deploy import compiled_stage
 from tools.kit import slices
 from tools.kit.packaging import Template
 from tools.local.velocity import Input, Util, render
@@ -122,8 +122,8 @@ def test_invalid_user_pool_stops_the_deploy(compile_stage: CompileStage, pool: s
 
 
 def test_deploy_knows_that_a_punch_needs_a_token(package_stage: PackageStage) -> None:
-    assert deploy.read_compiled_stage(package_stage("dev", f"userPoolArn={USER_POOL}").folder).needs_token
-    assert not deploy.read_compiled_stage(package_stage("dev").folder).needs_token
+    assert compiled_stage.read_compiled_stage(package_stage("dev", f"userPoolArn={USER_POOL}").folder).needs_token
+    assert not compiled_stage.read_compiled_stage(package_stage("dev").folder).needs_token
 
 
 @pytest.mark.parametrize("turns_sign_in_on", [True, False])
