@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 _FOLDERS = [ROOT / "docs", *(enabled.FOLDER / name for name in enabled.names()), ROOT / "lab", ROOT / "loadtest"]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
+    ROOT / "llms.txt",  # https://llmstxt.org
     enabled.FOLDER / "README.md",
     *(path for folder in _FOLDERS for path in sorted(folder.rglob("*.md"))),
 ]
