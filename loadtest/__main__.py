@@ -24,9 +24,7 @@ from loadtest.proof import RunTable
 from loadtest.results import ResultsTail, read_samples, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import TargetSystem
-from ponto.parser import FIELDS
-from ponto.punch import SUBJECT_COLUMN
-from tools.kit import commands, event, files, target
+from tools.kit import commands, files, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
@@ -40,15 +38,10 @@ _INTERRUPTED_STATUS = 130
 _PRICED_STAGE, _PRICED_REGION = "prod", "us-east-1"
 # Pause at the end of the open model, because JMeter interrupts unanswered requests when the schedule ends.
 _PAUSE_SECONDS = 3
-# Fields of a punch's JSON object, without its braces and with variables of JMeter.
-_SUBJECT_PREFIX = f'"{FIELDS[SUBJECT_COLUMN].name}": '
-_BODY_FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(
-    f"{_SUBJECT_PREFIX}1", f"{_SUBJECT_PREFIX}${{usuarioId}}"
-)
 _OPEN_RATE = 200  # arrivals/s, each on a new connection: a quarter of what the local stack can answer on 2 cores
 
 _EPILOG = """examples:
-  make loadtest                                          200 threads x 100 loops, as in the original
+  make loadtest                                          200 threads x 100 loops, then 200 arrivals/s for 20 s
   make loadtest ARGS="--repeats 5 --malformed 2"         also 5 % duplicates and 2 % malformed requests
   make loadtest ARGS="--duration 600 --rate 100"         a soak test: ten minutes, 100 requests/s
   make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; asks before it causes costs
@@ -131,7 +124,7 @@ def loadtest(
 ) -> int:
     """Send load with JMeter to the local stack or a stage on AWS, and check what became of every accepted punch.
 
-    A closed model runs first, as in the original: each of a number of users waits for an answer before the next punch.
+    A closed model runs first: each of a number of users waits for an answer before the next punch.
     An open model follows: punches arrive at a steady rate, whether or not the system keeps up.
 
     Each accepted punch is looked up by its id. summary.json, arrivals.png, results.jtl and the report of JMeter are
@@ -291,7 +284,7 @@ def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, prog
     print_status(f"JMeter runs {plan.name}.jmx: {properties_text}")
     now = time.time_ns() // 1_000_000
     began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # the first digits of a UUIDv7
-    properties = system.properties() | plan.properties | {"began": began, "fields": _BODY_FIELDS}
+    properties = system.properties() | plan.properties | {"began": began}
     with tool.run_plan(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
             while process.poll() is None:

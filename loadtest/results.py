@@ -87,7 +87,7 @@ def read_samples(file: Path) -> Iterator[Sample]:
                 is_expected=row["success"] == "true",
                 failure=row["failureMessage"],
                 id=row["id"],
-                employee_id=int(row["usuarioId"]),
+                employee_id=int(row["subject"]),
             )
 
 

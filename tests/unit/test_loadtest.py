@@ -30,7 +30,7 @@ from tools.kit.target import TargetOptions
 
 HEADER = (
     "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
-    'grpThreads,allThreads,URL,Latency,IdleTime,Connect,"id","usuarioId"\n'
+    'grpThreads,allThreads,URL,Latency,IdleTime,Connect,"id","subject"\n'
 )
 IDS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(3)]
 FIRST = 7_000_000_000_000_000
@@ -216,6 +216,7 @@ def test_status_depends_on_missing_and_duplicate_rows(
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+# only in the reference: begin
 def test_table_compares_with_the_2020_prototype(run: Command) -> None:
     table = run(line(0, elapsed=1000), [row(0)]).out
 
@@ -226,12 +227,15 @@ def test_table_compares_with_the_2020_prototype(run: Command) -> None:
     assert max(map(len, table.splitlines())) <= 80
 
 
+# only in the reference: end
+
+
 def test_rows_of_requests_without_a_response_are_counted_separately(run: Command) -> None:
     unanswered = [line(each, code=SOCKET, failure="x", message=CLOSED) for each in (1, 2)]
     outcome = run(line(0) + "".join(unanswered) + THROTTLED, [row(0), row(1)])
 
     assert (outcome.status, outcome.summary["stored"], outcome.summary["stored_unanswered"]) == (4, 1, 1)
-    assert re.search(r"^rows +not counted +1$", outcome.out, re.MULTILINE)
+    assert re.search(r"^rows +(not counted +)?1$", outcome.out, re.MULTILINE)
     assert re.search(r"^rows without a 202 +1$", outcome.out, re.MULTILINE)
     assert outcome.out.splitlines()[-1] == (
         f"1 accepted punches = 1 rows; 3 requests failed: 2 punch: {INTERRUPTED}; 1 punch: 429: no_such_thing; "
@@ -247,7 +251,7 @@ def test_open_model_has_separate_employees_and_a_column(run: Command, monkeypatc
     assert (outcome.status, arrivals["stored"], arrivals["latency_ms"]["p99"]) == (0, 1, 40)
     assert arrivals["properties"]["firstEmployee"] == outcome.summary["properties"]["firstEmployee"] + 10**9
     assert arrivals["properties"]["schedule"] == "rate(50/s) random_arrivals(7 s) rate(50/s) pause(3 s)"
-    assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", outcome.out, re.MULTILINE)
+    assert re.search(r"closed model, 200 users +open model, 50 punches/s$", outcome.out, re.MULTILINE)
     assert re.search(r"^p50 +40 +40$", outcome.out, re.MULTILINE)
     assert outcome.out.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
 

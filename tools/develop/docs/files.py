@@ -8,23 +8,28 @@ from typing import Any
 import psycopg2.extensions
 
 from ponto import __version__
-from ponto.parser import FIELDS_REQUIRED_FIRST
+from ponto.parser import FIELDS, FIELDS_REQUIRED_FIRST
+from ponto.punch import SUBJECT_COLUMN
 from tools.develop.docs import figures, marks
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
 
 OPENAPI = ROOT / "docs" / "openapi.json"
 _SCHEMA = ROOT / "ponto" / "punch.schema.json"
+_LOAD_TEST = ROOT / "loadtest" / "user.properties"
 # Number of times that a file has the project's version, before the versions of packages.
 _VERSIONS = {ROOT / "package.json": 1, ROOT / "package-lock.json": 2}
 
 
 def generate(connection: psycopg2.extensions.connection | None = None) -> dict[Path, str]:
     """Return the text of each file; without a migrated database, tables of columns are not changed."""
-    texts = {path: path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *_VERSIONS, OPENAPI)}
+    texts = {path: path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *_VERSIONS, OPENAPI, _LOAD_TEST)}
     return {
         _SCHEMA: _to_json(_punch_schema()),
         OPENAPI: _to_json(_openapi(json.loads(texts[OPENAPI]))),
+        _LOAD_TEST: re.sub(
+            "^fields=.*$", lambda _: f"fields={_load_test_fields()}", texts[_LOAD_TEST], flags=re.MULTILINE
+        ),
         **{path: _set_version(texts[path], times) for path, times in _VERSIONS.items()},
         **{path: figures.fill(path, marks.fill(texts[path], connection)) for path in DOCUMENTS},
     }
@@ -61,6 +66,12 @@ def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     example = event.body(123, "2026-10-01T08:00:00-03:00")
     body["example"] = {"id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e", **example}
     return document
+
+
+def _load_test_fields() -> str:
+    """Return the body of the load test's events within its braces, with variables of device.jmx."""
+    body = {**event.body(1, "${instant}", id="${id}"), FIELDS[SUBJECT_COLUMN].name: "${subject}"}
+    return json.dumps(body)[1:-1].replace('"${subject}"', "${subject}").replace("\\", "\\\\")
 
 
 def _to_json(document: object) -> str:
