@@ -108,7 +108,7 @@ except CommandError as error:  # raised at import, before `commands.run` could r
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def ponto() -> None:
-    """Operate a deployment of the time clock."""
+    """Operate a deployment: its punches, keys, dead letters and database."""
 
 
 def main(words: Sequence[str] | None = None, collaborators: object = None) -> int:

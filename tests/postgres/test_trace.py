@@ -19,6 +19,7 @@ from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add_punch, fill_texts
 from tools.kit import queue_reader
+from tools.kit.rows import INSTANT_KEY
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 ID_AT_NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
@@ -34,7 +35,7 @@ ROWS: list[tuple[int, str, dict[str, Any]]] = [
 ROW = {
     "id": ID,
     "employee": 7,
-    "punched": "2026-11-24T11:00:00.000Z",
+    INSTANT_KEY: "2026-11-24T11:00:00.000Z",
     "received": "2026-11-24T11:00:01.234Z",
     "written": "2026-11-24T11:00:02.000Z",
     "key": "k1",
@@ -135,15 +136,15 @@ def test_row_has_times_key_and_message(dev: Stage) -> None:
     assert result.json["queue"] is None  # the punch is stored, so the queue is not read
     text_result = dev.run(ID)
     assert text_result.status == 0
-    assert text_result.out.splitlines()[:8] == [
-        f"row {ID}",
-        "  employee  7",
-        "  punched   2026-11-24T11:00:00.000Z",
-        "  received  2026-11-24T11:00:01.234Z",
-        "  written   2026-11-24T11:00:02.000Z",
-        "  key       k1",
-        "  message   m1",
-        f"  device    {DEVICE or '(none)'}",
+    assert [line.split() for line in text_result.out.splitlines()[:8]] == [
+        ["row", ID],
+        ["employee", "7"],
+        [INSTANT_KEY, "2026-11-24T11:00:00.000Z"],
+        ["received", "2026-11-24T11:00:01.234Z"],
+        ["written", "2026-11-24T11:00:02.000Z"],
+        ["key", "k1"],
+        ["message", "m1"],
+        ["device", DEVICE or "(none)"],
     ]
 
 
@@ -267,14 +268,14 @@ def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) 
 def test_dead_letter_with_a_source_key_is_found_only_by_the_keys_id(dev: Stage) -> None:
     body = punch(7, "2026-11-24T12:00:00Z")
     attributes = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
-    clock_records = [dev.dead_letter(text, **attributes, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
+    source_records = [dev.dead_letter(text, **attributes, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
     unreadable = dev.dead_letter(body, **attributes)
 
     def find_dead_letters(identifier: str) -> list[str]:
         return [letter["id"] for letter in dev.run(identifier, "--json").json["deadLetters"]]
 
     assert [find_dead_letters(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [
-        [each] for each in clock_records
+        [each] for each in source_records
     ]
     assert find_dead_letters(derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
 

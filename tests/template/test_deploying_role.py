@@ -13,7 +13,7 @@ from tests.iam import ACCOUNT, ADMINISTRATOR, Principal, as_list, get_deploy_rol
 from tests.template.compiled import ARN, PackageStage
 from tools.develop.templates import SWITCHES
 
-DEPLOY_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
+DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
 DEPLOYER = DEPLOY_ROLE.principal
 BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOY_ROLE.limits])
 """Principal with all permissions that the boundary and the limits allow."""
@@ -341,9 +341,9 @@ def test_roles_of_a_stage_are_limited_to_its_resources_with_these_exceptions() -
     assert not is_allowed(Principal("", ADMINISTRATOR.policies, [boundary]), "rds-db:connect", f"{RDS_USER}payroll")
 
 
-NAME_SUBJECT = "repo:acme/clock:environment:prod"
+NAME_SUBJECT = "repo:acme/app:environment:prod"
 # GitHub uses this form for repositories that were created, renamed or transferred since 2026-07-15.
-ID_SUBJECT = "repo:acme@11/clock@22:environment:prod"
+ID_SUBJECT = "repo:acme@11/app@22:environment:prod"
 
 
 @pytest.mark.parametrize(
@@ -351,12 +351,12 @@ ID_SUBJECT = "repo:acme@11/clock@22:environment:prod"
     [({}, {NAME_SUBJECT}), ({"OwnerId": "11", "RepositoryId": "22"}, {NAME_SUBJECT, ID_SUBJECT})],
 )
 def test_deploying_role_trusts_only_this_repositorys_environment(ids: dict[str, str], expected: set[str]) -> None:
-    trust = get_deploy_role(Repository="acme/clock", **ids).trust
+    trust = get_deploy_role(Repository="acme/app", **ids).trust
     other_subjects = [subject.replace("prod", "dev") for subject in (NAME_SUBJECT, ID_SUBJECT)]
     other_subjects += [
-        "repo:acme@11/clock@23:environment:prod",
-        "repo:acme@12/clock@22:environment:prod",
-        "repo:acme/clock",
+        "repo:acme@11/app@23:environment:prod",
+        "repo:acme@12/app@22:environment:prod",
+        "repo:acme/app",
     ]
     subjects = {NAME_SUBJECT, ID_SUBJECT, *other_subjects}
     key = "token.actions.githubusercontent.com"
@@ -368,14 +368,14 @@ def test_deploying_role_trusts_only_this_repositorys_environment(ids: dict[str, 
 def test_owner_id_and_repository_id_go_together() -> None:
     for name in ("OwnerId", "RepositoryId"):
         with pytest.raises(ValueError, match="Set both OwnerId and RepositoryId, or neither"):
-            get_deploy_role(Repository="acme/clock", **{name: "11"})
+            get_deploy_role(Repository="acme/app", **{name: "11"})
 
 
 @pytest.mark.parametrize("stage", ["deploy", "deploy-prod"])
 def test_stage_name_must_not_clash_with_a_deploying_roles_stack(stage: str) -> None:
-    assert get_deploy_role(Repository="acme/clock", Stage=f"my-{stage}")
+    assert get_deploy_role(Repository="acme/app", Stage=f"my-{stage}")
     with pytest.raises(ValueError, match="Stage does not match"):
-        get_deploy_role(Repository="acme/clock", Stage=stage)
+        get_deploy_role(Repository="acme/app", Stage=stage)
 
 
 def test_each_action_that_the_boundary_names_exists() -> None:
@@ -401,6 +401,6 @@ def service_actions() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("stage", ["prod", "s" * 30])
 def test_each_policy_is_short_enough_for_iam(stage: str) -> None:
-    role = get_deploy_role(Repository="acme/clock", Stage=stage)
+    role = get_deploy_role(Repository="acme/app", Stage=stage)
     for document in (*(role.principal.boundary or []), *role.limits, *role.stage_boundary):
         assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY_CHARACTERS

@@ -184,7 +184,7 @@ def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slice
     assert not any(key in policy for policy in policies.values() for key in ("Users", "Groups"))
 
 
-DEPLOY_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
+DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,13 @@ RDS_CONFIG = """
 db_host = "rds.example.com"
 db_username = "clerk"
 db_password = "CANARY-file"
-db_name = "clock"
+db_name = "events"
 """
 RDS_CONFIG_PARAMETERS = {
     "host": "rds.example.com",
     "user": "clerk",
     "password": "CANARY-file",
-    "dbname": "clock",
+    "dbname": "events",
     **VERIFIED,
 }
 

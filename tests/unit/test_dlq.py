@@ -360,8 +360,8 @@ def test_show_prints_everything_by_a_prefix_of_the_id(dev: Stage) -> None:
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
-        ('{"dispositivo": "caf\\ud83d"}', '  "dispositivo": "caf\\ud83d"'),
-        ('{"dispositivo": "\\u009b\\u202e\\u007f \\ud83d\\ude00"}', '  "dispositivo": "\\u009b\\u202e\\u007f 😀"'),
+        ('{"text": "caf\\ud83d"}', '  "text": "caf\\ud83d"'),
+        ('{"text": "\\u009b\\u202e\\u007f \\ud83d\\ude00"}', '  "text": "\\u009b\\u202e\\u007f 😀"'),
         ('{"\\udc00": "\\U"}', '{"\\udc00": "\\U"}'),
         ("{ not JSON", "{ not JSON"),
     ],

@@ -16,7 +16,7 @@ from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, pluralize, print_json, print_result, print_status
-from tools.kit.rows import KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
+from tools.kit.rows import INSTANT_KEY, KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
 from tools.kit.tables import Column
 from tools.kit.target import explain
 from tools.kit.waiting import retry_pauses
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_apigateway.type_defs import UsagePlanTypeDef
 
-_RATE = 10.0  # requests/s: enough for a site where people queue at the clock, and a limit for a stolen key
+_RATE = 10.0  # requests/s: enough for a site where many people send at once, and a limit for a stolen key
 _BURST = 20  # requests
 _QUOTA = 10_000  # requests a day
 _RETRY_SECONDS = 120  # time for which a change of a usage plan is retried
@@ -46,7 +46,7 @@ _PUNCH_COLUMNS = (
     Column("received", is_optional=True),
     Column("id"),
     Column("employee", align_right=True),
-    Column("punched"),
+    Column(INSTANT_KEY),
     Column("device", min_width=12, is_optional=True),
     Column("key", is_optional=True),
 )
@@ -275,7 +275,7 @@ def to_cells(row: KeyRow) -> list[str]:
 
 
 def _to_json(row: KeyRow) -> dict[str, Any]:
-    times = {"received": row.received.isoformat(timespec="milliseconds"), "punched": row.instant.isoformat()}
+    times = {"received": row.received.isoformat(timespec="milliseconds"), INSTANT_KEY: row.instant.isoformat()}
     return to_json(row) | times
 
 

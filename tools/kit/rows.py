@@ -70,6 +70,9 @@ class ZoneRow(NamedTuple):
     name: str
 
 
+INSTANT_KEY = "punched"
+"""Name of the instant of a punch, in --json and in tables."""
+
 KEY_EMPLOYEES = Statement("key_employees", EmployeeRow)
 KEY_ROWS = Statement("key_rows", KeyRow)
 MESSAGE = Statement("message", MessageRow)
@@ -83,5 +86,5 @@ ZONE = Statement("zone", ZoneRow)
 
 def to_json(row: KeyRow | PunchRow) -> dict[str, Any]:
     """Return the fields of a punch by their names in --json."""
-    names = {"employee_id": "employee", "instant": "punched"}
+    names = {"employee_id": "employee", "instant": INSTANT_KEY}
     return camel_case({names.get(name, name): value for name, value in row._asdict().items()})

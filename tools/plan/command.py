@@ -47,7 +47,11 @@ def _setting(
     help="How many employees punch, instead of an argument; repeatable.",
 )
 @click.option(
-    "--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Minutes within which every employee punches once."
+    "--peak-minutes",
+    type=_MINUTES,
+    default=10.0,
+    metavar="M",
+    help="Minutes within which every employee sends a punch.",
 )
 @click.option(
     "--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="Seconds that a punch may wait in the queue."

@@ -52,7 +52,7 @@ def alarm_metrics() -> int:
 class Month(NamedTuple):
     """Assumptions about a month."""
 
-    peaks_a_day: int = 4  # every employee punches once in each peak
+    peaks_a_day: int = 4  # every employee sends a punch in each peak
     working_days: int = 22
     months_kept: int = 12  # months of rows in the database
     awake_hours: float = 12  # hours of a working day in which single punches and reports keep the database awake

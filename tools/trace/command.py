@@ -322,8 +322,9 @@ def _print_matches(
         print_result(f"row {row.id}{''.join(note.suffix for note in row_notes)}")
         fields = _row_to_json(row) | _merge(note.lines for note in row_notes)
         del fields["id"]
+        width = max(9, *(len(name.removesuffix("Id")) for name in fields))
         for name, value in fields.items():
-            print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")
+            print_result(f"  {name.removesuffix('Id'):{width}} {'(none)' if value is None else value}")
     print_result(*(line for note in notes for line in note.lines))
     for letter in dead_letters:
         print_result(
