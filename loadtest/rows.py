@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loadtest.ledger import PunchKey, StoredPunch
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ROWS = sql.SQL("""
 select id, {subject}, {instant}, coalesce(mensagem_id, ''), gravada_em
 from ponto.batida where {subject} >= %s and {subject} < %s order by {instant}
-""").format(subject=sql.Identifier(SUBJECT_COLUMN), instant=sql.Identifier(INSTANT_COLUMN))
+""").format(subject=sql.Identifier(EVENT.subject), instant=sql.Identifier(EVENT.instant))
 
 
 def read_rows(database: "connection", employees: range) -> list[StoredPunch]:

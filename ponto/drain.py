@@ -15,7 +15,7 @@ from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.log import type_and_location
 from ponto.message import Message
 from ponto.parser import InvalidPunchError, Reason, parse
-from ponto.punch import Punch
+from ponto.punch import EVENT, Punch
 from ponto.retry_backoff import RetryBackoff
 from ponto.store import Entry, QueryFailedError, Status, Store
 
@@ -303,7 +303,7 @@ class Drain:
 def _require_signed_in(employee_id: str | None, punch: Punch) -> None:
     if employee_id is None:
         raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message names no signed-in employee")
-    if employee_id != str(punch.employee_id):
+    if employee_id != str(EVENT.subject_id(punch)):
         raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not the signed-in employee")
 
 

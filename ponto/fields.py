@@ -1,4 +1,7 @@
-"""Field types of a punch: each yields a JSON Schema for the gateway, a parser, and an error message.
+"""Fields of JSON objects, such as the body of `POST /ponto`, and the kinds of values that they hold.
+
+A kind yields a JSON Schema for the gateway, a parser, an error message, and the type of a column. The keywords of the
+schema mean the same in draft 4 (API Gateway) and in draft 2020-12 (OpenAPI 3.1).
 
 Several regex engines run the patterns: the gateway's (Java), PostgreSQL's and JavaScript's. So the patterns use ASCII
 classes and no lookbehind, and do not rely on `$` alone, which in Python and Java also matches before a final line
@@ -6,30 +9,42 @@ break.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Larger integers lose precision in JavaScript, in clients and in the gateway's templates."""
 
 
-class Field(NamedTuple):
-    """A field of a JSON object, such as the body of `POST /ponto`."""
+class Kind(NamedTuple):
+    """The values that a field accepts, and their meaning."""
 
-    name: str  # key in the JSON object
-    description: str  # for the schema and the README
-    type: str  # JSON Schema type
-    keywords: Mapping[str, Any]  # other JSON Schema keywords
+    name: str  # of the function that returns the kind
+    description: str  # meaning of the field, for the schema, the README and the column's comment
     error: str  # error message for an invalid value
     parse: Callable[[Any], Any]  # returns the value to store; raises ValueError for an invalid one
-    required: bool
+    type: str = "string"  # JSON Schema type
+    keywords: Mapping[str, Any] = MappingProxyType({})  # other JSON Schema keywords
+    format: str = ""  # sentences about the accepted values, for the schema and the README
+    column_type: str = "text"  # type of PostgreSQL
+    limits: tuple[Any, Any] | None = None  # least and greatest value of a number
+
+
+class Field(NamedTuple):
+    """A field of a JSON object."""
+
+    name: str  # key in the JSON object
+    kind: Kind
+    required: bool = False
 
 
 class LoneSurrogateError(ValueError):
     """A text contains a lone surrogate ("\\ud800"), which UTF-8 cannot encode.
 
-    Such a text is the only value that the schema accepts and `Field.parse` rejects, because regex engines treat
+    Such a text is the only value that the schema accepts and `Kind.parse` rejects, because regex engines treat
     surrogates differently.
     """
 
@@ -45,9 +60,9 @@ def parse_object(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict
         value = values.get(field.name)
         if value is not None:
             try:
-                result[key] = field.parse(value)
+                result[key] = field.kind.parse(value)
             except ValueError:
-                raise ValueError(f"{field.name}: {field.error}") from None
+                raise ValueError(f"{field.name}: {field.kind.error}") from None
         elif field.required:
             raise ValueError(f"{field.name}: required")
     if unknown := values.keys() - {field.name for field in fields.values()}:
@@ -62,47 +77,154 @@ def parse_any_uuid(value: object) -> str:
     raise ValueError("not a UUID")
 
 
-def integer(name: str, low: int, high: int, description: str, *, required: bool = False) -> Field:
-    """Return a field that holds an integer from `low` to `high`, both included."""
+def integer(low: int, high: int, description: str) -> Kind:
+    """Return the kind of an integer from `low` to `high`, both included."""
 
     def parse(value: object) -> int:
         if type(value) is int and low <= value <= high:  # not isinstance: bool is a subclass of int
             return value
         raise ValueError
 
-    keywords = {"minimum": low, "maximum": high}
-    return Field(name, description, "integer", keywords, f"must be an integer from {low} to {high}", parse, required)
+    return Kind(
+        name="integer",
+        description=description,
+        error=f"must be an integer from {low} to {high}",
+        parse=parse,
+        type="integer",
+        keywords={"minimum": low, "maximum": high},
+        format=f"From {low} to {high}.",
+        column_type="bigint",
+        limits=(low, high),
+    )
 
 
-def number(name: str, low: int, high: int, description: str, *, required: bool = False) -> Field:
-    """Return a field that holds a number from `low` to `high`, both included."""
+def number(low: int, high: int, description: str) -> Kind:
+    """Return the kind of a number from `low` to `high`, both included."""
 
     def parse(value: object) -> float:
         if (type(value) is float or type(value) is int) and low <= value <= high:
             return float(value)
         raise ValueError
 
-    keywords = {"minimum": low, "maximum": high}
-    return Field(name, description, "number", keywords, f"must be a number from {low} to {high}", parse, required)
+    return Kind(
+        name="number",
+        description=description,
+        error=f"must be a number from {low} to {high}",
+        parse=parse,
+        type="number",
+        keywords={"minimum": low, "maximum": high},
+        format=f"From {low} to {high}.",
+        column_type="double precision",
+        limits=(low, high),
+    )
 
 
-def boolean(name: str, description: str, *, required: bool = False) -> Field:
-    """Return a field that is true or false."""
+def decimal(digits: int, places: int, description: str, *, signed: bool = False) -> Kind:
+    """Return the kind of a decimal number, sent as a string: many clients round JSON numbers to doubles.
+
+    It is parsed into a `Decimal` with `places` digits after the point, so "1.5" and "1.50" are the same.
+
+    Args:
+        digits: maximum number of digits before the point.
+        places: maximum number of digits after the point, at least one. Python's decimals have 28 digits in all.
+        description: meaning of the field.
+        signed: whether the number can be negative.
+    """
+    pattern = f"^{'-?' if signed else ''}(?:0|[1-9][0-9]{{0,{digits - 1}}})(?:[.][0-9]{{1,{places}}})?{_END}"
+    matches = re.compile(pattern).fullmatch
+    zero = Decimal(0).scaleb(-places)
+
+    def parse(value: object) -> Decimal:
+        if type(value) is str and matches(value):
+            return Decimal(value) + zero  # the sum has the places of zero, and no negative zero
+        raise ValueError
+
+    high = Decimal("9" * digits + "." + "9" * places)
+    low = -high if signed else zero
+    example = f"1.{'5':0<{places}}"
+    return Kind(
+        name="decimal",
+        description=description,
+        error=f'must be a string with a number from {low:f} to {high:f}, such as "{example}"',
+        parse=parse,
+        keywords={"pattern": pattern},
+        format=f'A number from {low:f} to {high:f}, as a string with a decimal point, such as "{example}".',
+        column_type=f"numeric({digits + places}, {places})",
+        limits=(low, high),
+    )
+
+
+def boolean(description: str) -> Kind:
+    """Return the kind of true and false."""
 
     def parse(value: object) -> bool:
         if type(value) is bool:
             return value
         raise ValueError
 
-    return Field(name, description, "boolean", {}, "must be true or false", parse, required)
+    return Kind(
+        name="boolean",
+        description=description,
+        error="must be true or false",
+        parse=parse,
+        type="boolean",
+        column_type="boolean",
+    )
 
 
-def display_text(name: str, max_length: int, description: str, *, required: bool = False) -> Field:
-    """Return a field that holds one line of text to display, of at most `max_length` characters."""
+def enumeration(values: Sequence[str], description: str) -> Kind:
+    """Return the kind of a text that is one of `values`."""
+
+    def parse(value: object) -> str:
+        if type(value) is str and value in values:
+            return value
+        raise ValueError
+
+    listed = ", ".join(values)
+    error = listed if len(listed) <= 120 and listed.isascii() else f"the {len(values)} texts in the schema"
+    return Kind(
+        name="enumeration",
+        description=description,
+        error=f"must be one of {error}",
+        parse=parse,
+        keywords={"enum": list(values)},
+        format=f"One of {listed}.",
+    )
+
+
+def text(max_length: int, pattern: str, description: str) -> Kind:
+    """Return the kind of a text that matches a pattern as a whole.
+
+    Args:
+        max_length: maximum number of characters.
+        pattern: a regex that Python, Java, JavaScript and PostgreSQL read the same and that matches ASCII texts only.
+        description: meaning of the field.
+    """
+    anchored = f"^(?:{pattern}){_END}"
+    matches = re.compile(anchored).fullmatch
+    shown = pattern if len(pattern) <= 100 else "the pattern in the schema"
+
+    def parse(value: object) -> str:
+        if type(value) is str and len(value) <= max_length and matches(value):
+            return value
+        raise ValueError
+
+    return Kind(
+        name="text",
+        description=description,
+        error=f"must be a string of at most {max_length} characters that matches {shown}",
+        parse=parse,
+        keywords={"maxLength": max_length, "pattern": anchored},
+        format=f"At most {max_length} characters that match `{pattern}`.",
+    )
+
+
+def display_text(max_length: int, description: str, *, min_length: int = 0) -> Kind:
+    """Return the kind of one line of text to display, of `min_length` to `max_length` characters."""
     matches = re.compile(_DISPLAY_TEXT).fullmatch
 
     def parse(value: object) -> str:
-        if type(value) is not str or len(value) > max_length or not matches(value):
+        if type(value) is not str or not min_length <= len(value) <= max_length or not matches(value):
             raise ValueError
         if not value.isascii():
             try:
@@ -111,37 +233,58 @@ def display_text(name: str, max_length: int, description: str, *, required: bool
                 raise LoneSurrogateError from None
         return value
 
-    error = (
-        f"must be a string of at most {max_length} characters without control characters, line breaks or "
-        "bidirectional controls"
-    )
-    return Field(
-        name, description, "string", {"maxLength": max_length, "pattern": _DISPLAY_TEXT}, error, parse, required
+    length = f"{min_length} to {max_length} characters" if min_length else f"at most {max_length} characters"
+    rule = "without control characters, line breaks or bidirectional controls"
+    minimum = {"minLength": min_length} if min_length else {}
+    return Kind(
+        name="display_text",
+        description=description,
+        error=f"must be a string of {length} {rule}",
+        parse=parse,
+        keywords={**minimum, "maxLength": max_length, "pattern": _DISPLAY_TEXT},
+        format=f"{length[0].upper()}{length[1:]}, {rule}.",
     )
 
 
-def uuid(name: str, description: str, *, required: bool = False) -> Field:
-    """Return a field that holds a UUID, which is parsed into lower case."""
+def uuid(description: str) -> Kind:
+    """Return the kind of a UUID, which is parsed into lower case."""
 
     def parse(value: object) -> str:
         if type(value) is str and _matches_uuid(value):
             return value.lower()
         raise ValueError
 
-    error = "must be a UUID other than nil, max and version 8"
-    return Field(name, description, "string", {"pattern": _UUID}, error, parse, required)
+    return Kind(
+        name="uuid",
+        description=description,
+        error="must be a UUID other than nil, max and version 8",
+        parse=parse,
+        keywords={"pattern": _UUID},
+        format="Any UUID except version 8, nil and max.",
+        column_type="uuid",
+    )
 
 
-def timestamp(name: str, description: str, *, required: bool = False) -> Field:
-    """Return a field that holds a date and time, which is parsed into a `datetime`, naive if it has no offset."""
+def timestamp(description: str) -> Kind:
+    """Return the kind of a date and time, which is parsed into a `datetime`, naive if it has no offset."""
 
     def parse(value: object) -> datetime:
         if type(value) is str and _matches_timestamp(value):
             return datetime.fromisoformat(value)
         raise ValueError
 
-    error = "must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00"
-    return Field(name, description, "string", {"pattern": _TIMESTAMP}, error, parse, required)
+    return Kind(
+        name="timestamp",
+        description=description,
+        error="must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
+        parse=parse,
+        keywords={"pattern": _TIMESTAMP},
+        format=(
+            "A valid ISO 8601 date and time in the years 1900 to 2999, with up to six decimals. With Z or an offset of "
+            "up to 14:59; without either it is local time in the stage's time zone."
+        ),
+        column_type="timestamptz",
+    )
 
 
 INVISIBLE_CHARACTERS = (

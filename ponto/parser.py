@@ -12,16 +12,8 @@ from typing import Any
 
 import orjson
 
-from ponto.fields import Field, LoneSurrogateError
-from ponto.punch import TIME_COLUMNS, Punch, add_computed_fields, derive_punch_id
-
-FIELDS: dict[str, Field] = {
-    column: hint.__metadata__[0] for column, hint in Punch.__annotations__.items() if hasattr(hint, "__metadata__")
-}
-"""The accepted fields of the body, keyed and ordered by column."""
-
-FIELDS_REQUIRED_FIRST = tuple(sorted(FIELDS.values(), key=lambda field: not field.required))
-"""The same fields, required ones first: the order of the documents and of error messages."""
+from ponto.fields import LoneSurrogateError
+from ponto.punch import EVENT, Punch
 
 
 class Reason(StrEnum):
@@ -49,8 +41,11 @@ class InvalidPunchError(ValueError):
         self.detail = detail
 
 
-_PARSERS = {field.name: (column, field.parse) for column, field in FIELDS.items()}
-_REQUIRED = [column for column, field in FIELDS.items() if field.required]
+# Read once, because `parse` is called for each message.
+_PARSERS = {field.name: (column, field.kind.parse) for column, field in EVENT.fields.items()}
+_REQUIRED = [column for column, field in EVENT.fields.items() if field.required]
+_TIME_COLUMNS = EVENT.time_columns
+_INSTANT, _OFFSET = EVENT.instant, EVENT.offset
 _EMPTY_ROW: dict[str, Any] = dict.fromkeys(Punch._fields)
 
 
@@ -79,13 +74,14 @@ def parse(body: str, zone: tzinfo) -> Punch:
         if row[column] is None:
             _raise_first_problem(fields)
 
-    add_computed_fields(row)
-    for column in TIME_COLUMNS:
+    if _OFFSET is not None and (offset := row[_INSTANT].utcoffset()) is not None:
+        row[_OFFSET] = (86_400 * offset.days + offset.seconds) // 60
+    for column in _TIME_COLUMNS:
         time = row[column]
         if time is not None and time.tzinfo is None:
             row[column] = _from_local(time, zone)
     if row["id"] is None:
-        row["id"] = derive_punch_id(row)
+        row["id"] = EVENT.derive_id(row)
     return Punch._make(row.values())
 
 
@@ -136,17 +132,17 @@ def _raise_first_problem(fields: dict[str, Any]) -> None:
     for name in fields:
         if name not in _PARSERS:
             raise InvalidPunchError(Reason.INVALID, f"unknown field{describe_unknown_name(name)}") from None
-    for field in FIELDS_REQUIRED_FIRST:
+    for field in EVENT.fields_required_first:
         if field.required and field.name not in fields:
             raise InvalidPunchError(Reason.INVALID, f"{field.name}: required") from None
-    for field in FIELDS_REQUIRED_FIRST:
+    for field in EVENT.fields_required_first:
         if field.name in fields:
             try:
-                field.parse(fields[field.name])
+                field.kind.parse(fields[field.name])
             except LoneSurrogateError:
                 raise InvalidPunchError(Reason.MALFORMED, f"{field.name}: contains a lone surrogate") from None
             except ValueError:
-                raise InvalidPunchError(Reason.INVALID, f"{field.name}: {field.error}") from None
+                raise InvalidPunchError(Reason.INVALID, f"{field.name}: {field.kind.error}") from None
 
 
 def _from_local(local: datetime, zone: tzinfo) -> datetime:

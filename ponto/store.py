@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,7 @@ import psycopg2
 from ponto.bisection import process_in_halves
 from ponto.connection import QUERY_ERRORS, TIMEOUTS, CannotConnectError, Parameters, Session, Timeouts, error_message
 from ponto.log import type_and_location
-from ponto.parser import FIELDS
-from ponto.punch import Punch
+from ponto.punch import EVENT, Punch
 from ponto.sql_names import read_sql
 
 _SQL = Path(__file__).parent / "sql"
@@ -33,7 +33,7 @@ _DATA_EXCEPTION_CLASS = "22"
 
 _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # quotation marks of all languages of PostgreSQL's messages
 
-_NUMBER_INDEXES = [Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"]
+_NUMBER_INDEXES = [Punch._fields.index(column) for column, field in EVENT.fields.items() if field.kind.name == "number"]
 
 
 class ExistingRow(NamedTuple):
@@ -41,7 +41,7 @@ class ExistingRow(NamedTuple):
 
     id: str
     mensagem_id: str | None  # id of the message from which the row was stored
-    comparison_key: Mapping[str, object]  # like `Punch.comparison_key`
+    comparison_key: Mapping[str, object]  # like `Event.comparison_key`
 
 
 class Entry(NamedTuple):
@@ -202,9 +202,8 @@ class Store:
 
 def compare(entry: Entry, row: ExistingRow) -> Outcome:
     """Return the outcome of an entry whose id belongs to an existing row."""
-    different_columns = [
-        column for column, value in entry.punch.comparison_key.items() if row.comparison_key[column] != value
-    ]
+    key = EVENT.comparison_key(entry.punch)
+    different_columns = [column for column, value in key.items() if row.comparison_key[column] != value]
     if different_columns:
         return Outcome(
             Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(different_columns)}"
@@ -218,8 +217,13 @@ def _to_json(entries: Sequence[Entry]) -> str:
     numbers = [number for row in rows for index in _NUMBER_INDEXES if (number := row[index])]
     if math.isfinite(sum(numbers)):  # orjson would write NaN as null
         with suppress(orjson.JSONEncodeError):  # for example because of a lone surrogate
-            return orjson.dumps(rows).decode()
-    return json.dumps(rows, default=datetime.isoformat)  # PostgreSQL's error message describes the problem
+            return orjson.dumps(rows, default=_encode).decode()
+    return json.dumps(rows, default=_encode)  # PostgreSQL's error message describes the problem
+
+
+def _encode(value: datetime | Decimal) -> str:
+    """Return the JSON value of a type that the encoders do not know: orjson lacks decimals, `json` also datetimes."""
+    return f"{value:f}" if isinstance(value, Decimal) else value.isoformat()
 
 
 def _error_outcome(error: Exception) -> Outcome:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.message import Message
+from ponto.punch import EVENT
 from ponto.retry_backoff import RetryBackoff
 from ponto.store import Entry, ExistingRow, Outcome, QueryFailedError, Status, Store, compare
 
@@ -72,7 +73,7 @@ class InMemoryStore(Store):
         row = self.rows.setdefault(entry.punch.id, entry)
         if row is entry:
             return Outcome(Status.STORED)
-        return compare(entry, ExistingRow(row.punch.id, row.message_id, row.punch.comparison_key))
+        return compare(entry, ExistingRow(row.punch.id, row.message_id, EVENT.comparison_key(row.punch)))
 
 
 class InMemoryDeadLetters(DeadLetters):

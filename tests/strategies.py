@@ -18,7 +18,7 @@ FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
 TEXT_FIELDS = [name for name, rule in FIELDS.items() if "maxLength" in rule]
 """Fields of text to display."""
 TIMESTAMP_FIELDS = [
-    name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").keywords["pattern"]
+    name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("").keywords["pattern"]
 ]
 """Fields with a date and time."""
 

@@ -4,7 +4,7 @@ import time
 
 from ponto import config, connection, fields, http
 
-FIELDS = {"id": fields.integer("turno", 1, 99, "Number of the shift.", required=True)}  # by column of the table
+FIELDS = {"id": fields.Field("turno", fields.integer(1, 99, ""), required=True)}  # by column of the table
 SESSION = connection.Session(
     lambda: config.load_database().connection_parameters(), connection.Timeouts(connect_seconds=6)
 )

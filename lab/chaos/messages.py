@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from loadtest.ledger import PunchKey, SentMessage
-from ponto.parser import FIELDS, Reason, parse
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.parser import Reason, parse
+from ponto.punch import EVENT
 from tools.kit import event
 
 # Shares of the messages; the rest are new punches.
@@ -27,8 +27,8 @@ def _body_without(name: str) -> str:
     return json.dumps({key: value for key, value in json.loads(_body()).items() if key != name})
 
 
-_NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.keywords]
-_SUBJECT_FIELD, _INSTANT_FIELD = FIELDS[SUBJECT_COLUMN].name, FIELDS[INSTANT_COLUMN].name
+_NAMES = [field.name for field in EVENT.fields.values() if "maxLength" in field.kind.keywords]
+_SUBJECT_FIELD, _INSTANT_FIELD = EVENT.fields[EVENT.subject].name, EVENT.fields[EVENT.instant].name
 
 
 INVALID_BODIES = {
@@ -46,7 +46,7 @@ INVALID_BODIES = {
     "10^400": (Reason.INVALID, _body(**{_SUBJECT_FIELD: 10**400})),
     **{
         f"1e400 in {field.name}": (Reason.INVALID, _body(**{field.name: "1e400"}).replace('"1e400"', "1e400"))
-        for field in FIELDS.values()
+        for field in EVENT.fields.values()
     },
     "impossible date": (Reason.INVALID, _body(**{_INSTANT_FIELD: "2026-02-30T08:00:00Z"})),
     "leap second": (Reason.INVALID, _body(**{_INSTANT_FIELD: "2016-12-31T23:59:60Z"})),

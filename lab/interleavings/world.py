@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from lab.interleavings.sessions import ScheduledSession
 from ponto.admin.migrations import REFERENCE_FOLDERS
 from ponto.connection import Parameters, Timeouts
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 from ponto.store import Store
 from slices import enabled
 from tools.kit import event
@@ -40,7 +40,7 @@ delete from ponto.migracao where nome = %(next)s;
 """
 _UNDO_VIEW = "update ponto.migracao_repetivel set checksum = 'outdated' where nome = %(changed)s"
 _ROWS = f"""
-select id, {SUBJECT_COLUMN}, (extract(epoch from {INSTANT_COLUMN}) * 1000000)::bigint, mensagem_id
+select id, {EVENT.subject}, (extract(epoch from {EVENT.instant}) * 1000000)::bigint, mensagem_id
 from ponto.batida
 order by id
 """  # noqa: S608  columns

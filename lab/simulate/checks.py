@@ -16,12 +16,12 @@ from loadtest.ledger import (
     compare_row,
 )
 from loadtest.rows import read_rows
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
 _LOOK_UP = f"""
 prepare audit (uuid[]) as
-select id::text, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from ponto.batida where id = any($1)
+select id::text, {EVENT.subject}, {EVENT.instant}, mensagem_id from ponto.batida where id = any($1)
 """  # noqa: S608
 _ALL_EMPLOYEES = range(1, 2**53)
 

@@ -1,4 +1,4 @@
--- Return the rows with the given ids, each with the id of its message and the values of Punch.comparison_key. The instant is
+-- Return the rows with the given ids, each with the id of its message and the values of Event.comparison_key. The instant is
 -- in microseconds since the epoch, because datetimes with different zones can be unequal in Python although they are the same
 -- instant.
 select

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import click
 
-from ponto.parser import FIELDS_REQUIRED_FIRST, InvalidPunchError, parse
-from ponto.punch import INSTANT_COLUMN
+from ponto.parser import InvalidPunchError, parse
+from ponto.punch import EVENT
 from slices.conformance import rules
 from slices.conformance.fault_proxy import FaultProxy, ProxySettings, run_proxy
 from slices.conformance.rules import Attempt, ExpectedPunches, PunchState, RuleVerdict, RunLog
@@ -40,7 +40,7 @@ exit status: 0 no rule was broken, 1 a rule was broken, 2 the request is wrong, 
 """
 
 
-_REQUIRED_FIELDS = [field.name for field in FIELDS_REQUIRED_FIRST if field.required]
+_REQUIRED_FIELDS = [field.name for field in EVENT.fields_required_first if field.required]
 
 
 def _parse_address(text: str) -> tuple[str, int]:
@@ -183,7 +183,7 @@ def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
                 ids.add(str(fields["id"]).lower())
             else:
                 punch = parse(json.dumps({name: fields[name] for name in _REQUIRED_FIELDS}), UTC)
-                counts_without_id[punch.employee_id, getattr(punch, INSTANT_COLUMN)] += 1
+                counts_without_id[EVENT.subject_id(punch), getattr(punch, EVENT.instant)] += 1
         except (ValueError, AttributeError, KeyError, InvalidPunchError):
             raise CommandError(
                 f"{file}, line {number}: expected an object with id, or with {' and '.join(_REQUIRED_FIELDS)}"

@@ -14,7 +14,7 @@ from email.utils import formatdate
 from hashlib import sha256
 from typing import NamedTuple
 
-from ponto.punch import INSTANT_COLUMN, Punch, derive_punch_id
+from ponto.punch import EVENT, Punch
 from slices.conformance import rules, stub_api
 from slices.conformance.fault_script import ACCEPTING, SILENT, Effect, FaultScript, InjectedFault
 from slices.conformance.listener import ClientConnection, HttpRequest, Listener
@@ -153,8 +153,8 @@ class FaultProxy:
                 number, "", None, started_at, None, is_silent=fault.effect in SILENT, fault=fault.describe()
             )
             if isinstance(punch, Punch):
-                instant = getattr(punch, INSTANT_COLUMN)
-                attempt = attempt._replace(id=punch.id, employee_and_instant=(punch.employee_id, instant))
+                instant = getattr(punch, EVENT.instant)
+                attempt = attempt._replace(id=punch.id, employee_and_instant=(EVENT.subject_id(punch), instant))
             index = len(self._attempts)
             self._attempts.append(attempt)
             if fault.is_held:
@@ -191,7 +191,7 @@ class FaultProxy:
         if isinstance(punch, str):  # an invalid body
             keys: list[Hashable] = [sha256(body).digest()]
         else:
-            keys = [punch.id, derive_punch_id(punch._asdict())]
+            keys = [punch.id, EVENT.derive_id(punch._asdict())]
         number = next((self._punch_numbers[key] for key in keys if key in self._punch_numbers), None)
         if number is None:
             number = self._punch_count

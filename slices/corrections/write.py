@@ -58,7 +58,7 @@ class CorrectionsRefusedError(Exception):
         self.reasons = reasons
 
 
-_parse_display_text = fields.display_text("", MAX_REASON_CHARACTERS, "").parse
+_parse_display_text = fields.display_text(MAX_REASON_CHARACTERS, "").parse
 
 
 def _parse_reason(value: object) -> str:
@@ -80,12 +80,12 @@ def _refuse(_: object) -> str:
 
 
 def _text_field(name: str, error: str, parse: Callable[[object], str], *, required: bool = True) -> fields.Field:
-    return fields.Field(name, "", "string", {}, error, parse, required)
+    return fields.Field(name, fields.Kind("text", "", error, parse), required)
 
 
 _FIELDS = {
-    "usuario_id": fields.integer("usuarioId", 1, fields.MAX_SAFE_INTEGER, "", required=True),
-    "ponto": fields.timestamp("ponto", "", required=True),
+    "usuario_id": fields.Field("usuarioId", fields.integer(1, fields.MAX_SAFE_INTEGER, ""), required=True),
+    "ponto": fields.Field("ponto", fields.timestamp(""), required=True),
     "alvo": _text_field("alvo", "must be the full id of a punch or of a correction", fields.parse_any_uuid),
     "motivo": _text_field(
         "motivo",

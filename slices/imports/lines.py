@@ -10,6 +10,7 @@ from gzip import GzipFile
 from typing import NamedTuple
 
 from ponto.parser import InvalidPunchError, parse
+from ponto.punch import EVENT
 from slices.imports import text_formats
 from slices.imports.file_formats import (
     FatalLineError,
@@ -168,7 +169,7 @@ def _parse_line(raw: RawLine, read_line: ReadLine, zone: tzinfo) -> FileLine | N
     if message is None:
         return None
     try:
-        employee_id = parse(message.body, zone).employee_id
+        employee_id = EVENT.subject_id(parse(message.body, zone))
     except InvalidPunchError as error:
         return FileLine(number, end, refusal=message.refusal or error.detail)
     return FileLine(number, end, message.body, employee_id, "", message.attributes)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import orjson
 
-from ponto.parser import FIELDS_REQUIRED_FIRST, describe_unknown_name
+from ponto.parser import describe_unknown_name
+from ponto.punch import EVENT
 from slices.imports.file_formats import InvalidFileError, InvalidLineError, PunchMessage, ReadLine
 
-_COLUMN_TYPES = {field.name: field.type for field in FIELDS_REQUIRED_FIRST}
-_REQUIRED = [field.name for field in FIELDS_REQUIRED_FIRST if field.required]
-_OPTIONAL = [field.name for field in FIELDS_REQUIRED_FIRST if not field.required]
+_COLUMN_TYPES = {field.name: field.kind.type for field in EVENT.fields_required_first}
+_REQUIRED = [field.name for field in EVENT.fields_required_first if field.required]
+_OPTIONAL = [field.name for field in EVENT.fields_required_first if not field.required]
 
 _is_integer = re.compile("-?(?:0|[1-9][0-9]{0,17})").fullmatch
 _is_number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch

@@ -16,7 +16,7 @@ import psycopg2
 
 from ponto.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
 from ponto.fields import parse_any_uuid
-from ponto.parser import FIELDS
+from ponto.punch import EVENT
 from ponto.sql_names import read_sql
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
@@ -38,7 +38,7 @@ MAX_LIST_RECEIPTS = 500
 _RETRY_PAUSE_SECONDS = 5  # after a failure; requests during the pause fail at once
 _RANDOM_UUID_VERSIONS = "47"  # 4 and 7
 _FIELD_NAMES = [  # in the order of the columns of receipt.sql
-    *(field.name for column, field in FIELDS.items() if field.required or column == "id"),
+    *(field.name for column, field in EVENT.fields.items() if field.required or column == "id"),
     "recebidaEm",
     "gravadaEm",
 ]

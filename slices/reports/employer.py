@@ -14,7 +14,7 @@ _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 
 MAX_NAME_LENGTH = 150  # characters
 
-_NAME_FIELD = fields.display_text("", MAX_NAME_LENGTH, "")
+_parse_name = fields.display_text(MAX_NAME_LENGTH, "").parse
 _has_cpf_format = re.compile(r"[0-9]{11}").fullmatch
 _has_cnpj_format = re.compile(r"[0-9A-Z]{12}[0-9]{2}").fullmatch  # with letters since July 2026
 
@@ -57,7 +57,7 @@ def store(parameters: Parameters, employer: str) -> None:
 
 def _is_name(text: str) -> bool:
     try:
-        _NAME_FIELD.parse(text)
+        _parse_name(text)
     except ValueError:
         return False
     return bool(re.sub(f"[{fields.INVISIBLE_CHARACTERS}]", "", text))

@@ -13,7 +13,7 @@ import urllib3
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
 from loadtest.rows import read_rows
 from ponto.parser import parse
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tests.aws import receive_all
 from tests.database import execute
 from tests.waiting import DEADLINE_SECONDS, wait_for
@@ -34,7 +34,7 @@ def expected_message(body: object) -> SentMessage:
     """Return the message that `Client.post` sends for a punch given as an object."""
     text = json.dumps(body)
     punch = parse(text, ZoneInfo("America/Sao_Paulo"))
-    return SentMessage(PunchKey(punch.id, punch.employee_id, getattr(punch, INSTANT_COLUMN)), text)
+    return SentMessage(PunchKey(punch.id, EVENT.subject_id(punch), getattr(punch, EVENT.instant)), text)
 
 
 class Client:
@@ -104,7 +104,7 @@ class Client:
         """Make PostgreSQL refuse an employee's punches with a permanent data error while the context is open."""
         self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
-            f"if new.{SUBJECT_COLUMN} = {employee_id} then "
+            f"if new.{EVENT.subject} = {employee_id} then "
             "raise 'no' using errcode = 'invalid_parameter_value'; end if; return new; end $$; "
             "create trigger refuse before insert on ponto.batida for each row execute function refuse()"
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tests.commands import needs
 from tests.database import execute
 from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
@@ -170,7 +170,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch
-    assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
+    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(123,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns
@@ -189,7 +189,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
     assert second.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a separate key
     assert second | {"pid": first["pid"]} == first
     assert run.view_key() != first_view
-    assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
+    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(123,)]
     run.punch()
     run.wait_until("accepted 1")
 

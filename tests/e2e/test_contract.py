@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ponto.parser import InvalidPunchError, parse
-from ponto.punch import SUBJECT_COLUMN, Punch
+from ponto.punch import EVENT, Punch
 from ponto.store import ExistingRow
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
@@ -219,7 +219,7 @@ def test_responses_agree_with_the_schema(results: ContractResults) -> None:
 
 def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
     """Return the columns in which a punch differs from a stored row."""
-    return [column for column, value in punch.comparison_key.items() if stored[column] != value]
+    return [column for column, value in EVENT.comparison_key(punch).items() if stored[column] != value]
 
 
 def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(
@@ -237,8 +237,8 @@ def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(
     assert bool(expected) == bool(TEXT_FIELDS)
     assert {dead_letter.detail for dead_letter in expected.values()} <= DETAILS_BEYOND_SCHEMA
 
-    ids = {punch.id: punch.employee_id for punch in punches.values()}
-    rows = client.query(f"select id::text, {SUBJECT_COLUMN} from ponto.batida where id = any(%s::uuid[])", list(ids))
+    ids = {punch.id: EVENT.subject_id(punch) for punch in punches.values()}
+    rows = client.query(f"select id::text, {EVENT.subject} from ponto.batida where id = any(%s::uuid[])", list(ids))
     assert dict(rows) == ids
     stored = {row.id: row.comparison_key for row in map(ExistingRow._make, client.query(EXISTING, list(ids)))}
     assert len(ids) > 100  # equal punches without an id have the same derived id

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from slices import enabled
 from tests.commands import CommandResult, run_process
 from tests.database import execute, migrations
@@ -42,7 +42,7 @@ class Account(NamedTuple):
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        return execute(self.database.url, f"select id::text, {SUBJECT_COLUMN} from ponto.batida")
+        return execute(self.database.url, f"select id::text, {EVENT.subject} from ponto.batida")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tests.commands import Run, runner
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
@@ -96,7 +96,7 @@ def test_redriven_dead_letters_keep_their_received_at(client: Client, dlq: Run) 
 
     client.wait_until_drained()
     columns = "mensagem_id, extract(epoch from recebida_em)::float"
-    rows = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = any(%s)", employees)
+    rows = client.query(f"select {columns} from ponto.batida where {EVENT.subject} = any(%s)", employees)
     assert {row[0] for row in rows} == ids
     assert len(rows) == 40
     assert max(row[1] for row in rows) <= sent_at

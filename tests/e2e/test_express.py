@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tests import rds_api
 from tests.commands import CommandResult, run_process
 from tests.database import ROLES, migrations
@@ -90,7 +90,7 @@ def test_express_cluster_is_created_used_and_removed(account: Account, server: S
     assert deployed.err.index("creating the cluster") < deployed.err.index("sls deploy")
     assert deployed.json["applied"] == migrations()
     assert f"database created: {DATABASE}" in deployed.err
-    rows = server.execute(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
+    rows = server.execute(f"select id::text, {EVENT.subject} from ponto.batida", DATABASE)
     assert rows == [(deployed.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert account.login.refused == []
     assert {*account.relay.connections} == {"TLS"}

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from loadtest.ledger import Ledger
-from ponto.parser import FIELDS, parse
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.parser import parse
+from ponto.punch import EVENT
 from tests.e2e.client import EMPLOYEES, Client, expected_message
 from tests.e2e.deployed import Deployed
 from tools.kit import event
@@ -38,10 +38,10 @@ def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
     assert response.status == 202
     assert response.body["message"] == "accepted"
     client.wait_until_drained()
-    punch = parse(json.dumps(body | {FIELDS[INSTANT_COLUMN].name: "2026-10-01T08:00:00-03:00"}), UTC)
-    expected = {column: getattr(punch, column) for column, field in FIELDS.items() if field.name in body}
+    punch = parse(json.dumps(body | {EVENT.fields[EVENT.instant].name: "2026-10-01T08:00:00-03:00"}), UTC)
+    expected = {column: getattr(punch, column) for column, field in EVENT.fields.items() if field.name in body}
     columns = ", ".join((*expected, "mensagem_id"))
-    rows = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
+    rows = client.query(f"select {columns} from ponto.batida where {EVENT.subject} = %s", employee)
     assert rows == [(*expected.values(), response.body["messageId"])]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
     assert client.query(sessions) == [("ponto_function",)]  # the role of the drain

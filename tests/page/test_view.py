@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.parser import FIELDS, parse
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.parser import parse
+from ponto.punch import EVENT
 from tests.page import view
 from tests.page.axe import require_no_violations
 from tests.page.browsers import Window, open_window
@@ -36,7 +36,11 @@ NUMBERS: dict[str, Any] = {
     "verdict": {"accepted": 1200, "rows": 1200, "duplicates": 0, "deadLetters": 0, "lost": 0},
     "looks": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
-    "example": {"body": event.body(1, ""), "whose": FIELDS[SUBJECT_COLUMN].name, "when": FIELDS[INSTANT_COLUMN].name},
+    "example": {
+        "body": event.body(1, ""),
+        "whose": EVENT.fields[EVENT.subject].name,
+        "when": EVENT.fields[EVENT.instant].name,
+    },
 }
 DEAD_LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
 
@@ -155,7 +159,7 @@ def test_view_sends_punches_with_ids_of_version_7(stack: FakeStack, screen: Wind
     ids = [UUID(parse(json.dumps(punch), UTC).id) for punch in stack.accepted]
     assert len(set(ids)) == 50
     assert {punch_id.version for punch_id in ids} == {7}
-    instants = [datetime.fromisoformat(punch[FIELDS[INSTANT_COLUMN].name]).timestamp() for punch in stack.accepted]
+    instants = [datetime.fromisoformat(punch[EVENT.fields[EVENT.instant].name]).timestamp() for punch in stack.accepted]
     assert [round((punch_id.int >> 80) / 1000 - instant) for punch_id, instant in zip(ids, instants, strict=True)] == [
         0
     ] * 50

@@ -11,8 +11,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import Timeouts
-from ponto.parser import FIELDS, parse
-from ponto.punch import Punch
+from ponto.parser import parse
+from ponto.punch import EVENT, Punch
 from ponto.store import Entry, Outcome, Status
 from tests.events import RECEIVED_MS, punch
 
@@ -21,7 +21,7 @@ QUICK = Timeouts(connect_seconds=2, statement_ms=2_000, lock_ms=200)
 STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, Status.REDELIVERED))
 
 
-_NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not in FIELDS)
+_NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not in EVENT.fields)
 
 
 def entry(employee_id: int = 1, instant: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
@@ -61,7 +61,7 @@ def add_punch(
     return str(row["id"])
 
 
-TEXTS = [column for column, field in FIELDS.items() if field.keywords.get("maxLength", 0) >= 64]
+TEXTS = [column for column, field in EVENT.fields.items() if field.kind.keywords.get("maxLength", 0) >= 64]
 """Columns that hold texts of 64 characters or more; a fork's event may have none."""
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from ponto.parser import Reason, parse
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tests.database import Database, migrations
 from tests.events import DeadLetterQueue, punch, record
 from tests.functions import Functions
@@ -36,14 +36,14 @@ class Stage:
         self.deliver = self.functions.deliver
 
     def rows(self) -> dict[str, tuple[int, datetime, str]]:
-        rows = self.execute(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
+        rows = self.execute(f"select id, {EVENT.subject}, {EVENT.instant}, mensagem_id from batida")
         return {row[0]: row[1:] for row in rows}
 
 
 @pytest.fixture
 def stage(database: Database, queue: DeadLetterQueue) -> Stage:
     # A division by zero represents errors of class 22. No valid punch is known to cause such an error.
-    database.execute(f"alter table batida add check (1 / ({SUBJECT_COLUMN} - 13) <= 1)")
+    database.execute(f"alter table batida add check (1 / ({EVENT.subject} - 13) <= 1)")
     return Stage(database, queue)
 
 
@@ -77,10 +77,10 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
     assert len(dead_letters) == 4 + len(INVALID)
     assert all(letter.body == bodies[letter.message_id] for letter in dead_letters)
     assert {letter.message_id: (letter.reason, letter.attributes["detail"][1]) for letter in dead_letters} == {
-        "conflict within": ("conflict", f"id {A} belongs to a punch with another {SUBJECT_COLUMN}"),
+        "conflict within": ("conflict", f"id {A} belongs to a punch with another {EVENT.subject}"),
         "conflict with older": (
             "conflict",
-            f"id {B} belongs to a punch with another {SUBJECT_COLUMN} and {INSTANT_COLUMN}",
+            f"id {B} belongs to a punch with another {EVENT.subject} and {EVENT.instant}",
         ),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
         **{detail: ("invalid", detail) for _, detail in INVALID},
@@ -118,7 +118,7 @@ def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:
     ]
     stored = record(punch(2, **fill_text_fields(text)), f"message {text}")
     assert stage.deliver(*refused, stored) == []
-    columns = ", ".join((SUBJECT_COLUMN, "mensagem_id", *TEXTS))
+    columns = ", ".join((EVENT.subject, "mensagem_id", *TEXTS))
     assert stage.execute(f"select {columns} from batida") == [(2, f"message {text}", *[text] * len(TEXTS))]
     assert {dead_letter.message_id: dead_letter.body for dead_letter in stage.queue.dead_letters()} == {
         message["messageId"]: message["body"] for message in refused
@@ -127,7 +127,7 @@ def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:
 
 def test_constraints_of_a_newer_schema_delay_punches_without_rejecting_them(stage: Stage) -> None:
     stage.execute(
-        f"alter table batida add column turno text check (turno is not null or {SUBJECT_COLUMN} <> 7);"
+        f"alter table batida add column turno text check (turno is not null or {EVENT.subject} <> 7);"
         "create unique index one_a_message on batida (mensagem_id);"
     )
     stage.add(8, mensagem_id="taken")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto.parser import FIELDS, InvalidPunchError, parse
-from ponto.punch import TIME_COLUMNS, Punch
+from ponto.parser import InvalidPunchError, parse
+from ponto.punch import EVENT, Punch
 from ponto.store import Entry, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
@@ -31,7 +31,9 @@ LIMIT_VALUES = [
     *({name: f"2026-10-01T08:00{offset}"} for name in TIMESTAMP_FIELDS for offset in ("+14:59", "-14:59")),
 ]
 MAX_TEXT_LENGTHS = {
-    column: field.keywords["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.keywords
+    column: field.kind.keywords["maxLength"]
+    for column, field in EVENT.fields.items()
+    if "maxLength" in field.kind.keywords
 }
 """Maximum number of characters of each text column."""
 
@@ -78,7 +80,7 @@ def test_any_punch_is_stored_unchanged(store: Store, database: Database, body: d
 VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [
     *(
         (column, instant)
-        for column in TIME_COLUMNS
+        for column in EVENT.time_columns
         for instant in (
             "1899-12-30T23:59:59.999999Z",
             "3000-01-02T00:00Z",
@@ -96,11 +98,11 @@ VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [
     ),
     *(
         (column, value)
-        for column, field in FIELDS.items()
-        if field.type == "number"
+        for column, field in EVENT.fields.items()
+        if field.kind.type == "number"
         for value in (
-            math.nextafter(field.keywords["minimum"], -math.inf),
-            math.nextafter(field.keywords["maximum"], math.inf),
+            math.nextafter(field.kind.keywords["minimum"], -math.inf),
+            math.nextafter(field.kind.keywords["maximum"], math.inf),
             "NaN",
             "Infinity",
             "-Infinity",
@@ -108,9 +110,9 @@ VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [
     ),
     *(
         (column, value)
-        for column, field in FIELDS.items()
-        if "minimum" in field.keywords
-        for value in (field.keywords["minimum"] - 1, field.keywords["maximum"] + 1)
+        for column, field in EVENT.fields.items()
+        if "minimum" in field.kind.keywords
+        for value in (field.kind.keywords["minimum"] - 1, field.kind.keywords["maximum"] + 1)
     ),
     *((column, text) for column in ("mensagem_id", "chave") for text in ("", "x" * 101)),
 ]
@@ -138,7 +140,7 @@ def test_database_and_parser_admit_the_same_characters_in_names(
     admitted, refused = [], []
     for character in map(chr, [*range(1, 0xD800), *range(0xE000, 0x1_0000), 0x1F600, 0x10FFFF]):
         try:
-            parse(json.dumps(GOOD | {FIELDS[column].name: character}), UTC)
+            parse(json.dumps(GOOD | {EVENT.fields[column].name: character}), UTC)
             admitted.append(character)
         except InvalidPunchError:
             refused.append(character)

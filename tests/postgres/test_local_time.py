@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ponto.parser import parse
-from ponto.punch import INSTANT_COLUMN
+from ponto.punch import EVENT
 from tests.database import execute
 from tests.events import punch
 
@@ -31,7 +31,7 @@ def test_parser_and_postgresql_agree_around_every_change_of_offset(zone: str, po
         for microseconds in (0, -1)
     ]
 
-    parsed = [getattr(parse(punch(1, at.isoformat()), tz), INSTANT_COLUMN).astimezone(UTC) for at in local]
+    parsed = [getattr(parse(punch(1, at.isoformat()), tz), EVENT.instant).astimezone(UTC) for at in local]
 
     converted = "select local at time zone %s from unnest(%s::timestamp[]) with ordinality as t(local, n) order by n"
     assert parsed == [instant for (instant,) in execute(postgres, converted, zone, local)]

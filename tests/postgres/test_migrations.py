@@ -19,7 +19,7 @@ from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, Migrati
 from ponto.admin.owner import MigrationError
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
-from ponto.punch import INSTANT_COLUMN
+from ponto.punch import EVENT
 from ponto.store import Outcome, Status, Store
 from tests.database import SCHEMA, Database, execute, migrations
 from tests.documents import derived_id_code
@@ -115,7 +115,7 @@ def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
 def test_table_shows_the_stages_local_time(empty: Database, run: Run) -> None:
     run()
     storing.add_punch(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
-    query = f"select {INSTANT_COLUMN}::text from batida"
+    query = f"select {EVENT.instant}::text from batida"
     assert execute(empty.owner, query) == [("2026-10-01 08:00:00-03",)]
 
     assert run("America/Noronha").applied == []

@@ -15,7 +15,7 @@ from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
 from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
 from ponto.admin.roles import reset_role_limits
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE_CATALOGUE
 from ponto.store import Status, Store
@@ -116,7 +116,7 @@ def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server:
 
         server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert execute(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE_ID,)]
+    assert execute(owner, f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE_ID,)]
 
 
 def test_default_privileges_and_publications_stop_no_migration(server: Server) -> None:
@@ -234,7 +234,7 @@ def test_two_deployments_share_a_database_with_different_names(server: Server) -
 
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
 
-    assert execute(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
+    assert execute(owner, f"select (select count(*) from scans.batida), {EVENT.subject} from ponto.batida") == [
         (0, EMPLOYEE_ID)
     ]
     assert server.privileges("scans_function", "master") == set()  # no privileges in the schema ponto

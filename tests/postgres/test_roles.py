@@ -14,7 +14,7 @@ import pytest
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
 from ponto.admin.roles import reset_role_limits, set_login_method, set_password
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
+from ponto.punch import EVENT, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, execute, migrations
 from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
@@ -236,7 +236,7 @@ def test_shared_database_keeps_temporary_tables_with_a_notice(server: Server, se
 @pytest.mark.usefixtures("owner")
 def test_roles_have_exactly_these_privileges(server: Server) -> None:
     assert server.privileges("ponto_function", "master") == {
-        *(("batida", name, "select") for name in ("id", *entry().punch.comparison_key, "mensagem_id")),
+        *(("batida", name, "select") for name in ("id", *EVENT.same, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
         ("falha", None, "delete"),
@@ -252,7 +252,7 @@ def test_roles_have_exactly_these_privileges(server: Server) -> None:
 REFUSED = {
     "ponto_function": [
         *STATEMENTS_REFUSED_TO_ALL_ROLES,
-        f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {SUBJECT_COLUMN} = 2",
+        f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {EVENT.subject} = 2",
         "begin; lock table batida in row exclusive mode",
         "begin; lock table batida in access exclusive mode",
         "create schema more",
@@ -275,7 +275,7 @@ def test_compromised_function_role_can_run_the_documented_statements(function: d
     past = datetime(1999, 12, 31, tzinfo=UTC)
     add_punch(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
-        f"select {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida",
+        f"select {EVENT.subject}, {EVENT.instant} from batida",
         "select lo_create(0)",
         "select pg_advisory_lock(0x626174696461)",
         "notify batida",

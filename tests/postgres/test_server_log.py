@@ -11,8 +11,7 @@ import psycopg2
 import pytest
 
 from ponto.admin.migrations import migrate
-from ponto.parser import FIELDS
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 from ponto.store import Store
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, add_punch, entry, fill_texts
@@ -29,12 +28,13 @@ DEFAULT_SETTINGS = [
 ]
 
 SECRET: dict[str, Any] = {
-    SUBJECT_COLUMN: 4_242_424_242,
-    INSTANT_COLUMN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
+    EVENT.subject: 4_242_424_242,
+    EVENT.instant: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
     **{
         column: 12.3456789
-        for column, field in FIELDS.items()
-        if field.type == "number" and field.keywords["minimum"] <= 12.3456789 <= field.keywords["maximum"]
+        for column, field in EVENT.fields.items()
+        if field.kind.type == "number"
+        and field.kind.keywords["minimum"] <= 12.3456789 <= field.kind.keywords["maximum"]
     },
     **fill_texts("UNSEEN"),
 }
@@ -81,7 +81,7 @@ def log(server: Server, store: Store) -> Log:  # noqa: ARG001  the store is crea
 
 
 def break_check(store: Store, server: Server) -> None:
-    server.execute(f"alter table batida add constraint newer check ({SUBJECT_COLUMN} < 1000) not valid", "master")
+    server.execute(f"alter table batida add constraint newer check ({EVENT.subject} < 1000) not valid", "master")
     store.save([entry(**SECRET)])
 
 
@@ -93,12 +93,12 @@ def wait_for_a_lock(store: Store, server: Server) -> None:
 
 
 def send_a_bad_value(store: Store, _: Server) -> None:
-    store.save([entry(**SECRET | {SUBJECT_COLUMN: 2**63})])
+    store.save([entry(**SECRET | {EVENT.subject: 2**63})])
 
 
 def repeat_an_id(_: Store, server: Server) -> None:
     arguments = server.as_superuser("master")
-    row = {SUBJECT_COLUMN: SECRET[SUBJECT_COLUMN], INSTANT_COLUMN: SECRET[INSTANT_COLUMN], "id": str(uuid.UUID(int=1))}
+    row = {EVENT.subject: SECRET[EVENT.subject], EVENT.instant: SECRET[EVENT.instant], "id": str(uuid.UUID(int=1))}
     add_punch(arguments, **row)
     with pytest.raises(psycopg2.errors.UniqueViolation):
         add_punch(arguments, **row)

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import Parameters, Session, Timeouts
-from ponto.parser import FIELDS, parse
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
+from ponto.parser import parse
+from ponto.punch import EVENT, Punch
 from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
 from ponto.testing import InMemoryStore
 from tests.database import Database
@@ -36,7 +36,7 @@ SESSION = "from pg_stat_activity where datname = current_database() and applicat
 
 
 def punches(database: Database) -> list[tuple[str, int, datetime]]:
-    return database.execute(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida order by id")
+    return database.execute(f"select id, {EVENT.subject}, {EVENT.instant} from batida order by id")
 
 
 def entry_from_body(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
@@ -210,8 +210,10 @@ def test_outcomes_are_those_of_the_in_memory_store(
     for batch in batches:
         assert store.save(batch) == in_memory.save(batch)
 
-    expected = [(stored.punch.id, stored.punch.employee_id, stored.message_id) for stored in in_memory.rows.values()]
-    assert sorted(expected) == database.execute(f"select id, {SUBJECT_COLUMN}, mensagem_id from batida order by id")
+    expected = [
+        (stored.punch.id, EVENT.subject_id(stored.punch), stored.message_id) for stored in in_memory.rows.values()
+    ]
+    assert sorted(expected) == database.execute(f"select id, {EVENT.subject}, mensagem_id from batida order by id")
 
 
 def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database) -> None:
@@ -401,19 +403,19 @@ create index on batida (wide(chave))
             )
         ),
         ({"punch_id": 'secret"\n"'}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
-        ({SUBJECT_COLUMN: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
+        ({EVENT.subject: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
         *(
             ({column: float("nan")}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")
-            for column, field in FIELDS.items()
-            if field.type == "number"
+            for column, field in EVENT.fields.items()
+            if field.kind.type == "number"
         ),
         (
-            {INSTANT_COLUMN: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
+            {EVENT.instant: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
             Status.REFUSED,
             "SQLSTATE 22009: time zone displacement out of range: ...",
         ),
         # Errors that another schema causes delay the punch.
-        ({SUBJECT_COLUMN: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
+        ({EVENT.subject: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
         ({"api_key_id": "wide"}, Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
     ],
 )
@@ -453,15 +455,17 @@ class Unwritable(Entry):
         raise KeyError("personal data")
 
 
-class Incomparable(Punch):
-    @property
-    def comparison_key(self) -> NoReturn:
+def break_column(good: Entry) -> Entry:
+    def refuse(_punch: Punch) -> NoReturn:
         raise KeyError("personal data")
+
+    incomparable = type("Incomparable", (Punch,), {EVENT.subject: property(refuse)})
+    return good._replace(punch=incomparable(*good.punch))
 
 
 @pytest.mark.parametrize(
     "break_entry",
-    [lambda good: Unwritable(*good), lambda good: good._replace(punch=Incomparable(*good.punch))],
+    [lambda good: Unwritable(*good), break_column],
     ids=["values", "comparison key"],
 )
 def test_punch_with_an_unexpected_error_does_not_affect_its_batch(

@@ -17,8 +17,7 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
-from ponto.parser import FIELDS
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tests.aws import NO_STACK, Calls, invoke_stub, receive_all, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import FakeSls, runner, write_sls
@@ -610,4 +609,4 @@ def test_result_lists_all_steps_and_those_of_slices_in_order(prod: Prod, monkeyp
 
 def test_reserved_employee_is_the_maximum_of_the_schema() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
-    assert schema["properties"][FIELDS[SUBJECT_COLUMN].name]["maximum"] == proof.RESERVED_EMPLOYEE_ID
+    assert schema["properties"][EVENT.fields[EVENT.subject].name]["maximum"] == proof.RESERVED_EMPLOYEE_ID

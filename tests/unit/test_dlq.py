@@ -16,8 +16,8 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.parser import FIELDS, parse
-from ponto.punch import SUBJECT_COLUMN
+from ponto.parser import parse
+from ponto.punch import EVENT
 from tests.aws import Call, Calls, receive_all, refusal, skip_long_polling, stack
 from tests.clock import FakeClock
 from tests.commands import CommandResult, runner
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
 PUNCH_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
-EMPLOYEE_FIELD = FIELDS[SUBJECT_COLUMN].name
+EMPLOYEE_FIELD = EVENT.fields[EVENT.subject].name
 # JSON with unusual spaces, an escape and a duplicate key, all of which decoding and encoding again would change.
 PUNCH = (
     body_of(7, "2026-10-01T08:00:00Z", **fill_text_fields("portão 日"))
@@ -42,7 +42,7 @@ PUNCH = (
     .replace(", ", ",  ", 1)
 )
 PUNCH = f'{PUNCH[:-1]}, "{EMPLOYEE_FIELD}": 7}}\n'
-EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
+LAMBDA_EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 DENIED = refusal("AccessDenied")
 OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
@@ -90,7 +90,7 @@ class Stage:
         }
         return self.send(body, attributes | more)
 
-    def send_event(self, event: Any = EVENT) -> str:
+    def send_event(self, event: Any = LAMBDA_EVENT) -> str:
         """Send a failed asynchronous event as Lambda does; return its id."""
         attributes = {
             "RequestID": text(1),
@@ -162,7 +162,7 @@ def destination_record(event: Any) -> str:
     return json.dumps({"requestContext": {}, "requestPayload": event, "responsePayload": answer})
 
 
-RECORD = destination_record(EVENT)
+RECORD = destination_record(LAMBDA_EVENT)
 
 
 SHAPES: dict[str, tuple[Any, ...]] = {
@@ -470,7 +470,7 @@ def test_event_is_listed_and_invoked_again(dev: Stage, wrapped: bool) -> None:
 
     assert dev.run("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
     (invoked,) = dev.calls.by_operation("Invoke")
-    assert json.loads(invoked.parameters.pop("Payload")) == EVENT
+    assert json.loads(invoked.parameters.pop("Payload")) == LAMBDA_EVENT
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-batidaPonto", "InvocationType": "Event"}
     assert (dev.queued(), dev.dead_letters()) == ([], {other})
 

@@ -11,7 +11,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import GRACE_SECONDS, BatchResult, Drain
 from ponto.message import Message, read_messages
 from ponto.parser import Reason, parse
-from ponto.punch import Punch
+from ponto.punch import EVENT, Punch
 from ponto.store import Outcome, Status
 from ponto.testing import Fakes
 from tests.events import RECEIVED_MS, punch, record, sqs_event
@@ -42,7 +42,7 @@ def process(target: Fakes | Drain, *messages: Message) -> BatchResult:
 
 def stored(fakes: Fakes) -> list[list[int]]:
     """Return the employee ids of each stored batch."""
-    return [[entry.punch.employee_id for entry in batch] for batch in fakes.store.batches]
+    return [[EVENT.subject_id(entry.punch) for entry in batch] for batch in fakes.store.batches]
 
 
 def reasons(fakes: Fakes) -> list[tuple[str, Reason, str]]:
@@ -63,7 +63,7 @@ class Buggy(Fakes):
 
     def _parse(self, body: str, zone: tzinfo) -> Punch:
         read = parse(body, zone)
-        if read.employee_id == BUG:
+        if EVENT.subject_id(read) == BUG:
             raise ZeroDivisionError(body)
         return read
 

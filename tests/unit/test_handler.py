@@ -19,7 +19,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import Drain
 from ponto.message import BatchResponse, NotFromSqsError
 from ponto.parser import Reason, parse
-from ponto.punch import INSTANT_COLUMN, Punch
+from ponto.punch import EVENT, Punch
 from ponto.retry_backoff import VisibilityNotChangedError
 from ponto.store import Outcome, Status
 from ponto.testing import Fakes, InMemoryRetryBackoff
@@ -78,7 +78,7 @@ def test_punches_are_stored_in_order_with_message_id_time_of_receipt_and_key(
     records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # as the emulator sends it
 
     assert run(fakes, *reversed(records)) == {"batchItemFailures": []}
-    assert [(entry.punch.employee_id, *entry[1:]) for entry in fakes.store.entries] == [
+    assert [(EVENT.subject_id(entry.punch), *entry[1:]) for entry in fakes.store.entries] == [
         (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
         (2, "m2", RECEIVED_MS + 2, None, False),
         (3, "m3", RECEIVED_MS + 3, None, False),
@@ -112,7 +112,7 @@ def test_record_fails_alone_if_it_lacks_a_required_part(fakes: Fakes, odd: dict[
 def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Fakes) -> None:
     run(fakes, record(punch(1, "2026-10-01T08:00")))
     [entry] = fakes.store.entries
-    assert getattr(entry.punch, INSTANT_COLUMN).isoformat() == "2026-10-01T11:00:00+00:00"
+    assert getattr(entry.punch, EVENT.instant).isoformat() == "2026-10-01T11:00:00+00:00"
 
 
 def test_invalid_body_is_dead_lettered_and_the_others_are_stored(fakes: Fakes) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from ponto import http
 from ponto.connection import CannotConnectError, NoTimeLeftError
-from ponto.fields import display_text, integer
+from ponto.fields import Field, display_text, integer
 from ponto.http import EMPLOYEE_CLAIM, HttpError, Request, Result
 from tests.events import Context
 
 EVENT: dict[str, Any] = {"requestContext": {}}
-FIELDS = {"shop_id": integer("shop", 1, 9, "", required=True), "note": display_text("note", 5, "")}
+FIELDS = {"shop_id": Field("shop", integer(1, 9, ""), required=True), "note": Field("note", display_text(5, ""))}
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 

@@ -16,8 +16,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from ponto.parser import FIELDS
-from ponto.punch import INSTANT_COLUMN
+from ponto.punch import EVENT
 from slices.definition import Slice
 from tools.develop import missing
 from tools.kit import jmeter, local_stack
@@ -138,7 +137,7 @@ def test_printed_punch_has_new_uuid7_and_time_of_now(instructions: Callable[...,
     first, second = (UUID(body["id"]) for body in bodies)
     assert (first.version, first.variant) == (7, RFC_4122)
     assert first != second
-    age = datetime.now(UTC) - datetime.fromisoformat(bodies[1][FIELDS[INSTANT_COLUMN].name])
+    age = datetime.now(UTC) - datetime.fromisoformat(bodies[1][EVENT.fields[EVENT.instant].name])
     assert timedelta(0) <= age < timedelta(minutes=1)
 
 

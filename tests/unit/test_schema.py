@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ponto import fields
-from ponto.parser import FIELDS as FIELDS_OF
-from ponto.parser import FIELDS_REQUIRED_FIRST, InvalidPunchError, Reason, parse
-from ponto.punch import TIME_COLUMNS
+from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.punch import EVENT
 from tests.events import punch
 from tests.strategies import (
     BAD_VALUES,
@@ -32,7 +31,7 @@ from tools.kit.event import VALID
 
 GOOD = VALID[0]
 PATTERNS = {name: rule["pattern"] for name, rule in FIELDS.items() if "pattern" in rule}
-TIMESTAMP_PATTERN = fields.timestamp("", "").keywords["pattern"]
+TIMESTAMP_PATTERN = fields.timestamp("").keywords["pattern"]
 TIMESTAMP = compile_ecma_pattern(TIMESTAMP_PATTERN)
 
 
@@ -49,11 +48,11 @@ def test_schema_is_valid_draft_4_and_refuses_unknown_fields() -> None:
     jsonschema.Draft4Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"
     assert SCHEMA["additionalProperties"] is False
-    assert SCHEMA["required"] == [field.name for field in FIELDS_REQUIRED_FIRST if field.required]
+    assert SCHEMA["required"] == [field.name for field in EVENT.fields_required_first if field.required]
 
 
 def test_all_timestamps_have_one_pattern() -> None:
-    assert {PATTERNS[FIELDS_OF[column].name] for column in TIME_COLUMNS} == {TIMESTAMP_PATTERN}
+    assert {PATTERNS[EVENT.fields[column].name] for column in EVENT.time_columns} == {TIMESTAMP_PATTERN}
 
 
 @pytest.mark.parametrize("pattern", set(PATTERNS.values()))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.message import parse_origin, read_source_key
-from ponto.parser import FIELDS, InvalidPunchError, Reason, parse
-from ponto.punch import SUBJECT_COLUMN
+from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.punch import EVENT
 from slices import enabled
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
-_EMPLOYEE_FIELD = FIELDS[SUBJECT_COLUMN].name  # its name on the wire
+_EMPLOYEE_FIELD = EVENT.fields[EVENT.subject].name  # its name on the wire
 _TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # an id that differs between them depends on the stage's time zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

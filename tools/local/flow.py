@@ -16,8 +16,7 @@ from typing import Any
 
 import psycopg2
 
-from ponto.parser import FIELDS
-from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tools.kit import dead_letters, event
 from tools.kit.clock import CLOCK, Clock
 from tools.local import postgres, verdict
@@ -141,8 +140,8 @@ class Flow:
             "api": {"url": address["api_url"], "key": address["api_key"]},
             "example": {
                 "body": event.body(1, ""),
-                "whose": FIELDS[SUBJECT_COLUMN].name,
-                "when": FIELDS[INSTANT_COLUMN].name,
+                "whose": EVENT.fields[EVENT.subject].name,
+                "when": EVENT.fields[EVENT.instant].name,
             },
         }
 

@@ -8,8 +8,7 @@ import click
 import psycopg2
 from psycopg2 import sql
 
-from ponto.parser import FIELDS
-from ponto.punch import TIME_COLUMNS
+from ponto.punch import EVENT
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -25,9 +24,9 @@ from ponto.batida order by gravada_em desc limit %s
 
 
 def _column(name: str) -> Column:
-    if name in TIME_COLUMNS:
+    if name in EVENT.time_columns:
         return Column(name)
-    is_text = "maxLength" in FIELDS[name].keywords
+    is_text = "maxLength" in EVENT.fields[name].kind.keywords
     return Column(name, min_width=12, is_optional=True) if is_text else Column(name, align_right=True)
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto.fields import parse_any_uuid
 from ponto.parser import InvalidPunchError, parse
-from ponto.punch import INSTANT_COLUMN, Punch
+from ponto.punch import EVENT, Punch
 from slices import enabled
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, reader, target
@@ -216,7 +216,7 @@ def _matching_dead_letters(
         else:
             punch = _parse_punch(letter, zone or ZoneInfo("UTC"))
             is_match = letter.employee_id == request.employee_id and (
-                not (punch and day) or day[0] <= getattr(punch, INSTANT_COLUMN) < day[1]
+                not (punch and day) or day[0] <= getattr(punch, EVENT.instant) < day[1]
             )
         if is_match:
             matches.append(letter)

@@ -12,14 +12,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ponto.derived_id import derive_id
-from ponto.parser import FIELDS_REQUIRED_FIRST, InvalidPunchError, Reason, parse
-from ponto.punch import Punch
+from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.punch import EVENT, Punch
 from tests.strategies import BAD_VALUES, BOUNDARY_VALUES, FIELDS, edited_bodies, good_bodies, json_values
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BRT = timezone(timedelta(hours=-3))
 GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
-RULES = {field.name: field.error for field in FIELDS_REQUIRED_FIRST}
+RULES = {field.name: field.kind.error for field in EVENT.fields_required_first}
 
 
 def read(zone: tzinfo = SAO_PAULO, **fields: Any) -> Punch:

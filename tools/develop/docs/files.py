@@ -8,9 +8,9 @@ from typing import Any
 import psycopg2.extensions
 
 from ponto import __version__
-from ponto.parser import FIELDS, FIELDS_REQUIRED_FIRST
-from ponto.punch import SUBJECT_COLUMN
+from ponto.punch import EVENT
 from tools.develop.docs import figures, marks
+from tools.develop.docs.tables import describe_field
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
 
@@ -47,10 +47,10 @@ def _punch_schema() -> dict[str, Any]:
         "description": "One punch of one employee: the body of POST /ponto.",
         "type": "object",
         "additionalProperties": False,
-        "required": [field.name for field in FIELDS_REQUIRED_FIRST if field.required],
+        "required": [field.name for field in EVENT.fields_required_first if field.required],
         "properties": {
-            field.name: {"description": field.description, "type": field.type, **field.keywords}
-            for field in FIELDS_REQUIRED_FIRST
+            field.name: {"description": describe_field(field), "type": field.kind.type, **field.kind.keywords}
+            for field in EVENT.fields_required_first
         },
     }
 
@@ -70,7 +70,7 @@ def _openapi(document: dict[str, Any]) -> dict[str, Any]:
 
 def _load_test_fields() -> str:
     """Return the body of the load test's events within its braces, with variables of device.jmx."""
-    body = {**event.body(1, "${instant}", id="${id}"), FIELDS[SUBJECT_COLUMN].name: "${subject}"}
+    body = {**event.body(1, "${instant}", id="${id}"), EVENT.fields[EVENT.subject].name: "${subject}"}
     return json.dumps(body)[1:-1].replace('"${subject}"', "${subject}").replace("\\", "\\\\")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import psycopg2.extensions
 
-from ponto.parser import FIELDS_REQUIRED_FIRST
+from ponto.fields import Field
+from ponto.punch import EVENT
 from ponto.sql_names import SCHEMA
 from slices import enabled
 from tools import cli
@@ -21,14 +22,24 @@ _EXIT_STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.D
 
 def punch_fields() -> str:
     """Return the fields of a punch with their types and limits."""
-    rows = []
-    for field in FIELDS_REQUIRED_FIRST:
-        limits = (
-            f" From {field.keywords['minimum']} to {field.keywords['maximum']}." if "minimum" in field.keywords else ""
+    rows = [
+        (
+            f"`{field.name}`",
+            f"{field.kind.type}, required" if field.required else field.kind.type,
+            describe_field(field).replace("|", "\\|"),
         )
-        type_ = f"{field.type}, required" if field.required else field.type
-        rows.append((f"`{field.name}`", type_, f"{field.description}{limits}"))
+        for field in EVENT.fields_required_first
+    ]
     return _table(("field", "type", ""), rows)
+
+
+def describe_field(field: Field) -> str:
+    """Return the meaning of a field of a punch, the values that it accepts, and what its absence means."""
+    sentences = [field.kind.description, field.kind.format]
+    if field == EVENT.fields["id"] and EVENT.derived_id:
+        *names, instant = (EVENT.fields[column].name for column in (*EVENT.derived_id, EVENT.instant))
+        sentences.append(f"If absent, it is derived from {', '.join(names)} and {instant}.")
+    return " ".join(filter(None, sentences))
 
 
 def columns(connection: psycopg2.extensions.connection, relation: str) -> str:
