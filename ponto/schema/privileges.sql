@@ -7,10 +7,12 @@ grant insert (
     id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
     recebida_em, mensagem_id, chave
 ) on ponto.batida to ponto_function;
--- Needed by ON CONFLICT, and by the look-up of an existing id, which distinguishes a redelivered message from a different
--- message with the same punch.
-grant select (id, usuario_id, ponto, mensagem_id) on ponto.batida to ponto_function;
+-- Needed by ON CONFLICT, and by the look-up of an existing id, which distinguishes a redelivered message from a
+-- different message with the same punch.
+grant select (
+    id, usuario_id, ponto, mensagem_id
+) on ponto.batida to ponto_function;
 grant insert (mensagem_id), select, delete on ponto.falha to ponto_function;
 
 grant select on ponto.batida to ponto_reader;
-grant execute on function ponto.usuario_reservado, ponto.semana, ponto.semanas, ponto.fuso_padrao to ponto_reader;
+grant execute on function ponto.semana, ponto.semanas, ponto.fuso_padrao to ponto_reader;

@@ -8,8 +8,8 @@ set statement_timeout = 0; -- copying rows may take long
 -- for this statement, and PostgreSQL would report a deadlock after 1 s.
 select set_config('lock_timeout', least(500, %(advisory_lock_timeout_ms)s)::text, false);
 
--- The lock's key is "batida" in ASCII. While a second run waits here it holds no other lock, so it blocks only a concurrent
--- index build, which waits for all earlier transactions.
+-- The lock's key is arbitrary, but the same in all versions. While a second run waits here it holds no other lock, so it blocks
+-- only a concurrent index build, which waits for all earlier transactions.
 select pg_advisory_lock(0x626174696461);
 
 -- Keep later waits short: while this session waits for a lock on a table, writers of the table wait behind it.

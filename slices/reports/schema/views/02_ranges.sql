@@ -1,6 +1,12 @@
 -- Rows that a report reads. All functions of these files are plain SQL without `set` clauses, so that the planner can
 -- inline them and use the indexes.
 
+create or replace function ponto.usuario_reservado() returns bigint
+language sql immutable parallel safe
+return 9007199254740991;
+
+comment on function ponto.usuario_reservado is 'The employee id of the smoke test of a deployment; reports leave it out';
+
 -- Not "usuario is null or usuario_id = usuario", for which no index is used if the number is a parameter.
 create or replace function ponto.do_usuario(usuario_id bigint, usuario bigint) returns boolean
 language sql immutable parallel safe
