@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from ponto import __version__
+from ponto import __version__  # only in the reference
 from tools.develop.docs import bills
 from tools.kit import parameters
 from tools.kit.project import ROOT
 from tools.plan import costs
 
+# only in the reference: begin
 _DEPLOYED_PATTERNS = (  # files whose lines the READMEs count
     ("handler.py", "ponto/**/*.py"),
     ("ponto/**/*.sql",),
     ("serverless.yml", "resources/*.yml", "resources/*.js", "resources/*.json"),
 )
+# only in the reference: end
 
 
 def fill(path: Path, text: str) -> str:
@@ -38,11 +40,9 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
     dev, prod = (round(costs.total(bills.idle(stage))) for stage in ("dev", "prod"))
     trials = round(costs.total(bills.trials("dev")))
     million = bills.million()
-    # Rounded to hundreds, so that few changes of the code change the README.
-    python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED_PATTERNS)
     stage = parameters.defaults()
     batch, concurrency = stage["batchSize"], stage["reservedConcurrency"]
-    return {
+    figures: dict[str, dict[str, str | int]] = {
         "docs/deploy.md": {
             "that pauses, [": dev,
             "an idle month, [": trials,
@@ -54,13 +54,20 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
             "of `dev` costs about ": dev,
             "of `prod` ": prod,
             "every working day, about ": trials,
-            "Version ": __version__,
             '-- "batches of ': batch,
             "<br>at most ": concurrency,
-            "is small: about ": python,
-            "lines of Python, ": sql,
-            "of SQL, and ": resources,
         },
+    }
+    # only in the reference: begin
+    # Rounded to hundreds, so that few changes of the code change the README.
+    python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED_PATTERNS)
+    figures["README.md"] |= {
+        "Version ": __version__,
+        "is small: about ": python,
+        "lines of Python, ": sql,
+        "of SQL, and ": resources,
+    }
+    figures |= {
         "README.pt-BR.md": {
             "de `dev` custa cerca de ": dev,
             "de `prod` ": prod,
@@ -73,7 +80,13 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
             "de SQL e ": resources.replace(",", "."),
         },
     }
+    # only in the reference: end
+    return figures
 
 
+# only in the reference: begin
 def _count_lines(pattern: str) -> int:
     return sum(path.read_bytes().count(b"\n") for path in ROOT.glob(pattern))
+
+
+# only in the reference: end
