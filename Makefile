@@ -22,7 +22,8 @@ export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup setup-run setup-dev run rows test missing fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev run rows test missing check check-code check-template check-advisories loadtest format docs lock package deploy remove certificates clean
+.PHONY: fork test-versions chaos simulate crashes interleavings mutants bench pictures # only in the reference
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -66,11 +67,13 @@ test: $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check
 missing: setup-dev
 	@python -m tools.develop.missing
 
+# only in the reference: begin
 fork: setup-dev ## make a fork for another event; check and test it
 	@python -m lab.fork $(ARGS)
 
 test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)
+# only in the reference: end
 
 # No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.
 CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache TMPDIR=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
@@ -111,6 +114,7 @@ loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE)
 loadtest: setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
+# only in the reference: begin
 chaos: setup-run ## break the local stack under load: nothing may be lost; needs make run, in another terminal
 	@python -m lab.chaos $(ARGS)
 
@@ -136,6 +140,7 @@ mutants: setup-dev .venv-mutants/.installed ## change FILE place by place, and c
 
 bench: setup-dev ## measure the handler, and compare it with alternatives
 	@python -m lab.bench $(ARGS)
+# only in the reference: end
 
 format: setup-dev ## format, and fix what ruff can
 	@ruff format .
@@ -144,9 +149,11 @@ format: setup-dev ## format, and fix what ruff can
 docs: setup-dev ## generate parts of documents and files from the code
 	@python -m tools.develop.docs
 
+# only in the reference: begin
 pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs Chromium
 	@PONTO_PICTURES=yes python -m pytest -n0 -m "nightly or not nightly" \
 	  $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py slices/*/tests/e2e/test_moving_picture.py)
+# only in the reference: end
 
 lock: setup ## write locks/ from requirements*.txt; needs the network
 	@python -m tools.develop.lock

@@ -56,15 +56,15 @@ _GROUP_BY_MODULE = {  # modules that belong to another group than that of their 
     "tests/e2e/test_faults.py": _HARMED,
     "tests/e2e/test_flow.py": _HARMED,
     "tests/e2e/test_loadtest.py": _HARMED,
-    "lab/tests/test_chaos.py": _HARMED,
-    "lab/tests/test_simulate.py": "tests/template",
+    "lab/tests/test_chaos.py": _HARMED,  # only in the reference
+    "lab/tests/test_simulate.py": "tests/template",  # only in the reference
 }
 _ORDER = (
     _SHARED,
     *_SEPARATE_MODULES,
     _SEPARATE_SLICE_TESTS,
     "tests/template",
-    "lab/tests",
+    "lab/tests",  # only in the reference
     "tests/postgres",
     "tests/page",
     "tests/tools",

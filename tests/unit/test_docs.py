@@ -18,11 +18,14 @@ from tools.kit.project import DOCUMENTS, ROOT
 
 UNTESTED_COMMANDS = (  # prefixes of commands that need no test that names them
     *(". ", "cd ", "export "),
+    # only in the reference: begin
     # Tests run the blocks of docs/adapt.md, docs/releasing.md and slices/README.md.
     *("cp ", "echo ", "git grep", "npx osls create", "rm -r", "xargs "),
     *("python -m lab.bench", "python -m lab.fork"),  # run by tests of the event, which a fork may replace
-    # CI runs the first four; the other two only change files.
-    *(".ci/run", "make check", "make setup", "python -m pytest", "make format", "make pictures"),
+    "make pictures",
+    # only in the reference: end
+    # CI runs the first four; the last one only changes files.
+    *(".ci/run", "make check", "make setup", "python -m pytest", "make format"),
     "java -jar",  # python -m loadtest runs the same command
 )
 
@@ -75,8 +78,12 @@ def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path)
     assert [block for block in blocks(document) if not block.language or block.mark not in {"", "aws"}] == []
 
 
+# only in the reference: begin
 def test_both_readmes_have_the_same_commands() -> None:
     assert shell(ROOT / "README.pt-BR.md", "", "aws") == shell(ROOT / "README.md", "", "aws")
+
+
+# only in the reference: end
 
 
 def test_document_has_each_reason_of_a_dead_letter_with_its_remedy() -> None:

@@ -49,7 +49,7 @@ PACKAGES = {
     "slices": {"ponto", "tools"},
     "tools": {"ponto"},
     "loadtest": {"ponto", "tools"},
-    "lab": {"ponto", "handler", "tools", "loadtest"},
+    "lab": {"ponto", "handler", "tools", "loadtest"},  # only in the reference
 }
 
 

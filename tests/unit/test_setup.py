@@ -155,7 +155,7 @@ def test_pip_installs_with_hashes_where_uv_does_not(
         ("run", ["run"]),
         ("setup-dev", ["dev", "audit"]),
         ("check", ["dev", "audit"]),
-        ("mutants", ["dev", "audit", "mutants"]),
+        ("mutants", ["dev", "audit", "mutants"]),  # only in the reference
     ],
 )
 def test_target_installs_only_the_sets_that_it_needs(project: Path, target: str, sets: list[str]) -> None:

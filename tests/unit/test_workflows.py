@@ -140,7 +140,7 @@ def test_release_notes_are_of_one_dated_version() -> None:
     before, own, after = (
         "## [Unreleased]\n\n- x\n",
         f"## [{__version__}] - 2026-11-29\n\n- y\n",
-        "## [0.1.0] - 2020-01-01\n",
+        "## [0.0.1] - 2020-01-01\n",
     )
     assert release_notes(f"v{__version__}", before + own + after) == "- y\n"
     assert release_notes(f"v{__version__}", own) == "- y\n"
@@ -148,4 +148,4 @@ def test_release_notes_are_of_one_dated_version() -> None:
         with pytest.raises(ValueError, match="has no heading"):
             release_notes(f"v{__version__}", changelog)
     with pytest.raises(ValueError, match="the tag is v0"):
-        release_notes("v0.0.1", own)
+        release_notes("v0.0.2", own)

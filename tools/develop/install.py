@@ -1,7 +1,7 @@
 """Install a set of packages for `make`: Python packages with uv or pip, Node packages with npm.
 
     install.py tools|run|dev     a set into .venv, and node_modules; each set contains those before it
-    install.py audit|mutants     a set into a separate environment: .venv-audit, .venv-mutants
+    install.py NAME              another set, such as audit, into a separate environment: .venv-NAME
 
 It uses only the standard library, as it runs before any package is installed.
 """

@@ -14,7 +14,12 @@ LOCKS = ROOT / "locks"
 
 _PARTS_OF_DEV = ("", "-node", "-tools", "-run")
 """Parts of requirements-dev.txt. One environment may have all of them, so its lock determines their versions."""
-REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_PARTS_OF_DEV, "-uv", "-audit", "-mutants"))
+_SEPARATE = (
+    "-uv",
+    "-audit",
+    "-mutants",  # only in the reference
+)
+REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_PARTS_OF_DEV, *_SEPARATE))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
 AUDIT_SYSTEMS = ("x86_64-manylinux_2_34", "aarch64-manylinux_2_34", "aarch64-apple-darwin")

@@ -143,9 +143,12 @@ def print_instructions(
     is_default = state.resolve() == STATE
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
     make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
-    load_test = f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
-    if not jmeter.is_available(jmeter_home):
-        load_test = ""
+    to_try = f"  make rows{make_args}      print the newest rows\n"
+    if jmeter.is_available(jmeter_home):
+        to_try += f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
+    # only in the reference: begin
+    to_try += f"  make chaos{make_args}     inject faults while clients send punches, and check that nothing is lost\n"
+    # only in the reference: end
     suggestions = "".join(
         f"  . .venv/bin/activate && ponto {name}{state_option}\n                 {command.suggestion}\n"
         for definition in definitions
@@ -173,9 +176,7 @@ Ready. {"".join(link_text + address_text for link_text in link_texts) or "Send a
 
 Then try, in another terminal:
 
-  make rows{make_args}      print the newest rows
-{load_test}  make chaos{make_args}     inject faults while clients punch, and check that nothing is lost
-{suggestions}
+{to_try}{suggestions}
 Send two punches with the same id; the second becomes a dead letter:
 
 {_dead_letter_command(address, conflict_id)}

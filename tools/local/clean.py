@@ -10,7 +10,7 @@ _STATE = _ROOT / ".local"
 _PARTS = {
     "tools.local": "make run",
     "tools.local.serve": "the emulator",
-    "lab.chaos": "make chaos",
+    "lab.chaos": "make chaos",  # only in the reference
     "loadtest": "make loadtest",
 }
 

@@ -116,8 +116,8 @@ def plan(
 ) -> int:
     """Forecast the peak, its tightest limit, and a month's bill.
 
-    EMPLOYEES is the number of employees; each of several numbers gets a forecast. The result shows each formula
-    (lab/capacity.md). No service is called: the limits come from the parameters and the options.
+    EMPLOYEES is the number of employees; each of several numbers gets a forecast. The result shows each
+    formula. No service is called: the limits come from the parameters and the options.
     """
     if not employees + numbers:
         raise click.UsageError("name the number of employees, for example: ponto plan 20000")
