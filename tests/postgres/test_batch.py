@@ -73,15 +73,13 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
         A: (2, EIGHT, "full"),
         derive_punch_id(5): (5, EIGHT, "last"),
     }
+    both = " and ".join(column for column in EVENT.same if column in (EVENT.subject, EVENT.instant))
     dead_letters = stage.queue.dead_letters()
     assert len(dead_letters) == 4 + len(INVALID)
     assert all(letter.body == bodies[letter.message_id] for letter in dead_letters)
     assert {letter.message_id: (letter.reason, letter.attributes["detail"][1]) for letter in dead_letters} == {
         "conflict within": ("conflict", f"id {A} belongs to a punch with another {EVENT.subject}"),
-        "conflict with older": (
-            "conflict",
-            f"id {B} belongs to a punch with another {EVENT.subject} and {EVENT.instant}",
-        ),
+        "conflict with older": ("conflict", f"id {B} belongs to a punch with another {both}"),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
         **{detail: ("invalid", detail) for _, detail in INVALID},
         "NaN": ("malformed", "body: contains NaN, Infinity, or a number with too many digits"),

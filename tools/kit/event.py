@@ -1,69 +1,111 @@
-"""Examples of the event that `ponto/punch.py` declares, for the check after a deploy, the load test and the tests.
+"""Examples of the event that `ponto/punch.py` declares, for the check after a deploy, the load test and the tests."""
 
-A fork for another event replaces this file, `ponto/punch.py`, the migration and the statements (docs/adapt.md).
-"""
-
-from datetime import UTC, datetime
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
-DISPLAYED_COLUMNS = ("usuario_id", "ponto", "dispositivo")
+from ponto.parser import parse
+from ponto.punch import EVENT
+from tools.kit.values import invalid_value, limit_values
+
+_NAMES = {column: field.name for column, field in EVENT.fields.items()}  # on the wire
+_REQUIRED = [field.name for field in EVENT.fields.values() if field.required]
+_SUBJECT, _INSTANT = _NAMES[EVENT.subject], _NAMES[EVENT.instant]
+_DECLARED = (*EVENT.examples, *EVENT.conflicting)
+
+_other_columns = [column for column in EVENT.fields if column not in ("id", EVENT.subject, EVENT.instant)]
+_text_columns = [column for column in _other_columns if EVENT.fields[column].kind.name in ("text", "display_text")]
+
+DISPLAYED_COLUMNS = (EVENT.subject, EVENT.instant, *(_text_columns or _other_columns)[:1])
 """Columns that `make rows` shows after the id."""
 
 
 def body(subject: int, instant: str, **fields: Any) -> dict[str, Any]:
-    """Return the body of a valid event.
+    """Return the body of a valid event, with the required fields of the first example.
 
     Args:
         subject: number of the employee, or of another subject.
         instant: time of the event, ISO 8601.
         fields: other fields, by their names on the wire.
     """
-    return {"usuarioId": subject, "ponto": instant, **fields}
+    required = {name: EVENT.examples[0][name] for name in _REQUIRED}
+    if EVENT.derived_id is None:  # equal events have the same id, as if it were derived
+        required["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{subject} {instant}"))
+    return required | {_SUBJECT: subject, _INSTANT: instant} | fields
 
 
-OPTIONAL_FIELDS: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-"""Optional fields that are not compared: two events with the same id may differ in them."""
+def _values(column: str) -> list[Any]:
+    """Return different valid values of a column: those at the limits, or those that the declaration shows."""
+    name = _NAMES[column]
+    return limit_values(EVENT.fields[column].kind) or list(
+        {example[name]: 0 for example in _DECLARED if name in example}
+    )
+
+
+_GOOD = body(1, "2026-10-01T08:00:00-03:00")
+_EXAMPLE: dict[str, Any] = dict(chain.from_iterable(example.items() for example in EVENT.examples))
+
+OPTIONAL_FIELDS: dict[str, Any] = {
+    name: _EXAMPLE.get(name, values[-1])
+    for column, name in _NAMES.items()
+    if name not in _REQUIRED and column != "id" and (values := _values(column))
+}
+"""Optional fields, which are not compared: two events with the same id may differ in them."""
 
 VALID: list[dict[str, Any]] = [
-    body(1, "2026-10-01T08:00:00-03:00"),
+    _GOOD,
     body(1, "2026-10-01T08:00"),
-    body(2**53 - 1, "2999-12-31T23:59:59.999999-14:59"),
-    body(
-        7,
-        "2026-10-01T08:00:00.123456-03:00",
-        id="0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b",
-        dispositivo='Relógio 日 \U0001f600 "\\ %s',
-        offline=True,
-        enviado="2026-10-01T11:30Z",
-        latitude=-23.550520123456789,
-        longitude=1e-300,
-        precisao=12.5,
-        sequencia=41,
-    ),
+    *map(dict, EVENT.examples),
+    *({_NAMES[column]: values[at] for column in _NAMES if (values := _values(column))} for at in (0, -1)),
 ]
-"""Valid events: with the required fields only, with all fields, and at the limits."""
+"""Valid events: with the required fields only, as declared, and with all fields at their limits."""
 
 INVALID: list[tuple[dict[str, Any], str]] = [
-    ({"usuarioId": 1}, "ponto: required"),
-    ({"ponto": "2026-10-01T08:00"}, "usuarioId: required"),
-    (body(1, "2026-10-01T08:00", nome="x"), "unknown field 'nome'"),
-    (body(0, "2026-10-01T08:00"), "usuarioId: must be an integer from 1 to 9007199254740991"),
-    (
-        body(1, "2026-02-30T08:00"),
-        "ponto: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
+    *(
+        ({key: value for key, value in _GOOD.items() if key != name}, f"{name}: required")
+        for name in sorted(_REQUIRED, key=lambda name: name != _INSTANT)
+    ),
+    (_GOOD | {"unknownField": "x"}, "unknown field 'unknownField'"),
+    *(
+        (_GOOD | {field.name: invalid_value(field.kind)}, f"{field.name}: {field.kind.error}")
+        for field in EVENT.fields.values()
     ),
 ]
-"""Invalid events, each with its error message."""
+"""Invalid events, each with its error message. The first lacks the instant, the second another required field."""
 
-CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-01T08:00Z"), "usuario_id"),
-    (body(1, "2026-10-01T08:00Z"), body(1, "2026-10-01T08:00:00.000001Z"), "ponto"),
-    (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-02T08:00Z"), "usuario_id and ponto"),
+
+def _difference(first: dict[str, Any], second: dict[str, Any]) -> str:
+    """Return the columns, joined by "and", in which events with the same id conflict."""
+    old, new = (EVENT.comparison_key(parse(json.dumps(each), UTC)) for each in (first, second))
+    return " and ".join(column for column in EVENT.same if old[column] != new[column])
+
+
+_later = (datetime.fromisoformat(_GOOD[_INSTANT]) + timedelta(microseconds=1)).isoformat()
+_pairs = [
+    (dict(EVENT.conflicting[0]), dict(EVENT.conflicting[1])),
+    (_GOOD, _GOOD | {_INSTANT: _later}),
+    *(
+        (_GOOD | {_NAMES[column]: values[0]}, _GOOD | {_NAMES[column]: values[-1]})
+        for column in EVENT.same
+        if len(values := _values(column)) > 1
+    ),
+    (VALID[-2], VALID[-1]),
 ]
+
+CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [(*pair, _difference(*pair)) for pair in _pairs]
 """Pairs of events that conflict if they have the same id, and the columns in which they differ."""
 
+_shortened = {  # "12.50" becomes "12.5"
+    field.name: f"{Decimal(_GOOD[field.name]).normalize():f}"
+    for field in EVENT.fields.values()
+    if field.required and field.kind.name == "decimal"
+}
+
 EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    (body(1, "2026-10-01T08:00:00-03:00"), body(1, "2026-10-01T11:00Z", dispositivo="another")),
+    (_GOOD, _GOOD | {_INSTANT: "2026-10-01T11:00Z"} | _shortened | OPTIONAL_FIELDS),
 ]
 """Pairs that count as one event, with the same id or without ids."""
 
