@@ -1,0 +1,95 @@
+"""Files that a copy gets, what is marked as only for the reference, slices, and dead links."""
+
+import pytest
+
+from tools.kit.errors import CommandError
+from tools.new.copying import adapt, find_dead_links, is_copied, select_slices
+
+SLICES = {
+    "slices/enabled.txt": "# a comment\nimports\nclocks\nreceipts\nextra\n",
+    "slices/imports/slice.py": "",
+    "slices/clocks/slice.py": "",
+    "slices/receipts/slice.py": "",
+    "slices/extra/slice.py": "",
+    "slices/extra/aws.yml": "needs: [receipts]\nhttp: !Ref x\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "adapted"),
+    [
+        (
+            "a.md",
+            "a\n\n<!-- only in the reference: begin -->\nb\n\n<!-- only in the reference: end -->\n\nc\n",
+            "a\n\nc\n",
+        ),
+        ("a.py", "a\n    # only in the reference: begin\nb\n    # only in the reference: end\nc\n", "a\nc\n"),
+        ("a.js", "// only in the reference: begin\nb\n// only in the reference: end\nc\n", "c\n"),
+        ("a.sql", "-- only in the reference: begin\nb\n-- only in the reference: end\nc\n", "c\n"),
+        ("a.css", "/* only in the reference: begin */\nb\n/* only in the reference: end */\nc\n", "c\n"),
+        ("a.md", "| a | <!-- only in the reference -->\n| b |\n", "| b |\n"),
+        ("a.yml", "  - a # only in the reference\n  - b\n", "  - b\n"),
+        ("a.toml", "  # only in a copy: 'a', # why\n  'b'\n", "  'a', # why\n  'b'\n"),
+        ("a.md", "a\n\n\nb, only in the reference\n", "a\n\n\nb, only in the reference\n"),
+    ],
+)
+def test_marked_text_is_left_out(path: str, text: str, adapted: str) -> None:
+    assert adapt(path, text) == adapted
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# only in the reference: begin\n", "a.py:1: .* does not end"),
+        ("\n# only in the reference: end\n", "a.py:2: .* does not begin"),
+        ("# only in the reference: begin\n# only in the reference: begin\n", "a.py:2: .* contains another"),
+    ],
+)
+def test_wrong_mark_is_reported_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        adapt("a.py", text)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("README.md", True),
+        ("README.pt-BR.md", False),
+        ("tools/plan/command.py", True),
+        ("tools/new/command.py", False),
+        ("lab/README.md", False),
+        ("slices/enabled.py", True),
+        ("slices/receipts/slice.py", True),
+        ("slices/imports/slice.py", False),
+    ],
+)
+def test_copy_has_files_that_are_not_only_for_the_reference(path: str, expected: bool) -> None:
+    assert is_copied(path, ["receipts"]) == expected
+
+
+def test_slices_are_kept_in_the_order_of_the_reference() -> None:
+    assert select_slices(["extra", "receipts", "imports"], SLICES) == ["imports", "receipts", "extra"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["nothing"], "there is no slice `nothing`. Use one of extra, imports, receipts."),
+        (["clocks"], "`clocks` cannot be kept, as .*time clocks. Remove it"),
+        (["extra"], "`extra` needs `receipts`. Add it, or remove `extra`."),
+    ],
+)
+def test_slice_that_cannot_be_kept_is_refused_with_the_reason(names: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        select_slices(names, SLICES)
+
+
+def test_links_to_files_that_the_copy_lacks_are_found() -> None:
+    texts = {
+        "README.md": '[a](docs/a.md#b) [docs](docs) [x](https://x.org) [n](docs/gone.md#x) <img src="docs/gone.png">',
+        "docs/a.md": "[b](#b) [up](../README.md) [gone](../lab/x.md)\n```sh\n[code](none.md)\n```\n",
+    }
+
+    links = list(find_dead_links(texts, texts))
+
+    assert links == ["README.md: docs/gone.md", "README.md: docs/gone.png", "docs/a.md: ../lab/x.md"]

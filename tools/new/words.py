@@ -1,0 +1,190 @@
+"""Names of the reference and of a copy, the renaming of texts and paths, and names that a renaming would merge."""
+
+import builtins
+import io
+import keyword
+import re
+import tokenize
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+_SQL_RESERVED = frozenset(
+    re.findall(
+        r"\w+",
+        "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create "
+        "current_catalog current_date current_role current_time current_timestamp current_user default deferrable "
+        "desc distinct do else end except false fetch for foreign from grant group having in initially intersect "
+        "into lateral leading limit localtime localtimestamp not null offset on only or order placing primary "
+        "references returning select session_user some symmetric system_user table then to trailing true union "
+        "unique user using variadic when where window with",
+    )
+)
+"""Reserved words of PostgreSQL 18, which a statement may not use as a name without quotation marks."""
+_JAVASCRIPT_RESERVED = frozenset(
+    re.findall(
+        r"\w+",
+        "arguments await break case catch class const continue debugger default delete do else enum eval export "
+        "extends false finally for function if implements import in instanceof interface let new null package "
+        "private protected public return static super switch this throw true try typeof var void while with yield",
+    )
+)
+_PYTHON_RESERVED = frozenset([*keyword.kwlist, *dir(builtins)])
+
+_SQL_SKIPPED = r"--.*|/\*[\s\S]*?\*/|'(?:[^']|'')*'"
+_JAVASCRIPT_SKIPPED = r"//.*|/\*[\s\S]*?\*/|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
+_WORD = r"[A-Za-z_$][\w$]*"
+
+
+class Names(NamedTuple):
+    """The names of a project that follow from the declaration of its event."""
+
+    service: str  # parcel-scans
+    package: str  # parcelscans: the Python package, the command, the SQL schema and the prefix of its roles
+    path: str  # /scans
+    table: str
+    noun: tuple[str, str]  # singular and plural
+    subject_noun: tuple[str, str]
+    subject_column: str
+    subject_field: str  # of the JSON body
+
+    @property
+    def function_id(self) -> str:
+        """Name of the function that stores events: `parcelScans`."""
+        first, *others = self.service.split("-")
+        return first + "".join(map(str.capitalize, others))
+
+
+REFERENCE = Names(
+    "batida-ponto",
+    "ponto",
+    "/ponto",
+    "batida",
+    ("punch", "punches"),
+    ("employee", "employees"),
+    "usuario_id",
+    "usuarioId",
+)
+PROJECT = "batida-ponto-serverless"
+
+
+class Collision(NamedTuple):
+    """A name that a file would have twice, or may not have, after the renaming."""
+
+    path: str
+    name: str  # in the reference
+    new_name: str
+    reason: str
+
+
+class Renaming:
+    """Replacement of the reference's names in texts and paths."""
+
+    def __init__(self, new: Names, old: Names = REFERENCE) -> None:
+        self.new = new
+        self._words = dict(_pairs(old, new))
+        inner = "|".join(_pattern(word) for word in sorted(self._words, key=len, reverse=True))
+        self._matches_word = re.compile(inner)
+        # `/ponto` as the path of a request: not a folder, and not the user of an ARN.
+        path = rf"(?<![/.])(?<!-ID){re.escape(old.path)}(?![\w/-]|\.\w)"
+        self._words[old.path] = new.path
+        # An article before a noun, perhaps at the end of a line, of a comment too: `a punch`, `an `employee_id``.
+        article = r"(?:(?<![\w'.-])(?P<article>[Aa]n?)(?P<gap>\s+(?:(?:#|//|--|\*)\s+)?[\"'`*_\[(]*))?"
+        self._matches_text = re.compile(rf"{article}(?P<word>{path}|{inner})")
+
+    def rename(self, text: str) -> str:
+        """Return a text with the new names, and with the articles that they need."""
+        return self._matches_text.sub(self._replace, text)
+
+    def rename_name(self, name: str) -> str:
+        """Return an identifier, or a file's path, with the new names."""
+        return self._matches_word.sub(lambda match: self._words[match[0]], name)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        word = self._words[match["word"]]
+        if not match["article"]:
+            return word
+        article = match["article"][0] + ("n" if _takes_an(word) else "")
+        return f"{article}{match['gap']}{word}"
+
+
+def _pairs(old: Names, new: Names) -> Iterator[tuple[str, str]]:
+    """Yield the words to replace, each in the cases in which it is written."""
+    yield PROJECT, new.service
+    yield old.service, new.service
+    yield old.function_id, new.function_id
+    yield _upper_first(old.function_id), _upper_first(new.function_id)
+    yield f"{old.package}db", f"{new.package}db"
+    yield old.subject_column, new.subject_column
+    yield old.subject_field, new.subject_field
+    for old_word, new_word in (
+        (old.package, new.package),
+        (old.table, new.table),
+        *zip(old.noun, new.noun, strict=True),
+        *zip(old.subject_noun, new.subject_noun, strict=True),
+    ):
+        for change in (str.lower, str.capitalize, str.upper):
+            yield change(old_word), change(new_word)
+
+
+def _pattern(word: str) -> str:
+    """Return a pattern of a word that is a part of an identifier at most: `punch` in `add_punch`, not in `punched`."""
+    if word.isupper():
+        return rf"(?<![A-Za-z]){word}(?![A-Za-z])"
+    if word[0].isupper():
+        return rf"{word}(?![a-z])"
+    # In `\bpunch` and `\npunch` the letter before the word belongs to the escape.
+    return rf"(?:(?<![A-Za-z])|(?<=\\[bnrt])){re.escape(word)}(?![a-z])"
+
+
+def _upper_first(word: str) -> str:
+    return word[0].upper() + word[1:]
+
+
+def _takes_an(word: str) -> bool:
+    """Return whether the article of a word is `an`; decided by its first letters."""
+    word = word.lower()
+    if re.match(r"eu|ew|one|once|uni(?!n|m)|us(?=[aeu])|ut[ei]|u[bkr][aeiou]", word):  # as in euro, unit, user, utility
+        return False
+    return re.match(r"[aeiou]|hour|hon(?=[eo])|heir", word) is not None
+
+
+def find_collisions(texts: Mapping[str, str], renaming: Renaming) -> Iterator[Collision]:
+    """Yield the names that would be the same as another name of their file, or a reserved word.
+
+    Args:
+        texts: the reference's files by path; those that the copy gets otherwise left out.
+        renaming: the renaming.
+    """
+    paths = defaultdict(list)
+    for path in texts:
+        paths[renaming.rename_name(path)].append(path)
+    for new_path, (path, *others) in paths.items():
+        if others:
+            yield Collision(path, path, new_path, f"the name of {others[0]}")
+    for path, text in texts.items():
+        names, reserved = _identifiers(path, text)
+        for name in sorted(names):
+            new_name = renaming.rename_name(name)
+            if new_name == name:
+                continue
+            if any(other != name and renaming.rename_name(other) == new_name for other in names):
+                yield Collision(path, name, new_name, "a name that the file has already")
+            elif new_name in reserved:
+                yield Collision(path, name, new_name, "a reserved word")
+
+
+def _identifiers(path: str, text: str) -> tuple[set[str], frozenset[str]]:
+    """Return the identifiers of a Python, SQL or JavaScript file, and the words that may not be one."""
+    match PurePosixPath(path).suffix:
+        case ".py":
+            tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+            return {token.string for token in tokens if token.type == tokenize.NAME}, _PYTHON_RESERVED
+        case ".sql":
+            code = re.sub(_SQL_SKIPPED, " ", text)
+            return {*re.findall(_WORD, code.lower())}, _SQL_RESERVED
+        case ".js" | ".mjs":
+            code = re.sub(_JAVASCRIPT_SKIPPED, " ", text)
+            return {*re.findall(_WORD, code)}, _JAVASCRIPT_RESERVED
+    return set(), frozenset()
