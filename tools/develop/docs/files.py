@@ -9,7 +9,7 @@ import psycopg2.extensions
 
 from ponto import __version__
 from ponto.punch import EVENT
-from tools.develop.docs import figures, marks
+from tools.develop.docs import examples, figures, marks
 from tools.develop.docs.tables import describe_field
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
@@ -43,8 +43,8 @@ def _punch_schema() -> dict[str, Any]:
     """Return the JSON Schema of a punch's body, in draft 4, which API Gateway supports."""
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",
-        "title": "Punch",
-        "description": "One punch of one employee: the body of POST /ponto.",
+        "title": EVENT.row.__name__,
+        "description": f"One {EVENT.noun[0]} of one {EVENT.subject_noun[0]}: the body of POST {EVENT.path}.",
         "type": "object",
         "additionalProperties": False,
         "required": [field.name for field in EVENT.fields_required_first if field.required],
@@ -56,15 +56,16 @@ def _punch_schema() -> dict[str, Any]:
 
 
 def _openapi(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the description of the API, in OpenAPI 3.1, with the code's version, punch and example."""
-    document["info"]["version"] = __version__
+    """Return the description of the API, in OpenAPI 3.1, with the code's version, names, schema and examples."""
+    document["info"] |= {"title": EVENT.service, "version": __version__, "summary": f"Takes in {EVENT.noun[1]}."}
     # The keywords used mean the same in draft 4 (API Gateway) and in draft 2020-12 (OpenAPI 3.1).
     schema = _punch_schema()
     del schema["$schema"]
-    document["components"]["schemas"]["Punch"] = schema
-    body = document["paths"]["/ponto"]["post"]["requestBody"]["content"]["application/json"]
-    example = event.body(123, "2026-10-01T08:00:00-03:00")
-    body["example"] = {"id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e", **example}
+    document["components"]["schemas"][EVENT.row.__name__] = schema
+    post = document["paths"][EVENT.path]["post"]
+    post["operationId"] = EVENT.noun[0]
+    post["requestBody"]["content"]["application/json"]["example"] = examples.body()
+    post["responses"]["400"]["content"]["application/json"]["example"] = {"message": examples.refusal()}
     return document
 
 

@@ -17,7 +17,7 @@ from unittest import mock
 import psycopg2.extensions
 
 from tools import cli
-from tools.develop.docs import bills, tables
+from tools.develop.docs import bills, examples, tables
 from tools.kit import slices
 
 _WIDTH = "160"  # columns of commands' output, independent of the terminal
@@ -56,6 +56,8 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from ponto (plan .*)": _command_output,
     r"from the prices: an idle month": bills.idle_table,
     r"from ponto/punch\.schema\.json": tables.punch_fields,
+    r"from ponto/punch\.py: a body": examples.json_block,
+    r"from ponto/punch\.py: a request": examples.request_block,
     r"from the parameters: (\w+) to (\w+)": tables.reference_parameters,
     r"from the parameters of (\w+)": tables.slice_parameters,
     r"from ponto --help(?:: (\w+))?": tables.commands,
