@@ -34,35 +34,68 @@ BUSY_CODE = "end = time.monotonic() + 3\n    while time.monotonic() < end: pass"
 IDLE_CODE = "time.sleep(60)"
 
 
-def stop(code: str, folder: Path) -> tuple[list[str], int]:
-    """Stop a process that stands for the emulator; return the printed lines and the exit status of the process.
+@contextmanager
+def running_emulator(code: str, state: Path) -> Iterator[emulator.Emulator]:
+    """Run a process that stands for the emulator, and has its command line.
 
     Args:
         code: Python code that the process runs at SIGTERM.
-        folder: Folder for the log.
+        state: Folder of the emulator.
     """
-    printed: list[str] = []
-    log = folder / "emulator.log"
+    log = state / "emulator.log"
     log.touch()
-    with background_process([sys.executable, "-c", PROGRAM.format(code=code)], stdout=subprocess.PIPE) as process:
+    command_line = [sys.executable, "-c", PROGRAM.format(code=code), "tools.local.serve", str(state)]
+    with background_process(command_line, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
-        aws = emulator.Emulator(process, 1, folder, log, "key")
-        aws.stop(printed.append, stalled_seconds=1, seconds_between_lines=0.5)
-        return printed, process.wait()
+        yield emulator.Emulator(process, 1, state, log, "key")
+
+
+def stop(aws: emulator.Emulator, print_status: emulator.PrintStatus) -> int:
+    """Stop the emulator, with short time limits; return the exit status of its process."""
+    aws.stop(print_status, stalled_seconds=1, seconds_between_lines=0.5)
+    return aws.process.wait()
 
 
 def test_stop_waits_while_the_save_uses_processor_time(tmp_path: Path) -> None:
-    printed, status = stop(BUSY_CODE, tmp_path)
+    printed: list[str] = []
+    with running_emulator(BUSY_CODE, tmp_path) as aws:
+        assert stop(aws, printed.append) == 0
 
-    assert status == 0
     assert len(printed) >= 3
     assert printed[0].startswith("saving queues, functions and the rest, for ")
 
 
 def test_stop_gives_up_a_save_without_progress(tmp_path: Path) -> None:
-    with pytest.raises(UnsavedError):
-        stop(IDLE_CODE, tmp_path)
+    with running_emulator(IDLE_CODE, tmp_path) as aws, pytest.raises(UnsavedError):
+        stop(aws, lambda _: None)
+
+
+def test_ctrl_c_while_a_failed_run_saves_does_not_end_the_save(tmp_path: Path) -> None:
+    presses = [StopSignalError()]
+
+    def press_ctrl_c_once(_: str) -> None:
+        if presses:
+            raise presses.pop()
+
+    with running_emulator(BUSY_CODE, tmp_path) as aws:
+        assert stop(aws, press_ctrl_c_once) == 0
+
+    assert not presses
+
+
+def test_ctrl_c_while_an_old_emulator_saves_explains_how_to_wait(tmp_path: Path) -> None:
+    def press_ctrl_c(_: str) -> None:
+        raise StopSignalError
+
+    with running_emulator(IDLE_CODE, tmp_path) as aws, pytest.raises(UnsavedError) as error:
+        emulator.stop_leftovers(tmp_path, press_ctrl_c)
+
+    pid = aws.process.pid
+    assert str(error.value) == (
+        f"Process {pid}, the emulator of a run that was killed, is still saving, and ends once everything is saved. "
+        f"Wait for that and repeat the command. `kill -9 {pid}` ends it and loses what is not saved."
+    )
 
 
 def test_unsaved_messages_are_counted(tmp_path: Path) -> None:

@@ -137,39 +137,46 @@ class _Shutdown:
         """Terminate the process, and wait as long as it uses CPU time or sends reports.
 
         Raises:
-            UnsavedError: a stop signal ended the wait. The process keeps trying to save.
+            UnsavedError: a stop signal ended the wait for an emulator of an earlier run, which continues to save.
         """
-        started_at = active_at = time.monotonic()
-        next_line = started_at + seconds_between_lines
-        last_activity = None
         try:
             with saved_state.open_reports(self._state) as reports:
-                self._process.terminate()
-                self._process.resume()  # it may be suspended
-                while self._process.status() != psutil.STATUS_ZOMBIE:
-                    now = time.monotonic()
-                    was_failing = self._is_failing
-                    times = self._process.cpu_times()
-                    if self._receive(reports) or times != last_activity:
-                        last_activity, active_at = times, now
-                    remaining_seconds = seconds_left() if self._is_failing else math.inf
-                    # Files are replaced atomically, so killing the process leaves none incomplete.
-                    if remaining_seconds <= 0 or now > active_at + stalled_seconds:
-                        self._process.kill()
-                    elif now > next_line or (self._is_failing and not was_failing):
-                        next_line = now + (_UNSAVED_STATUS_SECONDS if self._is_failing else seconds_between_lines)
-                        self._print_status(self._describe_progress(now - started_at, remaining_seconds))
-                    time.sleep(0.05)
+                try:
+                    self._wait(reports, seconds_left, stalled_seconds, seconds_between_lines)
+                except StopSignalError:
+                    if self._is_leftover:
+                        raise UnsavedError(self._describe_unfinished()) from None
+                    # The run failed and is already stopping. Later signals are ignored, or handled by `SaveDeadline`.
+                    self._wait(reports, seconds_left, stalled_seconds, seconds_between_lines)
                 self._receive(reports)
         except psutil.NoSuchProcess:
             pass
-        except StopSignalError:
-            raise UnsavedError(
-                f"{self.describe()} It tries again each second, and ends once everything is saved. Free some space and "
-                f"repeat the command. `kill -9 {self._process.pid}` ends it and loses what is not saved."
-            ) from None
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)  # processes that it has just started
+
+    def _wait(
+        self, reports: int | None, seconds_left: SecondsLeft, stalled_seconds: float, seconds_between_lines: float
+    ) -> None:
+        """Terminate the process, and wait for its end; kill it if it does nothing, or the time for the save is over."""
+        self._process.terminate()
+        self._process.resume()  # it may be suspended
+        started_at = active_at = time.monotonic()
+        next_line = started_at + seconds_between_lines
+        last_activity = None
+        while self._process.status() != psutil.STATUS_ZOMBIE:
+            now = time.monotonic()
+            was_failing = self._is_failing
+            times = self._process.cpu_times()
+            if self._receive(reports) or times != last_activity:
+                last_activity, active_at = times, now
+            remaining_seconds = seconds_left() if self._is_failing else math.inf
+            # Files are replaced atomically, so killing the process leaves none incomplete.
+            if remaining_seconds <= 0 or now > active_at + stalled_seconds:
+                self._process.kill()
+            elif now > next_line or (self._is_failing and not was_failing):
+                next_line = now + (_UNSAVED_STATUS_SECONDS if self._is_failing else seconds_between_lines)
+                self._print_status(self._describe_progress(now - started_at, remaining_seconds))
+            time.sleep(0.05)
 
     @property
     def _is_failing(self) -> bool:
@@ -184,10 +191,20 @@ class _Shutdown:
     def describe(self) -> str:
         """Return a sentence about what is not saved."""
         missing = self.report.describe(self._labels) or f"all changes since {saved_state.unsaved_since(self._state)}"
-        start = "Not saved:"
-        if self._is_leftover:
-            start = f"Process {self._process.pid}, the emulator of a run that was killed, has not saved"
+        start = f"{self._name} has not saved" if self._is_leftover else "Not saved:"
         return f"{start} {missing}; {self._free_space()}."
+
+    @property
+    def _name(self) -> str:
+        return f"Process {self._process.pid}, the emulator of a run that was killed,"
+
+    def _describe_unfinished(self) -> str:
+        """Return sentences about an emulator of an earlier run for which this command does not wait any longer."""
+        if self._is_failing:
+            start = f"{self.describe()} It tries again each second, and ends once everything is saved. Free some space"
+        else:
+            start = f"{self._name} is still saving, and ends once everything is saved. Wait for that"
+        return f"{start} and repeat the command. `kill -9 {self._process.pid}` ends it and loses what is not saved."
 
     def _describe_progress(self, seconds: float, remaining_seconds: float) -> str:
         if not self._is_failing:
