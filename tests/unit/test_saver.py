@@ -95,6 +95,25 @@ def test_unreadable_service_is_retried_and_the_others_are_saved(tmp_path: Path, 
         assert json.loads((saved_state.folder(tmp_path) / f"{name}.json").read_text())["payload"] == state
 
 
+@pytest.mark.parametrize(
+    ("error", "tracebacks"),
+    [
+        (ValueError("odd"), 1),
+        (OSError(errno.EACCES, "Permission denied"), 1),
+        (OSError(errno.ENOSPC, "No space left on device"), 0),
+    ],
+)
+def test_traceback_of_an_unforeseen_error_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception, tracebacks: int
+) -> None:
+    read_state = Mock(side_effect=[error, error, {"code": 1}])
+
+    save(tmp_path, functions=read_state)
+
+    logged = [record.getMessage() for record in caplog.records if record.exc_info and record.exc_info[1] is error]
+    assert logged == ["the state of functions was not saved"] * tracebacks
+
+
 def test_later_run_reads_the_reports_if_there_is_a_pipe(tmp_path: Path) -> None:
     report = saved_state.SaveReport(["iam"], "File too large")
     (tmp_path / "reports").unlink()

@@ -7,6 +7,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import resource
@@ -30,6 +31,7 @@ from tools.local.guard import Guard, PublicFunctions
 HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0  # limit for running requests at the stop
 _RETRY_SECONDS = 1.0
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors whose message says enough
 
 _logger = logging.getLogger("local")
 
@@ -117,6 +119,7 @@ class Saver:
         self._state = state
         self._reported = saved_state.SaveReport()
         self._reason = ""  # latest error
+        self._logged_errors: set[tuple[str, str]] = set()  # service and reason, as each error returns at each retry
         self._copies: dict[str, Any] = {}  # fetched once, as some services clear their state when it is fetched
         self._saved: set[str] = set()
 
@@ -168,8 +171,11 @@ class Saver:
                 self._copies[name] = get_state()
             if self._copies[name] is not None:
                 self._emulator.save(saved_state.folder(self._state), name, self._copies[name])
-        except Exception as error:  # noqa: BLE001  the other services are still saved
+        except Exception as error:  # the other services are still saved
             self._reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            if getattr(error, "errno", None) not in _NO_SPACE and (name, self._reason) not in self._logged_errors:
+                self._logged_errors.add((name, self._reason))
+                _logger.exception("the state of %s was not saved", name)
         else:
             self._saved.add(name)
 
