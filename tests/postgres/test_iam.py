@@ -130,8 +130,8 @@ def test_schema_drain_and_read_functions_work_without_passwords(system: System) 
 
 def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: System) -> None:
     system.apply_schema()
-    key = system.rds.keys["ASIAPONTO_FUNCTION"]
-    system.rds.keys["ASIAPONTO_FUNCTION"] = key._replace(roles=frozenset({READER}))
+    key = system.rds.keys[f"ASIA{FUNCTION.upper()}"]
+    system.rds.keys[f"ASIA{FUNCTION.upper()}"] = key._replace(roles=frozenset({READER}))
     batch = [new_punch(), new_punch()]
 
     assert sorted(system.deliver(*batch)) == sorted(record["messageId"] for record in batch)
@@ -142,7 +142,7 @@ def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: S
     assert json.loads(log)["errors"] == [refusal(FUNCTION)]
     assert not [secret for secret in ("CANARY", "X-Amz", "Signature") if secret in log]
 
-    system.rds.keys["ASIAPONTO_FUNCTION"] = key
+    system.rds.keys[f"ASIA{FUNCTION.upper()}"] = key
     system.apply_schema()
     assert system.deliver(*batch) == []
 

@@ -398,7 +398,7 @@ def test_dead_letter_is_found_by_the_message_id_of_the_202(dev: Stage) -> None:
     ],
     ids=["client's", "of no punch", "derived"],
 )
-def test_dead_letter_is_found_by_its_punchs_id(dev: Stage, body: str, punch_id: str) -> None:
+def test_dead_letter_is_found_by_the_id_of_its_punch(dev: Stage, body: str, punch_id: str) -> None:
     identifier = dev.reject(body=body)
     dev.reject(body="{")
 

@@ -6,7 +6,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 const TEXTS = {
   "pt-BR": {
     none: "nenhuma",
-    stopped: "O banco está parado: as batidas esperam na fila.",
+    stopped: "O banco está parado: as mensagens esperam na fila.",
     drains: "A fila esvazia.",
     calm: "Tudo gravado.",
     dead: number => `Mensagens na DLQ, não gravadas: ${number}.`,
