@@ -41,6 +41,7 @@ class Event:
     table: str
     subject: str  # column of the number by which events are found
     instant: str  # column of the time of the event
+    device: str | None = None  # column with the name of the sending device, which commands show
     offset: str | None = None  # column of the UTC offset that was sent with the instant, in minutes east
     same: tuple[str, ...]  # columns that an event must share with a stored event of the same id; else the ids conflict
     derived_id: tuple[str, ...] | None  # columns from which, with the instant, an id is derived; None: id is required

@@ -42,6 +42,7 @@ EVENT = Event(
     table="batida",
     subject="usuario_id",
     instant="ponto",
+    device="dispositivo",
     offset="deslocamento",
     same=("usuario_id", "ponto"),
     derived_id=("usuario_id",),

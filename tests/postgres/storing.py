@@ -61,8 +61,12 @@ def add_punch(
     return str(row["id"])
 
 
-TEXTS = [column for column, field in EVENT.fields.items() if field.kind.keywords.get("maxLength", 0) >= 64]
-"""Columns that hold texts of 64 characters or more; a fork's event may have none."""
+TEXTS = [
+    column
+    for column, field in EVENT.fields.items()
+    if field.kind.name == "display_text" and field.kind.keywords["maxLength"] >= 64
+]
+"""Columns that hold any line of text of 64 characters or more; a fork's event may have none."""
 
 
 def fill_texts(value: str | None) -> dict[str, Any]:

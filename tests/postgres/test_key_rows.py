@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from ponto.punch import EVENT
 from tests.aws import Calls
 from tests.commands import CommandResult, Run, runner, write_stack_with_database
-from tests.postgres.storing import TEXTS, add_punch, fill_texts
+from tests.postgres.storing import add_punch, fill_texts
 from tools.kit import local_stack
 
 KEYS = {  # in API Gateway; gate-1 was revoked and created again
@@ -65,7 +66,7 @@ def test_rows_of_a_name_are_those_of_all_keys_with_this_name(run: Run) -> None:
     assert result.status == 0
     assert result.json["keys"] == ["k1", "k2"]
     assert numbers(result) == [1, 2, 3]
-    assert result.json["rows"][0].items() >= {"employee": 7, "device": "gate" if TEXTS else None, "key": "k1"}.items()
+    assert result.json["rows"][0].items() >= {"employee": 7, "device": "gate" if EVENT.device else None, "key": "k1"}.items()
 
 
 @pytest.mark.parametrize(

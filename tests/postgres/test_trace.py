@@ -11,13 +11,14 @@ import boto3
 import pytest
 
 from ponto.parser import parse
+from ponto.punch import EVENT
 from ponto.reader.statements import REFERENCE_CATALOGUE
 from tests.aws import Calls, refusal, stack
 from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.database import execute
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
-from tests.postgres.storing import TEXTS, add_punch, fill_texts
+from tests.postgres.storing import add_punch
 from tools.kit import queue_reader
 from tools.kit.rows import INSTANT_KEY
 
@@ -25,7 +26,7 @@ ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 ID_AT_NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
 UNKNOWN_ID = "0190163d-8694-739b-aea5-966c26f8ad93"
 MESSAGE = "5fea7756-0ea4-451a-a703-a558b933e274"
-DEVICE = "gate-1" if TEXTS else None  # value of the optional text columns
+DEVICE = "gate-1" if EVENT.device else None
 ROWS: list[tuple[int, str, dict[str, Any]]] = [
     (7, "2026-11-24T11:00:01.234Z", {"id": ID, "gravada_em": "2026-11-24T11:00:02Z", "mensagem_id": "m1"}),
     (7, "2026-11-24T23:00Z", {"id": ID_AT_NIGHT, "recebida_em": None, "chave": None}),
@@ -106,7 +107,7 @@ class Stage:
 def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
     for employee_id, received, columns in ROWS:
         at = datetime.fromisoformat(received).replace(second=0, microsecond=0)
-        defaults = {"recebida_em": received, "gravada_em": at, "chave": "k1", **fill_texts(DEVICE)}
+        defaults = {"recebida_em": received, "gravada_em": at, "chave": "k1", **({EVENT.device: DEVICE} if EVENT.device else {})}
         add_punch(migrated_url, employee_id, at, **defaults | columns)
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)

@@ -1,0 +1,170 @@
+"""SQL files of a copy of this project, generated from the declaration of its event.
+
+A copy's migrations keep the numbers of this project's, so that later ones can be merged as they are; the migration
+runner allows gaps. 0001 creates the declared table. 0002, which copies the rows of this project's first version, is
+left out. 0003 is an ordinary file, which the copy keeps. 0004 is generated, because it names the table.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import Template
+
+from ponto.event import Event
+from ponto.fields import Kind
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MAX_WIDTH = 120
+# Control characters, line breaks and bidirectional controls, as `display_text` refuses them; PostgreSQL has no U+0000.
+_CONTROL_CHARACTERS = r"\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_COMMENT = re.compile(r"(?:^-- .*\n)+", re.MULTILINE)
+
+
+def generate(event: Event, package: str) -> dict[str, str]:
+    """Return the SQL files of a copy, by path.
+
+    Args:
+        event: declaration of the event.
+        package: name of the copy's package, which is also its schema and, with an underscore, its roles' prefix.
+    """
+    (noun, nouns), (subject, subjects) = event.noun, event.subject_noun
+    values = {
+        "schema": package,
+        "table": event.table,
+        "path": event.path,
+        "noun": noun,
+        "nouns": nouns,
+        "subject": subject,
+        "subjects": subjects,
+        "subject_column": event.subject,
+        "instant": event.instant,
+        "device": event.device or "null",
+        "column_definitions": ",\n".join(_column_definitions(event)),
+        "column_comments": "\n".join(_column_comments(event, package)),
+        "columns": _fill(", ".join((*event.row._fields, "recebida_em", "mensagem_id", "chave")), "    "),
+        "compared_columns": _fill(", ".join(dict.fromkeys(("id", *event.same, "mensagem_id"))), "    "),
+        "column_values": ",\n".join(_column_values(event)),
+        "comparison_key": ",\n".join(_comparison_key(event)),
+    }
+    files = {
+        f"schema/0001_{event.table}.sql": "table",
+        "schema/0004_temporary_tables.sql": "temporary_tables",
+        "schema/privileges.sql": "privileges",
+        "schema/views/01_weeks.sql": "weeks",
+        "sql/store.sql": "store",
+        "sql/existing.sql": "existing",
+        f"reader/sql/{noun}.sql": "event",
+        f"reader/sql/{nouns}.sql": "events",
+        "reader/sql/key_rows.sql": "key_rows",
+        f"reader/sql/key_{subjects}.sql": "key_subjects",
+        "reader/sql/run_rows.sql": "run_rows",
+        "reader/sql/run_count.sql": "run_count",
+    }
+    return {f"{package}/{path}": _fill_template(name, values) for path, name in files.items()}
+
+
+def _fill_template(name: str, values: dict[str, str]) -> str:
+    template = Template((_TEMPLATES / f"{name}.sql").read_text(encoding="utf-8"))
+    return _COMMENT.sub(_wrap_comment, template.substitute(values))
+
+
+def _wrap_comment(match: re.Match[str]) -> str:
+    """Return lines of a comment, wrapped again: nouns have different lengths."""
+    words = match[0].replace("\n-- ", " ").removeprefix("-- ")
+    return _fill(words, "-- ") + "\n"
+
+
+def _fill(words: str, indent: str) -> str:
+    return textwrap.fill(
+        words,
+        _MAX_WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _column_definitions(event: Event) -> Iterator[str]:
+    for column in event.row._fields:
+        if column == event.offset:
+            yield _column_definition(f"{column} smallint", [f"{column} between -899 and 899"])
+        elif column == "id":
+            yield "    id uuid primary key"
+        else:
+            field = event.fields[column]
+            not_null = " not null" if field.required else ""
+            yield _column_definition(f"{column} {field.kind.column_type}{not_null}", _conditions(column, field.kind))
+
+
+def _column_definition(definition: str, conditions: Sequence[str]) -> str:
+    if not conditions:
+        return f"    {definition}"
+    line = f"    {definition} check ({' and '.join(conditions)})"
+    if len(line) < _MAX_WIDTH:
+        return line
+    lines = "\n        and ".join(conditions)
+    return f"    {definition} check (\n        {lines}\n    )"
+
+
+def _conditions(column: str, kind: Kind) -> list[str]:
+    """Return the conditions of a column's check, which values of the kind satisfy."""
+    length = f"char_length({column})"
+    match kind.name:
+        case "timestamp":
+            return [f"{column} >= '1899-12-31 00:00Z'", f"{column} < '3000-01-02 00:00Z'"]
+        case "enumeration":
+            return [f"{column} in ({', '.join(map(_quote, kind.keywords['enum']))})"]
+        case "text":
+            # PostgreSQL's $ matches only at the end of the text, so it needs no lookahead.
+            pattern = kind.keywords["pattern"].rpartition("(?!")[0] + "$"
+            return [f"{length} <= {kind.keywords['maxLength']}", f"{column} ~ {_quote(pattern)}"]
+        case "display_text":
+            minimum, maximum = kind.keywords.get("minLength"), kind.keywords["maxLength"]
+            limits = f"between {minimum} and {maximum}" if minimum else f"<= {maximum}"
+            return [f"{length} {limits}", f"{column} !~ '[{_CONTROL_CHARACTERS}]'"]
+    if kind.limits:  # NaN is greater than all other numbers
+        low, high = kind.limits
+        return [f"{column} between {low} and {high}"]
+    return []
+
+
+def _column_comments(event: Event, package: str) -> Iterator[str]:
+    for column in event.row._fields:
+        description = (
+            f"UTC offset that was sent with {event.instant}, minutes east; null: none"
+            if column == event.offset
+            else event.fields[column].kind.description
+        )
+        start = f"comment on column {package}.{event.table}.{column} is"
+        line = f"{start} {_quote(description)};"
+        if len(line) <= _MAX_WIDTH:
+            yield line
+        else:
+            parts = textwrap.wrap(description, _MAX_WIDTH - 10, drop_whitespace=False)
+            yield "\n    ".join([start, *map(_quote, parts)]) + ";"
+
+
+def _column_values(event: Event) -> Iterator[str]:
+    for column in event.row._fields:
+        column_type = "smallint" if column == event.offset else event.fields[column].kind.column_type
+        value = f"entry ->> {{{column}}}"
+        alias = " as id" if column == "id" else ""
+        yield f"    {value}" if column_type == "text" else f"    ({value})::{column_type}{alias}"
+
+
+def _comparison_key(event: Event) -> Iterator[str]:
+    for column in event.same:
+        match event.fields[column].kind.name:
+            case "timestamp":
+                value = f"(extract(epoch from {column}) * 1000000)::bigint"
+            case "decimal":
+                value = f"{column}::text"
+            case _:
+                value = column
+        yield f"        '{column}', {value}"
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

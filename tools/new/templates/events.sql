@@ -1,0 +1,16 @@
+-- The rows of one $subject from one instant to another, which is excluded.
+select
+    id,
+    $subject_column as ${subject}_id,
+    $instant as instant,
+    recebida_em as received,
+    gravada_em as written,
+    chave as key,
+    mensagem_id as message_id,
+    $device as device
+from $schema.$table
+where $subject_column = %(usuario)s
+    and $schema.semana($instant) = any(array(select $schema.semanas(%(de)s, %(ate)s)))
+    and $instant >= %(de)s
+    and $instant < %(ate)s
+order by instant, id
