@@ -18,7 +18,7 @@ _FORMATS = {
     "minutos_noturnos": WORKED,
     **dict.fromkeys(("dias_trabalhados", "dias_incompletos", "dias_divididos"), NUMBER),
 }
-_MIN_WIDTHS = {"nome": 9}
+_MIN_WIDTHS = {"nome": 12}  # longer than most words of names
 _OPTIONAL_COLUMNS = ("nome", "dias_divididos")
 
 

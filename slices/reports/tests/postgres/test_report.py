@@ -105,6 +105,14 @@ def test_report_equals_its_golden_file(file: str, run: Run) -> None:
     require_golden(GOLDEN / file, REPORTS[file.partition(".")[0]], run)
 
 
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_totals_wrap_names_only_between_words_in_80_columns(language: str, run: Run) -> None:
+    out = run(*TOTALS, "--lang", language).out
+
+    assert max(map(len, out.splitlines())) <= 80
+    assert {"Cavalcanti", "Albuquerque", "Vasconcelos", "Figueiredo", "Montenegro"} <= set(out.split())
+
+
 def test_time_cards_have_the_same_content_in_html_and_text(run: Run) -> None:
     def plain(page: str) -> str:
         return html.unescape(re.sub("<.*?>", "", re.sub("</t[dh]>", " ", page)))
