@@ -6,14 +6,19 @@ from psycopg2 import sql
 
 from loadtest.ledger import PunchKey, StoredPunch
 from ponto.punch import EVENT
+from ponto.sql_names import SCHEMA
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
 
 _ROWS = sql.SQL("""
 select id, {subject}, {instant}, coalesce(mensagem_id, ''), gravada_em
-from ponto.batida where {subject} >= %s and {subject} < %s order by {instant}
-""").format(subject=sql.Identifier(EVENT.subject), instant=sql.Identifier(EVENT.instant))
+from {table} where {subject} >= %s and {subject} < %s order by {instant}
+""").format(
+    subject=sql.Identifier(EVENT.subject),
+    instant=sql.Identifier(EVENT.instant),
+    table=sql.Identifier(SCHEMA, EVENT.table),
+)
 
 
 def read_rows(database: "connection", employees: range) -> list[StoredPunch]:

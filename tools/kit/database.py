@@ -13,6 +13,7 @@ import psycopg2.extensions
 from ponto import config
 from ponto.config import ConfigurationError
 from ponto.connection import SAFE_SETTINGS, apply_settings, resolve_password
+from ponto.punch import EVENT
 from ponto.sql_names import ROLE_PREFIX, SCHEMA
 from tools.kit import local_stack
 from tools.kit import options as opt
@@ -29,7 +30,7 @@ select
     set_config('default_transaction_read_only', %(read_only)s, false),
     set_config('max_parallel_workers_per_gather', '0', false) -- leaves the other cores to the drain
 """
-_IS_MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
+_IS_MIGRATED = f"select to_regclass('{SCHEMA}.{EVENT.table}') is not null"
 
 
 class TargetDatabase(NamedTuple):

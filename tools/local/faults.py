@@ -9,6 +9,8 @@ import psutil
 import psycopg2
 import psycopg2.extensions
 
+from ponto.punch import EVENT
+from ponto.sql_names import SCHEMA
 from tools.local import postgres
 
 _REFUSE = f"alter database {postgres.DATABASE} allow_connections false"
@@ -17,6 +19,7 @@ _READ_ONLY = f"alter database {postgres.DATABASE} set default_transaction_read_o
 _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
 # Waits up to 10 s for each session to end, as it occupies a connection until then.
 _END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
+_LOCK = f"begin; lock table {SCHEMA}.{EVENT.table} in access exclusive mode"
 
 
 class DatabaseFaults:
@@ -66,7 +69,7 @@ class DatabaseFaults:
     def locked(self) -> Iterator[None]:
         """Lock the table of punches exclusively, as a migration might."""
         with contextlib.closing(self._connect(postgres.DATABASE)) as connection, connection.cursor() as cursor:
-            cursor.execute("begin; lock table ponto.batida in access exclusive mode")
+            cursor.execute(_LOCK)
             yield
 
     @contextlib.contextmanager

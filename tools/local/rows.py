@@ -9,6 +9,7 @@ import psycopg2
 from psycopg2 import sql
 
 from ponto.punch import EVENT
+from ponto.sql_names import SCHEMA
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -19,8 +20,11 @@ from tools.local import postgres
 
 _NEWEST = sql.SQL("""
 select id::text, {shown}, round(extract(epoch from gravada_em - recebida_em), 1) || ' s'
-from ponto.batida order by gravada_em desc limit %s
-""").format(shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in DISPLAYED_COLUMNS))
+from {table} order by gravada_em desc limit %s
+""").format(
+    shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in DISPLAYED_COLUMNS),
+    table=sql.Identifier(SCHEMA, EVENT.table),
+)
 
 
 def _column(name: str) -> Column:
@@ -48,7 +52,7 @@ exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or 
 @click.argument("count", type=opt.POSITIVE, default=10)
 @opt.state
 def rows(count: int, state: Path | None) -> None:
-    """Print the newest COUNT rows of batida (default 10) in the running local stack."""
+    """Print the newest COUNT rows of the running local stack (default 10)."""
     address = local_stack.find(state)
     try:
         newest = postgres.fetch(address.database_url, _NEWEST, [count])

@@ -3,24 +3,28 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from psycopg2 import sql
+
+from ponto.punch import EVENT
+from ponto.sql_names import SCHEMA
 from tools.local import postgres
 
-_COUNT = """
+_COUNT = sql.SQL("""
 with accepted as (
     select message_id, punch_id, message_id = any(%(dead)s::text[]) as is_dead
     from unnest(%(messages)s::text[], %(punches)s::uuid[]) as message (message_id, punch_id)
 ),
 outcome as (
     select
-        punch_id,
+        accepted.punch_id,
         case
             when stored_row.id is not null then 'row'
-            when is_dead then 'dead letter'
+            when accepted.is_dead then 'dead letter'
             when same_punch.id is not null then 'duplicate'
         end as outcome
     from accepted
-    left join ponto.batida as stored_row on stored_row.mensagem_id = message_id
-    left join ponto.batida as same_punch on same_punch.id = punch_id
+    left join {table} as stored_row on stored_row.mensagem_id = accepted.message_id
+    left join {table} as same_punch on same_punch.id = accepted.punch_id
 )
 select
     count(*) filter (where outcome = 'row') as rows,
@@ -28,7 +32,7 @@ select
     count(*) filter (where outcome = 'dead letter') as dead_letters,
     count(*) filter (where outcome is null and punch_id is null) as unknown
 from outcome
-"""
+""").format(table=sql.Identifier(SCHEMA, EVENT.table))
 
 
 class Verdict(NamedTuple):
