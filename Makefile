@@ -142,6 +142,15 @@ bench: setup-dev ## measure the handler, and compare it with alternatives
 	@python -m lab.bench $(ARGS)
 # only in the reference: end
 
+# only in the reference: begin
+# Only variables on the command line count, as for STAGE.
+on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
+.PHONY: new
+new: override ARGS += $(call on-command-line,EVENT,--event) $(call on-command-line,SLICES,--slices) $(call on-command-line,DIR,--)
+new: setup-dev ## generate DIR, an intake of the event that EVENT declares
+	@python -m tools.new $(ARGS)
+# only in the reference: end
+
 format: setup-dev ## format, and fix what ruff can
 	@ruff format .
 	@ruff check --fix .

@@ -131,7 +131,8 @@ def loadtest(
     written to the folder loadtest of the state folder. The rows stay.
     """
     # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
-    first_employee = Random().randrange(10**6, 9 * 10**6) * proof.EMPLOYEES_PER_RUN  # noqa: S311  not a secret
+    run_number = Random().randrange(10**6, 9 * 10**6)  # noqa: S311  not a secret
+    first_employee = run_number * proof.EMPLOYEES_PER_RUN
     common_properties: dict[str, object] = {"firstEmployee": first_employee, "repeats": repeats, "malformed": malformed}
     request_factor = 1 + (repeats + malformed) / 100
     loops = loops or (-1 if duration else 100)

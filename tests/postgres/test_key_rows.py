@@ -66,7 +66,10 @@ def test_rows_of_a_name_are_those_of_all_keys_with_this_name(run: Run) -> None:
     assert result.status == 0
     assert result.json["keys"] == ["k1", "k2"]
     assert numbers(result) == [1, 2, 3]
-    assert result.json["rows"][0].items() >= {"employee": 7, "device": "gate" if EVENT.device else None, "key": "k1"}.items()
+    assert (
+        result.json["rows"][0].items()
+        >= {"employee": 7, "device": "gate" if EVENT.device else None, "key": "k1"}.items()
+    )
 
 
 @pytest.mark.parametrize(

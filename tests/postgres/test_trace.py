@@ -107,7 +107,12 @@ class Stage:
 def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
     for employee_id, received, columns in ROWS:
         at = datetime.fromisoformat(received).replace(second=0, microsecond=0)
-        defaults = {"recebida_em": received, "gravada_em": at, "chave": "k1", **({EVENT.device: DEVICE} if EVENT.device else {})}
+        defaults = {
+            "recebida_em": received,
+            "gravada_em": at,
+            "chave": "k1",
+            **({EVENT.device: DEVICE} if EVENT.device else {}),
+        }
         add_punch(migrated_url, employee_id, at, **defaults | columns)
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)

@@ -70,6 +70,23 @@ def test_help_keeps_the_layout_of_the_examples(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.endswith("\nexamples:\n  try 1\n      as it stands\n")
 
 
+def test_long_example_is_continued_on_the_next_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = " ".join(["--option value"] * 6)
+
+    @commands.command(epilog=f"examples:\n  try {words}\n      {words}\n")
+    def long() -> None:
+        """Try."""
+
+    assert commands.run(long, "try", ["--help"]) == 0
+    first, second, *meaning = capsys.readouterr().out.partition("examples:\n")[2].splitlines()
+    assert first.endswith(" \\")
+    assert f"{first[:-1]}{second.strip()}" == f"  try {words}"
+    assert " ".join(map(str.strip, meaning)) == words
+
+
 @pytest.mark.parametrize("line", all_commands(), ids=str)
 @pytest.mark.parametrize("columns", [80, 200])
 def test_help_fits_80_columns_without_cutting_texts(

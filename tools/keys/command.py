@@ -249,7 +249,7 @@ def revoke(
 @opt.as_json
 @reader.deployment_options
 def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
-    """Print the punches that were sent with a key.
+    """Print the rows that came with a key.
 
     NAME is the name or id of the key, which may be revoked.
     """

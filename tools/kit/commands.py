@@ -42,7 +42,7 @@ class Command(click.Command):
 
 
 def _format_epilog(epilog: str, width: int) -> str:
-    """Wrap the sentences of an epilog. Indented examples are kept, but a meaning that is too long is wrapped."""
+    """Wrap the sentences of an epilog. Indented examples are kept, if the line is not too long."""
     lines: list[str] = []
     for is_indented, group in groupby(epilog.split("\n"), lambda line: line[:1] in ("", " ")):
         if not is_indented:
@@ -50,16 +50,27 @@ def _format_epilog(epilog: str, width: int) -> str:
             continue
         for line in group:
             if len(line) <= width or not (match := _MEANING.fullmatch(line)):
-                lines.append(line)
+                lines += _wrap_example(line, width)
                 continue
             example, meaning = match.groups()
             fits_beside = len(example) <= width - _MIN_MEANING_WIDTH
             indent = " " * (len(example) if fits_beside else 6)
-            lines += [] if fits_beside else [example.rstrip()]
+            lines += [] if fits_beside else _wrap_example(example.rstrip(), width)
             lines += textwrap.wrap(
                 meaning, width, initial_indent=example if fits_beside else indent, subsequent_indent=indent
             )
     return "\n".join(lines)
+
+
+def _wrap_example(line: str, width: int) -> list[str]:
+    """Wrap an example, so that a command still works when it is copied; a meaning below a command is indented more."""
+    if len(line) <= width:
+        return [line]
+    end = "" if line.startswith(" " * 6) else " \\"
+    *others, last = textwrap.wrap(
+        line, width - len(end), subsequent_indent=" " * 6, break_on_hyphens=False, break_long_words=False
+    )
+    return [*(part + end for part in others), last]
 
 
 class Group(Command, click.Group):

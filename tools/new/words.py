@@ -179,11 +179,14 @@ def _identifiers(path: str, text: str) -> tuple[set[str], frozenset[str]]:
     """Return the identifiers of a Python, SQL or JavaScript file, and the words that may not be one."""
     match PurePosixPath(path).suffix:
         case ".py":
-            tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+            # A module's path in `from ponto.store import Store` is no name of the file.
+            code = re.sub(r"^( *)from [\w.]+ import", r"\1from . import", text, flags=re.MULTILINE)
+            tokens = tokenize.generate_tokens(io.StringIO(code).readline)
             return {token.string for token in tokens if token.type == tokenize.NAME}, _PYTHON_RESERVED
         case ".sql":
             code = re.sub(_SQL_SKIPPED, " ", text)
-            return {*re.findall(_WORD, code.lower())}, _SQL_RESERVED
+            code = re.sub(r"\bschema \w+|\b\w+\.", " ", code.lower())  # a schema may have the name of its table
+            return {*re.findall(_WORD, code)}, _SQL_RESERVED
         case ".js" | ".mjs":
             code = re.sub(_JAVASCRIPT_SKIPPED, " ", text)
             return {*re.findall(_WORD, code)}, _JAVASCRIPT_RESERVED

@@ -38,7 +38,7 @@ def _setting(
 
 
 @commands.command(epilog=_EPILOG)
-@click.argument("numbers", type=opt.POSITIVE, nargs=-1, metavar="[EMPLOYEES]...")
+@click.argument("numbers", type=opt.POSITIVE, nargs=-1, metavar="[NUMBER]...")
 @click.option(
     "--employees",
     type=opt.POSITIVE,
@@ -116,8 +116,8 @@ def plan(
 ) -> int:
     """Forecast the peak, its tightest limit, and a month's bill.
 
-    EMPLOYEES is the number of employees; each of several numbers gets a forecast. The result shows each
-    formula. No service is called: the limits come from the parameters and the options.
+    NUMBER is the number of employees; each of several numbers gets a forecast. The result shows each formula.
+    No service is called: the limits come from the parameters and the options.
     """
     if not employees + numbers:
         raise click.UsageError("name the number of employees, for example: ponto plan 20000")

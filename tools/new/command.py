@@ -1,0 +1,281 @@
+"""`make new`: generate a copy of this project for another event, or generate an existing copy again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+import click
+
+from ponto import __version__
+from ponto.event import Event
+from tools.kit import commands
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import pluralize, print_error, print_json, print_result, print_status
+from tools.kit.project import ROOT
+from tools.new import copying, declaration, reflow, repository, sql, words
+from tools.new.repository import GENERATED, GeneratedCommit, Origin
+
+_EPILOG = """examples:
+  make new DIR=../scans EVENT=scan.py
+  make new DIR=../scans EVENT=scan.py SLICES=receipts,imports
+  make new DIR=../scans    generate the copy again, after changes of this project
+
+exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the
+request is wrong
+"""
+_TEMPLATES = Path(__file__).parent / "templates"
+_MAX_COLLISIONS = 5  # that a message names
+_MIGRATION = re.compile(r".*/schema/\d{4}_[^/]*\.sql")
+
+
+class Declaration(NamedTuple):
+    """A declared event with the text of its file, which imports the package of the reference."""
+
+    event: Event
+    text: str
+
+
+@commands.command(epilog=_EPILOG)
+@click.argument("folder", type=opt.FILE, metavar="DIR", required=False)
+@click.option("--event", "file", type=opt.FILE, metavar="FILE", help="Python file that declares the event.")
+@click.option("--slices", metavar="NAMES", help="Slices to keep, separated by commas; by default none.")
+@opt.as_json
+def new(folder: Path | None, file: Path | None, slices: str | None, *, as_json: bool) -> int:
+    """Generate an intake of another event in the new folder DIR, as a repository of its own.
+
+    The files are those of this project's last commit, with the names, the statements and the documents of the event
+    that FILE declares (docs/adapt.md). In a folder that this command has made, it only adds a commit to the branch
+    `generated`, by default with the same declaration and slices; merge it to get this project's changes.
+    """
+    if folder is None:
+        raise CommandError("DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py.")
+    folder = folder.absolute()
+    previous = repository.find_generated(folder) if folder.is_dir() else None
+    if previous is None:
+        _check_new_folder(folder)
+    commit = repository.head(ROOT)
+    if repository.has_changes(ROOT):
+        print_status("Changes that are not committed are left out: the copy is made of the last commit.")
+    with tempfile.TemporaryDirectory(dir=_parent(folder, previous), prefix=".new-") as temporary:
+        work = Path(temporary)
+        repository.check_author(folder if previous else work)
+        declared = _load_again(folder, previous, work) if previous and file is None else _load(file)
+        names = get_names(declared.event)
+        names_of_slices = previous.origin.slices if previous and slices is None else _split(slices)
+        if previous:
+            _check_same_names(folder, previous, declared, work)
+        files = work / "files"
+        paths, dead_links = build(files, commit, declared, names_of_slices)
+        origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
+        subject = f"Generate {names.service} from {words.PROJECT} {__version__}"
+        if previous:
+            _keep_migrations(folder, previous, files, paths)
+            generated = repository.add(folder, files, paths, previous, origin, subject)
+        else:
+            generated = repository.create(files, paths, origin, subject)
+            repository.git(files, "clean", "-fdxq")
+            files.rename(folder)
+    _print(folder, generated, previous, commit, dead_links, as_json=as_json)
+    return 1 if dead_links else 0
+
+
+def _parent(folder: Path, previous: GeneratedCommit | None) -> Path | None:
+    """Return the folder for temporary files: that of a new copy, which is renamed; the default one for an old copy."""
+    if previous:
+        return None
+    if not folder.parent.is_dir():
+        raise CommandError(f"DIR: {folder.parent} does not exist. Create it, or name another folder.")
+    return folder.parent
+
+
+def _check_new_folder(folder: Path) -> None:
+    if folder.is_relative_to(ROOT):
+        raise CommandError(f"DIR: {folder} is in this project. Name a folder beside it, such as ../scans.")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise CommandError(f"DIR: {folder} exists, and was not made by `make new`. Name a folder that is new or empty.")
+
+
+def _split(slices: str | None) -> list[str]:
+    return [name for name in re.split(r"[,\s]+", slices or "") if name]
+
+
+def _load(file: Path | None) -> Declaration:
+    if file is None:
+        raise CommandError("EVENT: name the file that declares the event: EVENT=scan.py (docs/adapt.md).")
+    event = declaration.load(file)
+    return Declaration(event, file.read_text(encoding="utf-8"))
+
+
+def _load_again(folder: Path, previous: GeneratedCommit, work: Path) -> Declaration:
+    """Read the declaration of the last generation."""
+    path = previous.origin.declaration
+    text = _rename_imports(repository.read(folder, previous.id, path), path.partition("/")[0], words.REFERENCE.package)
+    file = work / Path(path).name
+    file.write_text(text, encoding="utf-8")
+    return _load(file)
+
+
+def _check_same_names(folder: Path, previous: GeneratedCommit, declared: Declaration, work: Path) -> None:
+    """Check that a new declaration has the names that the files, the table and the stages of a copy already have."""
+    old, new = get_names(_load_again(folder, previous, work).event), get_names(declared.event)
+    for field, old_value, new_value in zip(old._fields, old, new, strict=True):
+        if old_value != new_value:
+            raise CommandError(
+                f"EVENT: {field.replace('_', ' ')} is {new_value!r}, but {folder} was generated with {old_value!r}. "
+                "Restore it; rename in the copy itself."
+            )
+
+
+def get_names(event: Event) -> words.Names:
+    """Return the names of the copy for an event."""
+    return words.Names(
+        event.service,
+        re.sub("[^a-z0-9]", "", event.service),
+        event.path,
+        event.table,
+        event.noun,
+        event.subject_noun,
+        event.subject,
+        event.fields[event.subject].name,
+    )
+
+
+def _declaration_path(names: words.Names) -> str:
+    return f"{names.package}/{names.noun[0]}.py"
+
+
+def _rename_imports(text: str, old: str, new: str) -> str:
+    return re.sub(rf"^( *(?:from|import) ){old}\b", rf"\g<1>{new}", text, flags=re.MULTILINE)
+
+
+def build(folder: Path, commit: str, declared: Declaration, slices: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Write the files of a copy into a new folder.
+
+    Args:
+        folder: the folder.
+        commit: commit of the reference.
+        declared: the event.
+        slices: the slices to keep.
+
+    Returns:
+        Paths of the files, and dead links in them.
+
+    Raises:
+        CommandError: the names collide, or a slice cannot be kept, or a step failed.
+    """
+    names = get_names(declared.event)
+    renaming = words.Renaming(names)
+    reference = folder.with_name("reference")
+    paths = repository.export(ROOT, commit, reference)
+    texts = {path: text for path in paths if (text := _read_text(reference / path)) is not None}
+    kept = copying.select_slices(slices, texts)
+    copied = [path for path in paths if copying.is_copied(path, kept)]
+    print_status(f"copying {pluralize(len(copied), 'file')} of commit {commit[:12]}")
+    texts = {path: copying.adapt(path, texts[path]) for path in copied if path in texts}
+    texts[copying.ENABLED_SLICES] = "\n".join(kept or ["# no slices"]) + "\n"
+    texts["CHANGELOG.md"] = (_TEMPLATES / "CHANGELOG.md").read_text(encoding="utf-8")
+    texts["README.md"] = (_TEMPLATES / "README.md").read_text(encoding="utf-8") + "\n" + texts["README.md"].lstrip("\n")
+    origin = Template((_TEMPLATES / "origin.md").read_text(encoding="utf-8"))
+    written = {
+        "docs/origin.md": origin.substitute(commit=commit, declaration=_declaration_path(names)),
+        **sql.generate(declared.event, names.package),
+        _declaration_path(names): _rename_imports(declared.text, words.REFERENCE.package, names.package),
+    }
+    replaced = {path for path in texts if renaming.rename_name(path) in written}
+    _check_collisions({path: text for path, text in texts.items() if path not in replaced}, renaming)
+    for path in copied:
+        target = folder / renaming.rename_name(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(reference / path, target)
+        if path in texts and path not in copying.VERBATIM:
+            target.write_text(renaming.rename(texts[path]), encoding="utf-8", newline="")
+    for path, text in written.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8", newline="")
+    result = sorted({*map(renaming.rename_name, copied), *written})
+    _finish(folder, result)
+    texts = {path: text for path in result if (text := _read_text(folder / path)) is not None}
+    return result, list(copying.find_dead_links(texts, result))
+
+
+def _read_text(file: Path) -> str | None:
+    """Return the text of a file; None if it has none, such as a picture."""
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _check_collisions(texts: dict[str, str], renaming: words.Renaming) -> None:
+    collisions = list(words.find_collisions(texts, renaming))
+    if collisions:
+        lines = [
+            f"{each.path}: `{each.name}` would become `{each.new_name}`, {each.reason}"
+            for each in collisions[:_MAX_COLLISIONS]
+        ]
+        if len(collisions) > _MAX_COLLISIONS:
+            lines.append(f"and {len(collisions) - _MAX_COLLISIONS} more")
+        nouns = ", ".join(f"`{noun}`" for noun in (*renaming.new.noun, *renaming.new.subject_noun))
+        raise CommandError("\n".join([f"EVENT: choose other nouns than {nouns}:", *lines]))
+
+
+def _finish(folder: Path, paths: Sequence[str]) -> None:
+    """Generate the documents of a copy, and wrap and format its files."""
+    print_status("generating its documents")
+    _run(folder, sys.executable, "-m", "tools.develop.docs")
+    print_status("formatting it")
+    _run(folder, "ruff", "check", "--quiet", "--no-cache", "--fix", "--select", "I,RUF022", ".")
+    _run(folder, "ruff", "format", "--quiet", "--no-cache", ".")
+    for path in paths:
+        text = _read_text(folder / path)
+        if text is not None and (reflowed := reflow.reflow(path, text)) != text:
+            (folder / path).write_text(reflowed, encoding="utf-8", newline="")
+
+
+def _run(folder: Path, *command: str) -> None:
+    """Run a command of a copy, whose Python then imports the copy's code instead of this project's."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTEST", "STAGE"))
+    }
+    environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if run.returncode:
+        output = "\n".join((run.stdout + run.stderr).splitlines()[-15:])
+        raise CommandError(f"{' '.join(command[-3:])} failed in the copy, a mistake of this project:\n{output}", 1)
+
+
+def _keep_migrations(folder: Path, previous: GeneratedCommit, files: Path, paths: Sequence[str]) -> None:
+    """Replace the migrations that the copy already has by its own, as they may have been applied."""
+    for path in repository.paths_of(folder, previous.id):
+        if path in paths and _MIGRATION.fullmatch(path):
+            (files / path).write_text(repository.read(folder, previous.id, path), encoding="utf-8", newline="")
+
+
+def _print(
+    folder: Path, commit: str, previous: GeneratedCommit | None, reference: str, dead_links: list[str], *, as_json: bool
+) -> None:
+    is_changed = previous is None or previous.id != commit
+    for link in dead_links:
+        print_error(f"make new: dead link, a mistake of this project: {link}")
+    if as_json:
+        result = {"folder": str(folder), "commit": commit, "reference": reference, "changed": is_changed}
+        print_json({**result, "deadLinks": dead_links})
+    elif previous is None:
+        print_result(f"{folder} has a commit on main. Next:", f"  cd {folder} && make run    # then make test")
+    elif is_changed:
+        print_result(f"The branch {GENERATED} has a new commit. Merge it:", f"  cd {folder} && git merge {GENERATED}")
+    else:
+        print_result(f"The branch {GENERATED} is up to date.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(new, "make new", arguments)
