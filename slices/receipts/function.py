@@ -10,7 +10,7 @@ from ponto.http import HttpError, Request, Result
 from slices.receipts.lookup import Receipts, open_session
 
 NOT_FOUND_RETRY_SECONDS = 5
-"""Retry-After of a 404. A punch is usually stored a second or two after its 202."""
+"""Retry-After of a 404. A punch is usually stored 1 or 2 s after its 202; with very little traffic, up to 20 s."""
 
 EXPOSED_HEADERS = "Date,Retry-After"
 """Response headers that a page of another origin may read."""
