@@ -33,9 +33,9 @@ LIMIT_VALUES = [
 MAX_TEXT_LENGTHS = {
     column: field.kind.keywords["maxLength"]
     for column, field in EVENT.fields.items()
-    if "maxLength" in field.kind.keywords
+    if field.kind.name == "display_text"
 }
-"""Maximum number of characters of each text column."""
+"""Maximum number of characters of each column with a text to display."""
 
 
 @pytest.fixture
@@ -96,6 +96,19 @@ VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [
         for column, max_length in MAX_TEXT_LENGTHS.items()
         for text in ("x" * (max_length + 1), "\U0001f600" * (max_length + 1), "a\nb", "\x9b31m", "a\u202eb")
     ),
+    *((column, "") for column, field in EVENT.fields.items() if "minLength" in field.kind.keywords),
+    *(
+        (column, text)
+        for column, field in EVENT.fields.items()
+        if field.kind.name in ("text", "enumeration")
+        for text in ("\n", "\u202e", "x" * (field.kind.keywords.get("maxLength", 64) + 1))
+    ),
+    *(
+        (column, value)
+        for column, field in EVENT.fields.items()
+        if field.kind.name == "decimal" and field.kind.limits
+        for value in (field.kind.limits[0] - 1, field.kind.limits[1] + 1, "NaN", "Infinity", "-Infinity")
+    ),
     *(
         (column, value)
         for column, field in EVENT.fields.items()
@@ -118,19 +131,30 @@ VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [
 ]
 
 
-def find_violated_check(function: Connection, column: str, value: Any) -> str | None:
-    """Insert a row with this value; return the name of the violated check, or None if the row was stored."""
+def find_refused_column(function: Connection, column: str, value: Any) -> str | None:
+    """Insert a row with this value; return the column whose check or type refused it, or None if the row was stored."""
     columns: dict[str, Any] = {column: value}
     try:
         add_punch(function, **columns)
+    except psycopg2.errors.NumericValueOutOfRange:  # names no column
+        return column
     except psycopg2.errors.CheckViolation as error:
-        return error.diag.constraint_name
+        with function.cursor() as cursor:
+            cursor.execute(_COLUMN_OF_CHECK, [error.diag.constraint_name])
+            [(refused,)] = cursor
+        return str(refused)
     return None
 
 
-def test_values_beyond_the_limits_violate_a_check(function: Connection) -> None:
-    refused = [(column, find_violated_check(function, column, value)) for column, value in VALUES_BEYOND_LIMITS]
-    assert refused == [(column, f"batida_{column}_check") for column, _ in VALUES_BEYOND_LIMITS]
+_COLUMN_OF_CHECK = """
+select attname from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any(conkey)
+where conrelid = 'ponto.batida'::regclass and conname = %s
+"""
+
+
+def test_values_beyond_the_limits_are_refused(function: Connection) -> None:
+    refused = [(column, find_refused_column(function, column, value)) for column, value in VALUES_BEYOND_LIMITS]
+    assert refused == [(column, column) for column, _ in VALUES_BEYOND_LIMITS]
 
 
 @pytest.mark.parametrize(("column", "max_length"), MAX_TEXT_LENGTHS.items())
@@ -151,9 +175,7 @@ def test_database_and_parser_admit_the_same_characters_in_names(
     entries = [entry(punch._replace(**columns)) for columns in texts]
     assert store.save(entries) == [STORED] * len(names)
     assert len(refused) > 60
-    assert {find_violated_check(function, column, f"a{character}b") for character in refused} == {
-        f"batida_{column}_check"
-    }
+    assert {find_refused_column(function, column, f"a{character}b") for character in refused} == {column}
 
 
 @pytest.mark.parametrize("value", ["2020-01-01", None])

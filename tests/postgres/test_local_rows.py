@@ -22,14 +22,18 @@ from tools.local import postgres, rows
 
 LONG = "a device whose name has sixty-four characters, which is the most"
 
+CHECK_OF_COLUMN = """
+select conname from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any(conkey)
+where conrelid = 'ponto.batida'::regclass and contype = 'c' and attname = %s
+"""
+
 
 @pytest.mark.parametrize("column", [name for name in DISPLAYED_COLUMNS if name in TEXTS])
 def test_device_is_shown_completely_and_without_control_characters(
     migrated_url: str, tmp_path: Path, column: str
 ) -> None:
-    execute(
-        migrated_url, f"alter table batida drop constraint if exists batida_{column}_check"
-    )  # the constraint refuses some of these names
+    [(check,)] = execute(migrated_url, CHECK_OF_COLUMN, column)  # which refuses some of these names
+    execute(migrated_url, f'alter table batida drop constraint "{check}"')
     for text in ("\u009b2J\u202eab", "gate", LONG):
         columns: dict[str, Any] = {column: text}
         add_punch(migrated_url, 7, **columns)
