@@ -32,4 +32,4 @@ class Conformance(Slice):
         }
 
 
-SLICE = Conformance()
+SLICE = Conformance("conformance")

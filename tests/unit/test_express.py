@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -40,7 +41,9 @@ class ProcessKilledError(BaseException):
 class Dev:
     """The stage `dev` of an empty account with the fake RDS; `sls` is a fake that deploys nothing."""
 
-    def __init__(self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: Path
+    ) -> None:
         self.rds = rds
         self.calls = Calls(monkeypatch)
         self.calls.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
@@ -49,7 +52,7 @@ class Dev:
         self.clock = FakeClock()
         self.hooks: list[DeployHook] = []
         self._capsys = capsys
-        self._collaborators = Collaborators(self.clock, self.fake_sls, lambda: self.hooks)
+        self._collaborators = Collaborators(self.clock, self.fake_sls, lambda: self.hooks, state)
 
     @property
     def sls(self) -> list[str]:
@@ -119,9 +122,9 @@ class Dev:
 
 
 @pytest.fixture
-def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
+def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Dev]:
     with aws(), mock_rds() as rds:
-        yield Dev(rds, monkeypatch, capsys)
+        yield Dev(rds, monkeypatch, capsys, tmp_path)
 
 
 def is_complete(dev: Dev) -> bool:

@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, express, failed_events, leftovers, proof, quotas, stage_names
+from tools.deploy import abandoned_stack, express, failed_events, leftovers, proof, quotas, report, stage_names
 from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -19,21 +19,19 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import deployed_database, stack_name, stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 
-if TYPE_CHECKING:
-    import boto3
-
 _EPILOG = """examples:
   ponto deploy --stage dev
   ponto deploy --stage prod --yes --json      without a confirmation, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
   ponto deploy --stage dev --param database=express      no VPC; possible on AWS's Free plan
+  ponto deploy --report            a text about the last deploy, for an issue
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--stage", required=True, help="Stage to deploy: a section of resources/parameters.yml, or a new name.")
+@click.option("--stage", help="Stage to deploy: a section of resources/parameters.yml, or a new name.")
 @click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation if the stage is protected.")
 @click.option(
     "--force",
@@ -45,6 +43,14 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter for this deploy only; repeatable."
 )
+@click.option(
+    "--report",
+    "prints_report",
+    is_flag=True,
+    show_default=False,
+    help="Only print a report of the last deploy, for an issue, without account, names and addresses. Needs neither "
+    "credentials nor --stage.",
+)
 @opt.as_json
 @target.account_options
 @pass_collaborators
@@ -55,6 +61,7 @@ def deploy(
     *,
     yes: bool,
     force: bool,
+    prints_report: bool,
     as_json: bool,
 ) -> None:
     """Deploy a stage, migrate it, and prove it with one punch.
@@ -66,20 +73,30 @@ def deploy(
     CloudFormation cannot create it; later deploys keep this database by default. You can repeat the command at any
     time, even after it was interrupted.
     """
+    if prints_report:
+        report.print_last(collaborators.state, as_json=as_json)
+        return
     stage = target_options.stage
-    session, account, described = target.announce(target_options)
+    if not stage:
+        raise click.UsageError("Missing option '--stage'.", click.get_current_context())
+    account = target.announce(target_options)
+    session = account.session
     osls.warn_if_expiring(session)
     hooks = collaborators.deploy_hooks()
-    compiled = _deploy(collaborators, hooks, session, target_options, params, described, is_confirmed=yes, force=force)
-    try:
-        summary, slice_results = _migrate_and_prove(hooks, session, stage, account, compiled)
-    except CommandError as error:
-        raise CommandError(str(error), status=1) from error
-    except (BotoCoreError, ClientError) as error:
-        raise CommandError(
-            f"{target.explain(error)}\nThe stage is deployed, but not proven to work. Fix the cause, and deploy again.",
-            status=1,
-        ) from error
+    with report.record(collaborators.state, collaborators.clock, target_options, account, params) as recorder:
+        compiled = _deploy(
+            collaborators, hooks, account, target_options, params, recorder, is_confirmed=yes, force=force
+        )
+        try:
+            summary, slice_results = _migrate_and_prove(hooks, account, stage, compiled, recorder)
+        except CommandError as error:
+            raise CommandError(str(error), status=1) from error
+        except (BotoCoreError, ClientError) as error:
+            raise CommandError(
+                f"{target.explain(error)}\nThe stage is deployed, but not proven to work. Fix the cause, and deploy "
+                "again.",
+                status=1,
+            ) from error
     if as_json:
         print_json(camel_case(summary) | {result.key: result.value for result in slice_results})
         return
@@ -95,9 +112,15 @@ def deploy(
 
 
 def _migrate_and_prove(
-    hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: CompiledStage
+    hooks: Sequence[DeployHook],
+    account: target.Account,
+    stage: str,
+    compiled: CompiledStage,
+    recorder: report.Recorder,
 ) -> tuple[dict[str, Any], list[HookResult]]:
     """Return the output of --json without the slices' part, and the slices' results."""
+    recorder.begin_step("apply the migrations")
+    session = account.session
     outputs = stack_outputs(session.client("cloudformation"), stage)
     # No retries: a second call of a slow migration would only wait for the first.
     functions = session.client("lambda", config=target.config(attempts=1, **target.LONG_CALL_SETTINGS))
@@ -105,17 +128,20 @@ def _migrate_and_prove(
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
+    recorder.begin_step("send a punch")
     print_status(f"sending a punch of the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
     deployment = target.from_outputs(session, stage, outputs)
     url = deployment.api_url
     punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
+    recorder.begin_step("wait for its row")
     proven = proof.wait_for_row(functions, stage, punch_id, message_id)
+    recorder.add_proof(migrated["applied"], proven, needs_token=compiled.needs_token)
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
     summary = {
         "stage": stage,
-        "account": account,
+        "account": account.id,
         "region": session.region_name,
         "is_protected": compiled.is_protected,
         "applied": migrated["applied"],
@@ -125,21 +151,25 @@ def _migrate_and_prove(
         "key_id": key_id,
         "show_key": f"{show_key} --api-key {key_id}",
     }
+    if hooks:
+        recorder.begin_step("run the steps of slices")
     return summary, [hook.after_deploy(deployed) for hook in hooks]
 
 
 def _deploy(
     collaborators: Collaborators,
     hooks: Sequence[DeployHook],
-    session: "boto3.Session",
+    account: target.Account,
     target_options: target.TargetOptions,
     params: Sequence[str],
-    account: str,
+    recorder: report.Recorder,
     *,
     is_confirmed: bool,
     force: bool,
 ) -> CompiledStage:
     stage, stack = target_options.stage, stack_name(target_options.stage)
+    session = account.session
+    recorder.begin_step(report.CHECK_STEP)
     stage_names.require_allowed(stage)
     cloudformation = session.client("cloudformation")
     database = deployed_database(cloudformation, stage)
@@ -148,16 +178,18 @@ def _deploy(
             f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
             "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
         )
+    recorder.add(isNew=database is None)
     params = add_deployed_database(stage, params, database)
 
     def sls(command: str, *options: object, extra_params: Sequence[str] = ()) -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
+        recorder.begin_step(f"sls {command}")
         print_status(f"sls {command}")
         before = failed_events.observe_stack(cloudformation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
-                failed_events.print_new_failures(cloudformation, stage, before)
+                recorder.add_failures(failed_events.print_new_failures(cloudformation, stage, before))
             raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
 
     def update(package: Path, extra_params: Sequence[str] = ()) -> None:
@@ -172,6 +204,8 @@ def _deploy(
         package = Path(temporary) / "package"  # not .serverless, which the next packaging would empty
         sls("package", "--package", package)
         compiled = read_compiled_stage(package, hooks)
+        recorder.add(database=compiled.database, login=compiled.login)
+        recorder.begin_step(report.CHECK_STEP)
         if compiled.express_settings:
             express.require_possible(session, stage, compiled.express_settings, database)
         stage_names.require_distinct(session, stage, force=force)
@@ -182,12 +216,17 @@ def _deploy(
             leftovers.require_no_cluster(session, stack, database)
         if compiled.demand.creates_network:
             leftovers.require_no_vpc(outside_stack, force=force)
-        question = f"Employees use this stage. Type {stage} to deploy it to {account}:"
-        if compiled.is_protected and not is_confirmed and not confirm(question, stage):
-            raise CommandError("not deployed")
+        question = f"Employees use this stage. Type {stage} to deploy it to {account.description}:"
+        if compiled.is_protected and not is_confirmed:
+            recorder.begin_step(report.CONFIRM_STEP)
+            if not confirm(question, stage):
+                raise CommandError("not deployed")
+        recorder.begin_step("delete an abandoned stack")
         abandoned_stack.delete(cloudformation, stage, collaborators.clock)
         if compiled.express_settings:
-            express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
+            recorder.begin_step("create or update the express cluster")
+            refused = express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
+            recorder.add(unchanged=refused)
         if is_first and compiled.deferred_resources:
             print_status(*(deferred.reason for deferred in compiled.deferred_resources))
             update(Path(temporary) / "first", [deferred.parameter for deferred in compiled.deferred_resources])

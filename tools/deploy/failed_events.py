@@ -4,8 +4,9 @@ Failures of the validation before a change set are not stack events, so osls doe
 them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests if the clocks differ by more
+_NO_TIME = datetime.max.replace(tzinfo=UTC)  # CloudFormation's model does not require an event's time
 _CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # because another resource failed
 
 
@@ -28,6 +30,21 @@ class Observation(NamedTuple):
     observed_at: datetime
 
 
+class Failure(NamedTuple):
+    """A failure, or a warning, of CloudFormation."""
+
+    resource: str | None  # logical id; None: the operation as a whole
+    type: str | None
+    path: str | None  # of the property in the template
+    reason: str
+    is_warning: bool
+
+    def __str__(self) -> str:
+        kind = f" ({self.type})" if self.type else ""
+        path = f", {self.path}" if self.path else ""
+        return f"  {'warning: ' if self.is_warning else ''}{self.resource or 'the stack'}{kind}{path}: {self.reason}"
+
+
 def observe_stack(cloudformation: "CloudFormationClient", stage: str) -> Observation:
     """Return the operations on a stage's stack up to now."""
     stack: Any = find_stack(cloudformation, stage) or {}
@@ -35,8 +52,10 @@ def observe_stack(cloudformation: "CloudFormationClient", stage: str) -> Observa
     return Observation(operation_ids, datetime.now(UTC))
 
 
-def print_new_failures(cloudformation: "CloudFormationClient", stage: str, observation: Observation) -> None:
-    """Print resource, path and reason of each failure since an observation, or the permission that is missing."""
+def print_new_failures(
+    cloudformation: "CloudFormationClient", stage: str, observation: Observation
+) -> Sequence[Failure]:
+    """Print each failure since an observation, or the permission that is missing; return the failures."""
     stack: Any = None
     try:
         stack = find_stack(cloudformation, stage)
@@ -48,31 +67,34 @@ def print_new_failures(cloudformation: "CloudFormationClient", stage: str, obser
             "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
             f"--stack-name {name} --filters FailedEvents=true --region {cloudformation.meta.region_name}",
         )
-        return
-    if lines := dict.fromkeys(_format(events)):
-        print_status("CloudFormation's reasons:", *lines)
+        return ()
+    failures = list(dict.fromkeys(_failures(events)))
+    if failures:
+        print_status("CloudFormation's reasons:", *map(str, failures))
+    return failures
 
 
 def _new_failures(cloudformation: Any, stack_id: str, observation: Observation) -> list[Any]:
-    """Return the failed events of operations that began since an observation, oldest first."""
+    """Return the failed events of operations that began since an observation, oldest first.
+
+    An event without a time is included, and comes last: a reason too many is better than none.
+    """
     since = observation.observed_at - _CLOCK_TOLERANCE
     pages = cloudformation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
     events = [
-        event
+        (event.get("Timestamp") or _NO_TIME, event)
         for event in pages.search("OperationEvents[]")
-        if event["Timestamp"] >= since and event.get("OperationId") not in observation.operation_ids
+        if event.get("OperationId") not in observation.operation_ids
     ]
-    return sorted(events, key=lambda event: event["Timestamp"])
+    return [event for time, event in sorted(events, key=itemgetter(0)) if time >= since]
 
 
-def _format(events: list[Any]) -> Iterator[str]:
+def _failures(events: list[Any]) -> Iterator[Failure]:
     for event in events:
         reasons = (event.get(f"{kind}StatusReason") for kind in ("Validation", "Resource", "Hook"))
         reason = next(filter(None, reasons), None)
         if reason is None or reason in _CANCELLED:
             continue
         is_warning = "WARN" in (event.get("ValidationFailureMode"), event.get("HookFailureMode"))
-        kind = f" ({event['ResourceType']})" if "ResourceType" in event else ""
-        path = f", {event['ValidationPath']}" if "ValidationPath" in event else ""
-        resource = event.get("LogicalResourceId", "the stack")
-        yield f"  {'warning: ' if is_warning else ''}{resource}{kind}{path}: {reason}"
+        resource, kind, path = map(event.get, ("LogicalResourceId", "ResourceType", "ValidationPath"))
+        yield Failure(resource, kind, path, reason, is_warning)

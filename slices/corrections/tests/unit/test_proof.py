@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -106,7 +107,7 @@ def test_failed_smoke_test_fails_the_deploy(corrections: FakeCorrectionApi, answ
 
 @pytest.mark.usefixtures("account")
 def test_deploy_sends_a_test_correction_after_its_punch(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     requests: list[str] = []
 
@@ -117,7 +118,7 @@ def test_deploy_sends_a_test_correction_after_its_punch(
         status, text, headers = REFUSED
         return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), headers
 
-    prod = Prod(monkeypatch, capsys)
+    prod = Prod(monkeypatch, capsys, tmp_path)
     prod.add_deployed_stage()
     prod.hooks = [SLICE.deploy_hook()]
     answer_requests(monkeypatch, answer)

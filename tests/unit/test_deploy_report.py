@@ -1,0 +1,343 @@
+"""The report of the last deploy, which users publish: what it says, and what it must not contain."""
+
+import json
+import re
+import stat
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slices.definition import Slice
+from tests.commands import CommandResult, runner, write_sls
+from tests.events import aws
+from tests.gateway import answer_requests
+from tests.unit.test_deploy import Prod
+from tests.unit.test_failed_deploy import stack_response, validation_event
+from tools.cli import main
+from tools.deploy import report
+from tools.deploy.redaction import redact
+from tools.kit import osls
+from tools.kit.collaborators import Collaborators
+from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
+
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture
+def prod(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Prod]:
+    with aws():
+        yield Prod(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "last-deploy.json"
+
+
+def print_report(capsys: pytest.CaptureFixture[str], state: Path, *options: str) -> CommandResult:
+    """Run `ponto deploy --report`, without a stage and without a call to AWS."""
+    return runner(capsys, "deploy", "--report", *options, collaborators=Collaborators(state=state))()
+
+
+def steps(document: Any) -> list[tuple[str, str]]:
+    return [(step["name"], step["outcome"]) for step in document["steps"]]
+
+
+def test_report_of_a_successful_deploy_says_what_was_proven(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prod.add_deployed_stage()
+    prod.migrated = ["0001.sql"]
+    prod.sls.template["Outputs"] = {"Database": {"Value": "create"}, "DatabaseLogin": {"Value": "iam"}}
+    answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
+    assert prod.run("--yes").status == 0
+
+    printed, document = print_report(capsys, tmp_path), print_report(capsys, tmp_path, "--json").json
+
+    assert steps(document) == [
+        ("check names, plan and quotas", "done"),
+        ("sls package", "done"),
+        ("check names, plan and quotas", "done"),
+        ("delete an abandoned stack", "done"),
+        ("sls deploy", "done"),
+        ("apply the migrations", "done"),
+        ("send a punch", "done"),
+        ("wait for its row", "done"),
+    ]
+    lines = printed.out.splitlines()
+    assert re.fullmatch(r"deploy      succeeded after \d+ s", lines[0])
+    assert "database    create, iam; a deployed stage" in lines
+    assert "region      us-east-1" in lines
+    assert re.search(r"^ +\d\.\d s  done        sls deploy$", printed.out, re.MULTILINE)
+    assert re.search(r"^proven      a punch was stored \d.* without sign-in; 1 migration$", printed.out, re.MULTILINE)
+    versions = document["versions"]
+    assert all(versions[name] for name in ("project", "osls", "node", "python", "botocore", "system")), versions
+
+
+def test_report_of_a_failed_deploy_has_cloudformations_reasons(
+    prod: Prod, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prod.sls.status = 1
+    prod.sls.while_running = lambda: prod.stubs.update(
+        DescribeStacks=stack_response("CREATE_CHANGESET:c"), DescribeEvents={"OperationEvents": [validation_event()]}
+    )
+    assert prod.run("--yes").status == 2
+
+    printed, document = print_report(capsys, tmp_path), print_report(capsys, tmp_path, "--json").json
+
+    assert document["outcome"] == "failed"
+    assert steps(document)[-1] == ("sls deploy", "failed")
+    assert re.match(r"deploy      failed after \d+ s in the step: sls deploy\n", printed.out)
+    assert printed.out.splitlines()[-2:] == [
+        "CloudFormation's reasons",
+        "  SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Properties/LogGroupName: Resource of type "
+        "AWS::Logs::LogGroup with identifier <name> already exists",
+    ]
+
+
+def test_killed_deploy_leaves_its_last_step(prod: Prod, capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    kept: list[str] = []
+    prod.sls.while_running = lambda: kept.append(file.read_text(encoding="utf-8"))
+    prod.run("--yes")
+    file.write_text(kept[0], encoding="utf-8")  # as it is if the process is killed while `sls deploy` runs
+
+    result = print_report(capsys, file.parent)
+
+    assert result.out.startswith("deploy      killed, or still running, in the step: sls deploy\n")
+    assert re.search(r"^ +unfinished  sls deploy$", result.out, re.MULTILINE)
+
+
+def test_interrupted_deploy_is_reported_as_interrupted(
+    prod: Prod, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    prod.sls.while_running = interrupt
+    assert prod.run("--yes").status == 130
+    assert re.match(
+        r"deploy      interrupted after \d+ s in the step: sls deploy\n", print_report(capsys, tmp_path).out
+    )
+
+
+def test_deploy_whose_sls_fails_is_reported_through_the_command_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_sls(tmp_path, "echo acme >&2; exit 1")
+    collaborators = Collaborators(run_sls=partial(osls.run, project=tmp_path), state=tmp_path / "state")
+    with aws():
+        assert main(["deploy", "--stage", "acme"], collaborators) == 2
+    assert "`ponto deploy --report`" in capfd.readouterr().err
+    assert main(["deploy", "--report"], collaborators) == 0
+    printed = capfd.readouterr().out
+    assert "in the step: sls package" in printed
+    assert "acme" not in printed
+
+
+def test_report_has_no_name_or_address_of_a_hostile_event(
+    prod: Prod, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    secrets = (
+        f"{ACCOUNT} arn:aws:iam::{ACCOUNT}:user/ana ana@acme.example 10.1.2.3 https://a1b2.example.com/prod "
+        "vpc-0abc12345 AKIAABCDEFGHIJKLMNOP acmeteam acme-payroll sandbox oncall@acme.example"
+    ).split()
+    reason = f"Role 'acme' of {' and '.join(secrets)} is <acme>, name: Acme"
+    event = validation_event(
+        ValidationStatusReason=reason,
+        LogicalResourceId="batida-ponto-sandbox",
+        ResourceType="Acme::Payroll::Thing",
+        ValidationPath="/Resources/acme-payroll",
+    )
+    prod.sls.status = 1
+    prod.sls.while_running = lambda: prod.stubs.update(
+        DescribeStacks=stack_response("CREATE_CHANGESET:c"), DescribeEvents={"OperationEvents": [event]}
+    )
+    params = [
+        "--param=alarmEmail=oncall@acme.example",
+        "--param=tags=team=acmeteam",
+        "--param=tracing=true",
+        "--param=memory=512",
+        "--param=acmeToken=x",
+    ]
+    prod.run("--yes", "--stage", "sandbox", *params)
+
+    for text in (
+        (tmp_path / "last-deploy.json").read_text(encoding="utf-8"),
+        print_report(capsys, tmp_path).out,
+        print_report(capsys, tmp_path, "--json").out,
+    ):
+        assert [secret for secret in (*secrets, "acme", "Acme") if secret in text] == []
+    printed = print_report(capsys, tmp_path).out
+    assert "parameters  alarmEmail, tags, tracing=true, memory=512, 1 not of this project\n" in printed
+    assert "  the stack: Role <name> of <account> and <arn> and <email> and <ip> and <url> and <name>" in printed
+
+
+def test_printing_redacts_a_file_that_was_not(prod: Prod, capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    prod.run("--yes")
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document |= {"message": f"of {ACCOUNT}", "region": "acme", "database": "acme", "slices": ["acme"], "acme": 1}
+    document["versions"] |= {"osls": "acme", "system": "Linux acme"}
+    document["parameters"] = {"alarmEmail": "a@acme.example", "database": "acme", "acme": "1"}
+    document["steps"][0] |= {"name": "acme-x", "outcome": "acme", "seconds": "acme"}
+    file.write_text(json.dumps(document), encoding="utf-8")
+    for options in ([], ["--json"]):
+        output = print_report(capsys, file.parent, *options).out
+        assert "acme" not in output
+        assert ACCOUNT not in output
+
+
+def test_report_is_proposed_after_the_first_deploy_only(prod: Prod) -> None:
+    prod.sls.status = 1
+    first, second = prod.run("--yes").err, prod.run("--yes").err
+    assert first.count("`ponto deploy --report` prints") == 1
+    assert first.index("`ponto deploy --report` prints") < first.index("ponto: sls deploy failed")
+    assert "--report" not in second
+
+
+def test_report_is_not_proposed_where_a_check_stops_the_deploy(prod: Prod, file: Path) -> None:
+    assert "--report" not in prod.run().err  # nothing is typed to confirm
+    assert json.loads(file.read_text(encoding="utf-8"))["steps"][-1]["name"] == "confirm"
+    assert "--report" in prod.run("--yes").err
+
+
+def test_report_is_not_proposed_for_the_emulator(prod: Prod, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    monkeypatch.setattr("tools.kit.target.emulator_url", lambda: "http://127.0.0.1:9")
+    assert "--report" not in prod.run("--yes").err
+    assert json.loads(file.read_text(encoding="utf-8"))["isEmulator"] is True
+
+
+def test_only_the_user_may_read_the_file(prod: Prod, file: Path) -> None:
+    prod.run("--yes")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_deploy_goes_on_without_a_report_that_cannot_be_written(prod: Prod, file: Path) -> None:
+    file.mkdir()
+    result = prod.run("--yes")
+    assert result.err.count(f"the deploy goes on without a report: {file} is a folder") == 1
+    assert prod.sls.commands == ["package", "deploy"]
+    assert "`ponto deploy --report`" not in result.err
+
+
+def test_refused_settings_of_an_express_cluster_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = report.Recorder(tmp_path, Collaborators().clock, {}, {"isEmulator": False})
+    recorder.begin_step("create or update the express cluster")
+    recorder.add(unchanged=["its protection from deletion (on): AWS refused ModifyDBCluster: AccessDenied: not acme-1"])
+    recorder.end("done")
+    line = "unchanged   its protection from deletion (on): AWS refused ModifyDBCluster: AccessDenied: not <name>"
+    assert line in print_report(capsys, tmp_path).out.splitlines()
+
+
+def test_slice_that_does_not_belong_to_the_project_is_only_counted(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("slices.enabled.load", lambda: {"acme": Slice(), "copied": Slice("page")})
+    monkeypatch.setattr("tools.kit.slices.enabled_manifests", tuple)
+    prod.run("--yes")
+    assert "slices      page, 1 not of this project\n" in print_report(capsys, tmp_path).out
+
+
+def test_issue_form_takes_the_report_and_asks_only_for_the_rest() -> None:
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "deployed.yml").read_text(encoding="utf-8"))
+    fields = {field["id"]: field for field in form["body"] if "id" in field}
+    assert list(fields) == ["report", "plan", "loadtest", "surprises", "checked"]
+    assert fields["report"]["attributes"]["label"] == "What `ponto deploy --report` printed"
+    assert fields["report"]["validations"] == {"required": True}
+
+
+def test_without_a_deploy_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = print_report(capsys, tmp_path)
+    assert (result.status, result.out) == (2, "")
+    assert result.err == "ponto: no stage was deployed from this folder; run make deploy first\n"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"steps": [1], "failures": [], "unchanged": []}'])
+def test_unreadable_file_is_named(file: Path, content: str) -> None:
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(CommandError, match=f"{file} cannot be read .*; deploy again"):
+        report.print_last(file.parent, as_json=False)
+
+
+def test_deploy_without_a_stage_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = runner(capsys, "deploy", collaborators=Collaborators(state=tmp_path))()
+    assert result.status == 2
+    assert "Missing option '--stage'" in result.err
+
+
+def test_failed_event_without_a_time_is_shown(prod: Prod) -> None:
+    event = validation_event()
+    del event["Timestamp"]
+    prod.sls.status = 1
+    prod.sls.while_running = lambda: prod.stubs.update(
+        DescribeStacks=stack_response("CREATE_CHANGESET:c"),
+        DescribeEvents={"OperationEvents": [event, validation_event(LogicalResourceId="Other")]},
+    )
+    lines = prod.run("--yes").err.splitlines()
+    reasons = lines[lines.index("CloudFormation's reasons:") + 1 :]
+    assert [reason.split()[0] for reason in reasons[:2]] == ["Other", "SchemaLogGroup"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'connection to server at "x.cluster-a1.us-east-1.rds.amazonaws.com" (10.0.1.2), port 5432 failed: FATAL:  '
+            'PAM authentication failed for user "ponto"',
+            "connection to server at <name> (<ip>), port 5432 failed: FATAL: PAM authentication failed for user <name>",
+        ),
+        (
+            f"User: arn:aws:iam::{ACCOUNT}:user/ana is not authorized to perform: rds:CreateDBCluster",
+            "User: <arn> is not authorized to perform: rds:CreateDBCluster",
+        ),
+        (
+            'Resource handler returned message: "The role acme cannot be found (Service: Iam, Code: 404)" (x)',
+            "Resource handler returned message: The role <name> cannot be found (Service: Iam, Code: 404) (x)",
+        ),
+        ("call +55 (11) 98765 4321, or 1234 5678 9012", "call <number>, or <number>"),
+        ("the stack named acme doesn't exist", "the stack named <name> doesn't exist"),
+        ("no zone of eu-south-1 has 2 vCPUs in 10.5 s", "no zone of eu-south-1 has 2 vCPUs in 10.5 s"),
+        ("João of José & Söhne", "<name> of <name> & <name>"),
+        ("stage prod, prod-eu and product", "stage <stage>, <name> and product"),
+    ],
+)
+def test_texts_stay_readable_without_names(text: str, expected: str) -> None:
+    assert redact(text, {"prod": "stage"}) == expected
+
+
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=12)
+IDENTIFIERS = st.one_of(
+    st.from_regex(r"[0-9]{6,14}", fullmatch=True),
+    st.builds("arn:aws:sqs:sa-east-1:123456789012:{}".format, WORDS),
+    st.builds("{}@{}.example".format, WORDS, WORDS),
+    st.builds("https://{}.example/{}".format, WORDS, WORDS),
+    st.ip_addresses().map(str),
+    st.uuids().map(str),
+    st.builds("{}-{}".format, WORDS, WORDS).filter(lambda name: name not in ("cognito-idp", "aurora-postgresql")),
+    st.builds("{}.{}".format, WORDS, WORDS).filter(lambda name: name != "db.serverless"),
+    st.builds("{}_{}".format, WORDS, WORDS),
+    st.builds("/home/{}".format, WORDS),
+    st.builds("'{}'".format, WORDS.filter(lambda word: word not in ("true", "false", "null", "none"))),
+)
+
+
+@given(st.text(max_size=40), IDENTIFIERS, st.text(max_size=40))
+def test_no_identifier_survives_whatever_surrounds_it(before: str, identifier: str, after: str) -> None:
+    for text in (f"{before} {identifier} {after}", f"{before}{identifier}{after}"):
+        redacted = redact(text)
+        assert identifier not in redacted
+        assert redact(redacted) == redacted
+
+
+@given(st.text(max_size=60), st.from_regex("[A-Za-z]{3,12}", fullmatch=True), st.text(max_size=60))
+def test_a_known_name_does_not_survive_as_a_word(before: str, name: str, after: str) -> None:
+    redacted = redact(f"{before} {name} {after}", {name: "stage"})
+    assert re.search(rf"(?<![A-Za-z0-9<]){name}(?![A-Za-z0-9>])", redacted) is None
