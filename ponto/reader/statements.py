@@ -67,11 +67,11 @@ REFERENCE_CATALOGUE = Catalogue(
     read_folder(Path(__file__).parent / "sql"),
     {
         "key_employees": _KEY_PARAMETERS,
-        "key_rows": {**_KEY_PARAMETERS, "usuarios": types.integers},
+        "key_rows": {**_KEY_PARAMETERS, "employee_ids": types.integers},
         "message": {"message_id": types.uuid, "since": types.instant},
         "now": {},
         "punch": {"id": types.uuid},
-        "punches": {"usuario": types.integer, "de": types.instant, "ate": types.instant},
+        "punches": {"employee_id": types.integer, "de": types.instant, "ate": types.instant},
         "run_count": _RUN_PARAMETERS,
         "run_rows": _RUN_PARAMETERS,
         "zone": {},

@@ -233,7 +233,7 @@ def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: d
     first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
     until = first + timedelta(minutes=1) + margin
     with reader.open_reader(target_options) as source:
-        (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee_id, de=first - margin, ate=until))
+        (rows,) = source.read(EMPLOYEE_PUNCHES.bind(employee_id=employee_id, de=first - margin, ate=until))
         punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
     candidates = [punch for punch in punches if punch.desconsiderada_por is None]
     if len(candidates) == 1:

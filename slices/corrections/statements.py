@@ -11,8 +11,8 @@ STATEMENTS = Catalogue(
         "correction": {"id": types.uuid},
         "correction_list": {"mes": types.day},
         "disregarded": {"ids": types.texts},
-        "employee_punches": {"usuario": types.integer, "de": types.instant, "ate": types.instant},
-        "person_corrections": {"usuario": types.integer},
+        "employee_punches": {"employee_id": types.integer, "de": types.instant, "ate": types.instant},
+        "person_corrections": {"employee_id": types.integer},
     },
     tables_with_write_time={"correcao"},
 )

@@ -18,7 +18,7 @@ def read_notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) 
         disregarded, corrections = source.read(disregarded_query, CORRECTION.bind(id=request.id))
         correction = "".join(f"{each.tipo} of employee {each.usuario_id}" for each in corrections)
     else:
-        month_query = CORRECTIONS.bind(mes=request.day, usuarios=[request.employee_id], momento=None)
+        month_query = CORRECTIONS.bind(mes=request.day, employee_ids=[request.employee_id], momento=None)
         disregarded, arrivals = source.read(disregarded_query, month_query)
         additions = [each for each in arrivals if each.tipo == "inclusao" and each.dia == request.day]
     disregarded_by = {each.alvo: each.id for each in disregarded}

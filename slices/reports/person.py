@@ -162,13 +162,13 @@ def _read_records(
         ),
     ]
     (person,), months, *slice_rows = map(
-        list, context.source.read(*(statement.bind(usuario=employee_id) for statement in statements))
+        list, context.source.read(*(statement.bind(employee_id=employee_id) for statement in statements))
     )
     punches: list[Row] = []
     cards: list[Card] = []
     with progress() as display:
         for month in display.track(months, description="months"):
-            (rows,) = context.source.read(PERSON_PUNCHES.bind(usuario=employee_id, mes=month.mes))
+            (rows,) = context.source.read(PERSON_PUNCHES.bind(employee_id=employee_id, mes=month.mes))
             punches += _parse_rows(rows)
             cards += timecard.read_cards(context, month.mes, [employee_id])
     return PersonRecords(

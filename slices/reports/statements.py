@@ -7,10 +7,10 @@ from ponto.reader.statements import Catalogue, read_folder
 
 _DAY_RANGE = {"de": types.day, "ate": types.day}
 _INSTANT_RANGE = {"de": types.instant, "ate": types.instant}
-_DAYS = {**_DAY_RANGE, "usuarios": types.integers, "momento": types.instant}
-_MONTH = {"mes": types.day, "usuarios": types.integers, "momento": types.instant}
+_DAYS = {**_DAY_RANGE, "employee_ids": types.integers, "momento": types.instant}
+_MONTH = {"mes": types.day, "employee_ids": types.integers, "momento": types.instant}
 _CHANGES = {**_MONTH, "antes": types.instant}
-_PERSON = {"usuario": types.integer}
+_PERSON = {"employee_id": types.integer}
 _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), types.duration)
 
 STATEMENTS = Catalogue(
@@ -20,7 +20,7 @@ STATEMENTS = Catalogue(
         "cards": _MONTH,
         "changes": _CHANGES,
         "corrections": _MONTH,
-        "cutoffs": {**_DAY_RANGE, "usuarios": types.integers, "divididos": types.integer},
+        "cutoffs": {**_DAY_RANGE, "employee_ids": types.integers, "divididos": types.integer},
         "employee_zone": _PERSON,
         "employees": {"mes": types.day, "momento": types.instant, "antes": types.instant},
         "employer": {},

@@ -12,7 +12,7 @@ from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 def read_day_bounds(source: Reader, employee_id: int, day: date) -> tuple[datetime, datetime]:
     """Return the instants at which an employee's working day begins and ends."""
-    ((bounds,),) = source.read(WORKING_DAY.bind(usuario=employee_id, dia=day))
+    ((bounds,),) = source.read(WORKING_DAY.bind(employee_id=employee_id, dia=day))
     return bounds.inicio, bounds.fim
 
 
@@ -20,7 +20,7 @@ def read_notes(source: Reader, _: TraceRequest, rows: Sequence[PunchRow]) -> Not
     """Return the time zone and the local time of the rows, which all belong to one employee."""
     if not rows:
         return Notes({})
-    ((zone,),) = source.read(EMPLOYEE_ZONE.bind(usuario=rows[0].employee_id))
+    ((zone,),) = source.read(EMPLOYEE_ZONE.bind(employee_id=rows[0].employee_id))
     row_notes = {}
     for row in rows:
         local = f"{row.instant.astimezone(ZoneInfo(zone.name)):%Y-%m-%d %H:%M:%S}, {zone.name}"

@@ -326,7 +326,8 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
     subject, instant = getattr(row, event.subject), getattr(row, event.instant)
 
     [by_id] = store.run(event.noun[0], id=row.id)
-    by_subject = store.run(event.noun[1], usuario=subject, de=instant, ate=instant + timedelta(microseconds=1))
+    values = {f"{event.subject_noun[0]}_id": subject, "de": instant, "ate": instant + timedelta(microseconds=1)}
+    by_subject = store.run(event.noun[1], **values)
 
     written = by_id.pop("written")
     assert written.tzinfo
@@ -340,7 +341,7 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
         "device": event.device and getattr(row, event.device),
     }
     assert by_id | {"written": written} in by_subject
-    assert store.run(event.noun[1], usuario=subject, de=instant - timedelta(days=1), ate=instant) == []
+    assert store.run(event.noun[1], **values | {"de": instant - timedelta(days=1), "ate": instant}) == []
 
 
 def test_rows_of_a_key_are_read(store: Store, row: Any) -> None:
@@ -356,9 +357,8 @@ def test_rows_of_a_key_are_read(store: Store, row: Any) -> None:
         "received": RECEIVED,
     }
 
-    assert store.run("key_rows", **values, usuarios=None) == [expected]
-    assert store.run("key_rows", **values, usuarios=[subject]) == [expected]
-    assert store.run("key_rows", **values, usuarios=[]) == []
+    for subjects, rows in ((None, [expected]), ([subject], [expected]), ([], [])):
+        assert store.run("key_rows", **values, **{f"{event.subject_noun[0]}_ids": subjects}) == rows
     assert store.run(f"key_{event.subject_noun[1]}", **values) == [{f"{event.subject_noun[0]}_id": subject}]
     assert store.run(f"key_{event.subject_noun[1]}", **values | {"to_ms": begin_ms}) == []
 

@@ -54,7 +54,7 @@ def create_event(timeout: float = 0, **read: Any) -> dict[str, Any]:
 def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
     """Run statements as if a result with more than three employees were too large."""
     employee_ids = [
-        values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values
+        values["employee_ids"] for values in event["read"].values() if "employee_ids" in values and "de" not in values
     ]
     is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
     max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES

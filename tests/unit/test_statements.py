@@ -34,7 +34,7 @@ def test_duplicate_statement_names_are_refused() -> None:
 
 
 PUNCHES_VALUES: dict[str, Any] = {
-    "usuario": 7,
+    "employee_id": 7,
     "de": datetime(2026, 11, 23, 8, tzinfo=UTC),
     "ate": datetime(2026, 11, 24, 8, tzinfo=UTC),
 }
@@ -61,15 +61,19 @@ def test_values_survive_conversion_to_json_and_parsing(name: str, values: dict[s
         ("open_writers", {"tables": []}, "unknown statement"),
         ("drop table batida", {}, "unknown statement"),
         ("zone", {"more": 1}, "expected parameters: none"),
-        ("punches", {"usuario": 7}, "expected parameters: usuario, de, ate"),
-        ("punches", to_json_values(PUNCHES_VALUES | {"usuario": 2**63}), "usuario has the wrong type"),
+        ("punches", {"employee_id": 7}, "expected parameters: employee_id, de, ate"),
+        ("punches", to_json_values(PUNCHES_VALUES | {"employee_id": 2**63}), "employee_id has the wrong type"),
         ("punches", to_json_values(PUNCHES_VALUES) | {"de": "2026-11-23T08:00"}, "de has the wrong type"),
         ("punches", to_json_values(PUNCHES_VALUES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
         ("punches", to_json_values(PUNCHES_VALUES | {"ate": None}), "more than a year"),
         ("punch", {"id": "november"}, "id has the wrong type"),
         ("punch", {"id": 1}, "id has the wrong type"),
-        ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
-        ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
+        ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "employee_ids": None}, "keys has the wrong type"),
+        (
+            "key_rows",
+            {"keys": ["a\0"], "from_ms": None, "to_ms": None, "employee_ids": None},
+            "keys has the wrong type",
+        ),
     ],
 )
 def test_invalid_values_are_refused_without_quoting_them(name: str, values: dict[str, Any], reason: str) -> None:

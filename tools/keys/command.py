@@ -281,7 +281,7 @@ def _to_json(row: KeyRow) -> dict[str, Any]:
 
 def _read_punches(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
     values = {"keys": keys, "from_ms": start, "to_ms": end}
-    ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**values), [], [KEY_ROWS.bind(**values, usuarios=None)])
+    ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**values), [], [KEY_ROWS.bind(**values, employee_ids=None)])
     punches = list[KeyRow]()
     with progress(visible=ranges.employee_count is not None) as display:
         task = display.add_task("employees", total=ranges.employee_count)

@@ -165,7 +165,7 @@ class Reader(Protocol):
         Args:
             employees: query of all employees; its rows have an `employee_id`.
             shared: queries with few rows, which are read once.
-            per_employee: queries with the parameter `usuarios`: null, or the employees of a range.
+            per_employee: queries with the parameter `employee_ids`: null, or the employees of a range.
 
         Raises:
             CommandError: a query failed.
@@ -299,7 +299,7 @@ class FunctionReader:
         while start < len(employee_ids):
             ids = employee_ids[start : start + size]
             try:
-                rows = self.read(*(query._replace(values={**query.values, "usuarios": ids}) for query in queries))
+                rows = self.read(*(query._replace(values={**query.values, "employee_ids": ids}) for query in queries))
             except ResponseTooLargeError:
                 if size == 1:
                     raise

@@ -178,7 +178,7 @@ def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, si
         else:
             ((stage,),) = source.read(ZONE.bind())
             day = _day_bounds(source, request, ZoneInfo(stage.name))
-            (punches,) = source.read(PUNCHES.bind(usuario=request.employee_id, de=day[0], ate=day[1]))
+            (punches,) = source.read(PUNCHES.bind(employee_id=request.employee_id, de=day[0], ate=day[1]))
             rows = list(punches)
         notes = [slice_notes.notes(source, request, rows) for slice_notes in _collect_trace_notes()]
         return StoredRows(rows, notes, ZoneInfo(stage.name), day)

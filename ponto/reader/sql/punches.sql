@@ -9,7 +9,7 @@ select
     mensagem_id as message_id,
     dispositivo as device
 from ponto.batida
-where usuario_id = %(usuario)s
+where usuario_id = %(employee_id)s
     and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))
     and ponto >= %(de)s
     and ponto < %(ate)s

@@ -3,7 +3,7 @@
 select
     registro.id::text as id,
     ponto,
-    ponto at time zone coalesce((select fuso from ponto.funcionario where usuario_id = %(usuario)s), ponto.fuso_padrao()) as local,
+    ponto at time zone coalesce((select fuso from ponto.funcionario where usuario_id = %(employee_id)s), ponto.fuso_padrao()) as local,
     e_incluida,
     (
         select contra.id::text
@@ -13,11 +13,11 @@ select
 from (
     select id, ponto, false
     from ponto.batida
-    where usuario_id = %(usuario)s and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))
+    where usuario_id = %(employee_id)s and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))
     union all
     select id, ponto, true
     from ponto.correcoes_vigentes()
-    where usuario_id = %(usuario)s and tipo = 'inclusao'
+    where usuario_id = %(employee_id)s and tipo = 'inclusao'
 ) as registro (id, ponto, e_incluida)
 where ponto >= %(de)s and ponto < %(ate)s
 order by ponto, registro.id

@@ -15,5 +15,5 @@ from (
     from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), null, %(momento)s)
     where criada_em > %(antes)s
 ) as escrita (usuario_id, id, tipo, dia, local, dispositivo, autor, motivo, escrita_em)
-where %(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s)
+where %(employee_ids)s::bigint[] is null or usuario_id = any(%(employee_ids)s)
 order by usuario_id, dia, escrita.local, escrita_em, id;

@@ -4,10 +4,10 @@
 with dia_do_espelho as (
     select espelhos.*
     from ponto.espelhos(%(mes)s, null, %(momento)s)
-    where %(usuarios)s::bigint[] is null
+    where %(employee_ids)s::bigint[] is null
     union all
     select espelhos.*
-    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral ponto.espelhos(%(mes)s, quem, %(momento)s)
+    from unnest(%(employee_ids)s::bigint[]) as quem cross join lateral ponto.espelhos(%(mes)s, quem, %(momento)s)
 )
 select
     usuario_id, nome, dia, pontos, locais, minutos, minutos_noturnos, repetidas, minutos_descanso,

@@ -18,7 +18,7 @@ com_outra_zona as materialized (
     select usuario_id, zona_mudou_em
     from ponto.funcionario
     where zona_mudou_em > %(antes)s
-        and (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
+        and (%(employee_ids)s::bigint[] is null or usuario_id = any(%(employee_ids)s))
         -- Punches that count at either instant, on a day that another time zone and cut-off may have assigned to the
         -- month. Local times differ by less than 24 hours from UTC, and a cut-off is less than 24 hours, so a change
         -- moves the working day of an instant by less than 3 * 24 hours, which is at most 3 dates.
@@ -33,7 +33,7 @@ com_outra_zona as materialized (
 mudada as materialized (
     select usuario_id
     from escrita
-    where (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
+    where (%(employee_ids)s::bigint[] is null or usuario_id = any(%(employee_ids)s))
         and exists (
             select
             from ponto.jornadas(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), escrita.usuario_id, %(antes)s) as antes

@@ -2,10 +2,10 @@
 with corrigida as (
     select correcoes.*
     from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), null, %(momento)s)
-    where %(usuarios)s::bigint[] is null
+    where %(employee_ids)s::bigint[] is null
     union all
     select correcoes.*
-    from unnest(%(usuarios)s::bigint[]) as quem
+    from unnest(%(employee_ids)s::bigint[]) as quem
         cross join lateral ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), quem, %(momento)s)
 )
 select usuario_id, id, tipo, dia, date_trunc('minute', local) as local, null as dispositivo, autor, motivo, criada_em as escrita_em

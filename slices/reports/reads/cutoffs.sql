@@ -2,10 +2,10 @@
 with corte_sugerido as (
     select cortes.*
     from ponto.cortes(%(de)s, %(ate)s)
-    where %(usuarios)s::bigint[] is null
+    where %(employee_ids)s::bigint[] is null
     union all
     select cortes.*
-    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral ponto.cortes(%(de)s, %(ate)s, quem)
+    from unnest(%(employee_ids)s::bigint[]) as quem cross join lateral ponto.cortes(%(de)s, %(ate)s, quem)
 )
 select
     usuario_id, nome, fuso, corte, dias, divididos, sugestao, restantes, folga,

@@ -8,10 +8,10 @@ with excecao as materialized (
         %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
         %(redefinicao)s, null, %(momento)s
     )
-    where %(usuarios)s::bigint[] is null
+    where %(employee_ids)s::bigint[] is null
     union all
     select excecoes.*
-    from unnest(%(usuarios)s::bigint[]) as quem
+    from unnest(%(employee_ids)s::bigint[]) as quem
         cross join lateral ponto.excecoes(
             %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
             %(redefinicao)s, quem, %(momento)s

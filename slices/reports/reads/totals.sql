@@ -3,10 +3,10 @@
 with total as (
     select espelho_totais.*
     from ponto.espelho_totais(%(mes)s, null, %(momento)s)
-    where %(usuarios)s::bigint[] is null
+    where %(employee_ids)s::bigint[] is null
     union all
     select espelho_totais.*
-    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral ponto.espelho_totais(%(mes)s, quem, %(momento)s)
+    from unnest(%(employee_ids)s::bigint[]) as quem cross join lateral ponto.espelho_totais(%(mes)s, quem, %(momento)s)
 )
 select
     usuario_id, total.nome, total.cpf, total.fuso, dias_trabalhados, minutos, minutos_noturnos, dias_incompletos,

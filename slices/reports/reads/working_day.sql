@@ -3,5 +3,5 @@ select (%(dia)s + corte) at time zone fuso as inicio, (%(dia)s + 1 + corte) at t
 from (
     select coalesce(max(fuso), ponto.fuso_padrao()) as fuso, coalesce(max(corte), '04:00') as corte
     from ponto.funcionario
-    where usuario_id = %(usuario)s
+    where usuario_id = %(employee_id)s
 ) as zona

@@ -50,7 +50,7 @@ def command(
         min_split_days = MIN_SPLIT_DAYS if employee_ids is None and not all_employees else 0
         has_punches, cutoffs = context.source.read(
             context.punched_query(first, last, employee_ids),
-            CUTOFFS.bind(de=first, ate=last, usuarios=employee_ids, divididos=min_split_days),
+            CUTOFFS.bind(de=first, ate=last, employee_ids=employee_ids, divididos=min_split_days),
         )
         report_context.require_punches(has_punches, first, last, employee_ids)
         table = ReportTable(_COLUMNS, list(cutoffs), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))

@@ -65,7 +65,9 @@ class ReportContext:
             The rows of each statement by range, in the order of `statements`; `shared` has the rows of `PUNCHED`.
         """
         punched = self.punched_query(month, period.last_day_of_month(month), employee_ids)
-        values = {"mes": month, "usuarios": employee_ids, "momento": self.instant} | ({"antes": since} if since else {})
+        values = {"mes": month, "employee_ids": employee_ids, "momento": self.instant}
+        if since:
+            values["antes"] = since
         queries = [statement.bind(**values) for statement in statements]
         if employee_ids is not None:
             has_punches, *rows = self.source.read(punched, *queries)
@@ -77,7 +79,7 @@ class ReportContext:
 
     def punched_query(self, first: date, last: date, employee_ids: EmployeeIds) -> Query[ExistenceRow]:
         """Return the query whether any of the employees punched on these working days."""
-        return PUNCHED.bind(de=first, ate=last, usuarios=employee_ids, momento=self.instant)
+        return PUNCHED.bind(de=first, ate=last, employee_ids=employee_ids, momento=self.instant)
 
     @cached_property
     def _stage(self) -> _Stage:

@@ -9,7 +9,7 @@ select
     mensagem_id as message_id,
     $device as device
 from $schema.$table
-where $subject_column = %(usuario)s
+where $subject_column = %(${subject}_id)s
     and $schema.semana($instant) = any(array(select $schema.semanas(%(de)s, %(ate)s)))
     and $instant >= %(de)s
     and $instant < %(ate)s

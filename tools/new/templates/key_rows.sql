@@ -12,5 +12,5 @@ where
     chave = any(%(keys)s)
     and recebida_em >= coalesce(to_timestamp(%(from_ms)s / 1000.0), '-infinity')
     and recebida_em < coalesce(to_timestamp(%(to_ms)s / 1000.0), 'infinity')
-    and (%(usuarios)s::bigint[] is null or $subject_column = any(%(usuarios)s))
+    and (%(${subject}_ids)s::bigint[] is null or $subject_column = any(%(${subject}_ids)s))
 order by received, id

@@ -53,7 +53,7 @@ def month_ends(draw: st.DrawFn) -> EmployeePunches:
 
 def changes(database: CorrectionsDatabase, month: date, since: datetime, until: datetime | None) -> list[Row]:
     """Return the rows of `changes` for all employees."""
-    values = {"mes": month, "usuarios": None, "momento": until, "antes": since}
+    values = {"mes": month, "employee_ids": None, "momento": until, "antes": since}
     with database.session.cursor() as cursor:
         cursor.execute(enabled.statements().sql["changes"], values)
         return cursor.fetchall()

@@ -32,7 +32,7 @@ def test_planted_functions_are_not_called(server: Server) -> None:
         assert len(write_corrections(database, [correction], "arn:of:ana")) == 1
     month = date(2026, 10, 1)
     values: dict[str, dict[str, object]] = {
-        "cards": {"mes": month, "usuarios": [EMPLOYEE_ID], "momento": None},
+        "cards": {"mes": month, "employee_ids": [EMPLOYEE_ID], "momento": None},
         "correction_list": {"mes": month},
     }
     request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}

@@ -85,7 +85,7 @@ def create_handler(catalogue: Catalogue) -> Any:
 
 
 def november_values(employees: list[int] | None = None) -> dict[str, Any]:
-    return {"mes": "2026-11-01", "usuarios": employees, "momento": None}
+    return {"mes": "2026-11-01", "employee_ids": employees, "momento": None}
 
 
 # Connection and function
@@ -347,6 +347,6 @@ def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:
     assert len(polls) == 1
     day = date(2026, 11, 3)
     answer, _ = query(
-        url, create_event(punched={"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)})
+        url, create_event(punched={"de": day, "ate": day, "employee_ids": [777], "momento": datetime.now(UTC)})
     )
     assert list(packed_rows.unpack(answer["rows"]["punched"])) == [(True,)]
