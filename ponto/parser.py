@@ -6,12 +6,14 @@ parser validates them again because a script or a redrive can also put messages 
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
+from ponto.event import Event
 from ponto.fields import LoneSurrogateError
 from ponto.punch import EVENT, Punch
 
@@ -41,48 +43,54 @@ class InvalidPunchError(ValueError):
         self.detail = detail
 
 
-# Read once, because `parse` is called for each message.
-_PARSERS = {field.name: (column, field.kind.parse) for column, field in EVENT.fields.items()}
-_REQUIRED = [column for column, field in EVENT.fields.items() if field.required]
-_TIME_COLUMNS = EVENT.time_columns
-_INSTANT, _OFFSET = EVENT.instant, EVENT.offset
-_EMPTY_ROW: dict[str, Any] = dict.fromkeys(Punch._fields)
+def create_parser(event: Event) -> Callable[[str, tzinfo], Any]:
+    """Return the function that parses a body of an event into its row; see `parse`."""
+    # Local variables, because `parse` is called for each message.
+    parsers = {field.name: (column, field.kind.parse) for column, field in event.fields.items()}
+    required_columns = [column for column, field in event.fields.items() if field.required]
+    empty_row: dict[str, Any] = dict.fromkeys(event.row._fields)
+    instant_column, offset_column, time_columns = event.instant, event.offset, event.time_columns
+    derive_id, create_row = event.derive_id, event.row._make
+
+    def parse(body: str, zone: tzinfo) -> Any:
+        fields = _decode(body)
+        row = empty_row.copy()
+        try:
+            for name, value in fields.items():
+                column, parse_value = parsers[name]
+                row[column] = parse_value(value)
+        except (KeyError, ValueError):
+            _raise_first_problem(fields, event)
+            raise
+        for column in required_columns:
+            if row[column] is None:
+                _raise_first_problem(fields, event)
+
+        if offset_column is not None and (offset := row[instant_column].utcoffset()) is not None:
+            row[offset_column] = (86_400 * offset.days + offset.seconds) // 60
+        for column in time_columns:
+            time = row[column]
+            if time is not None and time.tzinfo is None:
+                row[column] = _from_local(time, zone)
+        if row["id"] is None:
+            row["id"] = derive_id(row)
+        return create_row(row.values())
+
+    return parse
 
 
-def parse(body: str, zone: tzinfo) -> Punch:
-    """Parse the body of one message.
+parse: Callable[[str, tzinfo], Punch] = create_parser(EVENT)
+"""Parse the body of one message.
 
-    If a key is repeated, the last value wins, as in the gateway. A byte order mark before the JSON text is ignored.
+If a key is repeated, the last value wins, as in the gateway. A byte order mark before the JSON text is ignored.
 
-    Args:
-        body: the JSON text that the client posted.
-        zone: the stage's time zone, which applies to times without an offset.
+Args:
+    body: the JSON text that the client posted.
+    zone: the stage's time zone, which applies to times without an offset.
 
-    Raises:
-        InvalidPunchError: MALFORMED if the body is not JSON text, INVALID if it does not match the schema.
-    """
-    fields = _decode(body)
-    row = _EMPTY_ROW.copy()
-    try:
-        for name, value in fields.items():
-            column, parse_value = _PARSERS[name]
-            row[column] = parse_value(value)
-    except (KeyError, ValueError):
-        _raise_first_problem(fields)
-        raise
-    for column in _REQUIRED:
-        if row[column] is None:
-            _raise_first_problem(fields)
-
-    if _OFFSET is not None and (offset := row[_INSTANT].utcoffset()) is not None:
-        row[_OFFSET] = (86_400 * offset.days + offset.seconds) // 60
-    for column in _TIME_COLUMNS:
-        time = row[column]
-        if time is not None and time.tzinfo is None:
-            row[column] = _from_local(time, zone)
-    if row["id"] is None:
-        row["id"] = EVENT.derive_id(row)
-    return Punch._make(row.values())
+Raises:
+    InvalidPunchError: MALFORMED if the body is not JSON text, INVALID if it does not match the schema.
+"""
 
 
 def _decode(body: str) -> dict[str, Any]:
@@ -127,15 +135,16 @@ def describe_unknown_name(name: str) -> str:
     return f" '{name}'" if _is_safe_to_log(name) else f", {_WITHHELD}"
 
 
-def _raise_first_problem(fields: dict[str, Any]) -> None:
+def _raise_first_problem(fields: dict[str, Any], event: Event) -> None:
     """Raise InvalidPunchError for the first problem: an unknown field, then a missing one, then an invalid one."""
+    names = {field.name for field in event.fields.values()}
     for name in fields:
-        if name not in _PARSERS:
+        if name not in names:
             raise InvalidPunchError(Reason.INVALID, f"unknown field{describe_unknown_name(name)}") from None
-    for field in EVENT.fields_required_first:
+    for field in event.fields_required_first:
         if field.required and field.name not in fields:
             raise InvalidPunchError(Reason.INVALID, f"{field.name}: required") from None
-    for field in EVENT.fields_required_first:
+    for field in event.fields_required_first:
         if field.name in fields:
             try:
                 field.kind.parse(fields[field.name])

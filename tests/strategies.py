@@ -3,23 +3,22 @@
 import json
 import math
 import re
+from functools import cache
 from typing import Any
 
 import jsonschema
 from hypothesis import strategies as st
 
-from ponto import fields
+from ponto.punch import EVENT
 from tools.kit.project import ROOT
 
 Body = dict[str, Any]
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
-TEXT_FIELDS = [name for name, rule in FIELDS.items() if "maxLength" in rule]
+TEXT_FIELDS = [field.name for field in EVENT.fields.values() if field.kind.name == "display_text"]
 """Fields of text to display."""
-TIMESTAMP_FIELDS = [
-    name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("").keywords["pattern"]
-]
+TIMESTAMP_FIELDS = [EVENT.fields[column].name for column in EVENT.time_columns]
 """Fields with a date and time."""
 
 
@@ -69,7 +68,10 @@ _REFUSED_TEXTS = [
 def _values_beyond_limits(rule: dict[str, Any]) -> list[Any]:
     """Return values outside the limits of a field."""
     if "maxLength" in rule:
-        return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_REFUSED_TEXTS]
+        shortest = ["x" * (rule["minLength"] - 1)] if "minLength" in rule else []
+        return [*shortest, "x" * (rule["maxLength"] + 1), "x" * 65_536, *_REFUSED_TEXTS]
+    if rule["type"] == "string":
+        return ["", "a\nb"]
     if "minimum" not in rule:
         return []
     low, high = rule["minimum"], rule["maximum"]
@@ -77,9 +79,11 @@ def _values_beyond_limits(rule: dict[str, Any]) -> list[Any]:
     return [low - 1, high + 1, *nearest]
 
 
-def _texts_at_limits(max_length: int) -> list[str]:
+def _texts_at_limits(rule: dict[str, Any]) -> list[str]:
+    shortest, longest = rule.get("minLength", 0), rule["maxLength"]
     unusual = " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"
-    return ["", "x" * max_length, "\U0001f600" * max_length, unusual[:max_length]]
+    texts = ["x" * shortest, "x" * longest, "\U0001f600" * longest, unusual[:longest]]
+    return [text for text in texts if len(text) >= shortest]
 
 
 # Invalid values of each field.
@@ -100,7 +104,7 @@ BAD_VALUES: dict[str, list[Any]] = {
 # Valid bodies with one field at a limit of its range.
 BOUNDARY_VALUES: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
-    *({name: text} for name in TEXT_FIELDS for text in _texts_at_limits(FIELDS[name]["maxLength"])),
+    *({name: text} for name in TEXT_FIELDS for text in _texts_at_limits(FIELDS[name])),
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},
@@ -128,17 +132,17 @@ def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) ->
 
 
 _extend: Any = jsonschema.validators.extend  # jsonschema has no types
-VALIDATOR = _extend(jsonschema.Draft4Validator, {"pattern": _ecma_pattern})(SCHEMA)
+_Validator = _extend(jsonschema.Draft4Validator, {"pattern": _ecma_pattern})
 
 
-def is_admitted(text: str) -> bool:
-    """Return whether a text is JSON (RFC 8259, so without NaN) that the schema admits by the rules of draft 4."""
+def is_admitted(text: str, schema: dict[str, Any] = SCHEMA) -> bool:
+    """Return whether a text is JSON (RFC 8259, so without NaN) that a schema admits by the rules of draft 4."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
 
     try:
-        return bool(VALIDATOR.is_valid(json.loads(text, parse_constant=refuse)))
+        return bool(_Validator(schema).is_valid(json.loads(text, parse_constant=refuse)))
     except (ValueError, RecursionError):
         return False
 
@@ -152,19 +156,26 @@ def _good_value(rule: dict[str, Any]) -> st.SearchStrategy[Any]:
             return st.integers(low, high) | st.floats(low, high)
         case "boolean":
             return st.booleans()
+    if "enum" in rule:
+        return st.sampled_from(rule["enum"])
     text = st.from_regex(compile_ecma_pattern(rule["pattern"]), fullmatch=True, alphabet=st.characters(codec="utf-8"))
-    return text.filter(lambda value: len(value) <= rule.get("maxLength", 64))
+    return text.filter(lambda value: rule.get("minLength", 0) <= len(value) <= rule.get("maxLength", 64))
 
 
 _MISSPELT = [*(name.capitalize() for name in SCHEMA["required"]), *(name[:-1] + name[-1].upper() for name in FIELDS)]
 
-_good_values = {name: _good_value(rule) for name, rule in FIELDS.items()}
+
+def good_bodies(schema: dict[str, Any] = SCHEMA) -> st.SearchStrategy[Body]:
+    """Return a strategy for bodies that a schema admits, generated from the schema."""
+    return _good_bodies(json.dumps(schema))
 
 
-def good_bodies() -> st.SearchStrategy[Body]:
-    """Return a strategy for bodies that the schema admits, generated from the schema."""
-    required = {name: _good_values[name] for name in SCHEMA["required"]}
-    optional = {name: value for name, value in _good_values.items() if name not in required}
+@cache  # `edited_bodies` needs the strategy for each example
+def _good_bodies(schema_text: str) -> st.SearchStrategy[Body]:
+    schema = json.loads(schema_text)
+    values = {name: _good_value(rule) for name, rule in schema["properties"].items()}
+    required = {name: values[name] for name in schema["required"]}
+    optional = {name: value for name, value in values.items() if name not in required}
     return st.fixed_dictionaries(required, optional=optional)
 
 
@@ -189,9 +200,10 @@ def json_values() -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def edited_bodies(draw: st.DrawFn) -> Body:
+def edited_bodies(draw: st.DrawFn, schema: dict[str, Any] = SCHEMA) -> Body:
     """Return a valid body with one edit, after which it may still be valid."""
-    body = draw(good_bodies())
+    fields = schema["properties"]
+    body = draw(good_bodies(schema))
     name = draw(st.sampled_from(sorted(body)))
     value = body[name]
     edit = draw(st.sampled_from(["drop", "add", "rename", "replace", "change"]))
@@ -200,13 +212,13 @@ def edited_bodies(draw: st.DrawFn) -> Body:
     elif edit == "add":
         body[draw(st.sampled_from([*_MISSPELT, "nome", ""]) | st.text(max_size=100))] = draw(_scalars)
     elif edit == "rename":
-        body[draw(st.sampled_from(sorted(FIELDS)) | st.just(name.upper()))] = body.pop(name)
+        body[draw(st.sampled_from(sorted(fields)) | st.just(name.upper()))] = body.pop(name)
     elif edit == "replace":
         body[name] = draw(json_values())
     elif isinstance(value, str):
         body[name] = draw(_change_one_character(value))
     elif not isinstance(value, bool):
-        bound = FIELDS[name][draw(st.sampled_from(["minimum", "maximum"]))]
+        bound = fields[name][draw(st.sampled_from(["minimum", "maximum"]))]
         body[name] = bound + draw(st.sampled_from([-1, 0, 1, -1e-9, 1e-9, 0.0]))
     return body
 

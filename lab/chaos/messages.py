@@ -27,7 +27,7 @@ def _body_without(name: str) -> str:
     return json.dumps({key: value for key, value in json.loads(_body()).items() if key != name})
 
 
-_NAMES = [field.name for field in EVENT.fields.values() if "maxLength" in field.kind.keywords]
+_NAMES = [field.name for field in EVENT.fields.values() if field.kind.name == "display_text"]
 _SUBJECT_FIELD, _INSTANT_FIELD = EVENT.fields[EVENT.subject].name, EVENT.fields[EVENT.instant].name
 
 

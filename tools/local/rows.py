@@ -30,7 +30,7 @@ from {table} order by gravada_em desc limit %s
 def _column(name: str) -> Column:
     if name in EVENT.time_columns:
         return Column(name)
-    is_text = "maxLength" in EVENT.fields[name].kind.keywords
+    is_text = EVENT.fields[name].kind.column_type == "text"
     return Column(name, min_width=12, is_optional=True) if is_text else Column(name, align_right=True)
 
 

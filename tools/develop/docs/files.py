@@ -10,7 +10,7 @@ import psycopg2.extensions
 from ponto import __version__
 from ponto.punch import EVENT
 from tools.develop.docs import examples, figures, marks
-from tools.develop.docs.tables import describe_field
+from tools.develop.docs.schema import json_schema
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
 
@@ -25,7 +25,7 @@ def generate(connection: psycopg2.extensions.connection | None = None) -> dict[P
     """Return the text of each file; without a migrated database, tables of columns are not changed."""
     texts = {path: path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *_VERSIONS, OPENAPI, _LOAD_TEST)}
     return {
-        _SCHEMA: _to_json(_punch_schema()),
+        _SCHEMA: _to_json(json_schema(EVENT)),
         OPENAPI: _to_json(_openapi(json.loads(texts[OPENAPI]))),
         _LOAD_TEST: re.sub(
             "^fields=.*$", lambda _: f"fields={_load_test_fields()}", texts[_LOAD_TEST], flags=re.MULTILINE
@@ -39,27 +39,11 @@ def _set_version(text: str, times: int) -> str:
     return re.sub('"version": ".*"', f'"version": "{__version__}"', text, count=times)
 
 
-def _punch_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a punch's body, in draft 4, which API Gateway supports."""
-    return {
-        "$schema": "http://json-schema.org/draft-04/schema#",
-        "title": EVENT.row.__name__,
-        "description": f"One {EVENT.noun[0]} of one {EVENT.subject_noun[0]}: the body of POST {EVENT.path}.",
-        "type": "object",
-        "additionalProperties": False,
-        "required": [field.name for field in EVENT.fields_required_first if field.required],
-        "properties": {
-            field.name: {"description": describe_field(field), "type": field.kind.type, **field.kind.keywords}
-            for field in EVENT.fields_required_first
-        },
-    }
-
-
 def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     """Return the description of the API, in OpenAPI 3.1, with the code's version, names, schema and examples."""
     document["info"] |= {"title": EVENT.service, "version": __version__, "summary": f"Takes in {EVENT.noun[1]}."}
     # The keywords used mean the same in draft 4 (API Gateway) and in draft 2020-12 (OpenAPI 3.1).
-    schema = _punch_schema()
+    schema = json_schema(EVENT)
     del schema["$schema"]
     document["components"]["schemas"][EVENT.row.__name__] = schema
     post = document["paths"][EVENT.path]["post"]

@@ -9,11 +9,11 @@ from typing import Any
 import click
 import psycopg2.extensions
 
-from ponto.fields import Field
 from ponto.punch import EVENT
 from ponto.sql_names import SCHEMA
 from slices import enabled
 from tools import cli
+from tools.develop.docs.schema import describe_field
 from tools.kit import parameters, slices
 from tools.kit.commands import LazyCommand
 
@@ -26,20 +26,11 @@ def punch_fields() -> str:
         (
             f"`{field.name}`",
             f"{field.kind.type}, required" if field.required else field.kind.type,
-            describe_field(field).replace("|", "\\|"),
+            describe_field(field, EVENT).replace("|", "\\|"),
         )
         for field in EVENT.fields_required_first
     ]
     return _table(("field", "type", ""), rows)
-
-
-def describe_field(field: Field) -> str:
-    """Return the meaning of a field of a punch, the values that it accepts, and what its absence means."""
-    sentences = [field.kind.description, field.kind.format]
-    if field == EVENT.fields["id"] and EVENT.derived_id:
-        *names, instant = (EVENT.fields[column].name for column in (*EVENT.derived_id, EVENT.instant))
-        sentences.append(f"If absent, it is derived from {', '.join(names)} and {instant}.")
-    return " ".join(filter(None, sentences))
 
 
 def columns(connection: psycopg2.extensions.connection, relation: str) -> str:

@@ -1,0 +1,214 @@
+"""Agreement of parser and schema on every kind of field, and what an event's declaration yields."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ponto.connection import Session
+from ponto.derived_id import derive_id
+from ponto.fields import Kind, decimal, display_text, enumeration, text
+from ponto.parser import InvalidPunchError, create_parser
+from ponto.store import Entry, Store
+from tests.measurement import EVENT, Measurement
+from tests.strategies import edited_bodies, good_bodies, is_admitted
+from tools.develop.docs.schema import describe_field, json_schema
+from tools.kit.values import invalid_value, limit_values
+
+SCHEMA = json_schema(EVENT)
+GOOD = dict(EVENT.examples[0])
+parse = create_parser(EVENT)
+
+
+def read(**fields: Any) -> Measurement:
+    measurement: Measurement = parse(json.dumps(GOOD | fields), ZoneInfo("America/Sao_Paulo"))
+    return measurement
+
+
+def is_parsed(body: str) -> bool:
+    try:
+        parse(body, UTC)
+    except InvalidPunchError as error:
+        return error.detail.endswith(": contains a lone surrogate")
+    return True
+
+
+def accepts(kind: Kind, value: object) -> bool:
+    try:
+        kind.parse(value)
+    except ValueError:
+        return False
+    return True
+
+
+# Parser and schema
+
+
+@pytest.mark.parametrize("validator", [jsonschema.Draft4Validator, jsonschema.Draft202012Validator])
+def test_schema_is_valid_in_draft_4_and_in_the_draft_of_openapi(validator: Any) -> None:
+    validator.check_schema({key: value for key, value in SCHEMA.items() if key != "$schema"})
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(good_bodies(SCHEMA))
+def test_parser_admits_what_the_schema_of_any_kind_admits(body: dict[str, Any]) -> None:
+    assert is_admitted(json.dumps(body), SCHEMA)
+    assert is_parsed(json.dumps(body))
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(edited_bodies(SCHEMA))
+def test_parser_and_schema_agree_on_any_kind_one_edit_away_from_good(body: dict[str, Any]) -> None:
+    assert is_parsed(json.dumps(body)) == is_admitted(json.dumps(body), SCHEMA)
+
+
+@pytest.mark.parametrize("column", EVENT.fields)
+def test_limit_values_are_valid_and_the_invalid_value_is_not(column: str) -> None:
+    field = EVENT.fields[column]
+    for value in limit_values(field.kind):
+        assert is_admitted(json.dumps(GOOD | {field.name: value}), SCHEMA)
+        assert is_parsed(json.dumps(GOOD | {field.name: value}))
+    invalid = json.dumps(GOOD | {field.name: invalid_value(field.kind)})
+    assert not is_admitted(invalid, SCHEMA)
+    assert not is_parsed(invalid)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [("1.5", "1.500"), ("1.500", "1.500"), ("-0", "0.000"), ("0.0", "0.000"), ("-9999.999", "-9999.999")],
+)
+def test_decimal_has_fixed_places(value: str, stored: str) -> None:
+    assert str(read(value=value).value) == stored
+
+
+@pytest.mark.parametrize(
+    "value", [1.5, 1, "", "1.", ".5", "+1", "01", "1.0000", "10000", "1e3", "NaN", "Infinity", " 1", "1\n", "\u0661"]
+)
+def test_other_decimals_are_refused(value: object) -> None:
+    body = json.dumps(GOOD | {"value": value})
+    assert not is_parsed(body)
+    assert not is_admitted(body, SCHEMA)
+
+
+def test_unsigned_decimal_refuses_a_sign() -> None:
+    assert accepts(EVENT.fields["price"].kind, "0.5")
+    assert not accepts(EVENT.fields["price"].kind, "-0.5")
+
+
+@given(st.decimals(-99999, 99999, places=3))
+def test_decimal_is_parsed_without_loss_within_its_digits(value: Decimal) -> None:
+    kind = decimal(4, 3, "", signed=True)
+    assert accepts(kind, f"{value:f}") == (abs(value) < 10_000)
+    if abs(value) < 10_000:
+        assert kind.parse(f"{value:f}") == value
+
+
+@pytest.mark.parametrize(("value", "is_valid"), [("A1", True), ("C99", True), ("A1\n", False), ("xA1", False)])
+def test_pattern_matches_the_whole_text(value: str, is_valid: bool) -> None:
+    body = json.dumps(GOOD | {"channel": value})
+    assert (is_parsed(body), is_admitted(body, SCHEMA)) == (is_valid, is_valid)
+
+
+def test_text_with_a_pattern_has_a_maximum_length() -> None:
+    assert accepts(text(3, "a+", ""), "aaa")
+    assert not accepts(text(3, "a+", ""), "aaaa")
+
+
+@pytest.mark.parametrize(("value", "is_valid"), [("", False), ("é", False), ("éé", True), ("x" * 13, False)])
+def test_text_to_display_has_a_minimum_length(value: str, is_valid: bool) -> None:
+    body = json.dumps(GOOD | {"label": value})
+    assert (is_parsed(body), is_admitted(body, SCHEMA)) == (is_valid, is_valid)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        (enumeration(("site", "app"), ""), "must be one of site, app"),
+        (enumeration(("°C", "°F"), ""), "must be one of the 2 texts in the schema"),
+        (enumeration([f"value {number}" for number in range(50)], ""), "must be one of the 50 texts in the schema"),
+        (text(9, "[0-9]{9}", ""), "must be a string of at most 9 characters that matches [0-9]{9}"),
+        (text(99, "a" * 101, ""), "must be a string of at most 99 characters that matches the pattern in the schema"),
+        (decimal(3, 2, ""), 'must be a string with a number from 0.00 to 999.99, such as "1.50"'),
+        (
+            display_text(9, "", min_length=1),
+            "must be a string of 1 to 9 characters without control characters, line breaks or bidirectional controls",
+        ),
+    ],
+)
+def test_error_message_states_the_rule_in_ascii(kind: Kind, error: str) -> None:
+    assert kind.error == error
+
+
+# What follows from the declaration
+
+
+def test_name_on_the_wire_is_the_column_in_camel_case() -> None:
+    assert EVENT.fields["sensor_id"].name == "sensorId"
+    assert EVENT.fields["is_manual"].name == "isManual"
+    assert "utc_offset" not in EVENT.fields
+
+
+def test_field_is_required_if_it_has_no_default_and_is_not_derived() -> None:
+    required = [column for column, field in EVENT.fields.items() if field.required]
+    assert required == ["sensor_id", "channel", "unit", "value", "taken_at", "label"]
+
+
+def test_offset_is_that_of_the_instant() -> None:
+    assert read().utc_offset == -180
+    assert read(takenAt="2026-10-01T08:00", sentAt="2026-10-01T08:00Z").utc_offset is None
+
+
+def test_equal_events_have_the_same_comparison_key() -> None:
+    first = read()
+    second = read(value="-1.50", takenAt="2026-10-01T11:00Z", label="another", quality=1)
+    assert EVENT.comparison_key(first) == {
+        "sensor_id": 7,
+        "channel": "A1",
+        "taken_at": datetime(2026, 10, 1, 11, tzinfo=UTC).timestamp() * 1_000_000,
+        "value": "-1.500",
+        "unit": "°C",
+    }
+    assert EVENT.comparison_key(second) == EVENT.comparison_key(first)
+    assert EVENT.comparison_key(read(value="-1.501")) != EVENT.comparison_key(first)
+
+
+def test_small_decimal_is_compared_without_an_exponent() -> None:
+    row = read()._replace(value=Decimal("1E-8"))
+    assert EVENT.comparison_key(row)["value"] == "0.00000001"
+
+
+@pytest.mark.parametrize("label", ["north", "\ud800"], ids=["orjson", "json"])
+def test_decimal_is_sent_to_postgresql_as_text(label: str) -> None:
+    sent: list[Mapping[str, Any]] = []
+
+    class RecordingSession(Session):
+        def execute(self, statement: str, parameters: Mapping[str, Any], deadline: float) -> list[Any]:
+            del statement, deadline
+            sent.append(parameters)
+            return [("",)]
+
+    measurement: Any = read()._replace(value=Decimal("0E-8"), label=label)
+    Store(dict, create_session=RecordingSession).save([Entry(measurement, "message", 0)])
+
+    [row] = json.loads(sent[0]["entries"])
+    assert row[Measurement._fields.index("value")] == "0.00000000"
+
+
+def test_id_is_derived_from_all_columns_that_are_declared_and_the_instant() -> None:
+    instant = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
+    assert read().id == derive_id("7|A1|north", instant)
+
+
+def test_documents_describe_meaning_values_and_absence_of_a_field() -> None:
+    assert describe_field(EVENT.fields["unit"], EVENT) == "Unit of the value. One of °C, kWh, m³."
+    assert describe_field(EVENT.fields["id"], EVENT) == (
+        "Idempotency key created by the client. Any UUID except version 8, nil and max. If absent, it is derived from "
+        "sensorId, channel, label and takenAt."
+    )
