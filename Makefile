@@ -22,7 +22,7 @@ export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup setup-run setup-dev run rows test missing check check-code check-template check-advisories loadtest format docs lock package deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev run rows test missing check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
 .PHONY: fork test-versions chaos simulate crashes interleavings mutants bench pictures # only in the reference
 
 help: ## list the targets
@@ -170,6 +170,9 @@ lock: setup ## write locks/ from requirements*.txt; needs the network
 package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
 	@for zip in dist/$(STAGE)/*.zip; do echo "$$zip: $$(wc -c < $$zip) bytes"; done
+
+preview: setup ## what a deploy of STAGE (dev) would change and cost; needs AWS credentials
+	@ponto deploy --preview --stage $(STAGE) $(ARGS)
 
 deploy: setup ## deploy STAGE (dev), migrate it, and prove it with one punch; needs AWS credentials
 	@ponto deploy --stage $(STAGE) $(ARGS)

@@ -1,8 +1,14 @@
-// Clients of AWS. Look-ups happen only during a deploy, or if a network is configured by name.
+// Clients of AWS. Look-ups happen only during a deploy or its preview, or if a network is configured by name.
 const { getAwsSdkV3CredentialsProvider } = require('osls/lib/aws/credentials.js');
 
-/** Return whether osls deploys; its other commands need no look-up and no AWS account. */
+/** Return whether osls deploys. */
 const isDeploying = () => process.argv[2] === 'deploy';
+
+/** Return whether `ponto deploy --preview` compiles the stage, to compare it with the deployed one. */
+const isPreviewing = () => process.env.PONTO_PREVIEW === 'true';
+
+/** Return whether to look up what exists in the account. Commands other than a deploy and its preview need no account. */
+const hasAccount = () => isDeploying() || isPreviewing();
 
 /** Return an SDK client for the stack's region, with the credentials that osls uses. */
 async function createClient({ options, resolveVariable }, Client) {
@@ -13,4 +19,4 @@ async function createClient({ options, resolveVariable }, Client) {
   });
 }
 
-module.exports = { isDeploying, createClient };
+module.exports = { isDeploying, isPreviewing, hasAccount, createClient };

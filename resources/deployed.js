@@ -1,5 +1,5 @@
-// Check before a deploy, which fails if the deploy would replace the stage's database by an empty one.
-const { createClient, isDeploying } = require('./aws.js');
+// Check before a deploy or its preview, which fails if the deploy would replace the stage's database by an empty one.
+const { createClient, hasAccount } = require('./aws.js');
 const fail = require('./fail.js');
 
 const MOVE_GUIDE = 'docs/operations.md#switch-to-the-restored-cluster';
@@ -26,7 +26,7 @@ let stackPromise; // so that all variables share one look-up
 
 /** Fail if a deploy would leave the punches behind, or change the login of the stack's cluster. */
 module.exports = async (context, { database, login }) => {
-  if (!isDeploying()) return;
+  if (!hasAccount()) return;
   const { resolveVariable } = context;
   const stack = await resolveVariable('file(resources/derived.js):stackName');
   const deployed = await (stackPromise ??= lookUp(context, stack));

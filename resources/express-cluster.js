@@ -1,7 +1,7 @@
 // The cluster of Aurora's express configuration, which has the stack's name. CloudFormation cannot create it, so `ponto deploy` does.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { createClient, isDeploying } = require('./aws.js');
+const { createClient, hasAccount, isDeploying, isPreviewing } = require('./aws.js');
 const fail = require('./fail.js');
 
 // China, GovCloud, UAE and Bahrain:
@@ -16,18 +16,21 @@ const placeholder = (name, region) => ({
   backupDays: 1,
 });
 
+/** Return the connection of the cluster; null in a preview, if it does not exist yet. */
 async function lookUp(context, name, region, stage) {
   const { RDSClient, DescribeDBClustersCommand } = require('@aws-sdk/client-rds');
   const rds = await createClient(context, RDSClient);
-  const { DBClusters } = await rds.send(new DescribeDBClustersCommand({ DBClusterIdentifier: name })).catch((error) => {
+  const response = await rds.send(new DescribeDBClustersCommand({ DBClusterIdentifier: name })).catch((error) => {
     if (error.name !== 'DBClusterNotFoundFault') throw error;
+    if (isPreviewing()) return null;
     return fail(
       `database: express needs the cluster ${name}, which does not exist in ${region}. To create it and deploy the stage, run:\n` +
         `make deploy STAGE=${stage} ARGS="--param database=express"\n` +
         "If the account's plan or a quota does not allow the deploy, the command changes nothing, and prints a command that works."
     );
   });
-  const [{ Status, Endpoint, Port, DbClusterResourceId, BackupRetentionPeriod, IAMDatabaseAuthenticationEnabled }] = DBClusters;
+  if (!response) return null;
+  const [{ Status, Endpoint, Port, DbClusterResourceId, BackupRetentionPeriod, IAMDatabaseAuthenticationEnabled }] = response.DBClusters;
   if (['creating', 'deleting'].includes(Status)) fail(`database: the cluster ${name} is ${Status}; deploy again afterwards.`);
   if (!IAMDatabaseAuthenticationEnabled) fail(`database: the cluster ${name} does not accept a login by IAM, so it is not an express cluster.`);
   return { host: Endpoint, port: String(Port), resourceId: DbClusterResourceId, backupDays: BackupRetentionPeriod };
@@ -47,8 +50,8 @@ module.exports = async (context) => {
   const name = await resolveVariable('file(resources/derived.js):stackName');
   const region = await resolveVariable('self:provider.region');
   if (REGIONS_WITHOUT_EXPRESS.test(region)) fail(`database: ${region} has no express configuration; set database to create or existing.`);
-  if (!isDeploying()) return { ...placeholder(name, region), cluster: name };
-  clusterPromise ??= lookUp(context, name, region, stage);
-  if (options.package) checkPackage(options.package, await clusterPromise);
-  return { ...(await clusterPromise), cluster: name };
+  if (hasAccount()) clusterPromise ??= lookUp(context, name, region, stage);
+  const connection = (await clusterPromise) ?? placeholder(name, region);
+  if (isDeploying() && options.package) checkPackage(options.package, connection);
+  return { ...connection, cluster: name };
 };

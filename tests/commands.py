@@ -153,16 +153,23 @@ class FakeSls:
     """A fake `sls` that packages `template` and deploys nothing."""
 
     def __init__(self) -> None:
+        self.package_status = 0  # exit status of `package`
         self.status = 0  # exit status of each command except `package`
         self.while_running: Callable[[], object] = lambda: None  # called by each command except `package`
         self.invocations: list[tuple[str, Sequence[str]]] = []  # commands with their options
+        self.environments: list[Mapping[str, str]] = []  # of the commands
         self.is_protected = False  # whether the stage has deletion protection
+        self.code = b"code"  # the zip of the functions
         self.template: dict[str, Any] = {
             "Resources": {
                 "PostPunch": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
                 "SchemaLambdaFunction": {
                     "Type": "AWS::Lambda::Function",
-                    "Properties": {"Environment": {"Variables": {"TIME_ZONE": "America/Sao_Paulo"}}},
+                    "Properties": {
+                        "FunctionName": "batida-ponto-dev-schema",
+                        "Code": {"S3Bucket": {"Ref": "ServerlessDeploymentBucket"}, "S3Key": "new/batida-ponto.zip"},
+                        "Environment": {"Variables": {"TIME_ZONE": "America/Sao_Paulo"}},
+                    },
                 },
             }
         }
@@ -170,9 +177,10 @@ class FakeSls:
     def __call__(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
         assert environment["AWS_SECRET_ACCESS_KEY"]
         self.invocations.append((command, options))
+        self.environments.append(environment)
         if command == "package":
             self._package(Path(options[options.index("--package") + 1]))
-            return 0
+            return self.package_status
         self.while_running()
         return self.status
 
@@ -196,10 +204,12 @@ class FakeSls:
 
     def _package(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        state = {"service": {"provider": {"deletionProtection": self.is_protected}}}
+        provider = {"deletionProtection": self.is_protected, "stackTags": {"service": "batida-ponto"}}
+        state = {"service": {"provider": provider}}
         (folder / "serverless-state.json").write_text(json.dumps(state), encoding="utf-8")
         text = json.dumps(self.template)
         (folder / "cloudformation-template-update-stack.json").write_text(text, encoding="utf-8")
+        (folder / "batida-ponto.zip").write_bytes(self.code)
 
 
 def write_sls(project: Path, script: str) -> None:

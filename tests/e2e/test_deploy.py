@@ -73,6 +73,12 @@ def call_slices(function: str, *arguments: Any) -> list[Any]:
 
 
 def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Account) -> None:
+    new = account.deploy("--preview", "--json")
+    assert new.status == 0, new.out + new.err
+    assert (new.json["isNew"], new.json["changed"], new.json["deleted"]) == (True, [], [])
+    assert {"PunchQueue", "SchemaLambdaFunction"} <= {change["logicalId"] for change in new.json["added"]}
+    assert account.aws.client("cloudformation").describe_stacks()["Stacks"] == []
+
     # A stack whose first change set failed, here because it is empty. osls refuses to deploy to such a stack.
     stack = osls.stack_name("local")
     account.aws.client("cloudformation").create_change_set(
@@ -110,6 +116,16 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     assert second.json["applied"] == []
     assert {row[0] for row in account.rows()} == {first.json["punch"]["id"], second.json["punch"]["id"]}
     call_slices("check_second_deploy", account.aws, second.json)
+
+    unchanged = account.deploy("--preview", "--json", *cloud)
+    assert unchanged.status == 0, unchanged.out + unchanged.err
+    assert [unchanged.json[word] for word in ("added", "changed", "replaced", "deleted")] == [[], [], [], []]
+    changed = account.deploy("--preview", *cloud, "--param=memory=512", "--param=alarms=essential")
+    assert changed.status == 0, changed.out + changed.err
+    assert "changed    BatidaPontoLambdaFunction (AWS::Lambda::Function): MemorySize\n" in changed.out
+    assert f"{osls.stack_name('local')} would be updated; nothing was deployed" in changed.out
+    change_sets = account.aws.client("cloudformation").list_change_sets(StackName=osls.stack_name("local"))
+    assert [entry["ChangeSetName"] for entry in change_sets["Summaries"] if "preview" in entry["ChangeSetName"]] == []
 
     removed = account.remove()
     assert removed.status == 0, removed.err

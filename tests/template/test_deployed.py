@@ -49,10 +49,12 @@ class Account:
         result = f"<DescribeDBClustersResult>{clusters}</DescribeDBClustersResult>"
         return 200, {}, f"<DescribeDBClustersResponse>{result}</DescribeDBClustersResponse>".encode()
 
-    def sls(self, *arguments: str, parameters: tuple[str, ...] = (), stage: str = "local") -> tuple[int, str]:
+    def sls(
+        self, *arguments: str, parameters: tuple[str, ...] = (), stage: str = "local", **variables: str
+    ) -> tuple[int, str]:
         """Run osls; return its exit status and output."""
         options = [*arguments, "--stage", stage, *(f"--param={parameter}" for parameter in parameters)]
-        environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
+        environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url} | variables
         return self._osls_process.output(self._project, options, environment)
 
     def stop_message(self, *parameters: str, stage: str = "local") -> str | None:
@@ -139,6 +141,28 @@ def test_package_without_the_clusters_address_is_not_deployed(account: Account, 
     status, printed = account.sls("deploy", "--package", str(tmp_path), parameters=(EXPRESS,))
     assert status
     assert f"{tmp_path} was packaged without its cluster: deploy without --package" in printed
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_preview_compiles_with_the_address_of_the_cluster_if_it_exists(
+    account: Account, cluster: dict[str, str], tmp_path: Path, *, exists: bool
+) -> None:
+    cluster["DBClusterIdentifier"] = stack_name("new") if exists else "another"
+    package = ("package", "--package", str(tmp_path))
+    status, printed = account.sls(*package, parameters=(EXPRESS,), stage="new", PONTO_PREVIEW="true")
+    assert status == 0, printed
+    text = (tmp_path / "cloudformation-template-update-stack.json").read_text()
+    assert (EXPRESS_CLUSTER["DbClusterResourceId"] in text) == exists
+
+
+def test_preview_stops_at_a_change_of_the_database(account: Account, tmp_path: Path) -> None:
+    outputs = {"PunchQueueUrl": {"Value": "https://q"}, "Database": {"Value": "create"}}
+    template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    account.aws.client("cloudformation").create_stack(StackName=stack_name("moved"), TemplateBody=json.dumps(template))
+    package = ("package", "--package", str(tmp_path))
+    status, printed = account.sls(*package, parameters=("database=existing",), stage="moved", PONTO_PREVIEW="true")
+    assert status
+    assert "Set database to 'create'" in printed
 
 
 TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABC")

@@ -62,6 +62,11 @@ STACK_CHANGES = [
     for name in ("CreateStack", "DeleteStack", "ExecuteChangeSet", "SetStackPolicy", "UpdateStack")
 ]
 
+PREVIEW_CALLS = [
+    f"cloudformation:{name}"
+    for name in ("CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "DescribeEvents", "DescribeStacks")
+]
+
 # Denied requests, in addition to those that the tests below check for every action of a service.
 DENIED: dict[str, list[ActionRequest]] = {
     "assume a role of another stage or account": [
@@ -89,6 +94,12 @@ DENIED: dict[str, list[ActionRequest]] = {
     "send events to another function": [
         *requests_on("*", "lambda:CreateEventSourceMapping", **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
         *requests_on(MAPPING, *MAPPING_CHANGES, **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
+    ],
+    "preview another stage": [
+        *requests_on(
+            f"{STACK}preview-batida-ponto-dev/1", "cloudformation:CreateChangeSet", "cloudformation:DeleteStack"
+        ),
+        *requests_on(f"{STACK}preview-batida-ponto-prod-eu/1", "cloudformation:CreateChangeSet"),
     ],
     "change the stack of the deploying role": requests_on(f"{STACK}batida-ponto-deploy-prod/1", *STACK_CHANGES),
     "sign in to accounts or databases": requests_on_any_resource(
@@ -161,6 +172,16 @@ ALLOWED: dict[str, list[ActionRequest]] = {
         *requests_on(f"{STACK}batida-ponto-prod/1", *STACK_CHANGES, "cloudformation:TagResource"),
         *requests_on(f"{STACK}batida-ponto-prod/*", *STACK_CHANGES),
         *requests_on(f"{STACK}batida-ponto-prod/1", "cloudformation:DescribeEvents", "cloudformation:ListChangeSets"),
+    ],
+    "a preview of its stack, deployed or new": [
+        *requests_on(f"{STACK}batida-ponto-prod/1", *PREVIEW_CALLS, "cloudformation:GetTemplate"),
+        *requests_on(f"{STACK}preview-batida-ponto-prod/1", *PREVIEW_CALLS, "cloudformation:DeleteStack"),
+        *requests_on(f"{STACK}preview-batida-ponto-prod/*", *PREVIEW_CALLS, "cloudformation:DeleteStack"),
+        *requests_on("arn:aws:s3:::batida-ponto-prod-preview-0123456789ab", "s3:CreateBucket", "s3:DeleteBucket"),
+        *requests_on(
+            "arn:aws:s3:::batida-ponto-prod-preview-0123456789ab/preview/template.json",
+            *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
+        ),
     ],
     "its buckets, functions, secrets and API": [
         *requests_on("arn:aws:s3:::batida-ponto-prod-serverlessdeploymentbucket-1/zip", "s3:GetObject", "s3:PutObject"),

@@ -40,16 +40,25 @@ def delete(cloudformation: "CloudFormationClient", stage: str, clock: Clock = CL
         return False
     _require_no_deploy(cloudformation, stack, stage, clock.now())
     print_status(f"deleting the stack {stack_name(stage)}, which has no resources ({stack['StackStatus']})")
+    delete_and_wait(cloudformation, stack)
+    return True
+
+
+def delete_and_wait(cloudformation: "CloudFormationClient", stack: "StackTypeDef") -> None:
+    """Delete a stack, and wait until it is deleted.
+
+    Raises:
+        CommandError: the deletion takes too long.
+    """
     # By its id, because another deploy may create a stack of the same name meanwhile.
     cloudformation.delete_stack(StackName=stack["StackId"])
     try:
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
     except WaiterError as error:
         raise CommandError(
-            f"the stack {stack_name(stage)} could not be deleted: {error}. See its events in the CloudFormation "
+            f"the stack {stack['StackName']} could not be deleted: {error}. See its events in the CloudFormation "
             "console, and run this again"
         ) from error
-    return True
 
 
 def _require_no_deploy(

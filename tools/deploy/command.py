@@ -9,7 +9,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, express, failed_events, leftovers, proof, quotas, report, stage_names
+from tools.deploy import abandoned_stack, express, failed_events, leftovers, preview, proof, quotas, report, stage_names
 from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -21,12 +21,13 @@ from tools.kit.output import camel_case, confirm, print_json, print_result, prin
 
 _EPILOG = """examples:
   ponto deploy --stage dev
+  ponto deploy --stage dev --preview      what a deploy would change
   ponto deploy --stage prod --yes --json      without a confirmation, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
   ponto deploy --stage dev --param database=express      no VPC; possible on AWS's Free plan
   ponto deploy --report            a text about the last deploy, for an issue
 
-exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
+exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; --preview: 0 accepted, 2 refused
 """
 
 
@@ -51,6 +52,13 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
     help="Only print a report of the last deploy, for an issue, without account, names and addresses. Needs neither "
     "credentials nor --stage.",
 )
+@click.option(
+    "--preview",
+    "is_preview",
+    is_flag=True,
+    show_default=False,
+    help="Print what a deploy would change, cost and be refused for; deploy nothing.",
+)
 @opt.as_json
 @target.account_options
 @pass_collaborators
@@ -62,8 +70,9 @@ def deploy(
     yes: bool,
     force: bool,
     prints_report: bool,
+    is_preview: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints the account and region, checks the account's plan and quotas, runs `sls deploy`, applies the migrations,
@@ -75,10 +84,12 @@ def deploy(
     """
     if prints_report:
         report.print_last(collaborators.state, as_json=as_json)
-        return
+        return 0
     stage = target_options.stage
     if not stage:
         raise click.UsageError("Missing option '--stage'.", click.get_current_context())
+    if is_preview:
+        return preview.run(collaborators, target_options, params, force=force, as_json=as_json)
     account = target.announce(target_options)
     session = account.session
     osls.warn_if_expiring(session)
@@ -99,7 +110,7 @@ def deploy(
             ) from error
     if as_json:
         print_json(camel_case(summary) | {result.key: result.value for result in slice_results})
-        return
+        return 0
     print_result(
         "deployed   {stage}, account {account}, region {region}".format(**summary)
         + ("; the stack is protected from deletion" if compiled.is_protected else ""),
@@ -109,6 +120,7 @@ def deploy(
         f"API key    {summary['show_key']}",
         *(result.line for result in slice_results if result.line),
     )
+    return 0
 
 
 def _migrate_and_prove(

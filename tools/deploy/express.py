@@ -99,6 +99,22 @@ def require_possible(session: "boto3.Session", stage: str, declared: ClusterSett
     _exists(_client(session), stage)
 
 
+def describe_changes(session: "boto3.Session", stage: str, declared: ClusterSettings) -> list[str]:
+    """Describe what `create_or_update` would create or change, without changing anything.
+
+    Raises:
+        CommandError: another cluster has the name.
+    """
+    rds, name = _client(session), stack_name(stage)
+    if _exists(rds, stage):
+        return [f"{name}: {description}" for description, _ in _pending_changes(rds, name, declared, CLOCK)]
+    low, high = map(declared["ServerlessV2ScalingConfiguration"].get, ("MinCapacity", "MaxCapacity"))
+    return [
+        f"the cluster {name}, with one instance of {low:g} to {high:g} ACU, is created",
+        f"the parameter group {name} is created",
+    ]
+
+
 class ClusterState(NamedTuple):
     """State of a stage's express cluster."""
 

@@ -4,7 +4,7 @@ Failures of the validation before a change set are not stack events, so osls doe
 them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,7 +42,7 @@ class Failure(NamedTuple):
     def __str__(self) -> str:
         kind = f" ({self.type})" if self.type else ""
         path = f", {self.path}" if self.path else ""
-        return f"  {'warning: ' if self.is_warning else ''}{self.resource or 'the stack'}{kind}{path}: {self.reason}"
+        return f"{'warning: ' if self.is_warning else ''}{self.resource or 'the stack'}{kind}{path}: {self.reason}"
 
 
 def observe_stack(cloudformation: "CloudFormationClient", stage: str) -> Observation:
@@ -68,9 +68,9 @@ def print_new_failures(
             f"--stack-name {name} --filters FailedEvents=true --region {cloudformation.meta.region_name}",
         )
         return ()
-    failures = list(dict.fromkeys(_failures(events)))
+    failures = read_failures(events)
     if failures:
-        print_status("CloudFormation's reasons:", *map(str, failures))
+        print_status("CloudFormation's reasons:", *(f"  {failure}" for failure in failures))
     return failures
 
 
@@ -89,12 +89,18 @@ def _new_failures(cloudformation: Any, stack_id: str, observation: Observation) 
     return [event for time, event in sorted(events, key=itemgetter(0)) if time >= since]
 
 
-def _failures(events: list[Any]) -> Iterator[Failure]:
+def read_failures(events: Iterable[Any]) -> list[Failure]:
+    """Return the failures with reasons among OperationEvents, each once."""
+    return list(dict.fromkeys(_failures(events)))
+
+
+def _failures(events: Iterable[Any]) -> Iterator[Failure]:
     for event in events:
         reasons = (event.get(f"{kind}StatusReason") for kind in ("Validation", "Resource", "Hook"))
         reason = next(filter(None, reasons), None)
         if reason is None or reason in _CANCELLED:
             continue
-        is_warning = "WARN" in (event.get("ValidationFailureMode"), event.get("HookFailureMode"))
+        modes = (event.get("ValidationFailureMode"), event.get("HookFailureMode"))
+        is_warning = "WARN" in modes or event.get("ValidationStatus") == "SKIPPED"
         resource, kind, path = map(event.get, ("LogicalResourceId", "ResourceType", "ValidationPath"))
         yield Failure(resource, kind, path, reason, is_warning)

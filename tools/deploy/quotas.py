@@ -96,19 +96,30 @@ def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
     return limits
 
 
-def require(
-    session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str], *, force: bool = False
-) -> None:
-    """Refuse a deploy that would or might fail because of the account's plan or a quota.
+class QuotaReport(NamedTuple):
+    """Result of the comparison with the account's plan and quotas."""
 
-    Checks for which the caller lacks a permission are skipped, with a message.
+    checked: list[str]  # what was compared
+    unchecked: list[str]  # what was not compared, each with the reason
+    shortages: list[Shortage]
+
+    def refusal(self, deploy_command: Callable[..., str]) -> str:
+        """Return the message with which a deploy is refused: each shortage, and how to deploy without it."""
+        changes = dict.fromkeys(change for shortage in self.shortages for change in shortage.parameters)
+        advice = (
+            [f"Deploy with what the account allows:\n{deploy_command(*changes)}"]
+            if all(shortage.parameters for shortage in self.shortages)
+            else []
+        )
+        end = "Nothing was deployed. Deploy again once that has changed, or with --force."
+        return "\n".join([*(shortage.text for shortage in self.shortages), *advice, end])
+
+
+def check(session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str]) -> QuotaReport:
+    """Compare a stage's demand with the account's plan and quotas.
 
     Args:
         deploy_command: returns the command that deploys with some parameters changed, given as NAME=VALUE.
-        force: only print the shortages.
-
-    Raises:
-        CommandError: the message names the plan, and each quota that is too low and how to raise it.
     """
     checks: dict[str, Callable[[], Iterator[Shortage]]] = {}
     if demand.creates_cluster or demand.is_express:
@@ -120,22 +131,35 @@ def require(
         checks["the network's zones"] = lambda: _zones(session, stack, network)
     if demand.throttles:
         checks["the gateway's limits"] = lambda: _gateway(session, demand.throttles)
-    shortages = list[Shortage]()
-    for subject, check in checks.items():
+    report = QuotaReport([], [], [])
+    for subject, find_shortages in checks.items():
         try:
-            shortages += check()
+            report.shortages.extend(find_shortages())
+            report.checked.append(subject)
         except (BotoCoreError, ClientError) as error:
-            print_status(f"not checked: {subject} ({explain(error)})")
-    if shortages and not force:
-        changes = dict.fromkeys(change for shortage in shortages for change in shortage.parameters)
-        advice = (
-            [f"Deploy with what the account allows:\n{deploy_command(*changes)}"]
-            if all(shortage.parameters for shortage in shortages)
-            else []
-        )
-        end = "Nothing was deployed. Deploy again once that has changed, or with --force."
-        raise CommandError("\n".join([*(shortage.text for shortage in shortages), *advice, end]))
-    for shortage in shortages:
+            report.unchecked.append(f"{subject} ({explain(error)})")
+    return report
+
+
+def require(
+    session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str], *, force: bool = False
+) -> None:
+    """Refuse a deploy that would or might fail because of the account's plan or a quota.
+
+    Checks for which the caller lacks a permission are skipped, with a message.
+
+    Args:
+        deploy_command: as for `check`.
+        force: only print the shortages.
+
+    Raises:
+        CommandError: the message names the plan, and each quota that is too low and how to raise it.
+    """
+    report = check(session, stack, demand, deploy_command)
+    print_status(*(f"not checked: {subject}" for subject in report.unchecked))
+    if report.shortages and not force:
+        raise CommandError(report.refusal(deploy_command))
+    for shortage in report.shortages:
         print_status(*shortage.text.splitlines(), "Continuing because of --force.")
 
 

@@ -46,11 +46,17 @@ class StageSettings(NamedTuple):
 
 
 def read(
-    stage: str, parameter_values: Mapping[str, str] | None = None, region: str = "us-east-1", **overrides: Any
+    stage: str,
+    parameter_values: Mapping[str, str] | None = None,
+    region: str = "us-east-1",
+    *,
+    may_be_unlisted: bool = False,
+    **overrides: Any,
 ) -> StageSettings:
     """Read the settings of a stage.
 
     Args:
+        may_be_unlisted: whether a stage that is not in resources/parameters.yml has the defaults, as in a deploy.
         parameter_values: parameters of a deploy (`--param`), by their names.
         overrides: settings by name; None means the stage's value.
 
@@ -58,9 +64,9 @@ def read(
         CommandError: there is no such stage or parameter, or a number is not above 0.
     """
     stages = parameters.stages()
-    if stage not in stages:
+    if stage not in stages and not may_be_unlisted:
         raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {', '.join(stages)}")
-    values = parameters.defaults() | stages[stage]
+    values = parameters.defaults() | stages.get(stage, {})
     if unknown := sorted((parameter_values or {}).keys() - values.keys()):
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
     values |= parameter_values or {}

@@ -1,0 +1,585 @@
+"""`ponto deploy --preview` against a fake CloudFormation; the other services are moto's."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws import Calls, refusal
+from tests.clock import FakeClock
+from tests.cloudformation import FakeCloudFormation
+from tests.commands import CommandResult, FakeSls, runner
+from tests.events import aws
+from tools.deploy import change_set
+from tools.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES, OBJECT_KEY
+from tools.kit import osls
+from tools.kit.collaborators import Collaborators
+from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
+from tools.kit.project import ROOT
+
+STACK = "batida-ponto-dev"
+PREVIEW_STACK = "preview-batida-ponto-dev"
+BUCKET = "batida-ponto-dev-serverlessdeploymentbucket-1"  # of the deployed stage
+OUTPUTS = {
+    "PunchQueueUrl": "https://queue",
+    "DeadLetterQueueUrl": "https://dead",
+    "ApiId": "abc",
+    "Database": "create",
+    "ServerlessDeploymentBucketName": BUCKET,
+}
+FUNCTION = "SchemaLambdaFunction"
+NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+
+class Dev:
+    """The stage `dev`, not deployed at first; `sls` is a fake."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.calls = Calls(monkeypatch)
+        self.stubs = self.calls.stubs
+        self.stubs |= {
+            "DescribeStackResource": refusal("ValidationError", "it does not exist"),
+            "GetAccountPlanState": {"accountPlanType": "PAID"},
+        }
+        self.cloudformation = FakeCloudFormation(self.calls)
+        self.s3 = boto3.client("s3")
+        self.sls = FakeSls()
+        self.hooks: list[DeployHook] = []
+        self.clock = FakeClock()
+        collaborators = Collaborators(self.clock, self.sls, lambda: self.hooks)
+        self._run = runner(capsys, "deploy", "--preview", "--stage", "dev", collaborators=collaborators)
+
+    def deploy(self, template: Any = None) -> None:
+        """Add the stack of the deployed stage, by default with the compiled template."""
+        template = json.loads(json.dumps(template or self.sls.template))
+        template["Resources"][FUNCTION]["Properties"]["Code"]["S3Key"] = "deployed/batida-ponto.zip"
+        self.cloudformation.add_stack(STACK, template=template, **OUTPUTS)
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.stubs["GetFunctionConfiguration"] = {"CodeSha256": sha256(b"other code")}
+
+    def preview(self, *options: str) -> CommandResult:
+        result = self._run(*options)
+        assert "ExecuteChangeSet" not in self.calls.operations
+        assert "deploy" not in self.sls.commands
+        return result
+
+    @property
+    def sent_template(self) -> Any:
+        """Template of the last request, from its body or from S3."""
+        request = self.cloudformation.requests[-1]
+        return json.loads(request["TemplateBody"] if "TemplateBody" in request else self.uploads[-1])
+
+    @property
+    def uploads(self) -> list[bytes]:
+        return [call.parameters["Body"].getvalue() for call in self.calls.by_operation("PutObject")]
+
+    def buckets(self) -> list[str]:
+        return [bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]]
+
+    def objects(self, bucket: str) -> list[str]:
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+    def enlarge(self, *, dashboard_bytes: int = 0, other_bytes: int = 0) -> None:
+        """Add a dashboard and a topic with long texts to the template."""
+        self.sls.add("Dashboard", "AWS::CloudWatch::Dashboard", DashboardBody="x" * dashboard_bytes)
+        self.sls.add("Topic", "AWS::SNS::Topic", DisplayName="x" * other_bytes)
+
+
+def sha256(code: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(code).digest()).decode()
+
+
+@pytest.fixture
+def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
+    with aws():
+        yield Dev(monkeypatch, capsys)
+
+
+def test_new_stage_is_compared_under_another_stack_name_which_is_deleted(dev: Dev) -> None:
+    dev.cloudformation.add_change("Add", "PunchQueue", "AWS::SQS::Queue")
+    dev.cloudformation.add_change("Add", "DeadLetterQueue", "AWS::SQS::Queue")
+
+    result = dev.preview()
+
+    assert result.status == 0, result.err
+    (request,) = dev.cloudformation.requests
+    assert (request["StackName"], request["ChangeSetType"]) == (PREVIEW_STACK, "CREATE")
+    assert "batida-ponto-dev would be created; nothing was deployed" in result.out
+    assert "added      AWS::SQS::Queue: PunchQueue, DeadLetterQueue\n" in result.out
+    assert "validated  by CloudFormation, without warnings\n" in result.out
+    assert (dev.cloudformation.stacks, dev.cloudformation.change_sets) == ({}, {})
+
+
+def test_name_of_the_preview_stack_does_not_reach_names_of_resources(dev: Dev) -> None:
+    dev.sls.add("Control", "AWS::CloudFront::OriginAccessControl", Name={"Fn::Sub": "${AWS::StackName}-x"})
+    dev.preview()
+    assert dev.sent_template["Resources"]["Control"]["Properties"]["Name"] == {"Fn::Sub": f"{STACK}-x"}
+
+
+@pytest.mark.parametrize("stage", ["dev", "preview-batida-ponto-dev", "d"])
+def test_name_of_the_preview_stack_is_no_stages(stage: str) -> None:
+    assert not change_set.preview_stack_name("dev").startswith(osls.service())
+    assert change_set.preview_stack_name("dev") != osls.stack_name(stage)
+
+
+def test_deployed_stage_gets_a_separate_change_set_which_is_deleted(dev: Dev) -> None:
+    dev.deploy()
+    dev.cloudformation.add_change_set(STACK, f"{STACK}-change-set")  # of osls
+    dev.cloudformation.add_change("Modify", "ReadLambdaFunction", "AWS::Lambda::Function", "Timeout", "Code")
+    dev.cloudformation.add_change("Modify", "Role", "AWS::IAM::Role", "Path", Replacement="Conditional")
+    dev.cloudformation.add_change("Remove", "OldAlarm", "AWS::CloudWatch::Alarm")
+
+    result = dev.preview()
+
+    assert result.status == 0, result.err
+    (request,) = dev.cloudformation.requests
+    assert (request["StackName"], request["ChangeSetType"]) == (STACK, "UPDATE")
+    assert "batida-ponto-dev would be updated; nothing was deployed" in result.out
+    assert "changed    ReadLambdaFunction (AWS::Lambda::Function): Timeout, Code\n" in result.out
+    assert "replaced?  Role (AWS::IAM::Role): Path\n" in result.out
+    assert "deleted    OldAlarm (AWS::CloudWatch::Alarm)\n" in result.out
+    assert "DATA LOSS" not in result.out
+    assert [*dev.cloudformation.change_sets] == [(STACK, f"{STACK}-change-set")]
+    assert [*dev.cloudformation.stacks] == [STACK]
+
+
+@pytest.mark.parametrize(
+    ("kind", "replacement", "policy", "line"),
+    [
+        ("AWS::RDS::DBCluster", "True", "ReplaceAndRetain", "is replaced: it has all punches; the old one stays"),
+        ("AWS::SQS::Queue", "Conditional", "ReplaceAndDelete", "may be replaced: it may have punches .*; it is del"),
+        ("AWS::S3::Bucket", None, "Delete", "is deleted: it has files; it is deleted with its contents"),
+        ("AWS::RDS::DBCluster", None, "Snapshot", "is deleted: it has all punches; it is deleted after a snapshot"),
+        ("AWS::Cognito::UserPool", "True", None, "is replaced: it has the sign-ins of the employees$"),
+    ],
+)
+def test_replaced_or_deleted_data_is_named_first(
+    dev: Dev, kind: str, replacement: str | None, policy: str | None, line: str
+) -> None:
+    dev.deploy()
+    dev.cloudformation.add_change("Modify", "Other", "AWS::Lambda::Function", "Timeout")
+    fields = ({"Replacement": replacement} if replacement else {}) | ({"PolicyAction": policy} if policy else {})
+    dev.cloudformation.add_change("Modify" if replacement else "Remove", "Thing", kind, **fields)
+
+    result = dev.preview()
+
+    assert result.status == 0
+    first = result.out.splitlines()[1]
+    assert first.startswith(f"DATA LOSS  Thing ({kind}) ")
+    assert re.search(line, first)
+
+
+def test_change_set_is_awaited_and_its_pages_are_read(dev: Dev) -> None:
+    dev.cloudformation.polls_in_creation = 2
+    dev.preview()
+    assert dev.clock.waits == [2.0, 2.0]
+
+
+def deny_reading(dev: Dev) -> None:
+    dev.stubs["DescribeEvents"] = RuntimeError("a fault of this program")
+
+
+def press_ctrl_c(dev: Dev) -> None:
+    """Press Ctrl-C when CloudFormation has got the request, but its response was not read yet."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    dev.cloudformation.polls_in_creation = 1
+    dev.cloudformation.after_creation = interrupt
+
+
+@pytest.mark.parametrize("fail", [deny_reading, press_ctrl_c])
+@pytest.mark.parametrize("is_deployed", [True, False])
+def test_all_is_deleted_after_an_error_or_ctrl_c(dev: Dev, fail: Callable[[Dev], None], *, is_deployed: bool) -> None:
+    dev.enlarge(other_bytes=MAX_BODY_BYTES)
+    if is_deployed:
+        dev.deploy()
+    fail(dev)
+
+    if fail is press_ctrl_c:
+        assert dev.preview().status == 130
+    else:
+        with pytest.raises(RuntimeError):
+            dev.preview()
+
+    assert len(dev.uploads) == 1
+    assert dev.cloudformation.change_sets == {}
+    assert [*dev.cloudformation.stacks] == ([STACK] if is_deployed else [])
+    assert dev.buckets() == ([BUCKET] if is_deployed else [])
+    assert not is_deployed or dev.objects(BUCKET) == []
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "CREATE_IN_PROGRESS", "FAILED"])
+@pytest.mark.parametrize("is_deployed", [True, False])
+def test_next_preview_deletes_what_a_killed_one_left(dev: Dev, status: str, *, is_deployed: bool) -> None:
+    if is_deployed:
+        dev.deploy()
+        dev.cloudformation.add_change_set(STACK, CHANGE_SET, status)
+        dev.s3.put_object(Bucket=BUCKET, Key=OBJECT_KEY, Body=b"{}")
+    dev.cloudformation.add_stack(PREVIEW_STACK, "REVIEW_IN_PROGRESS")
+    dev.cloudformation.add_change_set(PREVIEW_STACK, CHANGE_SET, status)
+    left = f"{STACK}-preview-0123456789ab"
+    dev.s3.create_bucket(Bucket=left)
+    dev.s3.put_object(Bucket=left, Key=OBJECT_KEY, Body=b"{}")
+
+    result = dev.preview()
+
+    assert result.status == 0, result.err
+    assert dev.cloudformation.change_sets == {}
+    assert [*dev.cloudformation.stacks] == ([STACK] if is_deployed else [])
+    assert dev.buckets() == ([BUCKET] if is_deployed else [])
+    assert not is_deployed or dev.objects(BUCKET) == []
+
+
+def test_buckets_of_other_stages_stay(dev: Dev) -> None:
+    others = [f"{STACK}-preview-serverlessdeploymentbucket-1a2b", "batida-ponto-prod-preview-0123456789ab"]
+    full = f"{STACK}-preview-0123456789ab"  # not from a preview, because it has another object
+    for bucket in (*others, full):
+        dev.s3.create_bucket(Bucket=bucket)
+    dev.s3.put_object(Bucket=full, Key="other", Body=b"")
+
+    result = dev.preview()
+
+    assert result.status == 0
+    assert sorted(dev.buckets()) == sorted([*others, full])
+    assert "what an earlier preview left may still exist (AWS refused DeleteBucket: BucketNotEmpty" in result.err
+
+
+def test_stack_with_resources_is_not_deleted(dev: Dev) -> None:
+    dev.cloudformation.add_stack(PREVIEW_STACK, "CREATE_COMPLETE")
+    result = dev.preview()
+    assert result.status == 2
+    assert f"the stack {PREVIEW_STACK} (CREATE_COMPLETE) has resources, so no preview created it" in result.err
+    assert PREVIEW_STACK in dev.cloudformation.stacks
+
+
+def test_preview_that_cannot_delete_its_stack_says_so_and_fails(dev: Dev) -> None:
+    dev.stubs["DeleteStack"] = refusal("AccessDenied", "not you", "DeleteStack")
+    result = dev.preview()
+    assert result.status == 2
+    reason = "AWS refused DeleteStack: AccessDenied: not you. The next preview of this stage tries again"
+    assert f"left over  {reason}\n" in result.out
+
+
+@pytest.mark.parametrize(
+    ("deployed_code", "key"), [(b"code", "deployed/batida-ponto.zip"), (b"other", "new/batida-ponto.zip")]
+)
+def test_function_with_unchanged_code_keeps_its_key_in_s3(dev: Dev, deployed_code: bytes, key: str) -> None:
+    dev.deploy()
+    dev.stubs["GetFunctionConfiguration"] = {"CodeSha256": sha256(deployed_code)}
+
+    dev.preview()
+
+    assert dev.sent_template["Resources"][FUNCTION]["Properties"]["Code"]["S3Key"] == key
+    (call,) = dev.calls.by_operation("GetFunctionConfiguration")
+    assert call.parameters == {"FunctionName": "batida-ponto-dev-schema"}
+
+
+def test_function_that_does_not_exist_or_cannot_be_read_is_shown_as_changed(dev: Dev) -> None:
+    dev.deploy()
+    for code, note in (("ResourceNotFoundException", ""), ("AccessDenied", "not seen   whether the functions' code")):
+        client = boto3.client("lambda")
+        error = getattr(client.exceptions, code, type(refusal(code)))
+        dev.stubs["GetFunctionConfiguration"] = error({"Error": {"Code": code, "Message": "no"}}, "Operation")
+        result = dev.preview()
+        assert result.status == 0
+        assert note in result.out
+        assert dev.sent_template["Resources"][FUNCTION]["Properties"]["Code"]["S3Key"] == "new/batida-ponto.zip"
+
+
+def test_two_updates_of_a_first_deploy_are_shown_as_one(dev: Dev) -> None:
+    dev.sls.add_cluster(is_protected=True)
+    dev.sls.add("Gate", "AWS::Gate")
+    gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
+    dev.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]
+
+    result = dev.preview()
+
+    ((command, options),) = dev.sls.invocations
+    assert command == "package"
+    assert not [option for option in options if option.startswith("--param")]
+    assert len(dev.cloudformation.requests) == 1
+    assert dev.sent_template["Resources"]["DatabaseCluster"]["Properties"]["DeletionProtection"] is True
+    assert "Gate" in dev.sent_template["Resources"]
+    assert [line for line in result.out.splitlines() if line.startswith("updates")] == [
+        "updates    two: the first update creates the cluster without protection from deletion, so that a failed "
+        "deploy leaves no cluster",
+        "updates    two: AWS refuses gates to some accounts",
+    ]
+
+
+def test_stage_is_compiled_with_its_parameters_and_what_exists(dev: Dev) -> None:
+    dev.preview("--param", "tracing=true", "--region", "sa-east-1")
+    ((_, options),) = dev.sls.invocations
+    assert options[:4] == ["--stage", "dev", "--region", "sa-east-1"]
+    assert options[-1] == "--param=tracing=true"
+    assert dev.sls.environments[0]["PONTO_PREVIEW"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_dashboard_sent", "upload_to"),
+    [
+        ({"dashboard_bytes": 100}, True, None),
+        ({"dashboard_bytes": MAX_BODY_BYTES}, False, None),
+        ({"dashboard_bytes": 100, "other_bytes": MAX_BODY_BYTES}, True, "bucket"),
+    ],
+    ids=["short", "long with its dashboard", "long"],
+)
+@pytest.mark.parametrize("is_deployed", [True, False])
+def test_long_template_is_sent_without_dashboard_or_uploaded_for_the_time_of_the_preview(
+    dev: Dev, sizes: dict[str, int], upload_to: str | None, *, is_dashboard_sent: bool, is_deployed: bool
+) -> None:
+    dev.enlarge(**sizes)
+    dev.sls.template["Resources"]["Topic"]["Metadata"] = {"checkov": "x"}
+    if is_deployed:
+        dev.deploy()
+
+    result = dev.preview()
+
+    assert result.status == 0, result.err
+    (request,) = dev.cloudformation.requests
+    resources = dev.sent_template["Resources"]
+    is_sent = resources["Dashboard"]["Properties"]["DashboardBody"] == "x" * sizes["dashboard_bytes"]
+    assert (is_sent, "Metadata" in resources["Topic"]) == (is_dashboard_sent, is_dashboard_sent)
+    assert ("not seen   the dashboard's body" in result.out) == (not is_dashboard_sent)
+    assert ("TemplateURL" in request) == bool(upload_to)
+    if upload_to:
+        host, bucket, key = request["TemplateURL"].removeprefix("https://").split("/", 2)
+        assert (host, key) == ("s3.amazonaws.com", OBJECT_KEY)
+        assert (bucket == BUCKET) == is_deployed
+        assert bucket.startswith(f"{STACK}-")
+        (put,) = dev.calls.by_operation("PutObject")
+        assert put.parameters["ExpectedBucketOwner"] == "123456789012"
+    assert dev.buckets() == ([BUCKET] if is_deployed else [])
+    assert not is_deployed or dev.objects(BUCKET) == []
+
+
+def test_temporary_bucket_is_in_the_region_of_the_stage(dev: Dev) -> None:
+    dev.enlarge(other_bytes=MAX_BODY_BYTES)
+    assert dev.preview("--region", "sa-east-1").status == 0
+    (created,) = dev.calls.by_operation("CreateBucket")
+    assert created.parameters["CreateBucketConfiguration"] == {"LocationConstraint": "sa-east-1"}
+    (request,) = dev.cloudformation.requests
+    assert request["TemplateURL"].startswith(f"https://s3.sa-east-1.amazonaws.com/{created.parameters['Bucket']}/")
+
+
+@pytest.mark.parametrize(("body", "line"), [("same", ""), ("new", "changed    Dashboard (AWS::CloudWatch::Dashboard)")])
+def test_dashboard_that_was_not_sent_is_compared_with_the_deployed_one(dev: Dev, body: str, line: str) -> None:
+    dev.enlarge(dashboard_bytes=MAX_BODY_BYTES)
+    dev.deploy()
+    if body == "new":
+        dev.sls.template["Resources"]["Dashboard"]["Properties"]["DashboardBody"] += "more"
+    dev.cloudformation.add_change("Modify", "Dashboard", "AWS::CloudWatch::Dashboard", "DashboardBody")
+    out = dev.preview().out
+    assert line in out
+    assert ("changed    " in out) == bool(line)
+
+
+def test_change_of_metadata_alone_is_not_shown(dev: Dev) -> None:
+    dev.deploy()
+    metadata = {"Details": [{"Target": {"Attribute": "Metadata"}}], "Scope": ["Metadata"]}
+    dev.cloudformation.add_change("Modify", "Topic", "AWS::SNS::Topic", **metadata)
+    assert "unchanged  all resources of the stack\n" in dev.preview().out
+
+
+def validation_event(mode: str, reason: str) -> dict[str, Any]:
+    return {
+        "EventType": "VALIDATION_ERROR",
+        "LogicalResourceId": "Log",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "Timestamp": datetime.now(UTC),
+        "ValidationFailureMode": mode,
+        "ValidationPath": "/Resources/Log/Properties",
+        "ValidationStatusReason": reason,
+    }
+
+
+def test_refusal_of_the_validation_is_printed_with_resource_and_path(dev: Dev) -> None:
+    dev.cloudformation.status = "FAILED"
+    dev.cloudformation.reason = "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]"
+    dev.cloudformation.events = [validation_event("FAIL", "it exists"), validation_event("WARN", "nearly full")]
+
+    result = dev.preview()
+
+    assert result.status == 2
+    assert f"refused    by CloudFormation (FAILED: {dev.cloudformation.reason})\n" in result.out
+    assert "           Log (AWS::Logs::LogGroup), /Resources/Log/Properties: it exists\n" in result.out
+    assert "           warning: Log (AWS::Logs::LogGroup), /Resources/Log/Properties: nearly full\n" in result.out
+    assert dev.cloudformation.stacks == {}
+
+
+def test_warnings_of_the_validation_do_not_fail_the_preview(dev: Dev) -> None:
+    dev.cloudformation.events = [validation_event("WARN", "nearly full")]
+    result = dev.preview()
+    assert result.status == 0
+    assert "validated  by CloudFormation, with warnings\n           warning: Log (AWS::Logs" in result.out
+
+
+def test_without_the_right_to_read_events_the_preview_says_so(dev: Dev) -> None:
+    dev.stubs["DescribeEvents"] = refusal("AccessDenied", "not you", "DescribeEvents")
+    result = dev.preview()
+    assert result.status == 0
+    assert "but its warnings could not be read: AWS refused DescribeEvents: AccessDenied: not you" in result.out
+
+
+def test_nothing_to_change_is_no_failure(dev: Dev) -> None:
+    dev.deploy()
+    dev.cloudformation.status, dev.cloudformation.reason = "FAILED", NO_CHANGES
+    result = dev.preview()
+    assert result.status == 0
+    assert "unchanged  all resources of the stack\n" in result.out
+    assert "validated  by CloudFormation, without warnings\n" in result.out
+
+
+def test_request_that_cloudformation_refuses_ends_with_its_text(dev: Dev) -> None:
+    dev.stubs["CreateChangeSet"] = refusal("ValidationError", "Template format error", "CreateChangeSet")
+    result = dev.preview()
+    assert result.status == 2
+    message = "AWS refused CreateChangeSet: ValidationError: Template format error"
+    assert f"refused    by CloudFormation (REFUSED: {message})\n" in result.out
+
+
+def test_change_set_that_another_preview_deleted_ends_with_an_error(dev: Dev) -> None:
+    dev.cloudformation.after_creation = dev.cloudformation.change_sets.clear
+    dev.stubs["CreateChangeSet"] = {"Id": "arn:x", "StackId": PREVIEW_STACK}
+    result = dev.preview()
+    assert result.status == 2
+    assert f"the change set {CHANGE_SET} of {PREVIEW_STACK} was deleted meanwhile" in result.err
+
+
+def test_checks_are_listed_and_all_refusals_are_reported(dev: Dev) -> None:
+    concurrency = {"FunctionName": "batida-ponto-dev-batidaPonto", "ReservedConcurrentExecutions": 5}
+    dev.sls.add("Drain", "AWS::Lambda::Function", Code={"S3Key": "new/batida-ponto.zip"}, **concurrency)
+    dev.sls.add_cluster()
+    subnets = [{"AvailabilityZone": "us-east-1a"}, {"AvailabilityZone": "us-east-1b"}]
+    dev.sls.add("Vpc", "AWS::EC2::VPC")
+    for name, subnet in zip("AB", subnets, strict=True):
+        dev.sls.add(f"Subnet{name}", "AWS::EC2::Subnet", **subnet)
+    limit = {"ConcurrentExecutions": 1_000, "UnreservedConcurrentExecutions": 1_000}
+    dev.stubs["GetAccountSettings"] = {"AccountLimit": limit}
+    assert dev.preview().status == 0
+    assert dev.preview("--json").json["checked"] == [
+        "the account's plan",
+        "the concurrency of functions",
+        "the number of networks",
+        "the network's zones",
+        "the names of other stages",
+        "clusters that an earlier stack left",
+        "networks that an earlier deploy left",
+    ]
+
+    limit |= {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    role = "batida-ponto-dev-eu-ApiRole-A1B2C3"
+    boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+    result = dev.preview()
+
+    assert result.status == 2
+    assert "refused    the account may run 10 functions at once" in result.out
+    assert "refused    the names of stage dev and stage dev-eu overlap" in result.out
+    assert "validated  by CloudFormation" in result.out
+    forced = dev.preview("--force")
+    assert forced.status == 0
+    assert "A deploy would continue because of --force." in forced.err
+
+
+def test_check_without_permission_is_listed_as_unchecked(dev: Dev) -> None:
+    dev.stubs["GetAccountSettings"] = refusal("AccessDenied", "not you", "GetAccountSettings")
+    dev.sls.add("Drain", "AWS::Lambda::Function", Code={"S3Key": "new/batida-ponto.zip"}, FunctionName="x")
+    assert "unchecked  the concurrency of functions (AWS refused GetAccountSettings" in dev.preview().out
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ([], "idle month 7.96 US dollars, by list prices of us-east-1, without slices: "),
+        (["--param", "dbLogin=secret"], "idle month 17.26 US dollars"),
+        (["--region", "mx-central-1"], "by list prices of us-east-1"),  # prices.json does not have this region
+        (["--stage", "unlisted"], "idle month "),
+    ],
+)
+def test_idle_bill_follows_from_the_parameters(dev: Dev, options: list[str], line: str) -> None:
+    assert line in dev.preview(*options).out
+
+
+EXPRESS = {
+    "MasterUsername": "ponto",
+    "LeaveDatabase": False,
+    "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+    "BackupRetentionPeriod": 1,
+}
+
+
+def test_express_cluster_is_shown_as_created_outside_the_stack(dev: Dev) -> None:
+    dev.sls.template["Metadata"] = {"ExpressCluster": EXPRESS}
+    result = dev.preview("--param", "database=express")
+    assert result.status == 0, result.err
+    assert [line for line in result.out.splitlines() if line.startswith("outside")] == [
+        f"outside    the stack: the cluster {STACK}, with one instance of 0 to 4 ACU, is created",
+        f"outside    the stack: the parameter group {STACK} is created",
+    ]
+    assert "CreateDBCluster" not in dev.calls.operations
+
+
+def test_result_as_json(dev: Dev) -> None:
+    dev.deploy()
+    dev.cloudformation.add_change("Modify", "Queue", "AWS::SQS::Queue", "QueueName", Replacement="True")
+    dev.cloudformation.events = [validation_event("WARN", "nearly full")]
+
+    result = dev.preview("--json")
+
+    document = result.json
+    assert document.items() >= {"stage": "dev", "account": "123456789012", "stack": STACK, "isNew": False}.items()
+    assert document["replaced"] == [
+        {
+            "logicalId": "Queue",
+            "type": "AWS::SQS::Queue",
+            "isCertain": True,
+            "properties": ["QueueName"],
+            "loss": "it may have punches that are not stored yet, or dead letters",
+        }
+    ]
+    assert (document["added"], document["changed"], document["deleted"]) == ([], [], [])
+    assert document["validation"] == {
+        "isAccepted": True,
+        "status": "CREATE_COMPLETE",
+        "reason": "",
+        "errors": [],
+        "warnings": ["warning: Log (AWS::Logs::LogGroup), /Resources/Log/Properties: nearly full"],
+        "unread": None,
+    }
+    assert document["idleMonth"]["dollars"] == 7.96
+
+
+def test_request_has_the_parameters_that_osls_sends(dev: Dev) -> None:
+    dev.preview()
+    (request,) = dev.cloudformation.requests
+    provider = "{ getStage: () => 'dev', naming: { getStackName: () => 'x' }, getCustomDeploymentRole: () => null }"
+    service = "{ service: { provider: { stackTags: { service: 'batida-ponto', stage: 'dev' } } } }"
+    module = "require('osls/lib/plugins/aws/lib/get-shared-stack-action-params.js')"
+    script = (
+        f"Object.assign({{ provider: {provider}, serverless: {service} }}, {module}).getSharedStackActionParams({{}})"
+    )
+    command = ["node", "-p", f"JSON.stringify({script})"]
+    path = osls.search_path(dev.sls.environments[0])
+    printed = subprocess.run(command, cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=True).stdout
+    of_osls = json.loads(printed)
+    assert {tag["Key"] for tag in of_osls.pop("Tags")} == {"service", "stage"}  # as in the compiled configuration
+    del of_osls["StackName"]
+    assert request.items() >= of_osls.items()
+    assert request["Tags"] == [{"Key": "service", "Value": "batida-ponto"}]
+
+
+def test_failed_compilation_stops_the_preview(dev: Dev) -> None:
+    dev.sls.package_status = 1
+    result = dev.preview()
+    assert result.status == 2
+    assert "ponto: sls package failed, see its output above; a deploy would fail, too" in result.err
+    assert dev.cloudformation.requests == []

@@ -1,0 +1,258 @@
+"""Change sets that are never executed: CloudFormation compares a template with a stack, and validates it.
+
+A change set of a new stage creates a stack without resources, under a name that no stage's stack has. It, the change
+set, and a template in S3 are deleted afterwards, or by the next run if this one was killed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.deploy import abandoned_stack
+from tools.deploy.failed_events import Failure, read_failures
+from tools.kit.clock import CLOCK, Clock
+from tools.kit.errors import CommandError
+from tools.kit.osls import find_stack_by_name, is_missing, stack_name
+from tools.kit.output import print_status
+from tools.kit.target import config, explain
+
+if TYPE_CHECKING:
+    import boto3
+    from types_boto3_cloudformation.type_defs import StackTypeDef
+
+MAX_BODY_BYTES = 51_200
+"""Longest template in a request: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+
+CHANGE_SET = "ponto-preview"
+OBJECT_KEY = "preview/template.json"  # osls keeps its objects below `serverless/`
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]  # as osls sends them
+_IN_CREATION = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
+_POLL_SECONDS = 2.0
+_MAX_SECONDS = 600
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+class Comparison(NamedTuple):
+    """CloudFormation's comparison of a template with a stack, and its validation of the template."""
+
+    status: str  # of the change set; REFUSED: CloudFormation did not create it
+    reason: str
+    changes: list[Any]  # each a ResourceChange of DescribeChangeSet
+    failures: list[Failure]  # and warnings, of the validation and of hooks
+    undeleted: list[str]  # what could not be deleted, and why
+    unread: str | None = None  # why the results of the validation could not be read
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether CloudFormation would execute the change set, or would change nothing."""
+        return self.status == "CREATE_COMPLETE" or self.has_no_changes
+
+    @property
+    def has_no_changes(self) -> bool:
+        """Whether CloudFormation found nothing to change."""
+        return self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
+
+
+def preview_stack_name(stage: str) -> str:
+    """Return the name of the stack that a new stage's change set creates; each stage's begins with the service."""
+    return f"preview-{stack_name(stage)}"
+
+
+def to_compact_json(template: Mapping[str, Any]) -> str:
+    """Return a template as JSON in ASCII without spaces."""
+    return json.dumps(template, separators=(",", ":"))
+
+
+def compare(
+    session: "boto3.Session",
+    account: str,
+    stage: str,
+    template: str,
+    tags: Mapping[str, str],
+    clock: Clock = CLOCK,
+) -> Comparison:
+    """Have CloudFormation compare a template with a stage's stack, which may not exist, and validate it.
+
+    Args:
+        account: id of the account, which must own each bucket.
+        template: JSON; if it is too long for a request, it is uploaded for the time of the comparison.
+        tags: tags of the stack.
+    """
+    return _Preview(session, account, stage, clock).compare(template, tags)
+
+
+class _Preview:
+    """A change set of a stage, and what it needs for the time of a comparison."""
+
+    def __init__(self, session: "boto3.Session", account: str, stage: str, clock: Clock) -> None:
+        self._cloudformation: Any = session.client("cloudformation", config=config())
+        self._s3: Any = session.client("s3", config=config())
+        self._region, self._account, self._clock = session.region_name, account, clock
+        deployed = find_stack_by_name(self._cloudformation, stack_name(stage))
+        self._deployed = deployed if deployed and not abandoned_stack.is_abandoned(deployed) else None
+        self._stack = stack_name(stage) if self._deployed else preview_stack_name(stage)
+        self._preview_stack = preview_stack_name(stage)
+        self._bucket_prefix = f"{stack_name(stage).lower()[:42]}-preview-"  # with 12 digits at most S3's 63 characters
+        self._undeleted = list[str]()
+
+    def compare(self, template: str, tags: Mapping[str, str]) -> Comparison:
+        self._delete_leftovers()
+        with ExitStack() as cleanup:
+
+            def at_end(delete: Callable[[], None]) -> None:
+                """Delete something at the end, also after an exception or Ctrl-C while it is being created."""
+                cleanup.callback(self._try_at_end, delete)
+
+            if len(template) <= MAX_BODY_BYTES:
+                source = {"TemplateBody": template}
+            elif bucket := self._deployment_bucket():
+                at_end(partial(self._delete_object, bucket))
+                source = {"TemplateURL": self._upload(bucket, template)}
+            else:
+                bucket = f"{self._bucket_prefix}{uuid4().hex[:12]}"
+                at_end(partial(self._delete_bucket, bucket))
+                self._create_bucket(bucket)
+                source = {"TemplateURL": self._upload(bucket, template)}
+            at_end(self._delete_change_set if self._deployed else self._delete_preview_stack)
+            # The result has the list to which the deletions at the end add.
+            return self._create_and_describe(source, tags)
+
+    def _create_and_describe(self, source: Mapping[str, str], tags: Mapping[str, str]) -> Comparison:
+        print_status(f"asking CloudFormation for a change set of {self._stack}, which is not executed")
+        try:
+            created = self._cloudformation.create_change_set(
+                StackName=self._stack,
+                ChangeSetName=CHANGE_SET,
+                ChangeSetType="UPDATE" if self._deployed else "CREATE",
+                Description="Preview, which is not executed",
+                Capabilities=_CAPABILITIES,
+                Parameters=[],
+                NotificationARNs=[],
+                Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
+                **source,
+            )
+        except ClientError as error:
+            return Comparison("REFUSED", explain(error), [], [], self._undeleted)
+        description = self._wait_until_created(self._stack)
+        if description is None:
+            raise CommandError(
+                f"the change set {CHANGE_SET} of {self._stack} was deleted meanwhile, perhaps by another preview of "
+                "this stage. Run this again when that one has ended"
+            )
+        pages = self._cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=created["Id"])
+        changes = [change["ResourceChange"] for change in pages.search("Changes[]") if "ResourceChange" in change]
+        comparison = Comparison(
+            description["Status"], description.get("StatusReason", ""), changes, [], self._undeleted
+        )
+        try:
+            return comparison._replace(failures=self._failures(created["Id"]))
+        except (BotoCoreError, ClientError) as error:
+            return comparison._replace(unread=f"{explain(error)}. Allow cloudformation:DescribeEvents")
+
+    def _failures(self, change_set_id: str) -> list[Failure]:
+        """Return the failed validations and hooks. All events are read: the filter for failed ones may omit warnings.
+
+        DescribeEvents takes a change set's ARN, but not its name:
+        https://github.com/aws-cloudformation/cloudformation-cli/issues/1116
+        """
+        pages = self._cloudformation.get_paginator("describe_events").paginate(ChangeSetName=change_set_id)
+        events = pages.search("OperationEvents[]")
+        return read_failures(event for event in events if event.get("EventType", "").endswith("_ERROR"))
+
+    def _delete_leftovers(self) -> None:
+        """Delete what a killed preview of this stage left, or print that it may still exist."""
+        deletions: list[Callable[[], None]] = [self._delete_preview_stack, self._delete_left_buckets]
+        if self._deployed:
+            deletions.append(self._delete_change_set)
+        if bucket := self._deployment_bucket():
+            deletions.append(partial(self._delete_object, bucket))
+        for delete in deletions:
+            try:
+                delete()
+            except (BotoCoreError, ClientError) as error:
+                print_status(f"what an earlier preview left may still exist ({explain(error)})")
+
+    def _try_at_end(self, delete: Callable[[], None]) -> None:
+        try:
+            delete()
+        except (BotoCoreError, ClientError, CommandError) as error:
+            reason = str(error) if isinstance(error, CommandError) else explain(error)
+            self._undeleted.append(f"{reason}. The next preview of this stage tries again")
+            print_status(f"not deleted: {self._undeleted[-1]}")
+
+    def _wait_until_created(self, stack: str) -> Any | None:
+        """Return the description of the change set as soon as its creation has ended; None if it does not exist."""
+        deadline = self._clock.monotonic() + _MAX_SECONDS
+        while True:
+            try:
+                description = self._cloudformation.describe_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
+            except ClientError as error:
+                if error.response["Error"].get("Code") != "ChangeSetNotFound" and not is_missing(error):
+                    raise
+                return None
+            if description["Status"] not in _IN_CREATION:
+                return description
+            if self._clock.monotonic() > deadline:
+                raise CommandError(
+                    f"the change set {CHANGE_SET} of {self._stack} is {description['Status']} after {_MAX_SECONDS} s"
+                )
+            self._clock.sleep(_POLL_SECONDS)
+
+    def _delete_change_set(self) -> None:
+        """Delete the change set of the stage's stack if it exists. CloudFormation refuses that during its creation."""
+        if self._wait_until_created(self._stack):
+            self._cloudformation.delete_change_set(StackName=self._stack, ChangeSetName=CHANGE_SET)
+
+    def _delete_preview_stack(self) -> None:
+        """Delete the stack without resources, with its change set, if it exists."""
+        stack: StackTypeDef | None = find_stack_by_name(self._cloudformation, self._preview_stack)
+        if stack is None:
+            return
+        if not abandoned_stack.is_abandoned(stack) and not stack["StackStatus"].startswith("DELETE_"):
+            raise CommandError(
+                f"the stack {self._preview_stack} ({stack['StackStatus']}) has resources, so no preview created it. "
+                "Delete it, or choose another name for the stage"
+            )
+        self._wait_until_created(self._preview_stack)
+        abandoned_stack.delete_and_wait(self._cloudformation, stack)
+
+    def _deployment_bucket(self) -> str | None:
+        """Return the name of the deployed stage's bucket for templates; None if it has none."""
+        outputs = self._deployed.get("Outputs", []) if self._deployed else []
+        return next(
+            (output["OutputValue"] for output in outputs if output["OutputKey"] == "ServerlessDeploymentBucketName"),
+            None,
+        )
+
+    def _create_bucket(self, bucket: str) -> None:
+        where = {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
+        self._s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": where} if where else {}))
+
+    def _upload(self, bucket: str, template: str) -> str:
+        """Put a template into a bucket, and return its URL."""
+        body = template.encode()
+        self._s3.put_object(Bucket=bucket, Key=OBJECT_KEY, Body=body, ExpectedBucketOwner=self._account)
+        return f"{self._s3.meta.endpoint_url}/{bucket}/{OBJECT_KEY}"
+
+    def _delete_object(self, bucket: str) -> None:
+        self._s3.delete_object(Bucket=bucket, Key=OBJECT_KEY, ExpectedBucketOwner=self._account)
+
+    def _delete_bucket(self, bucket: str) -> None:
+        """Delete a bucket with the uploaded template, if it exists. S3 refuses if it contains anything else."""
+        try:
+            self._delete_object(bucket)
+            self._s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=self._account)
+        except self._s3.exceptions.NoSuchBucket:
+            return
+
+    def _delete_left_buckets(self) -> None:
+        pages = self._s3.get_paginator("list_buckets").paginate(Prefix=self._bucket_prefix)
+        for name in pages.search("Buckets[].Name"):
+            if re.fullmatch("[0-9a-f]{12}", name.removeprefix(self._bucket_prefix)):
+                self._delete_bucket(name)

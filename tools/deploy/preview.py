@@ -1,0 +1,442 @@
+"""`ponto deploy --preview`: what a deploy would change, cost, and be refused for. Nothing is deployed."""
+
+import base64
+import copy
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.deploy import abandoned_stack, change_set, express, leftovers, quotas, stage_names
+from tools.deploy.change_set import Comparison, to_compact_json
+from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
+from tools.kit import osls, target
+from tools.kit.collaborators import Collaborators
+from tools.kit.errors import CommandError
+from tools.kit.osls import stack_name
+from tools.kit.output import print_json, print_result, print_status
+from tools.plan import costs
+from tools.plan import settings as plan_settings
+
+if TYPE_CHECKING:
+    import boto3
+
+LOSSES = {
+    "AWS::ApiGateway::ApiKey": "clients have its value",
+    "AWS::ApiGateway::RestApi": "clients have its address, and the keys of `ponto keys` are for it",
+    "AWS::Cognito::UserPool": "it has the sign-ins of the employees",
+    "AWS::KMS::Key": "what it encrypted cannot be read without it",
+    "AWS::Logs::LogGroup": "it has the log",
+    "AWS::RDS::DBCluster": "it has all punches",
+    "AWS::S3::Bucket": "it has files",
+    "AWS::SQS::Queue": "it may have punches that are not stored yet, or dead letters",
+    "AWS::SecretsManager::Secret": "it has a password of the database",
+}
+"""What is lost with a resource that is replaced or deleted, by its type; the types that hold nothing are left out."""
+
+_FATES = {  # of the old resource, by the ending of CloudFormation's PolicyAction
+    "Delete": "it is deleted with its contents",
+    "Retain": "the old one stays outside the stack, and the new one is empty",
+    "Snapshot": "it is deleted after a snapshot",
+}
+_PRICES_REGION = "us-east-1"  # for regions whose prices are unknown
+_DASHBOARD = "AWS::CloudWatch::Dashboard"
+_NO_DASHBOARD_BODY = '{"widgets":[]}'
+_PREVIEW_VARIABLE = "PONTO_PREVIEW"  # resources/aws.js: look up what exists in the account, as in a deploy
+
+
+class Change(NamedTuple):
+    """A change of a resource."""
+
+    logical_id: str
+    type: str
+    is_certain: bool = True  # False: CloudFormation cannot tell before the deploy
+    properties: tuple[str, ...] = ()  # changed properties
+    loss: str | None = None  # why the replacement or deletion loses something; None: nothing is lost
+
+
+class Changes(NamedTuple):
+    """Changes of a stack."""
+
+    added: list[Change]
+    changed: list[Change]
+    replaced: list[Change]
+    deleted: list[Change]
+
+    def losses(self) -> Iterator[tuple[str, Change]]:
+        """Yield the changes that lose something, each with a word for it."""
+        for word, changes in (("replaced", self.replaced), ("deleted", self.deleted)):
+            yield from ((word, change) for change in changes if change.loss)
+
+
+class IdleMonth(NamedTuple):
+    """The bill of a month without punches, without the resources of slices."""
+
+    dollars: float
+    region: str  # of the prices
+    lines: list[costs.BillLine]  # those that are not 0
+
+
+class Preview(NamedTuple):
+    """Result of a preview."""
+
+    stage: str
+    account: str
+    region: str
+    is_new: bool  # whether the stage has no stack yet
+    changes: Changes
+    outside_stack: list[str]  # what the deploy creates or changes outside the stack
+    update_reasons: list[str]  # why the deploy makes these changes in two updates; empty: in one
+    idle_month: IdleMonth
+    checked: list[str]
+    unchecked: list[str]  # with reasons
+    refusals: list[str]  # of the checks
+    comparison: Comparison
+    notes: list[str]  # what the comparison does not show
+
+    @property
+    def status(self) -> int:
+        """Exit status: 2 if a check or CloudFormation refuses, or something could not be deleted."""
+        return 0 if self.comparison.is_accepted and not self.refusals + self.comparison.undeleted else 2
+
+
+def run(
+    collaborators: Collaborators,
+    target_options: target.TargetOptions,
+    params: Sequence[str],
+    *,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Print what a deploy would do, and return the exit status: 0, or 2 if the deploy would be refused."""
+    preview = _preview(collaborators, target_options, params, force=force)
+    if as_json:
+        print_json(_to_json(preview))
+    else:
+        print_result(*_to_lines(preview))
+    return preview.status
+
+
+def _preview(
+    collaborators: Collaborators, target_options: target.TargetOptions, params: Sequence[str], *, force: bool
+) -> Preview:
+    stage = target_options.stage
+    stage_names.require_allowed(stage)
+    session, account, _ = target.announce(target_options)
+    osls.warn_if_expiring(session)
+    cloudformation = session.client("cloudformation")
+    database = osls.deployed_database(cloudformation, stage)
+    params = add_deployed_database(stage, params, database)
+    with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
+        package = Path(temporary) / "package"
+        _package(collaborators, session, stage, params, package)
+        compiled = read_compiled_stage(package, collaborators.deploy_hooks())
+        checks = _check(session, target_options, params, compiled, database, force=force)
+        deployed = osls.find_stack(cloudformation, stage)
+        is_new = deployed is None or abandoned_stack.is_abandoned(deployed)
+        deployed_template = {} if is_new else cloudformation.get_template(StackName=stack_name(stage))["TemplateBody"]
+        template = _read(package / "cloudformation-template-update-stack.json")
+        notes = ["whether S3 has the code of changed functions: the deploy uploads it"]
+        if problem := _keep_unchanged_code(session, template, deployed_template, package):
+            notes.append(problem)
+        text, is_reduced = encode_template(template, stack_name(stage) if is_new else None)
+        if is_reduced:
+            notes.append("the dashboard's body, which was compared with the deployed template instead")
+        tags = _read(package / "serverless-state.json")["service"]["provider"]["stackTags"]
+        comparison = change_set.compare(session, account, stage, text, tags, collaborators.clock)
+    return Preview(
+        stage=stage,
+        account=account,
+        region=session.region_name,
+        is_new=is_new,
+        changes=_read_changes(comparison.changes, template, deployed_template, is_reduced=is_reduced),
+        outside_stack=checks.outside_stack,
+        update_reasons=checks.update_reasons,
+        idle_month=_idle_month(stage, params, session.region_name),
+        checked=checks.checked,
+        unchecked=checks.unchecked,
+        refusals=checks.refusals,
+        comparison=comparison,
+        notes=notes,
+    )
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _package(
+    collaborators: Collaborators, session: "boto3.Session", stage: str, params: Sequence[str], package: Path
+) -> None:
+    print_status("sls package")
+    options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
+    options += [f"--param={param}" for param in params]
+    environment = osls.create_environment(session, stage) | {_PREVIEW_VARIABLE: "true"}
+    if collaborators.run_sls("package", options, environment):
+        raise CommandError("sls package failed, see its output above; a deploy would fail, too")
+
+
+class _Checks(NamedTuple):
+    """Results of the checks that a deploy makes before it changes anything."""
+
+    checked: list[str]
+    unchecked: list[str]
+    refusals: list[str]
+    outside_stack: list[str]
+    update_reasons: list[str]
+
+
+def _check(
+    session: "boto3.Session",
+    target_options: target.TargetOptions,
+    params: Sequence[str],
+    compiled: CompiledStage,
+    database: str | None,
+    *,
+    force: bool,
+) -> _Checks:
+    """Make the checks of a deploy. Unlike a deploy, continue after a refusal, to report all of them."""
+    stage, stack = target_options.stage, stack_name(target_options.stage)
+    command = partial(deploy_command, target_options, params)
+    report = quotas.check(session, stack, compiled.demand, command)
+    checks = _Checks([*report.checked], [*report.unchecked], [], [], [])
+    if report.shortages:
+        if force:
+            texts = [shortage.text for shortage in report.shortages]
+            print_status(*"\n".join(texts).splitlines(), "A deploy would continue because of --force.")
+        else:
+            checks.refusals.append(report.refusal(command))
+
+    def check(subject: str, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except CommandError as error:
+            checks.refusals.append(str(error))
+        else:
+            checks.checked.append(subject)
+
+    check("the names of other stages", lambda: stage_names.require_distinct(session, stage, force=force))
+    outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
+    is_first = bool(compiled.express_settings and not database)
+    if compiled.demand.creates_cluster and (
+        is_first := leftovers.is_first_cluster(session.client("cloudformation"), stack)
+    ):
+        check("clusters that an earlier stack left", lambda: leftovers.require_no_cluster(session, stack, database))
+    if compiled.demand.creates_network:
+        check("networks that an earlier deploy left", lambda: leftovers.require_no_vpc(outside_stack, force=force))
+    if declared := compiled.express_settings:
+
+        def check_express() -> None:
+            express.require_possible(session, stage, declared, database)
+            checks.outside_stack.extend(express.describe_changes(session, stage, declared))
+
+        check("the express cluster", check_express)
+    if is_first:
+        checks.update_reasons.extend(deferred.reason for deferred in compiled.deferred_resources)
+    return checks
+
+
+def _keep_unchanged_code(session: "boto3.Session", template: Any, deployed_template: Any, package: Path) -> str | None:
+    """Set the deployed key in S3 of each function whose code is unchanged; osls sets a new one at each packaging.
+
+    Returns:
+        What could not be compared; None: everything was.
+    """
+    functions = session.client("lambda", config=target.config())
+    deployed_resources = deployed_template.get("Resources", {})
+    for logical_id, resource in template["Resources"].items():
+        deployed = deployed_resources.get(logical_id, {})
+        if not resource["Type"] == deployed.get("Type") == "AWS::Lambda::Function":
+            continue
+        code = resource["Properties"]["Code"]
+        packaged = hashlib.sha256((package / Path(code["S3Key"]).name).read_bytes())
+        try:
+            configuration = functions.get_function_configuration(FunctionName=resource["Properties"]["FunctionName"])
+        except functions.exceptions.ResourceNotFoundException:
+            continue
+        except (BotoCoreError, ClientError) as error:
+            return f"whether the functions' code changed: it is shown as changed ({target.explain(error)})"
+        if configuration["CodeSha256"] == base64.b64encode(packaged.digest()).decode():
+            code["S3Key"] = deployed["Properties"]["Code"]["S3Key"]
+    return None
+
+
+def encode_template(template: Mapping[str, Any], new_stack: str | None) -> tuple[str, bool]:
+    """Return a template as JSON, and whether it was reduced because it fits into a request only so.
+
+    Args:
+        new_stack: name of a new stage's stack, for names that contain it: the change set's stack has another name.
+    """
+    texts = [to_compact_json(document) for document in (template, _reduce(template))]
+    if new_stack:
+        texts = [text.replace("${AWS::StackName}", new_stack) for text in texts]
+    whole, reduced = texts
+    is_reduced = len(reduced) <= change_set.MAX_BODY_BYTES < len(whole)
+    return reduced if is_reduced else whole, is_reduced
+
+
+def _reduce(template: Mapping[str, Any]) -> Any:
+    """Return a template without the dashboard's body and without metadata, which create nothing else."""
+    reduced = copy.deepcopy(dict(template))
+    reduced.pop("Metadata", None)
+    for resource in reduced["Resources"].values():
+        resource.pop("Metadata", None)
+        if resource["Type"] == _DASHBOARD:
+            resource["Properties"]["DashboardBody"] = _NO_DASHBOARD_BODY
+    return reduced
+
+
+def _read_changes(
+    resource_changes: Iterable[Any], template: Any, deployed_template: Any, *, is_reduced: bool
+) -> Changes:
+    """Return the changes of a change set, without those of metadata, which change no resource.
+
+    Args:
+        resource_changes: as in DescribeChangeSet.
+        template: the compiled template.
+        deployed_template: the deployed template; empty: the stage is new.
+        is_reduced: whether the change set has the template without the dashboard's body.
+    """
+    changes = Changes([], [], [], [])
+    for resource_change in resource_changes:
+        logical_id, kind = resource_change["LogicalResourceId"], resource_change["ResourceType"]
+        action = resource_change["Action"]
+        if action == "Add":
+            changes.added.append(Change(logical_id, kind))
+            continue
+        if action == "Remove":
+            changes.deleted.append(Change(logical_id, kind, loss=_loss(resource_change)))
+            continue
+        details = [detail["Target"] for detail in resource_change.get("Details", []) if "Target" in detail]
+        properties = {detail.get("Name") or detail["Attribute"]: None for detail in details}
+        properties.pop("Metadata", None)
+        if is_reduced and kind == _DASHBOARD and _is_same_dashboard(logical_id, template, deployed_template):
+            properties.pop("DashboardBody", None)
+        if details and not properties:
+            continue
+        replacement = resource_change.get("Replacement", "False")
+        change = Change(logical_id, kind, replacement != "Conditional" and action != "Dynamic", tuple(properties))
+        if replacement == "False":
+            changes.changed.append(change)
+        else:
+            changes.replaced.append(change._replace(loss=_loss(resource_change)))
+    return changes
+
+
+def _is_same_dashboard(logical_id: str, template: Any, deployed_template: Any) -> bool:
+    bodies = [
+        document.get("Resources", {}).get(logical_id, {}).get("Properties", {}).get("DashboardBody")
+        for document in (template, deployed_template)
+    ]
+    return bool(bodies[0] == bodies[1])
+
+
+def _loss(resource_change: Any) -> str | None:
+    """Return what is lost with the old resource, and what becomes of it; None: it holds nothing."""
+    if (loss := LOSSES.get(resource_change["ResourceType"])) is None:
+        return None
+    fate = _FATES.get(resource_change.get("PolicyAction", "").removeprefix("ReplaceAnd"))
+    return f"{loss}; {fate}" if fate else loss
+
+
+def _idle_month(stage: str, params: Sequence[str], region: str) -> IdleMonth:
+    region = region if region in costs.PRICES else _PRICES_REGION
+    values = dict(param.split("=", 1) for param in params)
+    lines = costs.idle_bill(plan_settings.read(stage, values, region, may_be_unlisted=True), region)
+    return IdleMonth(costs.total(lines), region, [line for line in lines if line.quantity])
+
+
+def _to_lines(preview: Preview) -> Iterator[str]:
+    """Yield the lines of the output without --json: first what loses data, last what was not seen."""
+    stack = stack_name(preview.stage)
+    yield (
+        f"preview    {preview.stage}, account {preview.account}, region {preview.region}: "
+        f"{stack} would be {'created' if preview.is_new else 'updated'}; nothing was deployed"
+    )
+    for word, change in preview.changes.losses():
+        may = "" if change.is_certain else "may be "
+        yield f"DATA LOSS  {change.logical_id} ({change.type}) {may or 'is '}{word}: {change.loss}"
+    types = dict.fromkeys(change.type for change in preview.changes.added)
+    for kind in types:
+        names = ", ".join(change.logical_id for change in preview.changes.added if change.type == kind)
+        yield f"added      {kind}: {names}"
+    for word in ("changed", "replaced", "deleted"):
+        for change in getattr(preview.changes, word):
+            properties = f": {', '.join(change.properties)}" if change.properties else ""
+            label = word if change.is_certain else f"{word}?"
+            yield f"{label:<10} {change.logical_id} ({change.type}){properties}"
+    if not any(preview.changes) and preview.comparison.is_accepted:
+        yield "unchanged  all resources of the stack"
+    yield from (f"outside    the stack: {line}" for line in preview.outside_stack)
+    yield from (f"updates    two: {reason}" for reason in preview.update_reasons)
+    month = preview.idle_month
+    yield (
+        f"idle month {month.dollars:,.2f} US dollars, by list prices of {month.region}, without slices: "
+        + ", ".join(f"{line.what} {line.dollars or 0:,.2f}" for line in month.lines)
+    )
+    yield f"checked    {', '.join(preview.checked)}"
+    yield from (f"unchecked  {line}" for text in preview.unchecked for line in text.splitlines())
+    yield from (f"refused    {line}" for text in preview.refusals for line in text.splitlines())
+    yield from _validation_lines(preview.comparison)
+    yield from (f"not seen   {note}" for note in preview.notes)
+
+
+def _validation_lines(comparison: Comparison) -> Iterator[str]:
+    reason = f": {comparison.reason}" if comparison.reason else ""
+    if not comparison.is_accepted:
+        yield f"refused    by CloudFormation ({comparison.status}{reason})"
+    elif comparison.unread:
+        yield f"validated  by CloudFormation, but its warnings could not be read: {comparison.unread}"
+    else:
+        yield f"validated  by CloudFormation, {'with' if comparison.failures else 'without'} warnings"
+    yield from (f"           {failure}" for failure in comparison.failures)
+    yield from (f"left over  {reason}" for reason in comparison.undeleted)
+
+
+def _to_json(preview: Preview) -> Any:
+    comparison = preview.comparison
+    return {
+        "stage": preview.stage,
+        "account": preview.account,
+        "region": preview.region,
+        "stack": stack_name(preview.stage),
+        "isNew": preview.is_new,
+        **{
+            word: [
+                {
+                    "logicalId": change.logical_id,
+                    "type": change.type,
+                    "isCertain": change.is_certain,
+                    "properties": change.properties,
+                    "loss": change.loss,
+                }
+                for change in changes
+            ]
+            for word, changes in preview.changes._asdict().items()
+        },
+        "outsideStack": preview.outside_stack,
+        "twoUpdates": preview.update_reasons,
+        "idleMonth": {
+            "dollars": round(preview.idle_month.dollars, 2),
+            "pricesOf": preview.idle_month.region,
+            "lines": [line._asdict() for line in preview.idle_month.lines],
+        },
+        "checked": preview.checked,
+        "unchecked": preview.unchecked,
+        "refusals": preview.refusals,
+        "validation": {
+            "isAccepted": comparison.is_accepted,
+            "status": comparison.status,
+            "reason": comparison.reason,
+            "errors": [str(failure) for failure in comparison.failures if not failure.is_warning],
+            "warnings": [str(failure) for failure in comparison.failures if failure.is_warning],
+            "unread": comparison.unread,
+        },
+        "undeleted": comparison.undeleted,
+        "notSeen": preview.notes,
+    }
