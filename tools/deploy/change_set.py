@@ -50,12 +50,12 @@ class Comparison(NamedTuple):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether CloudFormation would execute the change set, or would change nothing."""
+        """True if CloudFormation would execute the change set, or would change nothing."""
         return self.status == "CREATE_COMPLETE" or self.has_no_changes
 
     @property
     def has_no_changes(self) -> bool:
-        """Whether CloudFormation found nothing to change."""
+        """True if CloudFormation found nothing to change."""
         return self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
 
 
@@ -77,7 +77,7 @@ def compare(
     tags: Mapping[str, str],
     clock: Clock = CLOCK,
 ) -> Comparison:
-    """Have CloudFormation compare a template with a stage's stack, which may not exist, and validate it.
+    """Ask CloudFormation to compare a template with a stage's stack, which may not exist, and to validate it.
 
     Args:
         account: id of the account, which must own each bucket.
