@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from lab.chaos.messages import INVALID_BODIES
 from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, Response, expected_message
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
 from tools.kit import event
+from tools.kit.invalid_bodies import INVALID_BODIES
 from tools.local.faults import DatabaseFaults
 
 # Replaces the deployed handler.py, which it imports as `original`. It kills the process on one id.

@@ -43,7 +43,7 @@ def test_word_is_renamed_in_each_form(text: str, renamed: str) -> None:
     assert to_scans(text) == renamed
 
 
-@pytest.mark.parametrize("text", ["punched", "puncher", "pontos", "appunch"])
+@pytest.mark.parametrize("text", ["puncher", "pontos", "appunch"])
 def test_part_of_another_word_is_not_renamed(text: str) -> None:
     assert to_scans(text) == text
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 from boto3 import Session
 
+from ponto.punch import EVENT
 from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -32,7 +33,7 @@ def test_old_tls_is_refused_by_a_valid_security_policy(template: Template) -> No
 def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(template: Template) -> None:
     method = template.properties("PostPunch")
     assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "PunchResource"})
-    assert template.properties("PunchResource")["PathPart"] == "ponto"
+    assert template.properties("PunchResource")["PathPart"] == EVENT.path.removeprefix("/")
     assert method["ApiKeyRequired"] is True
     assert method["RequestValidatorId"] == {"Ref": "BodyValidator"}
     assert template.properties("BodyValidator")["ValidateRequestBody"] is True

@@ -516,7 +516,9 @@ def deployment(**outputs: str) -> target.Target:
 def api_with_post(authorization_type: str) -> str:
     gateway = boto3.client("apigateway")
     api = gateway.create_rest_api(name="ponto")
-    resource = gateway.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart="ponto")
+    resource = gateway.create_resource(
+        restApiId=api["id"], parentId=api["rootResourceId"], pathPart=EVENT.path.removeprefix("/")
+    )
     gateway.put_method(
         restApiId=api["id"], resourceId=resource["id"], httpMethod="POST", authorizationType=authorization_type
     )

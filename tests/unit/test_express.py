@@ -412,7 +412,7 @@ def test_stack_with_a_cluster_is_not_deployed_beside_an_express_cluster(dev: Dev
 
 
 def test_stage_whose_name_rds_does_not_accept_is_refused(dev: Dev) -> None:
-    for stage in ("Dev", "a--b", "x" * 40):
+    for stage in ("Dev", "a--b", "x" * 52):
         result = dev.deploy("--stage", stage)
         assert (result.status, dev.sls, dev.rds.operations) == (2, ["package"], [])
         assert f"--stage {stage}: its cluster would be named batida-ponto-{stage}, but RDS allows" in result.err

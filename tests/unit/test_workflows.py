@@ -80,10 +80,11 @@ def test_without_a_role_the_deploy_is_skipped(
 
 def test_release_has_the_attested_source_and_its_bill_of_materials(tmp_path: Path) -> None:
     checkout, programs = tmp_path / "checkout", tmp_path / "bin"
-    copied = ["CHANGELOG.md", "package-lock.json", "locks", "ponto/__init__.py", "tools/develop"]
+    copied = ["package-lock.json", "locks", "ponto/__init__.py", "tools/develop"]
     for name in copied:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-r", ROOT / name, checkout / name], check=True)
+    (checkout / "CHANGELOG.md").write_text(f"## [{__version__}] - 2026-11-29\n\n- y\n", encoding="utf-8")
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
     for words in (["git", "init", "--quiet"], ["git", "add", "--all"], [*git, "commit", "--quiet", "-m", "Test"]):
         subprocess.run(words, cwd=checkout, check=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ponto.punch import EVENT
 from tools.kit import event
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -37,7 +38,7 @@ class Address(NamedTuple):
     @property
     def root_url(self) -> str:
         """URL to which the API's paths are relative."""
-        return self.api_url.removesuffix("ponto")
+        return self.api_url.removesuffix(EVENT.path.removeprefix("/"))
 
     def post_command(self, punch_id: str) -> str:
         """Return a curl command that sends a punch with the present time. Running it again sends the same punch."""

@@ -118,6 +118,7 @@ def _pairs(old: Names, new: Names) -> Iterator[tuple[str, str]]:
     yield f"{old.package}db", f"{new.package}db"
     yield old.subject_column, new.subject_column
     yield old.subject_field, new.subject_field
+    yield "punched", "instant"  # key of the instant in --json
     for old_word, new_word in (
         (old.package, new.package),
         (old.table, new.table),
