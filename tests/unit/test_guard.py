@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ponto.punch import EVENT
 from tests.clock import TickingClock
 from tools.kit import static
 from tools.kit.clock import CLOCK, Clock
@@ -20,7 +21,7 @@ from tools.local.guard import MAX_BODY_BYTES, Guard, PublicFunctions
 KEY = "LOCALABCDEFGHIJKLMNO"
 HOST = "127.0.0.1:4566"
 PAGE_PATH = "/restapis/ab12cd34/local/_user_request_/"
-PUNCH = f"{PAGE_PATH}ponto"
+PUNCH = PAGE_PATH + EVENT.path.removeprefix("/")
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20261001/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
 PAGE = "http://evil.example"
 POOL = "us-east-1_abc"
