@@ -126,10 +126,12 @@ def decimal(digits: int, places: int, description: str, *, signed: bool = False)
 
     Args:
         digits: maximum number of digits before the point.
-        places: maximum number of digits after the point, at least one. Python's decimals have 28 digits in all.
+        places: maximum number of digits after the point, at least one. Python's decimals have 28 in all.
         description: meaning of the field.
         signed: whether the number can be negative.
     """
+    if digits < 1 or places < 1 or digits + places > 28:
+        raise ValueError("a decimal has at least one digit before and after the point, and at most 28 in all")
     pattern = f"^{'-?' if signed else ''}(?:0|[1-9][0-9]{{0,{digits - 1}}})(?:[.][0-9]{{1,{places}}})?{_END}"
     matches = re.compile(pattern).fullmatch
     zero = Decimal(0).scaleb(-places)

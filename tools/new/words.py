@@ -7,20 +7,10 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-_SQL_RESERVED = frozenset(
-    re.findall(
-        r"\w+",
-        "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create "
-        "current_catalog current_date current_role current_time current_timestamp current_user default deferrable "
-        "desc distinct do else end except false fetch for foreign from grant group having in initially intersect "
-        "into lateral leading limit localtime localtimestamp not null offset on only or order placing primary "
-        "references returning select session_user some symmetric system_user table then to trailing true union "
-        "unique user using variadic when where window with",
-    )
-)
+SQL_RESERVED = frozenset(Path(__file__).with_name("reserved_words.txt").read_text(encoding="utf-8").split())
 """Reserved words of PostgreSQL 18, which a statement may not use as a name without quotation marks."""
 _JAVASCRIPT_RESERVED = frozenset(
     re.findall(
@@ -187,7 +177,7 @@ def _identifiers(path: str, text: str) -> tuple[set[str], frozenset[str]]:
         case ".sql":
             code = re.sub(_SQL_SKIPPED, " ", text)
             code = re.sub(r"\bschema \w+|\b\w+\.", " ", code.lower())  # a schema may have the name of its table
-            return {*re.findall(_WORD, code)}, _SQL_RESERVED
+            return {*re.findall(_WORD, code)}, SQL_RESERVED
         case ".js" | ".mjs":
             code = re.sub(_JAVASCRIPT_SKIPPED, " ", text)
             return {*re.findall(_WORD, code)}, _JAVASCRIPT_RESERVED

@@ -1,0 +1,276 @@
+"""Checks of the file that declares an event."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import measurement
+from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
+from tools.new import declaration, patterns
+
+ORDER = (ROOT / "examples" / "orders" / "order.py").read_text()
+
+TEXT = 'display_text(64, "Name that the shop gives to the order.", min_length=1)'
+
+MISTAKES: dict[str, tuple[str, str, str]] = {
+    # The file
+    "syntax": ("class Order(", "class Order[", "order.py, line 11: SyntaxError: "),
+    "unknown module": ("from decimal", "from decimals", "order.py, line 4: ModuleNotFoundError: No module named"),
+    "missing argument": ('path="/orders",', "", "order.py, line 22: TypeError: "),
+    "invalid regex": (TEXT, "text(64, 'a)', 'x')", "order.py, line 16: error: "),
+    "no event": ("EVENT =", "ORDER =", "order.py declares no `EVENT`"),
+    # Types
+    "row": ("row=Order", "row=int", "row: not a NamedTuple"),
+    "noun": ('("order", "orders")', '"order"', "noun: not two texts"),
+    "subject noun": ('("shop", "shops")', '("shop",)', "subject_noun: not two texts"),
+    "path is no text": ('path="/orders"', "path=1", "path: not a text"),
+    "device is no text": ('subject="loja"', 'subject="loja", device=1', "device: neither a text nor None"),
+    "same without comma": ('("loja", "pedido", "criado", "total")', '("loja")', "same: not a tuple of texts"),
+    "same is empty": ('("loja", "pedido", "criado", "total")', "()", "same: not a tuple of texts"),
+    "derived_id without comma": (
+        'derived_id=("loja", "pedido")',
+        'derived_id=("loja")',
+        "derived_id: neither None nor",
+    ),
+    "one example": ("examples=(", "examples=() and (", "examples: not at least two bodies"),
+    # Columns
+    "id is not first": ("    id: ", "    ident: ", "id: not the first column"),
+    "id has a default": ('client.")]\n', 'client.")] = None\n', "TypeError: Non-default namedtuple field loja"),
+    "name in capitals": ("pedido: ", "Pedido: ", "Pedido: not a name of at most 63 lower-case letters"),
+    "reserved word of SQL": ("canal: ", "order: ", "order: a reserved word of SQL"),
+    "reserved word of joins": ("canal: ", "left: ", "left: a reserved word of SQL"),
+    "keyword of Python": ("canal: ", "nonlocal_: ", "nonlocal_: not a name"),
+    "attribute of tuple": ("canal: ", "count: ", "count: an attribute of Python's tuples"),
+    "column of the message": ("canal: ", "chave: ", "chave: a name that the project uses for the message"),
+    "system column": ("canal: ", "ctid: ", "ctid: a system column of PostgreSQL"),
+    "annotations as text": (
+        '"""Declaration',
+        "from __future__ import annotations\n'''x'''\n\"\"\"",
+        "id: its type is a text",
+    ),
+    "no kind": ("criado: Annotated[datetime, ", "criado: datetime\n    x: Annotated[datetime, ", "criado: has no kind"),
+    "type of another kind": (
+        "total: Annotated[Decimal",
+        "total: Annotated[float",
+        "total: the type does not fit the kind",
+    ),
+    "type without None": ("canal: Annotated[str | None", "canal: Annotated[str", "canal: the type does not fit"),
+    "default": ('ordered.")] = None', "ordered.\")] = 'app'", "canal: has a default other than None"),
+    "no offset column": ('instant="criado"', 'instant="criado", offset="fuso"', "offset: fuso is no column"),
+    "offset with kind": ('instant="criado"', 'instant="criado", offset="canal"', "canal: not declared as the offset"),
+    # Kinds
+    "same name in JSON": (
+        "    canal: ",
+        "    x_1: Annotated[int, integer(1, 2, 'x')]\n    x1: Annotated[int, integer(1, 2, 'x')]\n    canal: ",
+        "x1: has the name x1 in JSON, as x_1 has",
+    ),
+    "no description": ('"Total in reais."', '" "', "total: has no description of one line"),
+    "description of two lines": ('"Total in reais."', '"Total\\nin reais."', "total: has no description of one line"),
+    "variable in description": ('"Total in reais."', '"In ${reais}."', "total: its description has `${`"),
+    "limits": (
+        "Annotated[Decimal, decimal(10, 2,",
+        "Annotated[int, integer(2, 1,",
+        "total: 2 to 1 is no range of integers",
+    ),
+    "large limit": ("Annotated[Decimal, decimal(10, 2,", "Annotated[int, integer(0, 2**53,", "total: exceeds MAX_SAFE"),
+    "no digits": ("decimal(10, 2,", "decimal(0, 2,", "order.py, line 18: ValueError: a decimal has"),
+    "no places": ("decimal(10, 2,", "decimal(10, 0,", "order.py, line 18: ValueError: a decimal has"),
+    "many digits": ("decimal(10, 2,", "decimal(27, 2,", "order.py, line 18: ValueError: a decimal has"),
+    "empty value": ('("site", ', '("", ', "canal: the value '' is no text of 1 to 64 characters"),
+    "value of two lines": ('("site", ', '("a\\nb", ', r"canal: the value 'a\nb' is no text"),
+    "variable in value": ('("site", ', '("${x}", ', "canal: the value '${x}' has `${`"),
+    "value twice": ('("site", ', '("app", ', "canal: has no values, or one of them twice"),
+    "no length": ("display_text(64, ", "display_text(0, ", "pedido: its lengths are not in the range"),
+    "great length": ("display_text(64, ", "display_text(10_001, ", "pedido: its lengths are not in the range"),
+    "length is text": (TEXT, "text('a', '64', 'x')", "pedido: its lengths are not in the range"),
+    "pattern": (TEXT, r"text(64, r'\d+', 'x')", r"pedido: the pattern has '\\d+' at position 1"),
+    # Names
+    "noun of two words": ('("order", ', '("shop-order", ', "noun: 'shop-order' is not one word"),
+    "short noun": ('("order", ', '("po", ', "noun: 'po' is not one word of 3 to 30 letters"),
+    "noun is keyword": ('("order", ', '("return", ', "noun: 'return' is a keyword of Python"),
+    "noun is module": ('("order", ', '("message", ', "noun: ponto/message exists"),
+    "equal nouns": ('("shop", "shops")', '("shop", "shop")', "subject_noun: 'shop' is used twice"),
+    "class is not the noun": ('("order", ', '("purchase", ', "row: the class is called Order. Call it Purchase"),
+    "service in capitals": ('"shop-orders"', '"shopOrders"', "service: 'shopOrders' is no name of 3 to 30 letters"),
+    "short service": ('"shop-orders"', '"so"', "service: 'so' is no name"),
+    "long service": ('"shop-orders"', f'"{"a" * 31}"', "service: 'aaa"),
+    "service is module of Python": ('"shop-orders"', '"calendar"', "service: the package calendar would hide a word"),
+    "service is package": ('"shop-orders"', '"bo-to3"', "service: the package boto3 would hide an installed one"),
+    "service is folder": ('"shop-orders"', '"load-test"', "service: the package loadtest would replace a folder"),
+    "service is schema": ('"shop-orders"', '"public"', "service: the schema public would need"),
+    "service is reserved": ('"shop-orders"', '"offset"', "service: the schema offset would need"),
+    "path": ('"/orders"', '"orders"', "path: 'orders' is no path"),
+    "table": ('"pedidos"', f'"{"a" * 41}"', "table: 'aaa"),
+    "table is reserved": ('"pedidos"', '"user"', "table: 'user' is a reserved word of SQL"),
+    # Roles of columns
+    "kind of id": ("Annotated[str, uuid(", "Annotated[str, display_text(64, ", "id: not a UUID without default"),
+    "subject": ('subject="loja"', 'subject="pedido"', "subject: pedido is no required integer(1, MAX_SAFE_INTEGER"),
+    "limits of the subject": ("integer(1, MAX_SAFE_INTEGER,", "integer(1, 10,", "subject: loja is no required integer"),
+    "instant": ('instant="criado"', 'instant="pedido"', "instant: pedido is no required timestamp"),
+    "device": ('subject="loja"', 'subject="loja", device="total"', "device: total is no text"),
+    "unknown column is same": ('"criado", "total")', '"criado", "totals")', "same: totals is no column to compare"),
+    "optional column is same": ('"criado", "total")', '"criado", "canal")', "same: canal is optional. Remove it"),
+    "subject is not same": ('same=("loja", ', "same=(", "same: lacks loja. Add it"),
+    "instant is not same": ('"criado", "total")', '"total")', "same: lacks criado. Add it"),
+    "column twice": ('"criado", "total")', '"criado", "total", "total")', "same: names a column twice"),
+    "id without subject": ('derived_id=("loja", "pedido")', 'derived_id=("pedido",)', "derived_id: lacks loja. Add it"),
+    "id of instant": (
+        'derived_id=("loja", "pedido")',
+        'derived_id=("loja", "criado")',
+        "derived_id: criado is no column",
+    ),
+    "id of optional column": (
+        'derived_id=("loja", "pedido")',
+        'derived_id=("loja", "canal")',
+        "derived_id: canal is optional",
+    ),
+    "free text is not last": (
+        'derived_id=("loja", "pedido")',
+        'derived_id=("pedido", "loja")',
+        "derived_id: the text pedido may contain `|`, which joins the columns. Name it last",
+    ),
+    "id of column twice": (
+        'derived_id=("loja", "pedido")',
+        'derived_id=("loja", "loja")',
+        "derived_id: names a column twice",
+    ),
+    # Examples
+    "invalid example": (
+        '"A-17", "criado": "2026-11-24T08:00:00-03:00"',
+        '"A-17"',
+        "examples: body 1 is not valid: criado: required",
+    ),
+    "invalid conflicting body": (
+        '"total": "13.50"',
+        '"total": 13.5',
+        "conflicting: body 2 is not valid: total: must be",
+    ),
+    "bodies that do not conflict": ('"13.50"', '"12.5"', "conflicting: the bodies share loja, pedido, criado, total"),
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "order.py"
+
+
+@pytest.mark.parametrize("path", ["examples/orders/order.py", "ponto/punch.py", "tests/measurement.py"])
+def test_declaration_without_mistakes_is_loaded(path: str) -> None:
+    event = declaration.load(ROOT / path)
+
+    assert event.row.__name__ == event.noun[0].capitalize()
+
+
+def test_declarations_of_this_project_have_at_most_60_lines() -> None:
+    for path in ("examples/orders/order.py", "ponto/punch.py"):
+        assert len((ROOT / path).read_text().splitlines()) <= 60
+
+
+def test_missing_file_is_named(file: Path) -> None:
+    with pytest.raises(CommandError, match=r"order\.py is no file\. Name the Python file"):
+        declaration.load(file)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistake_is_named_with_its_field_and_remedy(file: Path, old: str, new: str, message: str) -> None:
+    assert old in ORDER
+    file.write_text(ORDER.replace(old, new).replace("import MAX", "import text, MAX"))
+
+    with pytest.raises(CommandError) as caught:
+        declaration.load(file)
+
+    assert message in str(caught.value)
+    assert all(re.match(r"EVENT: .*\. ?[A-Z]", line) for line in str(caught.value).splitlines()), str(caught.value)
+
+
+def test_all_mistakes_of_one_kind_are_named_at_once(file: Path) -> None:
+    file.write_text(ORDER.replace('"/orders"', '"orders"').replace('"pedidos"', '"user"'))
+
+    with pytest.raises(CommandError, match=r"EVENT: path: .*\nEVENT: table: "):
+        declaration.load(file)
+
+
+def test_file_leaves_no_bytecode(file: Path) -> None:
+    file.write_text(ORDER)
+
+    declaration.load(file)
+
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_table_of_40_characters_and_text_key_with_pattern_are_accepted(file: Path) -> None:
+    text = ORDER.replace('"pedidos"', f'"{"a" * 40}"').replace(
+        'derived_id=("loja", "pedido")', 'derived_id=("pedido", "loja")'
+    )
+    file.write_text(
+        text.replace("import MAX", "import text, MAX").replace(
+            'display_text(64, "Name that the shop gives to the order.", min_length=1)',
+            'text(8, "[A-Z]-[0-9]+", "Number.")',
+        )
+    )
+
+    assert declaration.load(file).derived_id == ("pedido", "loja")
+
+
+# Patterns
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "[0-9]{9}",
+            "[A-Z]{2}[0-9]{9}[A-Z]{2}",
+            "[A-Z0-9-]{1,20}",
+            "(?:BR|PT)-?[0-9]+",
+            r"\(x\)",
+            r"[\[\]\\-]",
+            "a|b",
+        ),
+        *(
+            "[-a]",
+            "[ -~]",
+            r"[0-9]+(?:\.[0-9]{1,2})?",
+            "(ab){2,}",
+            "",
+            "x@[a-z]+[.]br",
+            measurement.EVENT.fields["channel"].name,
+        ),
+    ],
+)
+def test_portable_pattern_has_no_mistake(pattern: str) -> None:
+    assert patterns.find_mistake(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "mistake"),
+    [
+        *(
+            (pattern, "has ")
+            for pattern in (".", "a.b", "^a", "a$", r"\d", r"\1", r"a\-b", "[^a]", "[a^]", "(?=a)", "(?i)a")
+        ),
+        *(
+            (pattern, "has ")
+            for pattern in ("a**", "a+?", "a++", "a{2}{3}", "a{,3}", "{2}", "*a", "(*a)", "a{a}", "]", "}")
+        ),
+        *(
+            (pattern, "has ")
+            for pattern in ("[]", "[]a]", "[a&&b]", "[[a]", "[[:alpha:]]", "[a-c-e]", "[a--b]", "é", "a\n")
+        ),
+        *((pattern, "has an unbalanced parenthesis") for pattern in ("(a", "a)", "a)(b")),
+        *((pattern, "repeats more than 255 times") for pattern in ("a{256}", "a{1,999}")),
+        *((pattern, "is not valid: ") for pattern in ("[z-a]", "a{3,2}")),
+    ],
+)
+def test_pattern_that_engines_read_differently_is_refused(pattern: str, mistake: str) -> None:
+    assert (patterns.find_mistake(pattern) or "").startswith(mistake)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_possible"),
+    [("[A-Z]{2}|[0-9]", False), (r"a\|b", True), ("[a|]", True), ("[ -~]", True), ("[{-~]+", True), ("x", False)],
+)
+def test_pattern_that_can_match_a_separator_is_found(pattern: str, is_possible: bool) -> None:
+    assert patterns.can_match(pattern, "|") == is_possible
