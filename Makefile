@@ -33,7 +33,7 @@ help: ## list the targets
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
 # Three sets of packages, each containing those before it; each target below installs the set that it needs. A missing slice is reported here, once.
-setup: .venv/.installed-tools ## what operators need: ponto, osls, Node (requirements-tools)
+setup: .venv/.installed-tools ## for operators: commands, osls, Node (requirements-tools)
 setup-run: .venv/.installed-run ## and make run: emulator, PostgreSQL (requirements-run)
 setup-dev: .venv/.installed-dev .venv-audit/.installed ## and make check and test (requirements-dev, -audit)
 setup setup-run setup-dev:
@@ -174,13 +174,13 @@ package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
 preview: setup ## what a deploy of STAGE (dev) would change and cost; needs AWS credentials
 	@ponto deploy --preview --stage $(STAGE) $(ARGS)
 
-deploy: setup ## deploy STAGE (dev), migrate it, and prove it with one punch; needs AWS credentials
+deploy: setup ## deploy STAGE (dev), migrate it, and prove it; needs AWS credentials
 	@ponto deploy --stage $(STAGE) $(ARGS)
 
 remove: setup ## remove STAGE (dev), with the contents of its buckets; needs AWS credentials
 	@ponto remove --stage $(STAGE) $(ARGS)
 
-certificates: setup ## renew ponto/certificates, which verify AWS's databases
+certificates: setup ## renew the certificates that verify AWS's databases
 	@node tools/deploy/certificates.js
 
 clean: ## remove all that setup, run and tests created; needs the local stack to be stopped

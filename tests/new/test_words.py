@@ -53,6 +53,7 @@ def test_part_of_another_word_is_not_renamed(text: str) -> None:
     [
         ("POST /ponto", "POST /scans"),
         ('"https://abc/dev/ponto"', '"https://abc/dev/scans"'),
+        ("/ponto/{id}, /ponto/ID, /ponto/OPTIONS, /ponto?a=b", "/scans/{id}, /scans/ID, /scans/OPTIONS, /scans?a=b"),
         ("cd ponto/; ../ponto/fields.py, ../../ponto", "cd parcelscans/; ../parcelscans/fields.py, ../../parcelscans"),
         ("dbuser:RESOURCE-ID/ponto", "dbuser:RESOURCE-ID/parcelscans"),
         ("https://ponto.example.com", "https://parcelscans.example.com"),

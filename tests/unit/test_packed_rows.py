@@ -48,7 +48,7 @@ def test_rows_of_every_type_are_unpacked_unchanged(rows: list[tuple[Any, ...]]) 
 def test_repeated_values_of_a_month_of_time_cards_take_little_space() -> None:
     """A card repeats the employee's name and id in each row, and each time in a second zone."""
     days = [
-        (employee, f"Employee {employee:016b}", date(2026, 11, day), [instant], [instant.replace(tzinfo=None)], time(4))
+        (employee, f"Name {employee:018b}", date(2026, 11, day), [instant], [instant.replace(tzinfo=None)], time(4))
         for employee in range(100)
         for day in range(1, 31)
         for instant in (datetime(2026, 11, day, 8, 7 * (employee + day) * day % 60, tzinfo=UTC),)

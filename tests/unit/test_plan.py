@@ -141,7 +141,7 @@ def test_amount_is_quantity_times_price() -> None:
 
     expected = {
         # 88 peaks of 1,000: 88,000 punches
-        "API Gateway: punches": 0.088 * 3.50,
+        "API Gateway: requests": 0.088 * 3.50,
         "SQS: send": 0.088 * 0.40,
         # 88 peaks x 2 calls x 100 groups of ten messages; 5 pollers, one empty receive each 20 s, 365/12 days: 657,000
         "SQS: receive and delete": 17_600 / 1e6 * 0.40,
@@ -338,8 +338,9 @@ def test_duration_of_a_batch_is_near_the_measured_one(run: Run, batch: int, mill
 def test_status_is_1_with_advice_if_the_load_does_not_fit(run: Run) -> None:
     fits = run("--employees 20000 --stage dev")
     assert (fits.status, fits.err) == (0, "")
-    assert "20,000 punches within 10 minutes are 67 requests/s at the peak.\n" in fits.out
-    assert "The stage throttle is reached first, at 600,000 punches within as many minutes." in fits.out
+    text = " ".join(fits.out.split())  # sentences are wrapped
+    assert "20,000 punches within 10 minutes are 67 requests/s at the peak. limit" in text
+    assert "The stage throttle is reached first, at 600,000 punches within as many minutes." in text
     assert "\nThe peak fits.\n" in fits.out
     assert "\nParameters of stage dev.\n" in fits.out
     assert "does not fit" not in fits.out
@@ -459,7 +460,7 @@ def test_invalid_arguments_are_refused_with_a_reason(run: Run, words: str, messa
 
 def test_numbers_of_employees_may_surround_options(run: Run) -> None:
     assert run("20000") == run("--employees 20000")
-    assert "ponto plan [OPTIONS] [EMPLOYEES]...\n" in run("--help").out
+    assert "ponto plan [OPTIONS] [NUMBER]...\n" in run("--help").out
     forecasts = run("--employees 10 20 --stage dev --employees 30 --json 40").json
     assert sorted(each["peak"]["punches"] for each in forecasts) == [10, 20, 30, 40]
 

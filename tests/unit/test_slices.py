@@ -126,7 +126,7 @@ LOADED_COMMANDS = {name: command.load() for name, command in cli.COMMANDS.items(
 
 def test_summaries_equal_those_of_the_commands_help() -> None:
     summaries = {name: command.short_help for name, command in cli.COMMANDS.items()}
-    assert summaries == {name: command.get_short_help_str(limit=80) for name, command in LOADED_COMMANDS.items()}
+    assert summaries == {name: command.get_short_help_str(limit=200) for name, command in LOADED_COMMANDS.items()}
 
 
 def test_list_of_commands_imports_no_command() -> None:

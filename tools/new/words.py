@@ -76,8 +76,8 @@ class Renaming:
         self._words = dict(_pairs(old, new))
         inner = "|".join(_pattern(word) for word in sorted(self._words, key=len, reverse=True))
         self._matches_word = re.compile(inner)
-        # `/ponto` as the path of a request: not a folder, and not the user of an ARN.
-        path = rf"(?<![/.])(?<!-ID){re.escape(old.path)}(?![\w/-]|\.\w)"
+        # `/ponto` as the path of a request, as in `/ponto/{id}`: not a folder, and not the user of an ARN.
+        path = rf"(?<![/.])(?<!-ID){re.escape(old.path)}(?![\w-]|\.\w|/(?![{{(A-Z\d]))"
         self._words[old.path] = new.path
         # An article before a noun, perhaps at the end of a line, of a comment too: `a punch`, `an `employee_id``.
         article = r"(?:(?<![\w'.-])(?P<article>[Aa]n?)(?P<gap>\s+(?:(?:#|//|--|\*)\s+)?[\"'`*_\[(]*))?"

@@ -148,7 +148,7 @@ def _print_forecast(stage: str, peak: Peak, prediction: Forecast) -> None:
     _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
     print_result("")
     tables.show(
-        [Column("limit"), Column("punches/s", align_right=True), Column("why", min_width=24)],
+        [Column("limit"), Column("a second", align_right=True), Column("why", min_width=24)],
         [(limit.name, f"{limit.admits:,.0f}", limit.why) for limit in prediction.limits],
     )
     print_result("")

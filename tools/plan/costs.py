@@ -86,8 +86,8 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
     # Label, name of the price, factors by what they count, and the divisor of their product.
     rows: list[tuple[str, str, dict[str, float], int]] = [
         # 429s are not charged: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-pricing.html
-        ("API Gateway: punches", "apigateway_requests", {"punches": punches}, 1_000_000),
-        ("SQS: send", "sqs_requests", {"punches": punches}, 1_000_000),
+        ("API Gateway: requests", "apigateway_requests", {"requests": punches}, 1_000_000),
+        ("SQS: send", "sqs_requests", {"requests": punches}, 1_000_000),
         ("SQS: receive and delete", "sqs_requests", {"requests each": tens, "kinds": 2}, 1_000_000),
         ("SQS: fair queue", "sqs_fair_requests", {"requests": (punches + 2 * tens) * settings.fair_queue}, 1_000_000),
         (
@@ -99,13 +99,13 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
         ("Lambda: batches", "lambda_requests", {"batches": batches}, 1_000_000),
         ("Lambda: compute", "lambda_compute", {"batches": batches, "s": batch_seconds, "GB": gigabytes}, 1),
         ("Lambda: starts", "lambda_compute", {"starts": starts, "s": start_seconds, "GB": gigabytes}, 1),
-        ("Aurora: storing", "aurora_capacity", {"punches": punches}, DATABASE_ROWS * 3600),
+        ("Aurora: storing", "aurora_capacity", {"rows": punches}, DATABASE_ROWS * 3600),
         ("Aurora: awake", "aurora_capacity", {"days": month.working_days, "h": awake, "ACU": MIN_ACU}, 1),
         ("Aurora: rows", "aurora_storage", {"rows": punches * month.months_kept, "bytes": ROW_BYTES}, 1_000_000_000),
         ("Aurora: commits", "aurora_io", {"batches": batches}, 1_000_000),
-        ("Aurora: log", "aurora_io", {"punches": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
+        ("Aurora: log", "aurora_io", {"rows": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
         ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
-        ("Network: responses", "transfer_out", {"punches": punches, "bytes": RESPONSE_BYTES}, 1_000_000_000),
+        ("Network: responses", "transfer_out", {"responses": punches, "bytes": RESPONSE_BYTES}, 1_000_000_000),
         ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": (METRICS + GATEWAY_METRICS) if punches else 0}, 1),
         ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metric_count}, 1),
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),

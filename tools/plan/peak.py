@@ -92,7 +92,7 @@ def forecast(peak: Peak, settings: StageSettings, oldest_seconds: float) -> Fore
 
 def _limits(settings: StageSettings) -> list[Limit]:
     seconds = settings.batch_milliseconds / 1000
-    batches = f"{settings.concurrency:,} batches at once x {settings.batch:,} punches / {seconds:.4g} s"
+    batches = f"{settings.concurrency:,} batches at once x {settings.batch:,} messages / {seconds:.4g} s"
     raise_acu = "raise maximumAcu to {} (beyond 256: several deployments)"
     acu = f"{settings.maximum_acu:g} ACU x {settings.database_rows / settings.maximum_acu:,.0f} rows/s"
     raise_rates = f"raise {_RATES}, and the burst limits with them, to {{}}"
