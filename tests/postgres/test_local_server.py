@@ -195,7 +195,7 @@ def test_root_without_namespaces_runs_the_server_as_another_user(folder: Path, m
 def test_root_without_unshare_and_setpriv_gets_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))  # contains neither unshare nor setpriv
 
-    with pytest.raises(LocalError, match=r"^PostgreSQL refuses to run as root, .* Run this as another user\.$"):
+    with pytest.raises(LocalError, match=r"^PostgreSQL refuses .* Install setpriv, or run this as another user\.$"):
         postgres.start(folder / "postgres", postgres.UNSAFE_SETTINGS)
 
     assert list(folder.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -48,9 +49,10 @@ def find(initdb: Path, folder: Path) -> Launcher:
     for launcher in launchers:
         if _can_run(launcher, initdb, folder):
             return launcher
+    advice = "Run this as another user" if shutil.which("setpriv") else "Install setpriv, or run this as another user"
     raise LocalError(
         f"PostgreSQL refuses to run as root, and neither `unshare` nor `setpriv` can run it as user {user.pw_name} "
-        f"with access to {initdb} and {folder}. Run this as another user."
+        f"with access to {initdb} and {folder}. {advice}."
     )
 
 
