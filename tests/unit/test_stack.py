@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -38,6 +39,30 @@ def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
         stack.make_private(state)
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o755
+
+
+def start(state: Path) -> str:
+    """Return the message of a start that fails."""
+    with pytest.raises(LocalError) as failure, stack.run_local_stack(state, port=1):
+        pass
+    return str(failure.value)
+
+
+def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    file.touch()
+
+    assert start(file) == f"{file} cannot be used: File exists. Choose another folder with --state"
+
+
+def test_new_stack_is_refused_on_a_disk_that_it_would_fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Mock(free=150_000_000))
+
+    assert start(tmp_path) == (
+        f"150 MB are free in {tmp_path}; a new stack needs 200 MB. "
+        "Free some space, or choose a folder on another disk with --state"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
 _STATE_VARIABLE = "PONTO_LOCAL_STATE"  # environment variable of sls and its children: the folder of their run
+_MIN_FREE_MB = 200  # the folder of a new stack takes 83 MB, before the first punch
 _RESTART_SECONDS = 15  # time that PostgreSQL may be down, as `make chaos` restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
@@ -75,13 +77,18 @@ def run_local_stack(
         seconds_left: called at the end while a save fails; see `Emulator.stop`.
 
     Raises:
-        LocalError: another run uses the folder, the port is in use, or a step failed; nothing is left running.
+        LocalError: the folder or the port cannot be used, the disk is full, or a step failed; nothing is left running.
         UnsavedError: part of the emulator's state was not saved; nothing is left running.
     """
     state = state.resolve()
-    if not state.exists():
-        emulator.require_free(port)  # before the folder is created
-    make_private(state)
+    try:
+        if not state.exists():
+            emulator.require_free(port)  # before the folder is created
+        make_private(state)
+    except OSError as error:  # for example a file, or in a folder of another user
+        raise LocalError(f"{state} cannot be used: {error.strerror}. Choose another folder with --state") from None
+    if not (state / "postgres").exists():
+        _require_space(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as cleanup:
@@ -160,6 +167,16 @@ def make_private(state: Path, project_state: Path = STATE) -> None:
                 f"{state} is open to other users, and has other content. Choose another folder with --state"
             )
         state.chmod(0o700)
+
+
+def _require_space(state: Path) -> None:
+    """Raise a LocalError if a new stack would fill the disk."""
+    free_mb = shutil.disk_usage(state).free // 1_000_000
+    if free_mb < _MIN_FREE_MB:
+        raise LocalError(
+            f"{free_mb} MB are free in {state}; a new stack needs {_MIN_FREE_MB} MB. "
+            "Free some space, or choose a folder on another disk with --state"
+        )
 
 
 @contextlib.contextmanager
