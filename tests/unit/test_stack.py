@@ -1,5 +1,6 @@
 """Folder of the local stack, errors of the emulator, and options of Node."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -63,6 +64,14 @@ def test_new_stack_is_refused_on_a_disk_that_it_would_fill(tmp_path: Path, monke
         "Free some space, or choose a folder on another disk with --state"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_port_of_root_is_refused_without_the_claim_that_it_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.socket.bind", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
+
+    assert start(tmp_path / "new") == ('You may not use port 1. Choose one from 1024 on: make run ARGS="--port 4567"')
 
 
 @pytest.fixture

@@ -325,13 +325,17 @@ def stop_leftovers(state: Path, print_status: PrintStatus = lambda _: None) -> N
 
 
 def require_free(port: int) -> None:
-    """Raise a LocalError if a process listens on the port."""
+    """Raise a LocalError if a process listens on the port, or this user may not."""
     deadline = time.monotonic() + _CLOSE_SECONDS
     while True:
         try:
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((HOST, port))
+        except PermissionError:
+            raise LocalError(
+                f'You may not use port {port}. Choose one from 1024 on: make run ARGS="--port 4567"'
+            ) from None
         except OSError as error:
             if time.monotonic() > deadline:
                 raise LocalError(
