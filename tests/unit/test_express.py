@@ -51,8 +51,8 @@ class Dev:
         self.fake_sls = FakeSls()
         self.clock = FakeClock()
         self.hooks: list[DeployHook] = []
-        self._capsys = capsys
-        self._collaborators = Collaborators(self.clock, self.fake_sls, lambda: self.hooks, state)
+        self.capsys = capsys
+        self.collaborators = Collaborators(self.clock, self.fake_sls, lambda: self.hooks, state)
 
     @property
     def sls(self) -> list[str]:
@@ -68,7 +68,7 @@ class Dev:
         self.fake_sls.template["Metadata"] = {"ExpressCluster": self.described} if self.described else {}
         if not self.described:
             self.fake_sls.add_cluster()
-        return runner(self._capsys, "deploy", "--stage", "dev", *words, collaborators=self._collaborators)()
+        return runner(self.capsys, "deploy", "--stage", "dev", *words, collaborators=self.collaborators)()
 
     def create(self) -> None:
         """Create the complete cluster, without a stack."""
@@ -79,7 +79,7 @@ class Dev:
 
     def remove(self) -> CommandResult:
         self.fake_sls.invocations.clear()
-        return runner(self._capsys, "remove", "--stage", "dev", "--yes", collaborators=self._collaborators)()
+        return runner(self.capsys, "remove", "--stage", "dev", "--yes", collaborators=self.collaborators)()
 
     def cluster(self) -> Any:
         """Return the description of the stage's cluster; None if it does not exist."""
@@ -324,6 +324,8 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
     output = dev.deploy().err
     assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", output) == undone
     assert dev.sls == ["package", "deploy"]
+    report = runner(dev.capsys, "deploy", "--report", collaborators=dev.collaborators)().out
+    assert re.findall(rf"^unchanged   (.*): AWS refused {operation}: Denied: no\n", report, re.MULTILINE) == undone
 
 
 def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:

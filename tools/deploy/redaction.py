@@ -41,7 +41,7 @@ _KINDS = {
 }
 # Each group of digits is short enough to stay, but together they may be the number of an account or a telephone.
 _DIGIT_GROUPS = re.compile(r"[+(]*\d(?:[\s().+-]*\d){8,}")
-# A name of letters only is recognised by the noun before it.
+# A name of letters only is recognised by the words beside it.
 _NOUNS = (
     "account|alias|bucket|called|cluster|database|domain|group|host|identifier|key|name|named|"
     "owner|principal|profile|project|queue|role|secret|stack|subnet|topic|user|username|vpc"
@@ -54,6 +54,11 @@ _NOT_NAMES = (
 )
 _NAME = re.compile(
     rf"\b(?P<noun>(?:{_NOUNS})(?:\s*[:=]\s*|\s+))(?!(?:{_NOUNS}|{_NOT_NAMES})\b)[A-Za-z]\S*",
+    re.IGNORECASE,
+)
+_NAME_BEFORE = re.compile(
+    rf"(?<!\S)(?!(?:{_NOUNS}|{_NOT_NAMES}|resource|resources)\b)[A-Za-z]\S*"
+    r"(?=\s(?:already exists|does not exist|doesn't exist|cannot be found|was not found|is not authorized)\b)",
     re.IGNORECASE,
 )
 
@@ -73,7 +78,8 @@ def redact(text: str, names: Mapping[str, str] | None = None) -> str:
         pattern = rf"(?<![A-Za-z0-9])({'|'.join(map(re.escape, longest_first))})(?![A-Za-z0-9])"
         text = re.sub(pattern, lambda match: placeholders[match[0].lower()], text, flags=re.IGNORECASE)
     text = " ".join(map(_redact_word, _QUOTATION.sub(_redact_quotation, text).split()))
-    text = _DIGIT_GROUPS.sub("<number>", _NAME.sub(r"\g<noun><name>", text))
+    text = _NAME_BEFORE.sub("<name>", _NAME.sub(r"\g<noun><name>", text))
+    text = _DIGIT_GROUPS.sub("<number>", text)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 4].rpartition(' ')[0]} ..."
 
 
@@ -86,8 +92,10 @@ def _redact_quotation(match: re.Match[str]) -> str:
 
 def _redact_word(word: str) -> str:
     core = word.lstrip("([{").rstrip(".,;:!?)]}")
-    if _is_harmless(core):
+    if not core:
         return word
     before, _, after = word.partition(core)
+    if _is_harmless(core) and "::" not in after:  # which ends an IPv6 prefix
+        return word
     kind = next((kind for kind, pattern in _KINDS.items() if pattern.search(core)), "name")
     return f"{before}<{kind}>{after}"

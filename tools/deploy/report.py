@@ -151,7 +151,9 @@ def record(
         params: parameters of this deploy, NAME=VALUE.
     """
     stage = target_options.stage
-    values = parameters.stages().get(stage, {}) | dict(param.split("=", 1) for param in params if "=" in param)
+    stage_values = parameters.stages().get(stage)
+    values = dict(stage_values if isinstance(stage_values, dict) else {})  # osls refuses another type
+    values |= dict(param.split("=", 1) for param in params if "=" in param)
     names = dict.fromkeys(_words(values), "value") | {
         stage: "stage",
         osls.service(): "service",
