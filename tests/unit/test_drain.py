@@ -22,8 +22,8 @@ BUG = 13  # employee id for which the code under test fails
 VISIBILITY_SECONDS = 451
 
 
-def message(employee: int, receives: int = 1, **attributes: Claim | None) -> Message:
-    sqs_record = record(punch(employee), f"m{employee}", receive_count=receives)
+def message(employee_id: int, receives: int = 1, **attributes: Claim | None) -> Message:
+    sqs_record = record(punch(employee_id), f"m{employee_id}", receive_count=receives)
     sqs_record["messageAttributes"] = {name: claim for name, claim in attributes.items() if claim is not None}
     [parsed] = read_messages(sqs_event(sqs_record))
     return parsed
@@ -91,9 +91,9 @@ def test_punches_of_one_minute_with_different_source_keys_are_both_stored() -> N
     assert detail.startswith("sourceKey: must be SOURCE/RECORD")
 
 
-def redriven_message(employee: int, receives: int = 1) -> Message:
+def redriven_message(employee_id: int, receives: int = 1) -> Message:
     """Return a dead letter that was redriven."""
-    return message(employee, receives, messageId=text(f"first {employee}"), receivedAt=text(str(RECEIVED_MS - 1)))
+    return message(employee_id, receives, messageId=text(f"first {employee_id}"), receivedAt=text(str(RECEIVED_MS - 1)))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_first_receive_of_a_redriven_dead_letter_is_a_new_copy(
 
 
 def test_redriven_messages_are_counted_when_they_are_done() -> None:
-    fakes, copies = Fakes(), [redriven_message(employee) for employee in range(1, 6)]
+    fakes, copies = Fakes(), [redriven_message(employee_id) for employee_id in range(1, 6)]
     copies[4] = copies[4]._replace(body="no punch")
     fakes.store.outcomes = {
         "first 2": Outcome(Status.DUPLICATE),
@@ -157,9 +157,9 @@ def test_message_fails_again_while_the_database_is_unavailable(fakes: Buggy) -> 
 def test_message_that_fails_for_less_than_half_an_hour_fails_alone(fakes: Buggy, since: dict[str, float]) -> None:
     fakes.store.failing_seconds = since
 
-    processed = process(fakes, *(message(employee) for employee in range(1, 21)))
+    processed = process(fakes, *(message(employee_id) for employee_id in range(1, 21)))
 
-    assert sorted(chain(*stored(fakes))) == [employee for employee in range(1, 21) if employee != BUG]
+    assert sorted(chain(*stored(fakes))) == [employee_id for employee_id in range(1, 21) if employee_id != BUG]
     assert list(processed.failures) == [f"m{BUG}"]
     assert processed.failures[f"m{BUG}"].detail.startswith("unexpected: ")
     assert reasons(fakes) == []
@@ -179,7 +179,7 @@ def test_release_that_fails_for_every_message_dead_letters_nothing(size: int, br
     drain = fakes.drain(parse=parse_until_broken, clock=lambda: time.monotonic() + (GRACE_SECONDS if is_broken else 0))
     process(drain, message(1))
     is_broken = True
-    batch = [message(employee, 200) for employee in range(100, 100 + size)]
+    batch = [message(employee_id, 200) for employee_id in range(100, 100 + size)]
     if breaks == "store":
         fakes.store.outcomes = {message.id: ZeroDivisionError() for message in batch}
     fakes.store.failing_seconds = {message.id: GRACE_SECONDS for message in batch}
@@ -217,9 +217,9 @@ def test_several_failing_messages_are_not_dead_lettered(fakes: Buggy) -> None:
 # Crash suspects
 
 
-def suspects(*employees: int) -> list[Message]:
+def suspects(*employee_ids: int) -> list[Message]:
     first_ms = int(1000 * (time.time() - 9 * VISIBILITY_SECONDS))
-    return [message(employee, 9)._replace(first_received_ms=first_ms) for employee in employees]
+    return [message(employee_id, 9)._replace(first_received_ms=first_ms) for employee_id in employee_ids]
 
 
 def call_names(fakes: Fakes) -> list[str]:
@@ -253,7 +253,7 @@ def test_batch_of_suspects_is_spread_after_the_first_is_stored() -> None:
 
 def test_suspects_are_not_spread_in_an_outage_or_without_a_visibility_timeout() -> None:
     fakes = Fakes()
-    fakes.store.outcomes = {f"m{employee}": Outcome(Status.FAILED, "gone") for employee in (1, 2, 3)}
+    fakes.store.outcomes = {f"m{employee_id}": Outcome(Status.FAILED, "gone") for employee_id in (1, 2, 3)}
 
     process(spreading_drain(fakes), *suspects(1, 2, 3))
     fakes.store.outcomes = {}
