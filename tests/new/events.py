@@ -28,7 +28,7 @@ class Order(NamedTuple):
     criado: Annotated[datetime, timestamp("When it was ordered.")]
     total: Annotated[Decimal, decimal(10, 2, "Total in reais.")]
     canal: Annotated[str, enumeration(("site", "app", "l'app"), "Where it was ordered.")]
-    codigo: Annotated[str | None, text(20, r"[A-Z]{2}-(?:[0-9]+|\(x\))", "Code of a discount.")] = None
+    codigo: Annotated[str | None, text(20, r"[A-Z]{2}-(?:[0-9]+|\(x\)|[\[\]\\'/-]{2})", "Code of a discount.")] = None
     saldo: Annotated[Decimal | None, decimal(18, 10, "Balance of the shop afterwards.", signed=True)] = None
     deslocamento: int | None = None
     caixa: Annotated[str | None, display_text(200, "Name of the till.")] = None
@@ -76,7 +76,7 @@ ORDER = Event(
 
 
 class Tap(NamedTuple):
-    """A tap of a bus card: short names, and columns that are called like the parameters of the views."""
+    """A tap of a bus card: short names, and columns named like parameters and columns of the statements."""
 
     id: Annotated[str, uuid("Idempotency key.")]
     de: Annotated[int, integer(1, MAX_SAFE_INTEGER, "Number of the bus.")]
@@ -84,8 +84,8 @@ class Tap(NamedTuple):
     ate: Annotated[str, text(8, "[0-9A-F]{8}", "Number of the card.")]
     semana: Annotated[datetime | None, timestamp("When the card was charged.")] = None
     key: Annotated[int | None, integer(-5, 5, "Key of the fare.")] = None
-    entry: Annotated[str | None, enumeration(("front",), "Door.")] = None
-    position: Annotated[float | None, number(-1, 1, "Position in the bus.")] = None
+    written: Annotated[str | None, enumeration(("front",), "Door.")] = None
+    message_id: Annotated[float | None, number(-1, 1, "Position in the bus.")] = None
 
 
 TAP = Event(
@@ -97,7 +97,7 @@ TAP = Event(
     table="tok",
     subject="de",
     instant="received",
-    same=("ate",),
+    same=("de", "received", "ate"),
     derived_id=None,
     examples=(
         {"id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "de": 1, "received": "2026-11-24T08:00Z", "ate": "0A0B0C0D"},
@@ -108,8 +108,8 @@ TAP = Event(
             "ate": "FFFFFFFF",
             "semana": "2026-11-23T08:00Z",
             "key": -5,
-            "entry": "front",
-            "position": -0.25,
+            "written": "front",
+            "messageId": -0.25,
         },
     ),
     conflicting=(

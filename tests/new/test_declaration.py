@@ -91,6 +91,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "short noun": ('("order", ', '("po", ', "noun: 'po' is not one word of 3 to 30 letters"),
     "noun is keyword": ('("order", ', '("return", ', "noun: 'return' is a keyword of Python"),
     "noun is module": ('("order", ', '("message", ', "noun: ponto/message exists"),
+    "noun is a statement": ('"orders"),', '"zone"),', "noun: ponto/reader/sql/zone.sql exists"),
+    "subjects are a statement": ('"shops"),', '"rows"),', "subject_noun: ponto/reader/sql/key_rows.sql exists"),
     "equal nouns": ('("shop", "shops")', '("shop", "shop")', "subject_noun: 'shop' is used twice"),
     "class is not the noun": ('("order", ', '("purchase", ', "row: the class is called Order. Call it Purchase"),
     "service in capitals": ('"shop-orders"', '"shopOrders"', "service: 'shopOrders' is no name of 3 to 30 letters"),
@@ -103,6 +105,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "service is reserved": ('"shop-orders"', '"offset"', "service: the schema offset would need"),
     "path": ('"/orders"', '"orders"', "path: 'orders' is no path"),
     "table": ('"pedidos"', f'"{"a" * 41}"', "table: 'aaa"),
+    "table of the project": ('"pedidos"', '"falha"', "table: the project has a table 'falha'"),
     "table is reserved": ('"pedidos"', '"user"', "table: 'user' is a reserved word of SQL"),
     # Roles of columns
     "kind of id": ("Annotated[str, uuid(", "Annotated[str, display_text(64, ", "id: not a UUID without default"),

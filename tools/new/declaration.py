@@ -23,6 +23,7 @@ from tools.new import patterns, words
 MAX_TABLE_LENGTH = 40
 """Maximum number of characters of a table's name: names of indexes and triggers begin with it, and have at most 63."""
 
+_TABLES = frozenset(("falha", "migracao", "migracao_papel", "migracao_repetivel"))  # of every copy
 _SYSTEM_COLUMNS = frozenset(("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"))
 _MESSAGE_COLUMNS = frozenset(("recebida_em", "gravada_em", "mensagem_id", "chave", "recebida_ms", "entry", "position"))
 _MAX_COLUMN_LENGTH = 63  # of PostgreSQL
@@ -232,11 +233,21 @@ def _check_names(event: Event) -> Iterator[str]:
     modules = {path.stem for path in (ROOT / "ponto").iterdir()} - {"punch"}
     if event.noun[0] in modules:
         yield f"noun: ponto/{event.noun[0]} exists, so there can be no such module. Choose another word."
+    statements = {path.stem for path in (ROOT / "ponto/reader/sql").iterdir()} - {"punch", "punches", "key_employees"}
+    for name, statement in (
+        ("noun", event.noun[0]),
+        ("noun", event.noun[1]),
+        ("subject_noun", f"key_{event.subject_noun[1]}"),
+    ):
+        if statement in statements:
+            yield f"{name}: ponto/reader/sql/{statement}.sql exists. Choose another word."
     yield from _check_service(event.service)
     if not _is_path(event.path) or len(event.path) > 60:
         yield f"path: {event.path!r} is no path of at most 60 letters from a to z, digits and `-`. Write it as /scans."
     if reason := _name_mistake(event.table, MAX_TABLE_LENGTH):
         yield f"table: {event.table!r} is {reason}. Choose another name."
+    elif event.table in _TABLES:
+        yield f"table: the project has a table {event.table!r}. Choose another name."
 
 
 def _check_service(service: str) -> Iterator[str]:
