@@ -52,6 +52,7 @@ def test_part_of_another_word_is_not_renamed(text: str) -> None:
     ("text", "renamed"),
     [
         ("POST /ponto", "POST /scans"),
+        ("PathPart: ponto", "PathPart: scans"),
         ('"https://abc/dev/ponto"', '"https://abc/dev/scans"'),
         ("/ponto/{id}, /ponto/ID, /ponto/OPTIONS, /ponto?a=b", "/scans/{id}, /scans/ID, /scans/OPTIONS, /scans?a=b"),
         ("cd ponto/; ../ponto/fields.py, ../../ponto", "cd parcelscans/; ../parcelscans/fields.py, ../../parcelscans"),

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -43,12 +43,22 @@ class Declaration(NamedTuple):
     text: str
 
 
+class Reference(NamedTuple):
+    """The project of which copies are made; tests pass another one."""
+
+    root: Path
+    finish: Callable[[Path, Sequence[str]], None]  # generates the documents of a copy, and formats its files
+
+
 @commands.command(epilog=_EPILOG)
 @click.argument("folder", type=opt.FILE, metavar="DIR", required=False)
 @click.option("--event", "file", type=opt.FILE, metavar="FILE", help="Python file that declares the event.")
 @click.option("--slices", metavar="NAMES", help="Slices to keep, separated by commas; by default none.")
 @opt.as_json
-def new(folder: Path | None, file: Path | None, slices: str | None, *, as_json: bool) -> int:
+@click.pass_obj
+def new(
+    reference: Reference | None, folder: Path | None, file: Path | None, slices: str | None, *, as_json: bool
+) -> int:
     """Generate an intake of another event in the new folder DIR, as a repository of its own.
 
     The files are those of this project's last commit, with the names, the statements and the documents of the event
@@ -58,11 +68,12 @@ def new(folder: Path | None, file: Path | None, slices: str | None, *, as_json: 
     if folder is None:
         raise CommandError("DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py.")
     folder = folder.absolute()
+    reference = reference or Reference(ROOT, _finish)
     previous = repository.find_generated(folder) if folder.is_dir() else None
     if previous is None:
-        _check_new_folder(folder)
-    commit = repository.head(ROOT)
-    if repository.has_changes(ROOT):
+        _check_new_folder(folder, reference.root)
+    commit = repository.head(reference.root)
+    if repository.has_changes(reference.root):
         print_status("Changes that are not committed are left out: the copy is made of the last commit.")
     with tempfile.TemporaryDirectory(dir=_parent(folder, previous), prefix=".new-") as temporary:
         work = Path(temporary)
@@ -73,7 +84,7 @@ def new(folder: Path | None, file: Path | None, slices: str | None, *, as_json: 
         if previous:
             _check_same_names(folder, previous, declared, work)
         files = work / "files"
-        paths, dead_links = build(files, commit, declared, names_of_slices)
+        paths, dead_links = build(files, reference, commit, declared, names_of_slices)
         origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
         subject = f"Generate {names.service} from {words.PROJECT} {__version__}"
         if previous:
@@ -96,11 +107,14 @@ def _parent(folder: Path, previous: GeneratedCommit | None) -> Path | None:
     return folder.parent
 
 
-def _check_new_folder(folder: Path) -> None:
-    if folder.is_relative_to(ROOT):
+def _check_new_folder(folder: Path, root: Path) -> None:
+    if folder.is_relative_to(root):
         raise CommandError(f"DIR: {folder} is in this project. Name a folder beside it, such as ../scans.")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise CommandError(f"DIR: {folder} exists, and was not made by `make new`. Name a folder that is new or empty.")
+        raise CommandError(
+            f"DIR: {folder} is neither new nor empty, and has no branch `{GENERATED}` of `make new`. Name another one. "
+            f"In a clone of such a copy, first run `git branch {GENERATED} origin/{GENERATED}`."
+        )
 
 
 def _split(slices: str | None) -> list[str]:
@@ -156,12 +170,15 @@ def _rename_imports(text: str, old: str, new: str) -> str:
     return re.sub(rf"^( *(?:from|import) ){old}\b", rf"\g<1>{new}", text, flags=re.MULTILINE)
 
 
-def build(folder: Path, commit: str, declared: Declaration, slices: Sequence[str]) -> tuple[list[str], list[str]]:
+def build(
+    folder: Path, reference: Reference, commit: str, declared: Declaration, slices: Sequence[str]
+) -> tuple[list[str], list[str]]:
     """Write the files of a copy into a new folder.
 
     Args:
         folder: the folder.
-        commit: commit of the reference.
+        reference: the reference.
+        commit: the reference's commit.
         declared: the event.
         slices: the slices to keep.
 
@@ -173,9 +190,9 @@ def build(folder: Path, commit: str, declared: Declaration, slices: Sequence[str
     """
     names = get_names(declared.event)
     renaming = words.Renaming(names)
-    reference = folder.with_name("reference")
-    paths = repository.export(ROOT, commit, reference)
-    texts = {path: text for path in paths if (text := _read_text(reference / path)) is not None}
+    original = folder.with_name("original")
+    paths = repository.export(reference.root, commit, original)
+    texts = {path: text for path in paths if (text := _read_text(original / path)) is not None}
     kept = copying.select_slices(slices, texts)
     copied = [path for path in paths if copying.is_copied(path, kept)]
     print_status(f"copying {pluralize(len(copied), 'file')} of commit {commit[:12]}")
@@ -194,14 +211,14 @@ def build(folder: Path, commit: str, declared: Declaration, slices: Sequence[str
     for path in copied:
         target = folder / renaming.rename_name(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(reference / path, target)
+        shutil.copy(original / path, target)
         if path in texts and path not in copying.VERBATIM:
             target.write_text(renaming.rename(texts[path]), encoding="utf-8", newline="")
     for path, text in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", newline="")
     result = sorted({*map(renaming.rename_name, copied), *written})
-    _finish(folder, result)
+    reference.finish(folder, result)
     texts = {path: text for path in result if (text := _read_text(folder / path)) is not None}
     return result, list(copying.find_dead_links(texts, result))
 
@@ -269,13 +286,13 @@ def _print(
         result = {"folder": str(folder), "commit": commit, "reference": reference, "changed": is_changed}
         print_json({**result, "deadLinks": dead_links})
     elif previous is None:
-        print_result(f"{folder} has a commit on main. Next:", f"  cd {folder} && make run    # then make test")
+        print_result(f"{folder} has a commit on main. Next:", f"  cd {folder} && make run")
     elif is_changed:
         print_result(f"The branch {GENERATED} has a new commit. Merge it:", f"  cd {folder} && git merge {GENERATED}")
     else:
         print_result(f"The branch {GENERATED} is up to date.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, reference: Reference | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(new, "make new", arguments)
+    return commands.run(new, "make new", arguments, reference)

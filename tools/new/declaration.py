@@ -46,7 +46,7 @@ _ID_KINDS = ("integer", "decimal", "uuid", "enumeration", "text", "display_text"
 _is_noun = re.compile("[a-z]{3,30}").fullmatch
 _is_sql_name = re.compile("[a-z][a-z0-9]*(?:_[a-z0-9]+)*").fullmatch
 _is_service = re.compile("[a-z][a-z0-9]*(?:-[a-z0-9]+)*").fullmatch
-_is_path = re.compile("(?:/[a-z0-9]+(?:-[a-z0-9]+)*)+").fullmatch
+_is_path = re.compile("/[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
 
 
 def load(path: Path) -> Event:
@@ -243,7 +243,7 @@ def _check_names(event: Event) -> Iterator[str]:
             yield f"{name}: ponto/reader/sql/{statement}.sql exists. Choose another word."
     yield from _check_service(event.service)
     if not _is_path(event.path) or len(event.path) > 60:
-        yield f"path: {event.path!r} is no path of at most 60 letters from a to z, digits and `-`. Write it as /scans."
+        yield f"path: {event.path!r} is no `/` and at most 60 letters from a to z, digits and `-`. Write it as /scans."
     if reason := _name_mistake(event.table, MAX_TABLE_LENGTH):
         yield f"table: {event.table!r} is {reason}. Choose another name."
     elif event.table in _TABLES:

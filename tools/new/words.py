@@ -106,6 +106,7 @@ def _pairs(old: Names, new: Names) -> Iterator[tuple[str, str]]:
     yield old.function_id, new.function_id
     yield _upper_first(old.function_id), _upper_first(new.function_id)
     yield f"{old.package}db", f"{new.package}db"
+    yield f"PathPart: {old.path[1:]}", f"PathPart: {new.path[1:]}"
     yield old.subject_column, new.subject_column
     yield old.subject_field, new.subject_field
     yield "punched", "instant"  # key of the instant in --json
