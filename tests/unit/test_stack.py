@@ -56,14 +56,19 @@ def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert start(file) == f"{file} cannot be used: File exists. Choose another folder with --state"
 
 
-def test_new_stack_is_refused_on_a_disk_that_it_would_fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: Mock(free=150_000_000))
+@pytest.mark.parametrize(("folders", "free_mb", "required_mb"), [([], 199, 200), (["postgres"], 49, 50)])
+def test_start_is_refused_on_a_disk_that_it_would_fill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: list[str], free_mb: int, required_mb: int
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Mock(free=free_mb * 1_000_000))
+    for folder in folders:
+        (tmp_path / folder).mkdir()
 
     assert start(tmp_path) == (
-        f"150 MB are free in {tmp_path}; a new stack needs 200 MB. "
+        f"{free_mb} MB are free in {tmp_path}; the start needs {required_mb} MB. "
         "Free some space, or choose a folder on another disk with --state"
     )
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == folders
 
 
 def test_port_of_root_is_refused_without_the_claim_that_it_is_in_use(

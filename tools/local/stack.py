@@ -29,7 +29,8 @@ from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
 _STATE_VARIABLE = "PONTO_LOCAL_STATE"  # environment variable of sls and its children: the folder of their run
-_MIN_FREE_MB = 200  # the folder of a new stack takes 83 MB, before the first punch
+_NEW_STACK_MB = 200  # free space for a new stack, whose folder takes 83 MB before the first punch
+_STACK_MB = 50  # free space for another start; the emulator's files take 33 MB
 _RESTART_SECONDS = 15  # time that PostgreSQL may be down, as `make chaos` restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
@@ -87,8 +88,7 @@ def run_local_stack(
         make_private(state)
     except OSError as error:  # for example a file, or in a folder of another user
         raise LocalError(f"{state} cannot be used: {error.strerror}. Choose another folder with --state") from None
-    if not (state / "postgres").exists():
-        _require_space(state)
+    _require_space(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as cleanup:
@@ -170,11 +170,12 @@ def make_private(state: Path, project_state: Path = STATE) -> None:
 
 
 def _require_space(state: Path) -> None:
-    """Raise a LocalError if a new stack would fill the disk."""
+    """Raise a LocalError if the start would fill the disk."""
+    required_mb = _STACK_MB if (state / "postgres").exists() else _NEW_STACK_MB
     free_mb = shutil.disk_usage(state).free // 1_000_000
-    if free_mb < _MIN_FREE_MB:
+    if free_mb < required_mb:
         raise LocalError(
-            f"{free_mb} MB are free in {state}; a new stack needs {_MIN_FREE_MB} MB. "
+            f"{free_mb} MB are free in {state}; the start needs {required_mb} MB. "
             "Free some space, or choose a folder on another disk with --state"
         )
 
