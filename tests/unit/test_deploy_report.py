@@ -65,7 +65,7 @@ def test_report_of_a_successful_deploy_says_what_was_proven(
     printed, document = print_report(capsys, tmp_path), print_report(capsys, tmp_path, "--json").json
 
     assert steps(document) == [
-        ("check names, plan and quotas", "done"),
+        ("look up the deployed stage", "done"),
         ("sls package", "done"),
         ("check names, plan and quotas", "done"),
         ("delete an abandoned stack", "done"),

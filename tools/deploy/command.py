@@ -181,7 +181,7 @@ def _deploy(
 ) -> CompiledStage:
     stage, stack = target_options.stage, stack_name(target_options.stage)
     session = account.session
-    recorder.begin_step(report.CHECK_STEP)
+    recorder.begin_step(report.FIRST_STEP)
     stage_names.require_allowed(stage)
     cloudformation = session.client("cloudformation")
     database = deployed_database(cloudformation, stage)

@@ -31,9 +31,10 @@ from tools.kit.files import draft
 from tools.kit.output import camel_case, pluralize, print_json, print_result, print_status
 from tools.kit.project import ROOT
 
+FIRST_STEP = "look up the deployed stage"
 CHECK_STEP = "check names, plan and quotas"
 CONFIRM_STEP = "confirm"
-_STEPS_WITHOUT_PROPOSAL = {CHECK_STEP, CONFIRM_STEP}  # the user corrects something, and deploys again
+_STEPS_WITHOUT_PROPOSAL = {FIRST_STEP, CHECK_STEP, CONFIRM_STEP}  # the user corrects something, and deploys again
 
 _PROPOSAL = (
     "few deploys have been reported: `ponto deploy --report` prints this one without account, names and addresses, to "
@@ -108,7 +109,7 @@ class Recorder:
         self._end_step(outcome)
         self._document |= {"outcome": outcome, "seconds": self._seconds_since(self._started)}
         self._document["message"] = message.partition("\n")[0]
-        step = self._document["steps"][-1]["name"] if self._document["steps"] else CHECK_STEP
+        step = self._document["steps"][-1]["name"] if self._document["steps"] else FIRST_STEP
         is_worth_proposing = outcome == "done" or (outcome == "failed" and step not in _STEPS_WITHOUT_PROPOSAL)
         propose = is_worth_proposing and not self._document["isProposed"] and not self._document["isEmulator"]
         self._document["isProposed"] |= propose
