@@ -16,7 +16,7 @@ from tests.strategies import FIELDS, TEXT_FIELDS, fill_text_fields
 from tools.kit.event import INVALID, OPTIONAL_FIELDS, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
-A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
+A, B, C = (f"0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1{end}" for end in "bcd")
 
 
 def derive_punch_id(employee_id: int) -> str:
@@ -53,9 +53,10 @@ def stage(database: Database, queue: DeadLetterQueue) -> Stage:
 def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Stage) -> None:
     assert stage.deliver(record(punch(7, id=B), "earlier")) == []
     full = fill_text_fields("Relógio 日 \U0001f600")
+    same_id = {} if EVENT.derived_id else {"id": C}
     bodies = {
-        "local time": punch(1, "2026-10-01T08:00:00"),
-        "same in UTC": punch(1, "2026-10-01T11:00Z"),
+        "local time": punch(1, "2026-10-01T08:00:00", **same_id),
+        "same in UTC": punch(1, "2026-10-01T11:00Z", **same_id),
         "full": punch(2, id=A, **full),
         "same, id in capitals": punch(2, id=A.upper(), **full | OPTIONAL_FIELDS),
         "conflict within": punch(3, id=A, **full | OPTIONAL_FIELDS),
@@ -69,7 +70,7 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
 
     assert stage.rows() == {
         B: (7, EIGHT, "earlier"),
-        derive_punch_id(1): (1, EIGHT, "local time"),
+        same_id.get("id") or derive_punch_id(1): (1, EIGHT, "local time"),
         A: (2, EIGHT, "full"),
         derive_punch_id(5): (5, EIGHT, "last"),
     }
@@ -86,11 +87,12 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
     }
 
 
-def test_derived_id_of_a_colleagues_future_punch_is_refused(stage: Stage) -> None:
-    colleagues = derive_punch_id(1)
-    assert stage.deliver(record(punch(2, id=colleagues), "taker"), record(punch(1), "colleague")) == []
+@pytest.mark.parametrize("colleague", [1] if EVENT.derived_id else [])
+def test_derived_id_of_a_colleagues_future_punch_is_refused(stage: Stage, colleague: int) -> None:
+    derived_id = derive_punch_id(colleague)
+    assert stage.deliver(record(punch(2, id=derived_id), "taker"), record(punch(colleague), "colleague")) == []
 
-    assert stage.rows() == {colleagues: (1, EIGHT, "colleague")}
+    assert stage.rows() == {derived_id: (colleague, EIGHT, "colleague")}
     assert [(dead_letter.message_id, dead_letter.reason) for dead_letter in stage.queue.dead_letters()] == [
         ("taker", Reason.INVALID)
     ]

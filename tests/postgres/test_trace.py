@@ -235,16 +235,19 @@ def test_local_stack_is_read_by_default_without_cloudwatch_metrics(
 # Dead letters
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (punch(7, "2026-11-24T12:00:00Z", id=UNKNOWN_ID.upper()), [UNKNOWN_ID]),
-        # A time without an offset is in the stage's zone, America/Sao_Paulo.
-        (punch(7, "2026-11-24T09:00:00"), [derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))]),
-        (json.dumps({"id": UNKNOWN_ID}), [UNKNOWN_ID]),
-    ],
-    ids=["its id", "derived, in the stage's time", "no punch"],
-)
+DEAD_LETTERS = {
+    "its id": (punch(7, "2026-11-24T12:00:00Z", id=UNKNOWN_ID.upper()), [UNKNOWN_ID]),
+    "no punch": (json.dumps({"id": UNKNOWN_ID}), [UNKNOWN_ID]),
+}
+if EVENT.derived_id:
+    # A time without an offset is in the stage's zone, America/Sao_Paulo.
+    DEAD_LETTERS["derived, in the stage's time"] = (
+        punch(7, "2026-11-24T09:00:00"),
+        [derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))],
+    )
+
+
+@pytest.mark.parametrize(("body", "words"), DEAD_LETTERS.values(), ids=DEAD_LETTERS.keys())
 def test_dead_letter_has_its_reason_and_a_redrive_command(dev: Stage, body: str, words: list[str]) -> None:
     other = dev.reject(punch(8, "2026-11-24T12:00:00Z"))
     identifier = dev.reject(body)
