@@ -1,11 +1,10 @@
 """Declaration of an event, such as the punch of `punch.py`, and what follows from it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from ponto.derived_id import derive_id
 from ponto.fields import Field
@@ -25,28 +24,63 @@ def _fixed_point(value: Decimal) -> str:
 _COMPARABLE: dict[str, Callable[[Any], Any]] = {"timestamp": _microseconds, "decimal": _fixed_point}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Event:
     """Declaration of an event. `tools/new/declaration.py` checks it, not this class, which is imported by functions.
 
     Columns are those of the table. On the wire a field has its column's name in camel case, and is required if it has
-    no default.
+    no default. No dataclass, which takes longer to import.
     """
 
-    row: type[Any]  # NamedTuple with the columns; annotations of the columns that are sent hold a `Kind`
-    noun: tuple[str, str]  # singular and plural
-    subject_noun: tuple[str, str]  # of what the subject's number identifies
-    service: str  # name of the service, and prefix of the names of its resources
-    path: str  # to which events are posted
-    table: str
-    subject: str  # column of the number by which events are found
-    instant: str  # column of the time of the event
-    device: str | None = None  # column with the name of the sending device, which commands show
-    offset: str | None = None  # column of the UTC offset that was sent with the instant, in minutes east
-    same: tuple[str, ...]  # columns that an event must share with a stored event of the same id; else the ids conflict
-    derived_id: tuple[str, ...] | None  # columns from which, with the instant, an id is derived; None: id is required
-    examples: tuple[Mapping[str, Any], ...]  # two valid bodies
-    conflicting: tuple[Mapping[str, Any], Mapping[str, Any]]  # valid bodies that conflict if they have the same id
+    def __init__(
+        self,
+        *,
+        row: type[Any],
+        noun: tuple[str, str],
+        subject_noun: tuple[str, str],
+        service: str,
+        path: str,
+        table: str,
+        subject: str,
+        instant: str,
+        device: str | None = None,
+        offset: str | None = None,
+        same: tuple[str, ...],
+        derived_id: tuple[str, ...] | None,
+        examples: tuple[Mapping[str, Any], ...],
+        conflicting: tuple[Mapping[str, Any], Mapping[str, Any]],
+    ) -> None:
+        """Declare an event.
+
+        Args:
+            row: NamedTuple with the columns; annotations of the columns that are sent hold a `Kind`.
+            noun: singular and plural.
+            subject_noun: singular and plural of what the subject's number identifies.
+            service: name of the service, and prefix of the names of its resources.
+            path: path to which events are posted.
+            table: name of the table.
+            subject: column of the number by which events are found.
+            instant: column of the time of the event.
+            device: column with the name of the sending device, which commands show.
+            offset: column of the UTC offset that was sent with the instant, in minutes east.
+            same: columns that an event must share with a stored event of the same id; otherwise the ids conflict.
+            derived_id: columns from which, with the instant, an id is derived; None: the client must send an id.
+            examples: two valid bodies.
+            conflicting: valid bodies that conflict if they have the same id.
+        """
+        self.row: Final = row
+        self.noun: Final = noun
+        self.subject_noun: Final = subject_noun
+        self.service: Final = service
+        self.path: Final = path
+        self.table: Final = table
+        self.subject: Final = subject
+        self.instant: Final = instant
+        self.device: Final = device
+        self.offset: Final = offset
+        self.same: Final = same
+        self.derived_id: Final = derived_id
+        self.examples: Final = examples
+        self.conflicting: Final = conflicting
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -82,7 +116,11 @@ class Event:
 
     def derive_id(self, row: Mapping[str, Any]) -> str:
         """Return the id of a row that was sent without one. Every retry gets the same id."""
-        return derive_id("|".join([str(row[column]) for column in self.derived_id or ()]), row[self.instant])
+        first, *others = self.derived_id or ()
+        name = row[first]
+        for column in others:
+            name = f"{name}|{row[column]}"
+        return derive_id(name, row[self.instant])
 
     @cached_property
     def _comparable(self) -> list[tuple[str, Callable[[Any], Any]]]:

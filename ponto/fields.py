@@ -12,25 +12,50 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Larger integers lose precision in JavaScript, in clients and in the gateway's templates."""
 
 
-class Kind(NamedTuple):
-    """The values that a field accepts, and their meaning."""
+class Kind:
+    """The values that a field accepts, and their meaning. No NamedTuple, which takes longer to import."""
 
-    name: str  # of the function that returns the kind
-    description: str  # meaning of the field, for the schema, the README and the column's comment
-    error: str  # error message for an invalid value
-    parse: Callable[[Any], Any]  # returns the value to store; raises ValueError for an invalid one
-    type: str = "string"  # JSON Schema type
-    keywords: Mapping[str, Any] = MappingProxyType({})  # other JSON Schema keywords
-    format: str = ""  # sentences about the accepted values, for the schema and the README
-    column_type: str = "text"  # type of PostgreSQL
-    limits: tuple[Any, Any] | None = None  # least and greatest value of a number
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        error: str,
+        parse: Callable[[Any], Any],
+        *,
+        type: str = "string",  # noqa: A002  the keyword of JSON Schema
+        keywords: Mapping[str, Any] | None = None,
+        format: str = "",  # noqa: A002  the word of JSON Schema
+        column_type: str = "text",
+        limits: tuple[Any, Any] | None = None,
+    ) -> None:
+        """Describe a kind.
+
+        Args:
+            name: name of the function that returns the kind.
+            description: meaning of the field, for the schema, the README and the column's comment.
+            error: error message for an invalid value.
+            parse: returns the value to store; raises ValueError for an invalid one.
+            type: JSON Schema type.
+            keywords: other JSON Schema keywords.
+            format: sentences about the accepted values, for the schema and the README.
+            column_type: type of PostgreSQL.
+            limits: least and greatest value of a number.
+        """
+        self.name: Final = name
+        self.description: Final = description
+        self.error: Final = error
+        self.parse: Final = parse
+        self.type: Final = type
+        self.keywords: Final[Mapping[str, Any]] = keywords or {}
+        self.format: Final = format
+        self.column_type: Final = column_type
+        self.limits: Final = limits
 
 
 class Field(NamedTuple):

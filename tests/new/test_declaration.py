@@ -130,6 +130,11 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         'derived_id=("loja", "canal")',
         "derived_id: canal is optional",
     ),
+    "id of decimal": (
+        'derived_id=("loja", "pedido")',
+        'derived_id=("loja", "total")',
+        "derived_id: total is a decimal",
+    ),
     "free text is not last": (
         'derived_id=("loja", "pedido")',
         'derived_id=("pedido", "loja")',

@@ -40,7 +40,7 @@ _PYTHON_TYPES: dict[str, type] = {
     "uuid": str,
     "timestamp": datetime,
 }
-_ID_KINDS = ("integer", "decimal", "uuid", "enumeration", "text", "display_text")
+_ID_KINDS = ("integer", "uuid", "enumeration", "text", "display_text")
 """Kinds of columns from which an id can be derived: those whose values are written in one way."""
 
 _is_noun = re.compile("[a-z]{3,30}").fullmatch
