@@ -522,3 +522,20 @@ def test_confirmation_warns_that_the_punches_are_deleted(dev: Dev, capsys: pytes
     result = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
     assert (result.status, dev.rds.changes) == (2, [])
     assert f"This removes stage dev, the cluster {NAME} with all punches. Type dev to remove it" in result.err
+
+
+def test_preview_lists_the_creation_and_changes_of_the_cluster_and_makes_none(dev: Dev) -> None:
+    dev.calls.stubs["DescribeEvents"] = {"OperationEvents": []}  # moto does not know it
+    new = dev.deploy("--preview", "--json")
+    assert new.json["outsideStack"] == [
+        f"the cluster {NAME}, with one instance of 0 to 4 ACU, is created",
+        f"the parameter group {NAME} is created",
+    ]
+    assert dev.rds.changes == []
+
+    dev.create()
+    dev.described = DESCRIBED | {"BackupRetentionPeriod": 3}
+    changed = dev.deploy("--preview", "--json")
+    assert changed.json["outsideStack"] == [f"{NAME}: its backups (of 3 days)"]
+    assert dev.rds.changes == []
+    assert (new.status, changed.status) == (0, 0)

@@ -252,7 +252,7 @@ class _Preview:
             return
 
     def _delete_left_buckets(self) -> None:
-        pages = self._s3.get_paginator("list_buckets").paginate(Prefix=self._bucket_prefix)
+        pages = self._s3.get_paginator("list_buckets").paginate(Prefix=self._bucket_prefix, BucketRegion=self._region)
         for name in pages.search("Buckets[].Name"):
-            if re.fullmatch("[0-9a-f]{12}", name.removeprefix(self._bucket_prefix)):
+            if re.fullmatch(f"{re.escape(self._bucket_prefix)}[0-9a-f]{{12}}", name):
                 self._delete_bucket(name)

@@ -26,6 +26,7 @@ _DELETE_SECONDS = 1_800  # limit for the cluster and its writer, which took 5 to
 _WHEN_DELETED = "whenDeleted"  # tag of the cluster: Delete or Retain, known even without the stack
 _NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_NAME_LENGTH = 52  # RDS allows 63; the writer's name adds 11
+_GROUP_CHANGE = "the parameter group that keeps punches out of its log"
 _PROGRESS_SECONDS = 30  # between two lines about the same state
 _UNUSABLE_STATUSES = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}
 _TRANSIENT_ERRORS = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}
@@ -107,7 +108,11 @@ def describe_changes(session: "boto3.Session", stage: str, declared: ClusterSett
     """
     rds, name = _client(session), stack_name(stage)
     if _exists(rds, stage):
-        return [f"{name}: {description}" for description, _ in _pending_changes(rds, name, declared, CLOCK)]
+        changes = [description for description, _ in _pending_changes(rds, name, declared, CLOCK)]
+        has_group = _require_cluster(rds, name)["DBClusterParameterGroup"] == name
+        if has_group and not _parameter_changes(rds, name, declared):
+            changes.remove(_GROUP_CHANGE)  # a deploy only checks it
+        return [f"{name}: {change}" for change in changes]
     low, high = map(declared["ServerlessV2ScalingConfiguration"].get, ("MinCapacity", "MaxCapacity"))
     return [
         f"the cluster {name}, with one instance of {low:g} to {high:g} ACU, is created",
@@ -190,8 +195,7 @@ def _pending_changes(
         yield "its automatic minor version upgrades (off)", step
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
-        description = "the parameter group that keeps punches out of its log"
-        yield description, partial(_apply_parameter_group, rds, name, declared, clock)
+        yield _GROUP_CHANGE, partial(_apply_parameter_group, rds, name, declared, clock)
     else:
         print_status(f"unchanged: the parameter group {group}, which was set outside this command")
 
@@ -225,17 +229,12 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
             Description="Keeps punches out of PostgreSQL's log",
             Tags=_to_tag_list(_declared_tags(declared)),
         )
-    pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
-        DBClusterParameterGroupName=name, Source="user"
-    )
-    existing = {
-        parameter["ParameterName"]: parameter.get("ParameterValue") for parameter in pages.search("Parameters[]")
-    }
-    if changes := declared["Parameters"].items() - existing.items():
+    if changes := _parameter_changes(rds, name, declared):
         rds.modify_db_cluster_parameter_group(
             DBClusterParameterGroupName=name,
             Parameters=[
-                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"} for key, value in changes
+                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"}
+                for key, value in changes.items()
             ],
         )
     is_new = cluster["DBClusterParameterGroup"] != name
@@ -247,6 +246,17 @@ def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock
         description = "restarting the writer, so that its parameter group takes effect"
         request = partial(rds.reboot_db_instance, DBInstanceIdentifier=_writer(cluster)["DBInstanceIdentifier"])
         _request(rds, name, description, request, lambda cluster: _writer(cluster).get(key) == "in-sync", clock)
+
+
+def _parameter_changes(rds: Any, name: str, declared: ClusterSettings) -> dict[str, str]:
+    """Return the parameters, with their values, that an existing parameter group does not have yet."""
+    pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
+        DBClusterParameterGroupName=name, Source="user"
+    )
+    existing = {
+        parameter["ParameterName"]: parameter.get("ParameterValue") for parameter in pages.search("Parameters[]")
+    }
+    return dict(declared["Parameters"].items() - existing.items())
 
 
 def _request(

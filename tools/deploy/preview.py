@@ -26,7 +26,7 @@ from tools.plan import settings as plan_settings
 if TYPE_CHECKING:
     import boto3
 
-LOSSES = {
+DATA = {
     "AWS::ApiGateway::ApiKey": "clients have its value",
     "AWS::ApiGateway::RestApi": "clients have its address, and the keys of `ponto keys` are for it",
     "AWS::Cognito::UserPool": "it has the sign-ins of the employees",
@@ -37,12 +37,15 @@ LOSSES = {
     "AWS::SQS::Queue": "it may have punches that are not stored yet, or dead letters",
     "AWS::SecretsManager::Secret": "it has a password of the database",
 }
-"""What is lost with a resource that is replaced or deleted, by its type; the types that hold nothing are left out."""
+"""What gets lost if a resource is replaced or deleted, by its type. Other types hold nothing."""
 
-_FATES = {  # of the old resource, by the ending of CloudFormation's PolicyAction
+_FATES = {  # of the resource, by CloudFormation's PolicyAction
     "Delete": "it is deleted with its contents",
-    "Retain": "the old one stays outside the stack, and the new one is empty",
+    "Retain": "it stays outside the stack",
     "Snapshot": "it is deleted after a snapshot",
+    "ReplaceAndDelete": "the new one is empty, and the old one is deleted with its contents",
+    "ReplaceAndRetain": "the new one is empty, and the old one stays outside the stack",
+    "ReplaceAndSnapshot": "the new one is empty, and the old one is deleted after a snapshot",
 }
 _PRICES_REGION = "us-east-1"  # for regions whose prices are unknown
 _DASHBOARD = "AWS::CloudWatch::Dashboard"
@@ -57,7 +60,7 @@ class Change(NamedTuple):
     type: str
     is_certain: bool = True  # False: CloudFormation cannot tell before the deploy
     properties: tuple[str, ...] = ()  # changed properties
-    loss: str | None = None  # why the replacement or deletion loses something; None: nothing is lost
+    data: str | None = None  # of a replaced or deleted resource: what it holds, and its fate; None: it holds nothing
 
 
 class Changes(NamedTuple):
@@ -68,10 +71,10 @@ class Changes(NamedTuple):
     replaced: list[Change]
     deleted: list[Change]
 
-    def losses(self) -> Iterator[tuple[str, Change]]:
-        """Yield the changes that lose something, each with a word for it."""
+    def of_data(self) -> Iterator[tuple[str, Change]]:
+        """Yield the replacements and deletions of what holds data, each with a word for it."""
         for word, changes in (("replaced", self.replaced), ("deleted", self.deleted)):
-            yield from ((word, change) for change in changes if change.loss)
+            yield from ((word, change) for change in changes if change.data)
 
 
 class IdleMonth(NamedTuple):
@@ -217,6 +220,8 @@ def _check(
             function()
         except CommandError as error:
             checks.refusals.append(str(error))
+        except (BotoCoreError, ClientError) as error:  # which would end a deploy
+            checks.refusals.append(f"{subject}: {target.explain(error)}")
         else:
             checks.checked.append(subject)
 
@@ -310,7 +315,7 @@ def _read_changes(
             changes.added.append(Change(logical_id, kind))
             continue
         if action == "Remove":
-            changes.deleted.append(Change(logical_id, kind, loss=_loss(resource_change)))
+            changes.deleted.append(Change(logical_id, kind, data=_describe_data(resource_change)))
             continue
         details = [detail["Target"] for detail in resource_change.get("Details", []) if "Target" in detail]
         properties = {detail.get("Name") or detail["Attribute"]: None for detail in details}
@@ -324,7 +329,7 @@ def _read_changes(
         if replacement == "False":
             changes.changed.append(change)
         else:
-            changes.replaced.append(change._replace(loss=_loss(resource_change)))
+            changes.replaced.append(change._replace(data=_describe_data(resource_change)))
     return changes
 
 
@@ -336,12 +341,12 @@ def _is_same_dashboard(logical_id: str, template: Any, deployed_template: Any) -
     return bool(bodies[0] == bodies[1])
 
 
-def _loss(resource_change: Any) -> str | None:
-    """Return what is lost with the old resource, and what becomes of it; None: it holds nothing."""
-    if (loss := LOSSES.get(resource_change["ResourceType"])) is None:
+def _describe_data(resource_change: Any) -> str | None:
+    """Return what a replaced or deleted resource holds, and what becomes of it; None: it holds nothing."""
+    if (data := DATA.get(resource_change["ResourceType"])) is None:
         return None
-    fate = _FATES.get(resource_change.get("PolicyAction", "").removeprefix("ReplaceAnd"))
-    return f"{loss}; {fate}" if fate else loss
+    fate = _FATES.get(resource_change.get("PolicyAction", ""))
+    return f"{data}; {fate}" if fate else data
 
 
 def _idle_month(stage: str, params: Sequence[str], region: str) -> IdleMonth:
@@ -352,15 +357,15 @@ def _idle_month(stage: str, params: Sequence[str], region: str) -> IdleMonth:
 
 
 def _to_lines(preview: Preview) -> Iterator[str]:
-    """Yield the lines of the output without --json: first what loses data, last what was not seen."""
+    """Yield the lines of the output without --json: first what endangers data, last what was not seen."""
     stack = stack_name(preview.stage)
     yield (
         f"preview    {preview.stage}, account {preview.account}, region {preview.region}: "
         f"{stack} would be {'created' if preview.is_new else 'updated'}; nothing was deployed"
     )
-    for word, change in preview.changes.losses():
-        may = "" if change.is_certain else "may be "
-        yield f"DATA LOSS  {change.logical_id} ({change.type}) {may or 'is '}{word}: {change.loss}"
+    for word, change in preview.changes.of_data():
+        verb = "is" if change.is_certain else "may be"
+        yield f"HOLDS DATA {change.logical_id} ({change.type}) {verb} {word}: {change.data}"
     types = dict.fromkeys(change.type for change in preview.changes.added)
     for kind in types:
         names = ", ".join(change.logical_id for change in preview.changes.added if change.type == kind)
@@ -413,7 +418,7 @@ def _to_json(preview: Preview) -> Any:
                     "type": change.type,
                     "isCertain": change.is_certain,
                     "properties": change.properties,
-                    "loss": change.loss,
+                    "data": change.data,
                 }
                 for change in changes
             ]
