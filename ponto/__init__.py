@@ -1,3 +1,5 @@
 """The drain, which consumes the queue of punches, and the code that other functions share with it."""
 
-__version__ = "1.0.0-rc.1"  # version of the whole project; `make docs` copies it to other files
+# Version of the whole project; `make docs` copies it to other files.
+__version__ = "1.0.0-rc.1"  # only in the reference
+# only in a copy: __version__ = "0.1.0"

@@ -9,10 +9,19 @@ MAX_ID_CHARACTERS = 100
 
 _ORIGIN_ATTRIBUTES = ("messageId", "receivedAt")  # set by a redrive
 _SOURCE_KEY = "sourceKey"
+# only in the reference: begin
 # 1.0.0-rc.1 sent the two parts of a source key as two attributes. The release after the next may drop them.
 _SOURCE_KEY_PARTS = ("relogio", "nsr")
+# only in the reference: end
 # Set only by the gateway and imports. Dead letters keep these attributes, because redriven messages need them.
-_SENDER_ATTRIBUTES = frozenset({"usuarioId", "apiKeyId", _SOURCE_KEY, *_SOURCE_KEY_PARTS})
+_SENDER_ATTRIBUTES = frozenset(
+    {
+        "usuarioId",
+        "apiKeyId",
+        _SOURCE_KEY,
+        *_SOURCE_KEY_PARTS,  # only in the reference
+    }
+)
 _MIN_RECEIVED_MS = 1_577_836_800_000  # 2020-01-01: no punch was received earlier
 _is_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # messages put on the queue by hand may contain any text
 
@@ -93,10 +102,12 @@ def read_source_key(attributes: Mapping[str, str]) -> str | None:
     Args:
         attributes: string values of the attributes, by name.
     """
-    if key := attributes.get(_SOURCE_KEY):
-        return key
+    # only in the reference: begin
     source, record = map(attributes.get, _SOURCE_KEY_PARTS)
-    return f"{source or ''}/{record or ''}" if source or record else None
+    if not attributes.get(_SOURCE_KEY) and (source or record):
+        return f"{source or ''}/{record or ''}"
+    # only in the reference: end
+    return attributes.get(_SOURCE_KEY) or None
 
 
 def parse_origin(attributes: Mapping[str, str], sent_ms: int) -> Origin | None:

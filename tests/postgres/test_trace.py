@@ -276,14 +276,17 @@ def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) 
 
 def test_dead_letter_with_a_source_key_is_found_only_by_the_keys_id(dev: Stage) -> None:
     body = punch(7, "2026-11-24T12:00:00Z")
-    attributes = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
-    source_records = [dev.dead_letter(text, **attributes, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
-    unreadable = dev.dead_letter(body, **attributes)
+    attributes = {"reason": "refused", "detail": "why"}
+    source_records = [
+        dev.dead_letter(text, **attributes, sourceKey=f"00004000070000123/{record}")
+        for text, record in ((body, 7), ("{", 8))
+    ]
+    unreadable = dev.dead_letter(body, **attributes, sourceKey="00004000070000123/")
 
     def find_dead_letters(identifier: str) -> list[str]:
         return [letter["id"] for letter in dev.run(identifier, "--json").json["deadLetters"]]
 
-    assert [find_dead_letters(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [
+    assert [find_dead_letters(f"f0000400-0070-8000-a123-00000000000{record}") for record in (7, 8)] == [
         [each] for each in source_records
     ]
     assert find_dead_letters(derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
