@@ -31,7 +31,7 @@ class Order(NamedTuple):
     codigo: Annotated[str | None, text(20, r"[A-Z]{2}-(?:[0-9]+|\(x\)|[\[\]\\'/-]{2})", "Code of a discount.")] = None
     saldo: Annotated[Decimal | None, decimal(18, 10, "Balance of the shop afterwards.", signed=True)] = None
     deslocamento: int | None = None
-    caixa: Annotated[str | None, display_text(200, "Name of the till.")] = None
+    device: Annotated[str | None, display_text(200, "Name of the till.")] = None
     cartao: Annotated[str | None, uuid("Card of the customer.")] = None
     pago: Annotated[bool | None, boolean("Whether it is paid.")] = None
     peso: Annotated[float | None, number(0, 1000, "Weight in kilograms.")] = None
@@ -47,7 +47,7 @@ ORDER = Event(
     table="pedido",
     subject="loja",
     instant="criado",
-    device="caixa",
+    device="device",
     offset="deslocamento",
     same=("loja", "pedido", "criado", "total", "canal"),
     derived_id=("loja", "pedido"),
@@ -61,7 +61,7 @@ ORDER = Event(
             "canal": "l'app",
             "codigo": "AB-(x)",
             "saldo": "-0.0000000001",
-            "caixa": "till 2",
+            "device": "till 2",
             "cartao": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b",
             "pago": True,
             "peso": 0.1,

@@ -167,6 +167,12 @@ def test_generated_files_name_only_the_copy() -> None:
     assert re.findall(r"(?i)ponto|batida|punch|employee|usuario_id", text) == []
 
 
+def test_column_is_not_renamed_to_its_own_name() -> None:
+    text = generate(ORDER, "shoporders")["shoporders/reader/sql/order.sql"]
+
+    assert "    device\n" in text
+
+
 # Tables
 
 

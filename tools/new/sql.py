@@ -39,7 +39,9 @@ def generate(event: Event, package: str) -> dict[str, str]:
         "subjects": subjects,
         "subject_column": event.subject,
         "instant": event.instant,
-        "device": event.device or "null",
+        "selected_subject": _select(event.subject, f"{subject}_id"),
+        "selected_instant": _select(event.instant, "instant"),
+        "selected_device": _select(event.device or "null", "device"),
         "column_definitions": ",\n".join(_column_definitions(event)),
         "column_comments": "\n".join(_column_comments(event, package)),
         "columns": _fill(", ".join((*event.row._fields, "recebida_em", "mensagem_id", "chave")), "    "),
@@ -84,6 +86,10 @@ def _fill(words: str, indent: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _select(column: str, name: str) -> str:
+    return name if column == name else f"{column} as {name}"
 
 
 def _column_definitions(event: Event) -> Iterator[str]:

@@ -1,12 +1,12 @@
 -- The row of an id.
 select
     id,
-    $subject_column as ${subject}_id,
-    $instant as instant,
+    $selected_subject,
+    $selected_instant,
     recebida_em as received,
     gravada_em as written,
     chave as key,
     mensagem_id as message_id,
-    $device as device
+    $selected_device
 from $schema.$table
 where id = %(id)s::uuid

@@ -1,13 +1,13 @@
 -- The rows of one $subject from one instant to another, which is excluded.
 select
     id,
-    $subject_column as ${subject}_id,
-    $instant as instant,
+    $selected_subject,
+    $selected_instant,
     recebida_em as received,
     gravada_em as written,
     chave as key,
     mensagem_id as message_id,
-    $device as device
+    $selected_device
 from $schema.$table
 where $subject_column = %(${subject}_id)s
     and $schema.semana($instant) = any(array(select $schema.semanas(%(de)s, %(ate)s)))

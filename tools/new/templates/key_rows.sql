@@ -3,9 +3,9 @@
 select
     chave as key,
     id,
-    $subject_column as ${subject}_id,
-    $instant as instant,
-    $device as device,
+    $selected_subject,
+    $selected_instant,
+    $selected_device,
     recebida_em as received
 from $schema.$table
 where

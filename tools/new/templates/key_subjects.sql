@@ -1,5 +1,5 @@
 -- The $subjects of the rows that were sent with the given API keys. The conditions are those of key_rows.sql.
-select distinct $subject_column as ${subject}_id
+select distinct $selected_subject
 from $schema.$table
 where
     chave = any(%(keys)s)

@@ -1,5 +1,5 @@
 -- The $nouns that run_count.sql counts.
-select id, $subject_column as ${subject}_id, gravada_em as written
+select id, $selected_subject, gravada_em as written
 from $schema.$table
 where
     $schema.semana($instant) = any(array(select $schema.semanas(%(desde)s, 'infinity')))
