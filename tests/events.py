@@ -25,7 +25,7 @@ Record = dict[str, Any]
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
 
-def punch(employee_id: int = 1, instant: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
+def punch(employee_id: int = 1, instant: str = "2026-10-01T08:00:00-03:00", /, **more: Any) -> str:
     """Return the body of a valid punch.
 
     Args:

@@ -24,7 +24,7 @@ STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, 
 _NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not in EVENT.fields)
 
 
-def entry(employee_id: int = 1, instant: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
+def entry(employee_id: int = 1, instant: datetime = EIGHT, /, punch_id: str | None = None, **more: Any) -> Entry:
     """Return an entry, by default with a new punch id; `more` sets columns of the punch."""
     columns: dict[str, Any] = {**_NOT_COMPUTED, "id": punch_id or str(uuid.uuid4()), **more}
     return Entry(
@@ -37,7 +37,7 @@ def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
 
 
 def add_punch(
-    database: Connection | Mapping[str, Any] | str, employee_id: int = 1, instant: datetime = EIGHT, **columns: Any
+    database: Connection | Mapping[str, Any] | str, employee_id: int = 1, instant: datetime = EIGHT, /, **columns: Any
 ) -> str:
     """Insert a row directly into the table of punches; return its id.
 

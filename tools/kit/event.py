@@ -23,7 +23,7 @@ DISPLAYED_COLUMNS = (EVENT.subject, EVENT.instant, *(_text_columns or _other_col
 """Columns that `make rows` shows after the id."""
 
 
-def body(subject: int, instant: str, **fields: Any) -> dict[str, Any]:
+def body(subject: int, instant: str, /, **fields: Any) -> dict[str, Any]:
     """Return the body of a valid event, with the required fields of the first example.
 
     Args:
