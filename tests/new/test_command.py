@@ -24,9 +24,9 @@ FILES = {
     "ponto/store.py": "from ponto.punch import Punch\n",
     "ponto/schema/0001_batida.sql": "",
     "ponto/schema/0003_falha.sql": "create table ponto.falha ();\n",
-    "slices/enabled.txt": "clocks\nreceipts\n",
+    "slices/enabled.txt": "clocks\nimports\n",
     "slices/clocks/slice.py": "",
-    "slices/receipts/slice.py": "",
+    "slices/imports/slice.py": "",
 }
 
 
@@ -105,10 +105,10 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
 
 
 def test_slice_is_kept_if_asked_for(project: Project, tmp_path: Path) -> None:
-    assert project.new(tmp_path / "copy", "--event", ORDER, "--slices", "receipts").status == 0
+    assert project.new(tmp_path / "copy", "--event", ORDER, "--slices", "imports").status == 0
 
-    assert (tmp_path / "copy" / "slices" / "enabled.txt").read_text() == "receipts\n"
-    assert (tmp_path / "copy" / "slices" / "receipts" / "slice.py").exists()
+    assert (tmp_path / "copy" / "slices" / "enabled.txt").read_text() == "imports\n"
+    assert (tmp_path / "copy" / "slices" / "imports" / "slice.py").exists()
 
 
 def test_dead_link_is_reported_with_status_1(project: Project, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_uncommitted_changes_are_left_out_with_a_notice(project: Project, tmp_pa
 
 def test_second_run_adds_a_commit_to_the_branch_that_merges(project: Project, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    project.new(copy, "--event", ORDER, "--slices", "receipts")
+    project.new(copy, "--event", ORDER, "--slices", "imports")
     (copy / "README.md").write_text("Mine.\n")
     git(copy, "commit", "--quiet", "-am", "Mine")
     reference = project.commit({"docs/deploy.md": "About a punch.\n", "ponto/schema/0005_more.sql": "-- more\n"})
@@ -146,7 +146,7 @@ def test_second_run_adds_a_commit_to_the_branch_that_merges(project: Project, tm
     assert (copy / "README.md").read_text() == "Mine.\n"
     assert (copy / "docs" / "deploy.md").read_text() == "About an order.\n"
     assert (copy / "shoporders" / "schema" / "0005_more.sql").read_text() == "-- more\n"
-    assert (copy / "slices" / "receipts" / "slice.py").exists()
+    assert (copy / "slices" / "imports" / "slice.py").exists()
 
 
 def test_second_run_without_changes_adds_no_commit(project: Project, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from tools.kit.errors import CommandError
 from tools.new.copying import adapt, find_dead_links, is_copied, select_slices
 
 SLICES = {
-    "slices/enabled.txt": "# a comment\nimports\nclocks\nreceipts\nextra\n",
+    "slices/enabled.txt": "# a comment\nimports\nclocks\nother\nextra\n",
     "slices/imports/slice.py": "",
     "slices/clocks/slice.py": "",
-    "slices/receipts/slice.py": "",
+    "slices/other/slice.py": "",
     "slices/extra/slice.py": "",
-    "slices/extra/aws.yml": "needs: [receipts]\nhttp: !Ref x\n",
+    "slices/extra/aws.yml": "needs: [other]\nhttp: !Ref x\n",
 }
 
 
@@ -68,15 +68,15 @@ def test_copy_has_files_that_are_not_only_for_the_reference(path: str, expected:
 
 
 def test_slices_are_kept_in_the_order_of_the_reference() -> None:
-    assert select_slices(["extra", "receipts", "imports"], SLICES) == ["imports", "receipts", "extra"]
+    assert select_slices(["extra", "other", "imports"], SLICES) == ["imports", "other", "extra"]
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["nothing"], "there is no slice `nothing`. Use one of extra, imports, receipts."),
+        (["nothing"], "there is no slice `nothing`. Use one of extra, imports, other."),
         (["clocks"], "`clocks` cannot be kept, as .*time clocks. Remove it"),
-        (["extra"], "`extra` needs `receipts`. Add it, or remove `extra`."),
+        (["extra"], "`extra` needs `other`. Add it, or remove `extra`."),
     ],
 )
 def test_slice_that_cannot_be_kept_is_refused_with_the_reason(names: list[str], message: str) -> None:

@@ -25,7 +25,7 @@ from tools.new.repository import GENERATED, GeneratedCommit, Origin
 
 _EPILOG = """examples:
   make new DIR=../scans EVENT=scan.py
-  make new DIR=../scans EVENT=scan.py SLICES=receipts,imports
+  make new DIR=../scans EVENT=scan.py SLICES=imports
   make new DIR=../scans    generate the copy again, after changes of this project
 
 exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the

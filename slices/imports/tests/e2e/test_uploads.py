@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from ponto.punch import EVENT
 from tests.commands import CommandResult
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import dlq as dlq
 from tests.waiting import wait_for
-from tools.kit import osls
+from tools.kit import event, osls
 from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
@@ -81,18 +82,19 @@ def employee_ids() -> list[int]:
 
 def ndjson(employee_ids: list[int]) -> bytes:
     return b"".join(
-        json.dumps({"usuarioId": employee_id, "ponto": "2026-10-01T08:00:00Z"}).encode() + b"\n"
-        for employee_id in employee_ids
+        json.dumps(event.body(employee_id, "2026-10-01T08:00:00Z")).encode() + b"\n" for employee_id in employee_ids
     )
 
 
 def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int]
 ) -> None:
-    content = ndjson(employee_ids[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
+    content = ndjson(employee_ids[:-1]) + b"{}\n" + b"\n"
     folder = bucket.upload(content)
     summary = bucket.wait_for(folder)
-    assert bucket.refused(folder, summary) == [{"line": 50, "reason": "ponto: required"}]
+    assert bucket.refused(folder, summary) == [
+        {"line": 50, "reason": f"{EVENT.fields_required_first[0].name}: required"}
+    ]
     (first,) = summary.pop("refusedIn")
     assert summary == {"accepted": 49, "refused": 1, "rounds": 1}
 
@@ -108,8 +110,9 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
 
     second_folder = bucket.upload(content)
     # The longer file has another format, and is gzipped although its name does not end in .gz.
-    rows = "".join(f"{employee_id};2026-10-01T05:00:00\r\n" for employee_id in employee_ids)  # local time
-    longer = bucket.upload(gzip.compress(f"usuarioId;ponto\r\n{rows}".encode()))
+    bodies = [event.body(employee_id, "2026-10-01T05:00:00") for employee_id in employee_ids]  # local time
+    rows = "".join(";".join(map(str, body.values())) + "\r\n" for body in bodies)
+    longer = bucket.upload(gzip.compress(f"{';'.join(bodies[0])}\r\n{rows}".encode()))
     not_gzipped = bucket.upload(ndjson(employee_ids), "incoming/october.ndjson.gz")
     assert second_folder != folder
     assert [bucket.wait_for(result)["accepted"] for result in (second_folder, longer, not_gzipped)] == [49, 50, 50]
@@ -145,7 +148,7 @@ def test_same_file_may_be_imported_through_the_api(
     client: Client, deployed: Deployed, employee_ids: list[int], tmp_path: Path
 ) -> None:
     file = tmp_path / "october.ndjson.gz"
-    file.write_bytes(gzip.compress(ndjson(employee_ids) + b'{"usuarioId": 0}\n'))
+    file.write_bytes(gzip.compress(ndjson(employee_ids) + b"{}\n"))
     for _ in range(2):
         words = [sys.executable, "-m", "tools.cli", "import", str(file), "--state", str(deployed.state)]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -15,15 +15,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.parser import InvalidPunchError, parse
+from ponto.punch import EVENT
 from slices.imports import file_formats
 from slices.imports.file_formats import InvalidFileError
 from slices.imports.lines import FileLine, inspect_file, read_lines
 from slices.imports.raw_lines import FILE_START, MAX_LINE_BYTES, Position, RawLine, skip_blank_lines, split_lines
 from tests.strategies import Body, edited_bodies, good_bodies
+from tools.kit import event
 
 ZONE = ZoneInfo("America/Sao_Paulo")
-GOOD = b'{"usuarioId": 1, "ponto": "2026-10-01T08:00"}'
-HEADER = b"usuarioId,ponto,dispositivo,offline,latitude\n"
+SUBJECT, INSTANT = (EVENT.fields[column].name for column in (EVENT.subject, EVENT.instant))
+
+
+def line_of(**fields: object) -> bytes:
+    return json.dumps(event.body(1, "2026-10-01T08:00", **fields)).encode()
+
+
+GOOD = line_of()
 
 
 class StoredFile:
@@ -65,23 +73,24 @@ def test_invalid_lines_have_number_and_reason_but_no_value() -> None:
         [
             b"\xef\xbb\xbf" + GOOD,
             b"",
-            b'{"usuarioId": "1, now()), (2", "ponto": "2026-10-01T08:00"}',
-            b'{"usuarioId": 1, "ponto": "2026-02-30T08:00"}',
-            b'{"usuarioId": 1',
-            b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "nome": "Ana"}',
-            b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "Maria 123.456.789-00": true}',
+            line_of(**{SUBJECT: "1, now()), (2"}),
+            line_of(**{INSTANT: "2026-02-30T08:00"}),
+            b'{"id": 1',
+            line_of(nome="Ana"),
+            line_of(**{"Maria 123.456.789-00": True}),
             b"\xff\xfe",
             b" " * MAX_LINE_BYTES + GOOD,
-            b"usuarioId,ponto",
+            b"id,nome",
             GOOD,
             "\u00a0".encode(),  # a no-break space is not blank
             GOOD.ljust(MAX_LINE_BYTES) + b"\r\rx",  # carriage returns alone are no line ends
         ]
     )
     assert refusals(content) == {
-        3: "usuarioId: must be an integer from 1 to 9007199254740991",
-        4: "ponto: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
-        5: "body: not JSON, character 15",
+        3: f"{SUBJECT}: must be an integer from 1 to 9007199254740991",
+        4: f"{INSTANT}: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as "
+        "2026-10-01T08:00:00-03:00",
+        5: "body: not JSON, character 8",
         6: "unknown field 'nome'",
         7: "unknown field, whose name is withheld because it is not 1 to 32 ASCII letters and underscores",
         8: "line: not UTF-8",
@@ -103,6 +112,10 @@ def test_maximum_length_of_a_line(size: int, end: bytes) -> None:
     assert bool(second.refusal) is (size > MAX_LINE_BYTES)
     assert second.end == Position(len(GOOD) + 1 + size + len(end), 3)
     assert first.refusal == ""
+
+
+# only in the reference: begin
+HEADER = b"usuarioId,ponto,dispositivo,offline,latitude\n"
 
 
 def test_csv_with_semicolons_and_byte_order_mark_is_read() -> None:
@@ -160,6 +173,9 @@ def test_invalid_csv_lines() -> None:
     }
 
 
+# only in the reference: end
+
+
 @pytest.mark.parametrize(
     "first",
     [
@@ -191,6 +207,7 @@ def test_format_of_a_disabled_slice_is_refused(monkeypatch: pytest.MonkeyPatch) 
         list(read_lines(stored.open_at, ZONE))
 
 
+# only in the reference: begin
 @pytest.mark.parametrize(
     ("header", "message"),
     [
@@ -208,6 +225,9 @@ def test_invalid_column_in_header_is_named(header: bytes, message: str) -> None:
         read(header + b"\n" + GOOD)
     assert message in str(caught.value)
     assert "123" not in str(caught.value)
+
+
+# only in the reference: end
 
 
 @pytest.mark.parametrize(
@@ -257,9 +277,10 @@ def test_csv_and_json_give_the_same_punch(body: Body) -> None:
 @pytest.mark.parametrize("is_csv", [False, True])
 @pytest.mark.parametrize("compressed", [False, True])
 def test_reading_may_resume_after_any_line(is_csv: bool, compressed: bool, data: st.DataObject) -> None:
-    good = b"1,2026-10-01T08:00,,," if is_csv else GOOD
+    body = event.body(1, "2026-10-01T08:00")
+    first, good = (",".join(map(str, cells)).encode() for cells in (body, body.values())) if is_csv else (GOOD, GOOD)
     parts = st.lists(st.sampled_from([good, b"", b"bad", b" ", b"\xc3\xa9"]), max_size=8)
-    content = b"\n".join([HEADER.strip() if is_csv else GOOD, *data.draw(parts)])
+    content = b"\n".join([first, *data.draw(parts)])
     stored = StoredFile(gzip.compress(content) if compressed else content)
     all_lines = list(read_lines(stored.open_at, ZONE))
     for index, line in enumerate(all_lines):

@@ -28,6 +28,7 @@ from slices.imports.uploads import MAX_INVOCATIONS, Importer, InvalidEventError,
 from tests.aws import Calls, receive_all
 from tests.events import NOT_SQS, Context, aws, record, sqs_event
 from tools.kit import dead_letters
+from tools.kit import event as kit_event
 
 BUCKET = "batida-ponto-dev-uploads-1q2w3e"
 RESERVE = uploads.RESERVE_SECONDS
@@ -177,7 +178,7 @@ def event(key: str, version: str | None, bucket: str = BUCKET) -> Any:
 
 
 def punch(employee_id: int, **more: object) -> bytes:
-    return json.dumps({"usuarioId": employee_id, "ponto": "2026-10-01T08:00Z"} | more).encode()
+    return json.dumps(kit_event.body(employee_id, "2026-10-01T08:00Z", **more)).encode()
 
 
 def file(first: int, last: int) -> bytes:
