@@ -149,7 +149,8 @@ def _preview(
             notes.append(problem)
         text, is_reduced = encode_template(template, stack_name(stage) if is_new else None)
         if is_reduced:
-            notes.append("the dashboard's body, which was compared with the deployed template instead")
+            compared = "was not sent" if is_new else "was compared with the deployed template instead"
+            notes.append(f"the dashboard's body, which {compared}")
         tags = _read(package / "serverless-state.json")["service"]["provider"]["stackTags"]
         comparison = change_set.compare(session, account, stage, text, tags, collaborators.clock)
     return Preview(
