@@ -23,7 +23,7 @@ export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
 .PHONY: help setup setup-run setup-dev run rows test missing check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
-.PHONY: fork test-versions chaos simulate crashes interleavings mutants bench pictures # only in the reference
+.PHONY: test-versions chaos simulate crashes interleavings mutants bench pictures # only in the reference
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -68,9 +68,6 @@ missing: setup-dev
 	@python -m tools.develop.missing
 
 # only in the reference: begin
-fork: setup-dev ## make a fork for another event; check and test it
-	@python -m lab.fork $(ARGS)
-
 test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)
 # only in the reference: end

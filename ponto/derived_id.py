@@ -19,8 +19,8 @@ def derive_id(subject: int | str, instant: datetime) -> str:
     Ids sort by instant, to the millisecond, so that inserts append to the index.
 
     Args:
-        subject: the employee id. A fork that records other events can pass any number, or any string without lone
-            surrogates.
+        subject: the employee id, or the text of several values that together identify the punch at its instant, without
+            lone surrogates.
         instant: time of the punch, with any offset, not before 1899-12-31T00:00:00Z.
 
     Raises:

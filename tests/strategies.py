@@ -23,7 +23,7 @@ TIMESTAMP_FIELDS = [EVENT.fields[column].name for column in EVENT.time_columns]
 
 
 def fill_text_fields(text: str) -> Body:
-    """Return a body with a text of up to 64 characters in each field that accepts it; a fork's event may have none."""
+    """Return a body with a text of up to 64 characters in each field that accepts it; another event may have none."""
     return {name: text for name in TEXT_FIELDS if FIELDS[name]["maxLength"] >= 64}
 
 

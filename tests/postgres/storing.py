@@ -66,7 +66,7 @@ TEXTS = [
     for column, field in EVENT.fields.items()
     if field.kind.name == "display_text" and field.kind.keywords["maxLength"] >= 64
 ]
-"""Columns that hold any line of text of 64 characters or more; a fork's event may have none."""
+"""Columns that hold any line of text of 64 characters or more; another event may have none."""
 
 
 def fill_texts(value: str | None) -> dict[str, Any]:

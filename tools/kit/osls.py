@@ -45,7 +45,7 @@ DATABASE_CLUSTER = "DatabaseCluster"
 
 @cache
 def service() -> str:
-    """Return the name of the service, which prefixes the names of all resources; a fork may have another."""
+    """Return the name of the service, which prefixes the names of all resources."""
     configuration = yaml.load(_CONFIGURATION.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
     name: str = configuration["service"]
     return name

@@ -1,8 +1,0 @@
--- Shops with rows that were sent with the given API keys. The conditions are those of key_rows.sql.
-select distinct loja as employee_id
-from ponto.batida
-where
-    chave = any(%(keys)s)
-    and recebida_em >= coalesce(to_timestamp(%(from_ms)s / 1000.0), '-infinity')
-    and recebida_em < coalesce(to_timestamp(%(to_ms)s / 1000.0), 'infinity')
-order by loja
