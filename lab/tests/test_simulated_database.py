@@ -36,7 +36,7 @@ from tools.local.postgres import Postgres
 
 SETTINGS = {"statement_timeout": 500, "lock_timeout": 200, "idle_session_timeout": 20_000}
 OPTIONS = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
-_ROW = entry(punch_id="0192f0c1-0000-7000-8000-000000000001").punch._asdict()
+_ROW = entry(id="0192f0c1-0000-7000-8000-000000000001").punch._asdict()
 INSERT = f"""
 insert into ponto.batida ({", ".join(_ROW)}) select {", ".join(_ROW)}
 from json_populate_record(null::ponto.batida, '{json.dumps(_ROW, default=str)}')

@@ -24,9 +24,9 @@ STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, 
 _NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not in EVENT.fields)
 
 
-def entry(employee_id: int = 1, instant: datetime = EIGHT, /, punch_id: str | None = None, **more: Any) -> Entry:
+def entry(employee_id: int = 1, instant: datetime = EIGHT, /, **more: Any) -> Entry:
     """Return an entry, by default with a new punch id; `more` sets columns of the punch."""
-    columns: dict[str, Any] = {**_NOT_COMPUTED, "id": punch_id or str(uuid.uuid4()), **more}
+    columns: dict[str, Any] = {**_NOT_COMPUTED, "id": str(uuid.uuid4()), **more}
     return Entry(
         parse(punch(employee_id, instant.isoformat()), UTC)._replace(**columns), str(uuid.uuid4()), RECEIVED_MS
     )

@@ -45,7 +45,7 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
     assert migrate(owner, ZONE, SCHEMA).applied
     server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
     with closing(Store(lambda: login_parameters("ponto_function", owner), QUICK)) as store:
-        first = entry(EMPLOYEE_ID, punch_id=PUNCH_ID)
+        first = entry(EMPLOYEE_ID, id=PUNCH_ID)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
         assert store.record_failures(["message"], float("inf")) == {}

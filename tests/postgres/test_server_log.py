@@ -136,7 +136,7 @@ def test_log_has_no_values_of_a_failed_punch(
 
 
 def test_value_quoted_by_a_message_is_in_the_log(store: Store, log: Log) -> None:
-    store.save([entry(punch_id="UNSEEN")])
+    store.save([entry(id="UNSEEN")])
 
     assert [line.partition("ERROR:  ")[2] for line in log().splitlines()] == [
         'invalid input syntax for type uuid: "UNSEEN"'

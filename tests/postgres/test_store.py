@@ -188,7 +188,7 @@ def test_different_punch_with_an_existing_id_is_a_conflict(
     assert punches(database) == before
 
 
-_CONTESTED = [entry(employee, punch_id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
+_CONTESTED = [entry(employee, id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
 _ENTRIES = st.builds(
     lambda contested, message_id, is_new_copy: contested._replace(message_id=message_id, is_new_copy=is_new_copy),
     st.sampled_from(_CONTESTED),
@@ -218,7 +218,7 @@ def test_outcomes_are_those_of_the_in_memory_store(
 
 def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database) -> None:
     refused = entry(1)._replace(api_key_id="\x00")
-    good = entry(1, punch_id=refused.punch.id)
+    good = entry(1, id=refused.punch.id)
 
     outcomes = store.save([refused, refused, good, good])
 
@@ -402,7 +402,7 @@ create index on batida (wide(chave))
                 ("\ud800", "SQLSTATE 22P02: invalid input syntax for type json"),
             )
         ),
-        ({"punch_id": 'secret"\n"'}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
+        ({"id": 'secret"\n"'}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
         ({EVENT.subject: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
         *(
             ({column: float("nan")}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")

@@ -167,7 +167,7 @@ def test_missing_punch_is_404_with_retry_after(
 
 def test_key_alone_gets_receipts_of_random_ids_only(receipt_function: ReceiptFunction, store: Store) -> None:
     identifiers = {version: random_uuid(version) for version in "0123456789abcdef"}
-    store.save([entry(punch_id=identifier) for identifier in identifiers.values()])
+    store.save([entry(id=identifier) for identifier in identifiers.values()])
 
     assert [version for version, identifier in identifiers.items() if receipt_function.status(identifier) != 404] == [
         "4",
@@ -193,7 +193,7 @@ def test_get_printed_by_make_run_finds_its_printed_punch(
 
 def test_signed_in_employee_gets_only_their_own_receipts(sign_in_function: ReceiptFunction, store: Store) -> None:
     for version in "123456789":
-        own_entry, other_entry = entry(5, punch_id=random_uuid(version)), entry(6, punch_id=random_uuid(version))
+        own_entry, other_entry = entry(5, id=random_uuid(version)), entry(6, id=random_uuid(version))
         store.save([own_entry, other_entry])
 
         assert sign_in_function.status(own_entry.punch.id, employee="5") == 200
