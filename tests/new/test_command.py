@@ -83,6 +83,12 @@ def test_copy_is_a_repository_with_one_commit_that_names_the_references(project:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_folder_may_be_named_by_its_path_from_the_project(project: Project, tmp_path: Path) -> None:
+    result = project.new(project.root / ".." / "copy", "--event", ORDER)
+
+    assert (result.status, (tmp_path / "copy" / "README.md").exists()) == (0, True)
+
+
 def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, tmp_path: Path) -> None:
     assert project.new(tmp_path / "copy", "--event", ORDER).status == 0
 

@@ -67,7 +67,7 @@ def new(
     """
     if folder is None:
         raise CommandError("DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py.")
-    folder = folder.absolute()
+    folder = folder.resolve()  # without `..`, so that a folder beside this project is not one in it
     reference = reference or Reference(ROOT, _finish)
     previous = repository.find_generated(folder) if folder.is_dir() else None
     if previous is None:
