@@ -1,0 +1,98 @@
+"""Whole copies of this project, for an event with usual names and for ones with the shortest and the longest names."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.commands import runner
+from tools.kit.project import ROOT
+from tools.new import command
+
+ORDER = (ROOT / "examples" / "orders" / "order.py").read_text(encoding="utf-8")
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "usual": {},
+    "short": {
+        "Order": "Pin",
+        '"order"': '"pin"',
+        '"orders"': '"pins"',
+        '"shop"': '"van"',
+        '"shops"': '"vans"',
+        "shop-orders": "gps",
+        "/orders": "/pin",
+        '"pedidos"': '"pin"',
+    },
+    "long": {
+        "Order": "Pneumonoultramicroscopicseries",
+        '"order"': '"pneumonoultramicroscopicseries"',
+        '"orders"': '"pneumonoultramicroscopicserial"',
+        '"shop"': '"immunoelectrophoreticallyshown"',
+        '"shops"': '"immunoelectrophoreticallyseens"',
+        "shop-orders": "pneumonoultramicroscopic-lists",
+        "/orders": "/pneumonoultramicroscopicseries",
+        '"pedidos"': '"medicoes_de_pneumonoultramicroscopicas_x"',
+    },
+}
+REFERENCE = re.compile(
+    r"punch|batida|(?<![a-z])ponto|employee|usuario_?id|relogio|time.clock|clock(s|ed|ing)? (in|out)\b", re.IGNORECASE
+)
+"""Names of this project's event, and what is said about time clocks; programs have clocks, too."""
+NOTES = {"LICENSE", "docs/origin.md"}
+"""Files that name the reference."""
+
+
+class Copy:
+    """A copy, with the dead links that the generator has found in it."""
+
+    def __init__(self, folder: Path, dead_links: list[str]) -> None:
+        self.folder = folder
+        self.dead_links = dead_links
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield path and text of each file that has a text."""
+        for path in subprocess.check_output(["git", "ls-files"], cwd=self.folder, text=True).splitlines():
+            try:
+                yield path, (self.folder / path).read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+    def run(self, *words: str) -> str:
+        """Run a program in the copy; return its output."""
+        environment = os.environ | {"PYTHONPATH": str(self.folder)}
+        run = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        return run.stdout + run.stderr
+
+
+@pytest.fixture(params=NAMES)
+def copy(
+    request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Copy:
+    """Return a copy of the last commit."""
+    declaration = ORDER
+    for old, new in NAMES[request.param].items():
+        declaration = declaration.replace(old, new)
+    (tmp_path / "event.py").write_text(declaration, encoding="utf-8")
+    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{name}_NAME", "Owner")
+        monkeypatch.setenv(f"{name}_EMAIL", "owner@localhost")
+    result = runner(capsys, main=command.main)(tmp_path / "copy", "--event", tmp_path / "event.py", "--json")
+    assert result.status in (0, 1), result.err
+    return Copy(tmp_path / "copy", result.json["deadLinks"])
+
+
+def test_copy_names_only_its_event_has_no_dead_link_and_is_formatted(copy: Copy) -> None:
+    places = [
+        f"{path}: {line.strip()[:120]}"
+        for path, text in copy.files()
+        if path not in NOTES
+        for line in (path, *text.splitlines())
+        if REFERENCE.search(line)
+    ]
+
+    assert places == []
+    assert copy.dead_links == []
+    assert copy.run("ruff", "check", "--no-cache", ".") == "All checks passed!\n"
+    assert "would reformat" not in copy.run("ruff", "format", "--check", "--no-cache", ".")
