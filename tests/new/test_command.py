@@ -64,7 +64,8 @@ def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
         monkeypatch.delenv(name, raising=False)
-    reference = Reference(tmp_path / "reference", lambda _folder, _paths: None)
+    # The real function generates documents and formats files, and leaves caches.
+    reference = Reference(tmp_path / "reference", lambda folder, _: (folder / "cache").touch())
     return Project(reference.root, runner(capsys, collaborators=reference, main=command.main))
 
 
