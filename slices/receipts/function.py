@@ -15,6 +15,10 @@ NOT_FOUND_RETRY_SECONDS = 5
 EXPOSED_HEADERS = "Date,Retry-After"
 """Response headers that a page of another origin may read."""
 
+LIST_FIELD = "batidas"  # only in the reference
+# only in a copy: LIST_FIELD = "punches"
+"""The only field of a list of receipts."""
+
 NOT_FOUND_MESSAGE = (
     "no stored punch has this id, or this key or sign-in may not see it; a punch that is not stored may still wait, "
     "be a dead letter, or never have been sent"
@@ -53,7 +57,7 @@ def handle_request(receipts: Receipts, request: Request) -> Result:
     """
     punch_id = request.path_parameters.get("id")
     if punch_id is None and receipts.requires_sign_in:
-        return Result({"batidas": receipts.find_recent(request.employee_id)})
+        return Result({LIST_FIELD: receipts.find_recent(request.employee_id)})
     if punch_id is None:
         raise HttpError(404, NO_LIST_MESSAGE)
     receipt = receipts.find(punch_id, request.employee_id)

@@ -1,13 +1,13 @@
 """Look-up of receipts: stored punches that the caller may see.
 
-An id that is not random (derived from employee and instant, a name or a network card) can be guessed, and its receipt
-would show when an employee punched. So a caller with only an API key gets receipts of random ids. An employee who
+An id that is not random (derived from the punch, a name or a network card) can be guessed, and its receipt would show
+when there was a punch of an employee. So a caller with only an API key gets receipts of random ids. An employee who
 signed in gets receipts of their own punches, with any id, and of no others.
 """
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,10 @@ MAX_LIST_RECEIPTS = 500
 
 _RETRY_PAUSE_SECONDS = 5  # after a failure; requests during the pause fail at once
 _RANDOM_UUID_VERSIONS = "47"  # 4 and 7
-_FIELD_NAMES = [  # in the order of the columns of receipt.sql
-    *(field.name for column, field in EVENT.fields.items() if field.required or column == "id"),
-    "recebidaEm",
-    "gravadaEm",
-]
+_FIELD_NAMES = (  # in the order of the columns of receipt.sql
+    *(EVENT.fields[column].name for column in ("id", EVENT.subject, EVENT.instant)),
+    *("recebidaEm", "gravadaEm"),
+)
 
 
 def open_session(
@@ -87,7 +86,7 @@ class Receipts:
         if employee_id is None and (self.requires_sign_in or punch_id[14] not in _RANDOM_UUID_VERSIONS):
             return None
         rows = self._execute(_RECEIPT_SQL, {"id": punch_id, "employee_id": employee_id})
-        return _to_json(rows[0]) if rows else None
+        return to_json(rows[0]) if rows else None
 
     def find_recent(self, employee_id: int | None) -> list[dict[str, object]]:
         """Return the receipts of an employee's punches that were received within `LIST_PERIOD`, newest first.
@@ -98,7 +97,7 @@ class Receipts:
         if employee_id is None:
             return []
         values = {"employee_id": employee_id, "max_age": LIST_PERIOD, "limit": MAX_LIST_RECEIPTS}
-        return [_to_json(row) for row in self._execute(_RECEIPT_LIST_SQL, values)]
+        return [to_json(row) for row in self._execute(_RECEIPT_LIST_SQL, values)]
 
     def close(self) -> None:
         """Close the connection, if it is open. A later look-up opens a new one."""
@@ -117,7 +116,7 @@ class Receipts:
             raise
 
 
-def _to_json(row: tuple[Any, ...]) -> dict[str, object]:
-    # Instants are in UTC. `recebida_em` is null in rows of the first version.
+def to_json(row: Sequence[Any]) -> dict[str, object]:
+    """Return the receipt of a row of `receipt.sql`, whose instants are in UTC, as a JSON object."""
     values = (value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value for value in row)
     return {"situacao": "gravada"} | dict(zip(_FIELD_NAMES, values, strict=True))

@@ -43,10 +43,14 @@ class Store(Database):
         self.as_function = self.connect(user="ponto_function")
         self.as_function.autocommit = True
 
-    def run(self, path: str, **values: Any) -> list[dict[str, Any]]:
-        """Run a statement as the function `read`; return its rows by column."""
-        with closing(self.connect(user="ponto_reader")) as connection, connection.cursor() as cursor:
-            cursor.execute(self.files[f"ponto/reader/sql/{path}.sql"], values)
+    def read(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        """Run a statement of the function `read`; return its rows by column."""
+        return self.run(f"ponto/reader/sql/{name}.sql", "ponto_reader", values)
+
+    def run(self, path: str, user: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run a statement as a role; return its rows by column."""
+        with closing(self.connect(user=user)) as connection, connection.cursor() as cursor:
+            cursor.execute(self.files[path], values)
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -92,7 +96,7 @@ class Store(Database):
 
 def write_schema(event: Event, folder: Path) -> dict[str, str]:
     """Write the migrations of an event as a copy has them; return all generated files."""
-    files = generate(event, "ponto")
+    files = generate(event, "ponto", ["receipts"])
     for name in ("roles.sql", "0003_falha.sql", "views/02_zone.sql"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REFERENCE_FOLDERS["ponto"] / name, folder / name)
@@ -123,9 +127,11 @@ def store(
 
 
 def test_files_of_this_project_are_generated() -> None:
-    generated = {path: text for path, text in generate(EVENT, "ponto").items() if "/schema/000" not in path}
+    generated = {
+        path: text for path, text in generate(EVENT, "ponto", ["receipts"]).items() if "/schema/000" not in path
+    }
 
-    assert len(generated) > 9
+    assert len(generated) > 12
     assert [path for path, text in generated.items() if (ROOT / path).read_text(encoding="utf-8") != text] == [], (
         "change tools/new/templates and these files together"
     )
@@ -162,7 +168,7 @@ def test_generated_table_is_the_one_of_this_project(postgres: str, tmp_path: Pat
 
 
 def test_generated_files_name_only_the_copy() -> None:
-    text = "\n".join(part for file in generate(TAP, "tap").items() for part in file)
+    text = "\n".join(part for file in generate(TAP, "tap", ["receipts"]).items() for part in file)
 
     assert re.findall(r"(?i)ponto|batida|punch|employee|usuario_id", text) == []
 
@@ -331,9 +337,9 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
     event = store.event
     subject, instant = getattr(row, event.subject), getattr(row, event.instant)
 
-    [by_id] = store.run(event.noun[0], id=row.id)
+    [by_id] = store.read(event.noun[0], id=row.id)
     values = {f"{event.subject_noun[0]}_id": subject, "de": instant, "ate": instant + timedelta(microseconds=1)}
-    by_subject = store.run(event.noun[1], **values)
+    by_subject = store.read(event.noun[1], **values)
 
     written = by_id.pop("written")
     assert written.tzinfo
@@ -347,7 +353,7 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
         "device": event.device and getattr(row, event.device),
     }
     assert by_id | {"written": written} in by_subject
-    assert store.run(event.noun[1], **values | {"de": instant - timedelta(days=1), "ate": instant}) == []
+    assert store.read(event.noun[1], **values | {"de": instant - timedelta(days=1), "ate": instant}) == []
 
 
 def test_rows_of_a_key_are_read(store: Store, row: Any) -> None:
@@ -364,9 +370,9 @@ def test_rows_of_a_key_are_read(store: Store, row: Any) -> None:
     }
 
     for subjects, rows in ((None, [expected]), ([subject], [expected]), ([], [])):
-        assert store.run("key_rows", **values, **{f"{event.subject_noun[0]}_ids": subjects}) == rows
-    assert store.run(f"key_{event.subject_noun[1]}", **values) == [{f"{event.subject_noun[0]}_id": subject}]
-    assert store.run(f"key_{event.subject_noun[1]}", **values | {"to_ms": begin_ms}) == []
+        assert store.read("key_rows", **values, **{f"{event.subject_noun[0]}_ids": subjects}) == rows
+    assert store.read(f"key_{event.subject_noun[1]}", **values) == [{f"{event.subject_noun[0]}_id": subject}]
+    assert store.read(f"key_{event.subject_noun[1]}", **values | {"to_ms": begin_ms}) == []
 
 
 def test_rows_of_a_load_test_are_read(store: Store, row: Any) -> None:
@@ -376,12 +382,31 @@ def test_rows_of_a_load_test_are_read(store: Store, row: Any) -> None:
     store.save(row._replace(id=str(uuid.uuid4()), **{event.subject: 1}))
     values = {"desde": datetime(1900, 1, 1, tzinfo=UTC), "primeiro": 1, "ultimo": number}
 
-    rows = store.run("run_rows", **values)
-    [count] = store.run("run_count", **values)
+    rows = store.read("run_rows", **values)
+    [count] = store.read("run_count", **values)
 
     assert (row.id, number) in [(read["id"], read[subject]) for read in rows]
     assert all(list(read) == ["id", subject, "written"] for read in rows)
     assert count == {"row_count": len(rows), f"highest_{subject}": number}
+
+
+def test_receipt_is_read_by_its_role(store: Store, row: Any) -> None:
+    event, subject = store.event, f"{store.event.subject_noun[0]}_id"
+    number = getattr(row, event.subject)
+    store.execute(store.files["slices/receipts/schema/privileges.sql"])
+    receipt = {"id": row.id, event.subject: number, event.instant: getattr(row, event.instant)}
+
+    for caller, receipts in ((None, [receipt]), (number, [receipt]), (number - 1, [])):
+        values = {"id": row.id, subject: caller}
+        found = store.run("slices/receipts/sql/receipt.sql", "ponto_receipts", values)
+        assert [{column: each[column] for column in receipt} for each in found] == receipts
+
+    values = {subject: number, "max_age": datetime.now(UTC) - RECEIVED + timedelta(days=1), "limit": 1_000}
+    found = store.run("slices/receipts/sql/receipts.sql", "ponto_receipts", values)
+    assert receipt in [{column: each[column] for column in receipt} for each in found]
+    assert {each[event.subject] for each in found} == {number}
+    values["max_age"] = timedelta(0)
+    assert store.run("slices/receipts/sql/receipts.sql", "ponto_receipts", values) == []
 
 
 def test_weeks_with_events_are_found_in_the_index(store: Store, row: Any) -> None:

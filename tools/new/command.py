@@ -25,7 +25,7 @@ from tools.new.repository import GENERATED, GeneratedCommit, Origin
 
 _EPILOG = """examples:
   make new DIR=../scans EVENT=scan.py
-  make new DIR=../scans EVENT=scan.py SLICES=imports
+  make new DIR=../scans EVENT=scan.py SLICES=receipts,imports
   make new DIR=../scans    generate the copy again, after changes of this project
 
 exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the
@@ -203,7 +203,7 @@ def build(
     origin = Template((_TEMPLATES / "origin.md").read_text(encoding="utf-8"))
     written = {
         "docs/origin.md": origin.substitute(commit=commit, declaration=_declaration_path(names)),
-        **sql.generate(declared.event, names.package),
+        **sql.generate(declared.event, names.package, kept),
         _declaration_path(names): _rename_imports(declared.text, words.REFERENCE.package, names.package),
     }
     replaced = {path for path in texts if renaming.rename_name(path) in written}

@@ -28,7 +28,6 @@ SLICES = {
     "conformance": "its rules and examples are those of clients that send punches",
     "corrections": "it corrects punches in time cards",
     "page": "its page records punches of employees",
-    "receipts": "its statements and its description of the API name the columns of a punch",
     "reports": "it computes time cards from punches",
     "sign_in": "it signs employees in",
 }

@@ -7,7 +7,7 @@ left out. 0003 is an ordinary file, which the copy keeps. 0004 is generated, bec
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from string import Template
 
@@ -18,15 +18,21 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MAX_WIDTH = 120
 # Control characters, line breaks and bidirectional controls, as `display_text` refuses them; PostgreSQL has no U+0000.
 _CONTROL_CHARACTERS = r"\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_RECEIPTS = {
+    "schema/privileges.sql": "receipt_privileges",
+    "sql/receipt.sql": "receipt",
+    "sql/receipts.sql": "receipts",
+}
 _COMMENT = re.compile(r"(?:^-- .*\n)+", re.MULTILINE)
 
 
-def generate(event: Event, package: str) -> dict[str, str]:
+def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[str, str]:
     """Return the SQL files of a copy, by path.
 
     Args:
         event: declaration of the event.
         package: name of the copy's package, which is also its schema and, with an underscore, its roles' prefix.
+        slices: slices of the copy.
     """
     (noun, nouns), (subject, subjects) = event.noun, event.subject_noun
     values = {
@@ -46,6 +52,7 @@ def generate(event: Event, package: str) -> dict[str, str]:
         "column_comments": "\n".join(_column_comments(event, package)),
         "columns": _fill(", ".join((*event.row._fields, "recebida_em", "mensagem_id", "chave")), "    "),
         "compared_columns": _fill(", ".join(dict.fromkeys(("id", *event.same, "mensagem_id"))), "    "),
+        "receipt_columns": _fill(", ".join(("id", event.subject, event.instant, "recebida_em", "gravada_em")), "    "),
         "column_values": ",\n".join(_column_values(event)),
         "comparison_key": ",\n".join(_comparison_key(event)),
     }
@@ -63,7 +70,10 @@ def generate(event: Event, package: str) -> dict[str, str]:
         "reader/sql/run_rows.sql": "run_rows",
         "reader/sql/run_count.sql": "run_count",
     }
-    return {f"{package}/{path}": _fill_template(name, values) for path, name in files.items()}
+    result = {f"{package}/{path}": _fill_template(name, values) for path, name in files.items()}
+    if "receipts" in slices:
+        result |= {f"slices/receipts/{path}": _fill_template(name, values) for path, name in _RECEIPTS.items()}
+    return result
 
 
 def _fill_template(name: str, values: dict[str, str]) -> str:

@@ -1,3 +1,10 @@
-select id::text, usuario_id, ponto, recebida_em, gravada_em
+-- The receipt of an id. Signed-in employees get receipts of their own punches only.
+select
+    id::text,
+    usuario_id,
+    ponto,
+    recebida_em,
+    gravada_em
 from ponto.batida
-where id = %(id)s and (%(employee_id)s::bigint is null or usuario_id = %(employee_id)s)
+where id = %(id)s
+    and (%(employee_id)s::bigint is null or usuario_id = %(employee_id)s)

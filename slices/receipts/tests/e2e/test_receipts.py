@@ -2,16 +2,14 @@
 
 import uuid
 
+from ponto.punch import EVENT
 from slices.receipts.function import EXPOSED_HEADERS, NO_LIST_MESSAGE
 from tests.e2e.client import EMPLOYEES, Client
-
-
-def punch(employee_id: int) -> dict[str, object]:
-    return {"id": str(uuid.uuid4()), "usuarioId": employee_id, "ponto": "2026-10-01T08:00:00-03:00"}
+from tools.kit.event import body
 
 
 def test_receipt_is_404_until_the_punch_is_stored(client: Client) -> None:
-    sent = punch(next(EMPLOYEES))
+    sent = body(next(EMPLOYEES), "2026-10-01T08:00:00-03:00", id=str(uuid.uuid4()))
     before = client.get(sent["id"])
 
     accepted = client.post(sent)
@@ -20,13 +18,15 @@ def test_receipt_is_404_until_the_punch_is_stored(client: Client) -> None:
     client.wait_until_drained()
     answer = client.get(sent["id"])
     assert answer.status == 200
-    assert {name: answer.body[name] for name in ("situacao", "id", "usuarioId", "ponto")} == {
+    receipt = dict(answer.body)
+    assert receipt.pop("recebidaEm") <= receipt.pop("gravadaEm")
+    subject, instant = (EVENT.fields[column].name for column in (EVENT.subject, EVENT.instant))
+    assert receipt == {
         "situacao": "gravada",
         "id": sent["id"],
-        "usuarioId": sent["usuarioId"],
-        "ponto": "2026-10-01T11:00:00Z",
+        subject: sent[subject],
+        instant: "2026-10-01T11:00:00Z",
     }
-    assert answer.body["recebidaEm"] <= answer.body["gravadaEm"]
     assert answer.headers["cache-control"] == "no-store"
     assert (before.status, int(before.headers["retry-after"])) == (404, 5)
     for each in (before, accepted, answer):

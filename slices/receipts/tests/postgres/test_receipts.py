@@ -20,16 +20,19 @@ import pytest
 from ponto.connection import Parameters
 from ponto.http import UNAVAILABLE_RETRY_SECONDS, Response
 from ponto.parser import parse
+from ponto.punch import EVENT
 from ponto.sql_names import read_sql
 from ponto.store import Entry, Store
 from slices.receipts import function, openapi
-from slices.receipts.function import NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE_MESSAGE
+from slices.receipts.function import LIST_FIELD, NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE_MESSAGE
 from slices.receipts.lookup import MAX_LIST_RECEIPTS, TIMEOUTS, Receipts, open_session
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.functions import IAM_LOGIN_ENVIRONMENT, Functions
-from tests.postgres.storing import EIGHT, entry
+from tests.postgres.storing import EIGHT, add_punch, entry
 from tests.waiting import wait_for
+from tools.kit import event
+from tools.kit.event import OPTIONAL_FIELDS
 from tools.kit.local_stack import Address
 from tools.local import __main__ as local
 
@@ -37,10 +40,10 @@ ORIGIN = "https://ponto.example.com"
 SHORT_TIMEOUTS = TIMEOUTS._replace(connect_seconds=2, attempt_seconds=2, statement_ms=500)
 
 
-def event(identifier: str | None, claims: dict[str, str] | None = None) -> dict[str, Any]:
+def request(identifier: str | None, claims: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the parts of a proxy integration's event that the function reads."""
     return {
-        "resource": "/ponto" if identifier is None else "/ponto/{id}",
+        "resource": EVENT.path if identifier is None else f"{EVENT.path}/{{id}}",
         "httpMethod": "GET",
         "pathParameters": None if identifier is None else {"id": identifier},
         "requestContext": {} if claims is None else {"authorizer": {"claims": claims}},
@@ -69,7 +72,7 @@ class ReceiptFunction:
         """Return the response to a request; `employee` is the number of the employee who signed in."""
         verified = {"custom:usuarioId": claims["employee"], "sub": "8"} if "employee" in claims else None
         main = partial(function.main, create=lambda: self._receipts)
-        response: Response = self._functions.run(main, event(identifier, verified))
+        response: Response = self._functions.run(main, request(identifier, verified))
         return response
 
     def status(self, identifier: str, **claims: str) -> int:
@@ -78,7 +81,7 @@ class ReceiptFunction:
     def list(self, **claims: str) -> Any:
         answer = self.get(None, **claims)
         assert answer["statusCode"] == 200
-        return json.loads(answer["body"])["batidas"]
+        return json.loads(answer["body"])[LIST_FIELD]
 
     def _fetch(self) -> Parameters:
         self.parameter_reads += 1
@@ -121,13 +124,14 @@ def random_uuid(version: str) -> str:
 def test_receipt_has_the_values_of_the_row_and_is_not_cached(
     receipt_function: ReceiptFunction, database: Database, store: Store
 ) -> None:
-    punch = entry(7, dispositivo="portão", latitude=1.0, longitude=2.0)
-    store.save([punch])
+    identifier = str(uuid.uuid4())
+    sent = event.body(7, "2026-10-01T08:00:00-03:00", **OPTIONAL_FIELDS, id=identifier)
+    store.save([Entry(parse(json.dumps(sent), UTC), "message", RECEIVED_MS)])
     [(written,)] = database.execute(
         "select to_char(gravada_em at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from batida"
     )
 
-    answer = receipt_function.get(punch.punch.id)
+    answer = receipt_function.get(identifier)
 
     body = json.loads(answer["body"])
     document = json.loads(openapi.FILE.read_text(encoding="utf-8"))
@@ -135,9 +139,9 @@ def test_receipt_has_the_values_of_the_row_and_is_not_cached(
     assert body.pop("gravadaEm").startswith(written)
     assert body == {
         "situacao": "gravada",
-        "id": punch.punch.id,
-        "usuarioId": 7,
-        "ponto": "2026-10-01T11:00:00Z",
+        "id": identifier,
+        EVENT.fields[EVENT.subject].name: 7,
+        EVENT.fields[EVENT.instant].name: "2026-10-01T11:00:00Z",
         "recebidaEm": "2026-10-01T11:00:01.234000Z",
     }
     assert answer["statusCode"] == 200
@@ -147,7 +151,7 @@ def test_receipt_has_the_values_of_the_row_and_is_not_cached(
         "Access-Control-Allow-Origin": ORIGIN,
         "Access-Control-Expose-Headers": "Date,Retry-After",
     }
-    assert receipt_function.status(punch.punch.id.upper()) == 200
+    assert receipt_function.status(identifier.upper()) == 200
     assert receipt_function.warnings == []
 
 
@@ -241,10 +245,7 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     ages = [timedelta(0), timedelta(hours=47, minutes=59), timedelta(hours=48, minutes=1), timedelta(days=9)]
     own = [entry(5, EIGHT + age)._replace(received_ms=now - int(age.total_seconds() * 1000)) for age in ages]
     store.save([*reversed(own), entry(6)._replace(received_ms=now)])
-    insert_without_time_of_receipt = (
-        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now()) returning id"
-    )
-    [(copied,)] = database.execute(insert_without_time_of_receipt)
+    copied = add_punch(database.url, 5)  # without a time of receipt
 
     listed = sign_in_function.list(employee="5")
 
@@ -272,12 +273,9 @@ def test_list_is_selected_by_time_of_receipt_not_of_the_punch(
     assert "batida_recebida_em_idx" not in plan
 
 
-def test_list_has_a_maximum_length(sign_in_function: ReceiptFunction, database: Database) -> None:
-    database.execute(
-        "insert into batida (id, usuario_id, ponto, recebida_em)"
-        " select gen_random_uuid(), 5, now(), now() from generate_series(1, %s)",
-        MAX_LIST_RECEIPTS + 1,
-    )
+def test_list_has_a_maximum_length(sign_in_function: ReceiptFunction, store: Store) -> None:
+    now = round(1000 * time.time())
+    store.save([entry(5)._replace(received_ms=now) for _ in range(MAX_LIST_RECEIPTS + 1)])
 
     assert len(sign_in_function.list(employee="5")) == MAX_LIST_RECEIPTS
 
@@ -340,7 +338,7 @@ def test_unreadable_password_is_503_without_details(database: Database) -> None:
         raise LookupError("no secret")
 
     receipts = Receipts(open_session(refuse, SHORT_TIMEOUTS), requires_sign_in=False)
-    response = functions.run(partial(function.main, create=lambda: receipts), event(str(uuid.uuid4())))
+    response = functions.run(partial(function.main, create=lambda: receipts), request(str(uuid.uuid4())))
 
     assert response["statusCode"] == 503
     assert json.loads(functions.log.getvalue())["message"] == "receipt: CannotConnectError: LookupError: no secret"
@@ -365,4 +363,4 @@ def test_function_signs_in_by_iam_if_the_stage_does(functions: Functions, store:
     store.save([punch])
     functions.environment |= IAM_LOGIN_ENVIRONMENT
 
-    assert functions.run(function.main, event(punch.punch.id))["statusCode"] == 200
+    assert functions.run(function.main, request(punch.punch.id))["statusCode"] == 200

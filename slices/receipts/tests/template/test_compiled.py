@@ -4,6 +4,7 @@ import pytest
 
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.http import UNAVAILABLE_RETRY_SECONDS
+from ponto.punch import EVENT
 from slices.receipts import function, lookup
 from tests.template.compiled import CompileStage, PackageStage, slice_files
 from tests.template.function_role import require_function_role
@@ -12,6 +13,9 @@ from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
 FOLDER = ROOT / "slices" / "receipts"
+LIST_PATH = EVENT.path.replace("/", "/~1")
+RECEIPT_PATH = f"{LIST_PATH}~1{{id}}"
+METHODS = {("GET", RECEIPT_PATH), ("OPTIONS", RECEIPT_PATH), ("GET", LIST_PATH)}
 
 
 def test_the_zip_has_the_files_that_the_function_loads(package_stage: PackageStage) -> None:
@@ -76,17 +80,14 @@ def test_preflight_requires_no_key(prod: Template) -> None:
 
 def test_each_method_is_throttled(compile_stage: CompileStage) -> None:
     assert {method: limits for method, limits in throttles(compile_stage("prod")).items() if method in METHODS} == {
-        ("GET", "/~1ponto~1{id}"): (100, 20),
-        ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
-        ("GET", "/~1ponto"): (100, 20),
+        ("GET", RECEIPT_PATH): (100, 20),
+        ("OPTIONS", RECEIPT_PATH): (200, 200),
+        ("GET", LIST_PATH): (100, 20),
     }
     parameters = [f"{name}{kind}=4" for name in ("receipt", "preflight") for kind in ("RateLimit", "BurstLimit")]
     assert {limits for method, limits in throttles(compile_stage("dev", *parameters)).items() if method in METHODS} == {
         (4, 4)
     }
-
-
-METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~1ponto")}
 
 
 def test_function_has_separate_roles_in_iam_and_the_database(
