@@ -1,7 +1,7 @@
 """IAM authentication tokens for RDS: presigned requests that are used as passwords and never sent.
 
 The module uses the standard library only: botocore would sign the same bytes, but importing it makes the first punch of
-a cold start 25 times as slow (lab/performance.md).
+a cold start 25 times as slow.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 """
 

@@ -93,7 +93,7 @@ class CommandLine(NamedTuple):
     """A command or group, with the words that a user types to reach it."""
 
     root: click.Command
-    name: str  # the user's name for `root`: `ponto`, `make chaos`
+    name: str  # the user's name for `root`: `ponto`, `make loadtest`
     subcommands: tuple[str, ...]  # names of the groups and the command below `root`
     command: click.Command
 

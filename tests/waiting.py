@@ -1,6 +1,6 @@
 """Waiting in tests, with one deadline that is far longer than any of these waits takes.
 
-A test has a shorter limit only where it tests that limit; lab/bench measures durations.
+A test has a shorter limit only where it tests that limit.
 """
 
 import subprocess

@@ -58,6 +58,8 @@ def test_wrong_mark_is_reported_with_its_line(text: str, message: str) -> None:
         ("tools/plan/command.py", True),
         ("tools/new/command.py", False),
         ("lab/README.md", False),
+        ("tests/page/test_pictures.py", False),
+        ("tests/page/test_view.py", True),
         ("slices/enabled.py", True),
         ("slices/receipts/slice.py", True),
         ("slices/imports/slice.py", False),

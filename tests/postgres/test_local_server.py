@@ -211,7 +211,7 @@ def _running(_: postgres.Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _frozen(server: postgres.Postgres) -> Iterator[None]:
-    """`make chaos` was killed while the database was frozen."""
+    """A process that injects faults was killed while the database was frozen."""
     process = psutil.Process(server.pid)
     for running_process in (process, *process.children()):
         running_process.suspend()

@@ -321,7 +321,7 @@ def test_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("batch", "milliseconds"),
-    # Rows/ms on one core (lab/performance.md) x 1769/256 for the share of a core, plus 36 ms for round trips.
+    # Rows/ms on one core x 1769/256 for the share of a core, plus 36 ms for round trips.
     [(10, 10 / 13.073 * 6.91 + 36), (100, 100 / 40.904 * 6.91 + 36), (1_000, 1_000 / 48.194 * 6.91 + 36)],
 )
 def test_duration_of_a_batch_is_near_the_measured_one(run: Run, batch: int, milliseconds: float) -> None:

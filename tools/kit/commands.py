@@ -172,7 +172,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     """Run a command line, and return its exit status.
 
     Args:
-        name: command as the user types it: `ponto`, or `make chaos`.
+        name: command as the user types it: `ponto`, or `make loadtest`.
         arguments: command-line arguments; None: the arguments of the process.
         obj: `obj` of Click's context: the collaborators; None: the defaults.
 

@@ -31,7 +31,7 @@ from tools.local.faults import DatabaseFaults
 _STATE_VARIABLE = "PONTO_LOCAL_STATE"  # environment variable of sls and its children: the folder of their run
 _NEW_STACK_MB = 200  # free space for a new stack, whose folder takes 83 MB before the first punch
 _STACK_MB = 50  # free space for another start; the emulator's files take 33 MB
-_RESTART_SECONDS = 15  # time that PostgreSQL may be down, as `make chaos` restarts it
+_RESTART_SECONDS = 15  # time that PostgreSQL may be down, as fault injection restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
@@ -104,7 +104,7 @@ def run_local_stack(
         database = postgres.start(state / "postgres")
         cleanup.callback(database.stop)
 
-        DatabaseFaults(database).mend()  # undo the faults of a killed `make chaos`
+        DatabaseFaults(database).mend()  # undo the faults that a killed process injected
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")

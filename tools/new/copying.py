@@ -16,9 +16,13 @@ _LEFT_OUT = (
     "docs/pictures/",
     "examples/",
     "lab/",
+    "locks/requirements-mutants.txt",
     "ponto/schema/0002_original_rows.sql",
+    "requirements-mutants.txt",
     "tests/event/",
     "tests/new/",
+    "tests/page/pictures.py",
+    "tests/page/test_pictures.py",
     "tools/new/",
 )
 """Files and folders that a copy does not get. Slices are chosen by name."""

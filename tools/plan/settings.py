@@ -9,7 +9,7 @@ from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import default_limits
 
 # Duration of a batch, and of each punch in it. The handler stores 10, 100 and 1,000 punches in 0.8, 2.4 and 21 ms on a
-# whole core ("The drain beside peers", lab/performance.md). 256 MB have 256/1769 of a core: 4 ms, and 0.14 ms a punch.
+# whole core. 256 MB have 256/1769 of a core: 4 ms, and 0.14 ms a punch.
 # The other 36 ms are assumed for the network between SQS, function and Aurora; a deployment's log has better values.
 BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 
