@@ -325,7 +325,10 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
     assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", output) == undone
     assert dev.sls == ["package", "deploy"]
     report = runner(dev.capsys, "deploy", "--report", collaborators=dev.collaborators)().out
-    assert re.findall(rf"^unchanged   (.*): AWS refused {operation}: Denied: no\n", report, re.MULTILINE) == undone
+    assert (
+        re.findall(rf"^reason      not changed: (.*): AWS refused {operation}: Denied: no\n", report, re.MULTILINE)
+        == undone
+    )
 
 
 def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:

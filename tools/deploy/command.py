@@ -181,7 +181,6 @@ def _deploy(
 ) -> CompiledStage:
     stage, stack = target_options.stage, stack_name(target_options.stage)
     session = account.session
-    recorder.begin_step(report.FIRST_STEP)
     stage_names.require_allowed(stage)
     cloudformation = session.client("cloudformation")
     database = deployed_database(cloudformation, stage)
@@ -190,34 +189,33 @@ def _deploy(
             f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
             "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
         )
-    recorder.add(isNew=database is None)
     params = add_deployed_database(stage, params, database)
 
-    def sls(command: str, *options: object, extra_params: Sequence[str] = ()) -> None:
+    def sls(command: str, *options: object, extra_params: Sequence[str] = (), update_name: str = "") -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
-        recorder.begin_step(f"sls {command}")
-        print_status(f"sls {command}")
+        recorder.begin_step(f"sls {command}{update_name}")
+        print_status(f"sls {command}{update_name}")
         before = failed_events.observe_stack(cloudformation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
-                recorder.add_failures(failed_events.print_new_failures(cloudformation, stage, before))
+                recorder.add_reasons(failed_events.print_new_failures(cloudformation, stage, before))
             raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
 
-    def update(package: Path, extra_params: Sequence[str] = ()) -> None:
-        if compiled.express_settings:
-            sls("deploy", extra_params=extra_params)  # compiles again, because it can now look up the cluster
+    def update(package: Path, extra_params: Sequence[str] = (), name: str = "") -> None:
+        if compiled.express_settings:  # compiles again, because it can now look up the cluster
+            sls("deploy", extra_params=extra_params, update_name=name)
             return
         if extra_params:
-            sls("package", "--package", package, extra_params=extra_params)
-        sls("deploy", "--package", package, extra_params=extra_params)
+            sls("package", "--package", package, extra_params=extra_params, update_name=name)
+        sls("deploy", "--package", package, extra_params=extra_params, update_name=name)
 
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # not .serverless, which the next packaging would empty
         sls("package", "--package", package)
         compiled = read_compiled_stage(package, hooks)
-        recorder.add(database=compiled.database, login=compiled.login)
-        recorder.begin_step(report.CHECK_STEP)
+        recorder.add_database(compiled.database, compiled.login, is_new=database is None)
+        recorder.begin_step("check names, plan and quotas")
         if compiled.express_settings:
             express.require_possible(session, stage, compiled.express_settings, database)
         stage_names.require_distinct(session, stage, force=force)
@@ -230,17 +228,20 @@ def _deploy(
             leftovers.require_no_vpc(outside_stack, force=force)
         question = f"Employees use this stage. Type {stage} to deploy it to {account.description}:"
         if compiled.is_protected and not is_confirmed:
-            recorder.begin_step(report.CONFIRM_STEP)
+            recorder.begin_step("confirm")
             if not confirm(question, stage):
                 raise CommandError("not deployed")
-        recorder.begin_step("delete an abandoned stack")
+        recorder.begin_step(report.FIRST_CHANGE)
         abandoned_stack.delete(cloudformation, stage, collaborators.clock)
         if compiled.express_settings:
             recorder.begin_step("create or update the express cluster")
             refused = express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
-            recorder.add(unchanged=refused)
+            recorder.add_reasons(f"not changed: {change}" for change in refused)
         if is_first and compiled.deferred_resources:
             print_status(*(deferred.reason for deferred in compiled.deferred_resources))
-            update(Path(temporary) / "first", [deferred.parameter for deferred in compiled.deferred_resources])
-        update(package)
+            first_params = [deferred.parameter for deferred in compiled.deferred_resources]
+            update(Path(temporary) / "first", first_params, ", first update of two")
+            update(package, name=", second update of two")
+        else:
+            update(package)
     return compiled

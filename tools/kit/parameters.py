@@ -1,5 +1,6 @@
 """Declarations and values of the stages' parameters. For osls, resources/parameters.js reads the same files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ _FILE = ROOT / "resources" / "parameters.yml"
 _HTTP_FILE = ROOT / "resources" / "http.yml"
 
 
-def declarations() -> dict[str, dict[str, Any]]:
-    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings."""
+def declarations(manifests: Iterable[slices.SliceManifest] | None = None) -> dict[str, dict[str, Any]]:
+    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings.
+
+    Args:
+        manifests: slices whose parameters follow; None: all that are enabled.
+    """
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
-    for manifest in slices.enabled_manifests():
+    for manifest in slices.enabled_manifests() if manifests is None else manifests:
         declared |= slice_declarations(manifest)
     return declared
 
@@ -40,8 +45,9 @@ def local_values() -> dict[str, str]:
 
 
 def stages() -> dict[str, dict[str, Any]]:
-    """Return the values of each stage that differ from the defaults, as strings."""
-    return {stage: values or {} for stage, values in _texts(_FILE).items() if stage != "parameters"}
+    """Return the values of each stage that differ from the defaults, as strings; none if osls refuses the section."""
+    sections = _texts(_FILE).items()
+    return {name: values if isinstance(values, dict) else {} for name, values in sections if name != "parameters"}
 
 
 def _texts(file: Path) -> Any:
