@@ -36,6 +36,8 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         '"pedidos"': '"medicoes_de_pneumonoultramicroscopicas_x"',
     },
 }
+SLICES = {"short": "receipts,imports", "long": "receipts,imports"}
+"""Slices that a copy keeps, by the kind of its names."""
 REFERENCE = re.compile(
     r"punch|batida|(?<![a-z])ponto|employee|usuario_?id|relogio|time.clock|clock(s|ed|ing)? (in|out)\b", re.IGNORECASE
 )
@@ -83,7 +85,9 @@ def copy(
     for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
         monkeypatch.setenv(f"{name}_NAME", "Owner")
         monkeypatch.setenv(f"{name}_EMAIL", "owner@localhost")
-    result = runner(capsys, main=command.main)(tmp_path / "copy", "--event", tmp_path / "event.py", "--json")
+    result = runner(capsys, main=command.main)(
+        tmp_path / "copy", "--event", tmp_path / "event.py", "--slices", SLICES.get(request.param, ""), "--json"
+    )
     assert result.status in (0, 1), result.err
     return Copy(tmp_path / "copy", result.json["deadLinks"])
 

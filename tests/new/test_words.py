@@ -1,9 +1,12 @@
 """Renaming of the reference's texts and paths, and collisions of names."""
 
+from contextlib import closing
+
+import psycopg2
 import pytest
 
 from ponto.punch import EVENT
-from tools.new.words import REFERENCE, Collision, Names, Renaming, find_collisions
+from tools.new.words import REFERENCE, SQL_RESERVED, Collision, Names, Renaming, find_collisions
 
 SCANS = Names(
     "parcel-scans",
@@ -153,3 +156,10 @@ def test_reference_has_the_names_of_its_declaration() -> None:
     )
 
     assert declared == REFERENCE
+
+
+def test_reserved_words_are_those_of_postgresql(postgres: str) -> None:
+    with closing(psycopg2.connect(postgres)) as connection, connection.cursor() as cursor:
+        cursor.execute("select word from pg_get_keywords() where catcode in ('R', 'T')")
+
+        assert {word for (word,) in cursor} == SQL_RESERVED

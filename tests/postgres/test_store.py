@@ -392,43 +392,50 @@ create index on batida (wide(chave))
 @pytest.mark.parametrize(
     ("poison", "status", "detail"),
     [
-        ({"api_key_id": "secret\x00"}, Status.REFUSED, "SQLSTATE 22P05: unsupported Unicode escape sequence"),
-        ({"api_key_id": "secret\ud800"}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json"),
+        (
+            entry()._replace(api_key_id="secret\x00"),
+            Status.REFUSED,
+            "SQLSTATE 22P05: unsupported Unicode escape sequence",
+        ),
+        (
+            entry()._replace(api_key_id="secret\ud800"),
+            Status.REFUSED,
+            "SQLSTATE 22P02: invalid input syntax for type json",
+        ),
         *(
-            ({column: f"secret{character}"}, Status.REFUSED, detail)
+            (entry(**{column: f"secret{character}"}), Status.REFUSED, detail)
             for column in TEXTS
             for character, detail in (
                 ("\x00", "SQLSTATE 22P05: unsupported Unicode escape sequence"),
                 ("\ud800", "SQLSTATE 22P02: invalid input syntax for type json"),
             )
         ),
-        ({"id": 'secret"\n"'}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
-        ({EVENT.subject: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
+        (entry(id='secret"\n"'), Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
+        (entry(**{EVENT.subject: 2**63}), Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
         *(
-            ({column: float("nan")}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")
+            (entry(**{column: float("nan")}), Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")
             for column, field in EVENT.fields.items()
             if field.kind.type == "number"
         ),
         (
-            {EVENT.instant: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
+            entry(**{EVENT.instant: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))}),
             Status.REFUSED,
             "SQLSTATE 22009: time zone displacement out of range: ...",
         ),
         # Errors that another schema causes delay the punch.
-        ({EVENT.subject: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
-        ({"api_key_id": "wide"}, Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
+        (entry(**{EVENT.subject: None}), Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
+        (entry()._replace(api_key_id="wide"), Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
     ],
 )
 def test_punch_that_postgresql_refuses_does_not_affect_its_batch(
-    store: Store, database: Database, poison: dict[str, Any], status: Status, detail: str
+    store: Store, database: Database, poison: Entry, status: Status, detail: str
 ) -> None:
-    if poison == {"api_key_id": "wide"}:
+    if poison.api_key_id == "wide":
         database.execute(WIDE)
     store.save([entry()])
     session = session_pid(database)
     entries = [entry() for _ in range(9)]
-    entry_fields = {name: value for name, value in poison.items() if name in Entry._fields}
-    entries.insert(6, entry(**{name: poison[name] for name in poison.keys() - entry_fields})._replace(**entry_fields))
+    entries.insert(6, poison)
 
     outcomes = store.save(entries)
 
