@@ -348,7 +348,6 @@ def test_long_template_is_sent_without_dashboard_or_uploaded_for_the_time_of_the
     dev: Dev, sizes: dict[str, int], upload_to: str | None, *, is_dashboard_sent: bool, is_deployed: bool
 ) -> None:
     dev.enlarge(**sizes)
-    dev.sls.template["Resources"]["Topic"]["Metadata"] = {"checkov": "x"}
     if is_deployed:
         dev.deploy()
 
@@ -358,7 +357,7 @@ def test_long_template_is_sent_without_dashboard_or_uploaded_for_the_time_of_the
     (request,) = dev.cloudformation.requests
     resources = dev.sent_template["Resources"]
     is_sent = resources["Dashboard"]["Properties"]["DashboardBody"] == "x" * sizes["dashboard_bytes"]
-    assert (is_sent, "Metadata" in resources["Topic"]) == (is_dashboard_sent, is_dashboard_sent)
+    assert is_sent == is_dashboard_sent
     note = "was compared with the deployed template instead" if is_deployed else "was not sent"
     assert (f"not seen   the dashboard's body, which {note}\n" in result.out) == (not is_dashboard_sent)
     assert ("TemplateURL" in request) == bool(upload_to)
@@ -394,11 +393,34 @@ def test_dashboard_that_was_not_sent_is_compared_with_the_deployed_one(dev: Dev,
     assert ("changed    " in out) == bool(line)
 
 
-def test_change_of_metadata_alone_is_not_shown(dev: Dev) -> None:
+@pytest.mark.parametrize("dashboard_bytes", [0, MAX_BODY_BYTES])
+def test_deployed_metadata_is_sent_so_that_no_resource_is_listed_for_it(dev: Dev, dashboard_bytes: int) -> None:
+    dev.enlarge(dashboard_bytes=dashboard_bytes)
+    resources = dev.sls.template["Resources"]
+    resources["Topic"]["Metadata"] = {"checkov": "deployed"}
     dev.deploy()
-    metadata = {"Details": [{"Target": {"Attribute": "Metadata"}}], "Scope": ["Metadata"]}
-    dev.cloudformation.add_change("Modify", "Topic", "AWS::SNS::Topic", **metadata)
-    assert "unchanged  all resources of the stack\n" in dev.preview().out
+    resources["Topic"]["Metadata"] = {"checkov": "new"}
+    resources["Dashboard"]["Metadata"] = {"checkov": "new"}
+    dev.sls.add("NewTopic", "AWS::SNS::Topic")
+    resources["NewTopic"]["Metadata"] = {"checkov": "new"}
+
+    dev.preview()
+
+    metadata = {name: resource.get("Metadata") for name, resource in dev.sent_template["Resources"].items()}
+    assert metadata == dict.fromkeys(resources) | {"Topic": {"checkov": "deployed"}, "NewTopic": {"checkov": "new"}}
+
+
+def test_change_that_may_follow_from_another_resource_is_uncertain(dev: Dev) -> None:
+    dev.deploy()
+    target = {"Attribute": "Properties", "Name": "Policies"}
+    for name, evaluations in (("Reader", ["Dynamic"]), ("Writer", ["Dynamic", "Static"])):
+        details = [{"Target": target, "Evaluation": evaluation} for evaluation in evaluations]
+        dev.cloudformation.add_change("Modify", name, "AWS::IAM::Role", Details=details)
+
+    result = dev.preview()
+
+    assert "changed?   Reader (AWS::IAM::Role): Policies\n" in result.out
+    assert "changed    Writer (AWS::IAM::Role): Policies\n" in result.out
 
 
 def validation_event(mode: str, reason: str) -> dict[str, Any]:

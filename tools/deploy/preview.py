@@ -5,7 +5,7 @@ import copy
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -145,6 +145,7 @@ def _preview(
         deployed_template = {} if is_new else cloudformation.get_template(StackName=stack_name(stage))["TemplateBody"]
         template = _read(package / "cloudformation-template-update-stack.json")
         notes = ["whether S3 has the code of changed functions: the deploy uploads it"]
+        _keep_deployed_metadata(template, deployed_template)
         if problem := _keep_unchanged_code(session, template, deployed_template, package):
             notes.append(problem)
         text, is_reduced = encode_template(template, stack_name(stage) if is_new else None)
@@ -158,7 +159,9 @@ def _preview(
         account=account,
         region=session.region_name,
         is_new=is_new,
-        changes=_read_changes(comparison.changes, template, deployed_template, is_reduced=is_reduced),
+        changes=_read_changes(
+            comparison.changes, _same_dashboards(template, deployed_template) if is_reduced else set()
+        ),
         outside_stack=checks.outside_stack,
         update_reasons=checks.update_reasons,
         idle_month=_idle_month(stage, params, session.region_name),
@@ -247,6 +250,18 @@ def _check(
     return checks
 
 
+def _keep_deployed_metadata(template: Any, deployed_template: Any) -> None:
+    """Set the deployed metadata of each resource. A change of metadata changes no resource.
+
+    But a change set lists it, and may list each resource that has an attribute of this one as changed or replaced.
+    """
+    for logical_id, deployed in deployed_template.get("Resources", {}).items():
+        if resource := template["Resources"].get(logical_id):
+            resource.pop("Metadata", None)
+            if "Metadata" in deployed:
+                resource["Metadata"] = deployed["Metadata"]
+
+
 def _keep_unchanged_code(session: "boto3.Session", template: Any, deployed_template: Any, package: Path) -> str | None:
     """Set the deployed key in S3 of each function whose code is unchanged; osls sets a new one at each packaging.
 
@@ -273,60 +288,50 @@ def _keep_unchanged_code(session: "boto3.Session", template: Any, deployed_templ
 
 
 def encode_template(template: Mapping[str, Any], new_stack: str | None) -> tuple[str, bool]:
-    """Return a template as JSON, and whether it was reduced because it fits into a request only so.
+    """Return a template as JSON, and whether it lacks the dashboard's body because it fits into a request only so.
 
     Args:
         new_stack: name of a new stage's stack, for names that contain it: the change set's stack has another name.
     """
-    texts = [to_compact_json(document) for document in (template, _reduce(template))]
-    if new_stack:
-        texts = [text.replace("${AWS::StackName}", new_stack) for text in texts]
-    whole, reduced = texts
-    is_reduced = len(reduced) <= change_set.MAX_BODY_BYTES < len(whole)
-    return reduced if is_reduced else whole, is_reduced
-
-
-def _reduce(template: Mapping[str, Any]) -> Any:
-    """Return a template without the dashboard's body and without metadata, which create nothing else."""
     reduced = copy.deepcopy(dict(template))
-    reduced.pop("Metadata", None)
     for resource in reduced["Resources"].values():
-        resource.pop("Metadata", None)
         if resource["Type"] == _DASHBOARD:
             resource["Properties"]["DashboardBody"] = _NO_DASHBOARD_BODY
-    return reduced
+    texts = [to_compact_json(document) for document in (template, reduced)]
+    if new_stack:
+        texts = [text.replace("${AWS::StackName}", new_stack) for text in texts]
+    is_reduced = len(texts[1]) <= change_set.MAX_BODY_BYTES < len(texts[0])
+    return texts[is_reduced], is_reduced
 
 
-def _read_changes(
-    resource_changes: Iterable[Any], template: Any, deployed_template: Any, *, is_reduced: bool
-) -> Changes:
-    """Return the changes of a change set, without those of metadata, which change no resource.
+def _read_changes(resource_changes: Iterable[Any], same_dashboards: Collection[str]) -> Changes:
+    """Return the changes of a change set.
 
     Args:
         resource_changes: as in DescribeChangeSet.
-        template: the compiled template.
-        deployed_template: the deployed template; empty: the stage is new.
-        is_reduced: whether the change set has the template without the dashboard's body.
+        same_dashboards: logical ids of dashboards that have not changed, although their body was not sent.
     """
     changes = Changes([], [], [], [])
     for resource_change in resource_changes:
         logical_id, kind = resource_change["LogicalResourceId"], resource_change["ResourceType"]
         action = resource_change["Action"]
+        if logical_id in same_dashboards:
+            continue
         if action == "Add":
             changes.added.append(Change(logical_id, kind))
             continue
         if action == "Remove":
             changes.deleted.append(Change(logical_id, kind, data=_describe_data(resource_change)))
             continue
-        details = [detail["Target"] for detail in resource_change.get("Details", []) if "Target" in detail]
-        properties = {detail.get("Name") or detail["Attribute"]: None for detail in details}
-        properties.pop("Metadata", None)
-        if is_reduced and kind == _DASHBOARD and _is_same_dashboard(logical_id, template, deployed_template):
-            properties.pop("DashboardBody", None)
-        if details and not properties:
-            continue
+        details = [detail for detail in resource_change.get("Details", []) if "Target" in detail]
+        targets = [detail["Target"] for detail in details]
+        properties = dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)
         replacement = resource_change.get("Replacement", "False")
-        change = Change(logical_id, kind, replacement != "Conditional" and action != "Dynamic", tuple(properties))
+        # Dynamic: the property refers to another resource that changes, and may stay as it is.
+        is_dynamic = action == "Dynamic" or (
+            details and all(detail.get("Evaluation") == "Dynamic" for detail in details)
+        )
+        change = Change(logical_id, kind, not is_dynamic and replacement != "Conditional", tuple(properties))
         if replacement == "False":
             changes.changed.append(change)
         else:
@@ -334,12 +339,11 @@ def _read_changes(
     return changes
 
 
-def _is_same_dashboard(logical_id: str, template: Any, deployed_template: Any) -> bool:
-    bodies = [
-        document.get("Resources", {}).get(logical_id, {}).get("Properties", {}).get("DashboardBody")
-        for document in (template, deployed_template)
-    ]
-    return bool(bodies[0] == bodies[1])
+def _same_dashboards(template: Any, deployed_template: Any) -> set[str]:
+    """Return the logical ids of the dashboards that are the deployed ones."""
+    deployed = deployed_template.get("Resources", {})
+    resources = template["Resources"].items()
+    return {name for name, resource in resources if resource["Type"] == _DASHBOARD and resource == deployed.get(name)}
 
 
 def _describe_data(resource_change: Any) -> str | None:
