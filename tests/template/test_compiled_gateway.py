@@ -17,6 +17,7 @@ from tools.local.velocity import Input, Util, render
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
 SERVER_ERROR_MESSAGE = "there was an error handling your request"
 EXPOSED_HEADERS = "Date,Retry-After"
+THROTTLED_PATH = EVENT.path.replace("/", "/~1")
 
 
 def test_old_tls_is_refused_by_a_valid_security_policy(template: Template) -> None:
@@ -245,8 +246,8 @@ def test_the_stage_each_method_and_each_key_are_throttled(
     assert api_stage["StageName"] == stage
     assert throttles(template) == {
         ("*", "/*"): (rate, burst),
-        ("POST", "/~1ponto"): (rate, burst),
-        ("OPTIONS", "/~1ponto"): (200, 200),
+        ("POST", THROTTLED_PATH): (rate, burst),
+        ("OPTIONS", THROTTLED_PATH): (200, 200),
     }
     plan = template.properties("UsagePlan")
     assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
@@ -266,12 +267,12 @@ def test_throttles_are_parameters_and_the_punch_throttle_defaults_to_the_stage(c
     template = compile_stage("dev", *parameters)
     assert throttles(template) == {
         ("*", "/*"): (7, 7),
-        ("POST", "/~1ponto"): (5, 5),
-        ("OPTIONS", "/~1ponto"): (3, 3),
+        ("POST", THROTTLED_PATH): (5, 5),
+        ("OPTIONS", THROTTLED_PATH): (3, 3),
     }
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": 2, "BurstLimit": 2}
     inherited = throttles(compile_stage("dev", "stageRateLimit=7", "stageBurstLimit=8"))
-    assert inherited["POST", "/~1ponto"] == inherited["*", "/*"] == (7, 8)
+    assert inherited["POST", THROTTLED_PATH] == inherited["*", "/*"] == (7, 8)
 
 
 def test_every_method_of_every_slice_has_a_throttle(prod_with_slices: Template) -> None:

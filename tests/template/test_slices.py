@@ -21,7 +21,7 @@ from tools import cli
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
-from tools.kit.project import ROOT
+from tools.kit.project import ROOT  # only in the reference
 
 MANIFESTS = {manifest.name: manifest for manifest in slices.enabled_manifests()}
 ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
@@ -108,6 +108,7 @@ def test_disabled_slice_adds_nothing(
     assert load_project(project) == cli.COMMANDS.keys() - command_names(*disabled)
 
 
+# only in the reference: begin
 def test_example_slice_of_the_readme_works(package_project: PackageProject, bare_project: Path) -> None:
     (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "slices" / "README.md").read_text(), re.DOTALL)
     assert commands == "cp -r examples/shifts slices/shifts\necho shifts >> slices/enabled.txt\n"
@@ -122,6 +123,7 @@ def test_example_slice_of_the_readme_works(package_project: PackageProject, bare
     assert process.returncode == 0, process.stdout
 
 
+# only in the reference: end
 def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
     enable_slice(bare_project, "one")
 
