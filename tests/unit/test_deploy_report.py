@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tools.deploy.redaction import redact
 from tools.kit import osls
 from tools.kit.collaborators import Collaborators
 from tools.kit.project import ROOT
+from tools.kit.slices import SliceManifest
 
 ACCOUNT = "123456789012"
 
@@ -169,6 +171,12 @@ def test_deploy_whose_sls_fails_is_reported_through_the_command_line(
     assert "acme" not in printed
 
 
+def test_message_of_a_failed_deploy_has_no_name(prod: Prod, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    prod.run("--yes")  # the fake creates no stack
+    message = "there is no stack <removed> in us-east-1; check --stage, --region and --profile"
+    assert print_report(capsys, tmp_path).out.endswith(f"\nmessage     CommandError: {message}\n")
+
+
 def test_report_has_no_name_or_address_of_a_hostile_event(
     prod: Prod, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -244,9 +252,11 @@ def test_slice_that_does_not_belong_to_the_project_is_left_out(
     prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("slices.enabled.load", lambda: {"acme": Slice(), "copied": Slice("page")})
+    manifest = SliceManifest("acme", tmp_path, {"parameters": {"acmeLimit": {"type": "integer"}}}, [], {})
     monkeypatch.setattr("tools.kit.slices.enabled_manifests", tuple)
-    prod.run("--yes")
-    assert "slices      page\n" in print_report(capsys, tmp_path).out
+    monkeypatch.setattr("tools.deploy.report.slices", SimpleNamespace(enabled_manifests=lambda: [manifest]))
+    prod.run("--yes", "--param=acmeLimit=1")
+    assert "parameters  none\nslices      page\n" in print_report(capsys, tmp_path).out
 
 
 def test_issue_form_takes_the_report_and_asks_only_for_the_rest() -> None:
@@ -306,6 +316,7 @@ def test_failed_event_without_a_time_is_shown(prod: Prod) -> None:
         ("the stack named acme doesn't exist", "the stack named <removed> doesn't exist"),
         ("acme already exists; the queue does not exist", "<removed> already exists; the queue does not exist"),
         ("no zone of eu-south-1 has 2 vCPUs in 10.5 s", "no zone of eu-south-1 has 2 vCPUs in 10.5 s"),
+        ("addresses fe::, ::1", "addresses <removed>::, <removed>"),
         ("João of José & Söhne", "<removed> of <removed> & <removed>"),
         ("stage prod, prod-eu and product", "stage <removed>, <removed> and product"),
     ],
