@@ -112,6 +112,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "kind of id": ("Annotated[str, uuid(", "Annotated[str, display_text(64, ", "id: not a UUID without default"),
     "subject": ('subject="loja"', 'subject="pedido"', "subject: pedido is no required integer(1, MAX_SAFE_INTEGER"),
     "limits of the subject": ("integer(1, MAX_SAFE_INTEGER,", "integer(1, 10,", "subject: loja is no required integer"),
+    "subject in receipts": ("loja", "situacao", "situacao: the name of another field of receipts"),
     "instant": ('instant="criado"', 'instant="pedido"', "instant: pedido is no required timestamp"),
     "device": ('subject="loja"', 'subject="loja", device="total"', "device: total is no text"),
     "unknown column is same": ('"criado", "total")', '"criado", "totals")', "same: totals is no column to compare"),

@@ -280,6 +280,8 @@ def _check_roles(event: Event) -> Iterator[str]:
     instant = event.fields.get(event.instant)
     if not instant or not instant.required or instant.kind.name != "timestamp":
         yield f"instant: {event.instant} is no required timestamp. Name such a column."
+    if "situacao" in (event.subject, event.instant):
+        yield "situacao: the name of another field of receipts. Rename the column."
     if event.device is not None:
         device = event.fields.get(event.device)
         if not device or device.kind.name not in ("text", "display_text"):
