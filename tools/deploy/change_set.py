@@ -4,7 +4,6 @@ A change set of a new stage creates a stack without resources, under a name that
 set, and a template in S3 are deleted afterwards, or by the next run if this one was killed.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -51,12 +50,8 @@ class Comparison(NamedTuple):
     @property
     def is_accepted(self) -> bool:
         """True if CloudFormation would execute the change set, or would change nothing."""
-        return self.status == "CREATE_COMPLETE" or self.has_no_changes
-
-    @property
-    def has_no_changes(self) -> bool:
-        """True if CloudFormation found nothing to change."""
-        return self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
+        has_no_changes = self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
+        return self.status == "CREATE_COMPLETE" or has_no_changes
 
 
 def preview_stack_name(stage: str) -> str:
@@ -64,40 +59,38 @@ def preview_stack_name(stage: str) -> str:
     return f"preview-{stack_name(stage)}"
 
 
-def to_compact_json(template: Mapping[str, Any]) -> str:
-    """Return a template as JSON in ASCII without spaces."""
-    return json.dumps(template, separators=(",", ":"))
-
-
 def compare(
     session: "boto3.Session",
     account: str,
     stage: str,
+    deployed: "StackTypeDef | None",
     template: str,
     tags: Mapping[str, str],
     clock: Clock = CLOCK,
 ) -> Comparison:
-    """Ask CloudFormation to compare a template with a stage's stack, which may not exist, and to validate it.
+    """Ask CloudFormation to compare a template with a stage's stack, and to validate it.
 
     Args:
         account: id of the account, which must own each bucket.
+        deployed: the stage's stack; None: the stage is new.
         template: JSON; if it is too long for a request, it is uploaded for the time of the comparison.
         tags: tags of the stack.
     """
-    return _Preview(session, account, stage, clock).compare(template, tags)
+    return _Preview(session, account, stage, deployed, clock).compare(template, tags)
 
 
 class _Preview:
     """A change set of a stage, and what it needs for the time of a comparison."""
 
-    def __init__(self, session: "boto3.Session", account: str, stage: str, clock: Clock) -> None:
+    def __init__(
+        self, session: "boto3.Session", account: str, stage: str, deployed: "StackTypeDef | None", clock: Clock
+    ) -> None:
         self._cloudformation: Any = session.client("cloudformation", config=config())
         self._s3: Any = session.client("s3", config=config())
         self._region, self._account, self._clock = session.region_name, account, clock
-        deployed = find_stack_by_name(self._cloudformation, stack_name(stage))
-        self._deployed = deployed if deployed and not abandoned_stack.is_abandoned(deployed) else None
-        self._stack = stack_name(stage) if self._deployed else preview_stack_name(stage)
+        self._deployed = deployed
         self._preview_stack = preview_stack_name(stage)
+        self._stack = stack_name(stage) if deployed else self._preview_stack
         self._bucket_prefix = f"{stack_name(stage).lower()[:42]}-preview-"  # with 12 digits at most S3's 63 characters
         self._undeleted = list[str]()
 
@@ -236,8 +229,7 @@ class _Preview:
 
     def _upload(self, bucket: str, template: str) -> str:
         """Put a template into a bucket, and return its URL."""
-        body = template.encode()
-        self._s3.put_object(Bucket=bucket, Key=OBJECT_KEY, Body=body, ExpectedBucketOwner=self._account)
+        self._s3.put_object(Bucket=bucket, Key=OBJECT_KEY, Body=template.encode(), ExpectedBucketOwner=self._account)
         return f"{self._s3.meta.endpoint_url}/{bucket}/{OBJECT_KEY}"
 
     def _delete_object(self, bucket: str) -> None:

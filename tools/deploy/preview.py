@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import abandoned_stack, change_set, express, leftovers, quotas, stage_names
-from tools.deploy.change_set import Comparison, to_compact_json
+from tools.deploy.change_set import Comparison
 from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
@@ -85,6 +85,16 @@ class IdleMonth(NamedTuple):
     lines: list[costs.BillLine]  # those that are not 0
 
 
+class Checks(NamedTuple):
+    """Results of the checks that a deploy makes before it changes anything."""
+
+    checked: list[str]
+    unchecked: list[str]  # with reasons
+    refusals: list[str]
+    outside_stack: list[str]  # what the deploy creates or changes outside the stack
+    update_reasons: list[str]  # why the deploy updates the stack twice; empty: it updates it once
+
+
 class Preview(NamedTuple):
     """Result of a preview."""
 
@@ -93,19 +103,15 @@ class Preview(NamedTuple):
     region: str
     is_new: bool  # whether the stage has no stack yet
     changes: Changes
-    outside_stack: list[str]  # what the deploy creates or changes outside the stack
-    update_reasons: list[str]  # why the deploy makes these changes in two updates; empty: in one
+    checks: Checks
     idle_month: IdleMonth
-    checked: list[str]
-    unchecked: list[str]  # with reasons
-    refusals: list[str]  # of the checks
     comparison: Comparison
     notes: list[str]  # what the comparison does not show
 
     @property
     def status(self) -> int:
         """Exit status: 2 if a check or CloudFormation refuses, or something could not be deleted."""
-        return 0 if self.comparison.is_accepted and not self.refusals + self.comparison.undeleted else 2
+        return 0 if self.comparison.is_accepted and not self.checks.refusals + self.comparison.undeleted else 2
 
 
 def run(
@@ -141,7 +147,9 @@ def _preview(
         compiled = read_compiled_stage(package, collaborators.deploy_hooks())
         checks = _check(session, target_options, params, compiled, database, force=force)
         deployed = osls.find_stack(cloudformation, stage)
-        is_new = deployed is None or abandoned_stack.is_abandoned(deployed)
+        if deployed and abandoned_stack.is_abandoned(deployed):
+            deployed = None
+        is_new = deployed is None
         deployed_template = {} if is_new else cloudformation.get_template(StackName=stack_name(stage))["TemplateBody"]
         template = _read(package / "cloudformation-template-update-stack.json")
         notes = ["whether S3 has the code of changed functions: the deploy uploads it"]
@@ -153,21 +161,16 @@ def _preview(
             compared = "was not sent" if is_new else "was compared with the deployed template instead"
             notes.append(f"the dashboard's body, which {compared}")
         tags = _read(package / "serverless-state.json")["service"]["provider"]["stackTags"]
-        comparison = change_set.compare(session, account, stage, text, tags, collaborators.clock)
+        comparison = change_set.compare(session, account, stage, deployed, text, tags, collaborators.clock)
+        same_dashboards = _same_dashboards(template, deployed_template) if is_reduced else set()
     return Preview(
         stage=stage,
         account=account,
         region=session.region_name,
         is_new=is_new,
-        changes=_read_changes(
-            comparison.changes, _same_dashboards(template, deployed_template) if is_reduced else set()
-        ),
-        outside_stack=checks.outside_stack,
-        update_reasons=checks.update_reasons,
+        changes=_read_changes(comparison.changes, same_dashboards),
+        checks=checks,
         idle_month=_idle_month(stage, params, session.region_name),
-        checked=checks.checked,
-        unchecked=checks.unchecked,
-        refusals=checks.refusals,
         comparison=comparison,
         notes=notes,
     )
@@ -188,16 +191,6 @@ def _package(
         raise CommandError("sls package failed, see its output above; a deploy would fail, too")
 
 
-class _Checks(NamedTuple):
-    """Results of the checks that a deploy makes before it changes anything."""
-
-    checked: list[str]
-    unchecked: list[str]
-    refusals: list[str]
-    outside_stack: list[str]
-    update_reasons: list[str]
-
-
 def _check(
     session: "boto3.Session",
     target_options: target.TargetOptions,
@@ -206,12 +199,12 @@ def _check(
     database: str | None,
     *,
     force: bool,
-) -> _Checks:
+) -> Checks:
     """Make the checks of a deploy. Unlike a deploy, continue after a refusal, to report all of them."""
     stage, stack = target_options.stage, stack_name(target_options.stage)
     command = partial(deploy_command, target_options, params)
     report = quotas.check(session, stack, compiled.demand, command)
-    checks = _Checks([*report.checked], [*report.unchecked], [], [], [])
+    checks = Checks([*report.checked], [*report.unchecked], [], [], [])
     if report.shortages:
         if force:
             texts = [shortage.text for shortage in report.shortages]
@@ -297,7 +290,7 @@ def encode_template(template: Mapping[str, Any], new_stack: str | None) -> tuple
     for resource in reduced["Resources"].values():
         if resource["Type"] == _DASHBOARD:
             resource["Properties"]["DashboardBody"] = _NO_DASHBOARD_BODY
-    texts = [to_compact_json(document) for document in (template, reduced)]
+    texts = [json.dumps(document, separators=(",", ":")) for document in (template, reduced)]
     if new_stack:
         texts = [text.replace("${AWS::StackName}", new_stack) for text in texts]
     is_reduced = len(texts[1]) <= change_set.MAX_BODY_BYTES < len(texts[0])
@@ -382,16 +375,16 @@ def _to_lines(preview: Preview) -> Iterator[str]:
             yield f"{label:<10} {change.logical_id} ({change.type}){properties}"
     if not any(preview.changes) and preview.comparison.is_accepted:
         yield "unchanged  all resources of the stack"
-    yield from (f"outside    the stack: {line}" for line in preview.outside_stack)
-    yield from (f"updates    two: {reason}" for reason in preview.update_reasons)
+    yield from (f"outside    the stack: {line}" for line in preview.checks.outside_stack)
+    yield from (f"updates    two: {reason}" for reason in preview.checks.update_reasons)
     month = preview.idle_month
     yield (
         f"idle month {month.dollars:,.2f} US dollars, by list prices of {month.region}, without slices: "
         + ", ".join(f"{line.what} {line.dollars or 0:,.2f}" for line in month.lines)
     )
-    yield f"checked    {', '.join(preview.checked)}"
-    yield from (f"unchecked  {line}" for text in preview.unchecked for line in text.splitlines())
-    yield from (f"refused    {line}" for text in preview.refusals for line in text.splitlines())
+    yield f"checked    {', '.join(preview.checks.checked)}"
+    yield from (f"unchecked  {line}" for text in preview.checks.unchecked for line in text.splitlines())
+    yield from (f"refused    {line}" for text in preview.checks.refusals for line in text.splitlines())
     yield from _validation_lines(preview.comparison)
     yield from (f"not seen   {note}" for note in preview.notes)
 
@@ -429,16 +422,16 @@ def _to_json(preview: Preview) -> Any:
             ]
             for word, changes in preview.changes._asdict().items()
         },
-        "outsideStack": preview.outside_stack,
-        "twoUpdates": preview.update_reasons,
+        "outsideStack": preview.checks.outside_stack,
+        "twoUpdates": preview.checks.update_reasons,
         "idleMonth": {
             "dollars": round(preview.idle_month.dollars, 2),
             "pricesOf": preview.idle_month.region,
             "lines": [line._asdict() for line in preview.idle_month.lines],
         },
-        "checked": preview.checked,
-        "unchecked": preview.unchecked,
-        "refusals": preview.refusals,
+        "checked": preview.checks.checked,
+        "unchecked": preview.checks.unchecked,
+        "refusals": preview.checks.refusals,
         "validation": {
             "isAccepted": comparison.is_accepted,
             "status": comparison.status,
