@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ponto import __version__
+from ponto.punch import EVENT
 from slices import enabled
 from tools.deploy.proof import Proof
 from tools.deploy.redaction import redact
@@ -157,7 +158,8 @@ def record(
         is_proposed=last is not None and last.is_proposed,
         steps=[Step("look up the deployed stage")],
     )
-    recorder = Recorder(report, file, clock, set(re.findall("[a-z0-9]{2,}", names.lower())))
+    words = set(re.findall("[a-z0-9]{2,}", names.lower())) - set(EVENT.noun)  # messages need the noun
+    recorder = Recorder(report, file, clock, words)
     try:
         yield recorder
     except Exception as error:
