@@ -23,7 +23,7 @@ RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
 _INTAKE_HINT = "it does not accept punches. 401 and 403: check its authorizer and its usage plan"
 _SIGN_IN_HINT = (
     "it may accept punches without a token. 403: check its usage plan; 404: its published version is from before "
-    "employees signed in, so every holder of a key may punch for every employee"
+    "employees signed in, so every holder of a key can send punches of every employee"
 )
 _WAIT_SECONDS = 2
 
@@ -104,8 +104,8 @@ def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, A
     if punch_authorization_type(deployment) == "NONE":
         raise CommandError(
             f"POST /ponto of the API {deployment.api_id} requires no token (authorizationType NONE), which was set "
-            "outside the template, so every holder of a key may punch for every employee.\nThe stage is deployed and "
-            "migrated. Disable its keys until the method has its authorizer again and is published "
+            "outside the template, so every holder of a key can send punches of every employee.\nThe stage is deployed "
+            "and migrated. Disable its keys until the method has its authorizer again and is published "
             "(aws apigateway update-method ...)",
             status=1,
         )

@@ -17,7 +17,7 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 
 FINAL_STATUSES = frozenset({202, 400, 401, 403, 413, 415})
-"""Statuses after which a retry is useless: the punch was accepted or refused, or this key may not punch.
+"""Statuses after which a retry is useless: the punch was accepted or refused, or the key may not send any.
 
 A 5xx with a Retry-After header is always retried."""
 

@@ -18,7 +18,7 @@ class DeployedStage(NamedTuple):
     stage: str
     outputs: Mapping[str, str]  # of the stack
     url: str  # address to which punches are posted
-    needs_token: bool  # whether employees must sign in to punch
+    needs_token: bool  # whether employees must sign in to send punches
 
 
 class HookResult(NamedTuple):

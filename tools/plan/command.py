@@ -44,7 +44,7 @@ def _setting(
     type=opt.POSITIVE,
     multiple=True,
     metavar="N",
-    help="How many employees punch, instead of an argument; repeatable.",
+    help="How many employees send punches, instead of an argument; repeatable.",
 )
 @click.option(
     "--peak-minutes",
