@@ -26,6 +26,8 @@ from tools.kit.files import tail
 from tools.kit.project import ROOT
 from tools.local import emulator
 
+EMPLOYEE = EVENT.examples[0][EVENT.fields[EVENT.subject].name]
+
 
 class Run:
     """A run of `python -m tools.local` in a separate process."""
@@ -60,7 +62,7 @@ class Run:
         return address
 
     def punch(self) -> None:
-        """Send a punch with the printed command, for employee 123 and with the time in whole seconds."""
+        """Send a punch with the printed command, with the time in whole seconds."""
         (command,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
         assert json.loads(shell(command))["message"] == "accepted"
 
@@ -165,12 +167,12 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
         text=True,
         check=True,
     ).stdout
-    assert " 123 " in rows
+    assert f" {EMPLOYEE} " in rows
     for get in run.get_commands():
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch
-    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(123,)]
+    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns
@@ -189,7 +191,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
     assert second.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a separate key
     assert second | {"pid": first["pid"]} == first
     assert run.view_key() != first_view
-    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(123,)]
+    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE,)]
     run.punch()
     run.wait_until("accepted 1")
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from ponto.punch import EVENT
 from tests.commands import CommandResult, Run, write_stack_with_database
 from tests.database import execute
 from tests.postgres.storing import TEXTS, add_punch
@@ -42,7 +44,7 @@ def test_device_is_shown_completely_and_without_control_characters(
     output = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
         cwd=ROOT,
-        env=os.environ | {"COLUMNS": "160"},
+        env=os.environ | {"COLUMNS": "500"},
         capture_output=True,
         text=True,
         check=True,
@@ -62,6 +64,32 @@ def state(migrated_url: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return lambda *words: CommandResult(rows.main([str(word) for word in words]), *capsys.readouterr())
+
+
+def test_wide_terminal_shows_all_columns_of_the_event(
+    state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    add_punch(migrated_url, 7)
+
+    heading, *lines = run("--state", state).out.splitlines()
+
+    assert set(heading.split()) == {*EVENT.row._fields, "waited"}
+    assert "columns left out" not in "".join(lines)
+
+
+def test_narrow_terminal_names_all_columns_without_room(
+    state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = [name for name in DISPLAYED_COLUMNS if name not in TEXTS]
+    monkeypatch.setenv("COLUMNS", str(60 + 25 * len(needed)))
+    add_punch(migrated_url, 7)
+
+    lines = run("--state", state).out.splitlines()
+
+    assert {"id", *needed} <= set(lines[0].split())
+    left_out = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("columns left out: ")]
+    assert {*lines[0].split(), *chain(*left_out)} == {*EVENT.row._fields, "waited"}
 
 
 def test_database_that_refuses_connections_is_reported(state: Path, migrated_url: str, run: Run) -> None:

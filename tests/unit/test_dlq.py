@@ -297,6 +297,14 @@ def test_dead_letters_that_cannot_be_put_back_are_counted(dev: Stage) -> None:
     assert "10 dead letters could not be put back, hidden for at most 15 minutes" in result.err
 
 
+def test_empty_queue_is_read_without_a_warning_about_hidden_messages(dev: Stage) -> None:
+    result = dev.run("list")
+
+    assert result.out == "0 dead letters\n"
+    assert "reading the dead-letter queue, which seems empty" in result.err
+    assert "hidden" not in result.err
+
+
 def test_dead_letters_hidden_by_another_command_are_mentioned(dev: Stage) -> None:
     dev.reject()
     dev.dead_letters()

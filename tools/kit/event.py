@@ -110,6 +110,11 @@ EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 """Pairs that count as one event, with the same id or without ids."""
 
 
+def example_body(instant: str, id_: str) -> dict[str, Any]:
+    """Return the body of the first declared example with another instant and id, to try a stack by hand."""
+    return {"id": id_} | body(EVENT.examples[0][_SUBJECT], instant, id=id_)
+
+
 def new_event(id_: str, subject: int) -> dict[str, Any]:
     """Return the body of an event that happens now, which a deploy sends to check that a stage works."""
     return body(subject, datetime.now(UTC).isoformat(), id=id_)

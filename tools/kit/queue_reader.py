@@ -111,10 +111,13 @@ class QueueReader:
 def open_reader(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
     """Yield a reader that has received all dead letters; at the end, put back those that were not deleted."""
     visible, hidden, _ = depth(sqs, dlq_url)
-    subject = f"about {pluralize(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
-    print_status(
-        f"reading {subject}: its messages are hidden from other readers meanwhile, and their receive counts rise"
-    )
+    if visible:
+        print_status(
+            f"reading about {pluralize(visible, 'dead letter')}: its messages are hidden from other readers meanwhile, "
+            "and their receive counts rise"
+        )
+    else:  # read it nevertheless, as the number is approximate
+        print_status("reading the dead-letter queue, which seems empty")
     if hidden:
         print_status(
             f"about {pluralize(hidden, 'more dead letter')} hidden by another command, or by one that was killed; "
