@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # only in the reference
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -259,12 +259,16 @@ def test_slice_that_does_not_belong_to_the_project_is_left_out(
     assert "parameters  none\nslices      page\n" in print_report(capsys, tmp_path).out
 
 
+# only in the reference: begin
 def test_issue_form_takes_the_report_and_asks_only_for_the_rest() -> None:
     form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "deployed.yml").read_text(encoding="utf-8"))
     fields = {field["id"]: field for field in form["body"] if "id" in field}
     assert list(fields) == ["report", "plan", "loadtest", "surprises", "checked"]
     assert fields["report"]["attributes"]["label"] == "What `ponto deploy --report` printed"
     assert fields["report"]["validations"] == {"required": True}
+
+
+# only in the reference: end
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"steps": [1]}'])

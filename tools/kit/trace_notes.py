@@ -41,4 +41,4 @@ class TraceNotes(NamedTuple):
 
     notes: Callable[[Reader, TraceRequest, Sequence[PunchRow]], Notes]
     day: Callable[[Reader, int, date], tuple[datetime, datetime]] | None = None
-    """Returns the start and the end of an employee's working day."""
+    """Returns the start and the end of an employee's day."""

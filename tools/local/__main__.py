@@ -31,7 +31,7 @@ from tools.local.stack import Stack, explain_failures, run_local_stack
 _EPILOG = """examples:
   make run
   make run ARGS="--port 4567"          if port 4566 is in use
-  make run ARGS="--state /tmp/ponto"   with separate data
+  make run ARGS="--state /tmp/other"   with separate data
 
 exit status: 0 stopped by Ctrl-C, SIGTERM or a closed terminal, with rows and queued punches kept, 1 not started, or
 failed, 2 the request is wrong, 3 not everything was saved: the output says how many queued punches and dead letters are
@@ -49,10 +49,9 @@ def run_stack(port: int, state: Path | None) -> int:
 
     It listens on 127.0.0.1. Ctrl-C stops everything; rows and queued punches are kept for the next run. If the queues
     cannot be saved, for example on a full disk, it prints what is not saved and tries again each second, until they
-    are saved or a second Ctrl-C gives up. After SIGTERM, or if the terminal was closed, it tries for 60 seconds. It
-    prints how many uploaded files were not completely imported: upload them again. If the emulator is killed
-    (kill -9, a power cut), queued punches, dead letters and keys since its start are lost; stored rows are kept. The
-    folder of --state has data, logs and stack.json.
+    are saved or a second Ctrl-C gives up. After SIGTERM, or if the terminal was closed, it tries for 60 seconds. If
+    the emulator is killed (kill -9, a power cut), queued punches, dead letters and keys since its start are lost;
+    stored rows are kept. The folder of --state has data, logs and stack.json.
     """
     emulator.isolate()
     return run_until_stopped(port, state or STATE)

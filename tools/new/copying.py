@@ -11,18 +11,22 @@ import yaml
 from tools.kit.errors import CommandError
 
 _LEFT_OUT = (
+    ".github/ISSUE_TEMPLATE/",
     "README.pt-BR.md",
     "docs/adapt.md",
     "docs/pictures/",
     "examples/",
     "lab/",
     "locks/requirements-mutants.txt",
+    "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
     "ponto/schema/0002_original_rows.sql",
+    "ponto/spreadsheet.py",  # as employee_numbers.py
     "requirements-mutants.txt",
     "tests/event/",
     "tests/new/",
     "tests/page/pictures.py",
     "tests/page/test_pictures.py",
+    "tools/kit/loading.py",  # as employee_numbers.py
     "tools/new/",
 )
 """Files and folders that a copy does not get. Slices are chosen by name."""

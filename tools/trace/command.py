@@ -29,8 +29,8 @@ _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
   ponto trace --employee 123 --day 2026-11-24 --stage dev
 
---day is a day in the stage's time zone. If slices define working days, a night shift belongs to the day on which it
-began. Times are in UTC unless they are labelled as local.
+--day is a day in the stage's time zone, unless a slice defines its begin and end. Times are in UTC unless they are
+labelled as local.
 Reading the dead-letter queue hides its messages from other readers meanwhile, and raises their receive counts.
 
 exit status: 0 a row and no dead letter, 1 a dead letter, the id of another object, or nothing found, 2 the request
@@ -195,7 +195,7 @@ def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) ->
 
 
 def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return start and end of an employee's day: the working day of a slice, or the day in the stage's time zone."""
+    """Return start and end of an employee's day: as a slice defines it, or the day in the stage's time zone."""
     employee_id, day = cast(int, request.employee_id), cast(date, request.day)
     for slice_notes in _collect_trace_notes():
         if slice_notes.day:
