@@ -171,11 +171,55 @@ def test_migrations_of_a_copy_are_not_written_again(project: Project, tmp_path: 
     changed.write_text(ORDER.read_text().replace("display_text(64,", "display_text(32,"))
     project.commit({"ponto/schema/0003_falha.sql": "-- changed\n"})
 
-    assert project.new(copy, "--event", changed).status == 0
+    assert project.new(copy, "--event", changed).status == 3
 
     assert "display_text(32," in git(copy, "show", "generated:shoporders/order.py")
     assert git(copy, "show", "generated:shoporders/schema/0001_pedidos.sql") == migration
     assert "changed" not in git(copy, "show", "generated:shoporders/schema/0003_falha.sql")
+
+
+def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Project, tmp_path: Path) -> None:
+    copy, changed = tmp_path / "copy", tmp_path / "order.py"
+    project.new(copy, "--event", ORDER)
+    text = ORDER.read_text().replace('"app", "loja")', '"app")').replace(", uuid\n", ", text, uuid\n")
+    field = """    cupom: Annotated[str | None, text(8, "[A-Z]+", "Code of a discount.")] = None\n"""
+    changed.write_text(text.replace("\n\n\nEVENT", f"\n{field}\n\nEVENT"))
+
+    result = project.new(copy, "--event", changed)
+
+    assert (result.status, result.out.splitlines()) == (
+        3,
+        [
+            "The branch generated has a new commit.",
+            "It has no migration for the changed declaration: the table differs in",
+            "  column canal: text check (canal in ('site', 'app', 'loja'))",
+            "    becomes text check (canal in ('site', 'app'))",
+            "  column cupom is new: text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]+)$')",
+            "Write that migration in the merged branch before you deploy it (CONTRIBUTING.md, Change something).",
+            "Merge it:",
+            f"  cd {copy} && git merge generated",
+        ],
+    )
+    assert project.new(copy).status == 0
+    undone = project.new(copy, "--event", ORDER, "--json")
+    assert (undone.status, undone.json["missingMigration"][1]) == (
+        3,
+        {
+            "name": "column cupom",
+            "before": "text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]+)$')",
+            "after": None,
+        },
+    )
+
+
+def test_changed_description_needs_no_migration(project: Project, tmp_path: Path) -> None:
+    changed = tmp_path / "order.py"
+    project.new(tmp_path / "copy", "--event", ORDER)
+    changed.write_text(ORDER.read_text().replace("Total in reais.", "Total with taxes, in reais."))
+
+    result = project.new(tmp_path / "copy", "--event", changed, "--json")
+
+    assert (result.status, result.json["changed"], result.json["missingMigration"]) == (0, True, [])
 
 
 def test_name_of_a_copy_cannot_be_changed_by_generating_again(project: Project, tmp_path: Path) -> None:

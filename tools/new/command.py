@@ -22,6 +22,7 @@ from tools.kit.output import pluralize, print_error, print_json, print_result, p
 from tools.kit.project import ROOT
 from tools.new import copying, declaration, reflow, repository, sql, words
 from tools.new.repository import GENERATED, GeneratedCommit, Origin
+from tools.new.sql import TableChange
 
 _EPILOG = """examples:
   make new DIR=../scans EVENT=scan.py
@@ -29,7 +30,7 @@ _EPILOG = """examples:
   make new DIR=../scans    generate the copy again, after changes of this project
 
 exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the
-request is wrong
+request is wrong, 3 generated again, but the table needs a migration for the changed declaration, which you write
 """
 _TEMPLATES = Path(__file__).parent / "templates"
 _MAX_COLLISIONS = 5  # that a message names
@@ -81,8 +82,11 @@ def new(
         declared = _load_again(folder, previous, work) if previous and file is None else _load(file)
         names = get_names(declared.event)
         names_of_slices = previous.origin.slices if previous and slices is None else _split(slices)
+        changes: list[TableChange] = []
         if previous:
-            _check_same_names(folder, previous, declared, work)
+            old = _load_again(folder, previous, work).event
+            _check_same_names(folder, old, declared.event)
+            changes = sql.compare_tables(old, declared.event)
         files = work / "files"
         paths, dead_links = build(files, reference, commit, declared, names_of_slices)
         origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
@@ -94,8 +98,8 @@ def new(
             generated = repository.create(files, paths, origin, subject)
             repository.git(files, "clean", "-fdxq")
             files.rename(folder)
-    _print(folder, generated, previous, commit, dead_links, as_json=as_json)
-    return 1 if dead_links else 0
+    _print(folder, generated, previous, commit, dead_links, changes, as_json=as_json)
+    return 1 if dead_links else 3 if changes else 0
 
 
 def _parent(folder: Path, previous: GeneratedCommit | None) -> Path | None:
@@ -137,10 +141,10 @@ def _load_again(folder: Path, previous: GeneratedCommit, work: Path) -> Declarat
     return _load(file)
 
 
-def _check_same_names(folder: Path, previous: GeneratedCommit, declared: Declaration, work: Path) -> None:
+def _check_same_names(folder: Path, old: Event, new: Event) -> None:
     """Check that a new declaration has the names that the files, the table and the stages of a copy already have."""
-    old, new = get_names(_load_again(folder, previous, work).event), get_names(declared.event)
-    for field, old_value, new_value in zip(old._fields, old, new, strict=True):
+    old_names, new_names = get_names(old), get_names(new)
+    for field, old_value, new_value in zip(old_names._fields, old_names, new_names, strict=True):
         if old_value != new_value:
             raise CommandError(
                 f"EVENT: {field.replace('_', ' ')} is {new_value!r}, but {folder} was generated with {old_value!r}. "
@@ -277,18 +281,32 @@ def _keep_migrations(folder: Path, previous: GeneratedCommit, files: Path, paths
 
 
 def _print(
-    folder: Path, commit: str, previous: GeneratedCommit | None, reference: str, dead_links: list[str], *, as_json: bool
+    folder: Path,
+    commit: str,
+    previous: GeneratedCommit | None,
+    reference: str,
+    dead_links: list[str],
+    changes: list[TableChange],
+    *,
+    as_json: bool,
 ) -> None:
     is_changed = previous is None or previous.id != commit
     for link in dead_links:
         print_error(f"make new: dead link, a mistake of this project: {link}")
     if as_json:
         result = {"folder": str(folder), "commit": commit, "reference": reference, "changed": is_changed}
-        print_json({**result, "deadLinks": dead_links})
+        print_json({**result, "deadLinks": dead_links, "missingMigration": [change._asdict() for change in changes]})
     elif previous is None:
         print_result(f"{folder} has a commit on main. Next:", f"  cd {folder} && make run")
     elif is_changed:
-        print_result(f"The branch {GENERATED} has a new commit. Merge it:", f"  cd {folder} && git merge {GENERATED}")
+        print_result(f"The branch {GENERATED} has a new commit.")
+        if changes:
+            print_result(
+                "It has no migration for the changed declaration: the table differs in",
+                *(f"  {line}" for change in changes for line in str(change).split("\n")),
+                "Write that migration in the merged branch before you deploy it (CONTRIBUTING.md, Change something).",
+            )
+        print_result("Merge it:", f"  cd {folder} && git merge {GENERATED}")
     else:
         print_result(f"The branch {GENERATED} is up to date.")
 

@@ -7,9 +7,10 @@ left out. 0003 is an ordinary file, which the copy keeps. 0004 is generated, bec
 
 import re
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from ponto.event import Event
 from ponto.fields import Kind
@@ -24,6 +25,19 @@ _RECEIPTS = {
     "sql/receipts.sql": "receipts",
 }
 _COMMENT = re.compile(r"(?:^-- .*\n)+", re.MULTILINE)
+
+
+class TableChange(NamedTuple):
+    """A difference between the tables of two declarations."""
+
+    name: str  # of a column, or `indexes`
+    before: str | None  # None: there is no such column
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.name} is new: {self.after}"
+        return f"{self.name}: {self.before}\n  becomes {self.after}" if self.after else f"{self.name} is gone"
 
 
 def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[str, str]:
@@ -76,6 +90,15 @@ def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[s
     return result
 
 
+def compare_tables(old: Event, new: Event) -> list[TableChange]:
+    """Return the differences between the tables of two declarations, except comments and the order of the columns."""
+    changes = [TableChange("indexes", f"on {old.instant}", f"on {new.instant}")]
+    for column in dict.fromkeys((*old.row._fields, *new.row._fields)):
+        before, after = (_definition(event, column) if column in event.row._fields else None for event in (old, new))
+        changes.append(TableChange(f"column {column}", before, after))
+    return [change for change in changes if change.before != change.after]
+
+
 def _fill_template(name: str, values: dict[str, str]) -> str:
     template = Template((_TEMPLATES / f"{name}.sql").read_text(encoding="utf-8"))
     return _COMMENT.sub(_wrap_comment, template.substitute(values))
@@ -104,24 +127,28 @@ def _select(column: str, name: str) -> str:
 
 def _column_definitions(event: Event) -> Iterator[str]:
     for column in event.row._fields:
-        if column == event.offset:
-            yield _column_definition(f"{column} smallint", [f"{column} between -899 and 899"])
-        elif column == "id":
-            yield "    id uuid primary key"
-        else:
-            field = event.fields[column]
-            not_null = " not null" if field.required else ""
-            yield _column_definition(f"{column} {field.kind.column_type}{not_null}", _conditions(column, field.kind))
+        column_type, conditions = _type_and_conditions(event, column)
+        line = f"    {column} {_definition(event, column)}"
+        if conditions and len(line) >= _MAX_WIDTH:
+            lines = "\n        and ".join(conditions)
+            line = f"    {column} {column_type} check (\n        {lines}\n    )"
+        yield line
 
 
-def _column_definition(definition: str, conditions: Sequence[str]) -> str:
-    if not conditions:
-        return f"    {definition}"
-    line = f"    {definition} check ({' and '.join(conditions)})"
-    if len(line) < _MAX_WIDTH:
-        return line
-    lines = "\n        and ".join(conditions)
-    return f"    {definition} check (\n        {lines}\n    )"
+def _definition(event: Event, column: str) -> str:
+    """Return type and check of a column in one line."""
+    column_type, conditions = _type_and_conditions(event, column)
+    return f"{column_type} check ({' and '.join(conditions)})" if conditions else column_type
+
+
+def _type_and_conditions(event: Event, column: str) -> tuple[str, list[str]]:
+    if column == event.offset:
+        return "smallint", [f"{column} between -899 and 899"]
+    if column == "id":
+        return "uuid primary key", []
+    field = event.fields[column]
+    not_null = " not null" if field.required else ""
+    return f"{field.kind.column_type}{not_null}", _conditions(column, field.kind)
 
 
 def _conditions(column: str, kind: Kind) -> list[str]:
