@@ -13,13 +13,13 @@ _MILLISECOND = timedelta(milliseconds=1)
 _match_source_key = re.compile("([0-9]{17})/([1-9][0-9]{0,8})").fullmatch
 
 
-def derive_id(subject: int | str, instant: datetime) -> str:
+def derive_id(key: int | str, instant: datetime) -> str:
     """Return the id of a punch that was sent without one. Every retry of the punch gets the same id.
 
     Ids sort by instant, to the millisecond, so that inserts append to the index.
 
     Args:
-        subject: the employee id, or the text of several values that together identify the punch at its instant, without
+        key: the employee id, or the text of several values that together identify the punch at its instant, without
             lone surrogates.
         instant: time of the punch, with any offset, not before 1899-12-31T00:00:00Z.
 
@@ -33,7 +33,7 @@ def derive_id(subject: int | str, instant: datetime) -> str:
     if milliseconds < 0:
         raise ValueError("the instant is before 1899-12-31T00:00:00Z")
     time_hex = f"{milliseconds:012x}"
-    name = f"{subject}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    name = f"{key}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
     digest = hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()
     # Formatted by hand because the module uuid would double the duration of this function.
     variant = "89ab"[int(digest[4], 16) % 4]
@@ -56,7 +56,7 @@ def derive_source_id(source_key: str) -> str:
 
     Raises:
         InvalidSourceKeyError: the text has another format. `derive_id` is no substitute: it returns the same id for two
-            records of the same employee and minute.
+            records that agree in key and instant.
     """
     parts = _match_source_key(source_key)
     if parts is None:

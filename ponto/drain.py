@@ -247,7 +247,7 @@ class Drain:
         punch = self._parse(message.body, self._zone)
         if self.requires_sign_in:
             _require_signed_in(message.employee_id, punch)
-        if source_key := message.source_key:  # a source may have two records of the same employee and minute
+        if source_key := message.source_key:  # two records of a source may have the same key and instant
             try:
                 punch = punch._replace(id=derive_source_id(source_key))
             except InvalidSourceKeyError as error:

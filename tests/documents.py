@@ -132,11 +132,11 @@ def links(document: Path) -> list[str]:
 _DERIVED_IDS = ROOT / "docs" / "derived-ids.md"
 
 
-def derived_ids(columns: str = r"(\d+) \| (\S+Z)") -> list[tuple[str, ...]]:
+def derived_ids(columns: str = r"`(.+)` \| (\S+Z)") -> list[tuple[str, ...]]:
     """Return the published test vectors of derived ids.
 
     Args:
-        columns: Regular expression of the columns before the id; by default the employee id and the instant.
+        columns: Regular expression of the columns before the id; by default the key and the instant.
     """
     pattern = rf"^\| {columns} \| `([0-9a-f-]{{36}})` \|$"
     vectors = re.findall(pattern, _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE)
@@ -148,6 +148,14 @@ def derived_id_code(language: str) -> str:
     """Return the published code that derives ids in a programming language."""
     [code] = [block.text for block in blocks(_DERIVED_IDS) if block.language == language]
     return code
+
+
+def erasure_statement(document: Path, table: str) -> str:
+    """Return the statement of a document that erases employee 123 from a table."""
+    statements = [block.text for block in blocks(document) if block.language == "sql"]
+    [statement] = [statement for statement in statements if re.search(rf"delete from ponto\.{table}\s", statement)]
+    assert "usuario_id = 123" in statement
+    return statement
 
 
 def _split_words(line: str) -> list[str]:

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.derived_id import InvalidSourceKeyError, derive_id, derive_source_id
+from ponto.parser import parse
+from ponto.punch import EVENT
 from tests.documents import derived_id_code, derived_ids
+from tools.develop.docs.examples import derived_ids as derived_ids_section
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
@@ -24,15 +27,27 @@ zones = st.sampled_from([UTC, SAO_PAULO]) | st.builds(
 instants = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59, 999999), timezones=zones)
 
 
-VECTORS: list[tuple[int | str, str, str]] = [
-    *((int(employee), instant, derived) for employee, instant, derived in derived_ids()),
-    *((text.replace("\\|", "|"), instant, derived) for text, instant, derived in derived_ids(r"`(.+)` \| (\S+Z)")),
-]
+VECTORS = [(key.replace("\\|", "|"), instant, derived) for key, instant, derived in derived_ids()]
 
 
 @pytest.mark.parametrize(("key", "instant", "derived"), VECTORS)
-def test_python_derives_the_documents_ids(key: int | str, instant: str, derived: str) -> None:
+def test_python_derives_the_documents_ids(key: str, instant: str, derived: str) -> None:
     assert derive_id(key, datetime.fromisoformat(instant)) == derived
+
+
+@pytest.mark.skipif(EVENT.derived_id is None, reason="clients must send an id")
+def test_document_has_the_ids_of_the_declared_examples() -> None:
+    published = {derived for *_, derived in VECTORS}
+
+    for example in EVENT.examples:
+        body = {name: value for name, value in example.items() if name != "id"}
+        assert parse(json.dumps(body), UTC).id in published
+
+
+def test_document_says_that_an_id_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EVENT, "derived_id", None)
+
+    assert derived_ids_section().startswith("A punch must have an `id`, so none is derived.")
 
 
 def test_javascript_derives_the_documents_ids() -> None:

@@ -4,26 +4,28 @@ import psycopg2
 import pytest
 
 from tests.database import execute
-from tests.event.postgres.test_documents import add_punches, get_erasure_statement
-from tests.event.postgres.test_documents import erasure as erasure
+from tests.documents import erasure_statement
+from tests.postgres.storing import add_punch
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "corrections" / "README.md"
 
 
 def test_only_the_employees_corrections_are_erased(migrated_url: str) -> None:
-    add_punches(migrated_url, 123, 124, 123)
+    for employee_id in (123, 124, 123):
+        add_punch(migrated_url, employee_id)
     execute(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
 
-    execute(migrated_url, get_erasure_statement(PAGE, "correcao"))
+    execute(migrated_url, erasure_statement(PAGE, "correcao"))
 
     assert execute(migrated_url, "select usuario_id from correcao") == [(124,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
         execute(migrated_url, "delete from correcao")
 
 
-def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, erasure: str) -> None:
-    add_punches(migrated_url, 123, 124)
+def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str) -> None:
+    for employee_id in (123, 124):
+        add_punch(migrated_url, employee_id)
     for given in (
         "tipo, usuario_id, ponto, motivo) values ('inclusao', 124, '2026-11-24T18:00Z', 'stays')",
         "tipo, usuario_id, ponto, motivo) values ('inclusao', 123, '2026-11-24T18:00Z', 'forgotten')",
@@ -33,8 +35,8 @@ def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, eras
         execute(migrated_url, f"insert into correcao ({given}")
     before = execute(migrated_url, "select * from correcao order by criada_em")
     execute(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
-    execute(migrated_url, erasure)
-    execute(migrated_url, get_erasure_statement(PAGE, "correcao"))
+    execute(migrated_url, erasure_statement(ROOT / "docs" / "personal-data.md", "batida"))
+    execute(migrated_url, erasure_statement(PAGE, "correcao"))
     assert len(execute(migrated_url, "select id from correcao")) == 1
     execute(migrated_url, "insert into batida select * from punches on conflict do nothing")
     insert = (PAGE.parent / "insert_back.sql").read_text(encoding="utf-8")

@@ -1,0 +1,61 @@
+"""The documents' SQL statements with a real database."""
+
+import psycopg2
+import pytest
+
+from tests.database import execute
+from tests.documents import blocks, erasure_statement
+from tests.postgres.storing import add_punch
+from tools.kit.project import ROOT
+
+
+@pytest.fixture
+def erasure() -> str:
+    return erasure_statement(ROOT / "docs" / "personal-data.md", "batida")
+
+
+def test_erasure_deletes_only_the_employees_rows(migrated_url: str, erasure: str) -> None:
+    for employee_id in (123, 124, 123):
+        add_punch(migrated_url, employee_id)
+
+    execute(migrated_url, erasure)
+
+    assert execute(migrated_url, "select usuario_id from batida") == [(124,)]
+    with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
+        execute(migrated_url, "delete from batida")
+
+
+def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasure: str) -> None:
+    id_ = add_punch(migrated_url, 123)
+    execute(migrated_url, "create table other (id uuid references batida)")
+    execute(migrated_url, "insert into other values (%s)", id_)
+
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+        execute(migrated_url, erasure)
+
+    assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
+    with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
+        execute(migrated_url, "delete from batida")
+
+
+def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
+    add_punch(migrated_url, 123)
+
+    for role in ("ponto_function", "ponto_reader"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            execute(migrated_url, f"set role {role}; {erasure}")
+
+    assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
+
+
+def test_analyst_reads_only_the_documented_figures(migrated_url: str) -> None:
+    add_punch(migrated_url, 123)
+    [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]
+    try:
+        execute(migrated_url, figures)
+
+        assert execute(migrated_url, "set role analyst; select usuario_id from figures.punches") == [(123,)]
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            execute(migrated_url, "set role analyst; select usuario_id from ponto.batida")
+    finally:
+        execute(migrated_url, "drop owned by analyst; drop role analyst")
