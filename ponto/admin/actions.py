@@ -19,7 +19,9 @@ class SchemaHooks(NamedTuple):
     """Additions of a slice to the function `schema`. The slice exports them as `HOOKS` from `schema_hooks`."""
 
     actions: Mapping[str, Action] = {}  # by name
+    # only in the reference: begin
     legacy_keys: Mapping[str, str] = {}  # event key of 1.0.0-rc.1 -> action
+    # only in the reference: end
     prepare_post_migration: Callable[[Mapping[str, str]], Callable[[Parameters], object]] | None = None
     """Validates the environment before the migrations, or raises ConfigurationError, and returns the step to run after
     them. `make deploy` calls it too, to validate early."""
@@ -35,8 +37,6 @@ def run(
             {"action": "migrate"} applies the pending migrations, and sets privileges, limits and logins of the roles.
             It is safe to repeat. An event without an action, such as {}, does the same.
             {"action": "find", "id": UUID} looks up a punch.
-            The events of 1.0.0-rc.1 are still accepted, for one release: {"find": UUID}, and those of slices without
-            "action".
         environment: the function's environment variables, including those that the slices read.
         hooks: hooks of the slices.
         slice_schemas: folders of the slices' migrations, by slice.
@@ -56,15 +56,20 @@ def run(
         "migrate": lambda parameters, _: _migrate(parameters, settings, environment, hooks, slice_schemas),
         "find": find_punch,
     }
-    legacy_keys = {"find": "find"}
     for hook in hooks:
         if duplicates := actions.keys() & hook.actions.keys():
             raise ValueError(f"actions: {min(duplicates)!r} is defined twice; rename one")
         actions |= hook.actions
-        legacy_keys |= hook.legacy_keys
     request = event if isinstance(event, dict) else {}
-    legacy_action = next((action for key, action in legacy_keys.items() if key in request), "migrate")
-    name = request.get("action") or legacy_action
+    name = request.get("action") or "migrate"
+    # only in the reference: begin
+    # The events of 1.0.0-rc.1, such as {"find": UUID}, have no action. They are still accepted, for one release.
+    if not request.get("action"):
+        legacy_keys = {"find": "find"} | {key: action for hook in hooks for key, action in hook.legacy_keys.items()}
+        name = next((action for key, action in legacy_keys.items() if key in request), name)
+        if "find" in request:
+            request = {"id": request["find"]} | request
+    # only in the reference: end
     if name not in actions:
         raise ValueError(f"action: {name!r} is unknown; use one of {', '.join(actions)}")
     return actions[name](settings.database.connection_parameters(), request)
@@ -72,7 +77,7 @@ def run(
 
 def find_punch(owner_parameters: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return whether the punch of a request is stored."""
-    punch_id = parse_any_uuid(str(request.get("id", request.get("find"))))
+    punch_id = parse_any_uuid(str(request.get("id")))
     with connect_as_owner(owner_parameters) as connection, connection.cursor() as cursor:
         return {"found": bool(fetch(cursor, "find_punch", id=punch_id))}
 

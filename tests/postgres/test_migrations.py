@@ -189,6 +189,7 @@ def test_failed_migration_is_rolled_back_to_the_last_concurrent_one(empty: Datab
     assert run(schema=schema).applied == [name for name in MIGRATIONS if "/views/" in name]
 
 
+# only in the reference: begin
 def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Database, run: Run) -> None:
     empty.execute(
         "create table migracao (nome text primary key, checksum text not null, aplicada_em timestamptz default now());"
@@ -207,6 +208,7 @@ def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Databas
     assert empty.execute("select count(*) from pg_namespace where nspname = 'ponto'") == [(0,)]
 
 
+# only in the reference: end
 def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
     query = (
         "select count(*) from pg_locks where not granted and locktype = %s"

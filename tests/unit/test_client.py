@@ -1,4 +1,4 @@
-"""The client by which commands and chaos send punches, tested by the rules of docs/clients.md."""
+"""The client by which commands send punches, tested by the rules of docs/clients.md."""
 
 import http.client
 import socket

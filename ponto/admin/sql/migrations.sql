@@ -31,6 +31,7 @@ where granted
     )
 order by 2
 
+-- only in the reference: begin
 -- name: legacy_schemas
 -- Schemas in which 1.0.0-rc.1 or an earlier version recorded its migrations. They lack the column migracao_papel.oid, which
 -- later versions have.
@@ -42,6 +43,7 @@ from unnest(current_setting('ponto.search_path')::name[]) as path (nspname)
 where (relname, attname) in (('migracao', 'aplicada_em'), ('migracao_papel', 'oid'))
 group by nspname
 having bool_and(relname = 'migracao')
+-- only in the reference: end
 
 -- name: set_time_zone
 -- Set the stage's time zone for this transaction. Returns no row if PostgreSQL does not list the name. set_config alone
