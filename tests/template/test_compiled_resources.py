@@ -177,11 +177,16 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
     )
     prod = package_stage("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
     assert compiled_stage.read_compiled_stage(prod.folder) == compiled_stage.CompiledStage(
-        True, False, expected, deferred_resources=(compiled_stage.CLUSTER_PROTECTION,)
+        is_protected=True,
+        needs_token=False,
+        demand=expected,
+        deferred_resources=(compiled_stage.CLUSTER_PROTECTION,),
+        database="create",
+        login="secret",
     )
 
     dev = compiled_stage.read_compiled_stage(package_stage("dev").folder)
-    assert dev == compiled_stage.CompiledStage(False, False, dev.demand)
+    assert dev == compiled_stage.CompiledStage(False, False, dev.demand, database="create", login="iam")
     # The last of two values takes effect, because a first deploy appends its value.
     repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
     assert compiled_stage.read_compiled_stage(repeated.folder).deferred_resources == ()
