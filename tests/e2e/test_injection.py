@@ -21,7 +21,6 @@ from tools.kit import event, target
 
 JSON = "application/json"
 MAX_MESSAGE_BYTES = 65_536
-KEY = {"apiKeyId": {"DataType": "String"}}  # in the emulator the key's id is empty, and the empty value is omitted
 
 # Texts with a meaning in URLs, forms, headers, Velocity, XML, SQL or shells.
 PAYLOADS = [
@@ -69,6 +68,8 @@ class Sender:
 
     def __init__(self, client: Client) -> None:
         self.key = client.address.api_key
+        keys = client.address.client("apigateway").get_api_keys(includeValues=True)["items"]
+        (self._key_id,) = (key["id"] for key in keys if key["value"] == self.key)
         self._client = client
         self._url = urllib.parse.urlsplit(client.address.api_url)
         self._queue = client.address.queue_url
@@ -106,7 +107,8 @@ class Sender:
     def require_queued(self, sent: Response, body: bytes) -> None:
         """Assert that the queue has exactly one message, with the sent bytes and only the key's id as attribute."""
         assert sent.status == 202, sent
-        assert self.take_messages() == [QueuedMessage(body, KEY, sent.body["messageId"])]
+        attributes = {"apiKeyId": {"DataType": "String", "StringValue": self._key_id}}
+        assert self.take_messages() == [QueuedMessage(body, attributes, sent.body["messageId"])]
 
     def attributes(self) -> dict[str, str]:
         """Return the settings of the queue; fail if it does not exist."""

@@ -448,7 +448,7 @@ def test_redriven_dead_letter_keeps_body_original_id_time_and_attributes(
     carried = {"messageId": text(ORIGINAL_ID), "receivedAt": text(RECEIVED_MS, "Number")}
     assert punch["MessageAttributes"] == carried | {"trace": BINARY} | senders
     assert dev.dead_letters() == set()
-    empty = read(message())._replace(attributes={"apiKeyId": {"DataType": "String"}})  # as the local gateway sends it
+    empty = read(message())._replace(attributes={"apiKeyId": {"DataType": "String"}})
     assert empty.attributes_to_resend().keys() == {"messageId", "receivedAt"}  # SQS refuses empty attributes
 
 

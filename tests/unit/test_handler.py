@@ -75,7 +75,7 @@ def test_punches_are_stored_in_order_with_message_id_time_of_receipt_and_key(
 ) -> None:
     records = [record(punch(number), f"m{number}", RECEIVED_MS + number) for number in (1, 2, 3)]
     records[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
-    records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # as the emulator sends it
+    records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # without a value
 
     assert run(fakes, *reversed(records)) == {"batchItemFailures": []}
     assert [(EVENT.subject_id(entry.punch), *entry[1:]) for entry in fakes.store.entries] == [

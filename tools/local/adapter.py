@@ -72,8 +72,10 @@ _TEMPLATES = "the emulator supports all of Velocity, and the status override of 
 
 
 @patch(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
-def _render(_: object, template: str, body: str, __: object, context: Mapping[str, Any]) -> str:
-    full_context = {"identity": {"apiKeyId": ""}, **context}  # the emulator does not provide the id of the key
+def _render(_: object, template: str, body: str, parameters: Mapping[str, str], context: Mapping[str, Any]) -> str:
+    # The emulator does not provide the id of the key. The parameters include the request's headers.
+    key = apigateway_v1._resolve_api_key(parameters.get("x-api-key"))
+    full_context = {"identity": {"apiKeyId": key["id"] if key else ""}, **context}
     return velocity.render(template, {"util": velocity.Util(), "input": velocity.Input(body), "context": full_context})
 
 
