@@ -29,7 +29,7 @@ _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
   ponto trace --employee 123 --day 2026-11-24 --stage dev
 
---day is a day in the stage's time zone, unless a slice defines its begin and end. Times are in UTC unless they are
+--day is a day in the stage's time zone, unless a slice defines its start and end. Times are in UTC unless they are
 labelled as local.
 Reading the dead-letter queue hides its messages from other readers meanwhile, and raises their receive counts.
 
