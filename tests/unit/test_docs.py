@@ -78,6 +78,10 @@ def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path)
     assert [block for block in blocks(document) if not block.language or block.mark not in {"", "aws"}] == []
 
 
+def test_files_for_agents_and_language_models_are_documents() -> None:
+    assert {ROOT / "AGENTS.md", ROOT / "llms.txt"} <= {document for document in DOCUMENTS if document.exists()}
+
+
 # only in the reference: begin
 def test_both_readmes_have_the_same_commands() -> None:
     assert shell(ROOT / "README.pt-BR.md", "", "aws") == shell(ROOT / "README.md", "", "aws")
