@@ -9,6 +9,7 @@ import boto3
 from botocore.validate import validate_parameters
 
 from tests.aws import Calls, refusal
+from tools.deploy.change_set import DESCRIPTION
 
 _STACK_ARN = "arn:aws:cloudformation:us-east-1:123456789012:stack"
 _CHANGE_SET_ARN = "arn:aws:cloudformation:us-east-1:123456789012:changeSet"
@@ -49,12 +50,15 @@ class FakeCloudFormation:
         }
         self.templates[name] = template
 
-    def add_change_set(self, stack: str, name: str, status: str = "CREATE_COMPLETE") -> None:
+    def add_change_set(
+        self, stack: str, name: str, status: str = "CREATE_COMPLETE", description: str = DESCRIPTION
+    ) -> None:
         self.change_sets[stack, name] = {
             "ChangeSetName": name,
             "ChangeSetId": f"{_CHANGE_SET_ARN}/{name}/1",
             "StackName": stack,
             "Status": status,
+            "Description": description,
         }
 
     def add_change(self, action: str, logical_id: str, kind: str, *properties: str, **fields: Any) -> None:
@@ -101,7 +105,8 @@ class FakeCloudFormation:
             assert stack not in self.stacks
             self.add_stack(stack, "REVIEW_IN_PROGRESS")
         assert (stack, name) not in self.change_sets
-        self.add_change_set(stack, name, "CREATE_IN_PROGRESS" if self.polls_in_creation else self.status)
+        status = "CREATE_IN_PROGRESS" if self.polls_in_creation else self.status
+        self.add_change_set(stack, name, status, parameters["Description"])
         self.after_creation()
         return {"Id": self.change_sets[stack, name]["ChangeSetId"], "StackId": self._stack(stack)["StackId"]}
 

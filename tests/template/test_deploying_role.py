@@ -177,9 +177,9 @@ ALLOWED: dict[str, list[ActionRequest]] = {
         *requests_on(f"{STACK}batida-ponto-prod/1", *PREVIEW_CALLS, "cloudformation:GetTemplate"),
         *requests_on(f"{STACK}preview-batida-ponto-prod/1", *PREVIEW_CALLS, "cloudformation:DeleteStack"),
         *requests_on(f"{STACK}preview-batida-ponto-prod/*", *PREVIEW_CALLS, "cloudformation:DeleteStack"),
-        *requests_on("arn:aws:s3:::batida-ponto-prod-preview-0123456789ab", "s3:CreateBucket", "s3:DeleteBucket"),
+        *requests_on("arn:aws:s3:::batida-ponto-prod-preview-012345", "s3:CreateBucket", "s3:DeleteBucket"),
         *requests_on(
-            "arn:aws:s3:::batida-ponto-prod-preview-0123456789ab/preview/template.json",
+            "arn:aws:s3:::batida-ponto-prod-preview-012345/preview/template.json",
             *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
         ),
     ],

@@ -18,7 +18,7 @@ from tests.cloudformation import FakeCloudFormation
 from tests.commands import CommandResult, FakeSls, runner
 from tests.events import aws
 from tools.deploy import change_set
-from tools.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES, OBJECT_KEY
+from tools.deploy.change_set import CHANGE_SET, DESCRIPTION, MAX_BODY_BYTES, OBJECT_KEY
 from tools.kit import osls
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
@@ -236,7 +236,7 @@ def test_next_preview_deletes_what_a_killed_one_left(dev: Dev, status: str, *, i
         dev.s3.put_object(Bucket=BUCKET, Key=OBJECT_KEY, Body=b"{}")
     dev.cloudformation.add_stack(PREVIEW_STACK, "REVIEW_IN_PROGRESS")
     dev.cloudformation.add_change_set(PREVIEW_STACK, CHANGE_SET, status)
-    left = f"{STACK}-preview-0123456789ab"
+    left = f"{STACK}-preview-012345"
     dev.s3.create_bucket(Bucket=left)
     dev.s3.put_object(Bucket=left, Key=OBJECT_KEY, Body=b"{}")
 
@@ -250,8 +250,8 @@ def test_next_preview_deletes_what_a_killed_one_left(dev: Dev, status: str, *, i
 
 
 def test_buckets_of_other_stages_stay(dev: Dev) -> None:
-    others = [f"{STACK}-preview-deployment-1", "batida-ponto-prod-preview-0123456789ab"]
-    full = f"{STACK}-preview-0123456789ab"  # not from a preview, because it has another object
+    others = [f"{STACK}-preview-deployment-1", "batida-ponto-prod-preview-012345"]
+    full = f"{STACK}-preview-012345"  # not from a preview, because it has another object
     for bucket in (*others, full):
         dev.s3.create_bucket(Bucket=bucket)
     dev.s3.put_object(Bucket=full, Key="other", Body=b"")
@@ -263,12 +263,80 @@ def test_buckets_of_other_stages_stay(dev: Dev) -> None:
     assert "what an earlier preview left may still exist (AWS refused DeleteBucket: BucketNotEmpty" in result.err
 
 
-def test_stack_with_resources_is_not_deleted(dev: Dev) -> None:
-    dev.cloudformation.add_stack(PREVIEW_STACK, "CREATE_COMPLETE")
+@pytest.mark.parametrize("is_deployed", [True, False])
+@pytest.mark.parametrize(
+    ("status", "change_set_name", "description"),
+    [
+        ("CREATE_COMPLETE", CHANGE_SET, DESCRIPTION),
+        ("DELETE_FAILED", CHANGE_SET, DESCRIPTION),
+        ("REVIEW_IN_PROGRESS", CHANGE_SET, "of a colleague"),
+        ("REVIEW_IN_PROGRESS", "other", DESCRIPTION),
+    ],
+)
+def test_stack_that_no_preview_created_is_not_deleted(
+    dev: Dev, status: str, change_set_name: str, description: str, *, is_deployed: bool
+) -> None:
+    dev.cloudformation.add_stack(PREVIEW_STACK, status)
+    dev.cloudformation.add_change_set(PREVIEW_STACK, change_set_name, description=description)
+    if is_deployed:  # the preview does not need the name of the stack
+        dev.deploy()
+
     result = dev.preview()
-    assert result.status == 2
-    assert f"the stack {PREVIEW_STACK} (CREATE_COMPLETE) has resources, so no preview created it" in result.err
+
+    assert result.status == (0 if is_deployed else 2)
+    reason = f"the stack {PREVIEW_STACK} ({status}) has resources, or not the change set {CHANGE_SET} of a preview"
+    assert reason in result.err
     assert PREVIEW_STACK in dev.cloudformation.stacks
+    assert "DeleteStack" not in dev.calls.operations
+
+
+def test_stack_that_is_being_deleted_is_awaited(dev: Dev) -> None:
+    dev.cloudformation.add_stack(PREVIEW_STACK, "DELETE_IN_PROGRESS")
+    describe = dev.stubs["DescribeStacks"]
+
+    def describe_until_deleted(client: object, parameters: dict[str, Any]) -> Any:
+        answer = describe(client, parameters)
+        if parameters["StackName"] == PREVIEW_STACK:
+            dev.cloudformation.stacks.pop(PREVIEW_STACK, None)
+        return answer
+
+    dev.stubs["DescribeStacks"] = describe_until_deleted
+    dev.stubs["CreateChangeSet"] = refusal("ValidationError", "not of interest", "CreateChangeSet")
+
+    dev.preview()
+
+    assert "CreateChangeSet" in dev.calls.operations
+    assert "DeleteStack" not in dev.calls.operations
+
+
+@pytest.mark.parametrize("is_deployed", [True, False])
+def test_change_set_that_hangs_is_awaited_only_shortly_at_the_end(dev: Dev, *, is_deployed: bool) -> None:
+    dev.cloudformation.polls_in_creation = 10_000
+    if is_deployed:
+        dev.deploy()
+
+    result = dev.preview()
+
+    assert result.status == 2
+    assert "is CREATE_IN_PROGRESS after 600 s" in result.err
+    assert f"not deleted: the change set {CHANGE_SET} of " in result.err
+    assert sum(dev.clock.waits) < 700
+
+
+@pytest.mark.parametrize(("stage", "status"), [("s" * 35, 0), ("s" * 36, 2), ("Dev", 2)])
+def test_temporary_bucket_begins_with_the_name_of_the_stack(dev: Dev, stage: str, status: int) -> None:
+    dev.enlarge(other_bytes=MAX_BODY_BYTES)
+
+    result = dev.preview("--stage", stage)
+
+    assert result.status == status
+    names = [call.parameters["Bucket"] for call in dev.calls.by_operation("CreateBucket")]
+    if status:
+        assert names == []
+        assert f"needs a bucket `batida-ponto-{stage}-preview-...`; S3 allows no capitals" in result.err
+    else:
+        assert [len(name) for name in names] == [63]
+        assert names[0].startswith(f"batida-ponto-{stage}-preview-")
 
 
 def test_preview_that_cannot_delete_its_stack_says_so_and_fails(dev: Dev) -> None:

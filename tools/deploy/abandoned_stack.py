@@ -52,6 +52,15 @@ def delete_and_wait(cloudformation: "CloudFormationClient", stack: "StackTypeDef
     """
     # By its id, because another deploy may create a stack of the same name meanwhile.
     cloudformation.delete_stack(StackName=stack["StackId"])
+    wait_until_deleted(cloudformation, stack)
+
+
+def wait_until_deleted(cloudformation: "CloudFormationClient", stack: "StackTypeDef") -> None:
+    """Wait until a stack is deleted.
+
+    Raises:
+        CommandError: the deletion fails or takes too long.
+    """
     try:
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
     except WaiterError as error:

@@ -29,11 +29,16 @@ MAX_BODY_BYTES = 51_200
 """Longest template in a request: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 CHANGE_SET = "ponto-preview"
+DESCRIPTION = "Preview, which is not executed"
 OBJECT_KEY = "preview/template.json"  # osls keeps its objects below `serverless/`
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]  # as osls sends them
 _IN_CREATION = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 _POLL_SECONDS = 2.0
 _MAX_SECONDS = 600
+_MAX_CLEANUP_SECONDS = 60
+_BUCKET_DIGITS = 6  # hexadecimal
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_MAX_BUCKET_PREFIX_CHARACTERS = 63 - _BUCKET_DIGITS
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -91,7 +96,8 @@ class _Preview:
         self._deployed = deployed
         self._preview_stack = preview_stack_name(stage)
         self._stack = stack_name(stage) if deployed else self._preview_stack
-        self._bucket_prefix = f"{stack_name(stage).lower()[:42]}-preview-"  # with 12 digits at most S3's 63 characters
+        # The whole name of the stack: the right to deploy a stage is for buckets that begin with it.
+        self._bucket_prefix = f"{stack_name(stage)}-preview-"
         self._undeleted = list[str]()
 
     def compare(self, template: str, tags: Mapping[str, str]) -> Comparison:
@@ -108,11 +114,12 @@ class _Preview:
                 at_end(partial(self._delete_object, bucket))
                 source = {"TemplateURL": self._upload(bucket, template)}
             else:
-                bucket = f"{self._bucket_prefix}{uuid4().hex[:12]}"
+                bucket = self._new_bucket_name()
                 at_end(partial(self._delete_bucket, bucket))
                 self._create_bucket(bucket)
                 source = {"TemplateURL": self._upload(bucket, template)}
-            at_end(self._delete_change_set if self._deployed else self._delete_preview_stack)
+            delete = self._delete_change_set if self._deployed else self._delete_preview_stack
+            at_end(partial(delete, _MAX_CLEANUP_SECONDS))
             # The result has the list to which the deletions at the end add.
             return self._create_and_describe(source, tags)
 
@@ -123,7 +130,7 @@ class _Preview:
                 StackName=self._stack,
                 ChangeSetName=CHANGE_SET,
                 ChangeSetType="UPDATE" if self._deployed else "CREATE",
-                Description="Preview, which is not executed",
+                Description=DESCRIPTION,
                 Capabilities=_CAPABILITIES,
                 Parameters=[],
                 NotificationARNs=[],
@@ -159,29 +166,35 @@ class _Preview:
         return read_failures(event for event in events if event.get("EventType", "").endswith("_ERROR"))
 
     def _delete_leftovers(self) -> None:
-        """Delete what a killed preview of this stage left, or print that it may still exist."""
-        deletions: list[Callable[[], None]] = [self._delete_preview_stack, self._delete_left_buckets]
-        if self._deployed:
-            deletions.append(self._delete_change_set)
+        """Delete what a killed preview of this stage left, or print that it may still exist.
+
+        Raises:
+            CommandError: this preview needs the name of something that cannot be deleted.
+        """
+        deletions: list[Callable[[], None]] = [self._delete_left_buckets]
         if bucket := self._deployment_bucket():
             deletions.append(partial(self._delete_object, bucket))
-        for delete in deletions:
+        if self._deployed:
+            deletions.append(partial(self._delete_preview_stack, _MAX_CLEANUP_SECONDS))
+        needed = self._delete_change_set if self._deployed else self._delete_preview_stack
+        for delete in (*deletions, needed):
             try:
                 delete()
-            except (BotoCoreError, ClientError) as error:
-                print_status(f"what an earlier preview left may still exist ({explain(error)})")
+            except (BotoCoreError, ClientError, CommandError) as error:
+                if delete == needed and isinstance(error, CommandError):
+                    raise
+                print_status(f"what an earlier preview left may still exist ({_reason(error)})")
 
     def _try_at_end(self, delete: Callable[[], None]) -> None:
         try:
             delete()
         except (BotoCoreError, ClientError, CommandError) as error:
-            reason = str(error) if isinstance(error, CommandError) else explain(error)
-            self._undeleted.append(f"{reason}. The next preview of this stage tries again")
+            self._undeleted.append(f"{_reason(error)}. The next preview of this stage tries again")
             print_status(f"not deleted: {self._undeleted[-1]}")
 
-    def _wait_until_created(self, stack: str) -> Any | None:
+    def _wait_until_created(self, stack: str, max_seconds: int = _MAX_SECONDS) -> Any | None:
         """Return the description of the change set as soon as its creation has ended; None if it does not exist."""
-        deadline = self._clock.monotonic() + _MAX_SECONDS
+        deadline = self._clock.monotonic() + max_seconds
         while True:
             try:
                 description = self._cloudformation.describe_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
@@ -193,26 +206,32 @@ class _Preview:
                 return description
             if self._clock.monotonic() > deadline:
                 raise CommandError(
-                    f"the change set {CHANGE_SET} of {self._stack} is {description['Status']} after {_MAX_SECONDS} s"
+                    f"the change set {CHANGE_SET} of {stack} is {description['Status']} after {max_seconds} s"
                 )
             self._clock.sleep(_POLL_SECONDS)
 
-    def _delete_change_set(self) -> None:
+    def _delete_change_set(self, max_seconds: int = _MAX_SECONDS) -> None:
         """Delete the change set of the stage's stack if it exists. CloudFormation refuses that during its creation."""
-        if self._wait_until_created(self._stack):
+        if self._wait_until_created(self._stack, max_seconds):
             self._cloudformation.delete_change_set(StackName=self._stack, ChangeSetName=CHANGE_SET)
 
-    def _delete_preview_stack(self) -> None:
-        """Delete the stack without resources, with its change set, if it exists."""
+    def _delete_preview_stack(self, max_seconds: int = _MAX_SECONDS) -> None:
+        """Delete the stack without resources, with its change set, if it exists and a preview created it."""
         stack: StackTypeDef | None = find_stack_by_name(self._cloudformation, self._preview_stack)
         if stack is None:
             return
-        if not abandoned_stack.is_abandoned(stack) and not stack["StackStatus"].startswith("DELETE_"):
+        status = stack["StackStatus"]
+        if status == "DELETE_IN_PROGRESS":
+            abandoned_stack.wait_until_deleted(self._cloudformation, stack)
+            return
+        description = None
+        if abandoned_stack.is_abandoned(stack):
+            description = self._wait_until_created(self._preview_stack, max_seconds)
+        if description is None or description.get("Description") != DESCRIPTION:
             raise CommandError(
-                f"the stack {self._preview_stack} ({stack['StackStatus']}) has resources, so no preview created it. "
-                "Delete it, or choose another name for the stage"
+                f"the stack {self._preview_stack} ({status}) has resources, or not the change set {CHANGE_SET} of a "
+                "preview, so it may belong to something else. Delete it, or choose another name for the stage"
             )
-        self._wait_until_created(self._preview_stack)
         abandoned_stack.delete_and_wait(self._cloudformation, stack)
 
     def _deployment_bucket(self) -> str | None:
@@ -222,6 +241,16 @@ class _Preview:
             (output["OutputValue"] for output in outputs if output["OutputKey"] == "ServerlessDeploymentBucketName"),
             None,
         )
+
+    def _new_bucket_name(self) -> str:
+        prefix = self._bucket_prefix
+        if prefix != prefix.lower() or len(prefix) > _MAX_BUCKET_PREFIX_CHARACTERS:
+            raise CommandError(
+                f"the template has more than {MAX_BODY_BYTES} bytes, so the preview of a new stage needs a bucket "
+                f"`{prefix}...`; S3 allows no capitals in this name, and {_MAX_BUCKET_PREFIX_CHARACTERS} characters "
+                "before the dots. Choose a shorter name for the stage, in lower case, or deploy without a preview"
+            )
+        return f"{prefix}{uuid4().hex[:_BUCKET_DIGITS]}"
 
     def _create_bucket(self, bucket: str) -> None:
         where = {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
@@ -246,5 +275,9 @@ class _Preview:
     def _delete_left_buckets(self) -> None:
         pages = self._s3.get_paginator("list_buckets").paginate(Prefix=self._bucket_prefix, BucketRegion=self._region)
         for name in pages.search("Buckets[].Name"):
-            if re.fullmatch(f"{re.escape(self._bucket_prefix)}[0-9a-f]{{12}}", name):
+            if re.fullmatch(f"{re.escape(self._bucket_prefix)}[0-9a-f]{{{_BUCKET_DIGITS}}}", name):
                 self._delete_bucket(name)
+
+
+def _reason(error: BotoCoreError | ClientError | CommandError) -> str:
+    return str(error) if isinstance(error, CommandError) else explain(error)
