@@ -201,6 +201,9 @@ def boolean(description: str) -> Kind:
 
 def enumeration(values: Sequence[str], description: str) -> Kind:
     """Return the kind of a text that is one of `values`."""
+    if isinstance(values, str):  # parentheses around one text make no tuple
+        raise TypeError(f"an enumeration has a tuple of values, with a comma if it is one: ({values!a},)")
+    values = tuple(values)
 
     def parse(value: object) -> str:
         if type(value) is str and value in values:

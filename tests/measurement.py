@@ -47,7 +47,7 @@ EVENT = Event(
     subject="sensor_id",
     instant="taken_at",
     offset="utc_offset",
-    same=("sensor_id", "channel", "taken_at", "value", "unit"),
+    same=("sensor_id", "channel", "taken_at", "value", "unit", "label"),
     derived_id=("sensor_id", "channel", "label"),
     examples=(
         {

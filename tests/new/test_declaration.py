@@ -34,6 +34,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         'derived_id=("loja")',
         "derived_id: neither None nor",
     ),
+    "examples are no tuple": ("examples=(", "examples=5 or (", "examples: not at least two bodies"),
+    "conflicting is no tuple": ("conflicting=(", "conflicting=5 or (", "conflicting: not two bodies"),
     "one example": ("examples=(", "examples=() and (", "examples: not at least two bodies"),
     # Columns
     "id is not first": ("    id: ", "    ident: ", "id: not the first column"),
@@ -78,6 +80,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "no digits": ("decimal(10, 2,", "decimal(0, 2,", "order.py, line 18: ValueError: a decimal has"),
     "no places": ("decimal(10, 2,", "decimal(10, 0,", "order.py, line 18: ValueError: a decimal has"),
     "many digits": ("decimal(10, 2,", "decimal(27, 2,", "order.py, line 18: ValueError: a decimal has"),
+    "values without comma": ('("site", "app", "loja")', '("site")', "TypeError: an enumeration has a tuple of values"),
     "empty value": ('("site", ', '("", ', "canal: the value '' is no text of 1 to 64 characters"),
     "value of two lines": ('("site", ', '("a\\nb", ', r"canal: the value 'a\nb' is no text"),
     "variable in value": ('("site", ', '("${x}", ', "canal: the value '${x}' has `${`"),
@@ -86,6 +89,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "great length": ("display_text(64, ", "display_text(10_001, ", "pedido: its lengths are not in the range"),
     "length is text": (TEXT, "text('a', '64', 'x')", "pedido: its lengths are not in the range"),
     "pattern": (TEXT, r"text(64, r'\d+', 'x')", r"pedido: the pattern has '\\d+' at position 1"),
+    "slow pattern": (TEXT, "text(64, '([A-Z]+)+-', 'x')", "pedido: the pattern repeats a group that contains"),
     # Names
     "noun of two words": ('("order", ', '("shop-order", ', "noun: 'shop-order' is not one word"),
     "short noun": ('("order", ', '("po", ', "noun: 'po' is not one word of 3 to 30 letters"),
@@ -98,6 +102,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "service in capitals": ('"shop-orders"', '"shopOrders"', "service: 'shopOrders' is no name of 3 to 30 letters"),
     "short service": ('"shop-orders"', '"so"', "service: 'so' is no name"),
     "long service": ('"shop-orders"', f'"{"a" * 31}"', "service: 'aaa"),
+    "long service with hyphens": ('"shop-orders"', f'"a{"-b" * 15}"', "service: 'a-b-"),
+    "service is a function": ('"shop-orders"', '"receipt"', "service: the project has a function receipt"),
     "service is module of Python": ('"shop-orders"', '"calendar"', "service: the package calendar would hide a word"),
     "service is package": ('"shop-orders"', '"bo-to3"', "service: the package boto3 would hide an installed one"),
     "service is folder": ('"shop-orders"', '"load-test"', "service: the package loadtest would replace a folder"),
@@ -105,6 +111,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "service is reserved": ('"shop-orders"', '"offset"', "service: the schema offset would need"),
     "path": ('"/orders"', '"orders"', "path: 'orders' is no `/`"),
     "path of two segments": ('"/orders"', '"/v1/orders"', "path: '/v1/orders' is no `/`"),
+    "path of health checks": ('"/orders"', '"/ping"', "path: API Gateway answers health checks at /ping"),
     "table": ('"pedidos"', f'"{"a" * 41}"', "table: 'aaa"),
     "table of the project": ('"pedidos"', '"falha"', "table: the project has a table 'falha'"),
     "table is reserved": ('"pedidos"', '"user"', "table: 'user' is a reserved word of SQL"),
@@ -131,6 +138,11 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         'derived_id=("loja", "canal")',
         "derived_id: canal is optional",
     ),
+    "id of column that is not same": (
+        'same=("loja", "pedido", ',
+        'same=("loja", ',
+        "derived_id: pedido is not in same. Add it to same",
+    ),
     "id of decimal": (
         'derived_id=("loja", "pedido")',
         'derived_id=("loja", "total")',
@@ -147,6 +159,11 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "derived_id: names a column twice",
     ),
     # Examples
+    "equal examples": (
+        '"A-18", "criado": "2026-11-24T08:01:00-03:00", "total": "7.00", "canal": "app"',
+        '"A-17", "criado": "2026-11-24T11:00Z", "total": "12.5"',
+        "examples: two bodies are the same event",
+    ),
     "invalid example": (
         '"A-17", "criado": "2026-11-24T08:00:00-03:00"',
         '"A-17"',
@@ -271,7 +288,7 @@ def test_portable_pattern_has_no_mistake(pattern: str) -> None:
         ),
         *((pattern, "has an unbalanced parenthesis") for pattern in ("(a", "a)", "a)(b")),
         *((pattern, "repeats more than 255 times") for pattern in ("a{256}", "a{1,999}")),
-        *((pattern, "is not valid: ") for pattern in ("[z-a]", "a{3,2}")),
+        *((pattern, "is not valid: ") for pattern in ("[z-a]", "a{3,2}", "[a||b]", "[a~~b]")),
     ],
 )
 def test_pattern_that_engines_read_differently_is_refused(pattern: str, mistake: str) -> None:
@@ -284,3 +301,22 @@ def test_pattern_that_engines_read_differently_is_refused(pattern: str, mistake:
 )
 def test_pattern_that_can_match_a_separator_is_found(pattern: str, is_possible: bool) -> None:
     assert patterns.can_match(pattern, "|") == is_possible
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("(a+)+b", "(a|a)*b", "(a*)*", "()*", "(?:)", "(a{0,200}){0,200}", "(a?){30}", "((a+))+", "((a{1,2}b){2})"),
+        *("(a|b){2,}", "((a|a)?)*"),
+    ],
+)
+def test_pattern_that_repeats_ambiguous_groups_is_slow(pattern: str) -> None:
+    assert patterns.find_mistake(pattern) is None
+    assert patterns.is_slow(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"[0-9]+(?:\.[0-9]{1,2})?", "(ab){2,}", "(a{2}b)*", "(BR|PT)-?[0-9]+", r"[(+]+\(\)*", "(a+)b+", ""]
+)
+def test_pattern_that_repeats_only_simple_groups_is_not_slow(pattern: str) -> None:
+    assert not patterns.is_slow(pattern)

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from ponto.punch import EVENT
-from tools.new.words import REFERENCE, SQL_RESERVED, Collision, Names, Renaming, find_collisions
+from tools.new.words import MAX_SERVICE_LENGTH, REFERENCE, SQL_RESERVED, Collision, Names, Renaming, find_collisions
 
 SCANS = Names(
     "parcel-scans",
@@ -163,3 +163,13 @@ def test_reserved_words_are_those_of_postgresql(postgres: str) -> None:
         cursor.execute("select word from pg_get_keywords() where catcode in ('R', 'T')")
 
         assert {word for (word,) in cursor} == SQL_RESERVED
+
+
+@pytest.mark.parametrize(
+    "service", ["a" * MAX_SERVICE_LENGTH, "temperature-measurements-field", "a" + "-b" * 14, "a-" + "b" * 28]
+)
+@pytest.mark.parametrize("stage", ["dev", "prod", "staging"])
+def test_names_of_functions_have_at_most_64_characters_as_lambda_allows(service: str, stage: str) -> None:
+    names = SCANS._replace(service=service)
+
+    assert all(len(f"{service}-{stage}-{function}") <= 64 for function in (names.function_id, "receipt"))

@@ -167,13 +167,14 @@ def test_offset_is_that_of_the_instant() -> None:
 
 def test_equal_events_have_the_same_comparison_key() -> None:
     first = read()
-    second = read(value="-1.50", takenAt="2026-10-01T11:00Z", label="another", quality=1)
+    second = read(value="-1.50", takenAt="2026-10-01T11:00Z", quality=1)
     assert EVENT.comparison_key(first) == {
         "sensor_id": 7,
         "channel": "A1",
         "taken_at": datetime(2026, 10, 1, 11, tzinfo=UTC).timestamp() * 1_000_000,
         "value": "-1.500",
         "unit": "°C",
+        "label": "north",
     }
     assert EVENT.comparison_key(second) == EVENT.comparison_key(first)
     assert EVENT.comparison_key(read(value="-1.501")) != EVENT.comparison_key(first)
@@ -212,3 +213,17 @@ def test_documents_describe_meaning_values_and_absence_of_a_field() -> None:
         "Idempotency key created by the client. Any UUID except version 8, nil and max. If absent, it is derived from "
         "sensorId, channel, label and takenAt."
     )
+
+
+def test_enumeration_of_one_text_instead_of_a_tuple_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"a tuple of values, with a comma if it is one: \('site',\)"):
+        enumeration(("site"), "")
+
+
+def test_enumeration_does_not_change_with_the_list_of_its_values() -> None:
+    values = ["site", "app"]
+    kind = enumeration(values, "")
+
+    values.append("shop")
+
+    assert not accepts(kind, "shop")

@@ -24,6 +24,7 @@ MAX_TABLE_LENGTH = 40
 """Maximum number of characters of a table's name: names of indexes and triggers begin with it, and have at most 63."""
 
 _TABLES = frozenset(("falha", "migracao", "migracao_papel", "migracao_repetivel"))  # of every copy
+_FUNCTIONS = frozenset(("read", "receipt", "schema"))  # of every copy, or of its slices
 _SYSTEM_COLUMNS = frozenset(("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"))
 _MESSAGE_COLUMNS = frozenset(("recebida_em", "gravada_em", "mensagem_id", "chave", "recebida_ms", "entry", "position"))
 _MAX_COLUMN_LENGTH = 63  # of PostgreSQL
@@ -96,14 +97,18 @@ def _check_types(event: Event) -> Iterator[str]:
         yield 'same: not a tuple of texts. Name its columns: ("id_of_one_column",) with a comma, if it is one.'
     if event.derived_id is not None and not _are_strings(event.derived_id):
         yield 'derived_id: neither None nor a tuple of texts. Name its columns: ("id_of_one_column",) with a comma.'
-    if len(event.examples) < 2 or not all(isinstance(body, dict) for body in event.examples):
+    if not _are_bodies(event.examples) or len(event.examples) < 2:
         yield "examples: not at least two bodies. Give two dictionaries with fields by their names in JSON."
-    if len(event.conflicting) != 2 or not all(isinstance(body, dict) for body in event.conflicting):
+    if not _are_bodies(event.conflicting) or len(event.conflicting) != 2:
         yield "conflicting: not two bodies. Give two dictionaries with fields by their names in JSON."
 
 
 def _are_strings(values: object) -> bool:
     return isinstance(values, tuple) and bool(values) and all(isinstance(value, str) for value in values)
+
+
+def _are_bodies(values: object) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, dict) for value in values)
 
 
 def _check_columns(event: Event) -> Iterator[str]:
@@ -195,6 +200,12 @@ def _kind_mistake(kind: Kind) -> str | None:
                     "classes such as [0-9A-Z-], groups, alternatives, the quantifiers ? * + {2,5}, and `\\` before "
                     "special characters."
                 )
+            if kind.name == "text" and patterns.is_slow(_pattern(kind)):
+                return (
+                    "the pattern repeats a group that contains `|`, `?`, `*`, `+` or a range such as {1,5}, or has an "
+                    "empty group: a client could send a text that takes hours to match. Repeat a class instead, as in "
+                    "[A-Z0-9]+."
+                )
     return None
 
 
@@ -244,6 +255,8 @@ def _check_names(event: Event) -> Iterator[str]:
     yield from _check_service(event.service)
     if not _is_path(event.path) or len(event.path) > 60:
         yield f"path: {event.path!r} is no `/` and at most 60 letters from a to z, digits and `-`. Write it as /scans."
+    elif event.path in ("/ping", "/sping"):
+        yield f"path: API Gateway answers health checks at {event.path}. Choose another path."
     if reason := _name_mistake(event.table, MAX_TABLE_LENGTH):
         yield f"table: {event.table!r} is {reason}. Choose another name."
     elif event.table in _TABLES:
@@ -252,11 +265,13 @@ def _check_names(event: Event) -> Iterator[str]:
 
 def _check_service(service: str) -> Iterator[str]:
     package = service.replace("-", "")
-    if not _is_service(service) or not 3 <= len(package) <= 30:
+    if not _is_service(service) or len(package) < 3 or len(service) > words.MAX_SERVICE_LENGTH:
         yield (
-            f"service: {service!r} is no name of 3 to 30 letters from a to z and digits, with a letter first, and "
-            "single `-` between them. Choose another name."
+            f"service: {service!r} is no name of 3 to {words.MAX_SERVICE_LENGTH} letters from a to z, digits and "
+            "single `-` between them, with a letter first; names of functions begin with it. Choose another name."
         )
+    elif package in _FUNCTIONS:
+        yield f"service: the project has a function {package}. Choose another name."
     elif package in sys.stdlib_module_names or keyword.iskeyword(package):
         yield f"service: the package {package} would hide a word or a module of Python. Choose another name."
     elif package in words.SQL_RESERVED or package == "public":
@@ -320,6 +335,11 @@ def _check_derived_id(event: Event, columns: tuple[str, ...]) -> Iterator[str]:
             yield f"derived_id: {column} is no column to derive an id from. Name columns other than id and the instant."
         elif not field.required:
             yield f"derived_id: {column} is optional. Remove it, or remove its default: a retry must get the same id."
+        elif column not in event.same:
+            yield (
+                f"derived_id: {column} is not in same. Add it to same: otherwise one of two events that differ only in "
+                f"{column} would be dropped, if a client sends both with one id."
+            )
         elif field.kind.name not in _ID_KINDS:
             yield f"derived_id: {column} is a {field.kind.name}. Name columns of the kinds {', '.join(_ID_KINDS)}."
         elif position < len(columns) - 1 and _may_contain_separator(field):
@@ -351,6 +371,9 @@ def _check_examples(event: Event) -> Iterator[str]:
                 detail = getattr(error, "detail", error)
                 yield f"{name}: body {number} is not valid: {detail}. Correct the body or the field."
     if len(rows) == len(event.examples) + len(event.conflicting):
+        examples = rows[:-2]
+        if any(row in examples[:number] for number, row in enumerate(examples)):
+            yield "examples: two bodies are the same event. Let all of them differ."
         old, new = map(event.comparison_key, rows[-2:])
         if old == new:
             yield f"conflicting: the bodies share {', '.join(event.same)}. Let them differ in at least one of these."

@@ -1,6 +1,7 @@
 """Check that a pattern means the same in Python, Java, JavaScript and PostgreSQL."""
 
 import re
+import warnings
 
 _MAX_REPETITIONS = 255  # of PostgreSQL
 
@@ -9,7 +10,9 @@ _ATOM = r"[A-Za-z0-9 !\"#%&',/:;<=>@_`~-]|\\[.*+?()\[\]{}|\\]"
 _CLASS_CHARACTER = r"[A-Za-z0-9 !\"#%'()*+,./:;<=>?@_`{}|~]|\\[\[\]\\-]"
 _CLASS = rf"\[-?(?:(?:{_CLASS_CHARACTER})(?:-(?:{_CLASS_CHARACTER}))?)+-?\]"
 _QUANTIFIER = re.compile(r"[?*+]|\{([0-9]{1,3})(?:,([0-9]{1,3})?)?\}")
+_EXACT = re.compile(r"\{[0-9]+\}")
 _TOKEN = re.compile(rf"(?P<open>\((?:\?:)?)|(?P<close>\))|(?P<or>\|)|(?P<atom>{_ATOM}|{_CLASS})")
+_PART = re.compile(rf"{_TOKEN.pattern}|(?P<quantifier>{_QUANTIFIER.pattern})")
 
 
 def find_mistake(pattern: str) -> str | None:
@@ -36,10 +39,39 @@ def find_mistake(pattern: str) -> str | None:
     if depth:
         return "has an unbalanced parenthesis"
     try:
-        re.compile(pattern)
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # of classes that later versions may read otherwise
+            re.compile(pattern)
+    except (re.error, FutureWarning) as error:
         return f"is not valid: {error}"
     return None
+
+
+def is_slow(pattern: str) -> bool:
+    """Return whether a portable pattern repeats a group that can match a text in several ways, or an empty group.
+
+    Python tries all ways of all repetitions, so a text of 30 characters could stop the function that stores events.
+    """
+    varies = [False]  # for each group that is open: whether it has alternatives or a quantifier that is not exact
+    closed_varies = False  # the same for the group that has just been closed
+    previous = None
+    for part in _PART.finditer(pattern):
+        match part.lastgroup:
+            case "open":
+                varies.append(False)
+            case "close":
+                if previous == "open":
+                    return True
+                closed_varies = varies.pop()
+                varies[-1] |= closed_varies
+            case "or":
+                varies[-1] = True
+            case "quantifier":
+                if previous == "close" and closed_varies and part[0] != "?":
+                    return True
+                varies[-1] |= not _EXACT.fullmatch(part[0])
+        previous = part.lastgroup
+    return False
 
 
 def can_match(pattern: str, character: str) -> bool:

@@ -10,6 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+MAX_SERVICE_LENGTH = 30
+"""Maximum number of characters of a service's name."""
+_MAX_FUNCTION_ID_LENGTH = 24
+"""Lambda's names SERVICE-STAGE-FUNCTION have at most 64 characters: stages of up to 8 letters fit, as `staging`."""
+
 SQL_RESERVED = frozenset(Path(__file__).with_name("reserved_words.txt").read_text(encoding="utf-8").split())
 """Reserved words of PostgreSQL 18, which a statement may not use as a name without quotation marks."""
 _JAVASCRIPT_RESERVED = frozenset(
@@ -41,9 +46,9 @@ class Names(NamedTuple):
 
     @property
     def function_id(self) -> str:
-        """Name of the function that stores events: `parcelScans`."""
+        """Name of the function that stores events: `parcelScans`; shortened, if the service's name is long."""
         first, *others = self.service.split("-")
-        return first + "".join(map(str.capitalize, others))
+        return (first + "".join(map(str.capitalize, others)))[:_MAX_FUNCTION_ID_LENGTH]
 
 
 REFERENCE = Names(
