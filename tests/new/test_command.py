@@ -234,6 +234,47 @@ def test_name_of_a_copy_cannot_be_changed_by_generating_again(project: Project, 
 
 
 @pytest.mark.parametrize(
+    ("new", "message"),
+    [('derived_id=("pedido", "loja")', "from pedido, loja, criado, but"), ("derived_id=None", "from no columns, but")],
+)
+def test_ids_of_a_copy_are_derived_from_the_same_columns(
+    new: str, message: str, project: Project, tmp_path: Path
+) -> None:
+    text = ORDER.read_text().replace(", uuid\n", ", text, uuid\n")
+    text = text.replace(
+        'display_text(64, "Name that the shop gives to the order.", min_length=1)', 'text(8, "[A-Z0-9-]+", "x")'
+    )
+    (tmp_path / "order.py").write_text(text)
+    assert project.new(tmp_path / "copy", "--event", tmp_path / "order.py").status == 0
+    text = text.replace('derived_id=("loja", "pedido")', new)
+    if new.endswith("None"):
+        text = text.replace('{"loja"', '{"id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "loja"')
+    (tmp_path / "order.py").write_text(text)
+
+    result = project.new(tmp_path / "copy", "--event", tmp_path / "order.py")
+
+    assert result.status == 2
+    assert message in result.err
+    assert "generated with loja, pedido, criado. Restore it" in result.err
+
+
+def test_names_of_modules_in_the_declaration_are_renamed(project: Project, tmp_path: Path) -> None:
+    text = (
+        ORDER.read_text()
+        .replace("uuid(", "ponto.fields.uuid(")
+        .replace("import datetime", "import datetime\nimport ponto.fields", 1)
+    )
+    (tmp_path / "order.py").write_text(text)
+
+    assert project.new(tmp_path / "copy", "--event", tmp_path / "order.py").status == 0
+
+    copied = (tmp_path / "copy" / "shoporders" / "order.py").read_text()
+    assert "import shoporders.fields\n" in copied
+    assert "Annotated[str, shoporders.fields.uuid(" in copied
+    assert project.new(tmp_path / "copy").status == 0
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         ([], "DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py."),

@@ -150,6 +150,17 @@ def _check_same_names(folder: Path, old: Event, new: Event) -> None:
                 f"EVENT: {field.replace('_', ' ')} is {new_value!r}, but {folder} was generated with {old_value!r}. "
                 "Restore it; rename in the copy itself."
             )
+    old_id, new_id = _derivation(old), _derivation(new)
+    if old_id != new_id:
+        raise CommandError(
+            f"EVENT: derived_id: ids would be derived from {new_id}, but {folder} was generated with {old_id}. Restore "
+            "it: an event that is sent before a deploy and again after it would be stored twice."
+        )
+
+
+def _derivation(event: Event) -> str:
+    """Return the columns from which an event's id is derived."""
+    return "no columns" if event.derived_id is None else ", ".join((*event.derived_id, event.instant))
 
 
 def get_names(event: Event) -> words.Names:
@@ -171,7 +182,9 @@ def _declaration_path(names: words.Names) -> str:
 
 
 def _rename_imports(text: str, old: str, new: str) -> str:
-    return re.sub(rf"^( *(?:from|import) ){old}\b", rf"\g<1>{new}", text, flags=re.MULTILINE)
+    """Rename a declaration's imports of a package, and names such as `ponto.fields.uuid`."""
+    text = re.sub(rf"^( *(?:from|import) ){old}\b", rf"\g<1>{new}", text, flags=re.MULTILINE)
+    return re.sub(rf"(?<![\w.]){old}(?=\.(?:event|fields)\b)", new, text)
 
 
 def build(
