@@ -1,5 +1,6 @@
 """SQL that is generated from a declaration: the project's own, and those of other events on a real PostgreSQL."""
 
+import inspect
 import json
 import math
 import re
@@ -10,7 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg2
 import pytest
@@ -20,10 +21,10 @@ from psycopg2 import sql
 
 from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.event import Event
-from ponto.fields import Kind
+from ponto.fields import Kind, enumeration
 from ponto.punch import EVENT
 from tests.database import TIME_ZONE, Database, cloned
-from tests.new.events import MEASUREMENT, ORDER, TAP
+from tests.new.events import MEASUREMENT, ORDER, TAP, Tap
 from tools.kit.project import ROOT
 from tools.new.sql import generate
 
@@ -416,3 +417,16 @@ def test_weeks_with_events_are_found_in_the_index(store: Store, row: Any) -> Non
 
     assert [week for (week,) in weeks if week <= instant < week + timedelta(days=7)] != []
     assert len(weeks) < 2_000
+
+
+def test_long_enumeration_is_wrapped_between_its_values() -> None:
+    values = tuple(f"it's value  {number}" for number in range(40))
+    hints = {**Tap.__annotations__, "written": Annotated[str | None, enumeration(values, "Door.")]}
+    row = type("Tap", (Tap,), {"__annotations__": hints})
+    event = Event(**{name: getattr(TAP, name) for name in inspect.signature(Event).parameters} | {"row": row})
+
+    text = generate(event, "tap")["tap/schema/0001_tok.sql"]
+
+    assert max(map(len, text.splitlines())) <= 120
+    listed = text.partition("written in (")[2].partition("\n    )")[0]
+    assert re.findall("'((?:[^']|'')*)'", listed) == [value.replace("'", "''") for value in values]

@@ -130,9 +130,15 @@ def _column_definitions(event: Event) -> Iterator[str]:
         column_type, conditions = _type_and_conditions(event, column)
         line = f"    {column} {_definition(event, column)}"
         if conditions and len(line) >= _MAX_WIDTH:
-            lines = "\n        and ".join(conditions)
+            lines = "\n        and ".join(map(_wrap_condition, conditions))
             line = f"    {column} {column_type} check (\n        {lines}\n    )"
         yield line
+
+
+def _wrap_condition(condition: str) -> str:
+    """Return a condition, wrapped between the values of a list: spaces in a value are kept."""
+    words = re.sub("'[^']*'", lambda match: match[0].replace(" ", "\0"), condition)
+    return _fill(words, "            ").lstrip().replace("\0", " ")
 
 
 def _definition(event: Event, column: str) -> str:
