@@ -31,7 +31,7 @@ _LEFT_OUT = (
 )
 """Files and folders that a copy does not get. Slices are chosen by name."""
 
-SLICES = {
+UNAVAILABLE_SLICES = {
     "clocks": "it reads the files of time clocks",
     "conformance": "its rules and examples are those of clients that send punches",
     "corrections": "it corrects punches in time cards",
@@ -71,9 +71,13 @@ def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
     existing = find_slices(texts)
     for name in names:
         if name not in existing:
-            raise CommandError(f"SLICES: there is no slice `{name}`. Use one of {', '.join(generic_slices(existing))}.")
-        if name in SLICES:
-            raise CommandError(f"SLICES: `{name}` cannot be kept, as {SLICES[name]}. Remove it from SLICES.")
+            raise CommandError(
+                f"SLICES: there is no slice `{name}`. Use one of {', '.join(available_slices(existing))}."
+            )
+        if name in UNAVAILABLE_SLICES:
+            raise CommandError(
+                f"SLICES: `{name}` cannot be kept, as {UNAVAILABLE_SLICES[name]}. Remove it from SLICES."
+            )
         manifest = yaml.load(texts.get(f"slices/{name}/aws.yml", ""), yaml.BaseLoader) or {}  # noqa: S506
         for needed in manifest.get("needs", []):
             if needed not in names:
@@ -82,9 +86,9 @@ def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
     return sorted(set(names), key=order.index)
 
 
-def generic_slices(existing: Collection[str]) -> list[str]:
+def available_slices(existing: Collection[str]) -> list[str]:
     """Return the slices that a copy can keep."""
-    return sorted(set(existing) - set(SLICES))
+    return sorted(set(existing) - set(UNAVAILABLE_SLICES))
 
 
 def is_copied(path: str, slices: Collection[str]) -> bool:
