@@ -215,6 +215,7 @@ def test_report_has_no_name_or_address_of_a_hostile_event(
     assert "\nreason      <removed> (<removed>), <removed>: Role <removed> of <removed> and <removed>" in printed
 
 
+# only in the reference: begin
 def test_report_is_proposed_after_the_first_deploy_only(prod: Prod) -> None:
     prod.sls.status = 1
     first, second = prod.run("--yes").err, prod.run("--yes").err
@@ -227,6 +228,9 @@ def test_report_is_not_proposed_where_a_check_stops_the_deploy(prod: Prod, file:
     assert "--report" not in prod.run().err  # nothing is typed to confirm
     assert json.loads(file.read_text(encoding="utf-8"))["steps"][-1]["name"] == "confirm"
     assert "--report" in prod.run("--yes").err
+
+
+# only in the reference: end
 
 
 def test_report_is_not_proposed_for_the_emulator(prod: Prod, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
@@ -278,6 +282,17 @@ def test_file_without_a_report_is_named(capsys: pytest.CaptureFixture[str], file
     result = print_report(capsys, file.parent)
     assert (result.status, result.out) == (2, "")
     assert result.err == f"ponto: {file} has no report of a deploy; run make deploy first\n"
+
+
+@pytest.mark.parametrize(
+    "option", ["--preview", "--stage=prod", "--yes", "--force", "--param=a=b", "--profile=p", "--region=sa-east-1"]
+)
+def test_option_without_effect_on_the_report_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str
+) -> None:
+    result = print_report(capsys, tmp_path, option)
+    assert result.status == 2
+    assert f"--report is not allowed with {option.partition('=')[0]}." in result.err
 
 
 def test_deploy_without_a_stage_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -597,6 +597,13 @@ def test_check_without_permission_is_listed_as_unchecked(dev: Dev) -> None:
     assert "unchecked  the concurrency of functions (AWS refused GetAccountSettings" in dev.preview().out
 
 
+def test_cluster_that_cannot_be_looked_up_is_listed_as_unchecked(dev: Dev) -> None:
+    dev.stubs["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
+    dev.sls.add_cluster()
+    line = "unchecked  whether the stack has a cluster (AWS refused DescribeStackResource: AccessDenied: not you)\n"
+    assert line in dev.preview().out
+
+
 def test_check_that_aws_refuses_is_a_refusal_because_it_ends_a_deploy(dev: Dev) -> None:
     dev.stubs["DescribeDBClusters"] = refusal("AccessDenied", "not you", "DescribeDBClusters")
     dev.sls.add_cluster()

@@ -98,13 +98,22 @@ def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
         )
 
 
-def is_first_cluster(cloudformation: "CloudFormationClient", stack: str) -> bool:
-    """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False."""
+def is_first_cluster(cloudformation: "CloudFormationClient", stack: str, unchecked: list[str] | None = None) -> bool:
+    """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False.
+
+    Args:
+        cloudformation: client for the account and region.
+        stack: name of the CloudFormation stack, which need not exist.
+        unchecked: list to which a missing permission is added, too.
+    """
     try:
         return not has_resource(cloudformation, stack, DATABASE_CLUSTER)
     except ClientError as error:
+        subject = f"whether the stack has a cluster ({explain(error)})"
+        if unchecked is not None:
+            unchecked.append(subject)
         print_status(
-            f"not checked: whether the stack has a cluster ({explain(error)}).",
+            f"not checked: {subject}.",
             "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
             "protected from the start, so it stays if this deploy fails.",
         )

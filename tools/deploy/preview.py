@@ -226,7 +226,7 @@ def _check(
     outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
     is_first = bool(compiled.express_settings and not database)
     if compiled.demand.creates_cluster and (
-        is_first := leftovers.is_first_cluster(session.client("cloudformation"), stack)
+        is_first := leftovers.is_first_cluster(session.client("cloudformation"), stack, checks.unchecked)
     ):
         check("clusters that an earlier stack left", lambda: leftovers.require_no_cluster(session, stack, database))
     if compiled.demand.creates_network:
