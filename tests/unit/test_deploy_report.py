@@ -337,6 +337,17 @@ def test_failed_event_without_a_time_is_shown(prod: Prod) -> None:
         ("no zone of eu-south-1 has 2 vCPUs in 10.5 s", "no zone of eu-south-1 has 2 vCPUs in 10.5 s"),
         ("addresses fe::, ::1", "addresses <removed>::, <removed>"),
         ("João of José & Söhne", "<removed> of <removed> & <removed>"),
+        (
+            "PAM authentication failed for user maria, role ana",
+            "PAM authentication failed for user <removed>, role <removed>",
+        ),
+        ("Your AWS account acme is closed; owner Maria", "Your AWS account <removed> is closed; owner <removed>"),
+        ("role isabel can't be dropped", "role <removed> can't be dropped"),
+        ("the role cannot be assumed by account id", "the role cannot be assumed by account id"),
+        (
+            "this account doesn't suffice; must be owner of table",
+            "this account doesn't suffice; must be owner of table",
+        ),
         ("stage prod, prod-eu and product", "stage <removed>, <removed> and product"),
     ],
 )

@@ -30,6 +30,16 @@ _UNQUOTED_NAME = re.compile(
     r"(?= (?:already exists|does not exist|doesn't exist|cannot be found|was not found|is not authorized)\b)",
     re.IGNORECASE,
 )
+# Words that follow a user, role, account or owner in sentences of AWS, PostgreSQL and this project. Others are names.
+_COMMON_WORDS = (
+    "about|allows|already|also|and|are|as|at|be|because|before|by|can|cannot|could|credentials|did|does|doesn't|exceeds|"
+    "exists|failed|for|from|had|has|have|id|ids|if|in|is|isn't|itself|its|level|limits?|mapping|may|must|name|names|named|"
+    "needs|not|of|on|only|or|plan|policy|pool|quotas?|session|settings|should|specified|status|that|there|to|trust|type|"
+    "until|used|verification|was|were|when|which|who|will|with|without|would"
+)
+_NAME_AFTER_NOUN = re.compile(
+    rf"\b(user|role|account|owner) (?!(?:{_COMMON_WORDS})(?![A-Za-z0-9']))[A-Za-z][A-Za-z0-9']*", re.IGNORECASE
+)
 # Each group of digits is short enough to stay, but together they may be the number of an account or a telephone.
 _DIGIT_GROUPS = re.compile(r"[+(]*\d(?:[\s().+-]*\d){8,}")
 
@@ -53,5 +63,6 @@ def redact(text: str, names: Set[str] = frozenset()) -> str:
 
     text = _QUOTED_NAME.sub(_REPLACEMENT, " ".join(text[:_MAX_INPUT_CHARACTERS].split()))
     text = " ".join(map(redact_word, text.split()))
-    text = _DIGIT_GROUPS.sub(_REPLACEMENT, _UNQUOTED_NAME.sub(_REPLACEMENT, text))
+    text = _NAME_AFTER_NOUN.sub(rf"\1 {_REPLACEMENT}", _UNQUOTED_NAME.sub(_REPLACEMENT, text))
+    text = _DIGIT_GROUPS.sub(_REPLACEMENT, text)
     return textwrap.shorten(text, _MAX_CHARACTERS, placeholder=" ...")
