@@ -84,6 +84,12 @@ def test_copy_is_a_repository_with_one_commit_that_names_the_references(project:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_printed_command_quotes_a_folder_with_a_space(project: Project, tmp_path: Path) -> None:
+    result = project.new(tmp_path / "a copy", "--event", ORDER)
+
+    assert result.out.endswith(f"Next:\n  cd '{tmp_path / 'a copy'}' && make run\n")
+
+
 def test_folder_may_be_named_by_its_path_from_the_project(project: Project, tmp_path: Path) -> None:
     result = project.new(project.root / ".." / "copy", "--event", ORDER)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -310,7 +311,7 @@ def _print(
         result = {"folder": str(folder), "commit": commit, "reference": reference, "changed": is_changed}
         print_json({**result, "deadLinks": dead_links, "missingMigration": [change._asdict() for change in changes]})
     elif previous is None:
-        print_result(f"{folder} has a commit on main. Next:", f"  cd {folder} && make run")
+        print_result(f"{folder} has a commit on main. Next:", f"  cd {shlex.quote(str(folder))} && make run")
     elif is_changed:
         print_result(f"The branch {GENERATED} has a new commit.")
         if changes:
@@ -319,7 +320,7 @@ def _print(
                 *(f"  {line}" for change in changes for line in str(change).split("\n")),
                 "Write that migration in the merged branch before you deploy it (CONTRIBUTING.md, Change something).",
             )
-        print_result("Merge it:", f"  cd {folder} && git merge {GENERATED}")
+        print_result("Merge it:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
     else:
         print_result(f"The branch {GENERATED} is up to date.")
 
