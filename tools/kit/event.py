@@ -40,9 +40,8 @@ def body(subject: int, instant: str, /, **fields: Any) -> dict[str, Any]:
 def _values(column: str) -> list[Any]:
     """Return different valid values of a column: those at the limits, or those that the declaration shows."""
     name = _NAMES[column]
-    return limit_values(EVENT.fields[column].kind) or list(
-        {example[name]: 0 for example in _DECLARED if name in example}
-    )
+    declared = dict.fromkeys(example[name] for example in _DECLARED if name in example)
+    return limit_values(EVENT.fields[column].kind) or list(declared)
 
 
 _GOOD = body(1, "2026-10-01T08:00:00-03:00")

@@ -80,14 +80,14 @@ def new(
     with tempfile.TemporaryDirectory(dir=_parent(folder, previous), prefix=".new-") as temporary:
         work = Path(temporary)
         repository.check_author(folder if previous else work)
-        declared = _load_again(folder, previous, work) if previous and file is None else _load(file)
+        old = _load_again(folder, previous, work) if previous else None
+        declared = old if old and file is None else _load(file)
         names = get_names(declared.event)
         names_of_slices = previous.origin.slices if previous and slices is None else _split(slices)
         changes: list[TableChange] = []
-        if previous:
-            old = _load_again(folder, previous, work).event
-            _check_same_names(folder, old, declared.event)
-            changes = sql.compare_tables(old, declared.event)
+        if old:
+            _check_same_names(folder, old.event, declared.event)
+            changes = sql.compare_tables(old.event, declared.event)
         files = work / "files"
         paths, dead_links = build(files, reference, commit, declared, names_of_slices)
         origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
