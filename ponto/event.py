@@ -116,11 +116,11 @@ class Event:
 
     def derive_id(self, row: Mapping[str, Any]) -> str:
         """Return the id of a row that was sent without one. Every retry gets the same id."""
-        first, *others = self.derived_id or ()
-        name = row[first]
-        for column in others:
-            name = f"{name}|{row[column]}"
-        return derive_id(name, row[self.instant])
+        return derive_id(self.id_key(row), row[self.instant])
+
+    def id_key(self, row: Mapping[str, Any]) -> str:
+        """Return the key from which, with the instant, a row's id is derived: values of columns, joined by `|`."""
+        return "|".join([str(row[column]) for column in self.derived_id or ()])
 
     @cached_property
     def _comparable(self) -> list[tuple[str, Callable[[Any], Any]]]:

@@ -55,7 +55,7 @@ def derived_ids() -> str:
     lines = [_wrap(text), "", "| key | instant | id |", "|---|---|---|"]
     for example in EVENT.examples:
         row = parse(_to_json(example), UTC)._asdict()
-        key = "|".join(str(row[column]) for column in EVENT.derived_id).replace("|", "\\|")
+        key = EVENT.id_key(row).replace("|", "\\|")
         instant = row[EVENT.instant].astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         lines.append(f"| `{key}` | {instant}Z | `{EVENT.derive_id(row)}` |")
     return "\n".join(lines)
