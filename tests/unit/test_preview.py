@@ -323,11 +323,11 @@ def test_change_set_that_hangs_is_awaited_only_shortly_at_the_end(dev: Dev, *, i
     assert sum(dev.clock.waits) < 700
 
 
-LONGEST_STAGE = "s" * (63 - len(f"{osls.service()}--preview-123456"))
+STAGE_OF_MAX_LENGTH = "s" * (63 - len(f"{osls.service()}--preview-123456"))
 """Name of a stage whose temporary bucket has as many letters as S3 allows."""
 
 
-@pytest.mark.parametrize(("stage", "status"), [(LONGEST_STAGE, 0), (LONGEST_STAGE + "s", 2), ("Dev", 2)])
+@pytest.mark.parametrize(("stage", "status"), [(STAGE_OF_MAX_LENGTH, 0), (STAGE_OF_MAX_LENGTH + "s", 2), ("Dev", 2)])
 def test_temporary_bucket_begins_with_the_name_of_the_stack(dev: Dev, stage: str, status: int) -> None:
     dev.enlarge(other_bytes=MAX_BODY_BYTES)
 
