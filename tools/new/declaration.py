@@ -200,11 +200,11 @@ def _kind_mistake(kind: Kind) -> str | None:
                     "classes such as [0-9A-Z-], groups, alternatives, the quantifiers ? * + {2,5}, and `\\` before "
                     "special characters."
                 )
-            if kind.name == "text" and patterns.is_slow(_pattern(kind)):
+            if kind.name == "text" and patterns.is_slow(_pattern(kind), high):
                 return (
-                    "the pattern repeats a group that contains `|`, `?`, `*`, `+` or a range such as {1,5}, or has an "
-                    "empty group: a client could send a text that takes hours to match. Repeat a class instead, as in "
-                    "[A-Z0-9]+."
+                    f"the pattern could match a text of {high} characters in too many ways, and a client could send "
+                    "one that takes long to match. Use short ranges such as {1,5} instead of `*` and `+`, repeat "
+                    "classes such as [A-Z0-9] instead of groups, or lower the maximum length."
                 )
     return None
 

@@ -2,15 +2,16 @@
 
 import re
 import warnings
+from math import prod
 
 _MAX_REPETITIONS = 255  # of PostgreSQL
+_MAX_WAYS = 1_000_000  # each takes Python 10 to 25 ns, more if the pattern ends with many characters without a choice
 
 # Characters that need no escape in any engine. Only those that are special in all of them may be escaped.
 _ATOM = r"[A-Za-z0-9 !\"#%&',/:;<=>@_`~-]|\\[.*+?()\[\]{}|\\]"
 _CLASS_CHARACTER = r"[A-Za-z0-9 !\"#%'()*+,./:;<=>?@_`{}|~]|\\[\[\]\\-]"
 _CLASS = rf"\[-?(?:(?:{_CLASS_CHARACTER})(?:-(?:{_CLASS_CHARACTER}))?)+-?\]"
 _QUANTIFIER = re.compile(r"[?*+]|\{([0-9]{1,3})(?:,([0-9]{1,3})?)?\}")
-_EXACT = re.compile(r"\{[0-9]+\}")
 _TOKEN = re.compile(rf"(?P<open>\((?:\?:)?)|(?P<close>\))|(?P<or>\|)|(?P<atom>{_ATOM}|{_CLASS})")
 _PART = re.compile(rf"{_TOKEN.pattern}|(?P<quantifier>{_QUANTIFIER.pattern})")
 
@@ -47,31 +48,42 @@ def find_mistake(pattern: str) -> str | None:
     return None
 
 
-def is_slow(pattern: str) -> bool:
-    """Return whether a portable pattern repeats a group that can match a text in several ways, or an empty group.
+def is_slow(pattern: str, max_length: int) -> bool:
+    """Return whether there are too many ways in which a portable pattern could match a text of a length.
 
-    Python tries all ways of all repetitions, so a text of 30 characters could stop the function that stores events.
+    Python tries all ways before it refuses a text, so a client could stop the function that stores events. They
+    multiply: `?` counts 2, a range such as {2,5} counts 4, `*`, `+` and {2,} count the length; a choice between
+    alternatives counts the sum of their ways, and a repeated group its ways once for each repetition.
     """
-    varies = [False]  # for each group that is open: whether it has alternatives or a quantifier that is not exact
-    closed_varies = False  # the same for the group that has just been closed
-    previous = None
+    groups: list[list[list[int]]] = [[[]]]  # open groups, their alternatives, the ways of each part of them
     for part in _PART.finditer(pattern):
+        parts = groups[-1][-1]
         match part.lastgroup:
             case "open":
-                varies.append(False)
-            case "close":
-                if previous == "open":
-                    return True
-                closed_varies = varies.pop()
-                varies[-1] |= closed_varies
+                groups.append([[]])
             case "or":
-                varies[-1] = True
+                groups[-1].append([])
+            case "close":
+                ways = _count_ways(groups.pop())
+                groups[-1][-1].append(ways)
             case "quantifier":
-                if previous == "close" and closed_varies and part[0] != "?":
-                    return True
-                varies[-1] |= not _EXACT.fullmatch(part[0])
-        previous = part.lastgroup
-    return False
+                low, high = _repetitions(part[0], max_length)
+                parts[-1] = min(parts[-1] ** high * (high - low + 1), _MAX_WAYS + 1)
+            case _:
+                parts.append(1)
+    return _count_ways(groups[0]) > _MAX_WAYS
+
+
+def _count_ways(alternatives: list[list[int]]) -> int:
+    return min(sum(map(prod, alternatives)), _MAX_WAYS + 1)
+
+
+def _repetitions(quantifier: str, max_length: int) -> tuple[int, int]:
+    """Return how often a quantifier repeats at least and at most in a text of a length."""
+    if quantifier in ("?", "*", "+"):
+        return int(quantifier == "+"), 1 if quantifier == "?" else max_length
+    low, comma, high = quantifier.strip("{}").partition(",")
+    return int(low), int(high or (max(int(low), max_length) if comma else low))
 
 
 def can_match(pattern: str, character: str) -> bool:
