@@ -30,7 +30,7 @@ from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, add_punch, entry, statuses
 from tests.waiting import wait_for
-from tools.kit.event import CONFLICTING, EQUIVALENT, OPTIONAL_FIELDS, VALID
+from tools.kit.event import CONFLICTING, OPTIONAL_FIELDS, VALID, body
 
 SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto'"
 
@@ -144,12 +144,13 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
 # Repeated ids
 
 
-def test_same_punch_in_another_time_zone_is_a_duplicate(store: Store, database: Database) -> None:
-    for body, same in (*EQUIVALENT, *((body, body | OPTIONAL_FIELDS) for body in VALID)):
-        first = entry_from_body(body)
+def test_same_punch_in_another_zone_or_with_more_fields_is_a_duplicate(store: Store, database: Database) -> None:
+    same = body(1, "2026-10-01T08:00:00-03:00"), body(1, "2026-10-01T11:00Z")
+    for sent, repetition in (same, *((valid, valid | OPTIONAL_FIELDS) for valid in VALID)):
+        first = entry_from_body(sent)
         store.save([first])
 
-        repeated = entry_from_body(same, first.punch.id)._replace(api_key_id="another")
+        repeated = entry_from_body(repetition, first.punch.id)._replace(api_key_id="another")
         assert store.save([entry(), repeated]) == [STORED, DUPLICATE]
         columns = ", ".join((*Punch._fields, "chave"))
         assert database.execute(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]

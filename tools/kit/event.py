@@ -3,7 +3,6 @@
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import chain
 from typing import Any
 
@@ -96,17 +95,6 @@ _pairs = [
 
 CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [(*pair, _difference(*pair)) for pair in _pairs]
 """Pairs of events that conflict if they have the same id, and the columns in which they differ."""
-
-_shortened = {  # "12.50" becomes "12.5"
-    field.name: f"{Decimal(_GOOD[field.name]).normalize():f}"
-    for field in EVENT.fields.values()
-    if field.required and field.kind.name == "decimal"
-}
-
-EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    (_GOOD, _GOOD | {_INSTANT: "2026-10-01T11:00Z"} | _shortened | OPTIONAL_FIELDS),
-]
-"""Pairs that count as one event, with the same id or without ids."""
 
 
 def example_body(instant: str, id_: str) -> dict[str, Any]:
