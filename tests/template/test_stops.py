@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.template.compiled import ARN, TOPIC, CompileStage
+from tools.kit.osls import stack_name
 from tools.kit.packaging import PackagingError
 
 TAGS = "is not name=value; separate several with commas"
@@ -109,6 +110,19 @@ def test_a_region_without_the_express_configuration_stops_the_deploy(compile_sta
     assert f"{region} has no express configuration; set database to create" in stop_message(
         compile_stage, EXPRESS, AWS_REGION=region
     )
+
+
+def test_stage_with_which_the_name_of_a_function_is_too_long_is_refused(compile_stage: CompileStage) -> None:
+    functions = compile_stage("dev").by_type("AWS::Lambda::Function").values()
+    ending = max((function["FunctionName"].removeprefix(stack_name("dev")) for function in functions), key=len)
+    stage = "s" * (64 - len(stack_name("") + ending))
+    compile_stage(stage)
+
+    with pytest.raises(PackagingError) as caught:
+        compile_stage(f"{stage}s")
+
+    refusal = f"The name {stack_name(stage)}s{ending} would have 65 characters, but AWS allows 64. "
+    assert f"{refusal}Choose a stage name of at most {len(stage)} characters (docs/" in str(caught.value)
 
 
 def stop_message(compile_stage: CompileStage, *parameters: str, **aws: str) -> str:

@@ -10,6 +10,7 @@ from slices.page import publish, site
 from slices.page.slice import SLICE
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, tls_only_statement
 from tools.deploy import compiled_stage
+from tools.kit.osls import stack_name
 from tools.kit.packaging import PackagingError, Template
 
 SITE = {
@@ -187,6 +188,17 @@ def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: 
     name = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
     assert template.properties("SiteAccess")["OriginAccessControlConfig"]["Name"] == name
     assert template.properties("SiteHeaders")["ResponseHeadersPolicyConfig"]["Name"] == name
+
+
+def test_stage_with_which_such_a_name_is_too_long_is_refused(compile_stage: CompileStage) -> None:
+    region = "ap-southeast-2"
+    stage = "s" * (64 - len(f"{stack_name('')}-{region}"))
+    compile_stage(stage, "site=true", AWS_REGION=region)
+
+    with pytest.raises(PackagingError, match=f"name of at most {len(stage)} characters") as caught:
+        compile_stage(f"{stage}s", "site=true", AWS_REGION=region)
+
+    assert f"The name {stack_name(stage)}s-{region} would have 65 characters" in str(caught.value)
 
 
 def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
