@@ -59,7 +59,7 @@ def find_system(stage: str | None, target_options: target.TargetOptions) -> Targ
         target_options: state folder of the local stack, or account and region of the stage.
 
     Raises:
-        CommandError: no local stack is running, the stage does not exist, or its employees have to sign in.
+        CommandError: no local stack is running, the stage does not exist, or it requires sign-in.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused the call.
     """
     if stage is None or (stage == target.LOCAL and not target.emulator_url()):
@@ -86,8 +86,8 @@ def _deployed(target_options: target.TargetOptions) -> TargetSystem:
     stage = target.from_outputs(account.session, target_options.stage, outputs)
     if (authorization_type := proof.punch_authorization_type(stage)) != "NONE":
         raise CommandError(
-            f"stage {target_options.stage} accepts punches only of employees who have signed in (authorizationType "
-            f"{authorization_type}), which JMeter cannot do: load a stage without userPoolArn"
+            f"stage {target_options.stage} requires sign-in (authorizationType "
+            f"{authorization_type}), which JMeter cannot do: load a stage without it"
         )
     rows = reader.FunctionReader(
         stage.functions(), f"{stage.stack}-read", stage.stage, timeout_seconds=target.TIMEOUT_SECONDS

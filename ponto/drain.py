@@ -64,8 +64,8 @@ class BatchResult:
         like an alarm with a misspelt metric name.
 
         Args:
-            requires_sign_in: whether employees must sign in. If not, `rejectedIdentity` is left out: it would always be
-                zero, and every metric costs the same.
+            requires_sign_in: whether the stage requires sign-in. If not, `rejectedIdentity` is left out: it would
+                always be zero, and every metric costs the same.
         """
         rejected = Counter(rejection.reason for rejection in self.dead_lettered)
         handled = {
@@ -147,7 +147,7 @@ class Drain:
             store: the table of punches.
             dead_letters: the dead-letter queue.
             retry_backoff: sets the visibility timeouts of failed messages and of crash suspects.
-            requires_sign_in: whether a punch must belong to the signed-in employee, whom the gateway verified.
+            requires_sign_in: whether a punch must belong to the sign-in's employee, as the gateway verified it.
             visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown.
             parse: parses the body of a message.
             clock: `time.monotonic`, looked up at each call because the simulator patches it.
@@ -302,9 +302,9 @@ class Drain:
 
 def _require_signed_in(employee_id: str | None, punch: Punch) -> None:
     if employee_id is None:
-        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message names no signed-in employee")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message has no sign-in")
     if employee_id != str(EVENT.subject_id(punch)):
-        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not the signed-in employee")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not that of the sign-in")
 
 
 def _redelivery_warning(error: Exception) -> str:

@@ -332,8 +332,8 @@ _END = r"(?![\n\r\u0085\u2028\u2029])$"
 _DISPLAY_TEXT = rf"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*{_END}"
 
 # Nil and max UUIDs are rejected: clients that never set the id would all send the same one, and only their first punch
-# would be stored. Version 8 is reserved for derived ids: otherwise a client could claim the id of a colleague's future
-# punch.
+# would be stored. Version 8 is reserved for derived ids: otherwise a client could claim the id of another client's
+# future punch.
 _HEX = "[0-9a-fA-F]"
 _UUID = rf"^(?![0-]{{36}}|[fF-]{{36}}){_HEX}{{8}}-{_HEX}{{4}}-[0-79a-fA-F]{_HEX}{{3}}-{_HEX}{{4}}-{_HEX}{{12}}{_END}"
 _matches_uuid = re.compile(_UUID).fullmatch

@@ -15,7 +15,7 @@ from ponto.connection import QUERY_ERRORS, error_message
 from ponto.fields import Field, parse_object
 
 EMPLOYEE_CLAIM = "custom:usuarioId"
-"""The user pool claim with the employee id."""
+"""The token's claim with the employee id."""
 
 UNAVAILABLE_RETRY_SECONDS = 15
 """Delay before a retry if the database is unavailable: a paused Aurora takes 15 to 40 s to resume."""
@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
     path_parameters: Mapping[str, str] = _EMPTY
     body: str = ""
-    employee_id: int | None = None  # of the signed-in employee, if any
+    employee_id: int | None = None  # of the sign-in, if any
     user_arn: str = ""  # ARN of the IAM identity that signed the request
 
     def parse_json_object(self, error: str = "must be a JSON object") -> dict[str, Any]:

@@ -16,7 +16,7 @@ module.exports = async (context) => {
   const deployment = `ApiDeployment${hash}`;
   const methodSettings = [
     ['*', '*', 'stage'],
-    // Detailed metrics, so that the alarms count punches only: a 404 for a receipt that does not exist yet is normal.
+    // Detailed metrics, so that the alarms count punches only: a 404 of another method may be normal.
     ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
     ['OPTIONS', '/ponto', 'preflight'],
     ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, throttle }) => [method, path, throttle]),
@@ -39,10 +39,10 @@ module.exports = async (context) => {
         Metadata: { checkov: { skip: [
           { id: 'CKV_AWS_73', comment: 'the parameter tracing turns X-Ray on; the gateway has no code to trace' },
           { id: 'CKV_AWS_76', comment: 'the parameter accessLogs turns access logs on; the account needs a role for them' },
-          { id: 'CKV_AWS_120', comment: 'nothing to cache: clients request a receipt until it exists' },
+          { id: 'CKV_AWS_120', comment: 'nothing to cache: responses show the present state' },
         ] } },
-        // When sign-in is turned off, the function must change before the gateway. Otherwise punches without a signed-in employee
-        // would reach a function that still requires one, which would dead-letter them. The slice that turns sign-in on declares the
+        // When sign-in is turned off, the function must change before the gateway. Otherwise punches without a sign-in would
+        // reach a function that still requires one, which would dead-letter them. The slice that turns sign-in on declares the
         // opposite order.
         ...((await resolveVariable('file(resources/derived.js):signIn, null')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
         Properties: {

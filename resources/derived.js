@@ -119,9 +119,9 @@ async function deletionPolicy(context) {
   return (await resolveParameters(context, 'whenDeleted')).whenDeleted === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
 }
 
-// Employees who sign in.
+// Sign-in.
 
-/** Return `required` if a slice requires employees to sign in, or else null. */
+/** Return `required` if a slice requires sign-in, or else null. */
 const signIn = async (context) => (Object.keys(await collect(context, 'identity')).length ? 'required' : null);
 
 // The stack.
@@ -144,7 +144,7 @@ async function tags(context) {
   const pairs = (await resolveParameters(context, 'tags')).tags.map((tag) => {
     const [name, ...value] = tag.split('=');
     if (name && value.length === 1) return [name.trim(), value[0].trim()];
-    return fail(`tags: '${tag}' is not name=value; separate several with commas, like costCentre=4711,owner=hr.`);
+    return fail(`tags: '${tag}' is not name=value; separate several with commas, like costCentre=4711,owner=intake.`);
   });
   const stackTags = { service: await context.resolveVariable('self:service'), stage: await context.resolveVariable('sls:stage') };
   return { ...Object.fromEntries(pairs), ...stackTags };

@@ -1,4 +1,4 @@
-// API functions that slices declare under `http` in aws.yml, such as `request: { post: /solicitacao, role: ponto_requests }`.
+// API functions that slices declare under `http` in aws.yml, such as `note: { post: /note, role: ponto_notes }`.
 // Their templates are in http.yml.
 const { existsSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -20,7 +20,7 @@ const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'purpose', 'description'
  * @property {string} role its role in the database
  * @property {string} purpose verb phrase that completes "the function that ..."
  * @property {string} concurrencyParameter parameter that sets its reserved concurrency
- * @property {'devices' | 'employees' | 'iam'} callers
+ * @property {'devices' | 'users' | 'iam'} callers
  * @property {Method[]} methods
  * @property {Resource[]} resources
  * @property {object} entry the declaration in aws.yml
@@ -42,7 +42,7 @@ function createsRole(slice, role) {
 
 /** Fail if an entry is invalid. */
 function check(where, slice, name, entry) {
-  if (!/^[a-z][A-Za-z0-9]*$/.test(name)) fail(`${where}: the name must be camelCase letters and digits, such as timeCard, because logical ids begin with it.`);
+  if (!/^[a-z][A-Za-z0-9]*$/.test(name)) fail(`${where}: the name must be camelCase letters and digits, such as myNotes, because logical ids begin with it.`);
   const unknown = Object.keys(entry).find((key) => !KEYS.includes(key));
   if (unknown) fail(`${where} has the unknown key \`${unknown}\`. Use one of ${KEYS.join(', ')}.`);
   if (BUILT_IN_FUNCTIONS.includes(name)) fail(`${where}: this project already has a function of this name. Choose another name.`);
@@ -84,7 +84,7 @@ function route(id, name, entry) {
     }
     const resource = paths.get(path);
     methods.push({ id: capitalised(verb) + id + (verb === 'list' ? 's' : ''), method: VERBS[verb], path, resource, throttle: name });
-    if (isNew && entry.callers === 'employees') {
+    if (isNew && entry.callers === 'users') {
       methods.push({ id: resource.Ref.replace('Resource', 'Preflight'), method: 'OPTIONS', path, resource, throttle: 'preflight' });
     }
   }
@@ -136,7 +136,7 @@ async function template({ resolveVariable }, { slice, name, id: prefix, purpose,
     const allowed = [...mainMethods.filter((main) => main.path === path).map((main) => main.method), 'OPTIONS'].join();
     Resources[id] = addProperties(fillTemplates({ ...values, allowed }).preflight, { ResourceId });
   }
-  const cors = callers === 'employees' && { CORS_ORIGIN: origin };
+  const cors = callers === 'users' && { CORS_ORIGIN: origin };
   const properties = { environment: { ...lambda.environment, ...cors, ...environment }, ...(timeout && { timeout }) };
   return { functions: { [name]: { ...lambda, ...properties } }, Resources };
 }

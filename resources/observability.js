@@ -4,7 +4,7 @@ const { allow, policy } = require('./iam.js');
 const resolveParameters = require('./resolve-parameters.js');
 
 // One line for each response. It has no body and no error message, which may quote the body; the API key's id and not the key; and no IP
-// address, which would reveal where an employee is.
+// address, which would reveal where the sender is.
 const ACCESS_LOG_FORMAT = {
   requestId: '$context.requestId',
   time: '$context.requestTimeEpoch', // ms

@@ -159,7 +159,7 @@ def wait_for_writers(
         if time.monotonic() > deadline:
             names = " and ".join(sorted(writers.values()))
             message = (
-                f"transactions have been writing rows for longer than {timeout_seconds} s: {names}; a report as of an "
+                f"transactions have been writing rows for longer than {timeout_seconds} s: {names}; a result as of an "
                 "earlier instant might miss these rows, so try again when the transactions have ended"
             )
             raise QueryError(ErrorCode.FAILED, message, "writer timeout")

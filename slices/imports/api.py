@@ -11,7 +11,7 @@ _TIMEOUT_SECONDS = 300  # for all attempts to send a punch; then the import stop
 _FIRST_DELAY_SECONDS = 0.5
 _ACCEPTED = 202
 _FATAL_STATUSES = {
-    401: "the stage requires employees to sign in; upload the file to its bucket instead (slices/imports/README.md)",
+    401: "the stage requires sign-in; upload the file to its bucket instead (slices/imports/README.md)",
     403: "the API key is wrong or was revoked",
     404: "the URL does not exist",
 }

@@ -23,7 +23,7 @@ NOT_FOUND_MESSAGE = (
     "no stored punch has this id, or this key or sign-in may not see it; a punch that is not stored may still wait, "
     "be a dead letter, or never have been sent"
 )
-NO_LIST_MESSAGE = "this stage has no sign-in for employees, and so no list of their punches"
+NO_LIST_MESSAGE = "this stage has no sign-in, and so no list of punches"
 UNAVAILABLE_MESSAGE = "the database does not answer yet: try again later; a punch that was answered 202 is safe"
 
 

@@ -1,8 +1,8 @@
 """Look-up of receipts: stored punches that the caller may see.
 
 An id that is not random (derived from the punch, a name or a network card) can be guessed, and its receipt would show
-when there was a punch of an employee. So a caller with only an API key gets receipts of random ids. An employee who
-signed in gets receipts of their own punches, with any id, and of no others.
+when there was a punch of an employee. So a caller with only an API key gets receipts of random ids. With a sign-in
+there are receipts of its employee's punches, with any id, and of no others.
 """
 
 import math

@@ -27,7 +27,7 @@ module.exports = async ({ resolveVariable }) => {
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }
-  const employeeMethods = ENDPOINTS.filter(({ callers }) => callers === 'employees').flatMap(({ methods }) => methods);
+  const employeeMethods = ENDPOINTS.filter(({ callers }) => callers === 'users').flatMap(({ methods }) => methods);
   return {
     identity: { usuarioId: CLAIM },
     Resources: {

@@ -87,12 +87,12 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
     }
 
 
-@pytest.mark.parametrize("colleague", [1] if EVENT.derived_id else [])
-def test_derived_id_of_a_colleagues_future_punch_is_refused(stage: Stage, colleague: int) -> None:
-    derived_id = derive_punch_id(colleague)
-    assert stage.deliver(record(punch(2, id=derived_id), "taker"), record(punch(colleague), "colleague")) == []
+@pytest.mark.parametrize("other", [1] if EVENT.derived_id else [])
+def test_derived_id_of_another_clients_punch_is_refused(stage: Stage, other: int) -> None:
+    derived_id = derive_punch_id(other)
+    assert stage.deliver(record(punch(2, id=derived_id), "taker"), record(punch(other), "other")) == []
 
-    assert stage.rows() == {derived_id: (colleague, EIGHT, "colleague")}
+    assert stage.rows() == {derived_id: (other, EIGHT, "other")}
     assert [(dead_letter.message_id, dead_letter.reason) for dead_letter in stage.queue.dead_letters()] == [
         ("taker", Reason.INVALID)
     ]

@@ -18,7 +18,7 @@ def test_osls_process_writes_the_same_files_as_sls_package(project: Path, packag
     with pytest.raises(PackagingError):
         package_with_slices("dev", "database=foo", AWS_REGION="sa-east-1")
     # The two runs above must not affect the next one.
-    arguments = ("prod", *SWITCHES, "tags=owner=hr")
+    arguments = ("prod", *SWITCHES, "tags=owner=intake")
     assert _files(package_with_slices(*arguments)) == _files(package(project, *arguments))
 
 

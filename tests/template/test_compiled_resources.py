@@ -214,8 +214,8 @@ def test_parameter_has_the_same_type_from_the_file_and_from_text(
 
 
 def test_stack_tags_are_service_stage_and_the_configured_tags(package_stage: PackageStage) -> None:
-    tags = package_stage("dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
-    assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
+    tags = package_stage("dev", "tags=owner=intake, costCentre=4711").configuration["provider"]["stackTags"]
+    assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "intake", "costCentre": "4711"}
 
 
 def test_schema_function_gets_the_slices_in_order_and_all_roles(package_with_slices: PackageStage, stage: str) -> None:

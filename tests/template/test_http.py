@@ -79,7 +79,7 @@ def test_declaration_changes_a_default_only(define: Define) -> None:
 
 
 def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(define: Define) -> None:
-    template = define("{ list: /turnos, get: '/turnos/{id}', callers: employees, role: ponto_shifts }")
+    template = define("{ list: /turnos, get: '/turnos/{id}', callers: users, role: ponto_shifts }")
 
     assert template.properties("ListRequests")["ResourceId"] == {"Ref": "RequestResource"}
     assert template.properties("GetRequest")["ResourceId"] == {"Ref": "RequestResource1"}
@@ -104,7 +104,7 @@ def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(defin
         ("{ role: ponto_x, post: x }", "http.request.post is `x`. Write a path: /name or /name/{id}."),
         (
             "{ role: ponto_x, post: /x, callers: iron }",
-            "http.request.callers is `iron`. Use one of devices, employees, iam.",
+            "http.request.callers is `iron`. Use one of devices, users, iam.",
         ),
     ],
 )

@@ -190,7 +190,7 @@ def is_only_error(error: PackagingError, message: str) -> bool:
         ),
         (
             "http: { time-card: { get: /um, role: ponto_one } }",
-            "slices/one/aws.yml: http.time-card: the name must be camelCase letters and digits, such as timeCard, "
+            "slices/one/aws.yml: http.time-card: the name must be camelCase letters and digits, such as myNotes, "
             "because logical ids begin with it.",
         ),
     ],

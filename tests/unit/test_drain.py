@@ -313,7 +313,7 @@ def test_punch_of_another_employee_than_the_signed_in_is_dead_lettered_alone(
     assert processed.failures == {}
     ((message_id, reason, detail),) = reasons(fakes)
     assert (message_id, reason) == ("m7", Reason.IDENTITY)
-    assert ("names no signed-in employee" in detail) == (claim in NO_CLAIM)
+    assert ("has no sign-in" in detail) == (claim in NO_CLAIM)
     assert not any(character.isdigit() for character in detail)  # the detail must not contain an employee id
 
 

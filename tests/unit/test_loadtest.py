@@ -429,7 +429,7 @@ def test_stage_is_found_by_the_outputs_of_its_stack(calls: Calls) -> None:
 def test_stage_with_sign_in_is_refused(calls: Calls) -> None:
     calls.stubs["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
 
-    with pytest.raises(CommandError, match="accepts punches only of employees who have signed in"):
+    with pytest.raises(CommandError, match="requires sign-in"):
         system.find_system("dev", TargetOptions())
 
 

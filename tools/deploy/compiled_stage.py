@@ -26,7 +26,7 @@ class CompiledStage(NamedTuple):
     """Properties of a compiled stage that the next steps need."""
 
     is_protected: bool  # from deletion: a stage that employees use
-    needs_token: bool  # whether punches need an employee's sign-in, which this command does not have
+    needs_token: bool  # whether punches need a sign-in, which this command does not have
     demand: quotas.Demand
     deferred_resources: Sequence[DeferredResource] = ()
     express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack

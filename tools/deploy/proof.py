@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
-"""Employee id of the test punch. No person has it, and reports leave it out."""
+"""Employee id of the test punch, which no employee has."""
 
 _INTAKE_HINT = "it does not accept punches. 401 and 403: check its authorizer and its usage plan"
 _SIGN_IN_HINT = (
     "it may accept punches without a token. 403: check its usage plan; 404: its published version is from before "
-    "employees signed in, so every holder of a key can send punches of every employee"
+    "it required sign-in, so every holder of a key can send punches of every employee"
 )
 _WAIT_SECONDS = 2
 
@@ -89,7 +89,7 @@ def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected:
 
 
 def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
-    """Test a stage where employees sign in: check that a token is required, and queue a punch as the gateway would.
+    """Test a stage that requires sign-in: check that a token is required, and queue a punch as the gateway would.
 
     The queue accepts it only from the operator's role, as for a redrive.
 

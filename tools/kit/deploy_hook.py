@@ -18,7 +18,7 @@ class DeployedStage(NamedTuple):
     stage: str
     outputs: Mapping[str, str]  # of the stack
     url: str  # address to which punches are posted
-    needs_token: bool  # whether employees must sign in to send punches
+    needs_token: bool  # whether the stage requires sign-in
 
 
 class HookResult(NamedTuple):

@@ -97,7 +97,7 @@ def _setting(
     type=opt.FloatRange(0, 24),
     default=_MONTH.awake_hours,
     metavar="H",
-    help="Hours of a working day in which single punches and reports keep the database awake.",
+    help="Hours of a working day in which single punches and queries keep the database awake.",
 )
 @opt.as_json
 def plan(

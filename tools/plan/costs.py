@@ -55,7 +55,7 @@ class Month(NamedTuple):
     peaks_a_day: int = 4  # every employee sends a punch in each peak
     working_days: int = 22
     months_kept: int = 12  # months of rows in the database
-    awake_hours: float = 12  # hours of a working day in which single punches and reports keep the database awake
+    awake_hours: float = 12  # hours of a working day in which single punches and queries keep the database awake
 
 
 class BillLine(NamedTuple):

@@ -1,4 +1,4 @@
--- The receipt of an id. Signed-in employees get receipts of their own punches only.
+-- The receipt of an id. With a sign-in there are receipts of its employee only.
 select
     id::text,
     usuario_id,

@@ -204,7 +204,7 @@ def test_punch_for_a_colleague_is_dead_lettered(client: Client, pool: UserPool) 
         str(employee),
         answer.body["messageId"],
     )
-    assert sent["detail"] == "usuarioId: not the signed-in employee"
+    assert sent["detail"] == "usuarioId: not that of the sign-in"
     assert client.rows(employee, colleague) == []
 
 
