@@ -57,6 +57,16 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def replace_last_declaration(copy: Path, old: str, new: str) -> None:
+    """Change the declaration of the last generation, as an earlier version with other rules could have accepted it."""
+    git(copy, "switch", "--quiet", "generated")
+    file = copy / "shoporders" / "order.py"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    git(copy, "commit", "--quiet", "--all", "--amend", "--no-edit")
+    git(copy, "switch", "--quiet", "main")
+
+
 @pytest.fixture
 def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
     settings = tmp_path / "gitconfig"
@@ -228,6 +238,50 @@ def test_changed_description_needs_no_migration(project: Project, tmp_path: Path
     assert (result.status, result.json["changed"], result.json["missingMigration"]) == (0, True, [])
 
 
+def test_declaration_that_breaks_a_later_rule_can_be_corrected(project: Project, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    project.new(copy, "--event", ORDER)
+    replace_last_declaration(copy, 'decimal(10, 2, "Total in reais.")', 'decimal(12, 2, "")')
+
+    refused = project.new(copy)
+    corrected = project.new(copy, "--event", ORDER)
+
+    assert (refused.status, refused.err.splitlines()[-2:]) == (
+        2,
+        [
+            "make new: EVENT: total: has no description of one line. Say what the field means.",
+            "  The copy was generated with this shoporders/order.py, by an earlier version. Correct the file, and name "
+            f"it: make new DIR={copy} EVENT={copy}/shoporders/order.py.",
+        ],
+    )
+    assert corrected.status == 3
+    assert "999999999999.99)\n    becomes numeric not null check (total between" in corrected.out
+    assert project.new(copy).status == 0
+
+
+def test_declaration_that_cannot_be_executed_is_replaced_without_comparison(project: Project, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    project.new(copy, "--event", ORDER)
+    replace_last_declaration(copy, "import MAX_SAFE_INTEGER", "import removed, MAX_SAFE_INTEGER")
+
+    refused = project.new(copy)
+    replaced = project.new(copy, "--event", ORDER)
+
+    assert (refused.status, replaced.status) == (2, 3)
+    assert "EVENT: shoporders/order.py, line 8: ImportError: cannot import name 'removed'" in refused.err
+    assert "It may need a migration" in replaced.out
+    assert project.new(copy).status == 0
+
+
+def test_declaration_of_the_copy_itself_can_be_named(project: Project, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    first = project.new(copy, "--event", ORDER, "--json").json
+
+    second = project.new(copy, "--event", copy / "shoporders" / "order.py", "--json").json
+
+    assert second == first | {"changed": False}
+
+
 def test_name_of_a_copy_cannot_be_changed_by_generating_again(project: Project, tmp_path: Path) -> None:
     project.new(tmp_path / "copy", "--event", ORDER)
     (tmp_path / "order.py").write_text(ORDER.read_text().replace('table="pedidos"', 'table="compra"'))
@@ -285,6 +339,7 @@ def test_names_of_modules_in_the_declaration_are_renamed(project: Project, tmp_p
     [
         ([], "DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py."),
         (["copy"], "EVENT: name the file that declares the event"),
+        (["copy", "--event", "none.py"], "EVENT: none.py is no text file. Name the Python file that declares the"),
         (["none/copy", "--event", ORDER], "none does not exist. Create it, or name another folder."),
         (["used", "--event", ORDER], "used is neither new nor empty, and has no branch `generated`"),
         (["reference/copy", "--event", ORDER], "reference/copy is in this project. Name a folder beside it"),

@@ -1,10 +1,10 @@
 """Checks of the file that declares an event."""
 
 import re
-from pathlib import Path
 
 import pytest
 
+from ponto.event import Event
 from tests import measurement
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -178,14 +178,13 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "order.py"
+def load(text: str) -> Event:
+    return declaration.load(text, "order.py")
 
 
 @pytest.mark.parametrize("path", ["examples/orders/order.py", "ponto/punch.py", "tests/measurement.py"])
 def test_declaration_without_mistakes_is_loaded(path: str) -> None:
-    event = declaration.load(ROOT / path)
+    event = load((ROOT / path).read_text())
 
     assert event.row.__name__ == event.noun[0].capitalize()
 
@@ -195,50 +194,31 @@ def test_declarations_of_this_project_have_at_most_60_lines() -> None:
         assert len((ROOT / path).read_text().splitlines()) <= 60
 
 
-def test_missing_file_is_named(file: Path) -> None:
-    with pytest.raises(CommandError, match=r"order\.py is no file\. Name the Python file"):
-        declaration.load(file)
-
-
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_mistake_is_named_with_its_field_and_remedy(file: Path, old: str, new: str, message: str) -> None:
+def test_mistake_is_named_with_its_field_and_remedy(old: str, new: str, message: str) -> None:
     assert old in ORDER
-    file.write_text(ORDER.replace(old, new).replace("import MAX", "import text, MAX"))
 
     with pytest.raises(CommandError) as caught:
-        declaration.load(file)
+        load(ORDER.replace(old, new).replace("import MAX", "import text, MAX"))
 
     assert message in str(caught.value)
     assert all(re.match(r"EVENT: .*\. ?[A-Z]", line) for line in str(caught.value).splitlines()), str(caught.value)
 
 
-def test_all_mistakes_of_one_kind_are_named_at_once(file: Path) -> None:
-    file.write_text(ORDER.replace('"/orders"', '"orders"').replace('"pedidos"', '"user"'))
+def test_all_mistakes_of_one_kind_are_named_at_once() -> None:
+    text = ORDER.replace('"/orders"', '"orders"').replace('"pedidos"', '"user"')
 
     with pytest.raises(CommandError, match=r"EVENT: path: .*\nEVENT: table: "):
-        declaration.load(file)
+        load(text)
 
 
-def test_file_leaves_no_bytecode(file: Path) -> None:
-    file.write_text(ORDER)
-
-    declaration.load(file)
-
-    assert list(file.parent.iterdir()) == [file]
-
-
-def test_table_of_40_characters_and_text_key_with_pattern_are_accepted(file: Path) -> None:
+def test_table_of_40_characters_and_text_key_with_pattern_are_accepted() -> None:
     text = ORDER.replace('"pedidos"', f'"{"a" * 40}"').replace(
         'derived_id=("loja", "pedido")', 'derived_id=("pedido", "loja")'
     )
-    file.write_text(
-        text.replace("import MAX", "import text, MAX").replace(
-            'display_text(64, "Name that the shop gives to the order.", min_length=1)',
-            'text(8, "[A-Z]-[0-9]+", "Number.")',
-        )
-    )
+    text = text.replace("import MAX", "import text, MAX").replace(TEXT, 'text(8, "[A-Z]-[0-9]+", "Number.")')
 
-    assert declaration.load(file).derived_id == ("pedido", "loja")
+    assert load(text).derived_id == ("pedido", "loja")
 
 
 # Patterns

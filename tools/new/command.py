@@ -80,14 +80,10 @@ def new(
     with tempfile.TemporaryDirectory(dir=_parent(folder, previous), prefix=".new-") as temporary:
         work = Path(temporary)
         repository.check_author(folder if previous else work)
-        old = _load_again(folder, previous, work) if previous else None
-        declared = old if old and file is None else _load(file)
+        declared = _load(file, folder, previous)
         names = get_names(declared.event)
         names_of_slices = previous.origin.slices if previous and slices is None else _split(slices)
-        changes: list[TableChange] = []
-        if old:
-            _check_same_names(folder, old.event, declared.event)
-            changes = sql.compare_tables(old.event, declared.event)
+        changes = _compare(folder, previous, declared.event) if previous and file else []
         files = work / "files"
         paths, dead_links = build(files, reference, commit, declared, names_of_slices)
         origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
@@ -100,7 +96,7 @@ def new(
             repository.git(files, "clean", "-fdxq")
             files.rename(folder)
     _print(folder, generated, previous, commit, dead_links, changes, as_json=as_json)
-    return 1 if dead_links else 3 if changes else 0
+    return 1 if dead_links else 3 if changes or changes is None else 0
 
 
 def _parent(folder: Path, previous: GeneratedCommit | None) -> Path | None:
@@ -126,20 +122,56 @@ def _split(slices: str | None) -> list[str]:
     return [name for name in re.split(r"[,\s]+", slices or "") if name]
 
 
-def _load(file: Path | None) -> Declaration:
+def _load(file: Path | None, folder: Path, previous: GeneratedCommit | None) -> Declaration:
+    """Load the declaration of a file, by default that of the last generation of a copy."""
     if file is None:
-        raise CommandError("EVENT: name the file that declares the event: EVENT=scan.py (docs/adapt.md).")
-    event = declaration.load(file)
-    return Declaration(event, file.read_text(encoding="utf-8"))
+        if previous is None:
+            raise CommandError("EVENT: name the file that declares the event: EVENT=scan.py (docs/adapt.md).")
+        return _load_again(folder, previous)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"EVENT: {file} is no text file. Name the Python file that declares the event.") from error
+    if previous:
+        text = _import_from_reference(text, previous)
+    return Declaration(declaration.load(text, str(file)), text)
 
 
-def _load_again(folder: Path, previous: GeneratedCommit, work: Path) -> Declaration:
-    """Read the declaration of the last generation."""
+def _load_again(folder: Path, previous: GeneratedCommit) -> Declaration:
     path = previous.origin.declaration
-    text = _rename_imports(repository.read(folder, previous.id, path), path.partition("/")[0], words.REFERENCE.package)
-    file = work / Path(path).name
-    file.write_text(text, encoding="utf-8")
-    return _load(file)
+    text = _import_from_reference(repository.read(folder, previous.id, path), previous)
+    try:
+        return Declaration(declaration.load(text, path), text)
+    except CommandError as error:
+        command = f"make new DIR={shlex.quote(str(folder))} EVENT={shlex.quote(str(folder / path))}"
+        raise CommandError(
+            f"{error}\nThe copy was generated with this {path}, by an earlier version. Correct the file, and name it: "
+            f"{command}."
+        ) from error
+
+
+def _import_from_reference(text: str, previous: GeneratedCommit) -> str:
+    """Rename the imports of a declaration of a copy."""
+    return _rename_imports(text, previous.origin.declaration.partition("/")[0], words.REFERENCE.package)
+
+
+def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[TableChange] | None:
+    """Compare a declaration with that of the last generation, which may break rules of this version.
+
+    Returns:
+        Changes of the table; None: unknown, as this version cannot execute the last declaration.
+
+    Raises:
+        CommandError: the new declaration has other names.
+    """
+    path = previous.origin.declaration
+    text = _import_from_reference(repository.read(folder, previous.id, path), previous)
+    try:
+        old = declaration.execute(text, path)
+    except CommandError:
+        return None
+    _check_same_names(folder, old, event)
+    return sql.compare_tables(old, event)
 
 
 def _check_same_names(folder: Path, old: Event, new: Event) -> None:
@@ -300,7 +332,7 @@ def _print(
     previous: GeneratedCommit | None,
     reference: str,
     dead_links: list[str],
-    changes: list[TableChange],
+    changes: list[TableChange] | None,
     *,
     as_json: bool,
 ) -> None:
@@ -309,7 +341,8 @@ def _print(
         print_error(f"make new: dead link, a mistake of this project: {link}")
     if as_json:
         result = {"folder": str(folder), "commit": commit, "reference": reference, "changed": is_changed}
-        print_json({**result, "deadLinks": dead_links, "missingMigration": [change._asdict() for change in changes]})
+        missing = None if changes is None else [change._asdict() for change in changes]
+        print_json({**result, "deadLinks": dead_links, "missingMigration": missing})
     elif previous is None:
         print_result(f"{folder} has a commit on main. Next:", f"  cd {shlex.quote(str(folder))} && make run")
     elif is_changed:
@@ -319,6 +352,12 @@ def _print(
                 "It has no migration for the changed declaration: the table differs in",
                 *(f"  {line}" for change in changes for line in str(change).split("\n")),
                 "Write that migration in the merged branch before you deploy it (CONTRIBUTING.md, Change something).",
+            )
+        elif changes is None:
+            print_result(
+                "It may need a migration: this version cannot execute the last declaration, so it compared nothing.",
+                "Compare names, `derived_id` and columns yourself: "
+                f"git diff {GENERATED}~ {GENERATED} -- {previous.origin.declaration}",
             )
         print_result("Merge it:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
     else:
