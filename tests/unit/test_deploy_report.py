@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml  # only in the reference
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -215,7 +214,6 @@ def test_report_has_no_name_or_address_of_a_hostile_event(
     assert "\nreason      <removed> (<removed>), <removed>: Role <removed> of <removed> and <removed>" in printed
 
 
-# only in the reference: begin
 def test_report_is_proposed_after_the_first_deploy_only(prod: Prod) -> None:
     prod.sls.status = 1
     first, second = prod.run("--yes").err, prod.run("--yes").err
@@ -228,9 +226,6 @@ def test_report_is_not_proposed_where_a_check_stops_the_deploy(prod: Prod, file:
     assert "--report" not in prod.run().err  # nothing is typed to confirm
     assert json.loads(file.read_text(encoding="utf-8"))["steps"][-1]["name"] == "confirm"
     assert "--report" in prod.run("--yes").err
-
-
-# only in the reference: end
 
 
 def test_report_is_not_proposed_for_the_emulator(prod: Prod, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
@@ -261,18 +256,6 @@ def test_slice_that_does_not_belong_to_the_project_is_left_out(
     monkeypatch.setattr("tools.deploy.report.slices", SimpleNamespace(enabled_manifests=lambda: [manifest]))
     prod.run("--yes", "--param=acmeLimit=1")
     assert "parameters  none\nslices      page\n" in print_report(capsys, tmp_path).out
-
-
-# only in the reference: begin
-def test_issue_form_takes_the_report_and_asks_only_for_the_rest() -> None:
-    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "deployed.yml").read_text(encoding="utf-8"))
-    fields = {field["id"]: field for field in form["body"] if "id" in field}
-    assert list(fields) == ["report", "plan", "loadtest", "surprises", "checked"]
-    assert fields["report"]["attributes"]["label"] == "What `ponto deploy --report` printed"
-    assert fields["report"]["validations"] == {"required": True}
-
-
-# only in the reference: end
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"steps": [1]}'])

@@ -82,14 +82,6 @@ def test_files_for_agents_and_language_models_are_documents() -> None:
     assert {ROOT / "AGENTS.md", ROOT / "llms.txt"} <= {document for document in DOCUMENTS if document.exists()}
 
 
-# only in the reference: begin
-def test_both_readmes_have_the_same_commands() -> None:
-    assert shell(ROOT / "README.pt-BR.md", "", "aws") == shell(ROOT / "README.md", "", "aws")
-
-
-# only in the reference: end
-
-
 def test_document_has_each_reason_of_a_dead_letter_with_its_remedy() -> None:
     document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
     table = document.partition("| reason | cause | remedy |")[2].partition("\n\n")[0]

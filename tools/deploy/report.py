@@ -29,12 +29,10 @@ from tools.kit.project import ROOT
 FIRST_CHANGE = "delete an abandoned stack"
 """First step that changes something in AWS. What stops a deploy before it, the user corrects."""
 
-# only in the reference: begin
 _PROPOSAL = (
-    "few deploys have been reported: `ponto deploy --report` prints this one without account, names and addresses, to "
-    "paste into an issue (docs/deploy.md#report-a-deploy)"
+    "`ponto deploy --report` prints a report of this deploy, to publish, without account, names and addresses "
+    "(docs/deploy.md#report-a-deploy)"
 )
-# only in the reference: end
 _FILE_NAME = "last-deploy.json"
 _PUBLIC_VALUE = r"true|false|none|\d{1,5}(\.\d{1,3})?"  # of any parameter
 
@@ -56,9 +54,7 @@ class Report:
     is_emulator: bool
     parameters: list[str]
     slices: list[str]
-    # only in the reference: begin
     is_proposed: bool  # whether a deploy from this folder has proposed to publish its report
-    # only in the reference: end
     steps: list[Step]
     outcome: str = "unfinished"  # or done, failed, interrupted
     database: str = "unknown"
@@ -110,17 +106,13 @@ class Recorder:
         self._end_step()
         report = self.report
         report.outcome, report.message = outcome, redact(message.partition("\n")[0], self.names)
-        # only in the reference: begin
         # Propose the first report worth publishing.
         has_changed_aws = not report.is_emulator and any(step.name == FIRST_CHANGE for step in report.steps)
         should_propose = has_changed_aws and outcome != "interrupted" and not report.is_proposed
         report.is_proposed |= should_propose
-        # only in the reference: end
         self._write()
-        # only in the reference: begin
         if should_propose and self._is_writable:
             print_status(_PROPOSAL)
-        # only in the reference: end
 
     def _end_step(self) -> None:
         now = self.clock.monotonic()
@@ -153,7 +145,7 @@ def record(
         params: parameters of this deploy, NAME=VALUE.
     """
     file = folder / _FILE_NAME
-    last = _read(file)  # only in the reference
+    last = _read(file)
     values = parameters.stages().get(target_options.stage, {}) | dict(param.partition("=")[::2] for param in params)
     public = _public_parameters(values)
     private = [str(value) for name, value in values.items() if f"{name}={value}" not in public]
@@ -164,7 +156,7 @@ def record(
         is_emulator=target.emulator_url() is not None,
         parameters=public,
         slices=[each.public_name for each in enabled.load().values() if each.public_name],
-        is_proposed=last is not None and last.is_proposed,  # only in the reference
+        is_proposed=last is not None and last.is_proposed,
         steps=[Step("look up the deployed stage")],
     )
     words = set(re.findall("[a-z0-9]{2,}", names.lower())) - set(EVENT.noun)  # messages need the noun

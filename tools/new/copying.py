@@ -14,6 +14,7 @@ _LEFT_OUT = (
     ".github/ISSUE_TEMPLATE/",
     "README.pt-BR.md",
     "docs/adapt.md",
+    "docs/original.md",
     "docs/pictures/",
     "examples/",
     "lab/",
@@ -26,6 +27,7 @@ _LEFT_OUT = (
     "tests/new/",
     "tests/page/pictures.py",
     "tests/page/test_pictures.py",
+    "tests/unit/test_issue_form.py",
     "tools/kit/loading.py",  # as employee_numbers.py
     "tools/new/",
 )

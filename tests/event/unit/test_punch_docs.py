@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft4Validator
 
+from tests.documents import blocks, split_commands
 from tests.strategies import FIELDS, SCHEMA
 from tools.kit.project import DOCUMENTS, ROOT
 
@@ -18,6 +19,13 @@ def test_changelog_names_every_field_that_the_first_version_lacked() -> None:
     assert {f"`{name}`" for name in FIELDS.keys() - {"usuarioId", "ponto"}} <= set(
         re.findall(r"`\w+`", (ROOT / "CHANGELOG.md").read_text("utf-8"))
     )
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    def commands(path: Path) -> list[str]:
+        return [line for block in blocks(path) if block.language == "sh" for line in split_commands(block.text)]
+
+    assert commands(PORTUGUESE) == commands(ROOT / "README.md")
 
 
 def test_both_readmes_have_the_same_contract() -> None:
