@@ -7,12 +7,13 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from tests.aws import Calls, refusal
+from tests.aws import NO_STACK, Calls, refusal
 from tests.clock import FakeClock
 from tests.cloudformation import FakeCloudFormation
 from tests.commands import CommandResult, FakeSls, runner
@@ -41,7 +42,7 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 class Dev:
     """The stage `dev`, not deployed at first; `sls` is a fake."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: Path) -> None:
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
         self.stubs |= {
@@ -53,8 +54,8 @@ class Dev:
         self.sls = FakeSls()
         self.hooks: list[DeployHook] = []
         self.clock = FakeClock()
-        collaborators = Collaborators(self.clock, self.sls, lambda: self.hooks)
-        self._run = runner(capsys, "deploy", "--preview", "--stage", "dev", collaborators=collaborators)
+        collaborators = Collaborators(self.clock, self.sls, lambda: self.hooks, state)
+        self.run = runner(capsys, "deploy", "--stage", "dev", collaborators=collaborators)
 
     def deploy(self, template: Any = None) -> None:
         """Add the stack of the deployed stage, by default with the compiled template."""
@@ -65,7 +66,7 @@ class Dev:
         self.stubs["GetFunctionConfiguration"] = {"CodeSha256": sha256(b"other code")}
 
     def preview(self, *options: str) -> CommandResult:
-        result = self._run(*options)
+        result = self.run("--preview", *options)
         assert "ExecuteChangeSet" not in self.calls.operations
         assert "deploy" not in self.sls.commands
         return result
@@ -97,9 +98,9 @@ def sha256(code: bytes) -> str:
 
 
 @pytest.fixture
-def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
+def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Dev]:
     with aws():
-        yield Dev(monkeypatch, capsys)
+        yield Dev(monkeypatch, capsys, tmp_path)
 
 
 def test_new_stage_is_compared_under_another_stack_name_which_is_deleted(dev: Dev) -> None:
@@ -593,6 +594,51 @@ def test_checks_are_listed_and_all_refusals_are_reported(dev: Dev) -> None:
     forced = dev.preview("--force")
     assert forced.status == 0
     assert "A deploy would continue because of --force." in forced.err
+
+
+def lower_quota(dev: Dev) -> None:
+    limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    dev.stubs["GetAccountSettings"] = {"AccountLimit": limit}
+    dev.sls.template["Resources"][FUNCTION]["Properties"]["ReservedConcurrentExecutions"] = 5
+
+
+def overlap_names(_: Dev) -> None:
+    role = "batida-ponto-dev-eu-ApiRole-A1B2C3"
+    boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+
+
+def leave_cluster(dev: Dev) -> None:
+    credentials = {"MasterUsername": "ponto", "MasterUserPassword": "x" * 8}
+    name = f"{STACK}-databasecluster-a1b2c3"
+    boto3.client("rds").create_db_cluster(DBClusterIdentifier=name, Engine="aurora-postgresql", **credentials)
+    dev.sls.add_cluster()
+
+
+def leave_network(dev: Dev) -> None:
+    vpc = {"ResourceARN": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1", "Tags": []}
+    dev.stubs |= {"GetResources": {"ResourceTagMappingList": [vpc]}, "ListStackResources": NO_STACK}
+    dev.stubs["DescribeTags"] = {"Tags": [{"ResourceId": "vpc-1"}]}
+    dev.sls.add("Vpc", "AWS::EC2::VPC")
+
+
+def change_to_express_cluster(dev: Dev) -> None:
+    dev.deploy()
+    settings = {"LeaveDatabase": False, "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4}}
+    dev.sls.template["Metadata"] = {"ExpressCluster": settings | {"BackupRetentionPeriod": 1}}
+
+
+@pytest.mark.parametrize("spoil", [lower_quota, overlap_names, leave_cluster, leave_network, change_to_express_cluster])
+def test_what_refuses_a_deploy_refuses_its_preview(dev: Dev, spoil: Callable[[Dev], None]) -> None:
+    spoil(dev)
+
+    deploy, preview = dev.run(), dev.preview()
+
+    assert (deploy.status, preview.status) == (2, 2)
+    *_, message = deploy.err.partition("\nponto: ")
+    refusal_lines = [line.strip() for line in message.splitlines()]
+    assert [line for line in preview.out.splitlines() if line.startswith("refused ")] == [
+        f"refused    {line}" for line in refusal_lines
+    ]
 
 
 def test_check_without_permission_is_listed_as_unchecked(dev: Dev) -> None:
