@@ -69,7 +69,7 @@ _REFERENCE_COMMANDS = {
     "keys": LazyCommand(
         _keys,
         "Manage API keys, one per device or site; list a key's punches.",
-        "ponto keys create gate-1         create a key for a device or site; its value is shown once",
+        "ponto keys create site-1         create a key for a device or site; its value is shown once",
     ),
     "plan": LazyCommand(
         _plan,

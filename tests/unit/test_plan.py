@@ -218,6 +218,14 @@ def test_database_is_active_during_the_peaks_and_until_it_pauses(
     assert awake.quantity == pytest.approx(22 * hours * 0.5)  # each peak 600 s, and 300 until the pause
 
 
+@pytest.mark.parametrize(("words", "requests"), [("", 8_800), ("--peaks-a-day 1 --working-days 2", 200)])
+def test_options_set_how_many_punches_a_month_has(run: Run, words: str, requests: int) -> None:
+    (outcome,) = run(f"100 --json {words}").json
+
+    (line,) = [line for line in outcome["month"]["lines"] if line["what"] == "API Gateway: requests"]
+    assert line["quantity"] == pytest.approx(requests / 1e6)
+
+
 def test_bill_counts_the_custom_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     log.write_batch(
         "1", "function", time.time(), BatchResult().counts(requires_sign_in=False), {"milliseconds": 1.0}, []

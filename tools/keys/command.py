@@ -52,10 +52,10 @@ _PUNCH_COLUMNS = (
 )
 
 _EPILOG = """examples:
-  ponto keys create gate-1 --rate 5 --burst 10 --quota 2000 --stage dev
+  ponto keys create site-1 --rate 5 --burst 10 --quota 2000 --stage dev
   ponto keys list --stage dev
-  ponto keys revoke gate-1 --stage dev
-  ponto keys rows gate-1 --from 2026-10-01 --stage dev
+  ponto keys revoke site-1 --stage dev
+  ponto keys rows site-1 --from 2026-10-01 --stage dev
 
 API Gateway does not enforce throttles and quotas exactly.
 Each key has its own usage plan; AWS allows 300 in an account and region by default.
@@ -98,7 +98,7 @@ def keys() -> None:
     """
 
 
-@keys.command(epilog="example:\n  ponto keys create gate-1 --rate 5 --stage dev\n")
+@keys.command(epilog="example:\n  ponto keys create site-1 --rate 5 --stage dev\n")
 @click.argument("name", type=NAME)
 @click.option("--rate", type=opt.RATE, default=_RATE, metavar="N", help="Sustained requests per second.")
 @click.option("--burst", type=opt.POSITIVE, default=_BURST, metavar="N", help="Requests in a burst.")
@@ -177,7 +177,7 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
     print_result(f"{pluralize(len(created_keys), 'key')} created by this command")
 
 
-@keys.command(epilog="example:\n  ponto keys revoke gate-1 --stage dev\n")
+@keys.command(epilog="example:\n  ponto keys revoke site-1 --stage dev\n")
 @click.argument("name")
 @opt.yes
 @click.option(
@@ -237,7 +237,7 @@ def revoke(
         print_result(f"key {key.name} ({key.id}) is revoked; its punches stay: ponto keys rows {key.id}")
 
 
-@keys.command(epilog="example:\n  ponto keys rows gate-1 --from 2026-10-01 --stage dev\n")
+@keys.command(epilog="example:\n  ponto keys rows site-1 --from 2026-10-01 --stage dev\n")
 @click.argument("name")
 @click.option(
     "--from",

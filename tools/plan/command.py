@@ -90,6 +90,13 @@ def _setting(
     help="Region of the prices and of the account's limits.",
 )
 @click.option(
+    "--peaks-a-day",
+    type=opt.POSITIVE,
+    default=_MONTH.peaks_a_day,
+    metavar="N",
+    help="Peaks of a working day, in each of which every employee sends a punch.",
+)
+@click.option(
     "--working-days", type=opt.POSITIVE, default=_MONTH.working_days, metavar="N", help="Working days of a month."
 )
 @click.option(
@@ -108,6 +115,7 @@ def plan(
     stage: str,
     params: tuple[str, ...],
     region: str,
+    peaks_a_day: int,
     working_days: int,
     awake_hours: float,
     *,
@@ -124,7 +132,7 @@ def plan(
     if invalid := [param for param in params if "=" not in param]:
         raise click.UsageError(f"--param {invalid[0]}: expected NAME=VALUE")
     stage_settings = settings.read(stage, dict(param.split("=", 1) for param in params), region, **overrides)
-    month = _MONTH._replace(working_days=working_days, awake_hours=awake_hours)
+    month = _MONTH._replace(peaks_a_day=peaks_a_day, working_days=working_days, awake_hours=awake_hours)
     documents = []
     fits = True
     for number in employees + numbers:
