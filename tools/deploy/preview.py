@@ -383,10 +383,16 @@ def _to_lines(preview: Preview) -> Iterator[str]:
         + ", ".join(f"{line.what} {line.dollars or 0:,.2f}" for line in month.lines)
     )
     yield f"checked    {', '.join(preview.checks.checked)}"
-    yield from (f"unchecked  {line}" for text in preview.checks.unchecked for line in text.splitlines())
-    yield from (f"refused    {line}" for text in preview.checks.refusals for line in text.splitlines())
+    yield from _labelled_lines("unchecked", preview.checks.unchecked)
+    yield from _labelled_lines("refused", preview.checks.refusals)
     yield from _validation_lines(preview.comparison)
     yield from (f"not seen   {note}" for note in preview.notes)
+
+
+def _labelled_lines(label: str, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of texts: the first line of each has the label, and the others are indented."""
+    for text in texts:
+        yield from f"{label:<10} {text}".replace("\n", f"\n{'':11}").splitlines()
 
 
 def _validation_lines(comparison: Comparison) -> Iterator[str]:
