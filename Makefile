@@ -23,7 +23,6 @@ export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
 .PHONY: help setup setup-run setup-dev run rows test missing check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
-.PHONY: test-versions chaos simulate crashes interleavings mutants bench pictures # only in the reference
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -67,11 +66,6 @@ test: $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check
 missing: setup-dev
 	@python -m tools.develop.missing
 
-# only in the reference: begin
-test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
-	@python -m lab.versions $(ARGS)
-# only in the reference: end
-
 # No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.
 CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache TMPDIR=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
@@ -92,7 +86,6 @@ check-template:
 	@.venv-audit/bin/python tools/develop/validate.py .cache/templates/*.json .github/deploy-role.yml tools/deploy/tunnel.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml # only in the reference
 	@.venv-audit/bin/zizmor --offline --quiet --no-progress --persona pedantic .github
 
 check-advisories:
@@ -111,55 +104,12 @@ loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE)
 loadtest: setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
-# only in the reference: begin
-chaos: setup-run ## break the local stack under load: nothing may be lost; needs make run, in another terminal
-	@python -m lab.chaos $(ARGS)
-
-simulate: setup-run ## a year of punches, with simulated queue and faults
-	@python -m lab.simulate $(ARGS)
-
-crashes: setup-run ## how long good punches wait beside crashing messages
-	@python -m lab.crashes $(ARGS)
-
-interleavings: setup-run ## every order in which two programs meet in the database
-	@python -m lab.interleavings $(ARGS)
-
-# In a copy of the last commit, not in the working tree.
-FILE ?= ponto/parser.py
-TESTS ?= tests/event/unit/test_punch.py
-mutants: setup-dev .venv-mutants/.installed ## change FILE place by place, and check that TESTS fail
-	@git worktree remove --force .local/mutants 2>/dev/null || true
-	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants
-	@sed 's,FILE",$(FILE)",; s,TESTS",$(TESTS)",' lab/cosmic-ray.toml > .local/mutants/mutants.toml
-	@cd .local/mutants && PATH="$(CURDIR)/.venv-mutants/bin:$$PATH" && cosmic-ray init mutants.toml mutants.sqlite && \
-	  cr-filter-operators mutants.sqlite mutants.toml && cosmic-ray exec mutants.toml mutants.sqlite && \
-	  cr-report --surviving-only --show-diff mutants.sqlite
-
-bench: setup-dev ## measure the handler, and compare it with alternatives
-	@python -m lab.bench $(ARGS)
-# only in the reference: end
-
-# only in the reference: begin
-# Only variables on the command line count, as for STAGE.
-on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
-.PHONY: new
-new: override ARGS += $(call on-command-line,EVENT,--event) $(call on-command-line,SLICES,--slices) $(call on-command-line,DIR,--)
-new: setup-dev ## generate DIR, an intake of the event that EVENT declares
-	@python -m tools.new $(ARGS)
-# only in the reference: end
-
 format: setup-dev ## format, and fix what ruff can
 	@ruff format .
 	@ruff check --fix .
 
 docs: setup-dev ## generate parts of documents and files from the code
 	@python -m tools.develop.docs
-
-# only in the reference: begin
-pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs Chromium
-	@PONTO_PICTURES=yes python -m pytest -n0 -m "nightly or not nightly" \
-	  $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py slices/*/tests/e2e/test_moving_picture.py)
-# only in the reference: end
 
 lock: setup ## write locks/ from requirements*.txt; needs the network
 	@python -m tools.develop.lock
@@ -183,3 +133,6 @@ certificates: setup ## renew the certificates that verify AWS's databases
 clean: ## remove all that setup, run and tests created; needs the local stack to be stopped
 	@if [ -e .venv/.installed-run ]; then .venv/bin/python -m tools.local.clean; fi
 	rm -rf .venv .venv-* .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Further targets, such as your own.
+include $(wildcard $(dir $(lastword $(MAKEFILE_LIST)))*/*.mk)

@@ -166,8 +166,8 @@ def _split_words(line: str) -> list[str]:
 
 @cache
 def _recipes() -> dict[str, str]:
-    """Return the targets of the Makefile, each with the first line of its recipe."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    """Return the targets of the makefiles, each with the first line of its recipe."""
+    makefile = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "Makefile", *ROOT.glob("*/*.mk")))
     targets = re.findall(r"^([a-z-]+):.*## .*\n\t@?(.*)$|^([a-z-]+):.*## ", makefile, re.MULTILINE)
     return {name or bare: recipe.replace("$(ARGS)", "").strip() for name, recipe, bare in targets}
 

@@ -15,8 +15,7 @@ from tools.kit.project import ROOT
         "tools.local",
         "tools.local.rows",
         "loadtest",
-        "lab.chaos",  # only in the reference
-        "lab.bench",  # only in the reference
+        *("lab.chaos", "lab.bench"),  # only in the reference
     ],
 )
 def test_missing_package_is_reported_with_what_to_do(module: str) -> None:

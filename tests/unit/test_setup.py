@@ -45,7 +45,8 @@ class FakeInstaller(Installer):
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Change to a folder with the files that an installation reads; return it."""
-    for name in ("Makefile", "tools/develop/install.py"):
+    makefiles = [str(path.relative_to(ROOT)) for path in (ROOT / "Makefile", *ROOT.glob("*/*.mk"))]
+    for name in (*makefiles, "tools/develop/install.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "locks").mkdir()

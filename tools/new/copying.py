@@ -11,6 +11,7 @@ import yaml
 from tools.kit.errors import CommandError
 
 _LEFT_OUT = (
+    ".ci/copy",
     ".github/ISSUE_TEMPLATE/",
     "README.pt-BR.md",
     "docs/adapt.md",
