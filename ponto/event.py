@@ -37,6 +37,7 @@ class Event:
         row: type[Any],
         noun: tuple[str, str],
         subject_noun: tuple[str, str],
+        plural_pt: str | None = None,
         service: str,
         path: str,
         table: str,
@@ -55,6 +56,7 @@ class Event:
             row: NamedTuple with the columns; annotations of the columns that are sent hold a `Kind`.
             noun: singular and plural.
             subject_noun: singular and plural of what the subject's number identifies.
+            plural_pt: plural of the noun in Portuguese, for the view of the local stack.
             service: name of the service, and prefix of the names of its resources.
             path: path to which events are posted.
             table: name of the table.
@@ -70,6 +72,7 @@ class Event:
         self.row: Final = row
         self.noun: Final = noun
         self.subject_noun: Final = subject_noun
+        self.plural_pt: Final = plural_pt
         self.service: Final = service
         self.path: Final = path
         self.table: Final = table

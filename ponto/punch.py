@@ -37,6 +37,7 @@ EVENT = Event(
     row=Punch,
     noun=("punch", "punches"),
     subject_noun=("employee", "employees"),
+    plural_pt="batidas",
     service="batida-ponto",
     path="/ponto",
     table="batida",

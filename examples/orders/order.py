@@ -23,6 +23,7 @@ EVENT = Event(
     row=Order,
     noun=("order", "orders"),
     subject_noun=("shop", "shops"),
+    plural_pt="pedidos",
     service="shop-orders",
     path="/orders",
     table="pedidos",

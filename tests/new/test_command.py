@@ -127,6 +127,31 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
     assert git(project.root, "rev-parse", "HEAD") in (copy / "docs" / "origin.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("entry", "noun"),
+    [("", "mensagens"), ('plural_pt="pedidos",', "pedidos"), ('plural_pt="ordens de serviço",', "ordens de serviço")],
+)
+def test_view_has_the_portuguese_noun(entry: str, noun: str, project: Project, tmp_path: Path) -> None:
+    view = "tools/local/view"
+    project.commit({f"{view}/{name}": (ROOT / view / name).read_text() for name in ("index.html", "view.js")})
+    (tmp_path / "order.py").write_text(ORDER.read_text().replace('plural_pt="pedidos",', entry))
+
+    assert project.new(tmp_path / "copy", "--event", tmp_path / "order.py").status == 0
+
+    page, script = ((tmp_path / "copy" / view / name).read_text() for name in ("index.html", "view.js"))
+    assert f'<h1 data-pt="Fluxo de {noun}">As it flows</h1>' in page
+    assert f'data-pt="Enviar 1.000 {noun}">Send 1,000 orders<' in page
+    assert f"há {noun} à espera na fila" in script
+    assert "batidas" not in page + script
+
+
+def test_portuguese_noun_can_be_added_later(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "order.py").write_text(ORDER.read_text().replace('plural_pt="pedidos",', ""))
+    project.new(tmp_path / "copy", "--event", tmp_path / "order.py")
+
+    assert project.new(tmp_path / "copy", "--event", ORDER).status == 0
+
+
 def test_slice_is_kept_if_asked_for(project: Project, tmp_path: Path) -> None:
     assert project.new(tmp_path / "copy", "--event", ORDER, "--slices", "imports").status == 0
 

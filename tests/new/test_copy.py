@@ -23,7 +23,8 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         '"shops"': '"vans"',
         "shop-orders": "gps",
         "/orders": "/pin",
-        '"pedidos"': '"pin"',
+        'table="pedidos"': 'table="pin"',
+        'plural_pt="pedidos",': "",
     },
     "long": {
         "Order": "Pneumonoultramicroscopicseries",
@@ -33,7 +34,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         '"shops"': '"immunoelectrophoreticallyseens"',
         "shop-orders": "pneumonoultramicroscopic-lists",
         "/orders": "/pneumonoultramicroscopicseries",
-        '"pedidos"': '"medicoes_de_pneumonoultramicroscopicas_x"',
+        'table="pedidos"': 'table="medicoes_de_pneumonoultramicroscopicas_x"',
     },
 }
 SLICES = {"short": "receipts,imports", "long": "receipts,imports"}

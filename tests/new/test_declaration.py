@@ -27,6 +27,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "subject noun": ('("shop", "shops")', '("shop",)', "subject_noun: not two texts"),
     "path is no text": ('path="/orders"', "path=1", "path: not a text"),
     "device is no text": ('subject="loja"', 'subject="loja", device=1', "device: neither a text nor None"),
+    "Portuguese noun is no text": ('plural_pt="pedidos"', "plural_pt=1", "plural_pt: neither a text"),
     "same without comma": ('("loja", "pedido", "criado", "total")', '("loja")', "same: not a tuple of texts"),
     "same is empty": ('("loja", "pedido", "criado", "total")', "()", "same: not a tuple of texts"),
     "derived_id without comma": (
@@ -97,6 +98,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "noun is module": ('("order", ', '("message", ', "noun: ponto/message exists"),
     "noun is a statement": ('"orders"),', '"zone"),', "noun: ponto/reader/sql/zone.sql exists"),
     "subjects are a statement": ('"shops"),', '"rows"),', "subject_noun: ponto/reader/sql/key_rows.sql exists"),
+    "Portuguese noun": ('plural_pt="pedidos"', 'plural_pt="Pedidos"', "plural_pt: 'Pedidos' is not one to three words"),
+    "long Portuguese noun": ('plural_pt="pedidos"', 'plural_pt="a b c d"', "plural_pt: 'a b c d' is not one to three"),
     "equal nouns": ('("shop", "shops")', '("shop", "shop")', "subject_noun: 'shop' is used twice"),
     "class is not the noun": ('("order", ', '("purchase", ', "row: the class is called Order. Call it Purchase"),
     "service in capitals": ('"shop-orders"', '"shopOrders"', "service: 'shopOrders' is no name of 3 to 30 letters"),
@@ -112,9 +115,9 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "path": ('"/orders"', '"orders"', "path: 'orders' is no `/`"),
     "path of two segments": ('"/orders"', '"/v1/orders"', "path: '/v1/orders' is no `/`"),
     "path of health checks": ('"/orders"', '"/ping"', "path: API Gateway answers health checks at /ping"),
-    "table": ('"pedidos"', f'"{"a" * 41}"', "table: 'aaa"),
-    "table of the project": ('"pedidos"', '"falha"', "table: the project has a table 'falha'"),
-    "table is reserved": ('"pedidos"', '"user"', "table: 'user' is a reserved word of SQL"),
+    "table": ('table="pedidos"', f'table="{"a" * 41}"', "table: 'aaa"),
+    "table of the project": ('table="pedidos"', 'table="falha"', "table: the project has a table 'falha'"),
+    "table is reserved": ('table="pedidos"', 'table="user"', "table: 'user' is a reserved word of SQL"),
     # Roles of columns
     "kind of id": ("Annotated[str, uuid(", "Annotated[str, display_text(64, ", "id: not a UUID without default"),
     "subject": ('subject="loja"', 'subject="pedido"', "subject: pedido is no required integer(1, MAX_SAFE_INTEGER"),
@@ -206,14 +209,14 @@ def test_mistake_is_named_with_its_field_and_remedy(old: str, new: str, message:
 
 
 def test_all_mistakes_of_one_kind_are_named_at_once() -> None:
-    text = ORDER.replace('"/orders"', '"orders"').replace('"pedidos"', '"user"')
+    text = ORDER.replace('"/orders"', '"orders"').replace('table="pedidos"', 'table="user"')
 
     with pytest.raises(CommandError, match=r"EVENT: path: .*\nEVENT: table: "):
         load(text)
 
 
 def test_table_of_40_characters_and_text_key_with_pattern_are_accepted() -> None:
-    text = ORDER.replace('"pedidos"', f'"{"a" * 40}"').replace(
+    text = ORDER.replace('table="pedidos"', f'table="{"a" * 40}"').replace(
         'derived_id=("loja", "pedido")', 'derived_id=("pedido", "loja")'
     )
     text = text.replace("import MAX", "import text, MAX").replace(TEXT, 'text(8, "[A-Z]-[0-9]+", "Number.")')

@@ -17,8 +17,11 @@ SCANS = Names(
     ("parcel", "parcels"),
     "parcel_number",
     "parcelNumber",
+    "leituras",
 )
-ORDERS = Names("orders", "orders", "/pedido", "pedido", ("order", "orders"), ("shop", "shops"), "loja", "loja")
+ORDERS = Names(
+    "orders", "orders", "/pedido", "pedido", ("order", "orders"), ("shop", "shops"), "loja", "loja", "pedidos"
+)
 HOURS = SCANS._replace(noun=("hour", "hours"), subject_noun=("user", "users"))
 
 to_scans = Renaming(SCANS).rename
@@ -35,6 +38,7 @@ to_scans = Renaming(SCANS).rename
         ("usuario_id and usuarioId", "parcel_number and parcelNumber"),
         ("from ponto.punch import EVENT", "from parcelscans.scan import EVENT"),
         ("select from ponto.batida", "select from parcelscans.leitura"),
+        ("Fluxo de batidas", "Fluxo de leituras"),
         ("ponto_reader pontodb", "parcelscans_reader parcelscansdb"),
         ("PONTO_POSTGRES, batida_semana_usuario_id_idx", "PARCELSCANS_POSTGRES, leitura_semana_parcel_number_idx"),
         ("batida-ponto-prod-batidaPonto, BatidaPontoRole", "parcel-scans-prod-parcelScans, ParcelScansRole"),
@@ -153,6 +157,7 @@ def test_reference_has_the_names_of_its_declaration() -> None:
         EVENT.subject_noun,
         EVENT.subject,
         EVENT.fields[EVENT.subject].name,
+        EVENT.plural_pt or "",
     )
 
     assert declared == REFERENCE

@@ -166,6 +166,22 @@ def test_view_sends_punches_with_ids_of_version_7(stack: FakeStack, screen: Wind
     expect(page.locator("#state")).to_have_text("All is stored.")
 
 
+def test_view_is_portuguese_in_a_portuguese_browser(
+    browser: Browser, stack: FakeStack, numbers: dict[str, Any]
+) -> None:
+    numbers |= {"databaseStopped": True, "waiting": 3, "ageSeconds": 2, "duplicates": 1}
+    with open_window(browser, stack.url, locale="pt-BR") as screen:
+        page = screen.open(KEY)
+
+        expect(page).to_have_title("Fluxo de batidas")
+        expect(page.locator("#send")).to_have_text("Enviar 1.000 batidas")
+        expect(page.locator("#state")).to_have_text("O banco está parado: há batidas à espera na fila.")
+        expect(page.locator("#waiting .age")).to_have_text("a mais antiga há 2 s")
+        numbers |= {"databaseStopped": False, "waiting": 0}
+        expect(page.locator("#verdict")).to_have_text("1.200 mensagens aceitas, 1.200 linhas, 0 perdidas")
+        require_no_violations_at_any_width(page)
+
+
 def test_stopped_stack_leaves_no_numbers_and_the_next_one_starts_at_zero(
     stack: FakeStack, numbers: dict[str, Any], screen: Window
 ) -> None:

@@ -176,7 +176,7 @@ def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[Tabl
 
 def _check_same_names(folder: Path, old: Event, new: Event) -> None:
     """Check that a new declaration has the names that the files, the table and the stages of a copy already have."""
-    old_names, new_names = get_names(old), get_names(new)
+    old_names, new_names = get_names(old), get_names(new)._replace(plural_pt=get_names(old).plural_pt)
     for field, old_value, new_value in zip(old_names._fields, old_names, new_names, strict=True):
         if old_value != new_value:
             raise CommandError(
@@ -207,6 +207,7 @@ def get_names(event: Event) -> words.Names:
         event.subject_noun,
         event.subject,
         event.fields[event.subject].name,
+        event.plural_pt or "mensagens",
     )
 
 

@@ -44,6 +44,7 @@ _ID_KINDS = ("integer", "uuid", "enumeration", "text", "display_text")
 """Kinds of columns from which an id can be derived: those whose values are written in one way."""
 
 _is_noun = re.compile("[a-z]{3,30}").fullmatch
+_is_portuguese = re.compile("(?=.{2,40}$)[a-záâãàçéêíóôõú]+(?:[ -][a-záâãàçéêíóôõú]+){0,2}").fullmatch
 _is_sql_name = re.compile("[a-z][a-z0-9]*(?:_[a-z0-9]+)*").fullmatch
 _is_service = re.compile("[a-z][a-z0-9]*(?:-[a-z0-9]+)*").fullmatch
 _is_path = re.compile("/[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
@@ -97,6 +98,8 @@ def _check_types(event: Event) -> Iterator[str]:
     for name in ("device", "offset"):
         if not isinstance(getattr(event, name), str | None):
             yield f"{name}: neither a text nor None. Name a column, or leave it out."
+    if not isinstance(event.plural_pt, str | None):
+        yield "plural_pt: neither a text nor None. Put it in quotation marks, or leave it out."
     if not _are_strings(event.same):
         yield 'same: not a tuple of texts. Name its columns: ("id_of_one_column",) with a comma, if it is one.'
     if event.derived_id is not None and not _are_strings(event.derived_id):
@@ -243,6 +246,8 @@ def _check_names(event: Event) -> Iterator[str]:
             yield f"{name}: {noun!r} is a keyword of Python. Choose another word."
         elif nouns.count(noun) > 1:
             yield f"{name}: {noun!r} is used twice. Choose different words for singular, plural, event and subject."
+    if event.plural_pt is not None and not _is_portuguese(event.plural_pt):
+        yield f"plural_pt: {event.plural_pt!r} is not one to three words of lower-case letters. Correct it."
     if event.row.__name__ != event.noun[0].capitalize():
         yield f"row: the class is called {event.row.__name__}. Call it {event.noun[0].capitalize()}, as the noun."
     modules = {path.stem for path in (ROOT / "ponto").iterdir()} - {"punch"}

@@ -43,6 +43,7 @@ class Names(NamedTuple):
     subject_noun: tuple[str, str]
     subject_column: str
     subject_field: str  # of the JSON body
+    plural_pt: str  # of the noun, in Portuguese
 
     @property
     def function_id(self) -> str:
@@ -60,6 +61,7 @@ REFERENCE = Names(
     ("employee", "employees"),
     "usuario_id",
     "usuarioId",
+    "batidas",
 )
 PROJECT = "batida-ponto-serverless"
 
@@ -114,6 +116,7 @@ def _pairs(old: Names, new: Names) -> Iterator[tuple[str, str]]:
     yield f"PathPart: {old.path[1:]}", f"PathPart: {new.path[1:]}"
     yield old.subject_column, new.subject_column
     yield old.subject_field, new.subject_field
+    yield old.plural_pt, new.plural_pt
     yield "punched", "instant"  # key of the instant in --json
     for old_word, new_word in (
         (old.package, new.package),

@@ -4,16 +4,16 @@ const SECONDS = 120 // in the chart
 const CONCURRENT_REQUESTS = 12
 const REQUEST_TIMEOUT_MS = 10_000
 const TEXTS = {
-  "pt-BR": {
+  "pt-BR": { // adjectives agree with `mensagens`, as the noun of another event may be masculine
     none: "nenhuma",
-    stopped: "O banco está parado: as mensagens esperam na fila.",
+    stopped: "O banco está parado: há batidas à espera na fila.",
     drains: "A fila esvazia.",
     calm: "Tudo gravado.",
     dead: number => `Mensagens na DLQ, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
     key: "Cada execução tem uma chave nova. Abra o último link que o make run mostrou; ele termina em #key=",
     verdict: { // singular and plural
-      accepted: ["aceita", "aceitas"],
+      accepted: ["mensagem aceita", "mensagens aceitas"],
       rows: ["linha", "linhas"],
       duplicates: ["repetida", "repetidas"],
       deadLetters: ["na DLQ", "na DLQ"],
