@@ -43,7 +43,7 @@ class DeadLetters:
         Args:
             queue_url: URL of the dead-letter queue.
             create_client: called once, before the first dead letter.
-            clock: `time.monotonic`, looked up at each call because the simulator patches it.
+            clock: `time.monotonic`, looked up at each call, so that it can be patched.
         """
         self._queue_url = queue_url
         self._create_client = create_client

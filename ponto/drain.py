@@ -150,7 +150,7 @@ class Drain:
             requires_sign_in: whether a punch must belong to the sign-in's employee, as the gateway verified it.
             visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown.
             parse: parses the body of a message.
-            clock: `time.monotonic`, looked up at each call because the simulator patches it.
+            clock: `time.monotonic`, looked up at each call, so that it can be patched.
         """
         self._zone = zone
         self._store = store

@@ -25,7 +25,7 @@ _COMPARABLE: dict[str, Callable[[Any], Any]] = {"timestamp": _microseconds, "dec
 
 
 class Event:
-    """Declaration of an event. `tools/new/declaration.py` checks it, not this class, which is imported by functions.
+    """Declaration of an event. It does not check its values, because functions import it.
 
     Columns are those of the table. On the wire a field has its column's name in camel case, and is required if it has
     no default. No dataclass, which takes longer to import.

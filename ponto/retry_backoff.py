@@ -36,7 +36,7 @@ class RetryBackoff:
                 queue's visibility timeout.
             delays_seconds: how long a message stays hidden after its first receive, its second, and so on.
             create_client: called once, before the first call to SQS.
-            clock: `time.monotonic`, looked up at each call because the simulator patches it.
+            clock: `time.monotonic`, looked up at each call, so that it can be patched.
         """
         self._queue_url = queue_url
         self._delays_seconds = delays_seconds

@@ -1,4 +1,4 @@
-"""In-memory fakes for a drain, for tests of this project and of forks. The deployed package does not contain them.
+"""In-memory fakes for a drain, for tests. The deployed package does not contain them.
 
 fakes = Fakes()
 fakes.store.outcomes["m2"] = Outcome(Status.FAILED, "the database is gone")

@@ -293,7 +293,7 @@ def test_spreading_takes_at_most_15_seconds_and_leaves_time_for_dead_letters() -
     assert dict(fakes.calls)["set_visibility"] == begin + 20 - DEAD_LETTER_SECONDS
 
 
-# Employees who sign in
+# Sign-in
 
 
 NO_CLAIM: list[Claim | None] = [None, {"dataType": "String"}, text(""), {"dataType": "Binary"}]
@@ -301,9 +301,7 @@ OTHER_CLAIMS = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "7
 
 
 @pytest.mark.parametrize("claim", [*NO_CLAIM, *OTHER_CLAIMS], ids=repr)
-def test_punch_of_another_employee_than_the_signed_in_is_dead_lettered_alone(
-    claim: Claim | None,
-) -> None:
+def test_punch_of_another_employee_than_the_sign_in_is_dead_lettered_alone(claim: Claim | None) -> None:
     fakes = Fakes()
     batch = [message(6, usuarioId=text("6")), message(7, usuarioId=claim), message(8, usuarioId=text("8"))]
 
@@ -317,7 +315,7 @@ def test_punch_of_another_employee_than_the_signed_in_is_dead_lettered_alone(
     assert not any(character.isdigit() for character in detail)  # the detail must not contain an employee id
 
 
-def test_claim_is_not_checked_without_a_user_pool() -> None:
+def test_claim_is_not_checked_without_sign_in() -> None:
     fakes = Fakes()
 
     process(fakes, message(7, usuarioId=text("8")))

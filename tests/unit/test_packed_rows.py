@@ -45,8 +45,8 @@ def test_rows_of_every_type_are_unpacked_unchanged(rows: list[tuple[Any, ...]]) 
     assert list(packed_rows.unpack(pack(list(VALUES), rows, 7).to_text())) == rows
 
 
-def test_repeated_values_of_a_month_of_time_cards_take_little_space() -> None:
-    """A card repeats the employee's name and id in each row, and each time in a second zone."""
+def test_repeated_values_of_a_month_take_little_space() -> None:
+    """A table repeats the employee's name and id in each row, and each time in a second zone."""
     days = [
         (employee, f"Name {employee:018b}", date(2026, 11, day), [instant], [instant.replace(tzinfo=None)], time(4))
         for employee in range(100)

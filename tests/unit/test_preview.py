@@ -168,7 +168,7 @@ def test_deployed_stage_gets_a_separate_change_set_which_is_deleted(dev: Dev) ->
         ),
         ("AWS::S3::Bucket", None, "Delete", "is deleted: it has files; it is deleted with its contents"),
         ("AWS::RDS::DBCluster", None, "Snapshot", "is deleted: it has all punches; it is deleted after a snapshot"),
-        ("AWS::Cognito::UserPool", "True", None, "is replaced: it has the sign-ins of the employees$"),
+        ("AWS::Cognito::UserPool", "True", None, "is replaced: it has accounts of people who sign in$"),
     ],
 )
 def test_replaced_or_deleted_data_is_named_first(

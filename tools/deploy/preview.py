@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DATA = {
     "AWS::ApiGateway::ApiKey": "clients have its value",
     "AWS::ApiGateway::RestApi": "clients have its address, and the keys of `ponto keys` are for it",
-    "AWS::Cognito::UserPool": "it has the sign-ins of the employees",
+    "AWS::Cognito::UserPool": "it has accounts of people who sign in",
     "AWS::KMS::Key": "what it encrypted cannot be read without it",
     "AWS::Logs::LogGroup": "it has the log",
     "AWS::RDS::DBCluster": "it has all punches",

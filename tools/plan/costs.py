@@ -18,7 +18,7 @@ from tools.plan.settings import DATABASE_ROWS, StageSettings
 
 HOURS = 730  # hours of a month in AWS's bills
 
-ROW_BYTES = 285  # a row of batida with its indexes; tests/postgres/test_demo.py measures it
+ROW_BYTES = 285  # a row with its indexes, as measured for punches of a month
 
 # Assumptions.
 LOG_BYTES = 1_500  # log of a batch: a line of JSON, and Lambda's START, END and REPORT

@@ -5,19 +5,13 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from ponto import __version__  # only in the reference
-from tools.develop.docs import bills
+from tools.develop.docs import (
+    bills,
+    readmes,  # only in the reference
+)
 from tools.kit import parameters
 from tools.kit.project import ROOT
 from tools.plan import costs
-
-# only in the reference: begin
-_DEPLOYED_PATTERNS = (  # files whose lines the READMEs count
-    ("handler.py", "ponto/**/*.py"),
-    ("ponto/**/*.sql",),
-    ("serverless.yml", "resources/*.yml", "resources/*.js", "resources/*.json"),
-)
-# only in the reference: end
 
 
 def fill(path: Path, text: str) -> str:
@@ -58,35 +52,5 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
             "<br>at most ": concurrency,
         },
     }
-    # only in the reference: begin
-    # Rounded to hundreds, so that few changes of the code change the README.
-    python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED_PATTERNS)
-    figures["README.md"] |= {
-        "Version ": __version__,
-        "is small: about ": python,
-        "lines of Python, ": sql,
-        "of SQL, and ": resources,
-    }
-    figures |= {
-        "README.pt-BR.md": {
-            "de `dev` custa cerca de ": dev,
-            "de `prod` ": prod,
-            "todo dia útil, cerca de ": trials,
-            "Versão ": __version__,
-            '-- "lotes de ': batch,
-            "<br>no máximo ": concurrency,
-            "é pequena: cerca de ": python.replace(",", "."),
-            "linhas de Python, ": sql,
-            "de SQL e ": resources.replace(",", "."),
-        },
-    }
-    # only in the reference: end
+    readmes.add_figures(figures)  # only in the reference
     return figures
-
-
-# only in the reference: begin
-def _count_lines(pattern: str) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in ROOT.glob(pattern))
-
-
-# only in the reference: end
