@@ -1,4 +1,4 @@
--- The receipt of an id. Signed-in $subjects get receipts of their own $nouns only.
+-- The receipt of an id. With a sign-in there are receipts of its $subject only.
 select
     id::text,
     $subject_column,
