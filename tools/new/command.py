@@ -31,7 +31,8 @@ _EPILOG = """examples:
   make new DIR=../scans    generate the copy again, after changes of this project
 
 exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the
-request is wrong, 3 generated again, but the table needs a migration for the changed declaration, which you write
+request is wrong, 3 generated again, but the table needs, or may need, a migration for the changed declaration, which
+you write
 """
 _TEMPLATES = Path(__file__).parent / "templates"
 _MAX_COLLISIONS = 5  # that a message names
