@@ -59,9 +59,7 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
     }
     before = plain["Resources"]
     methods = {name: each["Properties"] for name, each in before.items() if each["Type"] == "AWS::ApiGateway::Method"}
-    employee_functions = [
-        name.capitalize() for name, entry in slices.endpoints() if entry.get("callers") == "employees"
-    ]
+    employee_functions = [name.capitalize() for name, entry in slices.endpoints() if entry.get("callers") == "users"]
     employee_methods = [
         name
         for name, method in methods.items()

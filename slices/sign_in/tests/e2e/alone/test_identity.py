@@ -24,7 +24,7 @@ from tools.local.emulator import Emulator
 EMPLOYEE_PATHS = [
     entry[verb]
     for _, entry in slices.endpoints()
-    if entry.get("callers") == "employees"
+    if entry.get("callers") == "users"
     for verb in ("get", "list")
     if verb in entry
 ]
