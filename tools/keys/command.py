@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_apigateway.type_defs import UsagePlanTypeDef
 
-_RATE = 10.0  # requests/s: enough for a site where many people send at once, and a limit for a stolen key
+_RATE = 10.0  # requests/s: enough for a site with many clients at once, and a limit for a stolen key
 _BURST = 20  # requests
 _QUOTA = 10_000  # requests a day
 _RETRY_SECONDS = 120  # time for which a change of a usage plan is retried

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ponto.parser import InvalidPunchError, parse
 from ponto.punch import EVENT
 from slices.imports import file_formats
+from slices.imports.example import csv_block
 from slices.imports.file_formats import InvalidFileError
 from slices.imports.lines import FileLine, inspect_file, read_lines
 from slices.imports.raw_lines import FILE_START, MAX_LINE_BYTES, Position, RawLine, skip_blank_lines, split_lines
@@ -112,6 +113,14 @@ def test_maximum_length_of_a_line(size: int, end: bytes) -> None:
     assert bool(second.refusal) is (size > MAX_LINE_BYTES)
     assert second.end == Position(len(GOOD) + 1 + size + len(end), 3)
     assert first.refusal == ""
+
+
+def test_example_of_the_readme_is_read() -> None:
+    _, *lines, _ = csv_block().split("\n")
+
+    (line,) = read("\n".join(lines).encode())
+
+    assert json.loads(line.body) == EVENT.examples[-1]
 
 
 # only in the reference: begin
