@@ -48,6 +48,8 @@ MISSING = re.compile(
     r"|docs/(adapt|original|pictures)|pt-BR\.md"
 )
 """Files, folders and targets that only the reference has."""
+PATH = re.compile(r"(?<![\w/.*-])(?:docs|loadtest|tests|tools)/[\w/-]+\.(?:js|md|py|yml)\b")
+"""Path of a file that a text names."""
 VERB = re.compile(
     r"\b(?:to|can|cannot|may|must|not|should|will|would|who|they|then|immunoelectrophoreticallyseens)\s+"
     r"pneumonoultramicroscopicseries\b"
@@ -109,9 +111,12 @@ def test_copy_names_only_its_event_has_no_dead_link_and_is_formatted(copy: Copy)
         if REFERENCE.search(line) or MISSING.search(line)
     ]
     verbs = [f"{path}: {match[0]}" for path, text in copy.files() for match in VERB.finditer(text)]
+    paths = {path for path, _ in copy.files()}
+    named = {name: path for path, text in copy.files() if path not in NOTES for name in PATH.findall(text)}
 
     assert places == []
     assert verbs == []
+    assert {name: path for name, path in named.items() if name not in paths} == {}
     assert copy.dead_links == []
     assert copy.run("ruff", "check", "--no-cache", ".") == "All checks passed!\n"
     assert "would reformat" not in copy.run("ruff", "format", "--check", "--no-cache", ".")

@@ -21,7 +21,6 @@ from tools import cli
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
-from tools.kit.project import ROOT  # only in the reference
 
 MANIFESTS = {manifest.name: manifest for manifest in slices.enabled_manifests()}
 ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
@@ -110,7 +109,7 @@ def test_disabled_slice_adds_nothing(
 
 # only in the reference: begin
 def test_example_slice_of_the_readme_works(package_project: PackageProject, bare_project: Path) -> None:
-    (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "slices" / "README.md").read_text(), re.DOTALL)
+    (commands,) = re.findall(r"```sh\n(.*?)```", (bare_project / "slices" / "README.md").read_text(), re.DOTALL)
     assert commands == "cp -r examples/shifts slices/shifts\necho shifts >> slices/enabled.txt\n"
     subprocess.run(["sh", "-c", commands], cwd=bare_project, check=True)
 
