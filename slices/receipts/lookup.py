@@ -74,7 +74,7 @@ class Receipts:
 
         Args:
             punch_id: as the caller sent it.
-            employee_id: of the employee who signed in; None: the caller has only an API key.
+            employee_id: of the sign-in; None: the caller has only an API key.
 
         Raises:
             psycopg2.Error, CannotConnectError: the database does not answer.
@@ -92,7 +92,7 @@ class Receipts:
         """Return the receipts of an employee's punches that were received within `LIST_PERIOD`, newest first.
 
         Args:
-            employee_id: of the employee who signed in; None: the account has no number, and the list is empty.
+            employee_id: of the sign-in; None: the account has no number, and the list is empty.
         """
         if employee_id is None:
             return []

@@ -32,7 +32,7 @@ SIGN_IN_PARAMETERS = [
     for name, declaration in parameters.declarations().items()
     if name not in _REFERENCE_PARAMETERS and declaration.get("unit") == "ARN"
 ]
-"""Parameters that make employees sign in: the slices' only parameters with the unit ARN."""
+"""Parameters that require sign-in: the slices' only parameters with the unit ARN."""
 
 # Functions of a stage, parameters as `name=value` (as for --param), and AWS_ variables as keyword arguments. Their
 # packages have no Python requirements.

@@ -295,7 +295,7 @@ def test_optional_settings_of_the_drain_are_read() -> None:
     settings = load_drain(variables | {"IDENTITY": "required"})
     assert (settings.requires_sign_in, settings.queue_url) == (True, "https://punches")
     assert (settings.retry_delays_seconds, settings.visibility_timeout_seconds) == ((5, 10), 451)
-    assert not is_sign_in_required({"IDENTITY": ""})  # as serverless.yml sets it without a user pool
+    assert not is_sign_in_required({"IDENTITY": ""})  # as serverless.yml sets it without sign-in
 
 
 # rds_config.py

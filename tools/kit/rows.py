@@ -8,7 +8,7 @@ from tools.kit.reader import Statement
 
 
 class EmployeeRow(NamedTuple):
-    """An employee who has punches."""
+    """An employee with punches."""
 
     employee_id: int
 

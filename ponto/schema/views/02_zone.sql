@@ -1,4 +1,4 @@
--- The time zone of punches that were sent without an offset, and of employees who were loaded without a time zone.
+-- The stage's time zone, in which a time without an offset is local.
 
 create or replace function ponto.fuso_padrao() returns text
 language sql stable parallel safe

@@ -40,7 +40,7 @@ def test_receipt_requires_the_key_and_a_list_requires_sign_in(client: Client) ->
         assert refused.status == 403
         assert "Date" in refused.headers["access-control-expose-headers"]
     assert client.post(b"", method="GET", x_api_key=None).status == 403
-    listed = client.post(b"", method="GET")  # a list needs a user pool
+    listed = client.post(b"", method="GET")  # a list needs a sign-in
     assert (listed.status, listed.body) == (404, {"message": NO_LIST_MESSAGE})
     assert listed.headers["access-control-allow-origin"] == "*"
     assert listed.headers["access-control-expose-headers"] == EXPOSED_HEADERS

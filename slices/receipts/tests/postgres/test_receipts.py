@@ -69,7 +69,7 @@ class ReceiptFunction:
         return [json.loads(line)["message"] for line in self._functions.log.getvalue().splitlines()]
 
     def get(self, identifier: str | None, **claims: str) -> Response:
-        """Return the response to a request; `employee` is the number of the employee who signed in."""
+        """Return the response to a request; `employee` is the number of the sign-in."""
         verified = {"custom:usuarioId": claims["employee"], "sub": "8"} if "employee" in claims else None
         main = partial(function.main, create=lambda: self._receipts)
         response: Response = self._functions.run(main, request(identifier, verified))
@@ -90,7 +90,7 @@ class ReceiptFunction:
 
 @pytest.fixture
 def receipt_function(database: Database) -> Iterator[ReceiptFunction]:
-    """Yield the function of a stage without a user pool."""
+    """Yield the function of a stage without sign-in."""
     receipt_function = ReceiptFunction(database, requires_sign_in=False)
     with closing(receipt_function.session):
         yield receipt_function
@@ -98,7 +98,7 @@ def receipt_function(database: Database) -> Iterator[ReceiptFunction]:
 
 @pytest.fixture
 def sign_in_function(database: Database) -> Iterator[ReceiptFunction]:
-    """Yield the function of a stage with a user pool."""
+    """Yield the function of a stage with sign-in."""
     receipt_function = ReceiptFunction(database, requires_sign_in=True)
     with closing(receipt_function.session):
         yield receipt_function
