@@ -164,10 +164,10 @@ def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(
 @pytest.mark.parametrize(
     ("operation", "unchecked", "consequence"),
     [
-        ("ListRoles", "whether the stage's name overlaps with another's", ""),
+        ("ListRoles", "the names of other stages", ""),
         (
             "DescribeStackResource",
-            "whether the stack has a cluster",
+            "the stack's cluster",
             "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
             "protected from the start, so it stays if this deploy fails.\n",
         ),

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from slices.definition import Slice
 from tests.commands import CommandResult, runner, write_sls
 from tests.events import aws
 from tests.gateway import answer_requests
-from tests.unit.test_deploy import Prod
+from tests.unit.test_deploy import RESERVED, Prod
 from tests.unit.test_failed_deploy import stack_response, validation_event
 from tools.cli import main
 from tools.deploy.redaction import redact
@@ -118,6 +119,23 @@ def test_report_of_a_failed_deploy_has_cloudformations_reasons(
         "reason      SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Properties/LogGroupName: Resource "
         "of type <removed> with identifier <removed> already exists"
     )
+
+
+def test_report_of_a_refused_deploy_has_all_refusals_without_names(
+    prod: Prod, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
+    limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    prod.stubs["GetAccountSettings"] = {"AccountLimit": limit}
+    role = "batida-ponto-prod-acme-ApiRole-A1B2C3"
+    boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+    assert prod.run("--yes").status == 2
+
+    first, *_, message, reason = print_report(capsys, tmp_path).out.splitlines()
+
+    assert first.endswith("in the step: check names, plan and quotas")
+    assert message.startswith("message     CommandError: the account may run 10 functions at once in us-east-1")
+    assert reason.startswith("reason      the names of stage <removed> and stage <removed> overlap: one begins with")
 
 
 KILLED_DEPLOY = """

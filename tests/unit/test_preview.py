@@ -561,57 +561,54 @@ def test_change_set_that_another_preview_deleted_ends_with_an_error(dev: Dev) ->
     assert f"the change set {CHANGE_SET} of {PREVIEW_STACK} was deleted meanwhile" in result.err
 
 
-def test_checks_are_listed_and_all_refusals_are_reported(dev: Dev) -> None:
-    concurrency = {"FunctionName": "batida-ponto-dev-batidaPonto", "ReservedConcurrentExecutions": 5}
-    dev.sls.add("Drain", "AWS::Lambda::Function", Code={"S3Key": "new/batida-ponto.zip"}, **concurrency)
-    dev.sls.add_cluster()
-    subnets = [{"AvailabilityZone": "us-east-1a"}, {"AvailabilityZone": "us-east-1b"}]
+def test_checks_are_listed(dev: Dev) -> None:
     dev.sls.add("Vpc", "AWS::EC2::VPC")
-    for name, subnet in zip("AB", subnets, strict=True):
-        dev.sls.add(f"Subnet{name}", "AWS::EC2::Subnet", **subnet)
-    limit = {"ConcurrentExecutions": 1_000, "UnreservedConcurrentExecutions": 1_000}
-    dev.stubs["GetAccountSettings"] = {"AccountLimit": limit}
-    assert dev.preview().status == 0
-    assert dev.preview("--json").json["checked"] == [
+    for name in "ab":
+        dev.sls.add(f"Subnet{name.upper()}", "AWS::EC2::Subnet", AvailabilityZone=f"us-east-1{name}")
+    dev.sls.add_cluster()
+    dev.stubs["GetAccountSettings"] = {"AccountLimit": {"UnreservedConcurrentExecutions": 1_000}}
+
+    result = dev.preview("--json")
+
+    assert result.status == 0
+    assert result.json["checked"] == [
         "the account's plan",
         "the concurrency of functions",
         "the number of networks",
         "the network's zones",
         "the names of other stages",
+        "what an earlier deploy left outside the stack",
+        "the stack's cluster",
         "clusters that an earlier stack left",
-        "networks that an earlier deploy left",
     ]
 
-    limit |= {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
-    role = "batida-ponto-dev-eu-ApiRole-A1B2C3"
-    boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
-    result = dev.preview()
 
-    assert result.status == 2
-    assert "refused    the account may run 10 functions at once" in result.out
-    assert "refused    the names of stage dev and stage dev-eu overlap" in result.out
-    assert "validated  by CloudFormation" in result.out
-    forced = dev.preview("--force")
-    assert forced.status == 0
-    assert "A deploy would continue because of --force." in forced.err
+def test_refusals_are_listed_with_a_remedy_unless_forced(dev: Dev) -> None:
+    lower_quota(dev)
+    overlap_names()
+
+    refused, forced = dev.preview(), dev.preview("--force")
+
+    assert (refused.status, forced.status) == (2, 0)
+    assert "refused    the account may run 10 functions at once" in refused.out
+    assert "refused    the names of stage dev and stage dev-eu overlap" in refused.out
+    assert '\nremedy     make deploy STAGE=dev ARGS="--param reservedConcurrency=none"\n' in refused.out
+    assert "validated  by CloudFormation" in refused.out
+    assert forced.err.count("Continuing because of --force.") == 2
+    assert "remedy" not in forced.out
 
 
 def lower_quota(dev: Dev) -> None:
+    """Add a function that reserves concurrency, which the account does not have."""
+    concurrency = {"FunctionName": f"{STACK}-batidaPonto", "ReservedConcurrentExecutions": 5}
+    dev.sls.add("Drain", "AWS::Lambda::Function", Code={"S3Key": "new/batida-ponto.zip"}, **concurrency)
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
     dev.stubs["GetAccountSettings"] = {"AccountLimit": limit}
-    dev.sls.template["Resources"][FUNCTION]["Properties"]["ReservedConcurrentExecutions"] = 5
 
 
-def overlap_names(_: Dev) -> None:
-    role = "batida-ponto-dev-eu-ApiRole-A1B2C3"
+def overlap_names() -> None:
+    role = f"{STACK}-eu-ApiRole-A1B2C3"
     boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
-
-
-def leave_cluster(dev: Dev) -> None:
-    credentials = {"MasterUsername": "ponto", "MasterUserPassword": "x" * 8}
-    name = f"{STACK}-databasecluster-a1b2c3"
-    boto3.client("rds").create_db_cluster(DBClusterIdentifier=name, Engine="aurora-postgresql", **credentials)
-    dev.sls.add_cluster()
 
 
 def leave_network(dev: Dev) -> None:
@@ -621,23 +618,44 @@ def leave_network(dev: Dev) -> None:
     dev.sls.add("Vpc", "AWS::EC2::VPC")
 
 
-def change_to_express_cluster(dev: Dev) -> None:
-    dev.deploy()
-    settings = {"LeaveDatabase": False, "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4}}
-    dev.sls.template["Metadata"] = {"ExpressCluster": settings | {"BackupRetentionPeriod": 1}}
+def leave_cluster(dev: Dev) -> None:
+    credentials = {"MasterUsername": "ponto", "MasterUserPassword": "x" * 8}
+    name = f"{STACK}-databasecluster-a1b2c3"
+    boto3.client("rds").create_db_cluster(DBClusterIdentifier=name, Engine="aurora-postgresql", **credentials)
+    dev.sls.add_cluster()
 
 
-@pytest.mark.parametrize("spoil", [lower_quota, overlap_names, leave_cluster, leave_network, change_to_express_cluster])
-def test_what_refuses_a_deploy_refuses_its_preview(dev: Dev, spoil: Callable[[Dev], None]) -> None:
-    spoil(dev)
+def test_deploy_and_preview_report_all_refusals_at_once(dev: Dev) -> None:
+    lower_quota(dev)
+    overlap_names()
+    leave_network(dev)
+    leave_cluster(dev)
 
-    deploy, preview = dev.run(), dev.preview()
+    deploy, preview = dev.run(), dev.preview("--json")
 
     assert (deploy.status, preview.status) == (2, 2)
+    refusals = preview.json["refusals"]
+    assert [" ".join(refusal.split()[:3]) for refusal in refusals] == [
+        "the account may",
+        "the names of",
+        "this deploy would",
+        f"the cluster {STACK}-databasecluster-a1b2c3",
+    ]
     *_, message = deploy.err.partition("\nponto: ")
-    first, *others = [line.strip() for line in message.splitlines()]
-    lines = (f"refused    {first}", *(f"           {line}" for line in others), "validated  by CloudFormation")
-    assert "\n".join(("", *lines)) in preview.out
+    printed = "\n".join(line.strip() for line in message.splitlines())
+    remedy = f"Deploy with what the account allows:\n{preview.json['remedy']}"
+    assert printed == "\n\n".join([*refusals, remedy, "Nothing was deployed."])
+    assert dev.sls.commands == ["package", "package"]
+
+
+def test_stage_of_an_older_version_is_refused_before_it_is_compiled(dev: Dev) -> None:
+    outputs = {name: value for name, value in OUTPUTS.items() if name != "Database"}
+    dev.cloudformation.add_stack(STACK, template=dev.sls.template, **outputs)
+    for options in ([], ["--preview"]):
+        result = dev.run(*options)
+        assert result.status == 2
+        assert f"ponto: {STACK} was deployed by a version before 1.0, and cannot be updated" in result.err
+    assert dev.sls.commands == []
 
 
 def test_check_without_permission_is_listed_as_unchecked(dev: Dev) -> None:
@@ -649,17 +667,20 @@ def test_check_without_permission_is_listed_as_unchecked(dev: Dev) -> None:
 def test_cluster_that_cannot_be_looked_up_is_listed_as_unchecked(dev: Dev) -> None:
     dev.stubs["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
     dev.sls.add_cluster()
-    line = "unchecked  whether the stack has a cluster (AWS refused DescribeStackResource: AccessDenied: not you)\n"
+    line = "unchecked  the stack's cluster (AWS refused DescribeStackResource: AccessDenied: not you)\n"
     assert line in dev.preview().out
 
 
-def test_check_that_aws_refuses_is_a_refusal_because_it_ends_a_deploy(dev: Dev) -> None:
+def test_check_that_aws_refuses_is_a_refusal(dev: Dev) -> None:
     dev.stubs["DescribeDBClusters"] = refusal("AccessDenied", "not you", "DescribeDBClusters")
     dev.sls.add_cluster()
-    result = dev.preview()
-    assert result.status == 2
-    message = "AWS refused DescribeDBClusters: AccessDenied: not you"
-    assert f"refused    clusters that an earlier stack left: {message}\n" in result.out
+
+    deploy, preview = dev.run(), dev.preview()
+
+    assert (deploy.status, preview.status) == (2, 2)
+    message = "clusters that an earlier stack left: AWS refused DescribeDBClusters: AccessDenied: not you\n"
+    assert f"ponto: {message}" in deploy.err
+    assert f"refused    {message}" in preview.out
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,15 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
-from tools.deploy.quotas import Demand, read_demand, require
+from tools.deploy.checks import check
+from tools.deploy.compiled_stage import CompiledStage
+from tools.deploy.quotas import Demand, read_demand
 from tools.deploy.zones import Network
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
+from tools.kit.target import TargetOptions
 
-STACK = "batida-ponto-prod"
 DRAIN = "batida-ponto-prod-batidaPonto"
 NO_DEMAND = Demand({}, creates_network=False, creates_cluster=False)
 FIVE = NO_DEMAND._replace(reserved={DRAIN: 5})
@@ -48,8 +50,16 @@ def existing_resource(status: str) -> Any:
     return {"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": status}}}
 
 
-def require_demand(demand: Demand, *, force: bool = False) -> None:
-    require(boto3.Session(), STACK, demand, lambda *changed: f"again: {' '.join(changed)}", force=force)
+def require_demand(demand: Demand, *, force: bool = False, region: str = "us-east-1") -> None:
+    """Make the checks of a deployed stage with this demand, and end the deploy if it is refused."""
+    compiled = CompiledStage(is_protected=False, needs_token=False, demand=demand)
+    session, options = boto3.Session(region_name=region), TargetOptions("prod")
+    check(session, options, [], compiled, database="create", force=force).require()
+
+
+def remedy(*parameters: str) -> str:
+    """Return the line with the command that deploys with these parameters."""
+    return f'make deploy STAGE=prod ARGS="{" ".join(f"--param {parameter}" for parameter in parameters)}"'
 
 
 def test_demand_is_read_from_the_template() -> None:
@@ -111,9 +121,12 @@ def test_insufficient_concurrency_stops_the_deploy_with_what_to_request(
         "(docs/deploy.md#quotas)",
         "Request an increase: aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
         f"L-B99A9384 --desired-value {value} --region us-east-1",
+        "Or deploy with --force.",
+        "",
         "Deploy with what the account allows:",
-        "again: reservedConcurrency=none",
-        "Nothing was deployed. Deploy again once that has changed, or with --force.",
+        remedy("reservedConcurrency=none"),
+        "",
+        "Nothing was deployed.",
     ]
 
 
@@ -149,7 +162,7 @@ def test_free_plan_stops_the_deploy_of_a_cluster(calls: Calls) -> None:
     message = str(refused.value)
     assert "the account is on AWS's Free plan" in message
     assert "FreeTierRestrictionError" in message
-    assert "again: database=express" in message.splitlines()
+    assert remedy("database=express") in message.splitlines()
     assert "aws freetier upgrade-account-plan --account-plan-type PAID" in message
     assert "Nothing was deployed" in message
 
@@ -164,8 +177,8 @@ def test_free_plan_stops_the_deploy_of_a_cluster(calls: Calls) -> None:
 
     calls.stubs |= limits(10, 10) | plan("FREE")
     large = FIVE._replace(creates_cluster=True, maximum_acu=8, unverified_parameters=("gate=false",))
-    line = "again: database=express reservedConcurrency=none gate=false maximumAcu=4\n"
-    with pytest.raises(CommandError, match=line):
+    command = remedy("database=express", "reservedConcurrency=none", "gate=false", "maximumAcu=4")
+    with pytest.raises(CommandError, match=f"\n{command}\n"):
         require_demand(large)
 
 
@@ -183,7 +196,7 @@ def test_express_cluster_is_checked_against_the_free_plan(calls: Calls, capsys: 
     with pytest.raises(CommandError, match=r"at most 4 ACU, but maximumAcu is 8\. Deploy with --param maximumAcu=4"):
         require_demand(express._replace(maximum_acu=8))
     calls.stubs |= limits(10, 10)
-    with pytest.raises(CommandError, match="\nagain: maximumAcu=4 reservedConcurrency=none\n"):
+    with pytest.raises(CommandError, match=f"\n{remedy('maximumAcu=4', 'reservedConcurrency=none')}\n"):
         require_demand(express._replace(maximum_acu=8, reserved={DRAIN: 5}))
     calls.stubs |= plan("PAID")
     require_demand(express._replace(maximum_acu=8))
@@ -211,7 +224,7 @@ def test_all_exceeded_quotas_are_reported_together_and_force_continues(
     both = r"(?s)functions at once.*VPCs in"
     with pytest.raises(CommandError, match=both) as refused:
         require_demand(BOTH)
-    assert "again:" not in str(refused.value)  # no parameter avoids the VPC
+    assert "make deploy" not in str(refused.value)  # no parameter avoids the VPC
     require_demand(BOTH, force=True)
     message = capsys.readouterr().err
     assert re.search(both, message)
@@ -299,7 +312,7 @@ def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
     message = str(refused.value)
     assert missing in message
     assert f"Write `zones: {alternative}` under the stage in resources/parameters.yml" in message
-    assert f"again: zones={alternative}" in message
+    assert remedy(f"zones={alternative}") in message
 
 
 @pytest.mark.parametrize(
@@ -319,7 +332,7 @@ def test_region_without_two_suitable_zones_is_refused(calls: Calls) -> None:
     calls.stubs |= offers(aurora="b")
     with pytest.raises(CommandError, match="No two zones of us-east-1 offer all that it needs") as refused:
         require_demand(NO_DEMAND._replace(network=PRIVATE))
-    assert "again:" not in str(refused.value)
+    assert "make deploy" not in str(refused.value)
 
 
 THROTTLED = NO_DEMAND._replace(throttles=THROTTLES)
@@ -336,13 +349,13 @@ def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(cal
     message = str(refused.value)
     assert "API Gateway allows the account 2,500 requests/s and a burst of 1,250 in us-east-1" in message
     assert "this stage sets up to 2,000 and 2,000" in message
-    assert "again: stageBurstLimit=1250\n" in message
+    assert remedy("stageBurstLimit=1250") in message
     assert "--service-code apigateway --quota-code L-8A5B8E43" in message
 
 
 def test_account_whose_limits_were_raised_is_accepted_in_every_region(calls: Calls) -> None:
     calls.stubs |= gateway(ThrottleLimits(4_000, 2_000))
-    require(boto3.Session(region_name="af-south-1"), STACK, THROTTLED, lambda *_: "")
+    require_demand(THROTTLED, region="af-south-1")
     calls.stubs |= gateway(ThrottleLimits(1_500, 2_000))
-    with pytest.raises(CommandError, match="again: stageRateLimit=1500 keyRateLimit=1500\n"):
+    with pytest.raises(CommandError, match=remedy("stageRateLimit=1500", "keyRateLimit=1500")):
         require_demand(THROTTLED)

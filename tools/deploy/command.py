@@ -2,21 +2,20 @@
 
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, express, failed_events, leftovers, preview, proof, quotas, report, stage_names
-from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
+from tools.deploy import abandoned_stack, checks, express, failed_events, preview, proof, report
+from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, read_compiled_stage
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.deploy_hook import DeployedStage, DeployHook, HookResult
 from tools.kit.errors import CommandError
-from tools.kit.osls import deployed_database, stack_name, stack_outputs
+from tools.kit.osls import stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 
 _EPILOG = """examples:
@@ -77,9 +76,10 @@ def deploy(
 ) -> int:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints the account and region, checks the account's plan and quotas, runs `sls deploy`, applies the migrations,
-    sends one punch of a reserved employee and waits for its row, and runs the deploy steps of slices. If the stage
-    gets its first cluster, a first `sls deploy` leaves out the protection from deletion and resources that AWS may
+    Prints the account and region, and checks names, the account's plan and quotas, and what earlier deploys left; if
+    this refuses the deploy, prints all refusals and changes nothing. Then runs `sls deploy`, applies the migrations,
+    sends one punch of a reserved employee and waits for its row, and runs the deploy steps of slices. If the stage gets
+    its first cluster, a first `sls deploy` leaves out the protection from deletion and resources that AWS may
     refuse, and a second one adds them. With `database: express` the cluster is created before `sls deploy`, because
     CloudFormation cannot create it; later deploys keep this database by default. You can repeat the command at any
     time, even after it was interrupted.
@@ -181,16 +181,9 @@ def _deploy(
     is_confirmed: bool,
     force: bool,
 ) -> CompiledStage:
-    stage, stack = target_options.stage, stack_name(target_options.stage)
-    session = account.session
-    stage_names.require_allowed(stage)
+    session, stage = account.session, target_options.stage
     cloudformation = session.client("cloudformation")
-    database = deployed_database(cloudformation, stage)
-    if database == "unknown":
-        raise CommandError(
-            f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
-            "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
-        )
+    database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)
 
     def sls(command: str, *options: object, extra_params: Sequence[str] = (), update_name: str = "") -> None:
@@ -218,16 +211,9 @@ def _deploy(
         compiled = read_compiled_stage(package, hooks)
         recorder.add_database(compiled.database, compiled.login, is_new=database is None)
         recorder.begin_step("check names, plan and quotas")
-        if compiled.express_settings:
-            express.require_possible(session, stage, compiled.express_settings, database)
-        stage_names.require_distinct(session, stage, force=force)
-        outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
-        quotas.require(session, stack, compiled.demand, partial(deploy_command, target_options, params), force=force)
-        is_first = bool(compiled.express_settings and not database)
-        if compiled.demand.creates_cluster and (is_first := leftovers.is_first_cluster(cloudformation, stack)):
-            leftovers.require_no_cluster(session, stack, database)
-        if compiled.demand.creates_network:
-            leftovers.require_no_vpc(outside_stack, force=force)
+        results = checks.check(session, target_options, params, compiled, database, force=force)
+        recorder.add_reasons(results.refusals[1:])  # the first one is the report's message
+        results.require()
         question = f"Employees use this stage. Type {stage} to deploy it to {account.description}:"
         if compiled.is_protected and not is_confirmed:
             recorder.begin_step("confirm")
@@ -239,9 +225,9 @@ def _deploy(
             recorder.begin_step("create or update the express cluster")
             refused = express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
             recorder.add_reasons(f"not changed: {change}" for change in refused)
-        if is_first and compiled.deferred_resources:
-            print_status(*(deferred.reason for deferred in compiled.deferred_resources))
-            first_params = [deferred.parameter for deferred in compiled.deferred_resources]
+        if deferred_resources := results.deferred_resources:
+            print_status(*(deferred.reason for deferred in deferred_resources))
+            first_params = [deferred.parameter for deferred in deferred_resources]
             update(Path(temporary) / "first", first_params, ", first update of two")
             update(package, name=", second update of two")
         else:

@@ -27,6 +27,10 @@ _WHEN_DELETED = "whenDeleted"  # tag of the cluster: Delete or Retain, known eve
 _NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_NAME_LENGTH = 52  # RDS allows 63; the writer's name adds 11
 _GROUP_CHANGE = "the parameter group that keeps punches out of its log"
+_NOT_OF_STAGE = (
+    "the cluster {} does not belong to this stage: it lacks the tags service and stage, or an internet access gateway. "
+    "Rename or delete it, or deploy a stage with another name."
+)
 _PROGRESS_SECONDS = 30  # between two lines about the same state
 _UNUSABLE_STATUSES = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}
 _TRANSIENT_ERRORS = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}
@@ -76,41 +80,36 @@ def create_or_update(
     return refused
 
 
-def require_possible(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> None:
-    """Check that a stage can have an express cluster.
+def find_obstacle(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> str | None:
+    """Return why a stage cannot have an express cluster; None: it can.
 
     Args:
         database: the stage's present `database`; None: it is not deployed yet.
-
-    Raises:
-        CommandError: the stage has its punches in another database, or the cluster's name is invalid or taken.
     """
     name = stack_name(stage)
     if database not in (None, "express") and not declared["LeaveDatabase"]:
-        raise CommandError(
+        return (
             f"'express' would give {name} a different database, without the punches stored with '{database}'. Set "
             f"database to '{database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
-            "(docs/operations.md#switch-to-the-restored-cluster).\nNothing was deployed."
+            "(docs/operations.md#switch-to-the-restored-cluster)."
         )
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
-        raise CommandError(
+        return (
             f"--stage {stage}: its cluster would be named {name}, but RDS allows only lower-case letters, digits and "
-            f"single hyphens, here at most {_MAX_NAME_LENGTH} characters. Choose another name. Nothing was deployed."
+            f"single hyphens, here at most {_MAX_NAME_LENGTH} characters. Choose another name."
         )
-    _exists(_client(session), stage)
+    cluster = _find_cluster(_client(session), name)
+    return _NOT_OF_STAGE.format(name) if cluster and not _belongs_to_stage(cluster, stage) else None
 
 
 def describe_changes(session: "boto3.Session", stage: str, declared: ClusterSettings) -> list[str]:
-    """Describe what `create_or_update` would create or change, without changing anything.
-
-    Raises:
-        CommandError: another cluster has the name.
-    """
+    """Describe what `create_or_update` would create or change: nothing if another cluster has the name."""
     rds, name = _client(session), stack_name(stage)
-    if _exists(rds, stage):
+    if cluster := _find_cluster(rds, name):
+        if not _belongs_to_stage(cluster, stage):
+            return []
         changes = [description for description, _ in _pending_changes(rds, name, declared, CLOCK)]
-        has_group = _require_cluster(rds, name)["DBClusterParameterGroup"] == name
-        if has_group and not _parameter_changes(rds, name, declared):
+        if cluster["DBClusterParameterGroup"] == name and not _parameter_changes(rds, name, declared):
             changes.remove(_GROUP_CHANGE)  # a deploy only checks it
         return [f"{name}: {change}" for change in changes]
     low, high = map(declared["ServerlessV2ScalingConfiguration"].get, ("MinCapacity", "MaxCapacity"))
@@ -350,10 +349,7 @@ def _exists(rds: Any, stage: str) -> bool:
     if (cluster := _find_cluster(rds, name)) is None:
         return False
     if not _belongs_to_stage(cluster, stage):
-        raise CommandError(
-            f"the cluster {name} does not belong to this stage: it lacks the tags service and stage, or an internet "
-            "access gateway. Rename or delete it, or deploy a stage with another name. Nothing was deployed."
-        )
+        raise CommandError(f"{_NOT_OF_STAGE.format(name)} Nothing was deployed.")
     return True
 
 

@@ -7,16 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from tools.kit.errors import CommandError
-from tools.kit.osls import DATABASE_CLUSTER, has_resource, is_missing
+from tools.kit.osls import DATABASE_CLUSTER, is_missing
 from tools.kit.output import print_status
-from tools.kit.target import explain
 
 if TYPE_CHECKING:
     import boto3
-    from types_boto3_cloudformation import CloudFormationClient
 
 DELETE_COMMANDS = {
     "lambda:event-source-mapping": "lambda delete-event-source-mapping --uuid {name}",
@@ -59,24 +56,14 @@ class Leftover(NamedTuple):
 def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
     """Print the leftovers of a stage, each with the command that deletes it, and return them.
 
-    If the caller lacks a permission, print which, and return an empty list.
-
     Args:
         session: session for the account and region.
         stack: name of the CloudFormation stack, which need not exist.
     """
-    try:
-        leftovers = sorted(
-            _find(session, stack),
-            key=lambda leftover: (_ORDER.get(leftover.kind, len(_ORDER)), leftover.logical_id, leftover.arn),
-        )
-    except (BotoCoreError, ClientError) as error:
-        print_status(
-            f"not checked: what an earlier deploy left outside the stack ({explain(error)}).",
-            "This needs the permissions tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, "
-            "kms:DescribeKey and cloudformation:ListStackResources.",
-        )
-        return []
+    leftovers = sorted(
+        _find(session, stack),
+        key=lambda leftover: (_ORDER.get(leftover.kind, len(_ORDER)), leftover.logical_id, leftover.arn),
+    )
     if leftovers:
         print_status(
             f"These resources have the tags of {stack}, but are in no stack: a failed deploy left them, or `ponto "
@@ -87,41 +74,19 @@ def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
     return leftovers
 
 
-def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
-    """Refuse to create another VPC if one is left over outside the stack, unless forced."""
+def describe_vpcs(leftovers: Sequence[Leftover]) -> str | None:
+    """Return what to do about the VPCs among leftovers if a deploy would create another; None: there are none."""
     vpcs = ", ".join(leftover.name for leftover in leftovers if leftover.kind == "ec2:vpc")
-    if vpcs and not force:
-        raise CommandError(
-            f"this deploy would create another VPC beside {vpcs}, and AWS allows five in a region. Delete the "
-            "resources listed above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; "
-            "docs/deploy.md#the-network), or use --force to create another.\nNothing was deployed."
-        )
+    if not vpcs:
+        return None
+    return (
+        f"this deploy would create another VPC beside {vpcs}, and AWS allows five in a region. Delete the resources "
+        "listed above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
+    )
 
 
-def is_first_cluster(cloudformation: "CloudFormationClient", stack: str, unchecked: list[str] | None = None) -> bool:
-    """Return whether a stack has no cluster yet; if the permission to check is missing, print that and return False.
-
-    Args:
-        cloudformation: client for the account and region.
-        stack: name of the CloudFormation stack, which need not exist.
-        unchecked: list to which a missing permission is added, too.
-    """
-    try:
-        return not has_resource(cloudformation, stack, DATABASE_CLUSTER)
-    except ClientError as error:
-        subject = f"whether the stack has a cluster ({explain(error)})"
-        if unchecked is not None:
-            unchecked.append(subject)
-        print_status(
-            f"not checked: {subject}.",
-            "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
-            "protected from the start, so it stays if this deploy fails.",
-        )
-        return False
-
-
-def require_no_cluster(session: "boto3.Session", stack: str, database: str | None) -> None:
-    """Refuse to create a cluster if an earlier stack of this name left one.
+def find_cluster(session: "boto3.Session", stack: str, database: str | None) -> str | None:
+    """Return what to do about the clusters that an earlier stack of this name left; None: there are none.
 
     A rollback does not delete a protected cluster, so it stays outside the stack.
 
@@ -138,14 +103,14 @@ def require_no_cluster(session: "boto3.Session", stack: str, database: str | Non
         or cluster["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
         or {"Key": _STACK_NAME, "Value": stack} in cluster.get("TagList", [])
     ]
-    if left_over:
-        option = " with --param database=express" if stack in left_over else ""
-        raise CommandError(
-            f"the cluster {', '.join(left_over)} belongs to this stage, but not to its stack: a failed deploy or a "
-            "removed stack left it. This deploy would create a second one, without its punches.\nDelete the old "
-            f"cluster if you do not need it, or continue with it{option} (docs/deploy.md#a-first-deploy-that-fails).\n"
-            "Nothing was deployed."
-        )
+    if not left_over:
+        return None
+    option = " with --param database=express" if stack in left_over else ""
+    return (
+        f"the cluster {', '.join(left_over)} belongs to this stage, but not to its stack: a failed deploy or a removed "
+        "stack left it. This deploy would create a second one, without its punches.\nDelete the old cluster if you do "
+        f"not need it, or continue with it{option} (docs/deploy.md#a-first-deploy-that-fails)."
+    )
 
 
 def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:

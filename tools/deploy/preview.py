@@ -5,16 +5,16 @@ import copy
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, change_set, express, leftovers, quotas, stage_names
+from tools.deploy import abandoned_stack, change_set, checks, express
 from tools.deploy.change_set import Comparison
-from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, deploy_command, read_compiled_stage
+from tools.deploy.compiled_stage import add_deployed_database, read_compiled_stage
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
 from tools.kit.errors import CommandError
@@ -85,16 +85,6 @@ class IdleMonth(NamedTuple):
     lines: list[costs.BillLine]  # those that are not 0
 
 
-class Checks(NamedTuple):
-    """Results of the checks that a deploy makes before it changes anything."""
-
-    checked: list[str]
-    unchecked: list[str]  # with reasons
-    refusals: list[str]
-    outside_stack: list[str]  # what the deploy creates or changes outside the stack
-    update_reasons: list[str]  # why the deploy updates the stack twice; empty: it updates it once
-
-
 class Preview(NamedTuple):
     """Result of a preview."""
 
@@ -103,7 +93,8 @@ class Preview(NamedTuple):
     region: str
     is_new: bool  # whether the stage has no stack yet
     changes: Changes
-    checks: Checks
+    checks: checks.Checks
+    outside_stack: list[str]  # what the deploy creates or changes outside the stack
     idle_month: IdleMonth
     comparison: Comparison
     notes: list[str]  # what the comparison does not show
@@ -135,17 +126,20 @@ def _preview(
     collaborators: Collaborators, target_options: target.TargetOptions, params: Sequence[str], *, force: bool
 ) -> Preview:
     stage = target_options.stage
-    stage_names.require_allowed(stage)
     session, account, _ = target.announce(target_options)
     osls.warn_if_expiring(session)
     cloudformation = session.client("cloudformation")
-    database = osls.deployed_database(cloudformation, stage)
+    database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"
         _package(collaborators, session, stage, params, package)
         compiled = read_compiled_stage(package, collaborators.deploy_hooks())
-        checks = _check(session, target_options, params, compiled, database, force=force)
+        results = checks.check(session, target_options, params, compiled, database, force=force)
+        outside_stack = list[str]()
+        if settings := compiled.express_settings:
+            describe = partial(express.describe_changes, session, stage, settings)
+            outside_stack = results.look_up("changes of the express cluster", describe) or []
         deployed = osls.find_stack(cloudformation, stage)
         if deployed and abandoned_stack.is_abandoned(deployed):
             deployed = None
@@ -169,7 +163,8 @@ def _preview(
         region=session.region_name,
         is_new=is_new,
         changes=_read_changes(comparison.changes, same_dashboards),
-        checks=checks,
+        checks=results,
+        outside_stack=outside_stack,
         idle_month=_idle_month(stage, params, session.region_name),
         comparison=comparison,
         notes=notes,
@@ -189,58 +184,6 @@ def _package(
     environment = osls.create_environment(session, stage) | {_PREVIEW_VARIABLE: "true"}
     if collaborators.run_sls("package", options, environment):
         raise CommandError("sls package failed, see its output above; a deploy would fail, too")
-
-
-def _check(
-    session: "boto3.Session",
-    target_options: target.TargetOptions,
-    params: Sequence[str],
-    compiled: CompiledStage,
-    database: str | None,
-    *,
-    force: bool,
-) -> Checks:
-    """Make the checks of a deploy. Unlike a deploy, continue after a refusal, to report all of them."""
-    stage, stack = target_options.stage, stack_name(target_options.stage)
-    command = partial(deploy_command, target_options, params)
-    report = quotas.check(session, stack, compiled.demand, command)
-    checks = Checks([*report.checked], [*report.unchecked], [], [], [])
-    if report.shortages:
-        if force:
-            texts = [shortage.text for shortage in report.shortages]
-            print_status(*"\n".join(texts).splitlines(), "A deploy would continue because of --force.")
-        else:
-            checks.refusals.append(report.refusal(command))
-
-    def check(subject: str, function: Callable[[], object]) -> None:
-        try:
-            function()
-        except CommandError as error:
-            checks.refusals.append(str(error))
-        except (BotoCoreError, ClientError) as error:  # which would end a deploy
-            checks.refusals.append(f"{subject}: {target.explain(error)}")
-        else:
-            checks.checked.append(subject)
-
-    check("the names of other stages", lambda: stage_names.require_distinct(session, stage, force=force))
-    outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
-    is_first = bool(compiled.express_settings and not database)
-    if compiled.demand.creates_cluster and (
-        is_first := leftovers.is_first_cluster(session.client("cloudformation"), stack, checks.unchecked)
-    ):
-        check("clusters that an earlier stack left", lambda: leftovers.require_no_cluster(session, stack, database))
-    if compiled.demand.creates_network:
-        check("networks that an earlier deploy left", lambda: leftovers.require_no_vpc(outside_stack, force=force))
-    if declared := compiled.express_settings:
-
-        def check_express() -> None:
-            express.require_possible(session, stage, declared, database)
-            checks.outside_stack.extend(express.describe_changes(session, stage, declared))
-
-        check("the express cluster", check_express)
-    if is_first:
-        checks.update_reasons.extend(deferred.reason for deferred in compiled.deferred_resources)
-    return checks
 
 
 def _keep_deployed_metadata(template: Any, deployed_template: Any) -> None:
@@ -375,8 +318,8 @@ def _to_lines(preview: Preview) -> Iterator[str]:
             yield f"{label:<10} {change.logical_id} ({change.type}){properties}"
     if not any(preview.changes) and preview.comparison.is_accepted:
         yield "unchanged  all resources of the stack"
-    yield from (f"outside    the stack: {line}" for line in preview.checks.outside_stack)
-    yield from (f"updates    two: {reason}" for reason in preview.checks.update_reasons)
+    yield from (f"outside    the stack: {line}" for line in preview.outside_stack)
+    yield from (f"updates    two: {deferred.reason}" for deferred in preview.checks.deferred_resources)
     month = preview.idle_month
     yield (
         f"idle month {month.dollars:,.2f} US dollars, by list prices of {month.region}, without slices: "
@@ -385,6 +328,8 @@ def _to_lines(preview: Preview) -> Iterator[str]:
     yield f"checked    {', '.join(preview.checks.checked)}"
     yield from _labelled_lines("unchecked", preview.checks.unchecked)
     yield from _labelled_lines("refused", preview.checks.refusals)
+    if remedy := preview.checks.remedy:
+        yield f"remedy     {remedy}"
     yield from _validation_lines(preview.comparison)
     yield from (f"not seen   {note}" for note in preview.notes)
 
@@ -428,8 +373,8 @@ def _to_json(preview: Preview) -> Any:
             ]
             for word, changes in preview.changes._asdict().items()
         },
-        "outsideStack": preview.checks.outside_stack,
-        "twoUpdates": preview.checks.update_reasons,
+        "outsideStack": preview.outside_stack,
+        "twoUpdates": [deferred.reason for deferred in preview.checks.deferred_resources],
         "idleMonth": {
             "dollars": round(preview.idle_month.dollars, 2),
             "pricesOf": preview.idle_month.region,
@@ -438,6 +383,7 @@ def _to_json(preview: Preview) -> Any:
         "checked": preview.checks.checked,
         "unchecked": preview.checks.unchecked,
         "refusals": preview.checks.refusals,
+        "remedy": preview.checks.remedy,
         "validation": {
             "isAccepted": comparison.is_accepted,
             "status": comparison.status,

@@ -3,17 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tools.deploy import zones
 from tools.kit import slices, target
 from tools.kit.deploy_hook import DeferredResource
-from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.osls import DATABASE_CLUSTER, has_resource
 from tools.kit.output import print_status
 from tools.kit.parameters import declarations
-from tools.kit.target import explain
 
 if TYPE_CHECKING:
     import boto3
@@ -96,71 +94,25 @@ def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
     return limits
 
 
-class QuotaReport(NamedTuple):
-    """Result of the comparison with the account's plan and quotas."""
+def find_shortages(
+    session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str]
+) -> Iterator[tuple[str, Iterator[Shortage]]]:
+    """Yield the limits of an account to which a stage's demand is compared, each with the shortages.
 
-    checked: list[str]  # what was compared
-    unchecked: list[str]  # what was not compared, each with the reason
-    shortages: list[Shortage]
-
-    def refusal(self, deploy_command: Callable[..., str]) -> str:
-        """Return the message with which a deploy is refused: each shortage, and how to deploy without it."""
-        changes = dict.fromkeys(change for shortage in self.shortages for change in shortage.parameters)
-        advice = (
-            [f"Deploy with what the account allows:\n{deploy_command(*changes)}"]
-            if all(shortage.parameters for shortage in self.shortages)
-            else []
-        )
-        end = "Nothing was deployed. Deploy again once that has changed, or with --force."
-        return "\n".join([*(shortage.text for shortage in self.shortages), *advice, end])
-
-
-def check(session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str]) -> QuotaReport:
-    """Compare a stage's demand with the account's plan and quotas.
+    The calls to AWS are made when the shortages are iterated.
 
     Args:
         deploy_command: returns the command that deploys with some parameters changed, given as NAME=VALUE.
     """
-    checks: dict[str, Callable[[], Iterator[Shortage]]] = {}
     if demand.creates_cluster or demand.is_express:
-        checks["the account's plan"] = lambda: _plan(session, demand, deploy_command)
-    checks["the concurrency of functions"] = lambda: _concurrency(session, demand.reserved)
+        yield "the account's plan", _plan(session, demand, deploy_command)
+    yield "the concurrency of functions", _concurrency(session, demand.reserved)
     if demand.creates_network:
-        checks["the number of networks"] = lambda: _networks(session, stack)
-    if network := demand.network:
-        checks["the network's zones"] = lambda: _zones(session, stack, network)
+        yield "the number of networks", _networks(session, stack)
+    if demand.network:
+        yield "the network's zones", _zones(session, stack, demand.network)
     if demand.throttles:
-        checks["the gateway's limits"] = lambda: _gateway(session, demand.throttles)
-    report = QuotaReport([], [], [])
-    for subject, find_shortages in checks.items():
-        try:
-            report.shortages.extend(find_shortages())
-            report.checked.append(subject)
-        except (BotoCoreError, ClientError) as error:
-            report.unchecked.append(f"{subject} ({explain(error)})")
-    return report
-
-
-def require(
-    session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str], *, force: bool = False
-) -> None:
-    """Refuse a deploy that would or might fail because of the account's plan or a quota.
-
-    Checks for which the caller lacks a permission are skipped, with a message.
-
-    Args:
-        deploy_command: as for `check`.
-        force: only print the shortages.
-
-    Raises:
-        CommandError: the message names the plan, and each quota that is too low and how to raise it.
-    """
-    report = check(session, stack, demand, deploy_command)
-    print_status(*(f"not checked: {subject}" for subject in report.unchecked))
-    if report.shortages and not force:
-        raise CommandError(report.refusal(deploy_command))
-    for shortage in report.shortages:
-        print_status(*shortage.text.splitlines(), "Continuing because of --force.")
+        yield "the gateway's limits", _gateway(session, demand.throttles)
 
 
 def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:

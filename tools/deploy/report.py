@@ -62,7 +62,7 @@ class Report:
     is_new: bool = False  # whether the stage was not deployed before
     proven: str = ""
     message: str = ""  # of the error that ended the deploy
-    reasons: list[str] = field(default_factory=list)  # of AWS
+    reasons: list[str] = field(default_factory=list)  # of AWS, and further refusals of checks
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Recorder:
         self.report.is_new = is_new
 
     def add_reasons(self, reasons: Iterable[object]) -> None:
-        """Record what AWS refused, and why."""
+        """Record what AWS or a check refused, and why."""
         self.report.reasons += [redact(str(reason), self.names) for reason in reasons]
 
     def add_proof(self, migrations: Sequence[str], proof: Proof, *, needs_token: bool) -> None:
