@@ -209,9 +209,9 @@ def _kind_mistake(kind: Kind) -> str | None:
                 )
             if kind.name == "text" and patterns.is_slow(_pattern(kind), high):
                 return (
-                    f"the pattern could match a text of {high} characters in too many ways, and a client could send "
-                    "one that takes long to match. Use short ranges such as {1,5} instead of `*` and `+`, repeat "
-                    "classes such as [A-Z0-9] instead of groups, or lower the maximum length."
+                    f"a client could send a text of {high} characters that takes too many steps to match. Use short "
+                    "ranges such as {1,5} instead of `*` and `+`, repeat classes such as [A-Z0-9] instead of groups, "
+                    "or lower the maximum length."
                 )
     return None
 

@@ -2,10 +2,10 @@
 
 import re
 import warnings
-from math import prod
+from typing import NamedTuple
 
 _MAX_REPETITIONS = 255  # of PostgreSQL
-_MAX_WAYS = 1_000_000  # each takes Python 10 to 25 ns, more if the pattern ends with many characters without a choice
+_MAX_STEPS = 5_000_000  # each takes Python 1 to 15 ns
 
 # Characters that need no escape in any engine. Only those that are special in all of them may be escaped.
 _ATOM = r"[A-Za-z0-9 !\"#%&',/:;<=>@_`~-]|\\[.*+?()\[\]{}|\\]"
@@ -46,14 +46,22 @@ def find_mistake(pattern: str) -> str | None:
     return None
 
 
-def is_slow(pattern: str, max_length: int) -> bool:
-    """Return whether there are too many ways in which a portable pattern could match a text of a length.
+class _Search(NamedTuple):
+    """Bounds of Python's search for a match of a part of a pattern."""
 
-    Python tries all ways before it refuses a text, so a client could stop the function that stores events. They
-    multiply: `?` counts 2, a range such as {2,5} counts 4, `*`, `+` and {2,} count the length; a choice between
-    alternatives counts the sum of their ways, and a repeated group its ways once for each repetition.
+    ways: int = 1  # in which the part could match
+    steps: int = 0  # attempts to match a character, until all ways are tried
+
+
+def is_slow(pattern: str, max_length: int) -> bool:
+    """Return whether Python could need too many steps to refuse a text of a length.
+
+    Python tries all ways in which a pattern could match, so a client could stop the function that stores events. The
+    ways multiply: `?` counts 2, a range such as {2,5} counts 4, `*`, `+` and {2,} count the length; a choice between
+    alternatives counts the sum of their ways, and a repeated group its ways once for each repetition. What follows in
+    the pattern is tried again for each of them, so long ends count too.
     """
-    groups: list[list[list[int]]] = [[[]]]  # open groups, their alternatives, the ways of each part of them
+    groups: list[list[list[_Search]]] = [[[]]]  # open groups, their alternatives, the parts of each
     for part in _PART.finditer(pattern):
         parts = groups[-1][-1]
         match part.lastgroup:
@@ -62,18 +70,41 @@ def is_slow(pattern: str, max_length: int) -> bool:
             case "or":
                 groups[-1].append([])
             case "close":
-                ways = _count_ways(groups.pop())
-                groups[-1][-1].append(ways)
+                search = _choose(groups.pop())
+                groups[-1][-1].append(search)
             case "quantifier":
-                low, high = _repetitions(part[0], max_length)
-                parts[-1] = min(parts[-1] ** high * (high - low + 1), _MAX_WAYS + 1)
+                parts[-1] = _repeat(parts[-1], *_repetitions(part[0], max_length))
             case _:
-                parts.append(1)
-    return _count_ways(groups[0]) > _MAX_WAYS
+                parts.append(_Search(steps=1))
+    ways, steps = _choose(groups[0])
+    return steps + ways > _MAX_STEPS  # each way ends with a look for the end of the text
 
 
-def _count_ways(alternatives: list[list[int]]) -> int:
-    return min(sum(map(prod, alternatives)), _MAX_WAYS + 1)
+def _choose(alternatives: list[list[_Search]]) -> _Search:
+    """Return the bounds for a group."""
+    searches = [_join(parts) for parts in alternatives]
+    ways, steps = (sum(counts) for counts in zip(*searches, strict=True))
+    return _Search(_limit(ways), _limit(steps + len(searches)))
+
+
+def _join(parts: list[_Search]) -> _Search:
+    """Return the bounds for parts one after another: each is tried for all ways of those before it."""
+    ways, steps = 1, 0
+    for part in parts:
+        steps = _limit(steps + ways * part.steps)
+        ways = _limit(ways * part.ways)
+    return _Search(ways, steps)
+
+
+def _repeat(part: _Search, low: int, high: int) -> _Search:
+    """Return the bounds for a part that is repeated."""
+    ways = _limit(part.ways**high)
+    return _Search(_limit(ways * (high - low + 1)), _limit(part.steps * high * ways))
+
+
+def _limit(number: int) -> int:
+    """Return a number, or a smaller one that is too many steps, so that products stay small."""
+    return min(number, _MAX_STEPS + 1)
 
 
 def _repetitions(quantifier: str, max_length: int) -> tuple[int, int]:
