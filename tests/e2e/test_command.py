@@ -163,6 +163,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
     rows = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", str(state)],
         cwd=ROOT,
+        env=os.environ | {"COLUMNS": "500"},
         capture_output=True,
         text=True,
         check=True,

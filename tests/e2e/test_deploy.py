@@ -115,7 +115,8 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
 
     call_slices("check", account.aws, first.json)
     s3 = account.aws.client("s3")
-    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if "deploymentbucket" not in bucket["Name"]]
+    buckets = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    buckets.remove(osls.stack_outputs(account.aws.client("cloudformation"), "local")["ServerlessDeploymentBucketName"])
 
     # Parameters of the first deploy only are not repeated.
     second = account.deploy("--json", *cloud)

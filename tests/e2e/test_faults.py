@@ -19,7 +19,9 @@ from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.kit.invalid_bodies import INVALID_BODIES
+from tools.kit.osls import stack_outputs
 from tools.local.faults import DatabaseFaults
+from tools.local.stack import Stack
 
 # Replaces the deployed handler.py, which it imports as `original`. It kills the process on one id.
 _CRASHING_HANDLER = """
@@ -122,8 +124,9 @@ def _warm_up_workers(client: Client) -> None:
     client.wait_until_drained()
 
 
-def _deployed_zip(s3: Any) -> bytes:
-    [bucket] = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if "serverlessdeployment" in bucket["Name"]]
+def _deployed_zip(stack: Stack) -> bytes:
+    s3 = stack.client("s3")
+    bucket = stack_outputs(stack.client("cloudformation"), "local")["ServerlessDeploymentBucketName"]
     objects = s3.list_objects_v2(Bucket=bucket)["Contents"]
     zips = [entry for entry in objects if entry["Key"].endswith("/batida-ponto.zip")]
     newest = max(zips, key=itemgetter("LastModified"))["Key"]
@@ -135,7 +138,7 @@ def _deployed_zip(s3: Any) -> bytes:
 def crashing_function(deployed: Deployed, client: Client) -> Iterator[None]:
     """Deploy a function that one body kills, and make SQS redrive messages soon."""
     functions, queue = deployed.stack.client("lambda"), client.address.queue_url
-    package = _deployed_zip(deployed.stack.client("s3"))
+    package = _deployed_zip(deployed.stack)
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout", "RedrivePolicy"])
     policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 20}
     client.sqs.set_queue_attributes(

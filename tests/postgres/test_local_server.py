@@ -85,21 +85,19 @@ def test_server_changes_only_its_folder_and_adds_no_user(folder: Path) -> None:
 def test_long_path_moves_the_socket_to_a_private_temporary_folder(folder: Path) -> None:
     data = folder / ("long" * 25) / "postgres"
     data.parent.mkdir()
-    scratch = folder / "scratch"
-    scratch.mkdir()
+    with tempfile.TemporaryDirectory() as scratch:  # whose path is short, unlike that of `folder` with a long package
+        _start_in_subprocess(data, TMPDIR=scratch)
+        server = postgres.attach(data)
 
-    _start_in_subprocess(data, TMPDIR=str(scratch))
-    server = postgres.attach(data)
-
-    (socket_folder,) = scratch.iterdir()
-    assert server.host == str(socket_folder)
-    assert _mode(socket_folder) == 0o700
-    assert _mode(socket_folder / ".s.PGSQL.5432") == 0o700
-    assert _query(server, "select 1") == 1
-    server.crash()
-    assert _query(postgres.attach(data), "select 1") == 1
-    server.stop()
-    assert list(scratch.iterdir()) == []
+        (socket_folder,) = Path(scratch).iterdir()
+        assert server.host == str(socket_folder)
+        assert _mode(socket_folder) == 0o700
+        assert _mode(socket_folder / ".s.PGSQL.5432") == 0o700
+        assert _query(server, "select 1") == 1
+        server.crash()
+        assert _query(postgres.attach(data), "select 1") == 1
+        server.stop()
+        assert list(Path(scratch).iterdir()) == []
 
 
 def test_path_may_contain_special_characters(folder: Path) -> None:

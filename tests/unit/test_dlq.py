@@ -134,7 +134,7 @@ class Stage:
 def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)
-        monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
+        monkeypatch.setenv("COLUMNS", "250")  # each row of a table is a line
         yield Stage(monkeypatch, capsys)
 
 
