@@ -671,14 +671,28 @@ def test_cluster_that_cannot_be_looked_up_is_listed_as_unchecked(dev: Dev) -> No
     assert line in dev.preview().out
 
 
-def test_check_that_aws_refuses_is_a_refusal(dev: Dev) -> None:
-    dev.stubs["DescribeDBClusters"] = refusal("AccessDenied", "not you", "DescribeDBClusters")
+def add_express_cluster(dev: Dev) -> None:
+    capacity = {"MinCapacity": 0, "MaxCapacity": 4}
+    settings = {"LeaveDatabase": False, "ServerlessV2ScalingConfiguration": capacity, "BackupRetentionPeriod": 1}
+    dev.sls.template["Metadata"] = {"ExpressCluster": settings}
+
+
+def add_cluster(dev: Dev) -> None:
     dev.sls.add_cluster()
 
-    deploy, preview = dev.run(), dev.preview()
+
+@pytest.mark.parametrize(
+    ("add", "subject"),
+    [(add_cluster, "clusters that an earlier stack left"), (add_express_cluster, "the express cluster")],
+)
+def test_check_that_aws_refuses_is_a_refusal(dev: Dev, add: Callable[[Dev], None], subject: str) -> None:
+    dev.stubs["DescribeDBClusters"] = refusal("AccessDenied", "not you", "DescribeDBClusters")
+    add(dev)
+
+    deploy, preview = dev.run("--force"), dev.preview("--force")
 
     assert (deploy.status, preview.status) == (2, 2)
-    message = "clusters that an earlier stack left: AWS refused DescribeDBClusters: AccessDenied: not you\n"
+    message = f"{subject}: AWS refused DescribeDBClusters: AccessDenied: not you\n"
     assert f"ponto: {message}" in deploy.err
     assert f"refused    {message}" in preview.out
 
@@ -697,9 +711,7 @@ def test_idle_bill_follows_from_the_parameters(dev: Dev, options: list[str], lin
 
 
 def test_express_cluster_is_shown_as_created_outside_the_stack(dev: Dev) -> None:
-    capacity = {"MinCapacity": 0, "MaxCapacity": 4}
-    settings = {"LeaveDatabase": False, "ServerlessV2ScalingConfiguration": capacity, "BackupRetentionPeriod": 1}
-    dev.sls.template["Metadata"] = {"ExpressCluster": settings}
+    add_express_cluster(dev)
     result = dev.preview("--param", "database=express")
     assert result.status == 0, result.err
     line = f"outside    the stack: the cluster {STACK}, with one instance of 0 to 4 ACU, is created\n"
