@@ -9,7 +9,7 @@ from ponto.punch import EVENT
 
 def csv_block() -> str:
     """Return a CSV file with an example of the event, as a fenced block."""
-    body = EVENT.examples[-1]
+    body = {name: value for name, value in EVENT.examples[-1].items() if value != ""}  # an empty cell means no value
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\n")
     writer.writerow(body)
