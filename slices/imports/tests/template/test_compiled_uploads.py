@@ -124,7 +124,7 @@ def test_environment_of_the_function_has_the_required_sign_in(compile_stage: Com
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
-def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile_stage: CompileStage) -> None:
+def test_only_imports_and_redrives_can_set_attributes_of_a_message(compile_stage: CompileStage) -> None:
     template = compile_stage("prod", "uploads=true")
     permission = ("sqs:SendMessage", "PunchQueue.Arn")
     senders = {name for name, granted in extract_permissions(template).items() if permission in granted}

@@ -15,7 +15,7 @@ from slices.imports.file_formats import InvalidFileError
 from slices.imports.tests.unit.test_uploads import RESERVE, FakeAws, punch
 from slices.imports.uploads import FAILURE_FILE, SUMMARY_FILE
 
-FOLDER = "results/clock.ndjson/v1/"
+FOLDER = "results/october.ndjson/v1/"
 
 
 class KilledError(BaseException):

@@ -146,7 +146,7 @@ class FakeAws:
         s3, functions = cast(Any, self.bucket), cast(Any, self.functions)
         return Importer(settings.zone, s3, self.queue.send, functions, monotonic, self.max_refused)
 
-    def upload(self, content: bytes, key: str = "incoming/clock.ndjson", version: str | None = "v1") -> Any:
+    def upload(self, content: bytes, key: str = "incoming/october.ndjson", version: str | None = "v1") -> Any:
         self.bucket.objects[key, version] = content
         return event(key, version)
 
@@ -162,10 +162,10 @@ class FakeAws:
             self.run(self.functions.events.pop(0), seconds)
         return invocations
 
-    def result(self, name: str, folder: str = "results/clock.ndjson/v1") -> Any:
+    def result(self, name: str, folder: str = "results/october.ndjson/v1") -> Any:
         return [json.loads(line) for line in self.bucket.results[f"{folder}/{name}"].splitlines()]
 
-    def refused(self, name: str = "summary.json", folder: str = "results/clock.ndjson/v1") -> Any:
+    def refused(self, name: str = "summary.json", folder: str = "results/october.ndjson/v1") -> Any:
         """Return the lines of the lists that a result names."""
         (result,) = self.result(name, folder)
         return [line for list_name in result["refusedIn"] for line in self.result(list_name, folder)]
@@ -226,7 +226,7 @@ def test_file_without_punches_has_results(fake_aws: FakeAws) -> None:
     fake_aws.run(fake_aws.upload(b"\n".join([b"{"] * 2_500), version="v2"))
     assert fake_aws.queue.punches == []
     assert fake_aws.result("summary.json") == [{"accepted": 0, "refused": 0, "rounds": 1}]
-    assert len(fake_aws.refused(folder="results/clock.ndjson/v2")) == 2_500
+    assert len(fake_aws.refused(folder="results/october.ndjson/v2")) == 2_500
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f600"])
@@ -560,7 +560,7 @@ def test_redrive_continues_where_the_file_failed(fake_aws: FakeAws) -> None:
     assert fake_aws.run_all(json.loads(dead_letter.event_to_retry()), 30) == 1
     assert fake_aws.queue.employee_ids() == list(range(1, 21))
     assert (fake_aws.result("summary.json")[0]["accepted"], len(fake_aws.refused())) == (20, 150)
-    assert "results/clock.ndjson/v1/failure.json" not in fake_aws.bucket.results
+    assert "results/october.ndjson/v1/failure.json" not in fake_aws.bucket.results
 
 
 def test_deleted_file_raises(fake_aws: FakeAws) -> None:
