@@ -82,7 +82,7 @@ def test_narrow_terminal_names_all_columns_without_room(
     state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = [name for name in DISPLAYED_COLUMNS if name not in TEXTS]
-    monkeypatch.setenv("COLUMNS", str(60 + sum(max(len(name), 23) + 2 for name in needed)))
+    monkeypatch.setenv("COLUMNS", str(60 + sum(max(len(name), 23) + 2 for name in DISPLAYED_COLUMNS)))
     add_punch(migrated_url, 7)
 
     lines = run("--state", state).out.splitlines()

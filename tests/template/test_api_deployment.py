@@ -39,7 +39,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "another gateway response": lambda api: api.update(Throttled={"ResponseType": "THROTTLED"}),
     "the preflight": lambda api: api.pop("PunchPreflight"),
     "validation": lambda api: api["BodyValidator"].update(ValidateRequestBody=False),
-    "the path": lambda api: api["PunchResource"].update(PathPart="punch"),
+    "the path": lambda api: api["PunchResource"].update(PathPart="elsewhere"),
 }
 UNPUBLISHED = {"nothing", "a key's limits", "a key's plan"}
 
