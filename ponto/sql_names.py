@@ -12,7 +12,7 @@ SCHEMA = "ponto"
 ROLE_PREFIX = "ponto_"
 """Prefix of the database roles' names. SQL files contain it literally; `read_sql` can replace it."""
 
-_SCHEMA_PATTERN = re.compile(r"\bponto(?=\.\w)|(?<=\bschema )ponto\b")
+_SCHEMA_PATTERN = re.compile(r"(?<!\.)\bponto(?=\.\w)|(?<=\bschema )ponto\b")
 _ROLE_PREFIX_PATTERN = re.compile(r"\bponto_(?=\w)")
 
 

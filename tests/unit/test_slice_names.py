@@ -28,7 +28,7 @@ def patterns(each: slices.SliceManifest, folders: str = "slices") -> Iterator[st
     """Yield patterns of a slice's names: its path, module, commands, functions, parameters, roles and tables."""
     yield rf"\b{folders}[./]{each.name}\b"
     for command in enabled.load()[each.name].commands():
-        yield rf"(?<!from )\bponto {command}\b"
+        yield rf"(?<!from )(?<!\.)\bponto {command}\b"
         words = ", ".join(f'"{word}"' for word in command.split())
         yield rf"\brun\w*\((capsys, )?{words}"
     for name, entry in each.http.items():
