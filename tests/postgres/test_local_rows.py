@@ -82,14 +82,16 @@ def test_narrow_terminal_names_all_columns_without_room(
     state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = [name for name in DISPLAYED_COLUMNS if name not in TEXTS]
-    monkeypatch.setenv("COLUMNS", str(60 + sum(max(len(name), 23) + 2 for name in DISPLAYED_COLUMNS)))
+    monkeypatch.setenv("COLUMNS", str(60 + sum(max(len(name), 23) + 2 for name in needed)))
     add_punch(migrated_url, 7)
 
     lines = run("--state", state).out.splitlines()
 
-    assert {"id", *needed} <= set(lines[0].split())
+    heading = next(line for line in lines if "id" in line.split()).split()
+    assert {"id", *needed} <= set(heading)
     left_out = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("columns left out: ")]
-    assert {*lines[0].split(), *chain(*left_out)} == {*EVENT.row._fields, "waited"}
+    # The name of a text may be wrapped.
+    assert {*heading, *chain(*left_out)} >= {*EVENT.row._fields, "waited"} - {*TEXTS}
 
 
 def test_database_that_refuses_connections_is_reported(state: Path, migrated_url: str, run: Run) -> None:
