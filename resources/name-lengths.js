@@ -14,7 +14,7 @@ function check(resources, provider) {
   const names = Object.values(resources)
     .filter(({ Type }) => Type in NAMES)
     .map(({ Type, Properties }) => NAMES[Type](Properties))
-    .map((name) => name['Fn::Sub'] ?? name)
+    .map((name) => name?.['Fn::Sub'] ?? name) // without a name, CloudFormation chooses a short one
     .filter((name) => typeof name === 'string')
     .map((name) => name.replace(/\$\{.+?\}/g, (variable) => values[variable] ?? variable));
   const longest = names.reduce((first, second) => (second.length > first.length ? second : first));

@@ -295,6 +295,15 @@ def test_additional_stage_may_set_parameters_of_a_slice(package_project: Package
     assert package_project(bare_project, "prod").template().outputs["Path"]["Value"] == "um"
 
 
+def test_slice_may_leave_the_name_of_a_function_to_cloudformation(
+    package_project: PackageProject, bare_project: Path
+) -> None:
+    function = "Type: AWS::Lambda::Function, Properties: { Handler: x.y, Role: x, Code: { ZipFile: x } }"
+    add_slice(bare_project, "another", f"Resources: {{ Another: {{ {function} }} }}\n")
+
+    assert "FunctionName" not in package_project(bare_project, "dev").template().properties("Another")
+
+
 def test_error_of_invalid_yaml_names_the_slice(package_project: PackageProject, bare_project: Path) -> None:
     add_slice(bare_project, "another", "needs: [\n")
     with pytest.raises(PackagingError, match=r"slices/another/aws\.yml"):
