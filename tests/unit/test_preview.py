@@ -594,7 +594,8 @@ def test_refusals_are_listed_with_a_remedy_unless_forced(dev: Dev) -> None:
     assert "refused    the names of stage dev and stage dev-eu overlap" in refused.out
     assert '\nremedy     make deploy STAGE=dev ARGS="--param reservedConcurrency=none"\n' in refused.out
     assert "validated  by CloudFormation" in refused.out
-    assert forced.err.count("Continuing because of --force.") == 2
+    assert "forced     the account may run 10 functions at once" in forced.out
+    assert "forced     the names of stage dev and stage dev-eu overlap" in forced.out
     assert "remedy" not in forced.out
 
 

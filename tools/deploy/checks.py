@@ -30,6 +30,7 @@ class Checks:
     checked: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)  # with reasons
     refusals: list[str] = field(default_factory=list)
+    forced: list[str] = field(default_factory=list)  # refusals without effect because of `force`
     remedy: str | None = None  # command that deploys with what the account allows
     deferred_resources: Sequence[DeferredResource] = ()  # which a second update adds
 
@@ -56,18 +57,20 @@ class Checks:
         return value
 
     def refuse(self, problem: str | None, *, can_be_forced: bool = False) -> None:
-        """Refuse the deploy if there is a problem; if it can be forced and is, only print the problem."""
+        """Refuse the deploy if there is a problem; if it can be forced and is, only record the problem."""
         if problem and can_be_forced and self.force:
-            print_status(*problem.splitlines(), "Continuing because of --force.")
+            self.forced.append(problem)
         elif problem:
             self.refusals.append(f"{problem}\nOr deploy with --force." if can_be_forced else problem)
 
     def require(self) -> None:
-        """Print what was not checked, and end the deploy if it is refused.
+        """Print what was forced and what was not checked, and end the deploy if it is refused.
 
         Raises:
             CommandError: the message has all refusals.
         """
+        for text in self.forced:
+            print_status(*text.splitlines(), "Continuing because of --force.")
         for text in self.unchecked:
             print_status(*f"not checked: {text}".splitlines())
         if self.refusals:

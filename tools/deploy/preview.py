@@ -327,6 +327,7 @@ def _to_lines(preview: Preview) -> Iterator[str]:
     )
     yield f"checked    {', '.join(preview.checks.checked)}"
     yield from _labelled_lines("unchecked", preview.checks.unchecked)
+    yield from _labelled_lines("forced", preview.checks.forced)
     yield from _labelled_lines("refused", preview.checks.refusals)
     if remedy := preview.checks.remedy:
         yield f"remedy     {remedy}"
@@ -382,6 +383,7 @@ def _to_json(preview: Preview) -> Any:
         },
         "checked": preview.checks.checked,
         "unchecked": preview.checks.unchecked,
+        "forced": preview.checks.forced,
         "refusals": preview.checks.refusals,
         "remedy": preview.checks.remedy,
         "validation": {
