@@ -294,6 +294,7 @@ def test_declaration_that_cannot_be_executed_is_replaced_without_comparison(proj
     assert (refused.status, replaced.status) == (2, 3)
     assert "EVENT: shoporders/order.py, line 8: ImportError: cannot import name 'removed'" in refused.err
     assert "It may need a migration" in replaced.out
+    assert f"yourself: git -C {copy} diff generated~ generated -- shoporders/order.py\n" in replaced.out
     assert project.new(copy).status == 0
 
 

@@ -359,7 +359,7 @@ def _print(
             print_result(
                 "It may need a migration: this version cannot execute the last declaration, so it compared nothing.",
                 "Compare names, `derived_id` and columns yourself: "
-                f"git diff {GENERATED}~ {GENERATED} -- {previous.origin.declaration}",
+                f"git -C {shlex.quote(str(folder))} diff {GENERATED}~ {GENERATED} -- {previous.origin.declaration}",
             )
         print_result("Merge it:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
     else:
