@@ -283,16 +283,25 @@ def test_declaration_that_breaks_a_later_rule_can_be_corrected(project: Project,
     assert project.new(copy).status == 0
 
 
-def test_declaration_that_cannot_be_executed_is_replaced_without_comparison(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("import MAX_SAFE_INTEGER", "import removed, MAX_SAFE_INTEGER", "order.py, line 8: ImportError: cannot import"),
+        ('subject="loja"', 'subject="shop"', "subject: shop is no required integer"),
+    ],
+)
+def test_declaration_that_cannot_be_read_is_replaced_without_comparison(
+    project: Project, tmp_path: Path, old: str, new: str, mistake: str
+) -> None:
     copy = tmp_path / "copy"
     project.new(copy, "--event", ORDER)
-    replace_last_declaration(copy, "import MAX_SAFE_INTEGER", "import removed, MAX_SAFE_INTEGER")
+    replace_last_declaration(copy, old, new)
 
     refused = project.new(copy)
     replaced = project.new(copy, "--event", ORDER)
 
     assert (refused.status, replaced.status) == (2, 3)
-    assert "EVENT: shoporders/order.py, line 8: ImportError: cannot import name 'removed'" in refused.err
+    assert mistake in refused.err
     assert "It may need a migration" in replaced.out
     assert f"yourself: git -C {copy} diff generated~ generated -- shoporders/order.py\n" in replaced.out
     assert project.new(copy).status == 0

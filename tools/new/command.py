@@ -160,7 +160,7 @@ def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[Tabl
     """Compare a declaration with that of the last generation, which may break rules of this version.
 
     Returns:
-        Changes of the table; None: unknown, as this version cannot execute the last declaration.
+        Changes of the table; None: unknown, as this version cannot read the last declaration.
 
     Raises:
         CommandError: the new declaration has other names.
@@ -169,10 +169,12 @@ def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[Tabl
     text = _import_from_reference(repository.read(folder, previous.id, path), previous)
     try:
         old = declaration.execute(text, path)
-    except CommandError:
+        get_names(old)
+        changes = sql.compare_tables(old, event)
+    except Exception:  # noqa: BLE001  without the checks of this version it may have any mistake
         return None
     _check_same_names(folder, old, event)
-    return sql.compare_tables(old, event)
+    return changes
 
 
 def _check_same_names(folder: Path, old: Event, new: Event) -> None:
@@ -357,7 +359,7 @@ def _print(
             )
         elif changes is None:
             print_result(
-                "It may need a migration: this version cannot execute the last declaration, so it compared nothing.",
+                "It may need a migration: this version cannot read the last declaration, so it compared nothing.",
                 "Compare names, `derived_id` and columns yourself: "
                 f"git -C {shlex.quote(str(folder))} diff {GENERATED}~ {GENERATED} -- {previous.origin.declaration}",
             )
