@@ -20,9 +20,10 @@ function check(resources, provider) {
   const longest = names.reduce((first, second) => (second.length > first.length ? second : first));
   if (longest.length <= MAX_LENGTH) return;
   const maxStageLength = provider.getStage().length - (longest.length - MAX_LENGTH);
+  const remedy = maxStageLength > 0 ? `a stage name of at most ${maxStageLength} characters` : 'a shorter name of the service or the function';
   throw new ServerlessError(
-    `The name ${longest} would have ${longest.length} characters, but AWS allows ${MAX_LENGTH}. Choose a stage name of at most ` +
-      `${maxStageLength} characters (docs/deploy.md#names-of-stages).`,
+    `The name ${longest} would have ${longest.length} characters, but AWS allows ${MAX_LENGTH}. Choose ${remedy} ` +
+      '(docs/deploy.md#names-of-stages).',
     'NAME_TOO_LONG'
   );
 }

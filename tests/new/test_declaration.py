@@ -20,6 +20,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "unknown module": ("from decimal", "from decimals", "order.py, line 4: ModuleNotFoundError: No module named"),
     "missing argument": ('path="/orders",', "", "order.py, line 22: TypeError: "),
     "invalid regex": (TEXT, "text(64, 'a)', 'x')", "order.py, line 16: error: "),
+    "exit": ("EVENT =", "exit(3)\nEVENT =", "SystemExit: 3"),
     "no event": ("EVENT =", "ORDER =", "order.py declares no `EVENT`"),
     # Types
     "row": ("row=Order", "row=int", "row: not a NamedTuple"),

@@ -24,7 +24,7 @@ _EPILOG = """examples:
   ponto deploy --stage prod --yes --json      without a confirmation, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
   ponto deploy --stage dev --param database=express      no VPC; possible on AWS's Free plan
-  ponto deploy --report            a text about the last deploy, to publish
+  ponto deploy --report            a text about the last deploy, to share
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; --preview: 0 accepted, 2 refused
 """
@@ -50,7 +50,7 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
     excludes=["--stage", "--yes", "--force", "--param", "--preview", "--profile", "--region"],
     is_flag=True,
     show_default=False,
-    help="Only print a report of the last deploy of any stage, to publish, without account, names and addresses. Needs "
+    help="Only print a report of the last deploy of any stage, to share, without account, names and addresses. Needs "
     "no credentials. Of the other options only --json is allowed.",
 )
 @click.option(

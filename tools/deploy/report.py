@@ -30,7 +30,7 @@ FIRST_CHANGE = "delete an abandoned stack"
 """First step that changes something in AWS. What stops a deploy before it, the user corrects."""
 
 _PROPOSAL = (
-    "`ponto deploy --report` prints a report of this deploy, to publish, without account, names and addresses "
+    "`ponto deploy --report` prints a report of this deploy to share, without account, names and addresses "
     "(docs/deploy.md#report-a-deploy)"
 )
 _FILE_NAME = "last-deploy.json"

@@ -73,7 +73,7 @@ def execute(text: str, path: str) -> Event:
     variables: dict[str, Any] = {"__name__": Path(path).stem}
     try:
         exec(compile(text, path, "exec"), variables)  # noqa: S102  the owner's file
-    except Exception as error:  # the file may contain any mistake
+    except (Exception, SystemExit) as error:  # the file may contain any mistake
         line = error.lineno if isinstance(error, SyntaxError) else None
         for frame in traceback.extract_tb(error.__traceback__):
             line = frame.lineno if frame.filename == path else line
