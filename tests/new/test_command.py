@@ -225,6 +225,7 @@ def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Pro
     text = ORDER.read_text().replace('"app", "loja")', '"app")').replace(", uuid\n", ", text, uuid\n")
     field = """    cupom: Annotated[str | None, text(8, "[A-Z]+", "Code of a discount.")] = None\n"""
     changed.write_text(text.replace("\n\n\nEVENT", f"\n{field}\n\nEVENT"))
+    (copy / "shoporders/order.py").write_text(changed.read_text())
 
     result = project.new(copy, "--event", changed)
 
@@ -236,8 +237,9 @@ def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Pro
             "  column canal: text check (canal in ('site', 'app', 'loja'))",
             "    becomes text check (canal in ('site', 'app'))",
             "  column cupom is new: text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]+)$')",
-            "Write that migration in the merged branch before you deploy it (CONTRIBUTING.md, Change something).",
-            "Merge it:",
+            "Write that migration in the merged branch before you deploy it, and CHANGELOG.md; the other steps in "
+            "CONTRIBUTING.md (Change something) are done.",
+            "Commit your changes there, then merge it:",
             f"  cd {copy} && git merge generated",
         ],
     )

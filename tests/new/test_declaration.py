@@ -16,7 +16,7 @@ TEXT = 'display_text(64, "Name that the shop gives to the order.", min_length=1)
 
 MISTAKES: dict[str, tuple[str, str, str]] = {
     # The file
-    "syntax": ("class Order(", "class Order[", "order.py, line 11: SyntaxError: "),
+    "syntax": ("EVENT = Event(", "EVENT = = Event(", "order.py, line 22: SyntaxError: invalid syntax. Correct"),
     "unknown module": ("from decimal", "from decimals", "order.py, line 4: ModuleNotFoundError: No module named"),
     "missing argument": ('path="/orders",', "", "order.py, line 22: TypeError: "),
     "invalid regex": (TEXT, "text(64, 'a)', 'x')", "order.py, line 16: error: "),

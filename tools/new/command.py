@@ -355,7 +355,8 @@ def _print(
             print_result(
                 "It has no migration for the changed declaration: the table differs in",
                 *(f"  {line}" for change in changes for line in str(change).split("\n")),
-                "Write that migration in the merged branch before you deploy it (CONTRIBUTING.md, Change something).",
+                "Write that migration in the merged branch before you deploy it, and CHANGELOG.md; the other steps in "
+                "CONTRIBUTING.md (Change something) are done.",
             )
         elif changes is None:
             print_result(
@@ -363,7 +364,8 @@ def _print(
                 "Compare names, `derived_id` and columns yourself: "
                 f"git -C {shlex.quote(str(folder))} diff {GENERATED}~ {GENERATED} -- {previous.origin.declaration}",
             )
-        print_result("Merge it:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
+        first = "Commit your changes there, then merge it" if repository.has_changes(folder) else "Merge it"
+        print_result(f"{first}:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
     else:
         print_result(f"The branch {GENERATED} is up to date.")
 

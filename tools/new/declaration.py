@@ -78,7 +78,8 @@ def execute(text: str, path: str) -> Event:
         for frame in traceback.extract_tb(error.__traceback__):
             line = frame.lineno if frame.filename == path else line
         place = f"{path}, line {line}" if line else path
-        raise CommandError(f"EVENT: {place}: {type(error).__name__}: {error}. Correct the file.") from error
+        reason = error.msg if isinstance(error, SyntaxError) else error  # its text would name the line again
+        raise CommandError(f"EVENT: {place}: {type(error).__name__}: {reason}. Correct the file.") from error
     event = variables.get("EVENT")
     if not isinstance(event, Event):
         raise CommandError(f"EVENT: {path} declares no `EVENT`. Assign an `Event` of ponto/event.py to it.")
@@ -248,7 +249,7 @@ def _check_names(event: Event) -> Iterator[str]:
             yield f"{name}: {noun!r} is used twice. Choose different words for singular, plural, event and subject."
     if event.plural_pt is not None and not _is_portuguese(event.plural_pt):
         yield f"plural_pt: {event.plural_pt!r} is not one to three words of lower-case letters. Correct it."
-    if event.row.__name__ != event.noun[0].capitalize():
+    if _is_noun(event.noun[0]) and event.row.__name__ != event.noun[0].capitalize():
         yield f"row: the class is called {event.row.__name__}. Call it {event.noun[0].capitalize()}, as the noun."
     modules = {path.stem for path in (ROOT / "ponto").iterdir()} - {"punch"}
     if event.noun[0] in modules:

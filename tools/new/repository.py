@@ -77,9 +77,9 @@ def head(root: Path) -> str:
     return git(root, "rev-parse", "HEAD")
 
 
-def has_changes(root: Path) -> bool:
-    """Return whether the reference has changes that are not committed."""
-    return bool(git(root, "status", "--porcelain"))
+def has_changes(folder: Path) -> bool:
+    """Return whether a repository has changes that are not committed."""
+    return bool(git(folder, "status", "--porcelain"))
 
 
 def export(root: Path, commit: str, folder: Path) -> list[str]:

@@ -322,6 +322,8 @@ def _print_matches(
         print_result(f"row {row.id}{''.join(note.suffix for note in row_notes)}")
         fields = _row_to_json(row) | _merge(note.lines for note in row_notes)
         del fields["id"]
+        if EVENT.device is None:
+            del fields["device"]
         width = max(9, *(len(name.removesuffix("Id")) for name in fields))
         for name, value in fields.items():
             print_result(f"  {name.removesuffix('Id'):{width}} {'(none)' if value is None else value}")
