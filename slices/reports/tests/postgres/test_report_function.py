@@ -300,7 +300,7 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
         for report in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
             refused = run(*report, *target_options)
             assert (refused.status, refused.out) == (2, "")
-            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function); a report" in refused.err
+            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function); a result" in refused.err
         assert run("totals", *target_options).status == 0
         writer.rollback()  # close() would end the transaction only some time later
     assert run("totals", *AS_OF, *target_options).status == 0
@@ -313,7 +313,7 @@ def require_wait_for_writer(url: str, user: str, statement: str) -> None:
             kit_reader.open_direct_reader, reading, allows_historical_reads=True, writer_timeout_seconds=0.2
         )
         pid = writer.info.backend_pid
-        with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\); a report"), begin():
+        with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\); a result"), begin():
             pass
         writer.rollback()
         with begin() as source:
