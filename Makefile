@@ -67,7 +67,7 @@ missing: setup-dev
 	@python -m tools.develop.missing
 
 # No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.
-CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache TMPDIR=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
+CHECKOV := env -u BC_API_KEY HOME="$(CURDIR)/.cache" TMPDIR="$(CURDIR)/.cache" CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
 check: setup-dev ## format, lint, types, the compiled template, advisories
 	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 check-code check-template check-advisories
@@ -81,7 +81,7 @@ check-code:
 
 check-template:
 	@python -m tools.develop.templates
-	@TMPDIR=$(CURDIR)/.cache cfn-lint
+	@TMPDIR="$(CURDIR)/.cache" cfn-lint
 	@$(CHECKOV)
 	@.venv-audit/bin/python tools/develop/validate.py .cache/templates/*.json .github/deploy-role.yml tools/deploy/tunnel.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

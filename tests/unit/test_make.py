@@ -5,6 +5,7 @@ import os
 import pwd
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,17 @@ def test_help_lists_each_target_with_its_requirements() -> None:
     assert set(targets) - set(re.findall(r"^  make ([a-z-]+)", output, re.MULTILINE)) == parts
     assert "python -m" not in output
     assert re.search(r"^  make rows .*\n +needs make run", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", ["check-code", "check-template", "check-advisories"])
+def test_checks_quote_the_path_of_a_folder_with_a_space(tmp_path: Path, target: str) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+
+    commands = subprocess.check_output(["make", "-n", "--no-print-directory", target], cwd=folder, text=True)
+
+    assert [word for word in shlex.split(commands, comments=True) if word.startswith("folder/")] == []
 
 
 @pytest.mark.parametrize(
