@@ -1,6 +1,7 @@
 """Exit status, errors, help, completion and option types that all commands share."""
 
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -106,7 +107,7 @@ def test_help_of_a_group_names_the_commands_of_slices() -> None:
 
 
 def test_closed_pipe_is_not_an_error() -> None:
-    command = f"{sys.executable} -m tools.cli --help | head -1; echo ${{PIPESTATUS[0]}}"
+    command = f"{shlex.quote(sys.executable)} -m tools.cli --help | head -1; echo ${{PIPESTATUS[0]}}"
     run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert run.stdout.splitlines()[-1] == "0"
@@ -163,7 +164,7 @@ def test_output_that_cannot_be_written_is_reported_in_one_line(statement: str, l
 )
 @needs_full
 def test_streams_that_are_full_or_closed_show_no_traceback(line: str, status: int, error: str) -> None:
-    command = f"exec {sys.executable} -m {line}"
+    command = f"exec {shlex.quote(sys.executable)} -m {line}"
 
     completed = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
 

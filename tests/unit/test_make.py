@@ -186,7 +186,8 @@ def check(tmp_path: Path) -> Check:
             exits = status.get(name, status.get(program.name, 0))
             program.write_text(f'#!/bin/sh\necho "{program.name} $*"\nexit {exits}\n')
             program.chmod(0o700)
-        command = ["make", "-f", str(ROOT / "Makefile"), "-o", "setup-dev", *words]
+        shutil.copy(ROOT / "Makefile", tmp_path)
+        command = ["make", "-o", "setup-dev", *words]
         path = {"PATH": os.environ["PATH"]}
         return subprocess.run(
             command, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False
