@@ -62,7 +62,7 @@ class DrainSettings(NamedTuple):
     database: DatabaseSettings
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
-    requires_sign_in: bool  # whether a punch must belong to the sign-in's employee
+    requires_sign_in: bool  # whether a punch must belong to the signed-in user
     queue_url: str  # the queue of punches; if empty, failed messages reappear after its visibility timeout
     retry_delays_seconds: tuple[int, ...]  # after the first receive, the second, ...; then the visibility timeout
     visibility_timeout_seconds: int  # of the queue; 0 if unknown
@@ -130,7 +130,7 @@ def required_variables(environment: Mapping[str, str], *names: str) -> dict[str,
 
 
 def is_sign_in_required(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether a punch must belong to the sign-in's employee, because a slice requires sign-in."""
+    """Return whether a punch must belong to the signed-in user, because a slice requires sign-in."""
     return _parse_choice(environment, "IDENTITY", "required") == "required"
 
 
@@ -233,7 +233,7 @@ def _invalid(name: str, value: str, reason: str) -> ConfigurationError:
 def _parse_choice(environment: Mapping[str, str], name: str, *choices: str) -> str:
     """Return the value, which must be one of the choices or empty.
 
-    Typos are rejected because an unrecognized value could disable a check, such as that of the sign-in.
+    Typos are rejected because an unrecognized value could disable a check, such as that of the signed-in user.
     """
     value = environment.get(name, "")
     if value not in ("", *choices):

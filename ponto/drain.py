@@ -147,7 +147,7 @@ class Drain:
             store: the table of punches.
             dead_letters: the dead-letter queue.
             retry_backoff: sets the visibility timeouts of failed messages and of crash suspects.
-            requires_sign_in: whether a punch must belong to the sign-in's employee, as the gateway verified it.
+            requires_sign_in: whether a punch must belong to the signed-in user, whom the gateway verified.
             visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown.
             parse: parses the body of a message.
             clock: `time.monotonic`, looked up at each call, so that it can be patched.
@@ -302,9 +302,9 @@ class Drain:
 
 def _require_signed_in(employee_id: str | None, punch: Punch) -> None:
     if employee_id is None:
-        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message has no sign-in")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message names no signed-in user")
     if employee_id != str(EVENT.subject_id(punch)):
-        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not that of the sign-in")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not that of the signed-in user")
 
 
 def _redelivery_warning(error: Exception) -> str:

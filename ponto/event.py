@@ -106,7 +106,7 @@ class Event:
         return tuple(column for column, field in self.fields.items() if field.kind.name == "timestamp")
 
     def subject_id(self, row: Any) -> int:
-        """Return the number of a row's subject. If the stage requires sign-in, it must be the sign-in's."""
+        """Return the number of a row's subject. If the stage requires sign-in, it must be the signed-in user's."""
         number: int = getattr(row, self.subject)
         return number
 

@@ -37,7 +37,7 @@ class Request(NamedTuple):
 
     path_parameters: Mapping[str, str] = _EMPTY
     body: str = ""
-    employee_id: int | None = None  # of the sign-in, if any
+    employee_id: int | None = None  # of the signed-in user, if any
     user_arn: str = ""  # ARN of the IAM identity that signed the request
 
     def parse_json_object(self, error: str = "must be a JSON object") -> dict[str, Any]:

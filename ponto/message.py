@@ -58,7 +58,7 @@ class Message(NamedTuple):
 
     @property
     def employee_id(self) -> str | None:
-        """Employee id from the sign-in's token, which the gateway verified."""
+        """Employee id from the token of the signed-in user, whom the gateway verified."""
         return self.sender_attributes.get("usuarioId")
 
     @property

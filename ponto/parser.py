@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
     MALFORMED = "malformed"  # not JSON text
     INVALID = "invalid"  # JSON, but not a punch according to the schema
-    IDENTITY = "identity"  # a punch of another employee than the sign-in's
+    IDENTITY = "identity"  # a punch of an employee other than the signed-in user
     CONFLICT = "conflict"  # its id already belongs to a punch with other content
     REFUSED = "refused"  # PostgreSQL can never store it
     UNEXPECTED = "unexpected"  # the function's own code repeatedly fails on it

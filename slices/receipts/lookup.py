@@ -1,8 +1,8 @@
 """Look-up of receipts: stored punches that the caller may see.
 
 An id that is not random (derived from the punch, a name or a network card) can be guessed, and its receipt would show
-when there was a punch of an employee. So a caller with only an API key gets receipts of random ids. With a sign-in
-there are receipts of its employee's punches, with any id, and of no others.
+when there was a punch of an employee. So a caller with only an API key gets receipts of random ids. A signed-in user
+gets receipts of their own punches, with any id, and of no others.
 """
 
 import math
@@ -74,7 +74,7 @@ class Receipts:
 
         Args:
             punch_id: as the caller sent it.
-            employee_id: of the sign-in; None: the caller has only an API key.
+            employee_id: of the signed-in user; None: the caller has only an API key.
 
         Raises:
             psycopg2.Error, CannotConnectError: the database does not answer.
@@ -92,7 +92,7 @@ class Receipts:
         """Return the receipts of an employee's punches that were received within `LIST_PERIOD`, newest first.
 
         Args:
-            employee_id: of the sign-in; None: the account has no number, and the list is empty.
+            employee_id: of the signed-in user; None: the account has no number, and the list is empty.
         """
         if employee_id is None:
             return []

@@ -27,8 +27,7 @@ def build_text() -> str:
     _json_content(get_receipt, "200")["example"] = _example()
     hours = round(lookup.LIST_PERIOD.total_seconds() / 3600)
     list_receipts["summary"] = (
-        f"List the {EVENT.noun[1]} of the sign-in's {EVENT.subject_noun[0]} that were received in the last {hours} "
-        "hours, newest first."
+        f"List the {EVENT.noun[1]} of the signed-in user that were received in the last {hours} hours, newest first."
     )
     receipts = {
         "type": "array",

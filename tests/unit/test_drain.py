@@ -311,7 +311,7 @@ def test_punch_of_another_employee_than_the_sign_in_is_dead_lettered_alone(claim
     assert processed.failures == {}
     ((message_id, reason, detail),) = reasons(fakes)
     assert (message_id, reason) == ("m7", Reason.IDENTITY)
-    assert ("has no sign-in" in detail) == (claim in NO_CLAIM)
+    assert ("names no signed-in user" in detail) == (claim in NO_CLAIM)
     assert not any(character.isdigit() for character in detail)  # the detail must not contain an employee id
 
 

@@ -1,4 +1,4 @@
--- The receipt of an id. With a sign-in there are receipts of its $subject only.
+-- The receipt of an id. A signed-in user gets receipts of their own $nouns only.
 select
     id::text,
     $subject_column,

@@ -69,7 +69,7 @@ class ReceiptFunction:
         return [json.loads(line)["message"] for line in self._functions.log.getvalue().splitlines()]
 
     def get(self, identifier: str | None, **claims: str) -> Response:
-        """Return the response to a request; `employee` is the number of the sign-in."""
+        """Return the response to a request; `employee` is the number of the signed-in user."""
         verified = {"custom:usuarioId": claims["employee"], "sub": "8"} if "employee" in claims else None
         main = partial(function.main, create=lambda: self._receipts)
         response: Response = self._functions.run(main, request(identifier, verified))

@@ -204,7 +204,7 @@ def test_punch_for_a_colleague_is_dead_lettered(client: Client, pool: UserPool) 
         str(employee),
         answer.body["messageId"],
     )
-    assert sent["detail"] == "usuarioId: not that of the sign-in"
+    assert sent["detail"] == "usuarioId: not that of the signed-in user"
     assert client.rows(employee, colleague) == []
 
 
