@@ -37,7 +37,6 @@ _LEFT_OUT = (
 
 UNAVAILABLE_SLICES = {
     "clocks": "it reads the files of time clocks",
-    "conformance": "its rules and examples are those of clients that send punches",
     "corrections": "it corrects punches in time cards",
     "page": "its page records punches of employees",
     "reports": "it computes time cards from punches",

@@ -1,1 +1,0 @@
-"""`ponto conformance`: tests of clients against the contract."""
