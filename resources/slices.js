@@ -136,7 +136,7 @@ async function patterns({ resolveVariable }) {
   const files = ([name, { zip }]) =>
     [...standardFiles, ...zip].map((entry) => `slices/${name}/${entry}`).flatMap((path) => [path, `${path}/**`]);
   const list = ['__init__.py', 'definition.py', 'enabled.py', 'enabled.txt'].map((file) => `slices/${file}`);
-  const code = ['handler.py', 'ponto/**', '!ponto/testing.py', ...list, ...[...SLICES].flatMap(files)];
+  const code = ['handler.py', 'ponto/**', ...list, ...[...SLICES].flatMap(files)];
   return ['!**', ...code, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 

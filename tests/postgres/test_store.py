@@ -25,9 +25,9 @@ from ponto.connection import Parameters, Session, Timeouts
 from ponto.parser import parse
 from ponto.punch import EVENT, Punch
 from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
-from ponto.testing import InMemoryStore
 from tests.database import Database
 from tests.events import RECEIVED_MS
+from tests.fakes import InMemoryStore
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.event import CONFLICTING, OPTIONAL_FIELDS, VALID, body

@@ -13,8 +13,8 @@ from ponto.message import Message, read_messages
 from ponto.parser import Reason, parse
 from ponto.punch import EVENT, Punch
 from ponto.store import Outcome, Status
-from ponto.testing import Fakes
 from tests.events import RECEIVED_MS, punch, record, sqs_event
+from tests.fakes import Fakes
 
 Claim = dict[str, str]  # a message attribute
 

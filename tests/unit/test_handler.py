@@ -22,8 +22,8 @@ from ponto.parser import Reason, parse
 from ponto.punch import EVENT, Punch
 from ponto.retry_backoff import VisibilityNotChangedError
 from ponto.store import Outcome, Status
-from ponto.testing import Fakes, InMemoryRetryBackoff
 from tests.events import RECEIVED_MS, Context, Record, punch, record, sqs_event
+from tests.fakes import Fakes, InMemoryRetryBackoff
 from tests.strategies import FIELDS, TIMESTAMP_FIELDS, edited_bodies, good_bodies, json_values
 from tools.kit.event import INVALID
 

@@ -119,7 +119,7 @@ import handler
 from tools.kit.event import body
 from ponto.dead_letters import DeadLetters
 from ponto.retry_backoff import RetryBackoff
-from ponto.testing import ZONE, InMemoryStore
+from tests.fakes import ZONE, InMemoryStore
 
 class Context:
     aws_request_id = "1"
