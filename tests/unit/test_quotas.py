@@ -50,11 +50,13 @@ def existing_resource(status: str) -> Any:
     return {"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": status}}}
 
 
-def require_demand(demand: Demand, *, force: bool = False, region: str = "us-east-1") -> None:
-    """Make the checks of a deployed stage with this demand, and end the deploy if it is refused."""
+def require_demand(
+    demand: Demand, *, force: bool = False, region: str = "us-east-1", database: str | None = "create"
+) -> None:
+    """Make the checks of a stage with this demand, by default a deployed one, and end the deploy if it is refused."""
     compiled = CompiledStage(is_protected=False, needs_token=False, demand=demand)
     session, options = boto3.Session(region_name=region), TargetOptions("prod")
-    check(session, options, [], compiled, database="create", force=force).require()
+    check(session, options, [], compiled, database, force=force).require()
 
 
 def remedy(*parameters: str) -> str:
@@ -209,12 +211,28 @@ def test_express_cluster_is_checked_against_the_free_plan(calls: Calls, capsys: 
         (EndpointConnectionError(endpoint_url="https://freetier.cn-north-1"), "Could not connect to the endpoint URL"),
     ],
 )
-def test_failed_check_of_the_plan_does_not_stop_the_deploy(
+def test_failed_check_of_the_plan_does_not_stop_the_update_of_a_stage(
     calls: Calls, capsys: pytest.CaptureFixture[str], error: Exception, why: str
 ) -> None:
     calls.stubs["GetAccountPlanState"] = error
     require_demand(CLUSTER)
     assert capsys.readouterr().err.startswith(f"not checked: the account's plan ({why}")
+
+
+def test_unknown_plan_stops_the_deploy_of_a_new_cluster_unless_forced(
+    calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls.stubs |= limits(1_000) | {"GetAccountPlanState": refusal("AccessDeniedException")}
+
+    with pytest.raises(CommandError, match=r"(?s)Activate IAM Access.*Or deploy with --force"):
+        require_demand(CLUSTER, database=None)
+    require_demand(NO_DEMAND._replace(is_express=True), database=None)  # suits both plans
+    capsys.readouterr()
+    require_demand(CLUSTER, database=None, force=True)
+
+    message = capsys.readouterr().err
+    assert "not checked: the account's plan" in message
+    assert "Continuing because of --force." in message
 
 
 def test_all_exceeded_quotas_are_reported_together_and_force_continues(

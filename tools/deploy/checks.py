@@ -119,7 +119,10 @@ def check(
 
     shortages = list[quotas.Shortage]()
     for subject, found in quotas.find_shortages(session, stack, demand, command):
-        shortages += checks.look_up(subject, partial(list, found)) or []
+        looked_up: list[quotas.Shortage] | None = checks.look_up(subject, partial(list, found))
+        if looked_up is None and subject == quotas.PLAN and database is None:
+            looked_up = list(quotas.unknown_plan(demand, command))
+        shortages += looked_up or []
     for shortage in shortages:
         checks.refuse(shortage.text, can_be_forced=True)
     if shortages and not force and all(shortage.parameters for shortage in shortages):

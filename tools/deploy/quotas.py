@@ -24,6 +24,7 @@ _UNRESERVED = 100
 _CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions
 _VPCS = ("vpc", "L-F678F1CE")  # VPCs in a region
 _REQUESTS = ("apigateway", "L-8A5B8E43")  # requests/s of an account; AWS derives the burst from it
+PLAN = "the account's plan"
 _FREE_ACU = 4  # highest capacity of a cluster on the Free plan
 
 
@@ -105,7 +106,7 @@ def find_shortages(
         deploy_command: returns the command that deploys with some parameters changed, given as NAME=VALUE.
     """
     if demand.creates_cluster or demand.is_express:
-        yield "the account's plan", _plan(session, demand, deploy_command)
+        yield PLAN, _plan(session, demand, deploy_command)
     yield "the concurrency of functions", _concurrency(session, demand.reserved)
     if demand.creates_network:
         yield "the number of networks", _networks(session, stack)
@@ -116,7 +117,7 @@ def find_shortages(
 
 
 def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
-    # The service exists in a few regions only, and may not be reachable, so the timeout is short.
+    # botocore sends this to us-east-1 from every region. Some networks do not reach it, so the timeout is short.
     client = session.client("freetier", config=target.config(attempts=2, read_timeout=10))
     try:
         plan = client.get_account_plan_state()["accountPlanType"]
@@ -126,6 +127,19 @@ def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[...
         return  # the account has no plan
     if plan == "FREE":
         yield from _check_express(demand) if demand.is_express else _require_express(demand, deploy_command)
+
+
+def unknown_plan(demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
+    """Yield what prevents the first deploy of a stage if the account's plan cannot be read."""
+    if demand.creates_cluster:
+        yield Shortage(
+            "The account's plan is unknown. On AWS's Free plan the first deploy of this database would fail after "
+            "minutes.\n"
+            "Sign in as the root user, open Account, IAM user and role access to Billing information, and choose Edit, "
+            "Activate IAM Access (docs/deploy.md#the-free-plan). You also need the right "
+            "freetier:GetAccountPlanState.\n"
+            f"Or deploy an express cluster, which both plans allow:\n{deploy_command('database=express')}"
+        )
 
 
 def _require_express(demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
