@@ -5,7 +5,6 @@ they need.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +46,3 @@ class Slice:
 
     def deploy_hook(self) -> "DeployHook | None":
         """Return additional steps of `ponto deploy` and `make run`."""
-
-    def generated_files(self) -> Mapping[Path, str]:
-        """Return the texts of files that `make docs` generates."""
-        return {}

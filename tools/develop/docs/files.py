@@ -9,7 +9,6 @@ import psycopg2.extensions
 
 from ponto import __version__
 from ponto.punch import EVENT
-from slices import enabled
 from tools.develop.docs import examples, figures, marks
 from tools.develop.docs.schema import json_schema
 from tools.kit import event
@@ -32,7 +31,6 @@ def generate(connection: psycopg2.extensions.connection | None = None) -> dict[P
             "^fields=.*$", lambda _: f"fields={_load_test_fields()}", texts[_LOAD_TEST], flags=re.MULTILINE
         ),
         **{path: _set_version(texts[path], times) for path, times in _VERSIONS.items()},
-        **{path: text for each in enabled.load().values() for path, text in each.generated_files().items()},
         **{path: figures.fill(path, marks.fill(texts[path], connection)) for path in DOCUMENTS},
     }
 
