@@ -95,14 +95,15 @@ class Credentials(NamedTuple):
 def load_drain(environment: Mapping[str, str] = os.environ) -> DrainSettings:
     """Read the settings of the function that stores punches."""
     database = load_database(environment, required=("DLQ_URL", "TIME_ZONE"))
+    delays = environment.get("RETRY_DELAYS")
     return DrainSettings(
         database=database,
         dlq_url=environment["DLQ_URL"],
         zone=parse_time_zone(environment["TIME_ZONE"]),
         requires_sign_in=is_sign_in_required(environment),
         queue_url=environment.get("QUEUE_URL", ""),
-        retry_delays_seconds=_parse_retry_delays(environment.get("RETRY_DELAYS", "")),
-        visibility_timeout_seconds=_parse_count(environment, "VISIBILITY_TIMEOUT", "seconds") or 0,
+        retry_delays_seconds=tuple(map(int, delays.split(","))) if delays else (),
+        visibility_timeout_seconds=int(environment.get("VISIBILITY_TIMEOUT") or 0),
     )
 
 
@@ -110,22 +111,19 @@ def load_schema(environment: Mapping[str, str] = os.environ) -> SchemaSettings:
     """Read the settings of the function that applies migrations."""
     database = load_database(environment, required=("TIME_ZONE",))
     # An unset SLICES must not be treated as empty, because the views of all slices would be dropped.
-    _check_missing(
-        [name for name in ("SLICES", "ROLES") if name not in environment],
-        " (serverless.yml normally sets them); they may be empty",
-    )
+    _check_missing([name for name in ("SLICES", "ROLES") if name not in environment])
     return SchemaSettings(
         database=database,
         zone=parse_time_zone(environment["TIME_ZONE"]),
         slices=tuple(filter(None, environment["SLICES"].split(","))),
-        roles=_parse_roles(environment),
+        roles=_read_roles(environment),
         maintenance_database=environment.get("DB_CREATED_FROM", ""),
     )
 
 
 def required_variables(environment: Mapping[str, str], *names: str) -> dict[str, str]:
     """Return the named environment variables, or raise ConfigurationError if one is unset or empty."""
-    _check_missing([name for name in names if not environment.get(name)], " (serverless.yml normally sets them)")
+    _check_missing([name for name in names if not environment.get(name)])
     return {name: environment[name] for name in names}
 
 
@@ -180,11 +178,7 @@ def load_database(
         for name in (*(iam_login.REQUIRED_VARIABLES if uses_iam_auth else ()), *required)
         if not environment.get(name)
     ]
-    advice = (
-        " (serverless.yml normally sets them); to set those that begin with db_, copy rds_config.example.py to "
-        "rds_config.py"
-    )
-    _check_missing(missing, advice if reads_rds_config else "")
+    _check_missing(missing)
 
     parameters = {
         keyword: value for keyword, value in raw_settings.items() if value and not keyword.startswith("ssl")
@@ -221,9 +215,12 @@ def fetch_credentials(arn: str) -> Credentials:
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
-def _check_missing(names: Sequence[str], advice: str) -> None:
+def _check_missing(names: Sequence[str]) -> None:
     if names:
-        raise ConfigurationError(f"Missing: {', '.join(names)}. Set them in the environment{advice}.")
+        raise ConfigurationError(
+            f"Missing: {', '.join(names)}. serverless.yml sets them in the environment; rds_config.py, a copy of "
+            "rds_config.example.py, sets those of the database."
+        )
 
 
 def _invalid(name: str, value: str, reason: str) -> ConfigurationError:
@@ -241,29 +238,14 @@ def _parse_choice(environment: Mapping[str, str], name: str, *choices: str) -> s
     return value
 
 
-def _parse_count(environment: Mapping[str, str], name: str, unit: str) -> int | None:
-    value = environment.get(name, "")
-    if value and not value.isdecimal():
-        raise _invalid(name, value, f"is not a number of {unit}")
-    return int(value) if value else None
-
-
-def _parse_retry_delays(value: str) -> tuple[int, ...]:
-    try:
-        return tuple(map(int, value.split(","))) if value else ()
-    except ValueError:
-        raise _invalid("RETRY_DELAYS", value, "is not a list of seconds such as 5,10,20") from None
-
-
-def _parse_roles(environment: Mapping[str, str]) -> dict[str, DatabaseRole]:
-    """Parse ROLES, a list of ROLE:PREFIX, where PREFIX begins the names of the role's variables."""
+def _read_roles(environment: Mapping[str, str]) -> dict[str, DatabaseRole]:
+    """Read ROLES, a list of ROLE:PREFIX, where PREFIX begins the names of the role's variables."""
     roles = {}
     for pair in filter(None, environment["ROLES"].split(",")):
-        role, _, prefix = pair.partition(":")
-        if not prefix:
-            raise _invalid("ROLES", role, "has no prefix; write ROLE:PREFIX, such as ponto_function:FUNCTION")
-        concurrency = _parse_count(environment, f"{prefix}_CONCURRENCY", "executions")
-        roles[role] = DatabaseRole(environment.get(f"{prefix}_SECRET_ARN") or None, concurrency)
+        role, prefix = pair.split(":")
+        concurrency = environment.get(f"{prefix}_CONCURRENCY")
+        secret_arn = environment.get(f"{prefix}_SECRET_ARN") or None
+        roles[role] = DatabaseRole(secret_arn, int(concurrency) if concurrency else None)
     return roles
 
 
