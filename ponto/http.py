@@ -20,6 +20,20 @@ EMPLOYEE_CLAIM = "custom:usuarioId"
 UNAVAILABLE_RETRY_SECONDS = 15
 """Delay before a retry if the database is unavailable: a paused Aurora takes 15 to 40 s to resume."""
 
+_UNAVAILABLE = (503, "the database does not answer; send the request again")
+_INVALID_VALUE = (400, "the database refuses a value of your request")
+_CONFLICT = (409, "a stored row contradicts your request")
+_OUTDATED_SCHEMA = (500, "the database lacks a migration or a privilege: run ponto schema")
+_FAILED = (500, "the database failed; the function's log has its SQLSTATE")
+_RESPONSES = {
+    **dict.fromkeys(("", "08", "25006", "28", "40", "53", "55", "57"), _UNAVAILABLE),  # "": an error of libpq
+    **dict.fromkeys(("22", "23502", "23503", "23514"), _INVALID_VALUE),
+    "23505": _CONFLICT,
+    **dict.fromkeys(("3F000", "42501", "42703", "42704", "42883", "42P01"), _OUTDATED_SCHEMA),
+}
+"""Status and message for errors of the database, by SQLSTATE or its class, which is the first two characters. Others
+are `_FAILED`. Only after a 503 does it help to send the request again."""
+
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _is_employee_id = re.compile("[1-9][0-9]{0,15}").fullmatch
 
@@ -87,14 +101,14 @@ def handle(
     operation: Callable[[Request], Result],
     *,
     name: str,
-    unavailable: str = "the database does not answer; send the request again",
+    unavailable: str = _UNAVAILABLE[1],
     headers: Mapping[str, str] = _EMPTY,
     counters: Sequence[str] = (),
 ) -> Response:
     """Run an operation for an event of the proxy integration, and return its response.
 
-    An `HttpError` becomes the response that it describes. Database errors become a 503, and other exceptions a 500 that
-    does not quote them.
+    An `HttpError` becomes the response that it describes, a database error the one for its SQLSTATE (`_RESPONSES`), and
+    any other exception a 500 that does not quote it.
 
     Args:
         event: event of the proxy integration.
@@ -113,7 +127,7 @@ def handle(
         result = response_error.result
         error = _describe_type(response_error.__cause__) if response_error.__cause__ else ""
     except QUERY_ERRORS as failure:
-        result = Result({"message": unavailable}, 503, UNAVAILABLE_RETRY_SECONDS)
+        result = _database_error_result(failure, unavailable)
         error = _describe_type(failure) if counters else _describe_error(failure)
     except Exception as failure:  # noqa: BLE001  Lambda would log its text, which may quote a value
         result = Result({"message": "internal error; the function's log has its location"}, 500)
@@ -140,10 +154,31 @@ def _parse(event: Mapping[str, Any]) -> Request:
     )
 
 
+def _database_error_result(error: Exception, unavailable: str) -> Result:
+    response = status, message = _response(error)
+    if response == _UNAVAILABLE:
+        return Result({"message": unavailable}, status, UNAVAILABLE_RETRY_SECONDS)
+    detail = _detail(error)
+    return Result({"message": f"{message} ({detail})" if detail else message}, status)
+
+
+def _response(error: Exception) -> tuple[int, str]:
+    sqlstate: str = getattr(error, "pgcode", None) or ""
+    return _RESPONSES.get(sqlstate) or _RESPONSES.get(sqlstate[:2], _FAILED)
+
+
+def _detail(error: Exception) -> str:
+    """Return the reason of an error without values: PostgreSQL's message, or the violated constraint or column."""
+    if not isinstance(error, psycopg2.Error):
+        return str(error)
+    if _response(error) in (_UNAVAILABLE, _OUTDATED_SCHEMA):
+        return error_message(error).partition("\n")[0]
+    return error.diag.constraint_name or error.diag.column_name or ""
+
+
 def _describe_type(error: BaseException) -> str:
     return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".strip()
 
 
 def _describe_error(error: Exception) -> str:
-    message = error_message(error) if isinstance(error, psycopg2.Error) else error
-    return f"{type(error).__name__}: {message}".partition("\n")[0][:200]
+    return f"{_describe_type(error)}: {_detail(error)}".removesuffix(": ")[:200]

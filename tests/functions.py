@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -61,14 +62,17 @@ class Functions:
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
     def run(self, function: Callable[[Any, Any], Any], event: object) -> Any:
-        """Call an entry point as Lambda does."""
+        """Call an entry point as Lambda does. If the test fails, pytest prints the response and the log."""
+        start = self.log.tell()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
             patch.setitem(sys.modules, "rds_config", None)  # hide the developer's file
             for variable in [name for name in os.environ if name.startswith("DB_")]:
                 patch.delenv(variable)
             for variable, value in self.environment.items():
                 patch.setenv(variable, value)
-            return function(event, Context())
+            response = function(event, Context())
+        logging.getLogger(__name__).warning("response: %s\nlog: %s", response, self.log.getvalue()[start:])
+        return response
 
     def invoke(self, _: object, parameters: Mapping[str, Any]) -> Any:
         """Call the function that a client of Lambda invokes: a stub for `tests.aws.Calls.stubs`."""

@@ -12,7 +12,7 @@ INSERT = "insert into ponto.turno values (%(id)s) on conflict do nothing returni
 
 
 def main(event: dict[str, object], context: object) -> http.Response:
-    """Answer a request: 503 if the database does not answer, 500 without details for any other exception."""
+    """Answer a request. An error of the database becomes the response for its SQLSTATE, any other exception a 500."""
     return http.handle(event, context, store_shift, name="shift")
 
 

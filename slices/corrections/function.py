@@ -42,7 +42,6 @@ _UNAVAILABLE_MESSAGE = (
     "the database does not answer, or is busy; either all or none of the corrections were written: "
     "send the request again"
 )
-_MISSING_MIGRATION_SQLSTATES = ("42P01", "42501", "42883")  # missing table, privilege or function
 
 
 def main(event: Any, context: Any, *, timeouts: Timeouts = TIMEOUTS) -> http.Response:
@@ -85,8 +84,8 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
     Raises:
         HttpError: 400 if the form of a correction is invalid, 409 if the table refuses one, both with the reason for
             each refused position; 403 without an author; 503 while another transaction holds the lock of corrections;
-            500 if sending the request again does not help.
-        psycopg2.Error, CannotConnectError: the database does not answer, or is busy.
+            500 if the login is refused.
+        psycopg2.Error, CannotConnectError: the database does not answer, is busy, or refuses the statement.
     """
     author = author or request.user_arn
     if not author:
@@ -106,12 +105,9 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
         message = f"{error_message(error)}; nothing was written: send the request again"
         raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
-        if is_login_refused(error):
-            message = "the database refused the function: wrong password, or IAM denies access"
-        elif isinstance(error, psycopg2.Error) and error.pgcode in _MISSING_MIGRATION_SQLSTATES:
-            message = f"the database lacks a migration or a privilege: {error_message(error)}"
-        else:
+        if not is_login_refused(error):
             raise
+        message = "the database refused the function: wrong password, or IAM denies access"
         raise HttpError(500, f"{message}; nothing was written: run ponto schema") from error
     new = sum(correction.is_new for correction in stored)
     counts = {"written": new, "known": len(stored) - new}

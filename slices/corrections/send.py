@@ -78,7 +78,7 @@ def _write_to_database(target_options: target.TargetOptions, corrections: JsonCo
             raise CommandError(
                 f"{error_message(error)}; nothing was written: try again when that transaction has ended"
             ) from None
-        except psycopg2.errors.CheckViolation as error:  # at the commit: the transaction took too long
+        except psycopg2.errors.SerializationFailure as error:  # at the commit: the transaction took too long
             raise CommandError(f"{error_message(error)}; try again") from None
 
 

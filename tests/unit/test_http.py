@@ -135,6 +135,22 @@ def test_database_that_does_not_answer_is_a_503_that_says_when_to_retry(
     assert (logged["level"], logged["message"], logged["requestId"]) == ("WARNING", f"shops: {line}", "request")
 
 
+@pytest.mark.parametrize(
+    ("sqlstates", "status"),
+    [
+        ("08006 25006 40001 40P01 53300 55P03 57014 57P01 57P02 57P03", 503),
+        ("22003 22007 22008 22P02 23502 23503 23514", 400),
+        ("23505", 409),
+        ("3F000 42501 42P01 42883 42601 P0001 XX000", 500),
+    ],
+)
+def test_sqlstate_determines_the_status(sqlstates: str, status: int) -> None:
+    for sqlstate in sqlstates.split():
+        error: Any = psycopg2.errors.lookup(sqlstate)("no")
+        error.__setstate__({"pgcode": sqlstate})
+        assert respond(fail(error))[0] == status
+
+
 @pytest.mark.parametrize("event", [EVENT, {}])
 def test_unexpected_exception_is_a_500_that_quotes_nothing(
     event: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -1,6 +1,7 @@
-"""Limits of the emulator's logs and metrics, in one run and over several."""
+"""The emulator's logs and metrics, in one run and over several."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from tools.local import adapter, replacements
+from tools.local import adapter, replacements, watch
 
 
 def test_only_the_newest_entries_are_kept_and_none_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +36,19 @@ def test_only_the_newest_entries_are_kept_and_none_is_saved(monkeypatch: pytest.
     finally:
         logs.reset()
         cloudwatch.reset()
+
+
+def test_failure_of_a_function_behind_the_api_is_read_from_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replacements.install_patches(monkeypatch.setattr)
+    refused, served, batch = (
+        json.dumps({"level": level, "message": message, "error": "CheckViolation 23514"})
+        for level, message in (("WARNING", "shift"), ("INFO", "shift"), ("WARNING", "batch"))
+    )
+    lambda_svc.lambda_execute_result_to_api_proxy_response({"body": {}, "log": f"{refused}\n{served}\n{batch}"})
+    lambda_svc.lambda_execute_result_to_api_proxy_response({"error": True, "log": "Traceback"})
+    log = tmp_path / "emulator.log"
+    log.write_text(capsys.readouterr().out)
+
+    assert watch.FunctionLog(log).read_new_failures() == ["shift: CheckViolation 23514", "Traceback"]

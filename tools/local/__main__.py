@@ -210,14 +210,19 @@ def _dead_letter_command(address: Address, punch_id: str) -> str:
 
 def _print_progress(stack: Stack) -> None:
     key = flow.key(stack.aws.key)
+    function_log = watch.FunctionLog(stack.aws.log)
+    function_log.read_new_lines()  # of earlier runs
     last_line = ""
     while True:
         stack.require_running()
         with explain_failures(stack.aws):
             line = watch.format_numbers(watch.fetch_numbers(f"{stack.aws.url}{flow.PATH}numbers", key))
+            failures = function_log.read_new_failures()
         if line != last_line:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             last_line = line
+        for failure in failures:
+            print(f"{time.strftime('%H:%M:%S')}  {failure}", flush=True)
         time.sleep(1)
 
 

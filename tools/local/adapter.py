@@ -194,6 +194,16 @@ def _state_without_points(original: Callable[[], dict[str, Any]]) -> dict[str, A
     return {**original(), "metrics": AccountRegionScopedDict()}
 
 
+# Functions behind the API. The emulator writes only the output of other functions into its own log.
+
+
+@patch(lambda_svc, "lambda_execute_result_to_api_proxy_response", until="the emulator logs this output, too")
+def _log_output(original: Callable[[Any], Any], result: dict[str, Any]) -> Any:
+    if output := result.get("log"):
+        print(json.dumps({"level": "ERROR", "message": output}) if result.get("error") else output, flush=True)
+    return original(result)
+
+
 # Public parts of the emulator, as on AWS: the deployed APIs, and the public keys of user pools. They are called
 # directly: the emulator's routing can reach any service through the query, the body and headers, on every path.
 

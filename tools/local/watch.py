@@ -1,5 +1,6 @@
 """Progress of a running stack: the numbers of its view, and the totals in the function's log lines."""
 
+import contextlib
 import json
 from collections import Counter
 from http import HTTPStatus
@@ -34,30 +35,48 @@ def fetch_numbers(url: str, key: str) -> dict[str, Any]:
     return numbers
 
 
-class BatchTotals:
-    """Totals of the function's log lines in the emulator's log."""
+class FunctionLog:
+    """Log lines of functions in the emulator's log."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
         self._offset = 0  # bytes
-        self._totals = Counter(dict.fromkeys(_COUNTERS, 0))
 
-    def totals(self) -> Counter[str]:
-        """Return the totals of all batches: stored, duplicates, redelivered (the row already existed), failed."""
+    def read_new_lines(self) -> list[dict[str, Any]]:
+        """Return the lines since the last call."""
         with self._log.open("rb") as file:
             file.seek(self._offset)
             text = file.read()
         complete = text[: text.rfind(b"\n") + 1]
         self._offset += len(complete)
-        for line in complete.splitlines():
-            if line.startswith(b"{") and (batch := _parse_batch(line)):
-                self._totals.update({name: batch[name] for name in _COUNTERS})
+        values = [_parse(line) for line in complete.splitlines() if line.startswith(b"{")]
+        return [fields for fields in values if isinstance(fields, dict)]
+
+    def read_new_failures(self) -> list[str]:
+        """Return the failures since the last call, without those of batches, which `format_numbers` counts."""
+        return [
+            ": ".join(fields[name] for name in ("message", "error") if name in fields)
+            for fields in self.read_new_lines()
+            if fields.get("level") in ("WARNING", "ERROR") and fields["message"] != "batch"
+        ]
+
+
+class BatchTotals:
+    """Totals of the drain's log lines in the emulator's log."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = FunctionLog(log)
+        self._totals = Counter(dict.fromkeys(_COUNTERS, 0))
+
+    def totals(self) -> Counter[str]:
+        """Return the totals of all batches: stored, duplicates, redelivered (the row already existed), failed."""
+        for fields in self._log.read_new_lines():
+            if fields.get("message") == "batch":
+                self._totals.update({name: fields[name] for name in _COUNTERS})
         return self._totals
 
 
-def _parse_batch(line: bytes) -> dict[str, Any] | None:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return None  # a line of another process
-    return fields if isinstance(fields, dict) and fields.get("message") == "batch" else None
+def _parse(line: bytes) -> Any:
+    with contextlib.suppress(ValueError):  # a line of another process
+        return json.loads(line)
+    return None

@@ -185,7 +185,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if new.criada_em >= transaction_timestamp() and clock_timestamp() > new.criada_em + interval '1 minute' then
         raise exception 'the transaction took longer than a minute after correction %; nothing was written', new.id
-        using errcode = 'check_violation', hint = 'Do it again, and commit at once.';
+        using errcode = 'serialization_failure', hint = 'Do it again, and commit at once.';
     end if;
     return null;
 end

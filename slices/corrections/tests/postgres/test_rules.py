@@ -294,7 +294,7 @@ def test_commit_a_minute_after_the_insert_is_refused(punch_database: Database) -
     [(function,)] = punch_database.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
     punch_database.execute(function.replace("1 minute", "0"))
 
-    with pytest.raises(psycopg2.errors.CheckViolation, match="longer than a minute"):
+    with pytest.raises(psycopg2.errors.SerializationFailure, match="longer than a minute"):
         write(punch_database, add())
 
     assert punch_database.execute("select count(*) from correcao") == [(0,)]
