@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 class Slice:
     """A slice that adds nothing; resources to deploy are in `aws.yml` beside `slice.py`."""
 
-    def __init__(self, public_name: str = "") -> None:
-        """Create a slice.
-
-        Args:
-            public_name: its name in the report of a deploy; empty for a slice that does not belong to this project,
-                whose name is left out.
-        """
-        self.public_name = public_name
-
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return commands of `ponto` by name; a name of two words, such as `load documents`, puts it into a group."""
         return {}

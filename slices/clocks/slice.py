@@ -39,4 +39,4 @@ class Clocks(FileFormatSlice):
         return file_format
 
 
-SLICE = Clocks("clocks")
+SLICE = Clocks()

@@ -75,4 +75,4 @@ class CorrectionsSlice(ReportsExtension):
         return add_forgotten_punch(cursor, employee_ids, last)
 
 
-SLICE = CorrectionsSlice("corrections")
+SLICE = CorrectionsSlice()

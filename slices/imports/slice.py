@@ -58,4 +58,4 @@ class Imports(Slice):
         return DeadLetterEvent("file", "importacao", describe, restart)
 
 
-SLICE = Imports("imports")
+SLICE = Imports()

@@ -34,4 +34,4 @@ class Page(Slice):
         )
 
 
-SLICE = Page("page")
+SLICE = Page()

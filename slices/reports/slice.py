@@ -111,4 +111,4 @@ class ReportsSlice(Slice):
         return NOTES
 
 
-SLICE = ReportsSlice("reports")
+SLICE = ReportsSlice()

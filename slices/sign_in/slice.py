@@ -2,4 +2,4 @@
 
 from slices.definition import Slice
 
-SLICE = Slice("sign_in")
+SLICE = Slice()

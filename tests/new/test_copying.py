@@ -3,7 +3,6 @@
 import pytest
 
 from tools.kit.errors import CommandError
-from tools.kit.project import ROOT
 from tools.new.copying import adapt, find_dead_links, is_copied, select_slices
 
 SLICES = {
@@ -96,8 +95,3 @@ def test_links_to_files_that_the_copy_lacks_are_found() -> None:
     links = list(find_dead_links(texts, texts))
 
     assert links == ["README.md: docs/gone.md", "README.md: docs/gone.png", "docs/a.md: ../lab/x.md"]
-
-
-def test_copy_proposes_no_issue_of_the_reference_after_a_deploy() -> None:
-    path = "tools/deploy/report.py"
-    assert "an issue" not in adapt(path, (ROOT / path).read_text(encoding="utf-8"))

@@ -181,12 +181,10 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
         needs_token=False,
         demand=expected,
         deferred_resources=(compiled_stage.CLUSTER_PROTECTION,),
-        database="create",
-        login="secret",
     )
 
     dev = compiled_stage.read_compiled_stage(package_stage("dev").folder)
-    assert dev == compiled_stage.CompiledStage(False, False, dev.demand, database="create", login="iam")
+    assert dev == compiled_stage.CompiledStage(False, False, dev.demand)
     # The last of two values takes effect, because a first deploy appends its value.
     repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
     assert compiled_stage.read_compiled_stage(repeated.folder).deferred_resources == ()

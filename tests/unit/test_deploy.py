@@ -46,7 +46,7 @@ OUTPUTS = {
 class Prod:
     """The protected stage `prod` in moto, before its first deploy; `sls` is a fake that deploys nothing."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
         self.stubs |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
@@ -56,7 +56,7 @@ class Prod:
         self.invocations = self.sls.invocations
         self.hooks: list[DeployHook] = []
         self.migrated: list[str] = []
-        collaborators = Collaborators(run_sls=self.sls, deploy_hooks=lambda: self.hooks, state=state)
+        collaborators = Collaborators(run_sls=self.sls, deploy_hooks=lambda: self.hooks)
         self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=collaborators)
 
     def add_deployed_stage(self) -> None:
@@ -79,9 +79,9 @@ def account() -> Iterator[None]:
 
 
 @pytest.fixture
-def prod(account: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Prod:
+def prod(account: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Prod:
     del account
-    return Prod(monkeypatch, capsys, tmp_path)
+    return Prod(monkeypatch, capsys)
 
 
 def test_account_and_region_are_printed_first(prod: Prod) -> None:
@@ -151,11 +151,8 @@ def test_stage_whose_name_is_a_prefix_of_another_is_refused(
 
 @pytest.mark.parametrize("name", ["deploy", "deploy-prod"])
 @pytest.mark.usefixtures("account")
-def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
-) -> None:
-    collaborators = Collaborators(state=tmp_path)
-    result = runner(capsys, "deploy", "--stage", name, "--yes", "--force", collaborators=collaborators)()
+def test_stage_with_the_name_of_a_deploy_roles_stack_is_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    result = runner(capsys, "deploy", "--stage", name, "--yes", "--force")()
     assert result.status == 2
     assert f"ponto: a stage cannot be named {name}: the stacks batida-ponto-deploy-..." in result.err
     assert "sls package" not in result.err
@@ -287,7 +284,7 @@ def test_failed_sls_stops_the_deploy(
 ) -> None:
     write_sls(tmp_path, 'echo "profile=$AWS_DEV_PROFILE path=$PATH"; exit 1')
     monkeypatch.setenv("AWS_DEV_PROFILE", "another")
-    collaborators = Collaborators(run_sls=partial(osls.run, project=tmp_path), state=tmp_path)
+    collaborators = Collaborators(run_sls=partial(osls.run, project=tmp_path))
     assert main(["deploy", "--stage", "dev"], collaborators) == 2
     captured = capfd.readouterr()
     assert "profile= path=" in captured.err

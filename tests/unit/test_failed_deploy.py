@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -58,13 +57,12 @@ def stack_response(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -
 class Dev:
     """The stage `dev` in moto, without a stack; `sls` is a fake that deploys nothing."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
         self.calls.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.sls = FakeSls()
         self.clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
         self._capsys = capsys
-        self._state = state
 
     def fail(self, **stubs: Any) -> None:
         """Configure `sls deploy` to fail, and set stubs for the calls after it."""
@@ -72,14 +70,14 @@ class Dev:
         self.sls.while_running = lambda: self.calls.stubs.update(stubs)
 
     def run(self, command: str, *options: str) -> CommandResult:
-        collaborators = Collaborators(self.clock, self.sls, state=self._state)
+        collaborators = Collaborators(self.clock, self.sls)
         return runner(self._capsys, command, "--stage", "dev", *options, collaborators=collaborators)()
 
 
 @pytest.fixture
-def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Dev]:
+def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
     with aws():
-        yield Dev(monkeypatch, capsys, tmp_path)
+        yield Dev(monkeypatch, capsys)
 
 
 def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) -> None:

@@ -7,7 +7,6 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -42,7 +41,7 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 class Dev:
     """The stage `dev`, not deployed at first; `sls` is a fake."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
         self.stubs |= {
@@ -54,7 +53,7 @@ class Dev:
         self.sls = FakeSls()
         self.hooks: list[DeployHook] = []
         self.clock = FakeClock()
-        collaborators = Collaborators(self.clock, self.sls, lambda: self.hooks, state)
+        collaborators = Collaborators(self.clock, self.sls, lambda: self.hooks)
         self.run = runner(capsys, "deploy", "--stage", "dev", collaborators=collaborators)
 
     def deploy(self, template: Any = None) -> None:
@@ -98,9 +97,9 @@ def sha256(code: bytes) -> str:
 
 
 @pytest.fixture
-def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Dev]:
+def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
     with aws():
-        yield Dev(monkeypatch, capsys, tmp_path)
+        yield Dev(monkeypatch, capsys)
 
 
 def test_new_stage_is_compared_under_another_stack_name_which_is_deleted(dev: Dev) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, checks, express, failed_events, preview, proof, report
+from tools.deploy import abandoned_stack, checks, express, failed_events, preview, proof
 from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, read_compiled_stage
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -24,14 +24,13 @@ _EPILOG = """examples:
   ponto deploy --stage prod --yes --json      without a confirmation, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
   ponto deploy --stage dev --param database=express      no VPC; possible on AWS's Free plan
-  ponto deploy --report            a text about the last deploy, to share
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; --preview: 0 accepted, 2 refused
 """
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--stage", help="Stage to deploy: a section of resources/parameters.yml, or a new name.")
+@click.option("--stage", required=True, help="Stage to deploy: a section of resources/parameters.yml, or a new name.")
 @click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation if the stage is protected.")
 @click.option(
     "--force",
@@ -42,16 +41,6 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter for this deploy only; repeatable."
-)
-@click.option(
-    "--report",
-    "prints_report",
-    cls=opt.MutuallyExclusiveOption,
-    excludes=["--stage", "--yes", "--force", "--param", "--preview", "--profile", "--region"],
-    is_flag=True,
-    show_default=False,
-    help="Only print a report of the last deploy of any stage, to share, without account, names and addresses. Needs "
-    "no credentials. Of the other options only --json is allowed.",
 )
 @click.option(
     "--preview",
@@ -70,7 +59,6 @@ def deploy(
     *,
     yes: bool,
     force: bool,
-    prints_report: bool,
     is_preview: bool,
     as_json: bool,
 ) -> int:
@@ -84,32 +72,22 @@ def deploy(
     CloudFormation cannot create it; later deploys keep this database by default. You can repeat the command at any
     time, even after it was interrupted.
     """
-    if prints_report:
-        report.print_last(collaborators.state, as_json=as_json)
-        return 0
-    stage = target_options.stage
-    if not stage:
-        raise click.UsageError("Missing option '--stage'.", click.get_current_context())
     if is_preview:
         return preview.run(collaborators, target_options, params, force=force, as_json=as_json)
     account = target.announce(target_options)
     session = account.session
     osls.warn_if_expiring(session)
     hooks = collaborators.deploy_hooks()
-    with report.record(collaborators.state, collaborators.clock, target_options, account, params) as recorder:
-        compiled = _deploy(
-            collaborators, hooks, account, target_options, params, recorder, is_confirmed=yes, force=force
-        )
-        try:
-            summary, slice_results = _migrate_and_prove(hooks, account, stage, compiled, recorder)
-        except CommandError as error:
-            raise CommandError(str(error), status=1) from error
-        except (BotoCoreError, ClientError) as error:
-            raise CommandError(
-                f"{target.explain(error)}\nThe stage is deployed, but not proven to work. Fix the cause, and deploy "
-                "again.",
-                status=1,
-            ) from error
+    compiled = _deploy(collaborators, hooks, account, target_options, params, is_confirmed=yes, force=force)
+    try:
+        summary, slice_results = _migrate_and_prove(hooks, account, target_options.stage, compiled)
+    except CommandError as error:
+        raise CommandError(str(error), status=1) from error
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(
+            f"{target.explain(error)}\nThe stage is deployed, but not proven to work. Fix the cause, and deploy again.",
+            status=1,
+        ) from error
     if as_json:
         print_json(camel_case(summary) | {result.key: result.value for result in slice_results})
         return 0
@@ -126,14 +104,9 @@ def deploy(
 
 
 def _migrate_and_prove(
-    hooks: Sequence[DeployHook],
-    account: target.Account,
-    stage: str,
-    compiled: CompiledStage,
-    recorder: report.Recorder,
+    hooks: Sequence[DeployHook], account: target.Account, stage: str, compiled: CompiledStage
 ) -> tuple[dict[str, Any], list[HookResult]]:
     """Return the output of --json without the slices' part, and the slices' results."""
-    recorder.begin_step("apply the migrations")
     session = account.session
     outputs = stack_outputs(session.client("cloudformation"), stage)
     # No retries: a second call of a slow migration would only wait for the first.
@@ -142,14 +115,11 @@ def _migrate_and_prove(
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    recorder.begin_step("send a punch")
     print_status(f"sending a punch of the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
     deployment = target.from_outputs(session, stage, outputs)
     url = deployment.api_url
     punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
-    recorder.begin_step("wait for its row")
     proven = proof.wait_for_row(functions, stage, punch_id, message_id)
-    recorder.add_proof(migrated["applied"], proven, needs_token=compiled.needs_token)
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
@@ -165,8 +135,6 @@ def _migrate_and_prove(
         "key_id": key_id,
         "show_key": f"{show_key} --api-key {key_id}",
     }
-    if hooks:
-        recorder.begin_step("run the steps of slices")
     return summary, [hook.after_deploy(deployed) for hook in hooks]
 
 
@@ -176,7 +144,6 @@ def _deploy(
     account: target.Account,
     target_options: target.TargetOptions,
     params: Sequence[str],
-    recorder: report.Recorder,
     *,
     is_confirmed: bool,
     force: bool,
@@ -189,12 +156,11 @@ def _deploy(
     def sls(command: str, *options: object, extra_params: Sequence[str] = (), update_name: str = "") -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
-        recorder.begin_step(f"sls {command}{update_name}")
         print_status(f"sls {command}{update_name}")
         before = failed_events.observe_stack(cloudformation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
-                recorder.add_reasons(failed_events.print_new_failures(cloudformation, stage, before))
+                failed_events.print_new_failures(cloudformation, stage, before)
             raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
 
     def update(package: Path, extra_params: Sequence[str] = (), name: str = "") -> None:
@@ -209,22 +175,14 @@ def _deploy(
         package = Path(temporary) / "package"  # not .serverless, which the next packaging would empty
         sls("package", "--package", package)
         compiled = read_compiled_stage(package, hooks)
-        recorder.add_database(compiled.database, compiled.login, is_new=database is None)
-        recorder.begin_step("check names, plan and quotas")
         results = checks.check(session, target_options, params, compiled, database, force=force)
-        recorder.add_reasons(results.refusals[1:])  # the first one is the report's message
         results.require()
         question = f"Employees use this stage. Type {stage} to deploy it to {account.description}:"
-        if compiled.is_protected and not is_confirmed:
-            recorder.begin_step("confirm")
-            if not confirm(question, stage):
-                raise CommandError("not deployed")
-        recorder.begin_step(report.FIRST_CHANGE)
+        if compiled.is_protected and not is_confirmed and not confirm(question, stage):
+            raise CommandError("not deployed")
         abandoned_stack.delete(cloudformation, stage, collaborators.clock)
         if compiled.express_settings:
-            recorder.begin_step("create or update the express cluster")
-            refused = express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
-            recorder.add_reasons(f"not changed: {change}" for change in refused)
+            express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
         if deferred_resources := results.deferred_resources:
             print_status(*(deferred.reason for deferred in deferred_resources))
             first_params = [deferred.parameter for deferred in deferred_resources]

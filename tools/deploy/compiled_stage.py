@@ -30,8 +30,6 @@ class CompiledStage(NamedTuple):
     demand: quotas.Demand
     deferred_resources: Sequence[DeferredResource] = ()
     express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
-    database: str | None = None  # values of the parameters `database` and `dbLogin`
-    login: str | None = None
 
 
 def add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
@@ -64,7 +62,7 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
     template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
-    resources, outputs = template["Resources"], template.get("Outputs", {})
+    resources = template["Resources"]
     environment = resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.parse_time_zone(environment["TIME_ZONE"])
@@ -82,6 +80,4 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
         demand=quotas.read_demand(template, deferred_resources),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
         deferred_resources=deferred_resources,
-        database=outputs.get("Database", {}).get("Value"),
-        login=outputs.get("DatabaseLogin", {}).get("Value"),
     )

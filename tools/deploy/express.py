@@ -40,15 +40,10 @@ ClusterSettings = Mapping[str, Any]
 """Settings of a stage's cluster, by RDS's names, from the template's metadata (resources/cluster.yml)."""
 
 
-def create_or_update(
-    session: "boto3.Session", stage: str, declared: ClusterSettings, clock: Clock = CLOCK
-) -> list[str]:
+def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSettings, clock: Clock = CLOCK) -> None:
     """Create a stage's cluster if it does not exist, and apply its settings.
 
     If AWS refuses a setting, print that and continue, because the stage works without it.
-
-    Returns:
-        The settings that were refused, with AWS's reasons.
 
     Raises:
         CommandError: another cluster has the name, or the cluster did not become available.
@@ -70,14 +65,12 @@ def create_or_update(
         ):  # by a parallel deploy, or by a request whose response was lost
             _exists(rds, stage)
     _wait(lambda: _describe_unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
-    refused = list[str]()
     for description, step in _pending_changes(rds, name, declared, clock):
         try:
             step()
         except (BotoCoreError, ClientError, CommandError) as error:
-            refused.append(f"{description}: {error if isinstance(error, CommandError) else explain(error)}")
-            print_status(f"not changed: {refused[-1]}", "Continuing without this change.")
-    return refused
+            reason = error if isinstance(error, CommandError) else explain(error)
+            print_status(f"not changed: {description}: {reason}", "Continuing without this change.")
 
 
 def find_obstacle(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> str | None:

@@ -4,7 +4,7 @@ Failures of the validation before a change set are not stack events, so osls doe
 them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,10 +52,8 @@ def observe_stack(cloudformation: "CloudFormationClient", stage: str) -> Observa
     return Observation(operation_ids, datetime.now(UTC))
 
 
-def print_new_failures(
-    cloudformation: "CloudFormationClient", stage: str, observation: Observation
-) -> Sequence[Failure]:
-    """Print each failure since an observation, or the permission that is missing; return the failures."""
+def print_new_failures(cloudformation: "CloudFormationClient", stage: str, observation: Observation) -> None:
+    """Print each failure since an observation, or the permission that is missing."""
     stack: Any = None
     try:
         stack = find_stack(cloudformation, stage)
@@ -67,11 +65,9 @@ def print_new_failures(
             "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
             f"--stack-name {name} --filters FailedEvents=true --region {cloudformation.meta.region_name}",
         )
-        return ()
-    failures = read_failures(events)
-    if failures:
+        return
+    if failures := read_failures(events):
         print_status("CloudFormation's reasons:", *(f"  {failure}" for failure in failures))
-    return failures
 
 
 def _new_failures(cloudformation: Any, stack_id: str, observation: Observation) -> list[Any]:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
 from tools.kit import osls
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.deploy_hook import DeployHook, deploy_hooks
-from tools.kit.local_stack import STATE
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,6 @@ class Collaborators:
     clock: Clock = CLOCK
     run_sls: Callable[..., int] = osls.run
     deploy_hooks: Callable[[], Sequence[DeployHook]] = deploy_hooks
-    state: Path = STATE  # folder for the report of a deploy
 
 
 pass_collaborators = click.make_pass_decorator(Collaborators, ensure=True)

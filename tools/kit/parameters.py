@@ -1,6 +1,5 @@
 """Declarations and values of the stages' parameters. For osls, resources/parameters.js reads the same files."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,10 @@ _FILE = ROOT / "resources" / "parameters.yml"
 _HTTP_FILE = ROOT / "resources" / "http.yml"
 
 
-def declarations(manifests: Iterable[slices.SliceManifest] | None = None) -> dict[str, dict[str, Any]]:
-    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings.
-
-    Args:
-        manifests: slices whose parameters follow; None: all that are enabled.
-    """
+def declarations() -> dict[str, dict[str, Any]]:
+    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
-    for manifest in slices.enabled_manifests() if manifests is None else manifests:
+    for manifest in slices.enabled_manifests():
         declared |= slice_declarations(manifest)
     return declared
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -107,7 +106,7 @@ def test_failed_smoke_test_fails_the_deploy(corrections: FakeCorrectionApi, answ
 
 @pytest.mark.usefixtures("account")
 def test_deploy_sends_a_test_correction_after_its_punch(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     requests: list[str] = []
 
@@ -118,7 +117,7 @@ def test_deploy_sends_a_test_correction_after_its_punch(
         status, text, headers = REFUSED
         return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), headers
 
-    prod = Prod(monkeypatch, capsys, tmp_path)
+    prod = Prod(monkeypatch, capsys)
     prod.add_deployed_stage()
     prod.hooks = [SLICE.deploy_hook()]
     answer_requests(monkeypatch, answer)
