@@ -1,23 +1,19 @@
 """Runs of commands in tests: their results, local stacks' folders, and a fake `sls`."""
 
-import importlib
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import pytest
 
 from tools import cli
 from tools.kit import jmeter
-from tools.kit.commands import LazyCommand
 from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
@@ -87,39 +83,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-class CommandLine(NamedTuple):
-    """A command or group, with the words that a user types to reach it."""
-
-    root: click.Command
-    name: str  # the user's name for `root`: `ponto`, `make loadtest`
-    subcommands: tuple[str, ...]  # names of the groups and the command below `root`
-    command: click.Command
-
-    def __str__(self) -> str:
-        return " ".join((self.name, *self.subcommands))
-
-
-def all_commands() -> list[CommandLine]:
-    """Return each command and group that a `main` function passes to `commands.run`."""
-    roots = [CommandLine(cli.ponto, "ponto", (), cli.ponto)]
-    for folder in ("tools", "lab", "loadtest"):
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            text = file.read_text(encoding="utf-8")
-            for command, name in re.findall(r'return commands\.run\((\w+), "([^"]+)"', text):
-                module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
-                root = getattr(module, command)
-                roots += [] if root is cli.ponto else [CommandLine(root, name, (), root)]
-    return [line for root in roots for line in _subcommands(root)]
-
-
-def _subcommands(line: CommandLine) -> Iterator[CommandLine]:
-    yield line
-    if isinstance(line.command, click.Group):
-        for name, subcommand in line.command.commands.items():
-            command = subcommand.load() if isinstance(subcommand, LazyCommand) else subcommand
-            yield from _subcommands(line._replace(subcommands=(*line.subcommands, name), command=command))
 
 
 def write_stack(folder: Path, **fields: str | int) -> Path:

@@ -1,9 +1,11 @@
 """`ponto`: the operators' command line. Slices add commands to it."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import shell_complete
 
 from ponto import __version__
 from slices import enabled
@@ -11,6 +13,8 @@ from tools.kit import commands, slices
 from tools.kit.commands import LazyCommand
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error
+
+_COMPLETE = "_PONTO_COMPLETE"  # a shell that asks for completions sets it
 
 
 def _deploy() -> click.Command:
@@ -113,6 +117,8 @@ def ponto() -> None:
 
 def main(words: Sequence[str] | None = None, collaborators: object = None) -> int:
     """Run the command line; see `commands.run`, and `tools.kit.collaborators`."""
+    if instruction := os.environ.get(_COMPLETE):
+        return shell_complete(ponto, {}, "ponto", _COMPLETE, instruction)
     return commands.run(ponto, "ponto", words, collaborators)
 
 

@@ -4,10 +4,8 @@
 are Rich, whose texts `tools.kit.console` cleans, and data for a file or a pipe (`data_stream`).
 """
 
-import errno
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,8 +13,6 @@ from contextlib import contextmanager
 from typing import IO, Any, TextIO, cast
 
 from tools.kit.errors import CommandError
-
-_WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -54,23 +50,13 @@ class Printable:
         return getattr(self.out, name)
 
 
-def _null_stream(flags: int) -> IO[str]:
-    return os.fdopen(os.open(os.devnull, flags), "w")
-
-
-def is_write_error(error: OSError) -> bool:
-    """Return whether an error means that an open file or stream cannot be written, for example on a full disk."""
-    return error.filename is None and error.errno in _WRITE_ERRORS
-
-
 @contextmanager
 def printable_streams() -> Iterator[None]:
     """Replace the standard streams by `Printable` ones.
 
     After an exception they stay replaced, so that the traceback is cleaned, too.
     """
-    # A stream is None if it was closed at the start. Writing to a file opened for reading fails, as in other programs.
-    out, err = sys.stdout or _null_stream(os.O_RDONLY), sys.stderr or _null_stream(os.O_WRONLY)
+    out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = cast(TextIO, Printable(out)), cast(TextIO, Printable(err))
     yield
     sys.stdout, sys.stderr = out, err
