@@ -69,7 +69,7 @@ def _parse_setting(text: str) -> tuple[str, str]:
 )
 @click.option(
     "--distance",
-    type=opt.FloatRange(0, 1_000),
+    type=click.FloatRange(0, 1_000),
     multiple=True,
     metavar="MS",
     help="drain: round trip to PostgreSQL that a proxy adds; uses batches of 10 and 100, and a fifth of the punches. "

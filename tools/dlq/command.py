@@ -68,7 +68,7 @@ def dlq() -> None:
 
 @dlq.command("list", epilog="example:\n  ponto dlq list --reason conflict --since 2h\n")
 @_reasons
-@click.option("--employee", type=opt.INTEGER, metavar="N", help="Only punches of this employee.")
+@click.option("--employee", type=click.INT, metavar="N", help="Only punches of this employee.")
 @click.option(
     "--since", type=opt.INSTANT_MS, help="Only punches received at or after this time: ISO 8601, or an age such as 2h."
 )

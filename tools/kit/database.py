@@ -50,7 +50,7 @@ def timeout_option(timeout: int = TIMEOUT_SECONDS, subject: str = "a statement")
     return click.option(
         "--timeout",
         "timeout_seconds",
-        type=opt.IntegerRange(0, 1_000_000),
+        type=click.IntRange(0, 1_000_000),
         default=timeout,
         metavar="S",
         help=f"Seconds that {subject} may take; 0: no limit.",

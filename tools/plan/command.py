@@ -27,7 +27,7 @@ exit status: 0 every peak fits, 1 a peak does not fit, 2 the request is wrong
 """
 _MONTH = costs.Month()
 _REGIONS = [*costs.PRICES, *LOWER_LIMIT_REGIONS]
-_MINUTES = opt.FloatRange(0, 24 * 60, min_open=True)
+_MINUTES = click.FloatRange(0, 24 * 60, min_open=True)
 _BATCH_DEFAULT = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} for each punch"
 
 
@@ -63,7 +63,7 @@ def _setting(
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s that the stage and its key allow.")
 @_setting("--account-rate", opt.POSITIVE, "Requests/s that AWS allows the account.", "the region's")
 @_setting("--account-burst", opt.POSITIVE, "Burst of requests that AWS allows the account.", "the region's")
-@_setting("--concurrency", opt.IntegerRange(1, 1_000), "Batches processed at the same time.")
+@_setting("--concurrency", click.IntRange(1, 1_000), "Batches processed at the same time.")
 @_setting("--batch", opt.POSITIVE, "Punches in a full batch.")
 @_setting(
     "--batch-milliseconds",
@@ -71,7 +71,7 @@ def _setting(
     "Duration of a full batch: `milliseconds` in the function's log.",
     _BATCH_DEFAULT,
 )
-@_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Highest capacity of the database.")
+@_setting("--maximum-acu", click.FloatRange(0, 256, min_open=True), "Highest capacity of the database.")
 @_setting(
     "--database-rows", opt.RATE, "Rows/s that the database stores at most.", f"{settings.DATABASE_ROWS:,} per ACU"
 )
@@ -101,7 +101,7 @@ def _setting(
 )
 @click.option(
     "--awake-hours",
-    type=opt.FloatRange(0, 24),
+    type=click.FloatRange(0, 24),
     default=_MONTH.awake_hours,
     metavar="H",
     help="Hours of a working day in which single punches and queries keep the database awake.",

@@ -52,15 +52,15 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 
 @commands.command(epilog=_EPILOG)
 @click.option(
-    "--employees", type=opt.IntegerRange(1, _MAX_EMPLOYEES), default=200, metavar="N", help="Number of employees."
+    "--employees", type=click.IntRange(1, _MAX_EMPLOYEES), default=200, metavar="N", help="Number of employees."
 )
-@click.option("--months", type=opt.IntegerRange(1, _MAX_MONTHS), default=3, metavar="N", help="Number of months.")
+@click.option("--months", type=click.IntRange(1, _MAX_MONTHS), default=3, metavar="N", help="Number of months.")
 @click.option(
     "--until",
     type=opt.MONTH,
     help="Last month (default: the latest month whose punches have all arrived by now).",
 )
-@click.option("--seed", type=opt.IntegerRange(min=0), default=1, metavar="N", help="Seed of the random data.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, metavar="N", help="Seed of the random data.")
 @click.option(
     "--yes-into",
     metavar="HOST/DBNAME",

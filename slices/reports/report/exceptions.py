@@ -80,7 +80,7 @@ _limit_options = options.collect_options(
     dias=click.option(
         "--final-days",
         "dias",
-        type=opt.IntegerRange(0, 100_000),
+        type=click.IntRange(0, 100_000),
         default=3,
         metavar="N",
         help="Days changed more than N days after their end.",
