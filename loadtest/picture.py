@@ -60,7 +60,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledg
         axes.set_ylim(top=max(axes.get_ylim()[1], 1))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         apply_style(axes)
-    save(figure, file, file.suffix, dpi=120)
+    save(figure, file, dpi=120)
 
 
 def _title(figures: Figures, ledger: Ledger, lag: float | None, max_waiting: int) -> str:

@@ -1,1 +1,1 @@
-"""Slice of the reports: time cards, totals, exceptions, changes, gaps and the peak, in each employee's time zone."""
+"""Slice of the reports: time cards, totals, exceptions, changes and gaps, in each employee's time zone."""

@@ -120,29 +120,6 @@ class GapRow(NamedTuple):
     desde: datetime  # receipt from which the gap or repeat is visible, UTC
 
 
-class IdCountRow(NamedTuple):
-    """Number of punches received, and number of those with a random id, which slows down inserts into a large table."""
-
-    recebidas: int
-    aleatorias: int
-
-
-class MinuteRow(NamedTuple):
-    """Numbers of punches made, received, stored and waiting in a minute, or summed up for several minutes."""
-
-    minuto: datetime  # its start
-    batidas: int
-    recebidas: int
-    gravadas: int
-    fila: int  # longest queue
-    idade: timedelta | None  # longest wait
-
-    @property
-    def is_busy(self) -> bool:
-        """True if a punch was made, received, stored or waiting."""
-        return any((self.batidas, self.recebidas, self.gravadas, self.fila, self.idade))
-
-
 class MonthRow(NamedTuple):
     """A month with punches or corrections."""
 
@@ -194,12 +171,10 @@ EMPLOYEES = Statement("employees", EmployeeRow)
 EMPLOYER = Statement("employer", EmployerRow)
 EXCEPTIONS = Statement("exceptions", ExceptionRow)
 GAPS = Statement("gaps", GapRow)
-PEAK = Statement("peak", MinuteRow)
 PERSON = Statement("person", PersonRow)
 PERSON_MONTHS = Statement("person_months", MonthRow)
 PERSON_PUNCHES = Statement("person_punches", RecordRow)
 PUNCHED = Statement("punched", ExistenceRow)
-RANDOM_IDS = Statement("random_ids", IdCountRow)
 RECEIVED = Statement("received", ExistenceRow)
 TOTALS = Statement("totals", TotalsRow)
 WORKING_DAY = Statement("working_day", WorkingDayRow)

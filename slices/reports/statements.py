@@ -6,7 +6,6 @@ from ponto.reader import parameter_types as types
 from ponto.reader.statements import Catalogue, read_folder
 
 _DAY_RANGE = {"de": types.day, "ate": types.day}
-_INSTANT_RANGE = {"de": types.instant, "ate": types.instant}
 _DAYS = {**_DAY_RANGE, "employee_ids": types.integers, "momento": types.instant}
 _MONTH = {"mes": types.day, "employee_ids": types.integers, "momento": types.instant}
 _CHANGES = {**_MONTH, "antes": types.instant}
@@ -26,12 +25,10 @@ STATEMENTS = Catalogue(
         "employer": {},
         "exceptions": {**_DAYS, "somadas": types.boolean, "dias": types.integer, **_LIMITS},
         "gaps": _DAY_RANGE,
-        "peak": _INSTANT_RANGE,
         "person": _PERSON,
         "person_months": _PERSON,
         "person_punches": {**_PERSON, "mes": types.day},
         "punched": _DAYS,
-        "random_ids": _INSTANT_RANGE,
         "received": _DAY_RANGE,
         "totals": _MONTH,
         "working_day": {**_PERSON, "dia": types.day},

@@ -124,10 +124,10 @@ def test_invalid_path_is_reported_in_one_line(folder: Path) -> None:
 
 def test_a_picture_follows_no_link(folder: Path) -> None:
     pytest.importorskip("matplotlib")
-    create_link(folder / "peak.png")
+    create_link(folder / "arrivals.png")
 
     with pytest.raises(CommandError, match="is a symbolic link"):
-        save(new_figure(1, 1), folder / "peak.png", ".png")
+        save(new_figure(1, 1), folder / "arrivals.png")
     assert (folder / "target").read_text() == "target's content"
 
 

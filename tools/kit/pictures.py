@@ -1,8 +1,7 @@
 """Formats, colours and style of charts."""
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from tools.kit import files
 from tools.kit.errors import CommandError
@@ -11,19 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FORMATS = (".png", ".svg")
 # Colours of Okabe and Ito, which colour-blind people can distinguish.
-BLUE, GREEN, ORANGE, GREY = "#0072B2", "#009E73", "#E69F00", "#666666"
-
-
-def require_format(file: Path) -> None:
-    """Check that the file name has the suffix of a picture.
-
-    Raises:
-        CommandError: it has another suffix.
-    """
-    if file.suffix not in _FORMATS:
-        raise CommandError(f"{file.name}: name a file that ends in {' or '.join(_FORMATS)}")
+BLUE, GREEN = "#0072B2", "#009E73"
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":
@@ -65,8 +53,8 @@ def apply_style(axes: "Axes") -> None:
         )
 
 
-def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) -> None:
-    """Write a figure as .png or .svg; `dpi` is the resolution of a .png.
+def save(figure: "Figure", file: Path, dpi: int = 150) -> None:
+    """Write a figure into a .png or .svg file; `dpi` is the resolution of a .png.
 
     Raises:
         CommandError: the file cannot be written, or exists and is not a regular file.
@@ -74,7 +62,6 @@ def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) 
     import matplotlib as mpl
 
     # No date, and fixed ids: the same figure gives the same file.
-    metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-    target = files.draft(file, None) if isinstance(file, Path) else nullcontext(file)
-    with mpl.rc_context({"svg.hashsalt": "ponto"}), target as out:
-        figure.savefig(out, format=suffix[1:], dpi=dpi, metadata=metadata)
+    metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
+    with mpl.rc_context({"svg.hashsalt": "ponto"}), files.draft(file, None) as out:
+        figure.savefig(out, format=file.suffix[1:], dpi=dpi, metadata=metadata)

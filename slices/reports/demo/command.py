@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import click
@@ -108,7 +108,6 @@ def demo(
         "seed": seed,
         "counts": {name: company.counts[name] for name in COUNTS}
         | {"corrected": corrected, "oddDays": company.counts["oddDays"] - corrected},
-        "outage": str(datetime.fromtimestamp(company.outage(last)[0] / 1_000_000, UTC).date()),
         "seconds": round(time.monotonic() - started, 1),
         "rowsPerSecond": round(company.counts["punches"] / storing_seconds),
     }
@@ -129,7 +128,6 @@ def _print(result: Mapping[str, Any]) -> None:
         f"  ponto report timecard --employee {employees['first']} --month {days['last'][:7]}",
         f"  ponto report exceptions --month {days['last'][:7]}",
         f"  ponto report gaps --month {days['last'][:7]}   numbers of lost punches",
-        f"  ponto report peak --day {result['outage']}   day on which the database was unavailable",
     )
 
 

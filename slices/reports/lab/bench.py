@@ -68,12 +68,6 @@ REPORTS = (
         "select * from ponto.excecoes('{month}', ponto.ultimo_dia('{month}'))",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia having count(*) % 2 = 1",
     ),
-    ComparedQuery(
-        "the peak of a day; naive: only punches per minute",
-        "select * from ponto.pico('{day} 03:00Z', '{day} 03:00Z'::timestamptz + interval '24 hours')",
-        "select date_trunc('minute', ponto), count(*) from ponto.batida"
-        " where (ponto at time zone 'America/Sao_Paulo')::date = '{day}' group by 1 order by 1",
-    ),
 )
 
 # Commands that users run; each writes a file.

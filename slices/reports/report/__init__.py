@@ -1,1 +1,1 @@
-"""`ponto report`: time cards, totals, exceptions, changes, gaps, cut-offs and the peak."""
+"""`ponto report`: time cards, totals, exceptions, changes, gaps and cut-offs."""

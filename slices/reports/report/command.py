@@ -1,6 +1,6 @@
 """The command group `ponto report`; each report has a separate module."""
 
-from slices.reports.report import changes, cutoffs, exceptions, gaps, options, peak, timecard, totals
+from slices.reports.report import changes, cutoffs, exceptions, gaps, options, timecard, totals
 from tools.kit import commands
 
 _EPILOG = f"""examples:
@@ -12,7 +12,6 @@ _EPILOG = f"""examples:
   ponto report changes --month 2026-10 --since 2026-11-03T12:00
   ponto report cutoffs --month 2026-11
   ponto report gaps --month 2026-11
-  ponto report peak --day 2026-11-23 --picture peak.png
 
 Text and html are in the language of --lang. csv has the database's column names, json the same names in camelCase.
 Times are ISO 8601, UTC or local; durations are in minutes or seconds, as their names say. csv is separated by commas,
@@ -30,5 +29,5 @@ def report() -> None:
     """
 
 
-for _module in (changes, cutoffs, exceptions, gaps, peak, timecard, totals):
+for _module in (changes, cutoffs, exceptions, gaps, timecard, totals):
     report.add_command(_module.command)

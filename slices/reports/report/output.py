@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ponto.fields import INVISIBLE_CHARACTERS
 from slices.reports.report.i18n import Language, format_cpf
-from slices.reports.report.table import BAR, Report, ReportTable, to_plain_value
+from slices.reports.report.table import Report, ReportTable, to_plain_value
 from tools.kit import files, tables
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
@@ -35,8 +35,6 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
 )
 _BUFFERED_PARTS = 200  # parts of a rendered template that are written together
-_MAX_BAR_WIDTH, _MIN_BAR_WIDTH = 20, 5  # characters of the longest bar
-_GAP = 2  # between columns
 
 # Spreadsheets run text that begins with =, +, - or @ as a formula, so an apostrophe is inserted before it, as OWASP
 # advises. This also applies after a separator inside a text, where a spreadsheet with other settings begins a cell,
@@ -188,12 +186,4 @@ def _draw_table(console: Console, table: ReportTable, rows: list[list[str]], lan
         )
         for column in table.columns
     ]
-    if table.columns[-1].format is BAR:
-        room = console.width - tables.table_min_width(columns[:-1], rows) - _GAP
-        if room < _MIN_BAR_WIDTH:
-            columns.pop()
-        rows = [
-            [*row, "█" * round(min(_MAX_BAR_WIDTH, room) * float(percent) / 100)][: len(columns)]
-            for *row, percent in rows
-        ]
     tables.draw(console, columns, rows)

@@ -11,8 +11,6 @@ from tools.kit.errors import CommandError
 DEFAULT_DAYS = 30
 """Number of days of a report without --from."""
 
-_MAX_PEAK = timedelta(days=31)  # the rows of all minutes are held in memory
-
 
 def now(zone: ZoneInfo) -> datetime:
     """Return the current time in the stage's time zone."""
@@ -51,32 +49,6 @@ class Days(NamedTuple):
                 f"--from {first} and --to {last} are more than a year apart; request at most a year at a time"
             )
         return first, last
-
-
-def peak_bounds(
-    day: date | None, start: datetime | None, end: datetime | None, current_time: datetime
-) -> tuple[datetime, datetime]:
-    """Return the start and the end of a peak, in UTC.
-
-    Args:
-        day: --day; None: today, unless `start` and `end` are given.
-        start: --from; without a UTC offset, in the stage's time zone.
-        end: --to, like `start`.
-        current_time: the current time in the stage's time zone.
-
-    Raises:
-        CommandError: only one of --from and --to is given, or --to is not within `_MAX_PEAK` after --from.
-    """
-    if (start is None) != (end is None):
-        raise CommandError("give --from and --to together, or --day")
-    if start is None or end is None:
-        day = day or current_time.date()
-        start = datetime.combine(day, datetime.min.time(), current_time.tzinfo)
-        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), current_time.tzinfo)
-    start, end = (make_aware(instant, current_time.tzinfo).astimezone(UTC) for instant in (start, end))
-    if not start < end <= start + _MAX_PEAK:
-        raise CommandError(f"--to must be after --from, and at most {_MAX_PEAK.days} days later")
-    return start, end
 
 
 def make_aware(instant: datetime, zone: tzinfo | None) -> datetime:

@@ -14,7 +14,7 @@ from slices.reports.report.i18n import Language, format_minutes
 class ColumnFormat(NamedTuple):
     """Display format of a column's values."""
 
-    style: str  # CSS class: text wraps, whole does not, figure is right-aligned, bar is drawn
+    style: str  # CSS class: text wraps, whole does not, figure is right-aligned
     format_value: Callable[[Any, Language], str]
     unit_suffix: str = ""  # added to the column's name in csv and json
 
@@ -27,8 +27,6 @@ WORKED = ColumnFormat("figure", lambda minutes, _: format_minutes(minutes))
 CLOCK = ColumnFormat("figure", lambda at, _: f"{at:%H:%M}")
 SPAN = ColumnFormat("figure", lambda span, language: language.span(span), "_segundos")
 DATE = ColumnFormat("whole", lambda day, language: language.date(day))
-# Percentage of the largest value; only for the last column, which has no name.
-BAR = ColumnFormat("bar", lambda share, _: f"{100 * share:.1f}")
 
 
 def instant_format(zone: ZoneInfo) -> ColumnFormat:
@@ -78,7 +76,6 @@ class ReportTable(NamedTuple):
     notes: Sequence[str] = ()
     empty: str = ""  # text in place of the rows if there are none; without this text, the table is omitted
     warning: str = ""  # text in place of the rows
-    picture: str = ""  # HTML element above the rows
     anchor: str = ""  # HTML id of the title
 
     def select_columns(self, *names: str) -> "ReportTable":

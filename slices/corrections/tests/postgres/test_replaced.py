@@ -57,11 +57,9 @@ def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(
 def test_changed_signature_drops_and_creates_all_views_in_order(stage: Stage, tmp_path: Path) -> None:
     """The reports' functions depend on objects of the replacing files, so these are dropped last."""
     reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
-    peak = reports / "views" / "10_peak.sql"
-    text = peak.read_text(encoding="utf-8")
-    peak.write_text(
-        text.replace("pico(de timestamptz, ate timestamptz)", "pico(de timestamptz, ate timestamptz, x int)")
-    )
+    cut_offs = reports / "views" / "09_cut_offs.sql"
+    text = cut_offs.read_text(encoding="utf-8")
+    cut_offs.write_text(text.replace("usuario bigint default null)", "usuario bigint default null, x int default 1)"))
 
     assert "reports/views/01_row_types.sql" in stage.run(SCHEMA | {"reports": reports}).applied
 

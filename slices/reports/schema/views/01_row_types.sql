@@ -86,20 +86,3 @@ comment on column ponto.corte_sugerido.restantes is
 comment on column ponto.corte_sugerido.folga is
     'Average time between the punches before and after sugestao, each counted as a day at most, truncated to the minute; '
     'null if sugestao is null';
-
-
-create type ponto.minuto_do_pico as (
-    minuto timestamptz, batidas int, recebidas int, gravadas int, fila int, idade interval
-);
-
-comment on type ponto.minuto_do_pico is 'A row of pico()';
-comment on column ponto.minuto_do_pico.minuto is 'Start of the minute; an instant';
-comment on column ponto.minuto_do_pico.batidas is 'Punches made in the minute, by the devices'' clocks';
-comment on column ponto.minuto_do_pico.recebidas is
-    'Punches that the queue received in the minute, without those that are still in the queue or are dead letters';
-comment on column ponto.minuto_do_pico.gravadas is 'Rows written in the minute';
-comment on column ponto.minuto_do_pico.fila is
-    'Punches received before the end of the minute and written after it. They include dead letters that were redriven '
-    'within 60 days, but not punches that are still in the queue';
-comment on column ponto.minuto_do_pico.idade is
-    'Longest time from receipt to writing of the rows written in the minute; null: none was written';

@@ -123,7 +123,6 @@ def test_text_output_has_counts_and_next_commands(run: Demo) -> None:
     assert f"  ponto report timecard --employee {FIRST_EMPLOYEE_ID} --month 2026-02\n" in result.out
     assert "  ponto report exceptions --month 2026-02\n" in result.out
     assert "  ponto report gaps --month 2026-02 " in result.out
-    assert "  ponto report peak --day 2026-02-" in result.out
     assert len([line for line in result.out.splitlines() if line.startswith("  ")]) >= len(demo.COUNTS)
 
 

@@ -12,10 +12,10 @@ from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, Database, migrations
 
 VIEWS = [name for name in migrations() if "/views/" in name]
-TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS, PEAK = (
+TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS = (
     f"reports/views/{name}.sql"
     for name in (
-        "01_row_types", "03_punches", "05_night", "06_working_days", "07_time_cards", "09_cut_offs", "10_peak"
+        "01_row_types", "03_punches", "05_night", "06_working_days", "07_time_cards", "09_cut_offs"
     )
 )  # fmt: skip
 DEPENDENT_VIEW = "create view public.mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
@@ -151,22 +151,18 @@ def test_replaceable_change_is_applied_in_place_under_a_dependent_view(
     [
         (
             [
-                (
-                    PEAK,
-                    "pico(de timestamptz, ate timestamptz)",
-                    "pico(de timestamptz, ate timestamptz, x int default 1)",
-                ),
+                (CUT_OFFS, "usuario bigint default null)", "usuario bigint default null, x int default 1)"),
             ],
-            "select count(*), (select count(*) from pg_proc where proname = 'pico')"
-            " from pico('2026-11-03 08:00Z', '2026-11-03 08:05Z')",
-            [(5, 1)],
+            "select count(*), (select count(*) from pg_proc where proname = 'cortes')"
+            " from cortes('2026-11-03', '2026-11-03')",
+            [(1, 1)],
         ),
         (
             [
-                (TYPES, "fila int, idade interval", "fila bigint, idade interval"),
-                (PEAK, ")::int,\n        idade\n", ")::bigint,\n        idade\n"),
+                (TYPES, "corte time, dias int", "corte time, dias bigint"),
+                (CUT_OFFS, "count(*)::int as dias", "count(*) as dias"),
             ],
-            "select pg_typeof(fila)::text from pico('2026-11-03 08:00Z', '2026-11-03 08:01Z')",
+            "select pg_typeof(dias)::text from cortes('2026-11-03', '2026-11-03')",
             [("bigint",)],
         ),
     ],
@@ -260,9 +256,9 @@ def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_pl
     stage.change(NIGHT, "interval '7 hours'", "interval '8 hours'")
     if not in_place:
         stage.drop_a_column()
-    stage.append(PEAK, "select 1 / 0;\n")
+    stage.append(CUT_OFFS, "select 1 / 0;\n")
 
-    stage.refuse(f"^{PEAK}: division by zero")
+    stage.refuse(f"^{CUT_OFFS}: division by zero")
 
 
 def test_function_that_the_project_did_not_create_is_not_replaced(stage: Stage) -> None:
@@ -274,9 +270,9 @@ def test_function_that_the_project_did_not_create_is_not_replaced(stage: Stage) 
 
 def test_objects_dropped_by_a_numbered_migration_are_recreated(stage: Stage) -> None:
     (stage.schema["ponto"] / "9000_wider.sql").write_text(
-        "drop function cortes; drop function pico;alter table batida add column anything bigint"
+        "drop function cortes; alter table batida add column anything bigint"
     )
 
-    assert stage.run().applied == ["ponto/9000_wider.sql", CUT_OFFS, PEAK]
+    assert stage.run().applied == ["ponto/9000_wider.sql", CUT_OFFS]
 
     assert stage.execute("select usuario_id from cortes('2026-11-01', '2026-11-30')") == [(1,)]

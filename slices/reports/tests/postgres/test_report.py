@@ -46,8 +46,6 @@ EXCEPTIONS = ("exceptions", *NOVEMBER)
 TOTALS = ("totals", *MONTH)
 CHANGES = ("changes", *MONTH, "--since", "2026-11-26T20:00")
 CUTOFFS = ("cutoffs", *MONTH)
-PEAK = ("peak", "--day", "2026-11-23")
-MINUTES = ("peak", "--from", "2026-11-23T07:59", "--to", "2026-11-23T08:03")
 REPORTS = {
     "timecard": ("timecard", "--employee", "107", *MONTH),
     "timecards": ("timecard", "--employee", "103", "--employee", "107", *MONTH),
@@ -55,16 +53,14 @@ REPORTS = {
     "exceptions": EXCEPTIONS,
     "cutoffs": CUTOFFS,
     "changes": CHANGES,
-    "peak": PEAK,
-    "minutes": MINUTES,
 }
 GOLDEN_FILES = [
-    *("timecards.en.txt", "totals.en.txt", "exceptions.en.txt", "cutoffs.en.txt", "peak.en.txt"),
+    *("timecards.en.txt", "totals.en.txt", "exceptions.en.txt", "cutoffs.en.txt"),
     *("timecard.pt.txt", "changes.pt.txt", "cutoffs.pt.txt"),
-    *("exceptions.pt.html", "peak.en.html"),
+    "exceptions.pt.html",
     *(  # in one language, because they do not depend on it
         f"{name}.pt.{form}"
-        for name in ("timecards", "totals", "exceptions", "cutoffs", "changes", "minutes")
+        for name in ("timecards", "totals", "exceptions", "cutoffs", "changes")
         for form in ("csv", "json")
     ),
 ]
@@ -139,34 +135,6 @@ def test_gaps_equal_their_golden_file(ending: str, run: Run) -> None:
 
 
 # Figures
-
-
-def test_peak_has_the_number_of_random_ids(run: Run, url: str) -> None:
-    fill(
-        url,
-        "insert into batida (id, usuario_id, ponto, recebida_em) select id::uuid, employee, at, at"
-        " from (values (101, gen_random_uuid()::text), (102, '018f0000-0000-7000-8000-000000000000'),"
-        " (9007199254740991, gen_random_uuid()::text)) as of (employee, id),"
-        " (values (timestamptz '2026-10-05 08:00-03')) as instant (at)",
-    )
-    day = ("peak", "--day", "2026-10-05")
-
-    assert run(*day, "--format", "json").json["idsAleatorios"] == 1
-    assert "1 of 2 punches received have a random id (UUID version 4)" in " ".join(run(*day).out.split())
-    assert "random id" not in run(*PEAK).out
-
-
-def test_peak_between_two_times_uses_the_stages_zone_and_shows_dates(run: Run) -> None:
-    def run_between(start: str, end: str, *words: str) -> CommandResult:
-        return run("peak", "--from", start, "--to", end, *words)
-
-    report = run_between("2026-11-23T08:00", "2026-11-23T11:01Z", "--format", "json").json
-    assert (report["de"], report["ate"]) == ("2026-11-23T11:00:00Z", "2026-11-23T11:01:00Z")
-    assert [minute["batidas"] for minute in report["minutos"]] == [2]
-
-    days = ("2026-11-20T00:00", "2026-11-24T00:00")
-    assert re.search(r"^Punched +11 +2 on Nov 23, 2026, 08:00 *$", run_between(*days).out, re.MULTILINE)
-    assert "2 em 23/11/2026, 08:00" in run_between(*days, "--lang", "pt").out
 
 
 def test_report_of_several_employees_has_the_rows_of_each(run: Run) -> None:
@@ -567,10 +535,6 @@ def test_output_file_is_private_and_not_overwritten(form: str, run: Run, tmp_pat
         (("cutoffs", "--month", "2020-01", "--employee", 9), "none of these employees punched from 2020-01-01"),
         (("timecard", "--employee", 101, "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
         (("timecard", "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
-        (
-            ("peak", "--day", "2026-11-22"),
-            "no punch was made, received or stored from 2026-11-22 00:00-03:00 to 2026-",
-        ),
         (("gaps", "--month", "2020-01"), "no punch was received from 2020-01-01 to 2020-01-31"),
         (("gaps", "--from", "2026-11-07", "--to", "2026-11-08"), "no punch was received from 2026-11-07"),
         (("changes", "--month", "2020-01", "--since", "2026-11-01T12:00"), "no employee punched from 2020-01-01"),
@@ -596,16 +560,6 @@ def test_loaded_employee_without_punches_has_an_empty_card_and_status_1(run: Run
     assert result.status == 1
     assert "none of these employees punched in 2024-02" in result.err
     assert [day["batidas"] for day in result.json["dias"]] == [0] * 29
-
-
-def test_picture_of_a_peak_is_written(run: Run, tmp_path: Path) -> None:
-    png, svg = tmp_path / "peak.png", tmp_path / "peak.svg"
-
-    for file in (png, svg):
-        assert run(*PEAK, "--picture", file).status == 0
-    assert png.read_bytes().startswith(b"\x89PNG")
-    assert svg.read_bytes().startswith(b"<?xml")
-    assert run(*PEAK, "--picture", svg).status == 2  # the file exists
 
 
 # The database

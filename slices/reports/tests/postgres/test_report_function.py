@@ -37,7 +37,6 @@ REPORTS = {
     "cutoffs": ("cutoffs", *MONTH, "--all"),
     "gaps": ("gaps", "--all"),
     "gaps of a month": ("gaps", *MONTH),
-    "peak": ("peak", "--day", "2026-11-23"),
     "timecards as of": ("timecard", "--all", *MONTH, *AS_OF),
     "totals as of": ("totals", *MONTH, *AS_OF),
     "exceptions as of": ("exceptions", *NOVEMBER, "--no-queue", *AS_OF),

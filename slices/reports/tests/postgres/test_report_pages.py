@@ -116,7 +116,6 @@ REPORTS = [
     ("changes", *MONTH, "--since", "2026-11-10T12:00", "--lang", "pt"),
     ("exceptions", *NOVEMBER, "--lang", "en"),
     ("cutoffs", *MONTH, "--lang", "en"),
-    ("peak", "--day", "2026-11-23", "--lang", "pt"),
 ]
 
 

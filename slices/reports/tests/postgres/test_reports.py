@@ -293,8 +293,6 @@ def test_employee_of_smoke_tests_is_in_no_report(database: ReportDatabase) -> No
 
     for report in list_reports(RESERVED_EMPLOYEE_ID):
         assert database.read(report) == [], report
-    minutes = database.execute("select * from pico('2026-11-03 11:00Z', '2026-11-06 12:00Z')")
-    assert {row[1:] for row in minutes} == {(0, 0, 0, 0, None)}
 
 
 # Punches in local time
@@ -550,48 +548,6 @@ def test_vacation_and_forgotten_punch_do_not_change_the_suggestion(database: Rep
     assert database.read("cortes('2026-10-01', '2026-10-31', 1)", "sugestao") == [(time(14),)]
 
 
-# The peak
-
-
-def test_peak_minute_by_minute_with_the_queue(database: ReportDatabase) -> None:
-    eight = "2026-11-03 08:0"
-    # Punched, received and written within 08:00
-    database.punch(1, f"{eight}0:10", received=SECOND, written=SECOND)
-    # Received at 08:00:30 and 08:00:40, written at 08:02:30 and 08:01:00: an age of 120 and 20 s
-    database.punch(2, f"{eight}0:29", received=SECOND, written=120 * SECOND)
-    database.punch(3, f"{eight}0:39", received=SECOND, written=20 * SECOND)
-    # Punched offline at 07:00, received at 08:01:30, written at 08:01:35
-    database.punch(4, "2026-11-03 07:00", received=61 * MINUTE + 30 * SECOND, written=5 * SECOND)
-    # In the queue before 08:00: received at 07:59:59, written at 08:02:09, an age of 130 s
-    database.punch(5, "2026-11-03 07:59:58", received=SECOND, written=130 * SECOND)
-    # A database whose clock is 2 s behind the queue's: received at 08:03:01, written at 08:02:59
-    database.punch(6, f"{eight}3:00", received=SECOND, written=-2 * SECOND)
-    # Received at 08:04:59, and not written before 08:05:10
-    database.punch(7, f"{eight}4:58", received=SECOND, written=11 * SECOND)
-    # Copied from the first version: never received
-    database.punch(8, f"{eight}4:00", received=None, written=SECOND)
-
-    rows = database.read("pico('2026-11-03 11:00:59Z', '2026-11-03 11:05:59Z')")
-
-    assert [(f"{minute.astimezone(SAO_PAULO):%H:%M}", *row) for minute, *row in rows] == [
-        # punched, received, written, waiting at the end, age
-        ("08:00", 3, 3, 1, 3, SECOND),  # of 2, 3 and 5
-        ("08:01", 0, 1, 2, 2, 20 * SECOND),  # of 2 and 5
-        ("08:02", 0, 0, 3, 0, 130 * SECOND),
-        ("08:03", 1, 1, 0, 0, None),
-        ("08:04", 2, 1, 0, 1, None),  # of 7
-    ]
-    for end in ("11:00:59", "10:00"):
-        assert database.read(f"pico('2026-11-03 11:00Z', '2026-11-03 {end}Z')") == []
-
-
-def test_punch_that_waited_for_months_does_not_make_the_queue_negative(database: ReportDatabase) -> None:
-    database.punch(1, "2026-08-01 08:00", written=94 * DAY)  # a dead letter, redriven on November 3rd
-    database.punch(2, "2026-09-05 08:00", written=59 * DAY)  # redriven, too
-
-    assert database.read("pico('2026-11-03 10:59Z', '2026-11-03 11:02Z')", "gravadas, fila") == [(0, 1), (2, 0), (0, 0)]
-
-
 # Time zones
 
 
@@ -699,8 +655,6 @@ PLANS = [
     ("cortes('2026-11-01', '2026-11-30', 1)", ONE_EMPLOYEE_CONDITION),
     ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", ONE_EMPLOYEE_CONDITION),
     ("semanas('-infinity', 'infinity')", r"date_bin\(.* IS NOT NULL"),
-    ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
-    ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
 ]
 
 
@@ -712,7 +666,7 @@ def test_report_reads_the_table_only_by_an_index(writable_database: ReportDataba
         assert re.search("Index Cond: .*" + condition, plan), report
         assert "Seq Scan on batida" not in plan, report
         # The planner inlines the functions
-        assert not re.search("Function Scan on (batidas|jornadas|espelho|excecoes|pico)", plan), report
+        assert not re.search("Function Scan on (batidas|jornadas|espelho|excecoes)", plan), report
 
 
 @pytest.fixture(scope="module")
@@ -753,14 +707,6 @@ def test_rows_of_all_employees_are_read_by_the_index_on_time(sixty_days: ReportD
 
     assert "batida_ponto_idx" in plan
     assert "batida_semana_usuario_id_idx" not in plan
-
-
-def test_peak_does_not_use_the_index_on_employees(sixty_days: ReportDatabase) -> None:
-    plan = sixty_days.explain("pico('2026-11-03', '2026-11-04')")
-
-    assert "batida_ponto_idx" in plan
-    assert "batida_semana_usuario_id_idx" not in plan
-    assert sixty_days.read("pico('2026-11-03', '2026-11-04')", "sum(batidas), sum(recebidas)") == [(800, 800)]
 
 
 EDGES = [

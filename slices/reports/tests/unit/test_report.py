@@ -11,18 +11,18 @@ from string import Formatter
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.fields import INVISIBLE_CHARACTERS
-from slices.reports.report import card, peak
+from slices.reports.report import card
 from slices.reports.report.card import Card, Day
 from slices.reports.report.exceptions import format_reason
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import write_csv
-from slices.reports.report.period import Days, peak_bounds
+from slices.reports.report.period import Days
 from slices.reports.report.table import ReportColumn, ReportTable
-from slices.reports.rows import IdCountRow, MinuteRow, TotalsRow
+from slices.reports.rows import TotalsRow
 from tools.cli import main
 from tools.kit.dead_letters import reasons
 from tools.kit.errors import CommandError
@@ -125,56 +125,6 @@ def test_day_with_two_utc_offsets_shows_both() -> None:
     assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in print_to_text(Card(day.dia, EMPTY_TOTALS, [day]))
 
 
-def test_peak_steps_have_no_idle_steps_at_the_ends() -> None:
-    start = datetime(2026, 11, 23, 3, tzinfo=UTC)
-    minutes = [MinuteRow(start + timedelta(minutes=at), 0, 0, 0, 0, None) for at in range(24 * 60)]
-    minutes[8 * 60 + 5] = minutes[8 * 60 + 5]._replace(batidas=3, fila=2, idade=timedelta(seconds=9))
-    minutes[8 * 60 + 6] = minutes[8 * 60 + 6]._replace(batidas=2, fila=7, idade=timedelta(seconds=4))
-    minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
-
-    busiest, steps = (
-        list(table.format_rows(Language("en")))
-        for table in peak.build_tables(minutes, IdCountRow(0, 0), SAO_PAULO, Language("en"))
-    )
-
-    assert steps == [
-        ["08:00", "5", "0", "0", "7", "9 s", "100.0"],
-        ["09:00", "0", "0", "0", "0", "", "0.0"],
-        ["10:00", "0", "0", "1", "0", "", "0.0"],
-    ]
-    assert busiest == [
-        ["Punched", "5", "3 at 08:05"],
-        ["Received", "0", "none"],
-        ["Stored", "1", "1 at 10:00"],
-        ["In the queue", "", "7 at 08:06"],
-        ["Longest wait", "", "9 s at 08:05"],
-    ]
-
-
-def build_minutes(start: datetime, count: int, zone: str) -> list[MinuteRow]:
-    """Return minutes in each of which one punch was made, received and stored."""
-    minutes = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
-    return [MinuteRow(minute, 1, 1, 1, 0, None) for minute in minutes]
-
-
-@settings(max_examples=20)
-@given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
-def test_steps_of_a_peak_fit_a_page_and_contain_all_punches(count: int, zone: str) -> None:
-    minutes = build_minutes(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
-
-    steps = peak.sum_steps(minutes)
-
-    assert len(steps) <= 34  # the first and the last step may be partial
-    assert sum(step.batidas for step in steps) == count
-    assert [step.minuto for step in steps] == sorted(step.minuto for step in steps)
-
-
-def test_repeated_hour_is_two_steps() -> None:
-    steps = peak.sum_steps(build_minutes(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
-
-    assert [(step.minuto.hour, step.batidas) for step in steps[:4]] == [(0, 60), (1, 60), (1, 60), (2, 60)]
-
-
 # CSV
 
 
@@ -238,7 +188,6 @@ def test_time_card_as_text_takes_milliseconds() -> None:
 
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=SAO_PAULO)
-EIGHT = datetime(2026, 11, 2, 8)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +195,6 @@ EIGHT = datetime(2026, 11, 2, 8)
     [
         (lambda: Days(None, date(2026, 11, 2), date(2026, 11, 1)).bounds(NOON.date()), "is after"),
         (lambda: Days(None, date(2020, 1, 1), date(2026, 11, 1)).bounds(NOON.date()), "are more than a year apart"),
-        (lambda: peak_bounds(None, EIGHT, None, NOON), "--from and --to together"),
-        (lambda: peak_bounds(None, EIGHT, EIGHT - timedelta(hours=1), NOON), "--to must be after --from"),
-        (lambda: peak_bounds(None, EIGHT - timedelta(days=32), EIGHT, NOON), "at most 31 days"),
     ],
 )
 def test_invalid_bounds_are_refused(bounds: Callable[[], object], message: str) -> None:
@@ -264,10 +210,7 @@ def test_invalid_bounds_are_refused(bounds: Callable[[], object], message: str) 
         ("timecard --month 2026-11", "Missing option '--all' or '--employee'"),
         ("exceptions --skew 52143w", "'52143w' is not a length of time"),
         ("exceptions --final-days -1", "-1 is not in the range 0<=x<=100000"),
-        ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
-        ("peak --picture peak.gif", "name a file that ends in .png or .svg"),
-        ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),
-        ("peak --day 2026-11-23 --from 2026-11-23T07:30", "not allowed with"),
+        ("totals --month 2026-11 --as-of 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
     ],
 )
 def test_wrong_option_value_is_reported_with_an_example(
