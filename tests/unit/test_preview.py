@@ -23,6 +23,7 @@ from tools.kit import osls
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.project import ROOT
+from tools.plan.costs import PRICES
 
 STACK = "batida-ponto-dev"
 PREVIEW_STACK = "preview-batida-ponto-dev"
@@ -708,6 +709,17 @@ def test_check_that_aws_refuses_is_a_refusal(dev: Dev, add: Callable[[Dev], None
 )
 def test_idle_bill_follows_from_the_parameters(dev: Dev, options: list[str], line: str) -> None:
     assert line in dev.preview(*options).out
+
+
+def test_unknown_price_is_not_shown_as_nothing(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = {name: price for name, price in PRICES["us-east-1"].items() if name != "vpc_endpoint"}
+    monkeypatch.setitem(PRICES, "us-east-1", prices)
+
+    result, document = dev.preview(), dev.preview("--json").json
+
+    assert "idle month 0.66 US dollars, and 1 line without a price, by" in result.out
+    assert "Network: endpoints ?," in result.out
+    assert document["idleMonth"]["linesWithoutPrice"] == 1
 
 
 def test_express_cluster_is_shown_as_created_outside_the_stack(dev: Dev) -> None:

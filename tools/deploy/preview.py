@@ -320,10 +320,11 @@ def _to_lines(preview: Preview) -> Iterator[str]:
         yield "unchanged  all resources of the stack"
     yield from (f"outside    the stack: {line}" for line in preview.outside_stack)
     yield from (f"updates    two: {deferred.reason}" for deferred in preview.checks.deferred_resources)
-    month = preview.idle_month
+    month, unpriced = preview.idle_month, costs.count_unpriced(preview.idle_month.lines)
+    without = f", and {unpriced} line{'s'[: unpriced > 1]} without a price" if unpriced else ""
     yield (
-        f"idle month {month.dollars:,.2f} US dollars, by list prices of {month.region}, without slices: "
-        + ", ".join(f"{line.what} {line.dollars or 0:,.2f}" for line in month.lines)
+        f"idle month {month.dollars:,.2f} US dollars{without}, by list prices of {month.region}, without slices: "
+        + ", ".join(f"{line.what} {line.amount}" for line in month.lines)
     )
     yield f"checked    {', '.join(preview.checks.checked)}"
     yield from _labelled_lines("unchecked", preview.checks.unchecked)
@@ -378,6 +379,7 @@ def _to_json(preview: Preview) -> Any:
         "twoUpdates": [deferred.reason for deferred in preview.checks.deferred_resources],
         "idleMonth": {
             "dollars": round(preview.idle_month.dollars, 2),
+            "linesWithoutPrice": costs.count_unpriced(preview.idle_month.lines),
             "pricesOf": preview.idle_month.region,
             "lines": [line._asdict() for line in preview.idle_month.lines],
         },

@@ -183,7 +183,7 @@ def _print_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLi
         )
         print_result("")
         return
-    cells = [(line.what, line.formula, "?" if line.dollars is None else f"{line.dollars:,.2f}") for line in lines]
+    cells = [(line.what, line.formula, line.amount) for line in lines]
     tables.show(
         [Column("a month"), Column("formula", min_width=30), Column("US dollars", align_right=True)],
         [*cells, ("total", "", f"{costs.total(lines):,.2f}")],
@@ -192,8 +192,8 @@ def _print_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLi
         increase = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third year on"
         _paragraph(f"The topic's key is rotated each year, so a month costs more: {increase}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
-    has_gaps = None in [line.dollars for line in lines]
-    lacks = " The prices of lines with ? are unknown, so the total is too low." if has_gaps else ""
+    unpriced = costs.count_unpriced(lines)
+    lacks = f" The total is without {unpriced} lines (?), whose prices are unknown." if unpriced else ""
     _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")
     print_result("")
 
@@ -208,7 +208,11 @@ def _to_json(
     """Return the forecast for one number of employees as JSON; without a bill if the region's prices are unknown."""
     month = None
     if lines is not None:
-        month = {"lines": [line._asdict() for line in lines], "dollars": round(costs.total(lines), 2)}
+        month = {
+            "lines": [line._asdict() for line in lines],
+            "dollars": round(costs.total(lines), 2),
+            "linesWithoutPrice": costs.count_unpriced(lines),
+        }
     return {
         "peak": peak._asdict() | {"requestsPerSecond": peak.highest},
         "settings": camel_case(stage._asdict()),

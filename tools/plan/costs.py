@@ -65,7 +65,12 @@ class BillLine(NamedTuple):
     formula: str  # of the dollars, or of the quantity if the region has no price
     quantity: float
     unit: str  # of the quantity; empty if the region has no price
-    dollars: float | None
+    dollars: float | None  # None: the region has no price
+
+    @property
+    def amount(self) -> str:
+        """The dollars as text; `?` if the price is unknown."""
+        return "?" if self.dollars is None else f"{self.dollars:,.2f}"
 
 
 def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list[BillLine]:
@@ -81,6 +86,7 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
     # At each peak, all execution environments start and wait for the database once.
     starts, start_seconds = settings.concurrency * peaks, settings.resume_seconds + INIT_SECONDS
     alarm_metric_count = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
+    # Batches come in the same hours, and custom metrics cost only in hours with values.
     awake = min(max(month.awake_hours, month.peaks_a_day * (peak.seconds + settings.pause_seconds) / 3600), 24)
 
     # Label, name of the price, factors by what they count, and the divisor of their product.
@@ -106,7 +112,12 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
         ("Aurora: log", "aurora_io", {"rows": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
         ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
         ("Network: responses", "transfer_out", {"responses": punches, "bytes": RESPONSE_BYTES}, 1_000_000_000),
-        ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": (METRICS + GATEWAY_METRICS) if punches else 0}, 1),
+        (
+            "CloudWatch: metrics",
+            "cloudwatch_metric",
+            {"metrics": METRICS + GATEWAY_METRICS, "days": month.working_days, "h": awake},
+            HOURS,
+        ),
         ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metric_count}, 1),
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
@@ -117,7 +128,7 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
 
 
 def idle_bill(settings: StageSettings, region: str) -> list[BillLine]:
-    """Return the bill of a month without punches: no custom metrics, which cost only in hours with values, and 1 GB."""
+    """Return the bill of a month without punches, with 1 GB of rows."""
     nothing = Month(peaks_a_day=0, working_days=0, months_kept=0, awake_hours=0)
     lines = [line for line in bill(Peak(0, 1), settings, nothing, region) if line.what != "Aurora: rows"]
     return [*lines, _line("Aurora: storage", PRICES[region].get("aurora_storage"), {"GB": 1}, 1)]
@@ -144,7 +155,7 @@ def _line(label: str, price: Mapping[str, Any] | None, factors: Mapping[str, flo
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())
     formula += f" / {per:,}" if per > 1 else ""
     if price is None:
-        return BillLine(label, formula, quantity, "", None)
+        return BillLine(label, formula, quantity, "", None if quantity else 0.0)
     parts = tiered(quantity, price.get("tiers", [[None, price.get("price")]]))
     priced = [
         f"{round(part, 6):,.12g} x {format(unit_price, '.10f').rstrip('0').rstrip('.')}" for part, unit_price in parts
@@ -162,6 +173,11 @@ def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list
     ends = [0.0, *(quantity if end is None else min(end, quantity) for end, _ in tiers)]
     parts = [(end - begin, price) for (begin, end), (_, price) in zip(pairwise(ends), tiers, strict=True)]
     return [part for part in parts if part[0]] or parts[:1]
+
+
+def count_unpriced(lines: Iterable[BillLine]) -> int:
+    """Return the number of lines whose price is unknown."""
+    return sum(line.dollars is None for line in lines)
 
 
 def total(lines: Iterable[BillLine]) -> float:
