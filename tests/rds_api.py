@@ -33,6 +33,7 @@ class Rds:
         self.operations: list[str] = []  # all calls, in order
         self.errors: dict[str, tuple[str, str]] = {}  # operation -> code and message
         self.throttle_counts: dict[str, int] = {}  # operation -> number of calls still to be throttled
+        self.refused_at_creation: tuple[str, str] | None = None  # parameter of CreateDBCluster, and code of the error
         self.ignored_parameters: set[str] = set()  # parameters of ModifyDBCluster that are accepted without effect
         self._express: set[str] = set()  # names of the express clusters
         self._status: dict[str, str] = {}  # status of each cluster and instance that is not available
@@ -79,6 +80,8 @@ class Rds:
             return _moto(parameters)
         if _find(name) is not None:
             return _refusal("DBClusterAlreadyExistsFault", f"DB Cluster {name} already exists")
+        if self.refused_at_creation and self.refused_at_creation[0] in parameters:
+            return _refusal(self.refused_at_creation[1], f"not beside the express configuration: {name}")
         defaults = {"MasterUsername": "postgres", "EngineVersion": "17.7", "MasterUserPassword": "unused-password"}
         supported = {key: value for key, value in parameters.items() if key != "WithExpressConfiguration"}
         response = _moto({**defaults, **supported})

@@ -151,7 +151,7 @@ def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
     seen = []
     dev.fake_sls.while_running = lambda: seen.append(is_complete(dev))
 
-    output = dev.deploy("--param", "database=express").err
+    dev.deploy("--param", "database=express")
 
     assert seen == [True]
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
@@ -162,13 +162,25 @@ def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
         "WithExpressConfiguration": True,
         "MasterUsername": "ponto",
         CAPACITY: DESCRIBED[CAPACITY],
+        "DeletionProtection": True,
+        "BackupRetentionPeriod": 7,
         "Tags": [{"Key": key, "Value": value} for key, value in {**TAGS, "whenDeleted": "Delete"}.items()],
     }
     (group,) = dev.calls.by_operation("CreateDBClusterParameterGroup")
     assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # for the version that AWS chose
-    assert output.index("its writer creating") < output.index("changing its protection from deletion (on)")
-    assert {*dev.rds.changes} == {operation for operation, _ in CREATION_CALLS if not operation.startswith("Describe")}
-    assert dev.rds.changes.count("ModifyDBCluster") == 3
+    assert dev.rds.changes == [operation for operation, _ in CREATION_CALLS if not operation.startswith("Describe")]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "code"),
+    [("DeletionProtection", "InvalidParameterCombination"), ("BackupRetentionPeriod", "FreeTierRestrictionError")],
+)
+def test_settings_that_aws_refuses_at_creation_are_set_afterwards(dev: Dev, parameter: str, code: str) -> None:
+    dev.rds.refused_at_creation = (parameter, code)
+    output = dev.deploy().err
+    assert output.index(f"CreateDBCluster: {code}") < output.index("changing its protection from deletion (on)")
+    assert dev.rds.changes.count("CreateDBCluster") == 2
+    assert is_complete(dev)
 
 
 def test_deploy_waits_for_the_writer(dev: Dev) -> None:
@@ -226,12 +238,10 @@ def test_changed_parameter_changes_nothing_else(dev: Dev, wanted: dict[str, Any]
 CREATION_CALLS = [
     ("CreateDBCluster", 1),
     ("DescribeDBInstances", 2),
-    ("ModifyDBCluster", 1),
-    ("ModifyDBCluster", 2),
     ("ModifyDBInstance", 1),
     ("CreateDBClusterParameterGroup", 1),
     ("ModifyDBClusterParameterGroup", 1),
-    ("ModifyDBCluster", 3),
+    ("ModifyDBCluster", 1),
     ("RebootDBInstance", 1),
 ]
 
@@ -310,7 +320,7 @@ GROUP = "the parameter group that keeps punches out of its log"
 @pytest.mark.parametrize(
     ("operation", "undone"),
     [
-        ("ModifyDBCluster", ["its protection from deletion (on)", "its backups (of 7 days)", GROUP]),
+        ("ModifyDBCluster", [GROUP]),
         ("CreateDBClusterParameterGroup", [GROUP]),
         ("ModifyDBInstance", ["its automatic minor version upgrades (off)"]),
         ("RebootDBInstance", [GROUP]),
@@ -324,6 +334,7 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
 
 
 def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:
+    dev.rds.refused_at_creation = ("BackupRetentionPeriod", "InvalidParameterCombination")
     dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
     err = dev.deploy().err
     assert "not changed: its backups (of 7 days): AWS accepted the change, but has not applied it: after 300 s" in err

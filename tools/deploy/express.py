@@ -33,6 +33,7 @@ _NOT_OF_STAGE = (
 )
 _PROGRESS_SECONDS = 30  # between two lines about the same state
 _UNUSABLE_STATUSES = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}
+_REFUSED_SETTINGS_ERRORS = {"FreeTierRestrictionError", "InvalidParameterCombination", "InvalidParameterValue"}
 _TRANSIENT_ERRORS = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}
 
 
@@ -52,14 +53,7 @@ def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSett
     if not _exists(rds, stage):
         print_status(f"creating the cluster {name}, which takes about a minute")
         try:
-            rds.create_db_cluster(
-                DBClusterIdentifier=name,
-                Engine="aurora-postgresql",
-                WithExpressConfiguration=True,
-                MasterUsername=declared["MasterUsername"],
-                ServerlessV2ScalingConfiguration=declared["ServerlessV2ScalingConfiguration"],
-                Tags=_to_tag_list(_declared_tags(declared)),
-            )
+            _create(rds, name, declared)
         except (
             rds.exceptions.DBClusterAlreadyExistsFault
         ):  # by a parallel deploy, or by a request whose response was lost
@@ -71,6 +65,26 @@ def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSett
         except (BotoCoreError, ClientError, CommandError) as error:
             reason = error if isinstance(error, CommandError) else explain(error)
             print_status(f"not changed: {description}: {reason}", "Continuing without this change.")
+
+
+def _create(rds: Any, name: str, declared: ClusterSettings) -> None:
+    """Create a cluster, without the settings that can be changed later if AWS refuses them now."""
+    request = partial(
+        rds.create_db_cluster,
+        DBClusterIdentifier=name,
+        Engine="aurora-postgresql",
+        WithExpressConfiguration=True,
+        MasterUsername=declared["MasterUsername"],
+        ServerlessV2ScalingConfiguration=declared["ServerlessV2ScalingConfiguration"],
+        Tags=_to_tag_list(_declared_tags(declared)),
+    )
+    try:
+        request(**{key: declared[key] for key in ("DeletionProtection", "BackupRetentionPeriod")})
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in _REFUSED_SETTINGS_ERRORS:
+            raise
+        print_status(explain(error), "Creating the cluster without protection and backups, which are changed later.")
+        request()
 
 
 def find_obstacle(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> str | None:
