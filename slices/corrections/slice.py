@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 from slices.reports.slice import ReportsExtension
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import click
-    import psycopg2.extensions
 
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CorrectionsSlice(ReportsExtension):
-    """Adds `ponto correct`, notes of `ponto trace`, a smoke test of `ponto deploy`, and data of `ponto demo`."""
+    """Adds `ponto correct`, notes of `ponto trace`, and a smoke test of `ponto deploy`."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto correct`."""
@@ -67,12 +64,6 @@ class CorrectionsSlice(ReportsExtension):
         from slices.corrections.rows import PERSON_CORRECTIONS
 
         return [PERSON_CORRECTIONS]
-
-    def correct_demo(self, cursor: "psycopg2.extensions.cursor", employee_ids: tuple[int, int], last: "date") -> int:
-        """Correct one day of the month that ends on `last`; return the number of corrected days."""
-        from slices.corrections.demo import add_forgotten_punch
-
-        return add_forgotten_punch(cursor, employee_ids, last)
 
 
 SLICE = CorrectionsSlice()

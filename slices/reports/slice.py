@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 from slices.definition import Slice
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import click
-    import psycopg2.extensions
 
     from ponto.admin.actions import SchemaHooks
     from ponto.reader.statements import Catalogue
@@ -19,39 +16,19 @@ if TYPE_CHECKING:
 
 
 class ReportsExtension(Slice):
-    """A slice that extends `ponto person` and `ponto demo`."""
+    """A slice that extends `ponto person`."""
 
     def person_statements(self) -> "Sequence[Statement[Any]]":
         """Return statements that select all rows of an employee, for `ponto person`."""
         return ()
-
-    def correct_demo(
-        self,
-        cursor: "psycopg2.extensions.cursor",  # noqa: ARG002
-        employee_ids: tuple[int, int],  # noqa: ARG002
-        last: "date",  # noqa: ARG002
-    ) -> int:
-        """Correct some days of the company of `ponto demo`; return the number of corrected days.
-
-        Args:
-            cursor: a cursor on a connection in autocommit mode.
-            employee_ids: numbers of the first and the last employee.
-            last: last day of the month to correct.
-        """
-        return 0
 
 
 class ReportsSlice(Slice):
     """Slice with local time, working days, time cards, exceptions and employees."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
-        """Return `ponto demo`, `load employees`, `person` and `report`."""
+        """Return `ponto load employees`, `person` and `report`."""
         from tools.kit.commands import LazyCommand
-
-        def demo() -> "click.Command":
-            from slices.reports.demo.command import demo
-
-            return demo
 
         def load_employees() -> "click.Command":
             from slices.reports.load.command import load_employees
@@ -69,12 +46,6 @@ class ReportsSlice(Slice):
             return report
 
         return {
-            "demo": LazyCommand(
-                demo,
-                "Store the punches of a made-up company, to try the reports on.",
-                "ponto demo                       punches of a made-up company, to try the reports on",
-                "store a made-up company; then see ponto report --help",
-            ),
             "load employees": LazyCommand(
                 load_employees,
                 "Store the employees' names, time zones and cut-offs for the reports.",
