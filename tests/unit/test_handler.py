@@ -376,5 +376,6 @@ def test_nothing_of_a_body_and_no_password_is_logged(
     assert line["rejected"] >= len(bad)
     for name in ("milliseconds", "oldestMilliseconds", "oldestFailedMilliseconds"):  # any digits
         line.pop(name, None)
+    del line["_aws"]["Timestamp"]
     assert not [trace for trace in ("TRACE", "4242", "2424", "CANARY") if trace in json.dumps(line)]
     assert err == ""

@@ -16,6 +16,7 @@ from tools.local.adapter import Message
 NOW = 1_800_000_000.0
 MAX_RECEIVES = 3
 RETENTION_SECONDS = 100
+VISIBILITY_SECONDS = 30
 
 Receive = Callable[[str, int], list[Message]]
 Delete = Callable[[str, set[str]], None]
@@ -33,7 +34,7 @@ class Emulator:
     ) -> None:
         policy = f'{{"maxReceiveCount": {MAX_RECEIVES}, "deadLetterTargetArn": "arn:aws:sqs:::dead"}}'
         attributes = {
-            "VisibilityTimeout": "30",
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
             "MessageRetentionPeriod": str(retention_seconds),
             "RedrivePolicy": policy,
         }
@@ -41,10 +42,18 @@ class Emulator:
         self.dead: list[Message] = []
         self.now = NOW
         self.receive, self.delete = implementation
-        handles = count()
+        numbers = count()
+        # Of messages that are still invisible. After the visibility timeout a message may be deleted until the receive
+        # that dead-letters it, which is a later one in the replacement, as it only reads the front of the queue.
+        self.handles: list[str] = []
+
+        def new_handle() -> str:
+            self.handles.append(f"handle {next(numbers)}")
+            return self.handles[-1]
+
         patch.setattr(sqs, "_get_q", lambda _: self.queue)
         patch.setattr(sqs, "_queue_by_arn", lambda _: {"messages": self.dead, "attributes": {}})
-        patch.setattr(sqs, "new_uuid", lambda: f"handle {next(handles)}")
+        patch.setattr(sqs, "new_uuid", new_handle)
         patch.setattr(sqs.time, "time", lambda: self.now)
 
     def run(self, steps: list[tuple[str, int]]) -> list[list[str]]:
@@ -54,9 +63,11 @@ class Emulator:
             if step == "receive":
                 received.append([message["body"] for message in self.receive("url", number)])
             elif step == "delete":
-                self.delete("url", {f"handle {number}", f"handle {number + 1}"})
+                self.delete("url", set(self.handles[number : number + 2]))
             else:
                 self.now += number
+                if number > VISIBILITY_SECONDS:
+                    self.handles.clear()
         return received
 
 
