@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     import boto3
 
 
-class NotAllowedError(CommandError):
-    """The API answered 403: IAM denies the caller, or the method is not published yet."""
-
-
 JsonCorrections = Sequence[Mapping[str, Any]]
 """JSON objects of the API; a null field counts as absent."""
 
@@ -99,8 +95,7 @@ def post_corrections(
 
     Raises:
         CorrectionsRefusedError: some are refused; nothing was written.
-        NotAllowedError: the API answered 403.
-        CommandError: there was no answer in time, or another error.
+        CommandError: the API answered 403, there was no answer in time, or another error.
         botocore.exceptions.NoCredentialsError: the session has no credentials.
     """
     url = f"{url.removesuffix('/ponto')}/correcao"
@@ -131,7 +126,7 @@ def post_corrections(
     problem = f"the API answered {response.status}: {response.message or 'no corrections'}"
     if response.status == 403:
         role = f"use a --profile that assumes the role CorrectorRoleArn of the outputs of stack {stack_name(stage)}"
-        raise NotAllowedError(f"{problem}; {role} (slices/corrections/README.md#permissions)")
+        raise CommandError(f"{problem}; {role} (slices/corrections/README.md#permissions)")
     raise CommandError(f"{problem}; deploy stage {stage}" if response.status == 404 else problem)
 
 

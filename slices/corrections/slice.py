@@ -10,13 +10,12 @@ if TYPE_CHECKING:
 
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
-    from tools.kit.deploy_hook import DeployedStage, DeployHook
     from tools.kit.reader import Statement
     from tools.kit.trace_notes import TraceNotes
 
 
 class CorrectionsSlice(ReportsExtension):
-    """Adds `ponto correct`, notes of `ponto trace`, and a smoke test of `ponto deploy`."""
+    """Adds `ponto correct` and notes of `ponto trace`."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto correct`."""
@@ -46,18 +45,6 @@ class CorrectionsSlice(ReportsExtension):
         from slices.corrections.trace_notes import NOTES
 
         return NOTES
-
-    def deploy_hook(self) -> "DeployHook":
-        """Return the hook that tests whether corrections reach their table."""
-        from tools.kit.deploy_hook import DeployHook, HookResult
-
-        def prove(deployed: "DeployedStage") -> HookResult:
-            from slices.corrections import proof
-
-            proven = proof.prove(deployed.session, deployed.stage, deployed.url)
-            return HookResult("correctionsProven", proven is not None, proven and f"proven     {proven}")
-
-        return DeployHook(prove)
 
     def person_statements(self) -> "Sequence[Statement[Any]]":
         """Return the statement that reads an employee's corrections."""

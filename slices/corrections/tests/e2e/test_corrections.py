@@ -4,13 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from slices.corrections import proof
 from slices.reports.tests.company import fill
 from tests import commands
 from tests.commands import CommandResult
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tools.kit import local_stack
 
 Run = Callable[..., CommandResult]
 
@@ -65,14 +63,6 @@ def test_add_disregard_and_undo_write_one_correction_each(correct: Run, client: 
         "desconsideracao",
         "anulacao",
     }
-
-
-def test_smoke_test_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:
-    stack = local_stack.find(deployed.state)
-    assert proof.prove(stack.session(), "local", stack.api_url) == (
-        "a test correction reached the table, which refused it as it should"
-    )
-    assert client.query("select * from ponto.correcao where motivo = 'proof of a deploy'") == []
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "AWS4-HMAC-SHA256 Credential=test/20250505/x"}])

@@ -3,13 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slices.corrections import send
 from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
@@ -97,19 +95,6 @@ def test_refusal_at_the_commit_is_reported(correct: commands.Run, punch_database
     late = correct(*ADD)
     assert (late.status, late.out) == (2, "")
     assert "took longer than a minute" in late.err
-    assert rows(punch_database) == []
-
-
-def test_a_login_that_holds_the_corrections_lock_is_named(
-    correct: commands.Run, punch_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(send, "_LOCK_TIMEOUT_MS", 10)
-    with closing(punch_database.connect(user="ponto_receipts", application_name="taken over")) as other:
-        other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
-        refused = correct(*ADD)
-        holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
-    assert (refused.status, refused.out) == (2, "")
-    assert f"corrections wait for {holder}; nothing was written" in refused.err
     assert rows(punch_database) == []
 
 

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 
-import pytest
 from hypothesis import given
 
 from slices.corrections.tests.correcting import CorrectionsDatabase, HistoryRow, counted_punches, histories, store
@@ -52,22 +51,6 @@ def test_late_correction_reopens_a_day_and_a_disregarded_late_punch_does_not(
     assert [counted for *_, counted in reopened()] == [1]
     database.correct(1, "inclusao", at="2026-11-03 12:00", written="2026-11-20 04:00")
     assert reopened() == [(date(2026, 11, 3), 16 * DAY, 2)]
-
-
-def test_batidas_enviadas_of_a_null_employee_is_empty(database: CorrectionsDatabase) -> None:
-    database.punch(1, "2026-11-03 08:00 17:00")
-
-    assert len(database.read(f"batidas_enviadas({MONTH}, 1)")) == 2
-    assert database.read(f"batidas_enviadas({MONTH}, null)") == []
-    assert len(database.read(f"batidas({MONTH}, null)")) == 2
-
-
-@pytest.mark.parametrize("report", ["batidas('2026-11-03', '2026-11-03', 1)", "batidas('2026-11-03', '2026-11-03')"])
-def test_addition_counts_in_a_week_without_punches(database: CorrectionsDatabase, report: str) -> None:
-    database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
-
-    assert database.read(report, "usuario_id, dia, origem") == [(1, date(2026, 11, 3), "inclusao")]
-    assert database.read("jornada where usuario_id = 1", "batidas") == [(1,)]
 
 
 def test_corrected_day_is_listed_as_an_exception(database: CorrectionsDatabase) -> None:

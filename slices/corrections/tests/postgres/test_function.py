@@ -5,16 +5,13 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-import psycopg2
 import pytest
-from psycopg2 import extensions
 
-from ponto.http import HttpError, Request
-from slices.corrections.function import TIMEOUTS, handle_request, main, open_connection
+from slices.corrections.function import TIMEOUTS, main
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MAX_CORRECTIONS
 from tests.database import Database
-from tests.functions import IAM_LOGIN_ENVIRONMENT, Functions
+from tests.functions import Functions
 
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
 DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
@@ -131,63 +128,6 @@ def test_locked_table_is_answered_503_with_retry_after(function: Functions, data
         response = function.run(main_with_short_lock_timeout, event(json.dumps({"correcoes": [ADDITION]})))
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "15")
     assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
-
-
-def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, database: Database) -> None:
-    with closing(database.connect(user="ponto_receipts", application_name="taken over")) as other:
-        other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
-        response = function.run(main_with_short_lock_timeout, event(json.dumps({"correcoes": [ADDITION]})))
-        holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
-    assert (response["statusCode"], json.loads(response["body"])["message"]) == (
-        503,
-        f"corrections wait for {holder}; nothing was written: send the request again",
-    )
-    assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
-    assert rows(database) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "reason", "error"),
-    [
-        ("revoke insert on correcao from ponto_corrections", "permission denied", "InsufficientPrivilege 42501"),
-        ("alter table correcao rename to other", 'relation "ponto.correcao" does not', "UndefinedTable 42P01"),
-        ("drop function instante_local", "function ponto.instante_local", "UndefinedFunction 42883"),
-    ],
-)
-def test_missing_privilege_or_migration_is_answered_500_with_the_command_to_run(
-    function: Functions, database: Database, change: str, reason: str, error: str
-) -> None:
-    database.execute(change)
-    status, answer = post(function, ADDITION)
-    assert status == 500
-    assert reason in answer["message"]
-    assert "run ponto schema" in answer["message"]
-    assert json.loads(function.log.getvalue())["error"] == error
-
-
-def test_function_signs_in_by_iam_if_the_stage_does(function: Functions) -> None:
-    function.environment |= IAM_LOGIN_ENVIRONMENT
-    assert post(function, ADDITION)[0] == 200
-
-
-@pytest.mark.parametrize("method", ["password", "PAM"])
-def test_refused_sign_in_is_answered_500_not_503(method: str) -> None:
-    def refuse() -> extensions.connection:
-        raise psycopg2.OperationalError(f'FATAL: {method} authentication failed for user "ponto_corrections"')
-
-    with pytest.raises(HttpError, match="wrong password") as caught:
-        handle_request(refuse, AUTHOR, Request(body=json.dumps({"correcoes": [ADDITION]})))
-    assert caught.value.result.status == 500
-
-
-def test_unreadable_secret_is_answered_500_without_its_text() -> None:
-    def parameters() -> dict[str, str]:
-        raise ValueError("CANARY")
-
-    with pytest.raises(HttpError, match=r"cannot read the database's password \(ValueError\); nothing") as caught:
-        open_connection(parameters)
-    assert (caught.value.result.status, type(caught.value.__cause__)) == (500, ValueError)
-    assert "CANARY" not in str(caught.value)
 
 
 def test_log_has_counts_and_no_content_of_corrections(function: Functions) -> None:

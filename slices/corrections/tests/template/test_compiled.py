@@ -6,25 +6,13 @@ import re
 import pytest
 
 from tests.iam import ACCOUNT, Principal, get_arn, get_role, is_allowed, resolve_policy
-from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files
+from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage
 from tests.template.function_role import require_function_role
-from tests.template.test_compiled_gateway import throttles
 from tests.template.test_permissions import DESCRIBE_STACK, extract_permissions
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
 METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
-
-
-def test_the_zip_has_the_files_that_the_functions_load(package_stage: PackageStage) -> None:
-    assert slice_files(package_stage("prod"), "corrections") == {
-        *(f"{name}.py" for name in ("__init__", "slice", "function", "statements", "write")),
-        *(
-            f"reads/{name}.sql"
-            for name in ("correction", "correction_list", "disregarded", "employee_punches", "person_corrections")
-        ),
-        *(f"sql/{name}.sql" for name in ("insert", "insert_by_login", "select_existing", "set_zone", "to_instant")),
-    }
 
 
 def test_corrections_are_signed_and_have_a_separate_function(template: Template, compile_stage: CompileStage) -> None:
@@ -50,16 +38,6 @@ def test_only_the_local_stage_sets_an_author(compile_stage: CompileStage) -> Non
         for stage in ("prod", "dev", "local", "locally")
     }
     assert authors == {"prod": "", "dev": "", "local": "local", "locally": ""}
-
-
-def test_function_times_out_before_the_gateway(prod: Template) -> None:
-    assert prod.properties("CorrectionLambdaFunction")["Timeout"] < 29
-
-
-def test_the_method_is_throttled(compile_stage: CompileStage) -> None:
-    assert throttles(compile_stage("prod"))["POST", "/~1correcao"] == (5, 10)
-    template = compile_stage("dev", "correctionRateLimit=6", "correctionBurstLimit=7")
-    assert throttles(template)["POST", "/~1correcao"] == (6, 7)
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
