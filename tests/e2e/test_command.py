@@ -129,7 +129,7 @@ def start(state: Path) -> Iterator[Start]:
             command = [sys.executable, "-m", "tools.local", "--port", str(port), "--state", str(state)]
             with output.open("wb") as file:
                 process = runs.enter_context(
-                    background_process(command, cwd=root, stdout=file, stderr=subprocess.STDOUT)
+                    background_process(command, cwd=root, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
                 )
             return Run(state, process, output)
 
@@ -230,7 +230,7 @@ def test_run_on_a_full_disk_waits_to_save_until_a_second_ctrl_c(state: Path, sta
     assert find_processes(state) == []
 
 
-def test_start_ends_the_sls_of_a_killed_run_and_ctrl_c_ends_its_own(state: Path, start: Start) -> None:
+def test_killed_run_leaves_no_process_and_ctrl_c_ends_sls(state: Path, start: Start) -> None:
     def deploys() -> list[psutil.Process]:
         return [
             process
@@ -241,21 +241,17 @@ def test_start_ends_the_sls_of_a_killed_run_and_ctrl_c_ends_its_own(state: Path,
     port = emulator.find_free_port()
     run = start(port)
     wait_for(deploys, "sls to run")
-    run.stop(signal.SIGKILL)
-    leftovers = deploys()
-    assert leftovers
-    for process in leftovers:
+    for process in deploys():
         process.suspend()  # so that the process does not end by itself
+    os.killpg(run.process.pid, signal.SIGKILL)
+    wait_for(lambda: find_processes(state) == [], "sls, the emulator and PostgreSQL to end")
 
     previous_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
     run = start(port)
     signal.signal(signal.SIGINT, previous_handler)
-
-    run.wait_until("starting PostgreSQL")
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in leftovers)
     run.wait_until("deploying")
     assert run.stop(signal.SIGINT) == 0
-    wait_for(lambda: find_processes(state) == [], "the killed processes to end")
+    assert find_processes(state) == []
 
 
 def test_port_in_use_is_reported_and_leaves_nothing_running(state: Path, start: Start) -> None:

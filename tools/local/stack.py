@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -24,11 +23,10 @@ from tools.kit.files import draft, tail
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.parameters import local_values
 from tools.kit.project import ROOT
-from tools.local import emulator, ignored_settings, postgres, saved_state
+from tools.local import emulator, ignored_settings, postgres, saved_state, watchdog
 from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
-_STATE_VARIABLE = "PONTO_LOCAL_STATE"  # environment variable of sls and its children: the folder of their run
 _NEW_STACK_MB = 200  # free space for a new stack, whose folder takes 83 MB before the first punch
 _STACK_MB = 50  # free space for another start; the emulator's files take 33 MB
 _RESTART_SECONDS = 15  # time that PostgreSQL may be down, as fault injection restarts it
@@ -92,10 +90,9 @@ def run_local_stack(
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as cleanup:
-        cleanup.enter_context(_lock_state(state))
-        _end_leftovers(state, print_status)
-        # Also at the end, as Ctrl-C may come between the start of a process and its registration.
-        cleanup.callback(_end_leftovers, state, print_status)
+        lock = cleanup.enter_context(_lock_state(state, print_status))
+        emulator.stop_leftovers(state / "aws", print_status)
+        cleanup.enter_context(watchdog.watch(state, lock))
         emulator.require_free(port)
         if saved_state.unsaved_since(state / "aws"):
             print_status(f"the last run ended before everything was saved: {_describe_loss(state / 'aws')}")
@@ -228,17 +225,22 @@ def _describe_loss(aws: Path) -> str:
 
 
 @contextlib.contextmanager
-def _lock_state(state: Path) -> Iterator[None]:
+def _lock_state(state: Path, print_status: emulator.PrintStatus) -> Iterator[int]:
+    """Lock the folder, and yield the descriptor of the lock's file, which has the number of this process."""
     with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise LocalError(_describe_other_run(state, lock.read().strip())) from None
+            pid = lock.read().strip()
+            if not pid.isdigit() or psutil.pid_exists(int(pid)):
+                raise LocalError(_describe_other_run(state, pid)) from None
+            print_status("ending the processes of a run that was killed")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        yield lock.fileno()
         lock.truncate(0)
 
 
@@ -270,7 +272,7 @@ def _deploy(
         "LOCAL_PIP_CACHE": str(state / "pip" / f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"),
         "SLS_AWS_MONITORING_FREQUENCY": "250",
         "NODE_OPTIONS": quick_package(),
-        _STATE_VARIABLE: str(state),
+        watchdog.STATE_VARIABLE: str(state),
     }
     options = ["--stage", STAGE, *(f"--param={name}={value}" for name, value in parameters.items())]
     log = state / "deploy.log"
@@ -302,20 +304,6 @@ def quick_package() -> str:
     """Return NODE_OPTIONS with which `sls` packages in half the time; see quick_package.js."""
     option = f"--require {json.dumps(str(ROOT / 'tools' / 'local' / 'quick_package.js'))}"
     return f"{os.environ.get('NODE_OPTIONS', '')} {option}".strip()
-
-
-def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
-    """End processes of runs that were killed, such as an sls that still deploys.
-
-    Raises:
-        LocalError: an emulator belongs to another user.
-    """
-    for process in psutil.process_iter(["environ"]):  # None for other users' processes
-        if (process.info["environ"] or {}).get(_STATE_VARIABLE) == str(state):
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
-                # The process group includes pip; see `osls.run`.
-                os.killpg(os.getpgid(process.pid), signal.SIGKILL)
-    emulator.stop_leftovers(state / "aws", print_status)
 
 
 def _migrate(
