@@ -40,31 +40,6 @@ def create_punch(employee: int, **fields: object) -> dict[str, object]:
     return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **fields)
 
 
-def test_redriven_conflict_is_a_conflict_again(client: Client, ponto: Run, dlq: Run, employee: int) -> None:
-    first = create_punch(employee)
-    second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3)
-    client.post(first)
-    client.wait_until_drained()
-    message_id = client.post(second.encode()).body["messageId"]
-    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
-
-    (dead_letter,) = dlq("list", "--employee", str(employee), "--json").json["deadLetters"]
-    assert (dead_letter["reason"], dead_letter["messageId"]) == ("conflict", message_id)
-    assert str(first["id"]) in dead_letter["detail"]
-    assert dead_letter["id"][:8] in dlq("list", "--reason", "conflict").out
-    assert dlq("show", dead_letter["id"][:8], "--json").json["body"] == second
-    traced = ponto("trace", first["id"], "--json")
-    assert (traced.status, [row["employee"] for row in traced.json["rows"]]) == (1, [employee])
-    assert [letter["id"] for letter in traced.json["deadLetters"]] == [dead_letter["id"]]
-
-    assert dlq("redrive", "--reason", "conflict").status == 0
-    client.wait_until_drained()
-
-    (again,) = dlq("list", "--json").json["deadLetters"]
-    assert again["id"] != dead_letter["id"]
-    assert {**again, "id": 0, "receives": 0} == {**dead_letter, "id": 0, "receives": 0}
-
-
 def test_redrive_stores_a_refused_punch_after_its_cause_is_removed(client: Client, dlq: Run, employee: int) -> None:
     with client.refuse_punches(employee):
         message_id = client.post(create_punch(employee)).body["messageId"]

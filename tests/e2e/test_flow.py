@@ -6,9 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.commands import run_process
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.deployed import Deployed
 from tests.page import browsers
 from tests.page.axe import require_no_violations
 from tests.waiting import wait_for
@@ -45,24 +43,6 @@ def test_verdict_counts_rows_duplicates_and_dead_letters(client: Client) -> None
     increase = {name: after[name] - before[name] for name in before if name != "lost"}
     assert increase == {"accepted": 3, "rows": 1, "duplicates": 1, "deadLetters": 1}
     assert after["lost"] == before["lost"]
-
-
-def test_redriven_dead_letter_is_not_counted_as_accepted_again(client: Client, deployed: Deployed) -> None:
-    before = fetch(client)["accepted"]
-    for body in create_conflicting_punches():
-        client.post(body)
-        client.wait_until_drained()
-    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
-
-    redrive = run_process("dlq", "redrive", "--all", "--state", deployed.state)
-
-    assert redrive.out.startswith("1 redriven, 0 failed")
-    client.wait_until_drained()
-    numbers = fetch(client)
-    assert numbers["accepted"] == before + 2
-    assert watch.format_numbers(numbers).startswith(f"accepted {before + 2:,}  queued 0  stored ")
-    assert "  dead letters 1" in watch.format_numbers(numbers)
-    wait_for(lambda: fetch(client)["looks"][-1]["accepted"] == before + 2, "the new counts in the history")
 
 
 def test_view_shows_punches_that_wait_for_the_database_and_are_stored_later(client: Client) -> None:

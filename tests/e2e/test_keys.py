@@ -11,7 +11,6 @@ from tests.aws import Calls, refusal
 from tests.commands import Run, runner, write_stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tools.cli import main
 from tools.kit import event
 from tools.kit.local_stack import STAGE
 
@@ -116,20 +115,6 @@ def test_key_has_a_separate_plan_and_only_its_value_is_printed(
     assert value not in result.err + caplog.text
 
 
-def test_names_of_keys_are_unique_in_a_stage(prod: OtherDeployment, gateway: Gateway, run: Run) -> None:
-    run("create", "gate-1")
-    before = gateway.list_keys_and_plans()
-
-    second = run("create", "gate-1")
-
-    assert second.status == 2
-    assert "the key gate-1 already exists" in second.err
-    assert gateway.list_keys_and_plans() == before
-    assert run("create", "gate-1", "--state", prod.state).status == 0
-    run("revoke", "gate-1", "--yes")
-    assert run("create", "gate-1").status == 0
-
-
 @pytest.mark.parametrize(
     ("operation", "error", "message"),
     [
@@ -147,15 +132,6 @@ def test_failed_creation_is_undone_and_the_value_is_not_shown(
     assert (result.status, result.out) == (130 if message == "stopped" else 2, "")
     assert message in result.err
     assert gateway.list_keys_and_plans() == initial
-
-
-def test_failed_undo_is_reported(gateway: Gateway, run: Run) -> None:
-    gateway.stubs |= {"CreateUsagePlan": ACCESS_DENIED, "DeleteApiKey": ACCESS_DENIED}
-
-    result = run("create", "gate-1")
-
-    assert result.status == 2
-    assert "could not undo a step" in result.err
 
 
 # list
@@ -178,20 +154,6 @@ def test_list_shows_limits_and_use_without_values(gateway: Gateway, run: Run) ->
     for result in (table, listed):
         assert value not in result.out + result.err
         assert other["value"] not in result.out + result.err
-
-
-def test_list_shows_unknown_use_and_disabled_keys(gateway: Gateway, run: Run) -> None:
-    new_key = run("create", "gate-1", "--json").json
-    operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
-    gateway.api.update_api_key(apiKey=new_key["id"], patchOperations=[operation])
-    gateway.stubs["GetUsage"] = ACCESS_DENIED
-
-    table, listed = run("list"), run("list", "--json")
-
-    assert table.out.splitlines()[1].split()[-1] == "?"
-    assert "AccessDenied" in table.err
-    (key,) = listed.json["keys"]
-    assert (key["usedToday"], key["enabled"]) == (None, False)
 
 
 # revoke
@@ -233,23 +195,7 @@ def test_keys_of_others_are_neither_listed_nor_changed(
     assert run("list").out == "0 keys created by this command\n"
 
 
-@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("\n", 1), (None, 2)])
-def test_revoking_asks_for_confirmation(gateway: Gateway, run: Run, answer: str | None, status: int) -> None:
-    new_key = run("create", "gate-1", "--json").json
-
-    result = run("revoke", "gate-1", typed=answer)
-
-    assert result.status == status
-    assert f"Revoke key gate-1 ({new_key['id']}) of batida-ponto-local?" in result.err
-    assert gateway.api.get_api_key(apiKey=new_key["id"])["enabled"] == (status != 0)
-
-
 # The command line
-
-
-@pytest.mark.parametrize("name", ["a b", "-x", "x" * 65, "x/y"])
-def test_invalid_key_name_is_refused(name: str) -> None:
-    assert main(["keys", "create", name]) == 2
 
 
 # Effect of a key

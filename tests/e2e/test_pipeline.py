@@ -1,27 +1,19 @@
 """The path from a POST to a row or a dead letter on the deployed stack."""
 
-import contextlib
 import json
-import os
 import random
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import psutil
 import pytest
 
 from loadtest.ledger import Ledger
 from ponto.parser import parse
 from ponto.punch import EVENT
 from tests.e2e.client import EMPLOYEES, Client, expected_message
-from tests.e2e.deployed import Deployed
 from tools.kit import event
-from tools.kit.project import ROOT
-from tools.local.stack import Stack
 
 
 @pytest.fixture
@@ -112,36 +104,3 @@ def test_same_id_with_other_content_is_a_dead_letter(client: Client, employee: i
     assert int(attributes["receivedAt"]) > 1_700_000_000_000
     eight = datetime(2026, 10, 1, 8, tzinfo=UTC)
     assert [row.punch.instant for row in client.rows(employee)] == [eight]
-
-
-def test_function_and_preflights_have_their_limits(stack: Stack) -> None:
-    """The emulator ignores both in the template, so the local stack applies them."""
-    drain = stack.client("lambda").get_function_concurrency(FunctionName="batida-ponto-local-batidaPonto")
-    stage = stack.client("apigateway").get_stage(restApiId=stack.address.api_id, stageName="local")
-
-    assert drain["ReservedConcurrentExecutions"] == 5
-    assert stage["methodSettings"]["/ponto/OPTIONS"]["throttlingRateLimit"] == 200
-
-
-def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> None:
-    emulator = psutil.Process(deployed.stack.aws.process.pid)
-    processes = [emulator, *emulator.children(recursive=True)]
-    processes.append(psutil.Process(deployed.stack.database.pid))
-    listening = set()
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # the process has ended or is a zombie
-            connections = process.net_connections(kind="inet")
-            listening |= {connection.laddr for connection in connections if connection.status == psutil.CONN_LISTEN}
-
-    assert listening == {("127.0.0.1", deployed.stack.aws.port)}
-
-
-def test_second_run_reports_the_first_one(deployed: Deployed) -> None:
-    command = [sys.executable, "-m", "tools.local", "--state", str(deployed.state)]
-
-    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert second.returncode == 1
-    assert f"A stack already runs on this folder, as process {os.getpid()}" in second.stderr
-    assert "Traceback" not in second.stderr
-    deployed.stack.require_running()

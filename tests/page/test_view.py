@@ -1,21 +1,16 @@
 """The operators' view of the local stack: its numbers, with and without a running stack."""
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.parser import parse
 from ponto.punch import EVENT
 from tests.page import view
 from tests.page.axe import require_no_violations
 from tests.page.browsers import Window, open_window
 from tests.page.view import FakeStack, serve_view
-from tests.waiting import wait_for
 from tools.kit import event
 
 KEY = f"#key={view.KEY}"
@@ -130,56 +125,6 @@ def test_numbers_are_shown_only_with_the_current_key(fragment: str, screen: Wind
     assert page.url == screen.url
     page.reload()
     expect(page.locator("#accepted output")).to_have_text("1,200")
-
-
-def test_new_tab_shows_the_rates_before_it_was_opened(numbers: dict[str, Any], screen: Window) -> None:
-    numbers["looks"] = [
-        {"secondsAgo": 60.5 - second, "accepted": 40 * second, "stored": 30 * second, "waiting": 10 * second}
-        for second in range(61)
-    ]
-
-    page = screen.open(KEY)
-
-    expect(page.locator("#accepted .rate")).to_have_text("40 a second")
-    expect(page.locator("#stored .rate")).to_have_text("30 a second")
-    expect(page.locator("#scale")).to_have_text("top: 600")
-    points = page.locator("#in").get_attribute("points").split()  # type: ignore[union-attr]
-    assert len(points) == 60
-    assert points[0].startswith("60.5,")
-    assert points[-1].startswith("119.5,")
-
-
-def test_view_sends_punches_with_ids_of_version_7(stack: FakeStack, screen: Window) -> None:
-    page = screen.open(KEY)
-    page.locator("#send").evaluate("button => { button.dataset.punches = 50 }")
-
-    page.locator("#send").click()
-
-    wait_for(lambda: len(stack.accepted) == 50, "the punches")
-    ids = [UUID(parse(json.dumps(punch), UTC).id) for punch in stack.accepted]
-    assert len(set(ids)) == 50
-    assert {punch_id.version for punch_id in ids} == {7}
-    instants = [datetime.fromisoformat(punch[EVENT.fields[EVENT.instant].name]).timestamp() for punch in stack.accepted]
-    assert [round((punch_id.int >> 80) / 1000 - instant) for punch_id, instant in zip(ids, instants, strict=True)] == [
-        0
-    ] * 50
-    expect(page.locator("#state")).to_have_text("All is stored.")
-
-
-def test_view_is_portuguese_in_a_portuguese_browser(
-    browser: Browser, stack: FakeStack, numbers: dict[str, Any]
-) -> None:
-    numbers |= {"databaseStopped": True, "waiting": 3, "ageSeconds": 2, "duplicates": 1}
-    with open_window(browser, stack.url, locale="pt-BR") as screen:
-        page = screen.open(KEY)
-
-        expect(page).to_have_title("Fluxo de batidas")
-        expect(page.locator("#send")).to_have_text("Enviar 1.000 batidas")
-        expect(page.locator("#state")).to_have_text("O banco está parado: há batidas à espera na fila.")
-        expect(page.locator("#waiting .age")).to_have_text("a mais antiga há 2 s")
-        numbers |= {"databaseStopped": False, "waiting": 0}
-        expect(page.locator("#verdict")).to_have_text("1.200 mensagens aceitas, 1.200 linhas, 0 perdidas")
-        require_no_violations_at_any_width(page)
 
 
 def test_stopped_stack_leaves_no_numbers_and_the_next_one_starts_at_zero(

@@ -23,8 +23,6 @@ from tests.template.cloudwatch import (
     State,
     alarm_metrics,
     alarms,
-    calculate,
-    evaluate,
     metric,
     period,
     states,
@@ -406,51 +404,4 @@ def test_alarm_fires_in_time_keeps_firing_and_clears(prod: Template, alarm_name:
             assert minutes[-1] >= end - step
 
 
-def test_only_keeps_failing_fires_when_a_few_punches_fail(prod: Template) -> None:
-    start, end = DAY + 7 * HOUR, DAY + 19 * HOUR  # at night, without other punches, drain-stalled would fire too
-    firing = {
-        name for name, alarm in alarms(prod).items() if any(firing_minutes(alarm, 3, _partial_failure, start, end))
-    }
-    assert firing == {"keeps-failing"}
-
-
 # Evaluation of alarms, compared with the tables of AWS's user guide
-
-
-@pytest.mark.parametrize(
-    ("datapoints_to_alarm", "data", "expected"),
-    [
-        (3, "0-X-X", State.OK),
-        (3, "0----", State.OK),
-        (3, "-----", State.OK),
-        (3, "0XX-X", State.ALARM),
-        (3, "----X", State.OK),
-        (2, "0-X-X", State.ALARM),
-        (2, "00X0X", State.ALARM),
-        (2, "0-X--", State.OK),
-    ],
-)
-def test_missing_data_is_evaluated_as_the_user_guide_describes(
-    datapoints_to_alarm: int, data: str, expected: State
-) -> None:
-    breaches = [{"0": False, "X": True, "-": None}[character] for character in data]
-    assert evaluate({"EvaluationPeriods": 3, "DatapointsToAlarm": datapoints_to_alarm}, breaches) == expected
-
-
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("MAX([a, b])", 3),
-        ("a + none", None),
-        ("a / (b + b)", 1 / 6),
-        ("a / zero", None),  # no data point instead of infinity
-        ("FILL(none, 9)", 9),
-        ("FILL(a, 9)", 1),
-        ("IF(a > 0 AND b == 3, 5, 6)", 5),
-        ("IF(a > 1 OR b >= 4, 5, 6)", 6),
-        ("IF(none, 1, 1)", None),
-        ("IF(a == 1 AND none, 1, 0)", None),
-    ],
-)
-def test_metric_math(expression: str, expected: float | None) -> None:
-    assert calculate(expression, {"a": 1, "b": 3, "none": None, "zero": 0}) == expected

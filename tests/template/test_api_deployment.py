@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.template.compiled import CompileStage
 from tools.kit import osls
 from tools.kit.packaging import Template
 
@@ -50,13 +49,6 @@ def test_deployment_depends_on_all_published_resources(prod: Template, prod_with
         assert template.properties(name) == {"RestApiId": {"Ref": "Api"}}
         assert {"Api", *template.resources[name]["DependsOn"]} == published(template)
         assert template.properties("ApiStage")["DeploymentId"] == {"Ref": name}
-
-
-def test_only_published_parameters_create_a_new_deployment(compile_stage: CompileStage, dev: Template) -> None:
-    changed = compile_stage("dev", "timeout=30", "stageRateLimit=5", "keyRateLimit=5")
-    assert deployment(changed) == deployment(dev)
-    assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == 5
-    assert deployment(compile_stage("dev", "corsOrigin=https://app.example.org")) != deployment(dev)
 
 
 def test_only_a_change_of_published_resources_creates_a_new_deployment(prod: Template, bare_project: Path) -> None:

@@ -4,9 +4,6 @@ import json
 import re
 from typing import Any
 
-import jsonschema
-from openapi_spec_validator import OpenAPIV31SpecValidator
-
 from tools.develop.docs.files import OPENAPI
 from tools.kit.packaging import Template
 
@@ -18,25 +15,6 @@ PUNCH = OPERATIONS["POST", "/ponto"]
 # Statuses of the gateway's own responses, named for their cause.
 SCHEMA_STATUS, SIGN_IN_STATUS, KEY_STATUS, TYPE_STATUS, THROTTLE_STATUS = "400", "401", "403", "415", "429"
 FAILURE_STATUS = "5XX"
-
-
-def test_document_is_valid_openapi() -> None:
-    OpenAPIV31SpecValidator(DOCUMENT).validate()
-
-
-def test_examples_match_their_schemas() -> None:
-    require_examples(DOCUMENT)
-
-
-def require_examples(document: Any) -> None:
-    """Assert that every example in an OpenAPI document matches its schema."""
-    for item in document["paths"].values():
-        for operation in item.values():
-            bodies = [operation["requestBody"]] if "requestBody" in operation else []
-            for body in bodies + list(operation["responses"].values()):
-                content = body["content"]["application/json"]
-                schema = {**content["schema"], "components": document["components"]}
-                jsonschema.Draft202012Validator(schema).validate(content["example"])
 
 
 def test_document_has_methods_keys_and_bodies_of_the_template(prod: Template) -> None:

@@ -107,21 +107,6 @@ def test_disabled_slice_adds_nothing(
     assert load_project(project) == cli.COMMANDS.keys() - command_names(*disabled)
 
 
-# only in the reference: begin
-def test_example_slice_of_the_readme_works(package_project: PackageProject, bare_project: Path) -> None:
-    (commands,) = re.findall(r"```sh\n(.*?)```", (bare_project / "slices" / "README.md").read_text(), re.DOTALL)
-    assert commands == "cp -r examples/shifts slices/shifts\necho shifts >> slices/enabled.txt\n"
-    subprocess.run(["sh", "-c", commands], cwd=bare_project, check=True)
-
-    template = package_project(bare_project, "dev").template()
-
-    assert "ShiftLambdaFunction" in template.resources
-    assert "shifts" in load_project(bare_project)
-    command = [sys.executable, "-m", "pytest", "-n0", "slices/shifts"]
-    process = subprocess.run(command, cwd=bare_project, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stdout
-
-
 # only in the reference: end
 def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
     enable_slice(bare_project, "one")
@@ -229,13 +214,6 @@ def test_conflicting_definitions_of_two_slices_stop_osls(
         package_project(bare_project, "dev")
 
 
-def test_reference_may_change_what_it_defines(package_project: PackageProject, bare_project: Path) -> None:
-    with (bare_project / "serverless.yml").open("a") as file:
-        file.write("  - Resources: { PunchQueue: { DeletionPolicy: Retain } }\n")
-
-    assert package_project(bare_project, "dev").template().resources["PunchQueue"]["DeletionPolicy"] == "Retain"
-
-
 def test_dependencies_that_several_slices_add_to_a_resource_are_merged(
     package_project: PackageProject, bare_project: Path
 ) -> None:
@@ -284,30 +262,6 @@ def test_slice_cannot_redefine_what_the_reference_defines(
     with pytest.raises(PackagingError, match=message) as caught:
         package_project(bare_project, "dev")
     assert str(caught.value).count("Cannot resolve variable") <= 1
-
-
-def test_additional_stage_may_set_parameters_of_a_slice(package_project: PackageProject, bare_project: Path) -> None:
-    with (bare_project / "resources" / "parameters.yml").open("a") as file:
-        file.write("staging: { path: dois }\n")
-    declaration = "parameters: { path: { type: text, default: um, reason: A path. } }\n"
-    add_slice(bare_project, "another", declaration + "Outputs: { Path: { Value: '${param:path}' } }\n")
-    assert package_project(bare_project, "staging").template().outputs["Path"]["Value"] == "dois"
-    assert package_project(bare_project, "prod").template().outputs["Path"]["Value"] == "um"
-
-
-def test_slice_may_leave_the_name_of_a_function_to_cloudformation(
-    package_project: PackageProject, bare_project: Path
-) -> None:
-    function = "Type: AWS::Lambda::Function, Properties: { Handler: x.y, Role: x, Code: { ZipFile: x } }"
-    add_slice(bare_project, "another", f"Resources: {{ Another: {{ {function} }} }}\n")
-
-    assert "FunctionName" not in package_project(bare_project, "dev").template().properties("Another")
-
-
-def test_error_of_invalid_yaml_names_the_slice(package_project: PackageProject, bare_project: Path) -> None:
-    add_slice(bare_project, "another", "needs: [\n")
-    with pytest.raises(PackagingError, match=r"slices/another/aws\.yml"):
-        package_project(bare_project, "dev")
 
 
 def test_parameter_of_a_disabled_slice_stops_osls(package_project: PackageProject, bare_project: Path) -> None:

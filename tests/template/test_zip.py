@@ -1,6 +1,5 @@
 """The zip contains binaries for the right interpreter, the project's code, and no other files."""
 
-import os
 import re
 import shutil
 import stat
@@ -13,8 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from slices import enabled
-from tests.template.compiled import OslsProcess, PackageProject, PackageStage, zip_names
+from tests.template.compiled import PackageProject, zip_names
 from tools.kit.packaging import NO_AWS, Package, copy_project, package
 from tools.kit.project import ROOT
 from tools.local.stack import quick_package
@@ -67,10 +65,6 @@ def test_binaries_of_local_match_the_emulators_interpreter(zipped: Zip) -> None:
     assert local.configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"] == ["--no-deps"]
 
 
-def test_local_packages_are_fetched_once(zipped: Zip) -> None:
-    assert zip_names(zipped("local")) == zip_names(zipped("local", offline=True))
-
-
 @pytest.mark.parametrize("stage", ["prod", "local"])
 def test_zip_has_the_packages_of_requirements_txt(zipped: Zip, stage: str) -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
@@ -98,33 +92,10 @@ def test_zip_has_the_code_and_in_the_cloud_rds_config(
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
-def test_zip_has_the_migrations_of_all_slices(package_with_slices: PackageStage, stage: str) -> None:
-    folders = enabled.schema_folders().values()
-    migrations = {str(file.relative_to(ROOT)) for folder in folders for file in folder.rglob("*.sql")}
-    assert {
-        name for name in zip_names(package_with_slices(stage)) if name.startswith("slices/") and name.endswith(".sql")
-    } >= migrations
-
-
-@pytest.mark.parametrize("stage", ["prod", "local"])
 def test_every_file_in_the_zip_is_readable_by_the_user_that_lambda_runs_as(zipped: Zip, stage: str) -> None:
     with ZipFile(zipped(stage).zip_file) as archive:
         modes = {file.filename: stat.filemode(file.external_attr >> 16) for file in archive.infolist()}
     assert {name: mode for name, mode in modes.items() if mode not in ("-rw-r--r--", "-rwxr-xr-x")} == {}
-
-
-def test_zip_is_not_readable_by_other_users_of_the_machine(littered: Path, osls_process: OslsProcess) -> None:
-    zip_file = littered / "dist" / "prod" / "batida-ponto.zip"
-    zip_file.chmod(0o644)  # as written by earlier versions
-
-    options = ["package", "--stage", "prod", "--package", "dist/prod"]
-    status, printed = osls_process.output(littered, options, NO_AWS | {"PATH": os.environ["PATH"]})
-
-    assert status == 0, printed
-    with ZipFile(zip_file) as archive:
-        assert "rds_config.py" in archive.namelist()
-    written_files = [file for name in ("dist/prod", ".serverless") for file in (littered / name).rglob("*")]
-    assert {file: mode for file in written_files if (mode := stat.filemode(file.stat().st_mode))[4:] != "------"} == {}
 
 
 def _tags(zip_package: Package) -> set[str]:

@@ -6,13 +6,12 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -198,20 +197,7 @@ def test_dead_letter_has_source_reason_and_original_message(
     assert (dead_letter.employee_id, dead_letter.receive_count) == (employee_id, 301)
 
 
-@pytest.mark.parametrize(
-    "body", ["", "{", "[]", "null", '{"usuarioId": true}', '{"usuarioId": "7"}', "[" * 100_000, "9" * 5_000]
-)
-def test_body_without_employee_id_is_read(body: str) -> None:
-    assert read(message(body)).employee_id is None
-
-
 # list
-
-
-def test_list_of_an_empty_queue(dev: Stage) -> None:
-    assert dev.run("list").out == "0 dead letters\n"
-    result = dev.run("list", "--json")
-    assert (result.status, result.json) == (0, {"deadLetters": [], "totals": {}})
 
 
 def test_list_shows_all_sources_oldest_first_with_totals(dev: Stage) -> None:
@@ -286,30 +272,6 @@ def test_listed_dead_letters_are_visible_again(dev: Stage, stopped: bool) -> Non
     assert dev.dead_letters() == sent
 
 
-def test_dead_letters_that_cannot_be_put_back_are_counted(dev: Stage) -> None:
-    for _ in range(12):
-        dev.reject()
-
-    def fail_first_batch(change: Call, parameters: Any) -> Any:
-        if len(parameters["Entries"]) == 10:
-            raise ReadTimeoutError(endpoint_url="https://sqs")
-        return change()
-
-    dev.stubs["ChangeMessageVisibilityBatch"] = fail_first_batch
-    result = dev.run("list", "--json")
-
-    assert result.json["totals"] == {"invalid": 12}
-    assert "10 dead letters could not be put back, hidden for at most 15 minutes" in result.err
-
-
-def test_empty_queue_is_read_without_a_warning_about_hidden_messages(dev: Stage) -> None:
-    result = dev.run("list")
-
-    assert result.out == "0 dead letters\n"
-    assert "reading the dead-letter queue, which seems empty" in result.err
-    assert "hidden" not in result.err
-
-
 def test_dead_letters_hidden_by_another_command_are_mentioned(dev: Stage) -> None:
     dev.reject()
     dev.dead_letters()
@@ -344,18 +306,6 @@ def test_duplicate_and_empty_responses_of_sqs_are_handled(
     assert [len(file.read_text().splitlines()) for file in tmp_path.iterdir()] == [3] * words.startswith("purge")
 
 
-def test_control_characters_are_not_printed(dev: Stage) -> None:
-    hostile = "[red]\u009b31m[/red]"
-    identifier = dev.reject(body=f"{hostile}\n", detail=text(f"{hostile}\nreason        conflict"))
-
-    assert "[red]?31m[/red]?reason        conflict" in dev.run("list").out
-    output = dev.run("show", identifier).out
-    assert output.count("[red]?31m[/red]") == 3
-    assert output.splitlines().count("reason        conflict") == 0  # not as a line of the output
-    assert output.endswith("\n[red]?31m[/red]\n\n")
-    assert dev.run("show", identifier, "--json").json["body"] == f"{hostile}\n"
-
-
 # show
 
 
@@ -368,20 +318,6 @@ def test_show_prints_everything_by_a_prefix_of_the_id(dev: Stage) -> None:
     names = [f'  "{name}": "{text}"' for name, text in fill_text_fields("portão 日").items()]
     for shown in (identifier, ORIGINAL_ID, RECEIVED, "SentTimestamp", *names):
         assert shown in result.out
-
-
-@pytest.mark.parametrize(
-    ("body", "shown"),
-    [
-        ('{"text": "caf\\ud83d"}', '  "text": "caf\\ud83d"'),
-        ('{"text": "\\u009b\\u202e\\u007f \\ud83d\\ude00"}', '  "text": "\\u009b\\u202e\\u007f 😀"'),
-        ('{"\\udc00": "\\U"}', '{"\\udc00": "\\U"}'),
-        ("{ not JSON", "{ not JSON"),
-    ],
-    ids=["lone surrogate", "control characters", "no JSON", "lone surrogate in a key"],
-)
-def test_unprintable_characters_are_shown_as_json_escapes(dev: Stage, body: str, shown: str) -> None:
-    assert shown in dev.run("show", dev.reject("malformed", body)).out.splitlines()
 
 
 def test_dead_letter_is_found_by_the_message_id_of_the_202(dev: Stage) -> None:
@@ -416,14 +352,6 @@ def test_dead_letter_is_found_by_the_id_of_its_punch(dev: Stage, body: str, punc
 
     assert dev.run("show", punch_id.upper(), "--json").json["id"] == identifier
     assert dev.run("redrive", punch_id, "--json").json["redriven"] == [identifier]
-
-
-@pytest.mark.parametrize("body", bodies_without_id(""))
-def test_local_time_has_no_derived_id_without_the_stages_zone(dev: Stage, body: str) -> None:
-    dev.reject(body=body)
-
-    for zone in (UTC, timezone(timedelta(hours=-3))):
-        assert dev.run("show", parse(body, zone).id).status == 1
 
 
 @pytest.mark.parametrize("prefix", ["zz", ""])
@@ -657,25 +585,6 @@ def test_dead_letters_that_could_not_be_deleted_are_named(
     assert dev.dead_letters() == {identifier}
 
 
-def test_too_large_message_does_not_stop_the_others(dev: Stage) -> None:
-    for _ in range(11):
-        dev.reject()
-    large = dev.reject(body="x" * 2_049)
-
-    def refuse_call(send: Call, parameters: Any) -> Any:  # SQS refuses the whole call if any message is too large
-        if any(len(entry["MessageBody"]) > 2_048 for entry in parameters["Entries"]):
-            raise refusal("InvalidParameterValue", "Message must be shorter than 2048 bytes")
-        return send()
-
-    dev.stubs["SendMessageBatch"] = refuse_call
-    result = dev.run("redrive", "--all", "--json")
-
-    assert result.status == 1
-    assert list(result.json["failed"]) == [large]
-    assert "2048 bytes" in result.json["failed"][large]
-    assert len(dev.queued()) == 11
-
-
 def test_missing_permission_is_reported_once_and_nothing_is_deleted(dev: Stage) -> None:
     for _ in range(12):
         dev.reject()
@@ -708,18 +617,6 @@ def test_operator_role_is_assumed_only_to_redrive(dev: Stage) -> None:
     assert len(dev.queued()) == 1
 
 
-def test_refused_operator_role_is_reported_before_messages_are_hidden(dev: Stage) -> None:
-    dev.outputs["OperatorRoleArn"] = OPERATOR
-    dev.reject()
-    dev.stubs["AssumeRole"] = DENIED
-
-    result = dev.run("redrive", "--all")
-
-    assert (result.status, result.out) == (2, "")
-    assert f"Allow this user sts:AssumeRole on {OPERATOR}" in result.err
-    assert not dev.calls.by_operation("ReceiveMessage")
-
-
 # export
 
 
@@ -738,23 +635,6 @@ def test_export_has_a_complete_line_for_each_dead_letter(dev: Stage, tmp_path: P
     assert exported[0]["systemAttributes"]
     assert file.stat().st_mode & 0o077 == 0
     assert dev.dead_letters() == sent
-
-
-@pytest.mark.parametrize("words", ["export", "purge --older-than 1h --yes --export"])
-@pytest.mark.parametrize(
-    ("name", "message_text"), [("old.jsonl", "old.jsonl exists"), ("missing/a", "missing is not a folder")]
-)
-def test_file_that_cannot_be_written_is_refused_before_messages_are_hidden(
-    dev: Stage, tmp_path: Path, words: str, name: str, message_text: str
-) -> None:
-    (tmp_path / "old.jsonl").write_text("old")
-
-    result = dev.run(*words.split(), tmp_path / name)
-
-    assert result.status == 2
-    assert message_text in result.err
-    assert (tmp_path / "old.jsonl").read_text() == "old"
-    assert not dev.calls.by_operation("ReceiveMessage")
 
 
 @pytest.mark.parametrize("words", ["export --force", "purge --older-than 1h --yes --export"])
@@ -819,17 +699,6 @@ def test_purge_asks_for_confirmation(
     assert f"Export 1 of 1 dead letter to {file}, then delete them?" in result.err
     assert file.exists() == (remaining == 0)
     assert len(dev.dead_letters()) == remaining
-
-
-def test_purge_of_no_dead_letter_does_nothing(dev: Stage, tmp_path: Path) -> None:
-    dev.send(PUNCH)
-    file = tmp_path / "dead-letters.jsonl"
-
-    result = dev.run("purge", "--older-than", "7d", "--export", file)
-
-    assert (result.status, result.out) == (0, "0 dead letters deleted, 0 failed\n")
-    assert not file.exists()
-    assert dev.run("purge", "--yes").status == 2  # --older-than has no default
 
 
 # pause and resume
@@ -928,25 +797,6 @@ def test_resume_counts_the_waiting_time_before_the_pause(
     assert {call.parameters["Period"] for call in dev.calls.by_operation("GetMetricStatistics")} == {300}
 
 
-def test_resume_without_permission_for_metrics_needs_force(dev: Stage) -> None:
-    pause(dev, 2)
-    dev.stubs["GetMetricStatistics"] = DENIED
-
-    result = dev.run("resume")
-
-    assert result.status == 2
-    assert "AccessDenied" in result.err
-    assert dev.run("resume", "--force").status == 0
-
-
-def test_pause_waits_until_the_mapping_is_stable(dev: Stage) -> None:
-    dev.drain = ["Updating", "Updating", "Enabled"]
-
-    assert dev.run("pause").status == 0
-    before = dev.calls.operations[: dev.calls.operations.index("UpdateEventSourceMapping")]
-    assert before.count("GetEventSourceMapping") == 3
-
-
 def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> None:
     states = {"first": "Enabled", "second": "Enabled"}
 
@@ -981,25 +831,3 @@ def test_failed_pause_is_reported(dev: Stage) -> None:
 
 NO_STATE = "no local stack runs (nowhere/stack.json does not exist); start it with make run"
 EXPIRED = refusal("ExpiredToken", "The security token is expired")
-
-
-@pytest.mark.parametrize(
-    ("words", "answer", "message_text"),
-    [
-        ("", EXPIRED, "ExpiredToken: The security token is expired"),
-        ("", EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Check that make run is running."),
-        ("", EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Check the network and the re"),
-        ("--profile nobody", None, "ponto: ProfileNotFound: The config profile (nobody) could not be found"),
-        ("--stage local --state nowhere", None, NO_STATE),
-    ],
-    ids=["expired", "no emulator", "no network", "no profile", "no local stack"],
-)
-def test_unreachable_deployment_is_reported_in_one_line(dev: Stage, words: str, answer: Any, message_text: str) -> None:
-    if answer:
-        dev.stubs["DescribeStacks"] = answer
-
-    result = dev.run("list", *words.split())
-
-    assert (result.status, result.out) == (2, "")
-    assert message_text in result.err
-    assert result.err.count("\n") == 1

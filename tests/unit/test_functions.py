@@ -45,13 +45,6 @@ def test_inactive_function_is_waited_for_with_one_message(run: Run, calls: Calls
     assert calls.operations == ["Invoke"] * 3
 
 
-def test_wait_for_a_function_that_does_not_get_ready_ends(run: Run, calls: Calls) -> None:
-    calls.stubs["Invoke"] = refusal("ResourceNotReadyException", "not yet", "Invoke")
-    result = run()
-    assert (result.status, len(calls.by_operation("Invoke"))) == (2, 38)  # one each 5 s, for 180 s
-    assert "AWS refused Invoke: ResourceNotReadyException: not yet" in result.err
-
-
 def test_applied_migrations_and_notices_are_printed(run: Run, calls: Calls) -> None:
     calls.stubs["Invoke"] = invoke_stub(MIGRATED)
     assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_function"]

@@ -105,27 +105,6 @@ def test_protected_stack_and_its_buckets_are_kept(run: Run, sls: FakeSls) -> Non
     assert (stage.full_buckets(), sls.invocations) == (set(stage.buckets), [])
 
 
-def test_stage_without_buckets_is_removed(run: Run) -> None:
-    Stage({"PunchQueue": BUCKETS["PunchQueue"]})
-    result = run(typed="dev\n")
-    assert result.status == 0
-    assert "This removes stage dev. Type dev" in result.err
-
-
-def test_failed_sls_is_reported(run: Run, sls: FakeSls) -> None:
-    Stage(BUCKETS)
-    sls.status = 1
-    result = run("--yes")
-    assert (result.status, result.out) == (1, "")
-    assert "sls remove failed, see its output above" in result.err
-
-
-def test_missing_stage_is_reported(run: Run) -> None:
-    result = run("--yes")
-    assert result.status == 2
-    assert f"no stack {STACK} in us-east-1" in result.err
-
-
 def test_object_that_cannot_be_deleted_is_named(run: Run, sls: FakeSls, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(BUCKETS)
     refused = {"Key": "a", "Code": "AccessDenied", "Message": "not you"}
