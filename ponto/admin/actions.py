@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ponto import config
-from ponto.admin.migrations import migrate, migration_folders
-from ponto.admin.owner import MigrationError, connect_as_owner, create_database, fetch
+from ponto.admin.migrations import apply_pending, locked_connection, migration_folders
+from ponto.admin.owner import Connection, MigrationError, connect_as_owner, create_database, fetch
 from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.connection import Parameters
 from ponto.fields import parse_any_uuid
@@ -22,9 +22,9 @@ class SchemaHooks(NamedTuple):
     # only in the reference: begin
     legacy_keys: Mapping[str, str] = {}  # event key of 1.0.0-rc.1 -> action
     # only in the reference: end
-    prepare_post_migration: Callable[[Mapping[str, str]], Callable[[Parameters], object]] | None = None
+    prepare_post_migration: Callable[[Mapping[str, str]], Callable[[Connection], object]] | None = None
     """Validates the environment before the migrations, or raises ConfigurationError, and returns the step to run after
-    them. `make deploy` calls it too, to validate early."""
+    them, on their connection. `make deploy` calls it too, to validate early."""
 
 
 def run(
@@ -93,21 +93,22 @@ def _migrate(
     steps = [hook.prepare_post_migration(environment) for hook in hooks if hook.prepare_post_migration]
     folders = migration_folders(settings.slices, slice_schemas)
     notices = create_database(owner_parameters, settings.maintenance_database) if settings.maintenance_database else []
-    migrated = migrate(owner_parameters, settings.zone.key, folders)
-    notices += migrated.notices
-    for step in steps:
-        step(owner_parameters)
-    concurrency = {role: role_settings.concurrency for role, role_settings in settings.roles.items()}
-    notices += reset_role_limits(owner_parameters, concurrency)
-    notices += set_login_method(owner_parameters, settings.roles, uses_iam=settings.database.uses_iam_auth)
-    for role, role_settings in settings.roles.items():
-        if role_settings.secret_arn:
-            user, password = config.fetch_credentials(role_settings.secret_arn)
-            if user != role:  # so that a writer of the secret cannot set the password of another role
-                raise MigrationError(
-                    f"The function's secret has the username {user!r}; it must be {role}. The password was left "
-                    "unchanged."
-                )
-            set_password(owner_parameters, role, password)
-            notices.append(f"password set: {role}")
+    with locked_connection(owner_parameters) as connection:
+        migrated = apply_pending(connection, settings.zone.key, folders)
+        notices += migrated.notices
+        for step in steps:
+            step(connection)
+        concurrency = {role: role_settings.concurrency for role, role_settings in settings.roles.items()}
+        notices += reset_role_limits(connection, concurrency)
+        notices += set_login_method(connection, settings.roles, uses_iam=settings.database.uses_iam_auth)
+        for role, role_settings in settings.roles.items():
+            if role_settings.secret_arn:
+                user, password = config.fetch_credentials(role_settings.secret_arn)
+                if user != role:  # so that a writer of the secret cannot set the password of another role
+                    raise MigrationError(
+                        f"The function's secret has the username {user!r}; it must be {role}. The password was left "
+                        "unchanged."
+                    )
+                set_password(connection, role, password)
+                notices.append(f"password set: {role}")
     return {"applied": migrated.applied, "notices": notices}

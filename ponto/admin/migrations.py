@@ -6,7 +6,8 @@ number, by CREATE INDEX CONCURRENTLY, which cannot run in a transaction; the fil
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -49,7 +50,7 @@ class LockRetryPolicy(NamedTuple):
     lock_timeout_ms: int = 2_000
     pause_seconds: float = 3  # between two tries
     advisory_lock_timeout_ms: int = 600_000  # another run may copy rows for minutes; below the function's 900 s
-    idle_timeout_ms: int = 5_000  # after which a client that hangs loses its locks; longer than the pause
+    idle_timeout_ms: int = 5_000  # after which a client that hangs in a transaction loses its locks
 
 
 LOCK_RETRY_POLICY = LockRetryPolicy()
@@ -81,8 +82,38 @@ def migration_folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -
     return REFERENCE_FOLDERS | {name: slice_schemas[name] for name in names}
 
 
+@contextmanager
+def locked_connection(
+    parameters: Parameters, retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY
+) -> Iterator[Connection]:
+    """Connect as the owner, and hold the advisory lock of the owner's writes until exit, so that they take turns.
+
+    Without it two runs could each hold a weak lock on a table, and wait for the other's before a stronger one.
+
+    Raises:
+        MigrationError: another run held the lock for too long.
+        SchemaNotExclusiveError, psycopg2.Error: see `connect_as_owner`.
+    """
+    with connect_as_owner(parameters) as connection:
+        connection.autocommit = True
+        _take_advisory_lock(connection, retry_policy)
+        connection.autocommit = False
+        yield connection
+
+
 def migrate(
     parameters: Parameters,
+    time_zone: str,
+    folders: Mapping[str, Path] = REFERENCE_FOLDERS,
+    retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
+) -> MigrationResult:
+    """Call `apply_pending` on a connection of its own."""
+    with locked_connection(parameters, retry_policy) as connection:
+        return apply_pending(connection, time_zone, folders, retry_policy)
+
+
+def apply_pending(
+    connection: Connection,
     time_zone: str,
     folders: Mapping[str, Path] = REFERENCE_FOLDERS,
     retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
@@ -90,14 +121,14 @@ def migrate(
     """Apply the pending migrations, and the view files that have changed.
 
     All of them are applied, or none; `*.concurrently.sql` files divide a run into several such steps. Safe to call at
-    any time and concurrently: a second caller waits for the first.
+    any time.
 
     If the folder of an applied slice is missing, its tables stay, its views and functions are dropped, and its roles
     can no longer log in. If the database has migrations that the folders lack, a newer release was deployed before,
     and views stay as they are. Notices report both.
 
     Args:
-        parameters: connection parameters of the user who owns the database.
+        connection: a connection of `locked_connection`.
         time_zone: IANA name of the stage's time zone, such as America/Sao_Paulo. It becomes the database's default, and
             the local times of older tables are interpreted in it.
         folders: folders of the migrations by slice, in dependency order.
@@ -113,18 +144,14 @@ def migrate(
     files = _read_files(folders)
     applied: list[str] = []
     notices: list[str] = []
-    with connect_as_owner(parameters) as connection:
-        connection.autocommit = True
-        _take_advisory_lock(connection, retry_policy)
-        connection.autocommit = False
-        while True:
-            migrated, next_index = _apply_with_retries(connection, files, time_zone, retry_policy)
-            applied += migrated.applied
-            notices += migrated.notices
-            if next_index is None:
-                return MigrationResult(applied, list(dict.fromkeys(notices)))
-            _build_index(connection, next_index, files.numbered[next_index], retry_policy)
-            applied.append(next_index)
+    while True:
+        migrated, next_index = _apply_with_retries(connection, files, time_zone, retry_policy)
+        applied += migrated.applied
+        notices += migrated.notices
+        if next_index is None:
+            return MigrationResult(applied, list(dict.fromkeys(notices)))
+        _build_index(connection, next_index, files.numbered[next_index], retry_policy)
+        applied.append(next_index)
 
 
 def _read_files(folders: Mapping[str, Path]) -> _Files:
@@ -167,7 +194,7 @@ def _apply_with_retries(
         if attempt > 1:
             time.sleep(policy.pause_seconds)
         try:
-            return _apply(connection, files, time_zone)
+            return _apply(connection, files, time_zone, policy)
         except LockTimeoutError as error:
             step = str(error)
             connection.rollback()
@@ -181,11 +208,15 @@ def _apply_with_retries(
     )
 
 
-def _apply(connection: Connection, files: _Files, time_zone: str) -> tuple[MigrationResult, str | None]:
+def _apply(
+    connection: Connection, files: _Files, time_zone: str, policy: LockRetryPolicy
+) -> tuple[MigrationResult, str | None]:
     """Apply in one transaction all pending files up to the next `*.concurrently.sql` file; also return its name."""
     connection.notices.clear()
     with connection.cursor() as cursor:
         with translate_errors("before the first migration"):
+            # Keep waits short: while this session waits for a lock on a table, writers of the table wait behind it.
+            cursor.execute("set local lock_timeout = %s", [policy.lock_timeout_ms])
             initial_privileges, recorded = _prepare(cursor, time_zone)
             pending = _find_pending(files.numbered, recorded)
             lock_and_check_tables(cursor, all_tables=bool(pending))
@@ -255,14 +286,13 @@ def _build_index(connection: Connection, name: str, statement: str, policy: Lock
         try:
             # CREATE INDEX CONCURRENTLY waits for all earlier transactions, and blocks none. PostgreSQL completes it
             # even if this client disconnects.
-            cursor.execute("set lock_timeout = 0")
             is_valid = fetch(cursor, "index_is_valid", index=index)
             if is_valid == [(False,)]:
                 cursor.execute(f"drop index concurrently {quote_ident(SCHEMA, cursor)}.{quote_ident(index, cursor)}")
             if is_valid != [(True,)]:
                 run_file(cursor, statement)
-            cursor.execute("set lock_timeout = %s", [policy.lock_timeout_ms])
             connection.autocommit = False
+            cursor.execute("set local lock_timeout = %s", [policy.lock_timeout_ms])
             lock_and_check_tables(cursor, all_tables=False)
             _record(cursor, name, statement)
         except psycopg2.DatabaseError as error:

@@ -13,15 +13,14 @@ from psycopg2.extensions import encrypt_password, quote_ident
 
 from ponto.admin import SQL
 from ponto.admin.owner import (
+    Connection,
     Cursor,
     LockTimeoutError,
     MigrationError,
-    connect_as_owner,
     describe_problems,
     fetch,
     run_generated_statements,
 )
-from ponto.connection import Parameters
 from ponto.sql_names import ROLE_PREFIX
 
 _CREATES = re.compile(r"^create role ponto_(\w+) (login|nologin);", re.MULTILINE)
@@ -78,11 +77,11 @@ def _describe_remedy(roles: Collection[str]) -> str:
     )
 
 
-def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | None]) -> list[str]:
+def reset_role_limits(connection: Connection, concurrency: Mapping[str, int | None]) -> list[str]:
     """Limit the connections of the functions' roles, and reset defaults that the roles have set for their own sessions.
 
     Args:
-        parameters: connection parameters of a user who can alter the roles.
+        connection: connection of a user who can alter the roles.
         concurrency: concurrent executions of each role's function. None if unknown: the limit then stays as it is,
             unless people use the role too.
     """
@@ -90,34 +89,34 @@ def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | No
         role: _CONNECTIONS_PER_EXECUTION * (executions or 0) + _EXTRA_CONNECTIONS.get(role, 0) or None
         for role, executions in concurrency.items()
     }
-    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         notices = run_generated_statements(cursor, "limit_roles", _describe_remedy(limits), limits=json.dumps(limits))
-        connection.commit()
-        return notices
+    connection.commit()
+    return notices
 
 
-def set_login_method(parameters: Parameters, roles: Collection[str], *, uses_iam: bool) -> list[str]:
+def set_login_method(connection: Connection, roles: Collection[str], *, uses_iam: bool) -> list[str]:
     """Make roles log in with IAM tokens only, which removes their passwords, or without IAM.
 
     Members of a role that uses IAM, including its creator, log in with IAM tokens too.
     """
     remedy = _describe_remedy(["rds_iam", *roles]) if uses_iam else f"revoke rds_iam from {', '.join(roles)}"
     try:
-        with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             notices = run_generated_statements(cursor, "set_login_method", remedy, roles=list(roles), uses_iam=uses_iam)
             if notices and not uses_iam and (problems := fetch(cursor, "indirect_iam", roles=list(roles))):
                 raise MigrationError(f"passwords would be ignored: {describe_problems(problems)}")
-            connection.commit()
-            return notices
     except errors.UndefinedObject as error:
         raise MigrationError(
             "the role rds_iam does not exist, so the server is not RDS: set dbLogin to secret, and deploy"
         ) from error
+    connection.commit()
+    return notices
 
 
-def set_password(parameters: Parameters, role: str, password: str) -> None:
+def set_password(connection: Connection, role: str, password: str) -> None:
     """Set a role's password. It is hashed here, so that the server and its log never receive the plain text."""
-    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         hashed = encrypt_password(password, role, connection, "scram-sha-256")
         cursor.execute(f"alter role {quote_ident(role, cursor)} password %s", [hashed])
-        connection.commit()
+    connection.commit()

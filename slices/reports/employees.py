@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
+from ponto.admin.migrations import locked_connection
 from ponto.admin.owner import connect_as_owner, lock_and_check_tables
 from ponto.connection import Parameters, error_message
 from ponto.sql_names import SCHEMA, read_sql
@@ -62,10 +63,11 @@ def load(parameters: Parameters, rows: Employees, *, dry_run: bool) -> dict[str,
         because it may quote a value, which must not be logged.
 
     Raises:
-        SchemaNotExclusiveError: see `lock_and_check_tables`.
+        MigrationError: see `locked_connection` and `lock_and_check_tables`.
         psycopg2.Error: `connect` failed, after its retries.
     """
-    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+    connect = connect_as_owner if dry_run else locked_connection
+    with connect(parameters) as connection, connection.cursor() as cursor:
         try:
             if not dry_run:
                 lock_and_check_tables(cursor, all_tables=True)

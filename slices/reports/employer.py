@@ -5,8 +5,7 @@ from itertools import cycle
 from pathlib import Path
 
 from ponto import fields
-from ponto.admin.owner import connect_as_owner, lock_and_check_tables
-from ponto.connection import Parameters
+from ponto.admin.owner import Connection, lock_and_check_tables
 from ponto.employee_numbers import is_cpf
 from ponto.sql_names import read_sql
 
@@ -39,20 +38,17 @@ def parse_employer(text: str) -> str:
     raise ValueError("has no valid CNPJ or CPF after the last comma")
 
 
-def store(parameters: Parameters, employer: str) -> None:
+def store(connection: Connection, employer: str) -> None:
     """Store the employer in place of the previous one.
 
     Args:
-        parameters: keyword arguments of `psycopg2.connect` for the owner.
+        connection: a connection of the owner, who holds the lock of `locked_connection`.
         employer: the employer in the format of `parse_employer`; empty for none.
-
-    Raises:
-        psycopg2.Error: `connect` failed, after its retries, or the connection broke.
     """
-    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         lock_and_check_tables(cursor, all_tables=True)
         cursor.execute(_STORE, {"employer": employer})
-        connection.commit()
+    connection.commit()
 
 
 def _is_name(text: str) -> bool:

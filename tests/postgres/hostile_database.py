@@ -3,9 +3,8 @@
 import re
 
 from ponto.admin.migrations import migrate
-from ponto.admin.roles import set_password
 from tests.database import ROLES, SCHEMA
-from tests.postgres.servers import Server
+from tests.postgres.servers import Server, set_password
 from tests.postgres.storing import add_punch
 from tools.kit.project import ROOT
 

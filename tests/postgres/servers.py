@@ -1,18 +1,24 @@
 """A separate PostgreSQL server for tests of roles and passwords, and fixtures of the function's store."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg2
 import pytest
 
+from ponto.admin import roles
+from ponto.admin.owner import Connection, connect_as_owner
+from ponto.connection import Parameters
 from ponto.store import Store
 from tests.database import Database, execute
 from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HBA = "local all postgres trust\nlocal all +rds_iam trust\nlocal all all scram-sha-256\n"
 """Contents of pg_hba.conf. Members of rds_iam are trusted because rds.py has checked their token."""
@@ -41,6 +47,21 @@ STATEMENTS_REFUSED_TO_ALL_ROLES = [
     "alter table batida disable trigger all",
     "copy batida to program 'cat'",
 ]
+
+
+def run_as_owner(function: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Parameters, P], T]:
+    """Return a function that takes the owner's connection parameters instead of a connection."""
+
+    def run(owner: Parameters, /, *arguments: P.args, **options: P.kwargs) -> T:
+        with connect_as_owner(owner) as connection:
+            return function(connection, *arguments, **options)
+
+    return run
+
+
+reset_role_limits = run_as_owner(roles.reset_role_limits)
+set_login_method = run_as_owner(roles.set_login_method)
+set_password = run_as_owner(roles.set_password)
 
 
 def filter_permitted(parameters: dict[str, str], statements: Iterable[str]) -> list[str]:

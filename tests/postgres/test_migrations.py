@@ -5,9 +5,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import psycopg2
 import psycopg2.extensions
@@ -15,14 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ponto.admin import actions
+from ponto.admin.actions import SchemaHooks
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate, migration_folders
-from ponto.admin.owner import MigrationError
+from ponto.admin.owner import MigrationError, lock_and_check_tables
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.punch import EVENT
 from ponto.store import Outcome, Status, Store
 from tests.database import SCHEMA, Database, execute, migrations
 from tests.documents import derived_id_code
+from tests.functions import Functions
 from tests.postgres import storing
 from tests.postgres.storing import entry
 from tests.waiting import wait_for
@@ -452,6 +456,30 @@ def test_run_waits_for_another_run_to_end(run: Run, report: psycopg2.extensions.
         finally:
             report.rollback()
         assert migrated.result().applied == []
+
+
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_concurrent_runs_of_schema_take_turns_until_their_last_step(
+    empty: Database, run: Run, *, is_migrated: bool
+) -> None:
+    if is_migrated:
+        run()
+    both_inside = Barrier(2)
+
+    def upgrade_lock(connection: psycopg2.extensions.connection) -> None:
+        with connection.cursor() as cursor:
+            lock_and_check_tables(cursor, all_tables=True)
+            with suppress(BrokenBarrierError):
+                both_inside.wait(timeout=1)
+            cursor.execute("lock table ponto.batida in exclusive mode")
+        connection.commit()
+
+    environment = Functions(empty.url, empty.owner["user"]).environment | {"SLICES": ""}
+    hooks = [SchemaHooks(prepare_post_migration=lambda _: upgrade_lock)]
+    with ThreadPoolExecutor() as threads:
+        runs = [threads.submit(actions.run, {}, environment, hooks, {}) for _ in range(2)]
+
+    assert sorted(len(each.result()["applied"]) for each in runs) == [0, 0 if is_migrated else len(MIGRATIONS)]
 
 
 def test_idle_transaction_of_a_migration_times_out(empty: Database, run: Run, schema: Path) -> None:

@@ -14,7 +14,6 @@ import pytest
 from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
 from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
-from ponto.admin.roles import reset_role_limits
 from ponto.punch import EVENT
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE_CATALOGUE
@@ -28,7 +27,7 @@ from tests.postgres.hostile_database import (
     login_parameters,
     plant_objects,
 )
-from tests.postgres.servers import Server
+from tests.postgres.servers import Server, reset_role_limits
 from tests.postgres.storing import QUICK, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.project import ROOT

@@ -13,11 +13,17 @@ import pytest
 
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
-from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.punch import EVENT, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, execute, migrations
-from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
+from tests.postgres.servers import (
+    STATEMENTS_REFUSED_TO_ALL_ROLES,
+    Server,
+    filter_permitted,
+    reset_role_limits,
+    set_login_method,
+    set_password,
+)
 from tests.postgres.storing import QUICK, STORED, add_punch, entry
 from tests.waiting import wait_for
 

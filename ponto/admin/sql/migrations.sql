@@ -1,7 +1,7 @@
 -- name: take_advisory_lock
--- Take the advisory lock that admits one run of the migrations at a time. Times out if another run holds it.
+-- Take the advisory lock that admits one run of the owner's writes at a time. Times out if another run holds it.
 -- If the client hangs or disconnects, the server releases its locks.
-set idle_session_timeout = %(idle_timeout_ms)s;
+set idle_session_timeout = '30s'; -- longer than a pause between tries, and than fetching a secret
 set idle_in_transaction_session_timeout = %(idle_timeout_ms)s;
 set statement_timeout = 0; -- copying rows may take long
 -- Wait less than deadlock_timeout (1 s); the caller retries. If the other run builds an index concurrently, the build waits
@@ -12,8 +12,7 @@ select set_config('lock_timeout', least(500, %(advisory_lock_timeout_ms)s)::text
 -- only a concurrent index build, which waits for all earlier transactions.
 select pg_advisory_lock(0x626174696461);
 
--- Keep later waits short: while this session waits for a lock on a table, writers of the table wait behind it.
-set lock_timeout = %(lock_timeout_ms)s
+set lock_timeout = 0
 
 -- name: lock_holders
 -- Other transactions that hold a lock that a migration may need: on a relation of the schema, or the advisory lock.

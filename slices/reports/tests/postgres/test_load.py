@@ -1,15 +1,19 @@
 """`ponto load employees` on a real PostgreSQL."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ponto.admin.migrations import locked_connection
+from slices.reports import employees
 from tests.aws import Calls
 from tests.commands import CommandResult, runner, write_stack
 from tests.database import Database
 from tests.functions import Functions
+from tests.waiting import wait_for
 from tools.cli import main
 
 HEADER = "usuario_id;nome;cpf;fuso;corte\n"
@@ -19,6 +23,12 @@ ROWS = [
     (2, "José Exemplo", None, None, None),
     (3, "Caio Exemplo", None, None, None),
 ]
+
+WAITING = """
+    select count(*)
+    from pg_locks join pg_database on pg_database.oid = database
+    where not granted and locktype = 'advisory' and datname = current_database()
+"""
 
 Load = Callable[..., CommandResult]
 
@@ -67,6 +77,14 @@ def test_file_is_stored_and_loading_it_again_writes_nothing(load: Load, database
     second_result = load(FILE, "--json")
     assert second_result.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
     assert database.execute("select xmin, ctid, * from funcionario order by usuario_id") == before
+
+
+def test_load_waits_until_a_run_of_schema_ends(database: Database) -> None:
+    with ThreadPoolExecutor() as threads:
+        with locked_connection(database.owner):
+            loaded = threads.submit(employees.load, database.owner, [], dry_run=False)
+            wait_for(lambda: database.execute(WAITING) == [(1,)], "the load to wait for its turn")
+        assert loaded.result()["counts"]["unchanged"] == 0
 
 
 def test_changed_employees_are_updated_and_missing_ones_stay(load: Load, database: Database) -> None:

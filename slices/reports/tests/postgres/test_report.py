@@ -23,7 +23,6 @@ import pytest
 from botocore.config import Config
 from psycopg2.extensions import parse_dsn
 
-from slices.reports import schema_hooks
 from slices.reports.report import report_context, timecard
 from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
@@ -193,7 +192,8 @@ def test_card_has_the_employer_of_the_stage_or_of_the_option(run: Run, url: str)
     assert stage_employer not in run(*card, *other, "--format", "html").out
     assert "not a name with a CNPJ or CPF, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
 
-    schema_hooks.employer_step({})(parse_dsn(url))
+    del functions.environment["EMPLOYER"]
+    functions.call("schema", {})
     assert "Employer" not in run(*card).out
     assert run(*card, "--format", "json").json["empregador"] is None
 
