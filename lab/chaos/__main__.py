@@ -223,7 +223,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     """
     emulator.isolate()
     state = state or STATE
-    address = local_stack.find(state)
+    address = local_stack.find(state, suggests_stage=False)
     seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
     _print(f"seed {seed}")
     raise_on_first_signal(lambda _: _print("\nundoing the faults ..."))

@@ -14,6 +14,7 @@ from tests.commands import write_stack
 from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
+from tools.local import rows
 
 
 @commands.command(epilog="examples:\n  try 1\n      as it stands\n")
@@ -107,6 +108,12 @@ def test_local_stack_of_another_version_is_reported(tmp_path: Path, text: str) -
 
     with pytest.raises(CommandError, match="; stop that stack, and start it with make run"):
         local_stack.find(tmp_path)
+
+
+def test_command_without_a_stage_does_not_suggest_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rows.main(["--state", str(tmp_path)]) == 2
+
+    assert "start it with make run\n" in capsys.readouterr().err
 
 
 def test_killed_local_stack_is_reported(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def send_request(
         parts: ASGI messages of the request, after which no other comes; None: `body` in two messages.
     """
     public = PublicFunctions(emulator.call_api, emulator.is_signed, emulator.public_keys)
-    guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME, limits)
+    guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME, lambda: PUNCH, limits)
     if closing:
         guarded.close()
     sent: list[Message] = []
@@ -136,7 +136,6 @@ def test_key_is_random_and_names_no_account() -> None:
         {"authorization": f"Bearer {KEY}"},
         {"authorization": f"AWS {KEY}:signature"},
         {"x_amz_security_token": "test"},
-        {"x_api_key": KEY},
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/2015-03-31/functions", "/_ministack/health", "/_ministack/reset", "/health"])
@@ -144,6 +143,14 @@ def test_request_without_the_key_does_not_reach_the_emulator(path: str, headers:
     emulator = Emulator()
 
     assert "aws_access_key_id in stack.json" in refused(send_request(emulator, path, **headers))
+    assert emulator.forwarded == []
+
+
+@pytest.mark.parametrize("path", ["/ponto", "/2015-03-31/functions"])
+def test_request_with_an_api_key_is_told_the_apis_url(path: str) -> None:
+    emulator = Emulator()
+
+    assert PUNCH in refused(send_request(emulator, path, x_api_key=KEY))
     assert emulator.forwarded == []
 
 

@@ -74,17 +74,20 @@ def create_session(access_key_id: str) -> "boto3.Session":
     )
 
 
-def find(state: Path | None = None) -> Address:
+def find(state: Path | None = None, *, suggests_stage: bool = True) -> Address:
     """Find the running local stack.
 
     Args:
         state: its folder; None: the default.
+        suggests_stage: whether the command has --stage, which an error then suggests.
 
     Raises:
         CommandError: no stack runs there, or another version wrote its stack.json.
     """
     file = (state or STATE) / "stack.json"
-    start = "start it with make run, or name another deployment, such as --stage dev (see --help)"
+    start = "start it with make run"
+    if suggests_stage:
+        start += ", or name another deployment, such as --stage dev (see --help)"
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         address = Address(*(document[name] for name in Address._fields))

@@ -67,6 +67,7 @@ class Guard:
         view: flow.Flow | None = None,
         file_sources: Sequence[Files] = (),
         home: Files = dict,
+        api_url: Callable[[], str] = str,
         limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     ) -> None:
         """Create a guard.
@@ -79,6 +80,7 @@ class Guard:
             view: view at flow.PATH; None: there is none.
             file_sources: functions that return files to serve beside the API.
             home: returns the page at the root, by the path "", and the files that it links to.
+            api_url: returns the API's URL, for requests that belong there.
             limits: time limits of requests.
         """
         self._application = application
@@ -86,6 +88,7 @@ class Guard:
         self._view = view
         self._file_sources = file_sources
         self._home = home
+        self._api_url = api_url
         self._limits = limits
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
@@ -130,7 +133,9 @@ class Guard:
             return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
         if self._has_key(scope):
             return None
-        return self._pool_keys(scope) or self._home_file(scope) or _message(403, _SIGN)
+        is_punch = any(asgi.header_values(scope, b"x-api-key"))
+        reason = f"this is the local AWS; send punches to {self._api_url()}" if is_punch else _SIGN
+        return self._pool_keys(scope) or self._home_file(scope) or _message(403, reason)
 
     async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> AsgiResponse:
         """Serve a file, or pass a request to the API."""

@@ -45,10 +45,7 @@ def files(state: Path, link_texts: Mapping[str, str]) -> Callable[[], dict[str, 
     """
 
     def read() -> dict[str, static.File]:
-        try:
-            address = json.loads((state / "stack.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            address = {}  # the stack is starting or stopping
+        address = _read_address(state)
         links = {
             flow.PATH: "Live view of the punches that pass through the stack",
             **{address[name]: text for name, text in link_texts.items() if name in address},
@@ -63,3 +60,16 @@ def files(state: Path, link_texts: Mapping[str, str]) -> Callable[[], dict[str, 
         }
 
     return read
+
+
+def api_url(state: Path) -> str:
+    """Return the API's URL, or where to find it."""
+    return _read_address(state).get("api_url", "the API's URL, which make run prints")
+
+
+def _read_address(state: Path) -> dict[str, str]:
+    try:
+        address: dict[str, str] = json.loads((state / "stack.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}  # the stack is starting or stopping
+    return address

@@ -59,7 +59,7 @@ exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or 
 @opt.state
 def rows(count: int, state: Path | None) -> None:
     """Print the newest COUNT rows of the running local stack (default 10)."""
-    address = local_stack.find(state)
+    address = local_stack.find(state, suggests_stage=False)
     try:
         newest = postgres.fetch(address.database_url, _NEWEST, [count])
     except psycopg2.OperationalError as error:

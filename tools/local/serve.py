@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,6 +56,7 @@ def main(port: int, state: Path) -> int:
         view,
         [file_set.read for file_set in files],
         home_files,
+        partial(home.api_url, state.parent),
     )
     _raise_file_limit()
     threading.Thread(target=view.watch, daemon=True).start()
