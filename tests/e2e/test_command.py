@@ -179,9 +179,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
     installed_at = installed.stat().st_mtime_ns
 
     assert run.stop(signal.SIGTERM) == 0
-    stopping = run.output().splitlines()[run.output().splitlines().index("stopping ...") :]
-    assert stopping[-1] == "stopped; rows and queued punches are kept for the next time"
-    assert all("so far" in line for line in stopping[1:-1])  # progress messages of a slow machine
+    assert run.output().endswith("stopping ...\nstopped; rows and queued punches are kept for the next time\n")
     assert find_processes(state) == []
     assert not (state / "stack.json").exists()
 
@@ -214,18 +212,15 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
 
 
 @needs("curl")
-def test_run_on_a_full_disk_waits_to_save_until_a_second_ctrl_c(state: Path, start: Start) -> None:
+def test_what_a_full_disk_loses_is_printed(state: Path, start: Start) -> None:
     run = start(emulator.find_free_port())
     run.wait_until_ready()
     run.try_operators_commands()
     emulator_pid = int((state / "emulator.pid").read_text())
     resource.prlimit(emulator_pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
-    run.process.send_signal(signal.SIGINT)
-    run.wait_until("it tries again each second. Ctrl-C ends it and loses the rest.")
-
     assert run.stop(signal.SIGINT) == 3
-    assert "make run: Not everything could be saved. Not saved: 1 of 1 dead letters; " in run.output()
+    assert re.search("make run: Not saved: .*sqs, 1 messages of ", run.output())
     assert "kept for the next time" not in run.output()
     assert find_processes(state) == []
 

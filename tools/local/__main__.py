@@ -1,7 +1,6 @@
 """`make run`: run the whole system on this machine until Ctrl-C."""
 
 import json
-import math
 import os
 import re
 import shlex
@@ -19,7 +18,6 @@ from slices import enabled
 from slices.definition import Slice
 from tools.kit import commands, event, jmeter, slices
 from tools.kit import options as opt
-from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE, Address
@@ -34,11 +32,8 @@ _EPILOG = """examples:
   make run ARGS="--state /tmp/other"   with separate data
 
 exit status: 0 stopped by Ctrl-C, SIGTERM or a closed terminal, with rows and queued punches kept, 1 not started, or
-failed, 2 the request is wrong, 3 not everything was saved: the output says how many queued punches and dead letters are
-lost, or which process is still trying to save them
+failed, 2 the request is wrong, 3 not everything was saved: the output says which queues with how many messages are lost
 """
-
-_SAVE_TIMEOUT_SECONDS = 60
 
 
 @commands.command("run", epilog=_EPILOG)
@@ -47,11 +42,10 @@ _SAVE_TIMEOUT_SECONDS = 60
 def run_stack(port: int, state: Path | None) -> int:
     """Run the whole system on this machine: PostgreSQL, an AWS emulator, and serverless.yml deployed to it.
 
-    It listens on 127.0.0.1. Ctrl-C stops everything; rows and queued punches are kept for the next run. If the queues
-    cannot be saved, for example on a full disk, it prints what is not saved and tries again each second, until they
-    are saved or a second Ctrl-C gives up. After SIGTERM, or if the terminal was closed, it tries for 60 seconds. If
-    the emulator is killed (kill -9, a power cut), queued punches, dead letters and keys since its start are lost;
-    stored rows are kept. The folder of --state has data, logs and stack.json.
+    It listens on 127.0.0.1. Ctrl-C stops everything; rows and queued punches are kept for the next run. What cannot be
+    saved, for example on a full disk, is lost and printed. If the emulator is killed (kill -9, a power cut), queued
+    punches, dead letters and keys since its start are lost; stored rows are kept. The folder of --state has data, logs
+    and stack.json.
     """
     emulator.isolate()
     return run_until_stopped(port, state or STATE)
@@ -61,10 +55,8 @@ def run_until_stopped(
     port: int, state: Path, open_stack: Callable[..., AbstractContextManager[Stack]] = run_local_stack
 ) -> int:
     """Run the stack until a signal stops it; return the exit status."""
-    save_deadline = SaveDeadline()
 
-    def stop(number: signal.Signals) -> None:
-        save_deadline.handle_signal(number)
+    def stop(_: signal.Signals) -> None:
         try:
             print("\nstopping ...", flush=True)
         except OSError:
@@ -72,7 +64,7 @@ def run_until_stopped(
 
     raise_on_first_signal(stop)
     try:
-        with open_stack(state, port, print_status=_print_status, seconds_left=save_deadline.seconds_left) as stack:
+        with open_stack(state, port, print_status=_print_status) as stack:
             print_instructions(stack, state)
             _print_progress(stack)
     except CommandError as error:
@@ -85,35 +77,6 @@ def run_until_stopped(
         print("stopped; rows and queued punches are kept for the next time")
         return 0
     raise AssertionError("unreachable: _print_progress only ends by an exception")
-
-
-class SaveDeadline:
-    """Time limit for a save that fails during the stop: none after Ctrl-C; 60 s after another signal."""
-
-    def __init__(self, clock: Clock = CLOCK) -> None:
-        self._clock = clock
-        self._deadline = math.inf  # by `time.monotonic()`
-        self._is_waiting = False
-
-    def handle_signal(self, number: int, _: object = None) -> None:
-        """Update the deadline for a signal: the one that stops the run, or a later one during the wait."""
-        if number != signal.SIGINT:
-            self._deadline = min(self._deadline, self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS)
-        elif self._is_waiting:
-            self._deadline = -math.inf
-        if self._is_waiting and number == signal.SIGHUP:
-            _discard_output()
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the deadline; the first call starts the wait."""
-        if not self._is_waiting:
-            self._is_waiting = True
-            if math.isfinite(self._deadline):
-                self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
-            # `raise_on_first_signal` ignores all signals after the first one.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, self.handle_signal)
-        return self._deadline - self._clock.monotonic()
 
 
 def _discard_output() -> None:

@@ -290,9 +290,9 @@ def messages(url: str) -> list[Message]:
     return []
 
 
-def are_queues_locked() -> bool:
-    """Return whether a thread, possibly this one, holds the lock of the queues."""
-    return bool(sqs._queues_lock.locked())
+def count_messages() -> dict[str, int]:
+    """Return the number of messages in each queue, by its name."""
+    return {queue["name"]: len(queue["messages"]) for _, queue in list(sqs._queues.all_items())}
 
 
 def services() -> dict[str, Callable[[], Any]]:

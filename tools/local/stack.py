@@ -63,7 +63,6 @@ def run_local_stack(
     port: int,
     print_status: emulator.PrintStatus = lambda _: None,
     parameters: Parameters = lambda _: {},
-    seconds_left: emulator.SecondsLeft = lambda: 0,
 ) -> Iterator[Stack]:
     """Run the stack while the context is open.
 
@@ -73,7 +72,6 @@ def run_local_stack(
         print_status: called with the progress.
         parameters: returns parameters that differ from the stage's, by name; called with the running emulator, so that
             it can create what they name.
-        seconds_left: called at the end while a save fails; see `Emulator.stop`.
 
     Raises:
         LocalError: the folder or the port cannot be used, the disk is full, or a step failed; nothing is left running.
@@ -91,7 +89,7 @@ def run_local_stack(
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as cleanup:
         lock = cleanup.enter_context(_lock_state(state, print_status))
-        emulator.stop_leftovers(state / "aws", print_status)
+        watchdog.end_stack(state)
         cleanup.enter_context(watchdog.watch(state, lock))
         emulator.require_free(port)
         if saved_state.unsaved_since(state / "aws"):
@@ -105,8 +103,7 @@ def run_local_stack(
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
-        labels: dict[str, str] = {}
-        cleanup.callback(aws.stop, print_status, seconds_left, labels)
+        cleanup.callback(aws.stop, print_status)
         _write(pid_file, str(aws.process.pid))
         cleanup.callback(pid_file.unlink, missing_ok=True)
 
@@ -129,7 +126,6 @@ def run_local_stack(
             aws_access_key_id=aws.key,
             pid=os.getpid(),
         )
-        labels |= {_queue_name(address.queue_url): "queued punches", _queue_name(address.dlq_url): "dead letters"}
         slice_addresses = {files.key: address.root_url for files in deploy_hook.local_files()}
         _write(file, json.dumps(address._asdict() | slice_addresses, indent=2) + "\n")
         cleanup.callback(file.unlink, missing_ok=True)
@@ -139,12 +135,8 @@ def run_local_stack(
 
 def _current_queue_url(aws: emulator.Emulator, url: str) -> str:
     """Return the present URL of a queue; the one in the stack's outputs has the port of the first deploy."""
-    current_url: str = aws.client("sqs").get_queue_url(QueueName=_queue_name(url))["QueueUrl"]
+    current_url: str = aws.client("sqs").get_queue_url(QueueName=url.rpartition("/")[2])["QueueUrl"]
     return current_url
-
-
-def _queue_name(queue_url: str) -> str:
-    return queue_url.rpartition("/")[2]
 
 
 def make_private(state: Path, project_state: Path = STATE) -> None:

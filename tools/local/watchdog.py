@@ -6,7 +6,6 @@ Its standard input is a pipe that only that command can write to, so that the pi
 """
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from tools.kit.project import ROOT
 from tools.local import postgres
 
 STATE_VARIABLE = "PONTO_LOCAL_STATE"
-"""Environment variable of sls and its children: the folder of their stack."""
+"""Environment variable of the emulator, of sls and of their children: the folder of their stack."""
 
 EMULATOR_MODULE = "tools.local.serve"
 SAVE_SECONDS = 300  # until an emulator that does not end is killed, and its queued punches are lost
@@ -49,29 +48,35 @@ def watch(state: Path, lock: int) -> Iterator[None]:
 
 
 def end_stack(state: Path) -> None:
-    """End all processes of a stack, as far as there are any: sls, the emulator once it has saved, and PostgreSQL.
+    """End all processes of a stack, as far as there are any: the emulator once it has saved, sls, and PostgreSQL.
 
     Raises:
         LocalError: one of PostgreSQL's processes does not end.
-        psutil.AccessDenied: a process belongs to another user.
     """
-    for process in psutil.process_iter(["environ"]):  # None for other users' processes
-        if (process.info["environ"] or {}).get(STATE_VARIABLE) == str(state):
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
-                # The process group includes pip; see `osls.run`.
-                os.killpg(os.getpgid(process.pid), signal.SIGKILL)
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or [""]
-        if EMULATOR_MODULE in words and words[-1] == str(state / "aws"):
+    deadline = time.monotonic() + SAVE_SECONDS
+    for emulator in _processes(state, EMULATOR_MODULE):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            emulator.terminate()
+            emulator.resume()  # it may be suspended
+    while _processes(state, EMULATOR_MODULE) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    postgres.end(state / "postgres")  # first, as the emulator may have restarted it, with its own environment
+    while processes := _processes(state):
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-                process.resume()  # it may be suspended
-                deadline = time.monotonic() + SAVE_SECONDS
-                while process.status() != psutil.STATUS_ZOMBIE:  # in a container, it may stay one
-                    if time.monotonic() > deadline:
-                        process.kill()
-                    time.sleep(0.05)
-    postgres.end(state / "postgres")
+                process.kill()
+        time.sleep(0.05)
+
+
+def _processes(state: Path, word: str | None = None) -> list[psutil.Process]:
+    """Return this user's processes with the folder in STATE_VARIABLE, and optionally a word in the command line."""
+    processes = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, is a zombie, or belongs to another user
+            is_own = process.environ().get(STATE_VARIABLE) == str(state) and process.status() != psutil.STATUS_ZOMBIE
+            if is_own and (word is None or word in process.cmdline()):
+                processes.append(process)
+    return processes
 
 
 def main(state: Path) -> None:
