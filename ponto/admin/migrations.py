@@ -243,6 +243,7 @@ def _apply(
         with translate_errors("privileges"):
             notices += [line for (line,) in fetch(cursor, "role_members")]
             own_roles = dict(fetch(cursor, "slices_by_role", prefix=ROLE_PREFIX))
+            notices += roles.describe_owned_objects(cursor, own_roles)
             removed_roles = [role for role, name in own_roles.items() if name not in files.roles]
             declarations = files.privileges if is_complete and not newer else None
             notices += privileges.enforce(cursor, declarations, initial_privileges, own_roles, removed_roles)

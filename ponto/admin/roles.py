@@ -71,6 +71,22 @@ def create(cursor: Cursor, files: dict[str, str]) -> list[str]:
         raise LockTimeoutError("roles") from error
 
 
+def describe_owned_objects(cursor: Cursor, roles: Collection[str]) -> list[str]:
+    """Return a notice if roles of the project own objects, with the query that lists them; otherwise none.
+
+    Whoever was once a member of a role could leave a function there that runs with the role's privileges.
+    """
+    values = {"roles": list(roles)}
+    if not (owned := fetch(cursor, "owned_objects", **values) + fetch(cursor, "owned_elsewhere", **values)):
+        return []
+    objects = "; ".join(f"{what} of {role}" for role, what in owned)
+    query = cursor.mogrify(re.sub(r"--.*|\s+", " ", SQL["owned_objects"]), values).decode()
+    return [
+        f"roles of this project own objects, which may run with their privileges: {objects}. Check and drop them. In "
+        f"each database this lists them: {' '.join(query.split())}"
+    ]
+
+
 def _describe_remedy(roles: Collection[str]) -> str:
     return (
         f"alter role {{user}} createrole; and, where they exist: grant {', '.join(roles)} to {{user}} with admin option"

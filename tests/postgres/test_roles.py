@@ -16,6 +16,7 @@ from ponto.admin.owner import MigrationError
 from ponto.punch import EVENT, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, execute, migrations
+from tests.documents import blocks
 from tests.postgres.servers import (
     STATEMENTS_REFUSED_TO_ALL_ROLES,
     Server,
@@ -26,6 +27,7 @@ from tests.postgres.servers import (
 )
 from tests.postgres.storing import QUICK, STORED, add_punch, entry
 from tests.waiting import wait_for
+from tools.kit.project import ROOT
 
 ZONE = "America/Sao_Paulo"
 MIGRATIONS = migrations()
@@ -171,6 +173,62 @@ def test_role_created_by_others_is_refused_until_their_access_is_removed(
     assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         execute({**owner, "user": "ponto_function", "password": "known"}, "select 1")
+
+
+# The helper may create roles, and objects in a schema; nothing of it remains but the function.
+LEAVE_DOOR = """
+    create role helper createrole;
+    create schema attic;
+    grant all on schema attic to public;
+    set role helper;
+    create role ponto_reader;
+    grant ponto_reader to helper with set true;
+    create function attic.door() returns text language sql security definer as 'select current_user';
+    alter function attic.door() owner to ponto_reader;
+    revoke ponto_reader from helper;
+    reset role;
+    drop role helper;
+    create role ponto_function;
+    grant ponto_function, ponto_reader to master with admin option;
+"""
+
+
+@pytest.mark.parametrize(
+    ("database", "problem"),
+    [("master", r"owns function attic\.door\(\)"), ("second", "owns 1 objects in database second")],
+    ids=["here", "elsewhere"],
+)
+def test_role_that_owns_objects_is_refused(server: Server, database: str, problem: str) -> None:
+    owner = server.create_owner("master")
+    server.execute("create database second owner master")
+    server.execute(LEAVE_DOOR, database)
+
+    with pytest.raises(MigrationError, match=f"ponto_reader {problem}") as caught:
+        migrate(owner, ZONE, SCHEMA)
+
+    if query := re.search("listed there by: (.+?regrole)", str(caught.value)):
+        assert server.execute(query[1], database) == [("function attic.door()",)]
+    server.run_printed_statements(caught.value, database)
+    assert migrate(owner, ZONE, SCHEMA).applied
+    assert server.execute("select to_regproc('attic.door')", database) == [(None,)]
+
+
+def test_objects_of_the_projects_roles_are_reported_with_the_documented_query(
+    server: Server, owner: dict[str, str]
+) -> None:
+    server.execute(
+        "create function public.door() returns int language sql security definer return 1;"
+        "alter function public.door() owner to ponto_function",
+        "master",
+    )
+    [documented] = [block.text for block in blocks(ROOT / "docs/security.md") if block.language == "sql"]
+    expected = [("ponto_function", "function door()")]
+
+    [notice] = migrate(owner, ZONE, SCHEMA).notices
+
+    assert "function public.door() of ponto_function" in notice
+    for query in (notice.partition("this lists them: ")[2], documented):
+        assert server.execute(query, "master") == expected
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,21 @@
+-- name: owned_objects
+-- Objects of roles, in this database and of all databases. Those in temporary schemas end with their session.
+select refobjid::regrole as owner, pg_describe_object(classid, objid, objsubid) as object
+from pg_shdepend
+where deptype = 'o'
+    and refobjid = any(%(roles)s::regrole[])
+    and dbid in (0, (select oid from pg_database where datname = current_database()))
+    and ((pg_identify_object(classid, objid, objsubid)).schema ~ '^pg_temp') is not true
+order by 1, 2
+
+-- name: owned_elsewhere
+-- Numbers of objects of roles in other databases, whose names only these can tell.
+select refobjid::regrole, format('%%s objects in database %%I', count(*), datname)
+from pg_shdepend join pg_database on pg_database.oid = dbid and datname <> current_database()
+where deptype = 'o' and refobjid = any(%(roles)s::regrole[])
+group by refobjid, datname
+order by refobjid::regrole, datname
+
 -- name: role_problems
 -- Reasons why existing roles with the names of this project, which no migration created, cannot be taken over: one row each,
 -- with a description and the remedy. The creator of a role may have kept a way to use it.
@@ -15,6 +33,31 @@ problem (line, remedy) as ( -- the remedy is null if another copy of the project
         join pg_shdepend on refobjid = unknown_role.oid and refclassid = 'pg_authid'::regclass
         join pg_database on pg_database.oid = dbid and datname <> current_database()
     where datdba <> quote_ident(current_user)::regrole
+    union all
+    -- A function with SECURITY DEFINER would run with the role's privileges.
+    select
+        format('%%I owns %%s', rolname, object),
+        case dbid
+            when 0 then format('alter %%s owner to %%I', object, current_user)
+            else format('drop owned by %%I', rolname)
+        end
+    from unknown_role
+        join pg_shdepend on refobjid = unknown_role.oid and deptype = 'o'
+        cross join lateral pg_describe_object(classid, objid, objsubid) as object
+    where dbid in (0, (select oid from pg_database where datname = current_database()))
+    union all
+    select
+        format(
+            '%%1$I owns %%2$s objects in database %%3$I, listed there by: '
+            'select pg_describe_object(classid, objid, objsubid) from pg_shdepend join pg_database on pg_database.oid = dbid '
+            'where datname = current_database() and deptype = ''o'' and refobjid = ''%%1$I''::regrole',
+            rolname, count(*), datname
+        ),
+        format('drop owned by %%I /* in database %%I */', rolname, datname)
+    from unknown_role
+        join pg_shdepend on refobjid = unknown_role.oid and deptype = 'o'
+        join pg_database on pg_database.oid = dbid and datname <> current_database()
+    group by rolname, datname
     union all
     select
         format(
