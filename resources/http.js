@@ -124,9 +124,9 @@ const addProperties = (resource, extraProperties) => ({ ...resource, Properties:
 async function template({ resolveVariable }, { slice, name, id: prefix, purpose, callers, methods, resources, entry }) {
   const origin = await resolveVariable('param:corsOrigin');
   const { description = capitalised(purpose), environment, timeout } = entry;
-  const values = { slice, name, prefix, purpose, description, origin };
-  const { function: lambda, functionMetadata, invocation, resource, method } = fillTemplates(values);
-  const Resources = { [`${prefix}Invocation`]: invocation, [`${prefix}LambdaFunction`]: functionMetadata };
+  const values = { slice, name, prefix, description, origin };
+  const { function: lambda, functionMetadata, resource, method } = fillTemplates(values);
+  const Resources = { [`${prefix}LambdaFunction`]: functionMetadata };
   for (const { id, parent, segment } of resources) Resources[id] = addProperties(resource, { ParentId: parent, PathPart: segment });
   const mainMethods = methods.filter((candidate) => candidate.method !== 'OPTIONS');
   for (const { id, method: HttpMethod, resource: ResourceId } of mainMethods) {

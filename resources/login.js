@@ -1,6 +1,6 @@
 // How functions sign in to the database: secrets, permissions, and environment variables.
 const FUNCTIONS = require('./functions.js');
-const { allow, policy } = require('./iam.js');
+const { allow } = require('./iam.js');
 
 const generatedSecret = (Description, username) => ({
   Type: 'AWS::SecretsManager::Secret',
@@ -16,18 +16,6 @@ const generatedSecret = (Description, username) => ({
   },
 });
 
-/** Return a policy to read the owner's secret and, for each function, a secret and a policy to read it. */
-function secrets(ownerSecret, key) {
-  const read = (secret) => allow('secretsmanager:GetSecretValue', secret);
-  const decrypt = key ? [allow('kms:Decrypt', key)] : [];
-  const resources = { DatabaseSecretPolicy: policy("Reads the password of the database's owner", read(ownerSecret), ...decrypt) };
-  for (const { secret, purpose, role } of FUNCTIONS) {
-    resources[secret] = generatedSecret(`Database credentials of the function that ${purpose}`, role);
-    resources[`${secret}Policy`] = policy(`Reads the database credentials of the function that ${purpose}`, read({ Ref: secret }));
-  }
-  return resources;
-}
-
 /** Return a statement that allows signing in as a database role; `resourceId` may contain placeholders of Fn::Sub. */
 const connect = (resourceId, role) =>
   allow('rds-db:connect', {
@@ -39,7 +27,7 @@ const connect = (resourceId, role) =>
  * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
  */
 function iamLogin({ resourceId, owner }) {
-  const permissions = (role) => ({ statements: [connect(resourceId, role)] });
+  const permissions = (role) => [connect(resourceId, role)];
   return {
     secrets: {},
     permissions: { schema: permissions(owner), ...Object.fromEntries(FUNCTIONS.map(({ name, role }) => [name, permissions(role)])) },
@@ -51,15 +39,19 @@ function iamLogin({ resourceId, owner }) {
  * each rotation. Without a secret of the owner there are no secrets: passwords come from the environment or rds_config.py.
  */
 function passwordLogin({ ownerSecret, key }) {
-  const policies = (...ids) => ({ policies: ownerSecret ? ids.map((id) => ({ Ref: `${id}Policy` })) : [] });
-  const secret = (id) => (ownerSecret ? { Ref: id } : '');
+  const forFunctions = (value) => Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, value(lambda)]));
+  if (!ownerSecret) return { secrets: { schema: ownerSecret, ...forFunctions(() => '') }, permissions: { schema: [], ...forFunctions(() => []) } };
+  const read = (...secrets) => allow('secretsmanager:GetSecretValue', secrets);
+  const reference = ({ secret }) => ({ Ref: secret });
   return {
-    secrets: { schema: ownerSecret, ...Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, secret(lambda.secret)])) },
+    secrets: { schema: ownerSecret, ...forFunctions(reference) },
     permissions: {
-      schema: policies('DatabaseSecret', ...FUNCTIONS.map((lambda) => lambda.secret)),
-      ...Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, policies(lambda.secret)])),
+      schema: [read(ownerSecret, ...FUNCTIONS.map(reference)), ...(key ? [allow('kms:Decrypt', key)] : [])],
+      ...forFunctions((lambda) => [read(reference(lambda))]),
     },
-    resources: ownerSecret ? secrets(ownerSecret, key) : {},
+    resources: Object.fromEntries(
+      FUNCTIONS.map(({ secret, purpose, role }) => [secret, generatedSecret(`Database credentials of the function that ${purpose}`, role)])
+    ),
   };
 }
 

@@ -53,7 +53,7 @@ module.exports = async (context) => {
     fail(`${configured[0]}: the cluster of database: express has no VPC; leave ${configured[0]} out.`);
   }
 
-  const { networkResources, functionResources } = await resolveVariable('file(resources/network.yml)');
+  const { networkResources, statements } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
   if (configured.some((name) => name in ids)) network = ids;
@@ -68,7 +68,7 @@ module.exports = async (context) => {
       securityGroupIds: [{ Ref: 'FunctionSecurityGroup' }],
     };
   }
-  if (!network) return { policy: { Ref: 'AWS::NoValue' }, template: {} };
+  if (!network) return { statements: [], template: {} };
 
   const incomplete = [
     !network.subnetIds.length && 'subnets',
@@ -82,10 +82,10 @@ module.exports = async (context) => {
   return {
     vpc: { subnetIds, securityGroupIds },
     network,
-    policy: { Ref: 'NetworkInterfacesPolicy' },
+    statements,
     databaseIngress: securityGroupIds.map((group) => ({
       IpProtocol: 'tcp', FromPort: 5432, ToPort: 5432, Description: 'The functions', SourceSecurityGroupId: group,
     })),
-    template: { Resources: { ...resources, ...functionResources } },
+    template: { Resources: resources },
   };
 };

@@ -1,6 +1,6 @@
 // The gateway's access log and X-Ray traces, if the parameters accessLogs and tracing turn them on.
 const { stackName } = require('./derived.js');
-const { allow, policy } = require('./iam.js');
+const { allow } = require('./iam.js');
 const resolveParameters = require('./resolve-parameters.js');
 
 // One line for each response. It has no body and no error message, which may quote the body; the API key's id and not the key; and no IP
@@ -19,23 +19,18 @@ const ACCESS_LOG_FORMAT = {
 };
 
 // X-Ray's actions have no resource-level permissions.
-const tracingPolicy = policy('Traces of the functions', allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*'));
+const TRACING_STATEMENT = allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*');
 
 module.exports = async (context) => {
   const { accessLogs, logRetentionDays, tracing } = await resolveParameters(context, 'accessLogs', 'logRetentionDays', 'tracing');
   const Properties = { LogGroupName: `/aws/apigateway/${await stackName(context)}`, RetentionInDays: logRetentionDays };
   return {
     tracing,
-    tracingPolicy: { Ref: tracing ? 'TracingPolicy' : 'AWS::NoValue' },
+    tracingStatements: tracing ? [TRACING_STATEMENT] : [],
     // Merged into the properties of the API's stage.
     accessLogSetting: accessLogs
       ? { AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['AccessLogGroup', 'Arn'] }, Format: JSON.stringify(ACCESS_LOG_FORMAT) } }
       : {},
-    template: {
-      Resources: {
-        ...(accessLogs && { AccessLogGroup: { Type: 'AWS::Logs::LogGroup', Properties } }),
-        ...(tracing && { TracingPolicy: tracingPolicy }),
-      },
-    },
+    template: { Resources: accessLogs ? { AccessLogGroup: { Type: 'AWS::Logs::LogGroup', Properties } } : {} },
   };
 };

@@ -174,12 +174,11 @@ def get_arn(template: Template, name: str) -> str:
 
 
 def get_role(template: Template, name: str, boundary: Documents | None = None) -> Principal:
-    """Return a role of stage prod, with its inline policies and the managed policies attached to it."""
+    """Return a role of stage prod, with its policies."""
     role = template.properties(name)
     policies = [inline["PolicyDocument"] for inline in role["Policies"]]
-    for managed, properties in template.by_type("AWS::IAM::ManagedPolicy").items():
-        if {"Ref": managed} in role.get("ManagedPolicyArns", []) or {"Ref": name} in properties.get("Roles", []):
-            policies.append(properties["PolicyDocument"])
+    separate = template.by_type("AWS::IAM::Policy").values()
+    policies += [policy["PolicyDocument"] for policy in separate if {"Ref": name} in policy["Roles"]]
     return Principal(get_arn(template, name), resolve_policy(template, policies), boundary)
 
 

@@ -3,7 +3,7 @@
 import json
 
 from tests.template.compiled import CompileStage
-from tests.template.test_permissions import connect_permission, extract_permissions
+from tests.template.test_permissions import NETWORK_INTERFACES, connect_permission, extract_permissions
 from tools.kit.packaging import Template
 
 
@@ -26,22 +26,21 @@ def require_function_role(compile_stage: CompileStage, prod: Template, local: Te
         }
 
     writes_its_log = {(f"logs:{action}", f"{name}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
-    invoked = {f"{name}Invocation": {("lambda:InvokeFunction", f"{name}LambdaFunction.Arn")}}
-    assert resource_permissions(prod) == invoked | {f"{name}Role": {connect_permission(user), *writes_its_log}}
+    connects = connect_permission(user)
+    assert resource_permissions(prod) == {f"{name}Role": {connects, *writes_its_log, *NETWORK_INTERFACES}}
+    assert ("lambda:InvokeFunction", f"{name}LambdaFunction.Arn") in extract_permissions(prod)["ApiRole"]
     function = prod.properties(f"{name}LambdaFunction")
     assert function["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
     assert function["ReservedConcurrentExecutions"] == 2
     role = prod.properties(f"{name}Role")
-    assert role["ManagedPolicyArns"] == [{"Ref": "NetworkInterfacesPolicy"}]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
     # With passwords, the function has a separate secret.
     prod_with_passwords = compile_stage("prod", "dbLogin=secret")
-    reads_its_secret = {f"{name}SecretPolicy": {("secretsmanager:GetSecretValue", f"{name}Secret")}}
-    assert resource_permissions(prod_with_passwords) == invoked | {f"{name}Role": writes_its_log} | reads_its_secret
-    policies = prod_with_passwords.properties(f"{name}Role")["ManagedPolicyArns"]
-    assert policies == [{"Ref": f"{name}SecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
+    reads_its_secret = ("secretsmanager:GetSecretValue", f"{name}Secret")
+    expected = {f"{name}Role": {reads_its_secret, *writes_its_log, *NETWORK_INTERFACES}}
+    assert resource_permissions(prod_with_passwords) == expected
     for template, secret in ((prod, None), (prod_with_passwords, {"Ref": f"{name}Secret"}), (local, "")):
         variables = template.properties(f"{name}LambdaFunction")["Environment"]["Variables"]
         assert (variables["DB_USER"], variables.get("DB_SECRET_ARN")) == (user, secret)

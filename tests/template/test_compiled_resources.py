@@ -30,9 +30,8 @@ CORE_RESOURCES = {
 DASHBOARD = {"Dashboard"}
 PLAIN_TOPIC = {"AlarmTopic", "AlarmTopicPolicy"}
 ENCRYPTED_TOPIC = PLAIN_TOPIC | {"AlarmKey"}
-OBSERVABILITY = {"AccessLogGroup", "TracingPolicy"}
-VPC_RESOURCES = {"NetworkInterfacesPolicy"}
-SECRET_RESOURCES = {"DatabaseSecretPolicy", "FunctionSecret", "FunctionSecretPolicy", "ReadSecret", "ReadSecretPolicy"}
+OBSERVABILITY = {"AccessLogGroup"}
+SECRET_RESOURCES = {"FunctionSecret", "ReadSecret"}
 DATABASE = {
     *("DatabaseCluster", "DatabaseInstance", "DatabaseParameters", "DatabaseSubnets"),
     "DatabaseSecurityGroup",
@@ -40,7 +39,7 @@ DATABASE = {
 NETWORK = {  # no internet gateway, no NAT
     *("Vpc", "SubnetA", "SubnetB", "FunctionSecurityGroup", "EndpointSecurityGroup", "SqsEndpoint"),
 }
-CORE_AND_CLUSTER = CORE_RESOURCES | DATABASE | VPC_RESOURCES
+CORE_AND_CLUSTER = CORE_RESOURCES | DATABASE
 CREATED_DATABASE = CORE_AND_CLUSTER | DASHBOARD | ENCRYPTED_TOPIC
 LOCAL_RESOURCES = CORE_RESOURCES | DASHBOARD
 CORE_AND_TOPIC = CORE_RESOURCES | PLAIN_TOPIC
@@ -61,7 +60,7 @@ EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("prod", ["vpcId=vpc-1", *EXISTING_SUBNETS], CREATED_DATABASE),
         ("dev", ["database=existing", "dbHost=db.example.com"], CORE_AND_TOPIC),
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], CORE_AND_TOPIC | SECRET_RESOURCES),
-        ("dev", ["database=existing", *EXISTING_SUBNETS], CORE_AND_TOPIC | VPC_RESOURCES),
+        ("dev", ["database=existing", *EXISTING_SUBNETS], CORE_AND_TOPIC),
         ("prod", ["alarmEmail=oncall@example.com"], CREATED_DATABASE | NETWORK | {"AlarmEmail"}),
         ("prod", ["accessLogs=true", "tracing=true"], CREATED_DATABASE | NETWORK | OBSERVABILITY),
     ],

@@ -1,5 +1,6 @@
 """API functions that a slice defines with an entry under `http` in its aws.yml."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.iam import get_arn, get_role, is_allowed
 from tests.template.compiled import PackageProject, add_slice, copy_without_requirements
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import require_preflight, throttles
@@ -14,6 +16,9 @@ from tests.template.test_permissions import connect_permission, extract_permissi
 from tools.kit.packaging import PackagingError, Template
 
 Define = Callable[..., Template]
+
+MAX_ROLE_CHARACTERS = 10_240
+"""Quota of a role's inline policies: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 
 @pytest.fixture
@@ -44,9 +49,24 @@ def test_method_and_role_create_a_function_with_its_permissions(define: Define) 
     assert (function["Timeout"], function["ReservedConcurrentExecutions"]) == (20, 2)
     assert function["Role"] == {"Fn::GetAtt": ["RequestRole", "Arn"]}
     assert connect_permission("ponto_requests") in extract_permissions(template)["RequestRole"]
-    assert template.properties("RequestInvocation")["Roles"] == [{"Ref": "ApiRole"}]
+    assert ("lambda:InvokeFunction", "RequestLambdaFunction.Arn") in extract_permissions(template)["ApiRole"]
     exemptions = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
     assert [exemption["id"] for exemption in exemptions] == ["CKV_AWS_116"]
+
+
+def test_roles_hold_the_permissions_of_twelve_functions(define: Define) -> None:
+    names = ("request", *(f"requestOfAnEmployee{number}" for number in range(11)))
+    first, *others = (f"{{ post: /{name}, role: ponto_requests }}" for name in names)
+    entries = ", ".join([first, *(f"{name}: {entry}" for name, entry in zip(names[1:], others, strict=True))])
+    template = define(entries, "", "dbLogin=secret", "tracing=true")
+
+    assert template.by_type("AWS::IAM::ManagedPolicy") == {}  # a role takes ten
+    roles = {name: get_role(template, name) for name in template.by_type("AWS::IAM::Role")}
+    functions = {name for name in template.resources if name.startswith("Request") and name.endswith("LambdaFunction")}
+    assert len(functions) == 12
+    assert all(is_allowed(roles["ApiRole"], "lambda:InvokeFunction", get_arn(template, name)) for name in functions)
+    for role in roles.values():
+        assert sum(len(json.dumps(policy, separators=(",", ":"))) for policy in role.policies) <= MAX_ROLE_CHARACTERS
 
 
 def test_method_requires_a_key_and_is_throttled(define: Define) -> None:

@@ -1,4 +1,4 @@
-"""Permissions: every statement of every role and managed policy."""
+"""Permissions: every statement of every role."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ from tools.kit.packaging import Template
 
 ACCOUNT_ROOT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
-Permissions = dict[str, set[tuple[str, str]]]  # role or managed policy -> (action, resource)
+Permissions = dict[str, set[tuple[str, str]]]  # role or separate policy -> (action, resource)
 
 STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*"
 DESCRIBE_STACK = ("cloudformation:DescribeStacks", json.dumps({"Fn::Sub": STACK}))
@@ -49,17 +49,16 @@ ROLES: Permissions = {
         ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
     },
 }
-NETWORK_INTERFACES: Permissions = {
-    "NetworkInterfacesPolicy": {
-        ("ec2:CreateNetworkInterface", "*"),
-        ("ec2:DescribeNetworkInterfaces", "*"),
-        ("ec2:DescribeSubnets", "*"),
-        ("ec2:DeleteNetworkInterface", "*"),
-        ("ec2:AssignPrivateIpAddresses", "*"),
-        ("ec2:UnassignPrivateIpAddresses", "*"),
-    }
+FUNCTION_ROLES = ("BatidaPontoRole", "ReadRole", "SchemaRole")
+NETWORK_INTERFACES = {
+    ("ec2:CreateNetworkInterface", "*"),
+    ("ec2:DescribeNetworkInterfaces", "*"),
+    ("ec2:DescribeSubnets", "*"),
+    ("ec2:DeleteNetworkInterface", "*"),
+    ("ec2:AssignPrivateIpAddresses", "*"),
+    ("ec2:UnassignPrivateIpAddresses", "*"),
 }
-TRACING: Permissions = {"TracingPolicy": {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}}
+TRACING = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
 
 KMS_KEY_ARN = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
 CLUSTER_RESOURCE_ID = "${DatabaseCluster.DBClusterResourceId}"
@@ -71,75 +70,60 @@ def connect_permission(user: str, resource_id: str = CLUSTER_RESOURCE_ID) -> tup
     return "rds-db:connect", json.dumps({"Fn::Sub": arn})
 
 
-def roles_with_token_login(resource_id: str, owner: str = "ponto") -> Permissions:
-    """Return the functions' IAM roles, each with the permission to log in as its database role."""
-    users = {"BatidaPontoRole": "ponto_function", "ReadRole": "ponto_reader", "SchemaRole": owner}
-    return {name: ROLES[name] | {connect_permission(user, resource_id)} for name, user in users.items()}
+def token_login(resource_id: str = CLUSTER_RESOURCE_ID, owner: str = "ponto") -> Permissions:
+    """Return the permission of each function's role to log in as its database role."""
+    users = zip(FUNCTION_ROLES, ("ponto_function", "ponto_reader", owner), strict=True)
+    return {name: {connect_permission(user, resource_id)} for name, user in users}
 
 
-def secret_policies(owner_secret: str, *extra: tuple[str, str]) -> Permissions:
-    """Return the functions' policies for their secrets; `extra` are permissions for the owner's secret."""
-    return {
-        "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owner_secret), *extra},
-        "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
-        "ReadSecretPolicy": {("secretsmanager:GetSecretValue", "ReadSecret")},
-    }
+def password_login(owner_secret: str, *extra: tuple[str, str]) -> Permissions:
+    """Return the permissions of each function's role to read secrets; `extra` are those for the owner's secret."""
+    own = [("secretsmanager:GetSecretValue", secret) for secret in ("FunctionSecret", "ReadSecret")]
+    owners = {*own, ("secretsmanager:GetSecretValue", owner_secret), *extra}
+    return dict(zip(FUNCTION_ROLES, ({own[0]}, {own[1]}, owners), strict=True))
+
+
+def for_functions(permissions: set[tuple[str, str]]) -> Permissions:
+    return dict.fromkeys(FUNCTION_ROLES, permissions)
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters", "expected"),
+    ("stage", "parameters", "expected"),  # `expected` adds to ROLES
     [
-        ("prod", [], ROLES | NETWORK_INTERFACES | roles_with_token_login(CLUSTER_RESOURCE_ID)),
-        ("dev", [], ROLES | NETWORK_INTERFACES | roles_with_token_login(CLUSTER_RESOURCE_ID)),
+        ("prod", [], [token_login(), for_functions(NETWORK_INTERFACES)]),
+        ("dev", [], [token_login(), for_functions(NETWORK_INTERFACES)]),
         (
             "prod",
             ["dbLogin=secret"],
-            ROLES | NETWORK_INTERFACES | secret_policies("DatabaseCluster.MasterUserSecret.SecretArn"),
+            [password_login("DatabaseCluster.MasterUserSecret.SecretArn"), for_functions(NETWORK_INTERFACES)],
         ),
         (
             "dev",
             ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC", "dbUser=owner"],
-            ROLES | roles_with_token_login("cluster-ABC", "owner"),
+            [token_login("cluster-ABC", "owner")],
         ),
-        ("prod", ["database=express"], ROLES | roles_with_token_login("cluster-UNKNOWN")),
-        ("local", [], ROLES),
-        ("local", ["accessLogs=true", "tracing=true"], ROLES | TRACING),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secret_policies(ARN)),
+        ("prod", ["database=express"], [token_login("cluster-UNKNOWN")]),
+        ("local", [], []),
+        ("local", ["accessLogs=true", "tracing=true"], [for_functions(TRACING)]),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], [password_login(ARN)]),
         (
             "dev",
             ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KMS_KEY_ARN}"],
-            ROLES | secret_policies(ARN, ("kms:Decrypt", KMS_KEY_ARN)),
+            [password_login(ARN, ("kms:Decrypt", KMS_KEY_ARN))],
         ),
         (
             "dev",
             ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"],
-            ROLES | NETWORK_INTERFACES,
+            [for_functions(NETWORK_INTERFACES)],
         ),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    ids=lambda value: " ".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else None,
 )
-def test_roles_and_policies_have_exactly_these_permissions(
-    compile_stage: CompileStage, stage: str, parameters: list[str], expected: Permissions
+def test_roles_have_exactly_these_permissions(
+    compile_stage: CompileStage, stage: str, parameters: list[str], expected: list[Permissions]
 ) -> None:
-    template = compile_stage(stage, *parameters)
-    assert extract_permissions(template) == expected
-    schema_policies = expected.keys() - ROLES.keys()
-    password_policies = set(secret_policies(""))
-
-    def role_policies(password_policy: str) -> set[str]:
-        """Return the policies of a function's role, without the password policies of other functions."""
-        return schema_policies - (password_policies - {password_policy})
-
-    assert {
-        name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
-        for name, role in template.by_type("AWS::IAM::Role").items()
-    } == {
-        "ApiRole": set(),
-        "OperatorRole": set(),
-        "ReaderRole": set(),
-        "BatidaPontoRole": role_policies("FunctionSecretPolicy"),
-        "ReadRole": role_policies("ReadSecretPolicy"),
-        "SchemaRole": schema_policies,
+    assert extract_permissions(compile_stage(stage, *parameters)) == {
+        name: permissions.union(*(extra.get(name, set()) for extra in expected)) for name, permissions in ROLES.items()
     }
 
 
@@ -173,15 +157,13 @@ def test_every_role_has_the_configured_boundary_or_none(package_with_slices: Pac
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
 
 
-def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slices: Template) -> None:
-    # The deploying role may edit these policies. Users and groups have no boundary, so the deploying role could extend
-    # their permissions if such a policy were attached to them.
-    policies = prod_with_slices.by_type("AWS::IAM::ManagedPolicy")
-    roles = prod_with_slices.by_type("AWS::IAM::Role")
-    attached = {_name(policy) for role in roles.values() for policy in role.get("ManagedPolicyArns", [])}
-    attached |= {name for name, policy in policies.items() if policy.get("Roles", []) != []}
-    assert attached == policies.keys()
-    assert not any(key in policy for policy in policies.values() for key in ("Users", "Groups"))
+def test_stage_has_inline_policies_only(prod_with_slices: Template) -> None:
+    # The deploying role may neither create nor attach managed policies (.github/deploy-role.yml).
+    assert prod_with_slices.by_type("AWS::IAM::ManagedPolicy") == {}
+    assert [role for role in prod_with_slices.by_type("AWS::IAM::Role").values() if "ManagedPolicyArns" in role] == []
+    for policy in prod_with_slices.by_type("AWS::IAM::Policy").values():
+        assert policy["Roles"]
+        assert not policy.keys() & {"Users", "Groups"}
 
 
 DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
@@ -244,20 +226,18 @@ def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
     template = package_with_slices("prod", *parameters).template()
-    (allowed, denied) = template.properties("NetworkInterfacesPolicy")["PolicyDocument"]["Statement"]
-    assert denied["Action"] == allowed["Action"]
     functions = template.by_type("AWS::Lambda::Function")
     assert len(functions) >= 3
     for name, function in functions.items():
         role = get_role(template, function["Role"]["Fn::GetAtt"][0])
-        for action in allowed["Action"]:
-            assert is_allowed(role, action, "*")
-            assert not is_allowed(role, action, "*", function=get_arn(template, name))
+        for action, resource in NETWORK_INTERFACES:
+            assert is_allowed(role, action, resource)
+            assert not is_allowed(role, action, resource, function=get_arn(template, name))
 
 
-def test_permissions_are_granted_only_by_roles_and_managed_policies(template: Template) -> None:
+def test_permissions_are_granted_only_by_roles(template: Template) -> None:
     types = {resource["Type"] for resource in template.resources.values()}
-    assert {name for name in types if name.startswith("AWS::IAM::")} <= {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
+    assert {name for name in types if name.startswith("AWS::IAM::")} == {"AWS::IAM::Role"}
     assert "AWS::Lambda::Permission" not in types
     for name in ("PunchQueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
         policy = template.properties(name)
@@ -265,13 +245,13 @@ def test_permissions_are_granted_only_by_roles_and_managed_policies(template: Te
 
 
 def extract_permissions(template: Template) -> Permissions:
-    """Return the permissions of each role's inline policies and of each managed policy."""
+    """Return the permissions of each role, and of each policy that is a resource of its own."""
     granted_permissions: Permissions = {}
     for name, role in template.by_type("AWS::IAM::Role").items():
         granted_permissions[name] = {
             permission for policy in role["Policies"] for permission in _extract_allowed(policy["PolicyDocument"])
         }
-    for name, policy in template.by_type("AWS::IAM::ManagedPolicy").items():
+    for name, policy in template.by_type("AWS::IAM::Policy").items():
         granted_permissions[name] = _extract_allowed(policy["PolicyDocument"])
     return granted_permissions
 

