@@ -77,7 +77,7 @@ check-code:
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@python -m pytest --quiet -n0 --durations-min=60 tests/unit/test_plain.py
+	@python -m pytest --quiet -n0 --durations-min=60 tests/unit/test_plain.py tests/postgres/test_slices.py
 
 check-template:
 	@python -m tools.develop.templates

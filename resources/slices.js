@@ -23,6 +23,7 @@ function checkKeys(file, part) {
 /** Load a slice's aws.yml. Fails if the declaration is invalid. */
 function load(name) {
   const [folder, file] = [`slices/${name}`, `slices/${name}/aws.yml`];
+  if (SLICES.has(name)) fail(`\`slices/enabled.txt\` lists \`${name}\` twice. Remove one of the lines.`);
   if (!existsSync(resolvePath(folder))) {
     fail(`\`slices/enabled.txt\` lists \`${name}\`, but there is no folder ${folder}. Remove the line, or restore the folder.`);
   }
@@ -30,6 +31,8 @@ function load(name) {
   checkKeys(file, declared);
   const hasValue = ([, value]) => value !== null; // `needs:` without a value is the same as no `needs`
   const slice = { needs: [], zip: [], parameters: {}, http: {}, ...Object.fromEntries(Object.entries(declared).filter(hasValue)) };
+  const unknownSlice = slice.needs.find((other) => !existsSync(resolvePath(`slices/${other}`)));
+  if (unknownSlice) fail(`${file}: needs: there is no folder slices/${unknownSlice}. Correct the name, or remove it.`);
   const missingSlice = slice.needs.find((other) => !SLICES.has(other));
   if (missingSlice) {
     const advice = `which \`slices/enabled.txt\` does not list before it. Add it above \`${name}\`, or remove \`${name}\`.`;

@@ -90,8 +90,8 @@ def combine(catalogues: Iterable[Catalogue]) -> Catalogue:
     for other in catalogues:
         if incomplete := other.sql.keys() ^ other.parameters.keys():
             raise ValueError(
-                f"{min(incomplete)}: a statement needs both a file {min(incomplete)}.sql and parameter types in the "
-                "slice's Catalogue; add the missing one"
+                f"{min(incomplete)}.sql: a statement needs this file, and parameter types in the Catalogue of its "
+                "slice; add the missing one"
             )
         if names := combined.sql.keys() & other.sql.keys():
             raise ValueError(f"{min(names)}.sql: another statement already has this name; rename the file")

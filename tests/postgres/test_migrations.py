@@ -89,14 +89,6 @@ def test_empty_database_gets_all_migrations_once(run: Run) -> None:
     assert run() == MigrationResult([], [])
 
 
-def test_every_column_is_described(database: Database) -> None:
-    undescribed = (
-        "select attname from pg_attribute"
-        " where attrelid = 'batida'::regclass and attnum > 0 and col_description(attrelid, attnum) is null"
-    )
-    assert database.execute(undescribed) == []
-
-
 def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
     storing.add_punch(database.session)
     before_changes = database.execute("table batida")

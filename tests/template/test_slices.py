@@ -129,9 +129,13 @@ def is_only_error(error: PackagingError, message: str) -> bool:
     ("aws", "message"),
     [
         (
-            "needs: [two]",
-            "`one` needs `two`, which `slices/enabled.txt` does not list before it. "
+            "needs: [one]",
+            "`one` needs `one`, which `slices/enabled.txt` does not list before it. "
             "Add it above `one`, or remove `one`.",
+        ),
+        (
+            "needs: [two]",
+            "slices/one/aws.yml: needs: there is no folder slices/two. Correct the name, or remove it.",
         ),
         ("Resorces: {}", "slices/one/aws.yml has the unknown key `Resorces`. Use one of needs, zip, "),
         (

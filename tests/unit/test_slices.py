@@ -42,16 +42,21 @@ def test_slice_in_a_comment_is_disabled(tmp_path: Path) -> None:
     assert [manifest.name for manifest in slices.read_manifests(tmp_path)] == ["b"]
 
 
-@pytest.mark.parametrize("needs", [{"a": ["b"]}, {"a": ["b"], "b": []}], ids=["not listed", "listed after it"])
-def test_slice_listed_before_one_that_it_needs_is_refused(tmp_path: Path, needs: dict[str, list[str]]) -> None:
+@pytest.mark.parametrize(
+    ("needs", "listed", "error"),
+    [
+        ({"a": ["b"], "b": []}, "a b", r"^`a` needs `b`, which .* does not list before it\. Add it above `a`, or"),
+        ({"a": ["b"]}, "a", r"^slices/a/aws\.yml: needs: there is no folder slices/b"),
+        ({"a": []}, "a a", "lists `a` twice"),
+        ({}, "a", r"lists `a`, but there is no folder slices/a\. Remove the line, or restore"),
+    ],
+)
+def test_invalid_list_of_slices_is_refused(
+    tmp_path: Path, needs: dict[str, list[str]], listed: str, error: str
+) -> None:
     create_slices(tmp_path, **needs)
-    with pytest.raises(CommandError, match=r"^`a` needs `b`, which .* does not list before it\. Add it above `a`, or"):
-        slices.read_manifests(tmp_path)
-
-
-def test_listed_slice_without_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "enabled.txt").write_text("a\n")
-    with pytest.raises(CommandError, match=r"lists `a`, but there is no folder slices/a\. Remove the line, or restore"):
+    (tmp_path / "enabled.txt").write_text(listed.replace(" ", "\n"))
+    with pytest.raises(CommandError, match=error):
         slices.read_manifests(tmp_path)
 
 

@@ -43,6 +43,8 @@ def read_manifests(folder: Path) -> tuple[SliceManifest, ...]:
     """Read the enabled slices of a folder; see `enabled_manifests`."""
     manifests: dict[str, SliceManifest] = {}
     for name in enabled.names(folder):
+        if name in manifests:
+            raise CommandError(f"`slices/enabled.txt` lists `{name}` twice. Remove one of the lines.")
         if not (folder / name).is_dir():
             raise CommandError(
                 f"`slices/enabled.txt` lists `{name}`, but there is no folder slices/{name}. Remove the line, or "
@@ -51,6 +53,10 @@ def read_manifests(folder: Path) -> tuple[SliceManifest, ...]:
         aws = _read_yaml(folder / name / "aws.yml")
         manifests[name] = SliceManifest(name, folder / name, aws, aws.get("needs") or [], aws.get("http") or {})
         for needed in manifests[name].needs:
+            if not (folder / needed).is_dir():
+                raise CommandError(
+                    f"slices/{name}/aws.yml: needs: there is no folder slices/{needed}. Correct the name, or remove it."
+                )
             if needed not in manifests:
                 raise CommandError(
                     f"`{name}` needs `{needed}`, which `slices/enabled.txt` does not list before it. Add it above "
@@ -81,7 +87,8 @@ def check() -> None:
     """Check that the enabled slices can be used.
 
     Raises:
-        CommandError: see `enabled_manifests`; or a `slice.py` cannot be imported, or has a method that `Slice` lacks.
+        CommandError: see `enabled_manifests`; or a `slice.py` cannot be imported, has a method that `Slice` lacks, or
+            has statements without a file or types.
     """
     for manifest in enabled_manifests():
         file = f"slices/{manifest.name}/slice.py"
@@ -94,6 +101,10 @@ def check() -> None:
         if unknown := _public_names(slice_class) - _public_names(Slice, *slice_class.__bases__):
             methods = ", ".join(sorted(_public_names(Slice)))
             raise CommandError(f"{file}: `Slice` has no method `{min(unknown)}`. Use one of {methods}.")
+    try:
+        enabled.statements()
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _public_names(*classes: type) -> set[str]:

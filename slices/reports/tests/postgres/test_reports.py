@@ -613,30 +613,6 @@ def test_zone_is_also_checked_on_update(writable_database: ReportDatabase) -> No
 # The migrations
 
 
-def test_every_database_object_has_a_comment(database: ReportDatabase) -> None:
-    objects_without_comment = database.execute(
-        """
-        select oid::regclass::text from pg_class
-        where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'v') and relname !~ '^migracao'
-            and obj_description(oid, 'pg_class') is null
-        union all
-        select attrelid::regclass || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
-        where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'v', 'c') and relname !~ '^migracao'
-            and attnum > 0 and col_description(attrelid, attnum) is null
-        union all
-        select pg_type.oid::regtype::text from pg_type join pg_class on pg_class.oid = typrelid
-        where typnamespace = 'ponto'::regnamespace and relkind = 'c'
-            and obj_description(pg_type.oid, 'pg_type') is null
-        union all
-        select oid::regprocedure::text from pg_proc
-        where pronamespace = 'ponto'::regnamespace
-            and obj_description(oid, 'pg_proc') is null
-        """
-    )
-
-    assert objects_without_comment == []
-
-
 ONE_EMPLOYEE_CONDITION = r"date_bin\(.* = ANY .*usuario_id = '1'"
 ALL_EMPLOYEES_CONDITION = "ponto >= '2026-10-31 "
 

@@ -1,0 +1,99 @@
+"""SQL of the reference and of slices on a real database; `make check` runs these tests, too."""
+
+import re
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ponto.reader import parameter_types as types
+from slices import enabled
+from tests.database import Database
+from tools.kit import rows
+from tools.kit.project import ROOT
+from tools.kit.reader import Statement
+
+VALUES: dict[types.ParameterType, object] = {
+    types.boolean: True,
+    types.day: date(2026, 11, 3),
+    types.duration: timedelta(hours=1),
+    types.instant: datetime(2026, 11, 3, tzinfo=UTC),
+    types.integer: 1,
+    types.integers: [1],
+    types.texts: ["0190163d-8694-739b-aea5-966c26f8ad91"],
+    types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
+}
+CATALOGUE = enabled.statements()
+SLICE_ROW_MODULES = [
+    import_module(f"slices.{name}.rows") for name in enabled.names() if (enabled.FOLDER / name / "rows.py").exists()
+]
+DECLARED: dict[str, Statement[Any]] = {
+    statement.name: statement
+    for module in [rows, *SLICE_ROW_MODULES]
+    for statement in vars(module).values()
+    if isinstance(statement, Statement)
+}
+WITHOUT_COMMENT = """
+with objects (class, id, number, schema) as (
+    select 'pg_class'::regclass, oid, 0, relnamespace
+    from pg_class
+    where relkind in ('r', 'v') and relname !~ '^migracao'
+    union all
+    select 'pg_class'::regclass, attrelid, attnum, relnamespace
+    from pg_attribute join pg_class on pg_class.oid = attrelid
+    where relkind in ('r', 'v', 'c') and relname !~ '^migracao' and attnum > 0 and not attisdropped
+    union all
+    select 'pg_type'::regclass, pg_type.oid, 0, typnamespace
+    from pg_type join pg_class on pg_class.oid = typrelid
+    where relkind = 'c'
+    union all
+    select 'pg_proc'::regclass, oid, 0, pronamespace from pg_proc
+)
+select (pg_identify_object(class, id, number)).type, (pg_identify_object(class, id, number)).identity
+from objects left join pg_description on classoid = class and objoid = id and objsubid = number
+where schema = 'ponto'::regnamespace and description is null
+"""
+
+
+FILES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for folder in ("ponto", *(f"slices/{name}" for name in enabled.names()))
+    for path in sorted((ROOT / folder).rglob("*.sql"))
+}
+
+
+def find_statement_file(name: str) -> str:
+    return next(file for file in FILES if file.endswith((f"/reads/{name}.sql", f"/reader/sql/{name}.sql")))
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE.parameters))
+def test_fields_of_a_row_type_are_the_columns_of_its_statement(name: str, migrated_url: str) -> None:
+    file = find_statement_file(name)
+    values = {parameter: VALUES[parse] for parameter, parse in CATALOGUE.parameters[name].items()}
+
+    with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute(CATALOGUE.sql[name], values)
+        except KeyError as error:
+            pytest.fail(
+                f"{file}: the Catalogue of the slice has no type of the parameter {error}. Add it.", pytrace=False
+            )
+        except psycopg2.Error as error:
+            pytest.fail(f"{file}: {error.diag.message_primary}. Correct it, or add a migration.", pytrace=False)
+        columns = [column.name for column in cursor.description or ()]
+
+    fields = list(DECLARED[name].row_type._fields) if name in DECLARED else []
+    if fields != columns:
+        pytest.fail(
+            f"{file} has the columns {columns}, and its row type in rows.py {fields}. Correct one.", pytrace=False
+        )
+
+
+def test_each_table_view_column_and_function_has_a_comment(database: Database) -> None:
+    for kind, identity in database.execute(WITHOUT_COMMENT):
+        words = {*re.findall(r"\w+", identity.partition("(")[0])}
+        file = next(file for file, text in FILES.items() if "/schema/" in file and words <= {*re.findall(r"\w+", text)})
+        pytest.fail(f"{file}: the {kind} {identity} has no comment. Add one by `comment on`.", pytrace=False)
