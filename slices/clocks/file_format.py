@@ -8,7 +8,6 @@ import orjson
 from slices.clocks import afd, document_table
 from slices.imports.file_formats import GetObject, InvalidLineError, PunchMessage, ReadLine
 
-DESCRIPTION = "a hardware clock's file"
 SUMMARY_KEY = "clock"
 
 matches_first_line = afd.is_clock_file

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ponto.bisection import process_in_halves
 from ponto.sqs import MAX_MESSAGES_PER_CALL, call_batch, is_message_error
 from slices.imports.lines import FileLine
-from slices.imports.raw_lines import Position
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -18,7 +17,7 @@ THREADS = 8
 """Threads that send to the queue, each with its own connection."""
 
 _MAX_BATCHES_PER_THREAD = 4  # being sent or waiting; at this number reading pauses
-_MAX_BATCH_LINES = 1_000  # including refused lines, so that the deadline is checked in a file of invalid lines too
+_MAX_BATCH_LINES = 1_000  # including refused lines, which are held in memory
 _FIRST_DELAY_SECONDS = 0.1  # before the second try; doubled for each further one
 _MAX_DELAY_SECONDS = 5.0
 
@@ -37,16 +36,11 @@ class SendFailedError(Exception):
     """Punches could not be sent, even with retries."""
 
 
-class OutOfTimeError(Exception):
-    """The deadline passed before the end of the file."""
-
-
 class BatchOutcome(NamedTuple):
     """Outcome of consecutive lines of a file."""
 
     accepted: int  # punches
     refused_lines: list[FileLine]
-    end: Position  # position after the last line
 
 
 SendPunches = Callable[[Sequence[FileLine], float], dict[int, str]]
@@ -61,36 +55,24 @@ Monotonic = Callable[[], float]
 """Returns the seconds of a monotonic clock, as `time.monotonic` does."""
 
 
-def send_lines(
-    lines: Iterable[FileLine],
-    send: SendPunches,
-    deadline: float,
-    threads: int = THREADS,
-    monotonic: Monotonic = time.monotonic,
-) -> Iterator[BatchOutcome]:
+def send_lines(lines: Iterable[FileLine], send: SendPunches, deadline: float) -> Iterator[BatchOutcome]:
     """Send the punches among lines; yield the outcome of each batch, in the order of the file.
-
-    An interrupted import can resume after the last outcome. Later batches may have been sent too; sending them again is
-    harmless, because the database stores each punch once.
 
     Args:
         lines: from `slices.imports.lines.read_lines`.
         send: sends a batch.
-        deadline: value of `monotonic` after which no further batch is read.
-        threads: number of threads that send.
-        monotonic: a monotonic clock.
+        deadline: passed to `send`.
 
     Raises:
-        OutOfTimeError: the deadline passed; everything read before was sent.
-        SendFailedError: from `send`.
+        SendFailedError: from `send`. Later batches may have been sent, too.
         Exception: from reading a line; everything before the line was sent.
     """
     batches = _split_batches(lines)
     pending: deque[tuple[list[FileLine], Future[dict[int, str]]]] = deque()
     interruption: Exception | None = None
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         try:
-            while interruption is None:
+            while True:
                 try:
                     batch = next(batches, None)
                 except Exception as error:  # noqa: BLE001  raised below, after the pending batches
@@ -99,10 +81,8 @@ def send_lines(
                 if batch is None:
                     break
                 pending.append((batch, pool.submit(send, [line for line in batch if line.body], deadline)))
-                if len(pending) == _MAX_BATCHES_PER_THREAD * threads:
+                if len(pending) == _MAX_BATCHES_PER_THREAD * THREADS:
                     yield _wait_for_outcome(*pending.popleft())
-                if monotonic() > deadline:
-                    interruption = OutOfTimeError(f"out of time before line {batch[-1].end.line}")
             while pending:
                 yield _wait_for_outcome(*pending.popleft())
         finally:
@@ -118,7 +98,7 @@ def _split_batches(lines: Iterable[FileLine]) -> Iterator[list[FileLine]]:
         for line in lines:
             batch.append(line)
             punches += line.body != ""
-            if punches == MAX_MESSAGES_PER_CALL or len(batch) == _MAX_BATCH_LINES or line.is_heartbeat:
+            if punches == MAX_MESSAGES_PER_CALL or len(batch) == _MAX_BATCH_LINES:
                 yield batch
                 batch, punches = [], 0
     except Exception:
@@ -136,7 +116,7 @@ def _wait_for_outcome(batch: list[FileLine], future: Future[dict[int, str]]) -> 
         for line in batch
         if line.refusal or line.number in refusals
     ]
-    return BatchOutcome(sum(line.body != "" for line in batch) - len(refusals), refused, batch[-1].end)
+    return BatchOutcome(sum(line.body != "" for line in batch) - len(refusals), refused)
 
 
 class _EntryResult(NamedTuple):

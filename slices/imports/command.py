@@ -1,41 +1,38 @@
-"""The command `ponto import`: sends a file of punches to the API, or uploads it to the stage's bucket."""
+"""The command `ponto import`: uploads a file of punches to the stage's bucket, and prints the result."""
 
-import math
-import os
-import signal
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from botocore.exceptions import ClientError
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from slices.imports import bucket_import
-from slices.imports.api import ApiSender
-from slices.imports.batches import SendFailedError, send_lines
-from slices.imports.file_formats import InvalidFileError
-from slices.imports.journal import Progress, open_journal
-from slices.imports.lines import inspect_file, read_lines
-from slices.imports.streams import is_compressed
-from tools.kit import commands, local_stack, target
+from slices.imports.bucket import Bucket, find_bucket
+from slices.imports.file_formats import FileFormat, InvalidFileError
+from slices.imports.lines import count_lines, inspect_file
+from slices.imports.uploads import FAILURE_FILE, INCOMING_PREFIX, REFUSED_FILE, SUMMARY_FILE, results_prefix
+from tools.kit import commands, files, target
 from tools.kit import options as opt
-from tools.kit.client import MAX_CONCURRENT_PUNCHES
+from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
-from tools.kit.osls import stack_outputs
-from tools.kit.output import print_json, print_status
+from tools.kit.output import print_json, print_result, print_status
 
-_KEY_VARIABLE = "PONTO_API_KEY"
-_ZONE = ZoneInfo("UTC")  # any zone works, because lines are only validated, and sent unchanged
-_EPILOG = f"""examples:
+MAX_LINES = 1_000_000
+"""Maximum number of lines of a file, a third of what one invocation sends in 14 minutes (README.md, *A long file*)."""
+
+_TIMEOUT_SECONDS = 3_600  # for three invocations of 15 minutes, and Lambda's waits between them
+_POLL_SECONDS = 1.0
+_NOT_FOUND_CODES = ("NoSuchKey", "AccessDenied")  # AccessDenied if the caller may not list the bucket
+_EPILOG = """examples:
   ponto import october.csv
-  {_KEY_VARIABLE}=... ponto import october.ndjson.gz --stage dev
+  ponto import october.ndjson.gz --stage dev
 
-exit status: 0 done, 1 stopped (run the same command to resume) or some lines were refused, 2 the file or the
-deployment is wrong
+exit status: 0 done, 1 some lines were refused, or there is no result yet, 2 the file or the deployment is wrong
 """
 
 
@@ -47,115 +44,108 @@ deployment is wrong
 def import_file(
     collaborators: Collaborators, target_options: target.TargetOptions, file: Path, *, as_json: bool
 ) -> int:
-    """Import a file of punches, or resume an import that stopped.
+    """Import a file of punches.
 
-    FILE is NDJSON or CSV, gzipped or not (slices/imports/README.md). Its punches are sent to the API with the key in
-    the environment variable PONTO_API_KEY, or that of the local stack. FILE.refused.ndjson lists refused lines with
-    their numbers and reasons. FILE.progress holds the progress until the import is complete.
+    FILE is NDJSON or CSV, gzipped or not (slices/imports/README.md), or in the format of another slice. It is uploaded
+    to the stage's bucket, which needs the parameter uploads. The command waits until the stage has imported the file,
+    and prints the result. FILE.refused.ndjson lists refused lines with their numbers and reasons.
 
-    A file in the format of another slice is uploaded to the stage's bucket instead, with AWS credentials and without an
-    API key. The command waits until the stage has imported it, and prints the result.
+    Importing a file again adds no punch twice.
     """
-    if not file.is_file():
-        raise CommandError(f"{file} is not a file")
-    try:
-        with bucket_import.show_progress("reading") as on_line:
-            inspected = inspect_file(lambda offset: _open_at(file, offset), on_line)
-    except InvalidFileError as error:
-        raise CommandError(f"{file}: {error}") from None
-    if inspected:
-        return bucket_import.import_file(
-            target_options, file, inspected.file_format, collaborators.clock, as_json=as_json
-        )
-    url, key = _find_api(target_options)
-    api = ApiSender(url, key, collaborators.clock)
-    with open_journal(file, url) as journal, _stop_on_ctrl_c(api), _progress_bar(file) as show:
-        if journal.progress.offset:
-            counts = f"{journal.progress.accepted} accepted, {journal.progress.refused} refused so far"
-            print_status(f"resuming at line {journal.position.line}: {counts}")
-        file_lines = read_lines(lambda offset: _open_at(file, offset), _ZONE, journal.position)
-        try:
-            for outcome in send_lines(file_lines, api.send, math.inf, MAX_CONCURRENT_PUNCHES):
-                journal.add(outcome)
-                show(journal.progress)
-        except InvalidFileError as error:
-            counts = bucket_import.format_counts(
-                journal.progress.accepted, journal.progress.refused, journal.refused_lines
-            )
-            raise CommandError(f"{file}: {error}. {counts}") from None
-        except SendFailedError as error:
-            raise CommandError(
-                f"stopped at line {journal.position.line}: {error}. {journal.progress.accepted} accepted, "
-                f"{journal.progress.refused} refused; run the same command again to resume",
-                1,
-            ) from None
-    final, refused_lines = journal.progress, journal.refused_lines
+    list_path = file.with_name(f"{file.name}.refused.ndjson")
+    file_format = _check_file(file)
+    bucket = find_bucket(target_options)
+    files.require_writable(list_path, force=True)
+    key = INCOMING_PREFIX + file.name
+    with file.open("rb") as content:
+        version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
+    folder = results_prefix(key, version)
+    print_status(f"uploaded as {bucket.url(key)}; Ctrl-C stops waiting, but not the import")
+    result = _wait_for_result(bucket, folder, collaborators.clock)
+    list_path.unlink(missing_ok=True)  # the list of an earlier import
+    if result["refused"]:
+        with files.draft(list_path, None) as out:
+            out.write(bucket.s3.get_object(Bucket=bucket.name, Key=folder + REFUSED_FILE)["Body"].read())
+    refused_lines = str(list_path) if result["refused"] else None
+    counts = f"{result['accepted']} accepted, {result['refused']} refused"
+    counts += f": see {refused_lines}" if refused_lines else ""
+    if "reason" in result:
+        raise CommandError(f"the import failed at line {result['line']}: {result['reason']}. {counts}")
     if as_json:
-        print_json({"accepted": final.accepted, "refused": final.refused, "refusedLines": refused_lines})
+        print_json(result | {"results": bucket.url(folder), "refusedLines": refused_lines})
     else:
-        bucket_import.print_counts(final.accepted, final.refused, refused_lines)
-    return 1 if final.refused else 0
+        print_result(counts, "Accepted punches are in the queue; those already stored add no row.")
+        if file_format:
+            print_result(*file_format.describe(result[file_format.SUMMARY_KEY]))
+    return 1 if result["refused"] else 0
 
 
-def _find_api(target_options: target.TargetOptions) -> tuple[str, str]:
-    """Return the URL of `POST /ponto` and the API key."""
-    key = os.environ.get(_KEY_VARIABLE, "")
-    if target_options.stage == target.LOCAL:
-        address = local_stack.find(target_options.state)
-        return address.api_url, key or address.api_key
-    if not key:
-        raise CommandError(f"set {_KEY_VARIABLE} to an API key of the stage; ponto keys create creates one")
-    outputs = stack_outputs(target.create_session(target_options).client("cloudformation"), target_options.stage)
-    return outputs["ApiUrl"], key
+def _check_file(file: Path) -> FileFormat | None:
+    """Check a file before it is uploaded.
 
-
-def _open_at(file: Path, offset: int) -> IO[bytes]:
-    content = file.open("rb")
-    content.seek(offset)
-    return content
-
-
-@contextmanager
-def _stop_on_ctrl_c(api: ApiSender) -> Iterator[None]:
-    """Stop sending at Ctrl-C, and raise KeyboardInterrupt afterwards.
-
-    An exception raised in the signal handler could leave a lock locked. A second Ctrl-C ends the process at
-    once; the import can still be resumed.
+    Returns:
+        The format of another slice; None for NDJSON and CSV.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed before everything was sent.
+        CommandError: the file cannot be read, is not valid as a whole, or is too long.
     """
-    previous = signal.getsignal(signal.SIGINT)
-    is_pressed = False
 
-    def stop(*_: object) -> None:
-        nonlocal is_pressed
-        is_pressed = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        api.stop()
+    def check_length(line: int) -> None:
+        show_line(line)
+        if line > MAX_LINES:
+            raise CommandError(
+                f"{file} has more than {MAX_LINES:,} lines, which may take the stage too long. Split it; of a clock's "
+                "file, which must stay whole, export a shorter period"
+            )
 
-    signal.signal(signal.SIGINT, stop)
     try:
-        yield
-    except CommandError:
-        if is_pressed:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        with _show_progress("reading") as show_line:
+            with file.open("rb") as content:
+                inspected = inspect_file(content, check_length)
+            if inspected:
+                return inspected.file_format
+            with file.open("rb") as content:
+                count_lines(content, check_length)
+    except InvalidFileError as error:
+        raise CommandError(f"{file}: {error}") from None
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}") from None
+    return None
+
+
+def _wait_for_result(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
+    """Wait for a result and return it: a summary, or a failure, which has the key `reason`."""
+    deadline = clock.monotonic() + _TIMEOUT_SECONDS
+    with _show_progress("importing"):
+        while True:
+            code = ""
+            for name in (SUMMARY_FILE, FAILURE_FILE):
+                try:
+                    response = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)
+                except ClientError as error:
+                    code = error.response["Error"].get("Code", "")
+                    if code not in _NOT_FOUND_CODES:
+                        raise
+                    continue
+                result: dict[str, Any] = json.loads(response["Body"].read())
+                return result
+            if clock.monotonic() > deadline:
+                raise CommandError(
+                    f"no result yet in {bucket.url(folder)} (S3: {code}); run ponto dlq list --reason file to see "
+                    "whether the import failed",
+                    1,
+                )
+            clock.sleep(_POLL_SECONDS)
 
 
 @contextmanager
-def _progress_bar(file: Path) -> Iterator[Callable[[Progress], None]]:
-    """Show a progress bar on a terminal; yield the function that updates it. A gzipped file has no known total."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with progress(*columns) as bar:
-        with file.open("rb") as content:
-            size = None if is_compressed(content.read(2)) else file.stat().st_size
-        task = bar.add_task("importing", total=size)
+def _show_progress(activity: str) -> Iterator[Callable[[int], None]]:
+    """Show an activity on a terminal; yield the function to call with each line number."""
+    with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as display:
+        task = display.add_task(activity, total=None)
 
-        def show(current: Progress) -> None:
-            text = f"{current.accepted} accepted, {current.refused} refused"
-            bar.update(task, description=text, completed=current.offset)
+        def show_line(line: int) -> None:
+            if line % 10_000 == 0:
+                display.update(task, description=f"{activity}, line {line:,}")
 
-        yield show
+        yield show_line

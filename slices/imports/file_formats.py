@@ -56,12 +56,8 @@ class FileInspector(Protocol):
 
 
 class FileFormat(Protocol):
-    """A file format.
+    """A file format."""
 
-    Such files are imported through the bucket only: their messages may have attributes that API clients cannot set.
-    """
-
-    DESCRIPTION: str  # for messages: "a machine's file"
     SUMMARY_KEY: str  # key of the inspector's summary in the result of an import
 
     def matches_first_line(self, first_line: bytes) -> bool:

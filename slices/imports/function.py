@@ -27,21 +27,17 @@ def main(event: Any, context: Any) -> None:
     """Send the punches of an uploaded file to the queue.
 
     Args:
-        event: an asynchronous S3 notification, or the event with which an earlier invocation continues the file.
+        event: an asynchronous S3 notification.
         context: the Lambda context, for the remaining time.
 
     Raises:
-        Exception: from `Importer.run`. Lambda retries twice, then dead-letters the event.
+        InvalidEventError: the event names no file.
+        Exception: from `Importer.run`. Lambda repeats the invocation twice, then dead-letters the event.
     """
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-    task, reason = uploads.create_importer(read_settings()).run(event, end)
-    log.write(
-        "import",
-        context.aws_request_id,
-        file=task.key,
-        nextLine=task.position.line,
-        accepted=task.accepted,
-        refused=task.refused,
-        rounds=task.invocations,
-        **({"handedOn": reason} if reason else {}),
-    )
+    importer = uploads.create_importer(read_settings())
+    for file in uploads.parse_event(event):
+        result = importer.run(file, end)
+        log.write(
+            "import", context.aws_request_id, file=file.key, accepted=result["accepted"], refused=result["refused"]
+        )

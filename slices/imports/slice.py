@@ -36,13 +36,13 @@ class Imports(Slice):
         return {
             "import": LazyCommand(
                 import_file,
-                "Import a file of punches, or resume an import that stopped.",
-                "ponto import october.csv         punches of a file, through the API",
+                "Import a file of punches.",
+                "ponto import october.csv         punches of a file, through the stage's bucket",
             )
         }
 
     def dead_letter_event(self) -> "DeadLetterEvent":
-        """Return how dead letters of failed imports are described and restarted."""
+        """Return how dead letters of failed imports are described."""
         from tools.kit.dead_letters import DeadLetterEvent
 
         def describe(event: Any) -> str | None:
@@ -50,12 +50,7 @@ class Imports(Slice):
 
             return dead_letters.describe_event(event)
 
-        def restart(event: Any) -> Any:
-            from slices.imports import dead_letters
-
-            return dead_letters.restart_event(event)
-
-        return DeadLetterEvent("file", "importacao", describe, restart)
+        return DeadLetterEvent("file", "importacao", describe)
 
 
 SLICE = Imports()

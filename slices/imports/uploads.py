@@ -1,59 +1,35 @@
 """Import of a file from the stage's bucket: punches are sent to the queue, results are stored in the bucket.
 
-Lambda invokes the function asynchronously. An invocation sends punches until its time runs out, then invokes the
-function again with an event that continues the file. If an invocation raises, Lambda retries it twice and then sends
-its event to the dead-letter queue; a redrive of the event continues the file.
+Lambda invokes the function asynchronously, and one invocation reads the whole file as a stream. If it raises, Lambda
+repeats it twice from line 1, and then sends the event to the dead-letter queue. A punch that is sent again adds no row.
 """
 
-import io
 import json
-import os
-import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import tzinfo
 from functools import partial
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from slices.imports.batches import (
-    THREADS,
-    BatchOutcome,
-    Monotonic,
-    OutOfTimeError,
-    QueueSender,
-    SendFailedError,
-    SendPunches,
-    send_lines,
-)
-from slices.imports.file_formats import InvalidFileError, ObjectNotFoundError, available_formats
+from slices.imports.batches import THREADS, Monotonic, QueueSender, SendPunches, send_lines
+from slices.imports.file_formats import InvalidFileError, ObjectNotFoundError
 from slices.imports.lines import MAX_REFUSED_LINES, inspect_file, read_lines
-from slices.imports.raw_lines import FILE_START, Position
-from slices.imports.streams import skip
-
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
 
 INCOMING_PREFIX = "incoming/"
 RESULTS_PREFIX = "results/"
 SUMMARY_FILE = "summary.json"
 FAILURE_FILE = "failure.json"
-
-MAX_INVOCATIONS = 20
-"""Maximum number of invocations for one file; a redrive resets the count.
-
-They take five hours, less than the six hours for which Lambda keeps the events of files that wait.
-"""
+REFUSED_FILE = "refused.ndjson"
 
 RESERVE_SECONDS = 60.0
-"""Time reserved at the end of an invocation for the last call to the queue, the results, and the next invocation."""
+"""Time reserved at the end of an invocation for the last calls to the queue, and for the results."""
 
 _MAX_NAME_BYTES = 800  # a key has at most 1,024 bytes, and also holds the version and the result's name
 _TIMEOUT_SECONDS = 10  # to connect to SQS, and again to read
 _MAX_MEMORY_BYTES = 1 << 20  # of refused lines; longer lists are written to a temporary file
-_UNTIMED_BYTES = 1 << 20  # of a stored file; they are read even after the deadline, which takes at most a second
 
 
 class ImportSettings(NamedTuple):
@@ -69,98 +45,39 @@ class InvalidEventError(ValueError):
     """The event names no file."""
 
 
-class TooManyInvocationsError(RuntimeError):
-    """A file is not complete after the maximum number of invocations."""
+class OutOfTimeError(Exception):
+    """The deadline passed before the end of the file."""
 
 
-class Task(NamedTuple):
-    """A file and the progress of its import."""
+class UploadedFile(NamedTuple):
+    """A file in the bucket."""
 
-    record: Any  # the file's record in the S3 event
-    position: Position = FILE_START
-    accepted: int = 0  # punches before the position that are in the queue
-    refused: int = 0  # lines before the position that were refused
-    invocations: int = 0  # number of invocations so far
-    refused_lists: tuple[str, ...] = ()  # names of the results that list the refused lines
-    inspection: Mapping[str, Any] = {}  # summary of the inspected file, by the key of its format
-    failure: str = ""  # why the rest of the file cannot be read, if known
-
-    @property
-    def bucket(self) -> str:
-        return str(self.record["s3"]["bucket"]["name"])
-
-    @property
-    def key(self) -> str:
-        return unquote_plus(self.record["s3"]["object"]["key"])
-
-    @property
-    def version(self) -> str | None:
-        """Version id of the file in the bucket."""
-        version: str | None = self.record["s3"]["object"].get("versionId")
-        return version
-
-    def advance(self, outcome: BatchOutcome) -> "Task":
-        """Return the task after another batch."""
-        return self._replace(
-            position=outcome.end,
-            accepted=self.accepted + outcome.accepted,
-            refused=self.refused + len(outcome.refused_lines),
-        )
-
-    def to_result(self) -> dict[str, Any]:
-        """Return the counts, the lists of refused lines and the inspection, for a result in the bucket."""
-        counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.invocations}
-        counts |= {"refusedIn": list(self.refused_lists)} if self.refused_lists else {}
-        return {**counts, **self.inspection}
-
-    def to_event(self) -> dict[str, Any]:
-        """Return the event from which `parse_event` restores the task."""
-        offset, line = self.position
-        continuation = {"offset": offset, "line": line} | ({"failed": self.failure} if self.failure else {})
-        return {"Records": [self.record], "continuation": continuation | self.to_result()}
+    bucket: str
+    key: str
+    version: str | None
 
 
-def parse_event(event: Any) -> list[Task]:
-    """Parse an S3 event, or an event that continues a file.
+def parse_event(event: Any) -> list[UploadedFile]:
+    """Return the files of an S3 event, of which S3 sends one.
 
     Raises:
-        InvalidEventError: it is neither.
+        InvalidEventError: it is no event of S3.
     """
     records = event.get("Records") if isinstance(event, dict) else None
-    if not isinstance(records, list) or not records or not all(map(_is_from_s3, records)):
-        raise InvalidEventError(
-            "The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key."
-        )
-    first, *others = map(Task, records)
-    if "continuation" in event:  # always that of the first file
-        first = _restore_progress(first, event["continuation"])
-    return [first, *others]
+    if not isinstance(records, list) or not records:
+        records = [None]
+    return [_parse_record(record) for record in records]
 
 
-def _is_from_s3(record: Any) -> bool:
+def _parse_record(record: Any) -> UploadedFile:
     try:
         bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
         version = record["s3"]["object"].get("versionId", "")
-        is_from_s3: bool = record["eventSource"] == "aws:s3"
+        if record["eventSource"] == "aws:s3" and bucket and key and {type(bucket), type(key), type(version)} == {str}:
+            return UploadedFile(bucket, unquote_plus(key), version or None)
     except (KeyError, TypeError):
-        return False
-    return is_from_s3 and all(isinstance(text, str) for text in (bucket, key, version)) and bool(bucket and key)
-
-
-def _restore_progress(task: Task, continuation: Any) -> Task:
-    names = ("offset", "line", "accepted", "refused", "rounds")
-    try:
-        numbers = [continuation[name] for name in names]
-        refused_lists = tuple(continuation.get("refusedIn", ()))
-        keys = [file_format.SUMMARY_KEY for file_format in available_formats()]
-        inspection = {key: continuation[key] for key in keys if continuation.get(key)}
-        failure = str(continuation.get("failed") or "")
-    except (KeyError, TypeError):
-        raise InvalidEventError(f"The event's continuation is invalid: expected {', '.join(names)}.") from None
-    offset, line, accepted, refused, invocations = numbers
-    if any(type(number) is not int or number < 0 for number in numbers) or not line:
-        raise InvalidEventError("The event's continuation is invalid: expected integers from 0, and line from 1.")
-    return Task(task.record, Position(offset, line), accepted, refused, invocations, refused_lists, inspection, failure)
+        pass
+    raise InvalidEventError("The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key.")
 
 
 class Importer:
@@ -171,7 +88,6 @@ class Importer:
         zone: tzinfo,
         s3: Any,
         send: SendPunches,
-        functions: "LambdaClient",
         monotonic: Monotonic = time.monotonic,
         max_refused: int = MAX_REFUSED_LINES,
     ) -> None:
@@ -181,111 +97,68 @@ class Importer:
             zone: the stage's time zone, in which a time without an offset is local.
             s3: an S3 client.
             send: sends a batch to the punch queue.
-            functions: a Lambda client, to invoke the function again.
             monotonic: a monotonic clock.
             max_refused: see `slices.imports.lines.read_lines`.
         """
         self._zone = zone
         self._s3 = s3
         self._send_punches = send
-        self._functions = functions
         self._monotonic = monotonic
         self._max_refused = max_refused
 
-    def run(self, event: Any, end: float) -> tuple[Task, str]:
-        """Import the file of an event until the time runs out; invoke the function again for the rest.
+    def run(self, file: UploadedFile, end: float) -> Mapping[str, Any]:
+        """Import a file, and store its results in the bucket.
 
         Args:
-            event: an S3 event, or one that continues a file.
+            file: the file.
             end: when the invocation times out, a value of `monotonic`.
 
         Returns:
-            The progress, and why the function was invoked again; an empty text if the file is complete.
+            The summary: the numbers of accepted punches and of refused lines, and what its format found.
 
         Raises:
-            InvalidEventError: the event names no file.
             InvalidFileError: the file as a whole cannot be imported.
-            SendFailedError, OutOfTimeError: this invocation sent nothing.
-            TooManyInvocationsError: the file is not complete after MAX_INVOCATIONS.
+            OutOfTimeError: the file has too many lines for one invocation.
+            SendFailedError: the queue does not accept the punches.
             botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or rejected a request.
         """
-        task, *others = parse_event(event)
-        for other in others:  # S3 sends one file in an event; other callers may send more
-            self._invoke_again(other)
-        try:
-            progress, reason = self._import(task, end - RESERVE_SECONDS)
-        except (InvalidFileError, TooManyInvocationsError) as error:
-            self._put(
-                task, FAILURE_FILE, _to_json({"reason": str(error), "line": task.position.line} | task.to_result())
-            )
-            raise
-        if reason:
-            self._invoke_again(progress)
-        else:
-            self._put(task, SUMMARY_FILE, _to_json(progress.to_result()))
-            self._s3.delete_object(Bucket=task.bucket, Key=_result_key(task, FAILURE_FILE))  # of an earlier attempt
-        return progress, reason
+        deadline, line_number = end - RESERVE_SECONDS, 1
+        result: dict[str, Any] = {"accepted": 0, "refused": 0}
+        failure: InvalidFileError | OutOfTimeError | None = None
 
-    def _import(self, task: Task, deadline: float) -> tuple[Task, str]:
-        """Send punches until the deadline; return the progress, and why the file is not complete, if it is not."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        def check_time(number: int) -> None:
+            nonlocal line_number
+            line_number = number
+            if self._monotonic() > deadline:
+                raise OutOfTimeError(f"out of time before line {number}; the file is too long for one invocation")
 
-        if task.failure:
-            raise InvalidFileError(task.failure)
-        if task.invocations >= MAX_INVOCATIONS:
-            raise TooManyInvocationsError(
-                f"not complete after {task.invocations} invocations; redrive the dead letter to continue at line "
-                f"{task.position.line}"
-            )
-        progress = task._replace(invocations=task.invocations + 1)
-        open_at = self._opener(task, deadline)
-        if task.position == FILE_START and (
-            inspected := inspect_file(open_at, _deadline_check(deadline, self._monotonic))
-        ):
-            progress = progress._replace(inspection={inspected.file_format.SUMMARY_KEY: inspected.inspector.summary()})
-        reason = ""
-        with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as refused:
+        with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as refused_lines:
             try:
-                get_object = partial(self._get_object, task.bucket)
-                lines = read_lines(open_at, self._zone, task.position, get_object, self._max_refused)
-                for outcome in send_lines(lines, self._send_punches, deadline, monotonic=self._monotonic):
+                if inspected := inspect_file(self._open(file), check_time):
+                    result[inspected.file_format.SUMMARY_KEY] = inspected.inspector.summary()
+                get_object = partial(self._get_object, file.bucket)
+                lines = read_lines(self._open(file), self._zone, get_object, check_time, self._max_refused)
+                for outcome in send_lines(lines, self._send_punches, deadline):
+                    result["accepted"] += outcome.accepted
+                    result["refused"] += len(outcome.refused_lines)
                     for line in outcome.refused_lines:
-                        refused.write(_to_json({"line": line.number, "reason": line.refusal}))
-                    progress = progress.advance(outcome)
-            except (InvalidFileError, OutOfTimeError, SendFailedError, BotoCoreError, ClientError) as error:
-                if progress.position == task.position:  # without progress, invoking again would never end
-                    raise
-                reason = f"{type(error).__name__}: {error}"
-                # The next invocation raises the error, so that retries and a redrive start after the punches sent here.
-                progress = progress._replace(failure=str(error) if isinstance(error, InvalidFileError) else "")
-            if progress.refused > task.refused:
-                refused.seek(0)
-                # The name is random because Lambda may repeat an invocation, which must not overwrite this list.
-                name = f"refused-from-line-{task.position.line}-{secrets.token_hex(8)}.ndjson"
-                self._put(task, name, refused)
-                progress = progress._replace(refused_lists=(*progress.refused_lists, name))
-        return progress, reason
+                        refused_lines.write(_to_json({"line": line.number, "reason": line.refusal}))
+            except (InvalidFileError, OutOfTimeError) as error:
+                failure = error
+            if result["refused"]:
+                refused_lines.seek(0)
+                self._put(file, REFUSED_FILE, refused_lines)
+        if failure:
+            self._put(file, FAILURE_FILE, _to_json({"reason": str(failure), "line": line_number} | result))
+            raise failure
+        self._put(file, SUMMARY_FILE, _to_json(result))
+        self._s3.delete_object(Bucket=file.bucket, Key=_result_key(file, FAILURE_FILE))  # of an earlier attempt
+        return result
 
-    def _opener(self, task: Task, deadline: float) -> Callable[[int], IO[bytes]]:
-        from botocore.exceptions import ClientError
-
-        version = {"VersionId": task.version} if task.version else {}
-
-        def open_at(offset: int) -> IO[bytes]:
-            byte_range = {"Range": f"bytes={offset}-"} if offset else {}
-            try:
-                response = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **byte_range)
-            except ClientError as error:
-                if error.response["Error"].get("Code") != "InvalidRange":
-                    raise
-                return io.BytesIO()  # the previous invocation ran out of time at the end of the file
-            body = cast(IO[bytes], _TimedBody(response["Body"], deadline, self._monotonic))
-            if "ContentRange" not in response:  # the emulator ignores the range if a version is given
-                for _ in skip(body, offset):
-                    pass
-            return body
-
-        return open_at
+    def _open(self, file: UploadedFile) -> IO[bytes]:
+        version = {"VersionId": file.version} if file.version else {}
+        body: IO[bytes] = self._s3.get_object(Bucket=file.bucket, Key=file.key, **version)["Body"]
+        return body
 
     def _get_object(self, bucket: str, key: str, max_bytes: int) -> bytes:
         """Read the first bytes of an object; see `slices.imports.file_formats.GetObject`."""
@@ -301,36 +174,8 @@ class Importer:
         content: bytes = response["Body"].read(max_bytes)
         return content
 
-    def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
-        self._s3.put_object(Bucket=task.bucket, Key=_result_key(task, name), Body=content)
-
-    def _invoke_again(self, task: Task) -> None:
-        self._functions.invoke(
-            FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
-            InvocationType="Event",
-            Payload=_to_json(task.to_event()),
-        )
-
-
-class _TimedBody:
-    """A response body that raises OutOfTimeError after the deadline.
-
-    A crafted gzip file can hold megabytes that decompress to nothing, and a single read of the decompressed stream
-    consumes all of them.
-    """
-
-    def __init__(self, body: IO[bytes], deadline: float, monotonic: Monotonic) -> None:
-        self._body = body
-        self._deadline, self._monotonic = deadline, monotonic
-        self._read_bytes = 0
-        self.close = body.close
-
-    def read(self, size: int) -> bytes:
-        if self._read_bytes >= _UNTIMED_BYTES and self._monotonic() > self._deadline:
-            raise OutOfTimeError(f"out of time after {self._read_bytes} bytes of the stored file")
-        part = self._body.read(size)
-        self._read_bytes += len(part)
-        return part
+    def _put(self, file: UploadedFile, name: str, content: "bytes | IO[bytes]") -> None:
+        self._s3.put_object(Bucket=file.bucket, Key=_result_key(file, name), Body=content)
 
 
 def results_prefix(key: str, version: str | None) -> str:
@@ -338,16 +183,8 @@ def results_prefix(key: str, version: str | None) -> str:
     return f"{RESULTS_PREFIX}{_shorten(key.removeprefix(INCOMING_PREFIX))}/{version}/"
 
 
-def _result_key(task: Task, name: str) -> str:
-    return f"{results_prefix(task.key, task.version)}{name}"
-
-
-def _deadline_check(deadline: float, monotonic: Monotonic) -> Callable[[int], None]:
-    def require_time(line: int) -> None:
-        if monotonic() > deadline:
-            raise OutOfTimeError(f"out of time before line {line}")
-
-    return require_time
+def _result_key(file: UploadedFile, name: str) -> str:
+    return f"{results_prefix(file.key, file.version)}{name}"
 
 
 def _shorten(name: str) -> str:
@@ -376,7 +213,7 @@ def create_importer(settings: ImportSettings) -> Importer:
         sqs, settings.queue_url, requires_sign_in=settings.requires_sign_in, group=settings.message_group
     )
     s3: Any = boto3.client("s3")
-    return Importer(settings.zone, s3, sender.send, boto3.client("lambda"))
+    return Importer(settings.zone, s3, sender.send)
 
 
 def _to_json(document: object) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools.kit.errors import CommandError
-from tools.kit.files import draft, require_writable, write_at
+from tools.kit.files import draft, require_writable
 from tools.kit.pictures import new_figure, save
 
 
@@ -71,8 +71,6 @@ def test_special_file_is_neither_followed_nor_replaced(make: Callable[[Path], No
     for write in WRITERS:
         with pytest.raises(CommandError, match=why), write(file):
             pass
-    with pytest.raises(CommandError, match=why):
-        write_at(file, 0, b"mine")
 
     assert state(folder) == before
 
@@ -99,19 +97,6 @@ def test_force_replaces_a_regular_file_but_not_its_hard_links(folder: Path) -> N
 
     assert (file.read_text(), other.read_text()) == ("new", "mine")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-
-def test_file_is_continued_only_from_an_existing_position(folder: Path) -> None:
-    file = folder / "out"
-    with pytest.raises(CommandError, match="cannot write"):
-        write_at(file, 0, b"x")
-    file.write_bytes(b"kept, and torn")
-
-    write_at(file, 6, b"new")
-    assert file.read_bytes() == b"kept, new"
-    with pytest.raises(CommandError, match="is shorter than before"):
-        write_at(file, 10, b"x")
-    assert file.read_bytes() == b"kept, new"
 
 
 def test_invalid_path_is_reported_in_one_line(folder: Path) -> None:

@@ -24,9 +24,6 @@ A 5xx with a Retry-After header is always retried."""
 PUBLICATION_SECONDS = 90
 """Time that API Gateway may take until a new stage, method or key works everywhere."""
 
-MAX_CONCURRENT_PUNCHES = 4
-"""Requests that a client may have in progress at the same time, however many punches wait."""
-
 _TIMEOUT_SECONDS = 30  # the gateway itself gives up after 29 s
 _MAX_RESPONSE_BYTES = 1 << 16  # the connection of a longer response is closed
 _MAX_MESSAGE_CHARACTERS = 300

@@ -55,7 +55,6 @@ class DeadLetterEvent(NamedTuple):
     reason: str  # reason of such a dead letter
     function: str  # name in serverless.yml of the function that the event invokes
     describe: Callable[[Any], str | None]  # describes an event; None if it has another type
-    restart: Callable[[Any], Any]  # returns the event with which to invoke the function again
 
 
 class DeadLetter(NamedTuple):
@@ -149,8 +148,6 @@ class DeadLetter(NamedTuple):
         Raises:
             ValueError, RecursionError: the event cannot be parsed or serialized.
         """
-        if self._slice_event:
-            return json.dumps(self._slice_event.restart(read_event(self.body))).encode()
         return json.dumps(read_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:

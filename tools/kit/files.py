@@ -69,31 +69,6 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
         raise CommandError(f"cannot write {file}: {error.strerror}") from None
 
 
-def write_at(file: Path, offset: int, content: bytes) -> None:
-    """Replace the end of an existing regular file, and write it to the disk.
-
-    Args:
-        file: the existing file.
-        offset: number of bytes to keep.
-        content: bytes to write after them.
-
-    Raises:
-        CommandError: the file could not be written, is not a regular file, or is shorter than the offset.
-    """
-    _exists(file)
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "wb") as out:
-            if out.seek(0, os.SEEK_END) < offset:
-                raise CommandError(f"{file} is shorter than before; another program has changed it")
-            out.truncate(offset)
-            out.seek(offset)
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-    except OSError as error:
-        raise CommandError(f"cannot write {file}: {error.strerror}") from None
-
-
 def tail(log: Path, lines: int = 15) -> str:
     """Return the last lines of a log, or the error of reading it, for use in another error's message."""
     try:

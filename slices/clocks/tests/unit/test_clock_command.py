@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from slices.clocks import document_table
 from slices.clocks.afd import ClockFileInspector, parse_header
 from slices.clocks.tests.clock_files import EIGHT, HardwareClock, contains_personal_data, cpf, month_records
 from slices.clocks.tests.unit.test_clock_files import EMPLOYEE_FIELDS, TABLE
-from slices.imports.tests.unit.test_bucket_import import Stage
-from slices.imports.tests.unit.test_bucket_import import run as run
-from slices.imports.tests.unit.test_bucket_import import stage as stage
+from slices.imports.tests.unit.test_import_command import Stage
+from slices.imports.tests.unit.test_import_command import run as run
+from slices.imports.tests.unit.test_import_command import stage as stage
 from tests.commands import Run
 
 
@@ -24,7 +23,7 @@ def summarize(content: bytes, **counts: int) -> dict[str, Any]:
     inspector = ClockFileInspector(parse_header(first))
     for line in others:
         inspector.add(line)
-    return {"accepted": 10, "refused": 0, "rounds": 1, "clock": inspector.summary()} | counts
+    return {"accepted": 10, "refused": 0, "clock": inspector.summary()} | counts
 
 
 def test_clock_file_is_uploaded_and_its_summary_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
@@ -52,9 +51,7 @@ def test_gaps_repeats_and_wrong_counts_are_printed(stage: Stage, run: Run, tmp_p
         clock.file(*records, clock.punch(11, EMPLOYEE_FIELDS[0])[:-1], trailer=False)
         + clock.trailer(records[1:]).encode()
     )
-    list_name = "refused-from-line-1.ndjson"
-    summary = summarize(content, accepted=7, refused=1) | {"refusedIn": [list_name]}
-    stage.results = {"summary.json": summary, list_name: {"line": 610}}
+    stage.results = {"summary.json": summarize(content, accepted=7, refused=1), "refused.ndjson": {"line": 610}}
     file = write_file(tmp_path, content)
 
     done = run("import", file)
@@ -69,26 +66,6 @@ def test_gaps_repeats_and_wrong_counts_are_printed(stage: Stage, run: Run, tmp_p
     assert lines[4].endswith(" and 101 more")
     assert lines[-2:] == ["clock set 100 more times", "records of type 3: 7 found, the trailer counts 6"]
     assert all(len(line) <= 80 for line in lines[1:4] + lines[5:])
-
-
-def test_unplaced_records_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = HardwareClock(2009).file(
-        *(HardwareClock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 1_149))
-    )
-    stage.results["summary.json"] = summarize(content)
-    lines = run("import", write_file(tmp_path, content)).out.splitlines()
-    assert lines[3].endswith(" 998, 1000 and 99 more")
-    assert lines[4] == "2 records repeated, or in a gap that is not listed"
-
-
-def test_missing_trailer_and_missing_records_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = HardwareClock().file(trailer=False)
-    stage.results["summary.json"] = summarize(content, accepted=0)
-    done = run("import", write_file(tmp_path, content))
-    assert done.out.splitlines()[2:] == [
-        "clock 00004000070000123, layout of 2021, no records",
-        "no trailer: the file may be incomplete",
-    ]
 
 
 # ponto load documents
@@ -113,11 +90,4 @@ def test_table_with_faults_is_not_stored_and_no_document_is_printed(stage: Stage
     assert "line 9, documento: is not 11 digits" in done.err
     assert not contains_personal_data(done.err, [*EMPLOYEE_FIELDS, cpf(17)[:-1]])
     assert len(run("load", "documents", file, "--json").json["faults"]) == 2
-    assert stage.stored == {}
-
-
-def test_table_that_is_too_large_is_not_stored(stage: Stage, run: Run, tmp_path: Path) -> None:
-    done = run("load", "documents", write_file(tmp_path, bytes(document_table.MAX_TABLE_BYTES + 1)))
-    assert done.status == 2
-    assert "is larger than" in done.err
     assert stage.stored == {}

@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +9,12 @@ from typing import Any
 import pytest
 
 from ponto.punch import EVENT
-from tests.commands import CommandResult
+from tests.commands import CommandResult, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import dlq as dlq
 from tests.waiting import wait_for
 from tools.kit import event, osls
-from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-importacao"
@@ -36,13 +33,6 @@ class Bucket:
         version = self._s3.put_object(Bucket=self.name, Key=key, Body=content)["VersionId"]
         return f"{key.replace('incoming', 'results', 1)}/{version}"
 
-    def event(self, folder: str, continuation: dict[str, int]) -> Any:
-        """Return the event that continues the file with this folder of results."""
-        key, _, version = folder.replace("results", "incoming", 1).rpartition("/")
-        location = {"bucket": {"name": self.name}, "object": {"key": key.replace(" ", "+"), "versionId": version}}
-        records = [{"eventSource": "aws:s3", "s3": location}]
-        return {"Records": records, "continuation": continuation | {"rounds": 1}}
-
     def lines(self, key: str) -> list[Any] | None:
         """Return the lines of a result; None if it does not exist."""
         if not self._s3.list_objects_v2(Bucket=self.name, Prefix=key).get("Contents"):
@@ -54,10 +44,6 @@ class Bucket:
         wait_for(lambda: self.lines(f"{folder}/summary.json"), f"{folder}/summary.json")
         (summary,) = self.lines(f"{folder}/summary.json") or [None]
         return summary
-
-    def refused(self, folder: str, summary: Any) -> list[Any]:
-        """Return the lines of the lists that a summary names."""
-        return [line for name in summary["refusedIn"] for line in self.lines(f"{folder}/{name}") or []]
 
     def empty(self) -> None:
         """Delete all versions of all objects."""
@@ -87,26 +73,14 @@ def ndjson(employee_ids: list[int]) -> bytes:
 
 
 def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
-    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int]
+    client: Client, bucket: Bucket, employee_ids: list[int]
 ) -> None:
     content = ndjson(employee_ids[:-1]) + b"{}\n" + b"\n"
     folder = bucket.upload(content)
-    summary = bucket.wait_for(folder)
-    assert bucket.refused(folder, summary) == [
+    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1}
+    assert bucket.lines(f"{folder}/refused.ndjson") == [
         {"line": 50, "reason": f"{EVENT.fields_required_first[0].name}: required"}
     ]
-    (first,) = summary.pop("refusedIn")
-    assert summary == {"accepted": 49, "refused": 1, "rounds": 1}
-
-    # Continue the file as if the first invocation had stopped before line 41.
-    continuation = bucket.event(
-        folder, {"offset": len(ndjson(employee_ids[:40])), "line": 41, "accepted": 40, "refused": 0}
-    )
-    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(continuation))
-    wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second invocation")
-    summary = bucket.wait_for(folder)
-    assert summary.pop("refusedIn") != [first]
-    assert summary == {"accepted": 49, "refused": 1, "rounds": 2}
 
     second_folder = bucket.upload(content)
     # The longer file has another format, and is gzipped although its name does not end in .gz.
@@ -135,7 +109,7 @@ def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
     finally:
         functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
     (dead_letter,) = dlq("list", "--reason", "file", "--json").json["deadLetters"]
-    assert dead_letter["detail"].startswith(f"{KEY}, from line 1: cannot send to the punch queue: ")
+    assert dead_letter["detail"].startswith(f"{KEY}: cannot send to the punch queue: ")
 
     assert dlq("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 
@@ -144,16 +118,14 @@ def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
     assert len(client.rows(*employee_ids)) == 50
 
 
-def test_same_file_may_be_imported_through_the_api(
-    client: Client, deployed: Deployed, employee_ids: list[int], tmp_path: Path
+def test_command_uploads_a_file_and_prints_its_result(
+    client: Client, deployed: Deployed, bucket: Bucket, employee_ids: list[int], tmp_path: Path
 ) -> None:
+    del bucket  # it is emptied afterwards
     file = tmp_path / "october.ndjson.gz"
     file.write_bytes(gzip.compress(ndjson(employee_ids) + b"{}\n"))
     for _ in range(2):
-        words = [sys.executable, "-m", "tools.cli", "import", str(file), "--state", str(deployed.state)]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.stdout.startswith("50 accepted, 1 refused: see "), done.stderr
-        assert done.returncode == 1
-
+        done = run_process("import", file, "--state", deployed.state)
+        assert (done.status, done.out.partition(":")[0]) == (1, "50 accepted, 1 refused"), done.err
     client.wait_until_drained()
     assert len(client.rows(*employee_ids)) == 50

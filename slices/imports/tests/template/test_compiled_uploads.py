@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from slices.imports.uploads import MAX_INVOCATIONS
-from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files, tls_only_statement
+from tests.template.compiled import CompileStage
 from tests.template.test_permissions import extract_permissions
-from tools.deploy import compiled_stage
 from tools.kit.packaging import Template
 
 FUNCTION = "ImportacaoLambdaFunction"
@@ -40,27 +38,6 @@ def other_policies(template: Any) -> set[str]:
         and {"Ref": "ImportacaoRole"} in resource["Properties"].get("Roles", ())
         and name not in UPLOADS
     }
-
-
-def test_zip_has_the_files_that_the_function_loads(package_stage: PackageStage) -> None:
-    names = (
-        "__init__",
-        "slice",
-        "function",
-        "uploads",
-        "lines",
-        "streams",
-        "raw_lines",
-        "text_formats",
-        "file_formats",
-        "batches",
-    )
-    assert slice_files(package_stage("prod"), "imports") == {f"{name}.py" for name in names}
-
-
-def test_empty_concurrency_reserves_nothing(compile_stage: CompileStage) -> None:
-    template = compile_stage("prod", "uploads=true", "importConcurrency=none")
-    assert "ReservedConcurrentExecutions" not in template.properties(FUNCTION)
 
 
 def test_template_without_uploads_has_none_of_its_resources(compile_stage: CompileStage, stage: str) -> None:
@@ -103,7 +80,6 @@ def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Tem
     function = prod_with_slices.properties(FUNCTION)
     assert function["Handler"] == "slices/imports/function.main"
     assert function["Timeout"] == 900
-    assert function["RecursiveLoop"] == "Allow"
     assert function["ReservedConcurrentExecutions"] == 2
     assert function["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert "VpcConfig" not in function
@@ -113,15 +89,7 @@ def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Tem
     assert function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
     config = prod_with_slices.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
-    # A file is stopped before Lambda discards the events of files that wait for it.
-    assert MAX_INVOCATIONS * function["Timeout"] < config["MaximumEventAgeInSeconds"]
     assert config["DestinationConfig"] == {}  # the function has a dead-letter queue instead
-
-
-@pytest.mark.parametrize("parameter", SIGN_IN_PARAMETERS)
-def test_environment_of_the_function_has_the_required_sign_in(compile_stage: CompileStage, parameter: str) -> None:
-    function = compile_stage("prod", parameter, "uploads=true").properties(FUNCTION)
-    assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
 def test_only_imports_and_redrives_can_set_attributes_of_a_message(compile_stage: CompileStage) -> None:
@@ -140,7 +108,7 @@ def test_only_imports_and_redrives_can_set_attributes_of_a_message(compile_stage
     assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId"]
 
 
-def test_role_may_only_read_files_write_results_send_and_invoke(prod_with_slices: Template, prod: Template) -> None:
+def test_role_may_only_read_files_write_results_and_send(prod_with_slices: Template, prod: Template) -> None:
     before = extract_permissions(prod).keys() | other_policies(prod_with_slices.document)
     added = {name: granted for name, granted in extract_permissions(prod_with_slices).items() if name not in before}
     incoming, results = (
@@ -158,7 +126,6 @@ def test_role_may_only_read_files_write_results_send_and_invoke(prod_with_slices
             ("s3:GetObjectVersion", incoming),
             ("s3:PutObject", results),
             ("s3:DeleteObject", json.dumps({"Fn::Sub": "${UploadBucket.Arn}/results/*/failure.json"})),
-            ("lambda:InvokeFunction", f"{FUNCTION}.Arn"),
         },
     }
     role = prod_with_slices.properties("ImportacaoRole")
@@ -206,17 +173,3 @@ def test_bucket_is_private_encrypted_versioned_and_expires_files(prod_with_slice
     assert 90 >= replaced["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds the file
     assert not replaced.keys() & {"Prefix", "ExpirationInDays"}
     assert replaced["ExpiredObjectDeleteMarker"] is True
-
-
-def test_bucket_accepts_tls_only(prod_with_slices: Template) -> None:
-    policy = prod_with_slices.properties("UploadBucketPolicy")
-    assert policy["Bucket"] == {"Ref": "UploadBucket"}
-    bucket, objects = {"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}
-    assert policy["PolicyDocument"]["Statement"] == [tls_only_statement("s3:*", bucket, objects)]
-
-
-def test_deploy_counts_reserved_concurrency(package_stage: PackageStage) -> None:
-    plain = compiled_stage.read_compiled_stage(package_stage("dev").folder).demand
-    with_uploads = compiled_stage.read_compiled_stage(package_stage("dev", "uploads=true").folder).demand
-    reserved = {**plain.reserved, "batida-ponto-dev-importacao": 2}
-    assert with_uploads == plain._replace(reserved=reserved)
