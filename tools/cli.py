@@ -78,7 +78,7 @@ _REFERENCE_COMMANDS = {
     "plan": LazyCommand(
         _plan,
         "Forecast the peak, its tightest limit, and a month's bill.",
-        "ponto plan 20000 --stage dev     forecast the peak's tightest limit and a month's bill",
+        "ponto plan 20000 --stage dev     forecast the time to drain a peak and a month's bill",
     ),
     "remove": LazyCommand(
         _remove,

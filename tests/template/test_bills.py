@@ -6,8 +6,7 @@ from tests.template.cloudwatch import ALARM
 from tests.template.compiled import CompileStage
 from tools.develop.docs import bills
 from tools.kit.packaging import Template
-from tools.plan import settings
-from tools.plan.costs import PRICES, rotation, total
+from tools.plan.costs import PRICES, total
 
 HOURS = 730  # hours of a month, as AWS counts them
 POLLS_PER_MONTH = 365 / 12 * 86_400 / 20  # requests of one poller in a month; each waits for 20 s
@@ -44,8 +43,6 @@ def test_price_of_an_idle_month_follows_from_the_template(
     lines = bills.idle(stage, parameters)
     assert {line.what: line.dollars for line in lines if line.what in expected} == pytest.approx(expected)
     assert total(lines) == pytest.approx(sum(expected.values()))  # no other costs
-    rotated = [key["EnableKeyRotation"] for key in template.by_type("AWS::KMS::Key").values()].count(True)
-    assert rotation(settings.read(stage), "us-east-1") == rotated * prices["kms_key"]
     assert total(lines) <= max_dollars
 
 

@@ -293,7 +293,7 @@ def _describe_data(resource_change: Any) -> str | None:
 def _idle_month(stage: str, params: Sequence[str], region: str) -> IdleMonth:
     region = region if region in costs.PRICES else _PRICES_REGION
     values = dict(param.split("=", 1) for param in params)
-    lines = costs.idle_bill(plan_settings.read(stage, values, region, may_be_unlisted=True), region)
+    lines = costs.idle_bill(plan_settings.read(stage, values, may_be_unlisted=True), region)
     return IdleMonth(costs.total(lines), region, [line for line in lines if line.quantity])
 
 
@@ -377,12 +377,7 @@ def _to_json(preview: Preview) -> Any:
         },
         "outsideStack": preview.outside_stack,
         "twoUpdates": [deferred.reason for deferred in preview.checks.deferred_resources],
-        "idleMonth": {
-            "dollars": round(preview.idle_month.dollars, 2),
-            "linesWithoutPrice": costs.count_unpriced(preview.idle_month.lines),
-            "pricesOf": preview.idle_month.region,
-            "lines": [line._asdict() for line in preview.idle_month.lines],
-        },
+        "idleMonth": costs.to_json(preview.idle_month.lines) | {"pricesOf": preview.idle_month.region},
         "checked": preview.checks.checked,
         "unchecked": preview.checks.unchecked,
         "forced": preview.checks.forced,

@@ -13,7 +13,6 @@ class ThrottleLimits(NamedTuple):
     burst: int  # requests
 
 
-DEFAULT_LIMITS = ThrottleLimits(10_000, 5_000)
 LOWER_LIMITS = ThrottleLimits(2_500, 1_250)
 LOWER_LIMIT_REGIONS = {
     "af-south-1": "Cape Town",
@@ -30,8 +29,3 @@ LOWER_LIMIT_REGIONS = {
     "me-central-1": "UAE",
     "mx-central-1": "Mexico",
 }
-
-
-def default_limits(region: str) -> ThrottleLimits:
-    """Return the default limits of an account in a region."""
-    return LOWER_LIMITS if region in LOWER_LIMIT_REGIONS else DEFAULT_LIMITS

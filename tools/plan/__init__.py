@@ -1,1 +1,1 @@
-"""ponto plan: forecast of the peak, its tightest limit, and a month's bill."""
+"""ponto plan: rows a second, time to drain a peak, and a month's bill."""

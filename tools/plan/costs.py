@@ -14,13 +14,14 @@ import yaml
 
 from tools.kit.project import ROOT
 from tools.plan.peak import POLLERS, Peak
-from tools.plan.settings import DATABASE_ROWS, StageSettings
+from tools.plan.settings import DATABASE_ROWS, RESUME_SECONDS, StageSettings
 
 HOURS = 730  # hours of a month in AWS's bills
 
 ROW_BYTES = 285  # a row with its indexes, as measured for punches of a month
 
 # Assumptions.
+PEAK_SECONDS = 600  # Brazilian law tolerates 5 minutes before and after the hour
 LOG_BYTES = 1_500  # log of a batch: a line of JSON, and Lambda's START, END and REPORT
 RESPONSE_BYTES = 600  # response to a punch, with its headers
 LOG_RECORD_BYTES = 500  # write-ahead log of a row; Aurora counts an I/O for each 4 KiB
@@ -84,7 +85,7 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
     tens = max(batches, math.ceil(peak.punches / MAX_MESSAGES_PER_REQUEST) * peaks)
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
     # At each peak, all execution environments start and wait for the database once.
-    starts, start_seconds = settings.concurrency * peaks, settings.resume_seconds + INIT_SECONDS
+    starts, start_seconds = settings.concurrency * peaks, RESUME_SECONDS + INIT_SECONDS
     alarm_metric_count = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
     # Batches come in the same hours, and custom metrics cost only in hours with values.
     awake = min(max(month.awake_hours, month.peaks_a_day * (peak.seconds + settings.pause_seconds) / 3600), 24)
@@ -141,15 +142,6 @@ def punch_bill(peak: Peak, settings: StageSettings, region: str) -> list[BillLin
     return [line for line in bill(peak, settings, month, region) if line.quantity and line.what not in fixed]
 
 
-def rotation(settings: StageSettings, region: str) -> float:
-    """Return the US dollars by which each of the first two yearly rotations of the topic's key raises the monthly bill.
-
-    Later rotations add nothing: https://aws.amazon.com/kms/pricing
-    """
-    price: float = PRICES[region]["kms_key"]["price"]
-    return settings.keys * price
-
-
 def _line(label: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> BillLine:
     quantity = math.prod(factors.values()) / per
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())
@@ -183,3 +175,12 @@ def count_unpriced(lines: Iterable[BillLine]) -> int:
 def total(lines: Iterable[BillLine]) -> float:
     """Return the sum of a bill in US dollars. Lines without a price are left out."""
     return sum(line.dollars or 0 for line in lines)
+
+
+def to_json(lines: Sequence[BillLine]) -> dict[str, Any]:
+    """Return a bill as JSON."""
+    return {
+        "lines": [line._asdict() for line in lines],
+        "dollars": round(total(lines), 2),
+        "linesWithoutPrice": count_unpriced(lines),
+    }

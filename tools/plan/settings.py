@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tools.kit import parameters, slices
 from tools.kit.errors import CommandError
-from tools.kit.gateway_limits import default_limits
 
 # Duration of a batch, and of each punch in it. The handler stores 10, 100 and 1,000 punches in 0.8, 2.4 and 21 ms on a
 # whole core. 256 MB have 256/1769 of a core: 4 ms, and 0.14 ms a punch.
@@ -26,15 +25,10 @@ class StageSettings(NamedTuple):
     """Settings of a deployment."""
 
     stage_rate: float  # requests/s
-    stage_burst: float  # requests; the highest burst limit of the stage and its key
-    account_rate: float  # requests/s
-    account_burst: float  # requests
     concurrency: int  # batches at once
     batch: int  # punches in a full batch
     batch_milliseconds: float  # of a full batch, from its receipt to its deletion
-    maximum_acu: float
     database_rows: float  # rows/s that the database stores at most
-    resume_seconds: int  # until a paused database stores the first row
     memory: int  # MB of the function
     pause_seconds: int  # idle time after which the database pauses
     fair_queue: bool  # whether messages have a group id
@@ -46,19 +40,14 @@ class StageSettings(NamedTuple):
 
 
 def read(
-    stage: str,
-    parameter_values: Mapping[str, str] | None = None,
-    region: str = "us-east-1",
-    *,
-    may_be_unlisted: bool = False,
-    **overrides: Any,
+    stage: str, parameter_values: Mapping[str, str] | None = None, *, may_be_unlisted: bool = False
 ) -> StageSettings:
     """Read the settings of a stage.
 
     Args:
-        may_be_unlisted: whether a stage that is not in resources/parameters.yml has the defaults, as in a deploy.
+        stage: name of the stage.
         parameter_values: parameters of a deploy (`--param`), by their names.
-        overrides: settings by name; None means the stage's value.
+        may_be_unlisted: whether a stage that is not in resources/parameters.yml has the defaults, as in a deploy.
 
     Raises:
         CommandError: there is no such stage or parameter, or a number is not above 0.
@@ -71,45 +60,34 @@ def read(
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
     values |= parameter_values or {}
 
-    def numbers(*names: str) -> list[float]:
+    def lowest(*names: str) -> float:
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda match: values[match[1]], values[name]) for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
             raise CommandError(
                 f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is not a number above 0: {texts}"
             )
-        return [float(text) for text in texts]
-
-    def lowest(*names: str) -> float:
-        return min(numbers(*names))
+        return min(map(float, texts))
 
     reserved = [name for name in ["reservedConcurrency"] if values[name] not in _NONE]
-    overridden = {name: value for name, value in overrides.items() if value is not None}
-    batch = overridden.get("batch", int(lowest("batchSize")))
-    acu = overridden.get("maximum_acu", lowest("maximumAcu"))
+    batch = int(lowest("batchSize"))
     secrets = _secrets(values)
     creates_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
     services = 1 + bool(secrets)  # with a VPC endpoint: SQS and, for passwords, Secrets Manager
-    settings = {
-        "account_rate": default_limits(region).rate,
-        "account_burst": default_limits(region).burst,
-        "resume_seconds": RESUME_SECONDS,
-        "stage_rate": lowest("stageRateLimit", "punchRateLimit", "keyRateLimit"),
-        "stage_burst": max(numbers("stageBurstLimit", "punchBurstLimit", "keyBurstLimit")),
-        "concurrency": int(lowest("maximumConcurrency", *reserved)),
-        "batch": batch,
-        "batch_milliseconds": BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,
-        "maximum_acu": acu,
-        "database_rows": acu * DATABASE_ROWS,
-        "memory": int(lowest("memory")),
-        "pause_seconds": int(lowest("secondsUntilAutoPause")),
-        "fair_queue": values["fairQueue"] == "true",
-        "all_alarms": values["alarms"] == "all",
-        "dashboards": int(values["dashboard"] == "true"),
-        "keys": int(values["alarmTopicKey"] == "true"),
-        "endpoints": creates_network * services * int(lowest("endpointZones")),
-        "secrets": secrets,
-    }
-    return StageSettings(**(settings | overridden))
+    return StageSettings(
+        stage_rate=lowest("stageRateLimit", "punchRateLimit", "keyRateLimit"),
+        concurrency=int(lowest("maximumConcurrency", *reserved)),
+        batch=batch,
+        batch_milliseconds=BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,
+        database_rows=lowest("maximumAcu") * DATABASE_ROWS,
+        memory=int(lowest("memory")),
+        pause_seconds=int(lowest("secondsUntilAutoPause")),
+        fair_queue=values["fairQueue"] == "true",
+        all_alarms=values["alarms"] == "all",
+        dashboards=int(values["dashboard"] == "true"),
+        keys=int(values["alarmTopicKey"] == "true"),
+        endpoints=creates_network * services * int(lowest("endpointZones")),
+        secrets=secrets,
+    )
 
 
 def _secrets(values: Mapping[str, str]) -> int:

@@ -1,10 +1,9 @@
 """Costs of a stage for docs/deploy.md: an idle month, a month of daily trials, a million punches."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from tools.kit import slices
-from tools.plan import command, costs, settings
+from tools.plan import costs, settings
 from tools.plan.costs import BillLine
 from tools.plan.peak import Peak
 
@@ -48,13 +47,10 @@ def _prices(prices: Iterable[float]) -> str:
 
 def trials(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
     """Return the bill that `ponto plan 100` shows for a stage of the reference, deployed with these parameters."""
-    defaults: dict[str, Any] = {parameter.name: parameter.default for parameter in command.plan.params}
     with slices.without_slices():
-        return costs.bill(
-            Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, parameters), costs.Month(), _REGION
-        )
+        return costs.bill(Peak(100, costs.PEAK_SECONDS), settings.read(stage, parameters), costs.Month(), _REGION)
 
 
 def million() -> list[BillLine]:
     """Return the bill of a million punches in prod, in full batches, in addition to an idle month."""
-    return costs.punch_bill(Peak(_MILLION, 600), settings.read("prod"), _REGION)
+    return costs.punch_bill(Peak(_MILLION, costs.PEAK_SECONDS), settings.read("prod"), _REGION)
