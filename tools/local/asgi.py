@@ -11,6 +11,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+BODY_SECONDS = 10.0  # limit for receiving a body
+LINGER_SECONDS = 2.0  # time for a client that still sends to read the response
+
 
 class AsgiResponse(NamedTuple):
     """A complete response."""
@@ -18,13 +21,6 @@ class AsgiResponse(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
-
-
-class TimeLimits(NamedTuple):
-    """Time limits of a request."""
-
-    body_seconds: float = 10.0  # limit for receiving a body
-    linger_seconds: float = 2.0  # time for a client that still sends to read the response
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
@@ -40,24 +36,22 @@ class Body:
         self._receive = receive
         self._is_complete = False
 
-    async def read(self, scope: Scope, max_bytes: int, seconds: float) -> bytes | None:
-        """Return the body; None if it has more than `most` bytes, and the rest is not read.
+    async def read(self, max_bytes: int) -> bytes | None:
+        """Return the body; None if it is larger, and the rest is not read.
 
         Raises:
-            TimeoutError: the body did not arrive completely within `seconds`.
+            TimeoutError: the body did not arrive in time, or the client disconnected.
         """
-        if any(int(length) > max_bytes for length in header_values(scope, b"content-length")):
-            return None
         body = b""
-        async with asyncio.timeout(seconds):
-            while len(body) <= max_bytes and not self._is_complete:
+        async with asyncio.timeout(BODY_SECONDS):
+            while not self._is_complete and len(body) <= max_bytes:
                 body += await self._read_part()
         return body if len(body) <= max_bytes else None
 
-    async def discard(self, seconds: float) -> None:
-        """Read the rest for at most `seconds`, so that a client that still sends it can read the response."""
+    async def discard(self) -> None:
+        """Read the rest for a short time, so that a client that still sends it can read the response."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(LINGER_SECONDS):
                 while not self._is_complete:
                     await self._read_part()
 
@@ -70,15 +64,11 @@ class Body:
         return part
 
 
-async def send_response(send: Send, response: AsgiResponse, body: Body, linger_seconds: float) -> None:
-    """Send a response with its correct length, and end the request.
-
-    Hypercorn itself would wait forever for the rest of the request's body.
-    """
+async def send_response(send: Send, response: AsgiResponse, body: Body) -> None:
+    """Send a response, and end the request; Hypercorn itself would wait forever for the rest of its body."""
     headers = [pair for pair in response.headers if pair[0].lower() != b"content-length"]
     headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    await body.discard(linger_seconds)
-    # Hypercorn then closes the connection if the body is incomplete.
-    await send({"type": "http.response.body", "body": b""})
+    await body.discard()
+    await send({"type": "http.response.body", "body": b""})  # Hypercorn closes the connection of an incomplete body

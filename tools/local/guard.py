@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tools.kit import static
 from tools.local import asgi, flow
-from tools.local.asgi import Application, AsgiResponse, Message, Receive, Scope, Send
+from tools.local.asgi import Application, AsgiResponse, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 17
 """Limit of a body for the API: twice the queue's, so that a slightly larger body gets the queue's response."""
@@ -28,7 +28,7 @@ _match_api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<p
 _match_public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
 # Headers that resources/api.yml and resources/send-message.js use, and those that functions get.
 _API_HEADERS = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
-_CORS = b"access-control-"
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 _JSON = (b"content-type", b"application/json")
 _SIGN = "sign with this run's access key id: aws_access_key_id in stack.json"
 
@@ -68,7 +68,6 @@ class Guard:
         file_sources: Sequence[Files] = (),
         home: Files = dict,
         api_url: Callable[[], str] = str,
-        limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     ) -> None:
         """Create a guard.
 
@@ -81,7 +80,6 @@ class Guard:
             file_sources: functions that return files to serve beside the API.
             home: returns the page at the root, by the path "", and the files that it links to.
             api_url: returns the API's URL, for requests that belong there.
-            limits: time limits of requests.
         """
         self._application = application
         self._public = public
@@ -89,8 +87,7 @@ class Guard:
         self._file_sources = file_sources
         self._home = home
         self._api_url = api_url
-        self._limits = limits
-        self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
+        self._hosts = [[f"127.0.0.1:{port}"], [f"localhost:{port}"]]
         self._key = key
         self._is_closing = False
         self._running_requests = 0
@@ -115,16 +112,16 @@ class Guard:
             try:
                 body = asgi.Body(receive)
                 if response := await self._respond(scope, body):
-                    await asgi.send_response(send, response, body, self._limits.linger_seconds)
+                    await asgi.send_response(send, response, body)
                 else:
-                    await self._application(scope, receive, _without_cors(send))
+                    await self._application(scope, receive, send)
             finally:
                 self._running_requests -= 1
 
     async def _respond(self, scope: Scope, body: asgi.Body) -> AsgiResponse | None:
         """Return the response to a request; None: the emulator responds."""
-        if not self._has_own_host(scope):
-            return _message(403, f"a request for another Host than {self._hosts[0]} is refused")
+        if asgi.header_values(scope, b"host") not in self._hosts:
+            return _message(403, f"a request for another Host than {self._hosts[0][0]} is refused")
         if match := _match_api(scope["path"]):
             return await self._call_api(scope, body, **match.groupdict())
         if self._view and scope["path"].startswith(flow.PATH):
@@ -145,23 +142,18 @@ class Guard:
         is_signed = self._public.is_signed(api, method, path)
         if is_signed and (any(asgi.header_values(scope, b"origin")) or not self._has_key(scope)):
             return _message(403, _SIGN)
-        content = None
+        content: bytes | None = b""
         if is_signed or any(asgi.header_values(scope, b"x-api-key")):
             try:
-                content = await body.read(
-                    scope, MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES, self._limits.body_seconds
-                )
+                content = await body.read(MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES)
             except TimeoutError:
                 return _message(408, "the body did not arrive in time; send it again")
+        if content is None:
+            return _message(413, "there is an error in your request: it is larger than 65536 bytes", _ANY_ORIGIN)
         if self._is_closing:
             return _message(503, "the local stack is stopping; send the punch again later")
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _API_HEADERS}
-        response = await self._public.call_api(api, method, path, headers, content or b"")
-        if content is None and response.status == 400 and not is_signed:
-            # The body was not passed on, so that the API could refuse an invalid key or method first.
-            too_large = b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
-            return response._replace(status=413, body=too_large)
-        return response
+        return await self._public.call_api(api, method, path, headers, content)
 
     async def _serve_view(self, view: flow.Flow, scope: Scope) -> AsgiResponse:
         """Serve the view. Pages of other origins cannot send its custom header without a preflight request."""
@@ -186,10 +178,6 @@ class Guard:
         file = self._home().get(scope["path"].removeprefix("/")) if is_plain else None
         return _file_response(file, method) if file else None
 
-    def _has_own_host(self, scope: Scope) -> bool:
-        hosts = asgi.header_values(scope, b"host")
-        return len(hosts) == 1 and hosts[0] in self._hosts
-
     def _has_key(self, scope: Scope) -> bool:
         return any(hmac.compare_digest(key_id.encode(), self._key.encode()) for key_id in _access_key_ids(scope))
 
@@ -213,22 +201,10 @@ def _access_key_ids(scope: Scope) -> Iterable[str]:
         yield credential.partition("/")[0]
 
 
-def _without_cors(send: Send) -> Send:
-    """Remove the emulator's CORS headers, which would let any page read the response."""
-
-    async def drop(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = [pair for pair in message["headers"] if not pair[0].lower().startswith(_CORS)]
-            message = {**message, "headers": headers}
-        await send(message)
-
-    return drop
-
-
 def _file_response(file: static.File, method: str) -> AsgiResponse:
     headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
     return AsgiResponse(200, headers, file.body if method == "GET" else b"")
 
 
-def _message(status: int, sentence: str) -> AsgiResponse:
-    return AsgiResponse(status, [_JSON], json.dumps({"message": sentence}).encode())
+def _message(status: int, sentence: str, *headers: tuple[bytes, bytes]) -> AsgiResponse:
+    return AsgiResponse(status, [_JSON, *headers], json.dumps({"message": sentence}).encode())
