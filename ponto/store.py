@@ -31,6 +31,9 @@ _ENTRY_ERROR_CLASSES = ("22", "23", "54")
 # newer than this code or was changed by hand, because a parsed punch satisfies the constraints that this code knows.
 _DATA_EXCEPTION_CLASS = "22"
 
+# Errors that PL/pgSQL raises, with any text: a trigger that users added may quote values.
+_PLPGSQL_CLASS = "P0"
+
 _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # quotation marks of all languages of PostgreSQL's messages
 
 _NUMBER_INDEXES = [Punch._fields.index(column) for column, field in EVENT.fields.items() if field.kind.name == "number"]
@@ -242,7 +245,9 @@ def _sqlstate(error: Exception) -> str:
 def _failed_outcome(error: Exception) -> Outcome:
     if isinstance(error, psycopg2.Error):
         state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
-        detail = f"{type(error).__name__}{state}: {error_message(error)}"
+        detail = f"{type(error).__name__}{state}"
+        if not _sqlstate(error).startswith(_PLPGSQL_CLASS):
+            detail += f": {error_message(error)}"
     elif isinstance(error, CannotConnectError):
         detail = f"cannot connect to the database: {error}"
     else:

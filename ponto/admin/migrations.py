@@ -124,8 +124,8 @@ def apply_pending(
     any time.
 
     If the folder of an applied slice is missing, its tables stay, its views and functions are dropped, and its roles
-    can no longer log in. If the database has migrations that the folders lack, a newer release was deployed before,
-    and views stay as they are. Notices report both.
+    can no longer log in, unless another database uses them. If the database has migrations that the folders lack, a
+    newer release was deployed before, and views stay as they are. Notices report both.
 
     Args:
         connection: a connection of `locked_connection`.
@@ -229,7 +229,8 @@ def _apply(
         is_complete = applied == pending
         removed = dict.fromkeys(_slice_name(name) for name in recorded if _slice_name(name) not in files.roles)
         notices += [
-            f"slices/{name} was removed: its tables stay, and its roles lose their privileges and can no longer log in"
+            f"slices/{name} was removed: its tables stay, its roles lose their privileges, and their logins unless "
+            "another database uses them"
             for name in removed
         ]
         newer = [name for name in recorded if _slice_name(name) in files.roles and name not in files.numbered]

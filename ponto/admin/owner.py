@@ -54,12 +54,14 @@ def connect_as_owner(parameters: Parameters) -> Iterator[Connection]:
         A connection with the isolation level READ COMMITTED.
 
     Raises:
+        MigrationError: the session acts as another role than the one that signed in.
         SchemaNotExclusiveError: see `lock_and_check_tables`. A missing schema is no error.
         psycopg2.Error: all attempts of `connect` failed.
     """
     settings = {"default_transaction_isolation": "read committed"}
     with closing(connect(parameters, "batidaPonto schema", _OWNER_TIMEOUTS, settings=settings)) as connection:
         with connection.cursor() as cursor:
+            _refuse_other_role(cursor)
             _require_exclusive_schema(cursor)
         connection.commit()
         yield connection
@@ -80,19 +82,33 @@ def lock_and_check_tables(cursor: Cursor, *, all_tables: bool) -> None:
     _require_exclusive_schema(cursor)
 
 
+def _refuse_other_role(cursor: Cursor) -> None:
+    """Refuse a session in which a default of the setting `role` makes another role the owner of what it creates."""
+    for (remedy,) in fetch(cursor, "role_default"):
+        raise MigrationError(
+            "the session acts as another role than the one that signed in, by a default of the setting role. Nothing "
+            f"was changed. As an administrator, run: {remedy}; and try again"
+        )
+
+
 def _require_exclusive_schema(cursor: Cursor) -> None:
+    for owner, user in fetch(cursor, "other_owner"):
+        raise SchemaNotExclusiveError(
+            f"schema {SCHEMA} belongs to {owner}, but {user} signed in. Nothing was changed. Sign in as its owner: set "
+            "the parameter dbUser. If the owner is wrong, an administrator has to change it"
+        )
     if problems := fetch(cursor, "schema_problems"):
         raise SchemaNotExclusiveError(
             f"schema {SCHEMA}: other users can run code as its owner: {describe_problems(problems)}"
         )
 
 
-def describe_problems(problems: Sequence[tuple[str, str]]) -> str:
-    """Format problems and the statements that fix them, for an error message."""
-    lines, remedies = zip(*problems, strict=True)
+def describe_problems(problems: Sequence[tuple[str, str | None]]) -> str:
+    """Format problems and the statements that fix them, if any, for an error message."""
+    remedies = dict.fromkeys(remedy for _, remedy in problems if remedy)
     return (
-        f"{'; '.join(lines)}. Nothing was changed. As an administrator, check these objects, then run: "
-        f"{'; '.join(dict.fromkeys(remedies))}; and try again"
+        f"{'; '.join(line for line, _ in problems)}. Nothing was changed. As an administrator, check these objects, "
+        + (f"then run: {'; '.join(remedies)}; and try again" if remedies else "and move or remove them")
     )
 
 
@@ -157,6 +173,7 @@ def create_database(parameters: Parameters, maintenance_database: str) -> list[s
     with closing(connect(existing, "batidaPonto schema", _OWNER_TIMEOUTS)) as connection:
         connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
         with connection.cursor() as cursor:
+            _refuse_other_role(cursor)
             cursor.execute("select from pg_database where datname = %s", [name])
             if cursor.fetchone() is None:
                 with suppress(errors.DuplicateDatabase, errors.UniqueViolation):  # created concurrently

@@ -263,7 +263,8 @@ def test_removed_slice_keeps_its_tables_and_can_be_added_again(empty: Database, 
     stage.run("first_one", "another")
     empty.execute("alter table first_one add column kept int; insert into first_one values (1)")
     notices = [
-        "slices/first_one was removed: its tables stay, and its roles lose their privileges and can no longer log in"
+        "slices/first_one was removed: its tables stay, its roles lose their privileges, and their logins unless "
+        "another database uses them"
     ]
 
     assert stage.run("another").notices == notices

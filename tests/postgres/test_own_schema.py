@@ -63,17 +63,17 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
 
 
 PROBLEMS = [
-    ("alter schema ponto owner to other", "schema ponto belongs to other"),
     ("grant create on schema ponto to other", "other may create objects in schema ponto"),
     ("grant create on schema ponto to public", "public may create objects in schema ponto"),
-    (
-        "create table ponto.more (); alter table ponto.more owner to other",
-        "table ponto.more belongs to other",
-    ),
     (
         "create function ponto.semanas(text, text) returns int language sql return 1;"
         "alter function ponto.semanas(text, text) owner to other",
         "function ponto.semanas(pg_catalog.text,pg_catalog.text) belongs to other",
+    ),
+    (
+        "create trigger append_only_insert before insert on ponto.batida"
+        " for each statement execute function ponto.batida_append_only()",
+        "trigger append_only_insert on ponto.batida calls ponto.batida_append_only()",
     ),
     (
         "create function public.more() returns trigger language plpgsql as $$ begin return new; end $$;"
@@ -116,6 +116,54 @@ def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server:
         server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
     assert execute(owner, f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE_ID,)]
+
+
+@pytest.mark.parametrize(
+    ("setup_statement", "user", "problem"),
+    [
+        ("select", "postgres", "^schema ponto belongs to master, but postgres signed in"),
+        ("alter schema ponto owner to other", "master", "^schema ponto belongs to other, but master signed in"),
+        ("create table ponto.more (); alter table ponto.more owner to other", "master", "ponto.more belongs to other"),
+    ],
+    ids=["superuser", "schema", "table"],
+)
+def test_error_suggests_no_statement_that_would_drop_tables(
+    server: Server, setup_statement: str, user: str, problem: str
+) -> None:
+    owner = create_migrated_database(server)
+    server.execute(f"create role other; {setup_statement}", "master")
+
+    with pytest.raises(SchemaNotExclusiveError, match=problem) as caught:
+        migrate(owner | {"user": user}, ZONE, SCHEMA)
+
+    assert not re.search("drop|alter", str(caught.value))
+
+
+def test_extension_in_the_schema_is_reported_without_its_members(server: Server) -> None:
+    owner = create_migrated_database(server)
+    [(extension,), *_] = server.execute("select name from pg_available_extensions where name in ('hstore', 'vector')")
+    server.execute(f"create extension {extension} schema ponto", "master")
+
+    with pytest.raises(
+        SchemaNotExclusiveError, match=f"owner: extension {extension} belongs to postgres. No"
+    ) as caught:
+        migrate(owner, ZONE, SCHEMA)
+
+    server.run_printed_statements(caught.value, "master")
+    assert migrate(owner, ZONE, SCHEMA).applied == []
+
+
+def test_session_that_acts_as_another_role_is_refused(server: Server) -> None:
+    owner = server.create_owner("master")
+    server.execute("create role other; grant other to master; grant create on database master to other", "master")
+    server.execute("alter database master set role = other")
+
+    with pytest.raises(MigrationError, match="acts as another role") as caught:
+        migrate(owner, ZONE, SCHEMA)
+
+    server.run_printed_statements(caught.value)
+    assert migrate(owner, ZONE, SCHEMA).applied
+    assert execute(owner, "select nspowner::regrole::text from pg_namespace where nspname = 'ponto'") == [("master",)]
 
 
 def test_default_privileges_and_publications_stop_no_migration(server: Server) -> None:

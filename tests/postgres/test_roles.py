@@ -266,6 +266,21 @@ def test_role_of_a_removed_slice_is_altered_only_if_it_can_still_log_in(server: 
     assert migrate(owner, ZONE, REFERENCE_FOLDERS) == MigrationResult([], [])
 
 
+def test_role_of_a_slice_that_another_stage_uses_can_still_log_in(server: Server, tmp_path: Path) -> None:
+    owner = server.create_owner("master")
+    server.execute("create database second owner master")
+    (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
+    (tmp_path / "privileges.sql").write_text("grant usage on schema ponto to ponto_gone;\n")
+    for database in ("master", "second"):
+        migrate({**owner, "dbname": database}, ZONE, REFERENCE_FOLDERS | {"gone": tmp_path})
+
+    migrate(owner, ZONE, REFERENCE_FOLDERS)
+
+    gone = set_role_password(owner, "ponto_gone")
+    assert execute({**gone, "dbname": "second"}, "select has_schema_privilege('ponto', 'usage')") == [(True,)]
+    assert execute(gone, "select has_schema_privilege('ponto', 'usage')") == [(False,)]
+
+
 def test_roles_can_connect_to_a_database_that_is_closed_to_public(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute("revoke all on database master from public; revoke all on schema public from public", "master")
@@ -411,6 +426,14 @@ def test_settings_that_a_role_set_for_itself_are_reset(
     assert server.execute(SETTINGS) == []
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert Store(lambda: function).save([entry()]) == [STORED]
+
+
+def test_setting_that_only_a_superuser_may_reset_stays_without_a_notice(server: Server, owner: dict[str, str]) -> None:
+    server.execute("alter role ponto_reader set log_statement = 'all'")
+
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
+
+    assert server.execute(SETTINGS) == [("ponto_reader", None, ["log_statement=all"])]
 
 
 def test_temporary_files_of_ponto_reader_are_limited_if_the_owner_may_set_it(

@@ -306,6 +306,17 @@ def test_locked_table_fails_the_batch_and_the_next_try_stores_it(store: Store, d
     assert store.save(entries) == [STORED, STORED]
 
 
+def test_text_of_a_trigger_that_users_added_is_not_logged(store: Store, database: Database) -> None:
+    database.execute(
+        "create function public.more() returns trigger language plpgsql as $$ begin raise '%', new; end $$;"
+        "create trigger more before insert on batida for each row execute function public.more()"
+    )
+
+    [outcome] = store.save([entry()])
+
+    assert outcome == Outcome(Status.FAILED, "RaiseException (SQLSTATE P0001)")
+
+
 def test_statement_timeout_fails_the_entry(database: Database) -> None:
     store = Store(lambda: database.function, QUICK._replace(statement_ms=100, lock_ms=0))
     database.execute(LOCK)

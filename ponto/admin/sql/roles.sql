@@ -128,7 +128,8 @@ where (recorded.fatia, recorded.oid) <> (excluded.fatia, excluded.oid)
 
 -- name: update_role_logins
 -- Allow every declared role to connect, in case CONNECT was revoked from PUBLIC; allow the owner to SET ROLE to the reader;
--- and prevent roles of removed slices from logging in and connecting until their slice is added again.
+-- and prevent roles of removed slices from logging in and connecting until their slice is added again. A role that another
+-- database uses, such as that of another stage, can still log in.
 with recorded as (
     select pg_roles.*, nome in (select role from jsonb_to_recordset(%(roles)s) as input (role text)) as is_declared
     from ponto.migracao_papel join pg_roles on rolname = nome and pg_roles.oid = migracao_papel.oid
@@ -143,7 +144,13 @@ where not pg_has_role('ponto_reader', 'set')
 union all
 select format('alter role %%I nologin', rolname), null
 from recorded
-where not is_declared and rolcanlogin
+where not is_declared
+    and rolcanlogin
+    and not exists (
+        select
+        from pg_shdepend join pg_database on pg_database.oid = dbid and datname <> current_database()
+        where refobjid = recorded.oid and refclassid = 'pg_authid'::regclass
+    )
 union all
 select distinct format('revoke all on database %%I from %%I', current_database(), rolname), null
 from recorded
@@ -183,11 +190,20 @@ with limited as (
     from jsonb_each_text(%(limits)s) join pg_roles on rolname = key
 ),
 setting as (
-    select rolname, setdatabase, setting, setdatabase <> 0 or setting !~ '^temp_file_limit=' as is_foreign
+    select
+        rolname, setdatabase, entry,
+        (setdatabase <> 0 or entry !~ '^temp_file_limit=')
+            and not exists ( -- those stay that only a superuser may reset
+                select
+                from pg_settings
+                where lower(name) = lower(split_part(entry, '=', 1))
+                    and context <> 'user'
+                    and not has_parameter_privilege(name, 'set')
+            ) as is_foreign
     from pg_db_role_setting
         join limited on limited.oid = setrole
         left join pg_database on pg_database.oid = setdatabase
-        cross join unnest(setconfig) as setting
+        cross join unnest(setconfig) as entry
     where setdatabase = 0 or datname = current_database()
 )
 select format('alter role %%I connection limit %%s', rolname, connections), null
@@ -205,7 +221,7 @@ union all
 select
     format(
         'alter role ponto_reader set temp_file_limit = %%L',
-        coalesce(max(split_part(setting, '=', 2)) filter (where not is_foreign), '4GB')
+        coalesce(max(split_part(entry, '=', 2)) filter (where not is_foreign), '4GB')
     ),
     null
 from limited left join setting on setting.rolname = limited.rolname and setdatabase = 0

@@ -17,11 +17,22 @@ from pg_class
 where relnamespace = to_regnamespace(%(schema)s) and relkind in ('r', 'p') and (%(all_tables)s or relname like 'migracao%%')
 having count(*) > 0
 
+-- name: role_default
+-- The statements that remove a default of the setting role, under which the session does not act as the role that signed in.
+select format('alter database %%I reset role; alter role %%I reset role; alter role %%2$I in database %%1$I reset role', current_database(), session_user)
+where current_user <> session_user
+
+-- name: other_owner
+-- The owner of the schema, if it is not the role that signed in.
+select nspowner::regrole, quote_ident(current_user)
+from pg_namespace
+where nspname = %(schema)s and nspowner <> quote_ident(current_user)::regrole
+
 -- name: schema_problems
 -- Ways in which other users could run code as the schema's owner, or hide or add rows: one row each, with a description and
--- the statement that fixes it.
+-- the statement that fixes it, or null if it would drop rows.
 --   * other roles that may create objects in the schema
---   * the schema, or objects in it, that belong to other roles
+--   * objects in it that belong to other roles, or the extensions that have them
 --   * triggers that no migration created; they run with the privileges of the role that writes a row
 --   * foreign keys of other tables; their checks and casts run with the owner's privileges
 --   * rules
@@ -29,9 +40,10 @@ having count(*) > 0
 --   * inheriting tables, whose rows would appear in the table
 --
 -- A migration's trigger NAME of the table TABLE calls the function TABLE_NAME of the schema, without a condition; NAME_insert
--- and NAME_update may share TABLE_NAME. Trigger names are unique per table, so a second trigger that calls it is impossible.
+-- and NAME_update share TABLE_NAME_insert_update. Trigger names are unique per table, so another trigger that calls it is
+-- impossible.
 with target_schema as (
-    select pg_namespace.oid, format('%%I', nspname) as name, nspowner, nspacl, quote_ident(current_user)::regrole as owner
+    select pg_namespace.oid, format('%%I', nspname) as name, nspowner as owner, nspacl
     from pg_namespace
     where nspname = %(schema)s
 ),
@@ -41,12 +53,17 @@ relation as (
 ),
 object as (
     -- Objects without an owner in pg_shdepend belong to the bootstrap superuser (oid 10).
-    select member.classid, member.objid, coalesce(ownership.refobjid, 10)::regrole as owner
+    select
+        coalesce(extension.refclassid, member.classid) as classid,
+        coalesce(extension.refobjid, member.objid) as objid,
+        coalesce(ownership.refobjid, 10)::regrole as owner
     from target_schema
         join pg_depend as member on member.refclassid = 'pg_namespace'::regclass and member.refobjid = target_schema.oid
         left join pg_shdepend as ownership
             on (ownership.classid, ownership.objid, ownership.deptype) = (member.classid, member.objid, 'o')
             and ownership.dbid = (select oid from pg_database where datname = current_database())
+        left join pg_depend as extension
+            on (extension.classid, extension.objid, extension.deptype) = (member.classid, member.objid, 'e')
     where member.classid::regclass::text not in ( -- these refer to the schema, but are not objects in it, and run no code
             'pg_default_acl', 'pg_publication_namespace'
         )
@@ -57,20 +74,16 @@ object as (
         )
 )
 select
-    format('schema %%s belongs to %%s', name, nspowner::regrole),
-    format('alter schema %%s owner to %%s', name, owner)
-from target_schema
-where nspowner <> owner
-union all
-select
     format('%%s may create objects in schema %%s', grantee_name, name),
     format('revoke create on schema %%s from %%s', name, grantee_name)
 from target_schema
     cross join aclexplode(nspacl)
     cross join lateral (select case grantee when 0 then 'public' else grantee::regrole::text end) as role (grantee_name)
-where privilege_type = 'CREATE' and grantee <> nspowner
+where privilege_type = 'CREATE' and grantee <> owner
 union all
-select format('%%s %%s belongs to %%s', type, identity, object.owner), format('drop %%s %%s', type, identity)
+select distinct
+    format('%%s %%s belongs to %%s', type, identity, object.owner),
+    case when classid <> 'pg_class'::regclass then format('drop %%s %%s', type, identity) end
 from object
     join target_schema on object.owner <> target_schema.owner
     cross join lateral pg_identify_object(classid, objid, 0)
@@ -84,7 +97,11 @@ from pg_trigger
 where not tgisinternal
     and not (
         pronamespace = (select oid from target_schema)
-        and proname in (relname || '_' || tgname, relname || '_' || regexp_replace(tgname, '_(insert|update)$', ''))
+        and proname = relname || '_' || case
+            when proname ~ '_insert_update$' then regexp_replace(tgname, '_(insert|update)$', '_insert_update')
+            else tgname
+        end
+        and tgname !~ '_insert_update$'
         and tgqual is null
     )
 union all

@@ -22,7 +22,7 @@ comment on column ponto.funcionario.zona_mudou_em is
 
 -- AT TIME ZONE also takes abbreviations and POSIX zones, whose sign is the other way round ("UTC+3" is west of
 -- Greenwich). Once a statement, for reading all names takes a while.
-create function ponto.funcionario_fuso() returns trigger
+create function ponto.funcionario_fuso_insert_update() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     wrong record;
@@ -40,13 +40,13 @@ begin
 end
 $$;
 
-comment on function ponto.funcionario_fuso is 'Refuses time zones that are not in pg_timezone_names';
+comment on function ponto.funcionario_fuso_insert_update is 'Refuses time zones that are not in pg_timezone_names';
 
 -- One each, for a trigger on both events cannot have the changed rows.
 create trigger fuso_insert after insert on ponto.funcionario referencing new table as changed
-for each statement execute function ponto.funcionario_fuso();
+for each statement execute function ponto.funcionario_fuso_insert_update();
 create trigger fuso_update after update on ponto.funcionario referencing new table as changed
-for each statement execute function ponto.funcionario_fuso();
+for each statement execute function ponto.funcionario_fuso_insert_update();
 
 -- A report as of an earlier moment has today's zone and cut-off all the same, and says when they changed. Who is given the
 -- defaults by name has had them before.

@@ -39,7 +39,8 @@ def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(
     result = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
 
     assert result.notices == [
-        "slices/corrections was removed: its tables stay, and its roles lose their privileges and can no longer log in",
+        "slices/corrections was removed: its tables stay, its roles lose their privileges, and their logins unless "
+        "another database uses them",
         "revoked: select on table ponto.correcao from ponto_reader",
     ]
     assert stage.card(1, "2026-11") == AS_PUNCHED
