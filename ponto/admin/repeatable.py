@@ -136,5 +136,5 @@ def _drop(cursor: Cursor, drops: Mapping[str, str], reason: str) -> None:
 
 
 def _created_objects(content: str) -> list[str]:
-    """Return the objects that a file creates, in its order, such as "view jornada"."""
+    """Return the objects that a file creates, in its order, such as "view NAME"."""
     return list(dict.fromkeys(f"{kind} {name}" for kind, name in _CREATES.findall(content)))

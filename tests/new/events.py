@@ -28,7 +28,7 @@ class Order(NamedTuple):
     criado: Annotated[datetime, timestamp("When it was ordered.")]
     total: Annotated[Decimal, decimal(10, 2, "Total in reais.")]
     canal: Annotated[str, enumeration(("site", "app", "l'app"), "Where it was ordered.")]
-    codigo: Annotated[str | None, text(20, r"[A-Z]{2}-(?:[0-9]+|\(x\)|[\[\]\\'/-]{2})", "Code of a discount.")] = None
+    codigo: Annotated[str | None, text(20, r"[A-Z]{2}-\(?[\[\]\\'/x0-9-]{1,9}\)?", "Code of a discount.")] = None
     saldo: Annotated[Decimal | None, decimal(18, 10, "Balance of the shop afterwards.", signed=True)] = None
     deslocamento: int | None = None
     device: Annotated[str | None, display_text(200, "Name of the till.")] = None

@@ -57,16 +57,6 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def replace_last_declaration(copy: Path, old: str, new: str) -> None:
-    """Change the declaration of the last generation, as an earlier version with other rules could have accepted it."""
-    git(copy, "switch", "--quiet", "generated")
-    file = copy / "shoporders" / "order.py"
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
-    git(copy, "commit", "--quiet", "--all", "--amend", "--no-edit")
-    git(copy, "switch", "--quiet", "main")
-
-
 @pytest.fixture
 def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
     settings = tmp_path / "gitconfig"
@@ -75,7 +65,7 @@ def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
         monkeypatch.delenv(name, raising=False)
     # The real function generates documents and formats files, and leaves caches.
-    reference = Reference(tmp_path / "reference", lambda folder, _: (folder / "cache").touch())
+    reference = Reference(tmp_path / "reference", lambda folder: (folder / "cache").touch())
     return Project(reference.root, runner(capsys, collaborators=reference, main=command.main))
 
 
@@ -92,18 +82,6 @@ def test_copy_is_a_repository_with_one_commit_that_names_the_references(project:
     assert message[-3:] == [f"Reference: {reference}", "Declaration: shoporders/order.py", "Slices: none"]
     assert git(copy, "remote") == git(copy, "status", "--porcelain", "--ignored") == ""
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def test_printed_command_quotes_a_folder_with_a_space(project: Project, tmp_path: Path) -> None:
-    result = project.new(tmp_path / "a copy", "--event", ORDER)
-
-    assert result.out.endswith(f"Next:\n  cd '{tmp_path / 'a copy'}' && make run\n")
-
-
-def test_folder_may_be_named_by_its_path_from_the_project(project: Project, tmp_path: Path) -> None:
-    result = project.new(project.root / ".." / "copy", "--event", ORDER)
-
-    assert (result.status, (tmp_path / "copy" / "README.md").exists()) == (0, True)
 
 
 def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, tmp_path: Path) -> None:
@@ -127,45 +105,11 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
     assert git(project.root, "rev-parse", "HEAD") in (copy / "docs" / "origin.md").read_text()
 
 
-@pytest.mark.parametrize(
-    ("entry", "noun"),
-    [("", "mensagens"), ('plural_pt="pedidos",', "pedidos"), ('plural_pt="ordens de serviço",', "ordens de serviço")],
-)
-def test_view_has_the_portuguese_noun(entry: str, noun: str, project: Project, tmp_path: Path) -> None:
-    view = "tools/local/view"
-    project.commit({f"{view}/{name}": (ROOT / view / name).read_text() for name in ("index.html", "view.js")})
-    (tmp_path / "order.py").write_text(ORDER.read_text().replace('plural_pt="pedidos",', entry))
-
-    assert project.new(tmp_path / "copy", "--event", tmp_path / "order.py").status == 0
-
-    page, script = ((tmp_path / "copy" / view / name).read_text() for name in ("index.html", "view.js"))
-    assert f'<h1 data-pt="Fluxo de {noun}">As it flows</h1>' in page
-    assert f'data-pt="Enviar 1.000 {noun}">Send 1,000 orders<' in page
-    assert f"há {noun} à espera na fila" in script
-    assert "batidas" not in page + script
-
-
-def test_portuguese_noun_can_be_added_later(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "order.py").write_text(ORDER.read_text().replace('plural_pt="pedidos",', ""))
-    project.new(tmp_path / "copy", "--event", tmp_path / "order.py")
-
-    assert project.new(tmp_path / "copy", "--event", ORDER).status == 0
-
-
 def test_slice_is_kept_if_asked_for(project: Project, tmp_path: Path) -> None:
     assert project.new(tmp_path / "copy", "--event", ORDER, "--slices", "imports").status == 0
 
     assert (tmp_path / "copy" / "slices" / "enabled.txt").read_text() == "imports\n"
     assert (tmp_path / "copy" / "slices" / "imports" / "slice.py").exists()
-
-
-def test_dead_link_is_reported_with_status_1(project: Project, tmp_path: Path) -> None:
-    project.commit({"docs/deploy.md": "[lab](../lab/README.md)"})
-
-    result = project.new(tmp_path / "copy", "--event", ORDER, "--json")
-
-    assert (result.status, result.json["deadLinks"]) == (1, ["docs/deploy.md: ../lab/README.md"])
-    assert "dead link, a mistake of this project: docs/deploy.md: ../lab/README.md" in result.err
 
 
 def test_uncommitted_changes_are_left_out_with_a_notice(project: Project, tmp_path: Path) -> None:
@@ -223,7 +167,7 @@ def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Pro
     copy, changed = tmp_path / "copy", tmp_path / "order.py"
     project.new(copy, "--event", ORDER)
     text = ORDER.read_text().replace('"app", "loja")', '"app")').replace(", uuid\n", ", text, uuid\n")
-    field = """    cupom: Annotated[str | None, text(8, "[A-Z]+", "Code of a discount.")] = None\n"""
+    field = """    cupom: Annotated[str | None, text(8, "[A-Z]{1,8}", "Code of a discount.")] = None\n"""
     changed.write_text(text.replace("\n\n\nEVENT", f"\n{field}\n\nEVENT"))
     (copy / "shoporders/order.py").write_text(changed.read_text())
 
@@ -236,7 +180,7 @@ def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Pro
             "It has no migration for the changed declaration: the table differs in",
             "  column canal: text check (canal in ('site', 'app', 'loja'))",
             "    becomes text check (canal in ('site', 'app'))",
-            "  column cupom is new: text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]+)$')",
+            "  column cupom is new: text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]{1,8})$')",
             "Write that migration in the merged branch before you deploy it, and CHANGELOG.md; the other steps in "
             "CONTRIBUTING.md (Change something) are done.",
             "Commit your changes there, then merge it:",
@@ -249,73 +193,10 @@ def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Pro
         3,
         {
             "name": "column cupom",
-            "before": "text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]+)$')",
+            "before": "text check (char_length(cupom) <= 8 and cupom ~ '^(?:[A-Z]{1,8})$')",
             "after": None,
         },
     )
-
-
-def test_changed_description_needs_no_migration(project: Project, tmp_path: Path) -> None:
-    changed = tmp_path / "order.py"
-    project.new(tmp_path / "copy", "--event", ORDER)
-    changed.write_text(ORDER.read_text().replace("Total in reais.", "Total with taxes, in reais."))
-
-    result = project.new(tmp_path / "copy", "--event", changed, "--json")
-
-    assert (result.status, result.json["changed"], result.json["missingMigration"]) == (0, True, [])
-
-
-def test_declaration_that_breaks_a_later_rule_can_be_corrected(project: Project, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    project.new(copy, "--event", ORDER)
-    replace_last_declaration(copy, 'decimal(10, 2, "Total in reais.")', 'decimal(12, 2, "")')
-
-    refused = project.new(copy)
-    corrected = project.new(copy, "--event", ORDER, "--json")
-
-    assert (refused.status, refused.err.splitlines()[-2:]) == (
-        2,
-        [
-            "make new: EVENT: total: has no description of one line. Say what the field means.",
-            "  The copy was generated with this shoporders/order.py, by an earlier version. Correct the file, and name "
-            f"it: make new DIR={copy} EVENT={copy}/shoporders/order.py.",
-        ],
-    )
-    assert (corrected.status, corrected.json["missingMigration"][0]["name"]) == (3, "column total")
-    assert project.new(copy).status == 0
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "mistake"),
-    [
-        ("import MAX_SAFE_INTEGER", "import removed, MAX_SAFE_INTEGER", "order.py, line 8: ImportError: cannot import"),
-        ('subject="loja"', 'subject="shop"', "subject: shop is no required integer"),
-    ],
-)
-def test_declaration_that_cannot_be_read_is_replaced_without_comparison(
-    project: Project, tmp_path: Path, old: str, new: str, mistake: str
-) -> None:
-    copy = tmp_path / "copy"
-    project.new(copy, "--event", ORDER)
-    replace_last_declaration(copy, old, new)
-
-    refused = project.new(copy)
-    replaced = project.new(copy, "--event", ORDER)
-
-    assert (refused.status, replaced.status) == (2, 3)
-    assert mistake in refused.err
-    assert "It may need a migration" in replaced.out
-    assert f"yourself: git -C {copy} diff generated~ generated -- shoporders/order.py\n" in replaced.out
-    assert project.new(copy).status == 0
-
-
-def test_declaration_of_the_copy_itself_can_be_named(project: Project, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    first = project.new(copy, "--event", ORDER, "--json").json
-
-    second = project.new(copy, "--event", copy / "shoporders" / "order.py", "--json").json
-
-    assert second == first | {"changed": False}
 
 
 def test_name_of_a_copy_cannot_be_changed_by_generating_again(project: Project, tmp_path: Path) -> None:
@@ -338,7 +219,7 @@ def test_ids_of_a_copy_are_derived_from_the_same_columns(
 ) -> None:
     text = ORDER.read_text().replace(", uuid\n", ", text, uuid\n")
     text = text.replace(
-        'display_text(64, "Name that the shop gives to the order.", min_length=1)', 'text(8, "[A-Z0-9-]+", "x")'
+        'display_text(64, "Name that the shop gives to the order.", min_length=1)', 'text(8, "[A-Z0-9-]{1,8}", "x")'
     )
     (tmp_path / "order.py").write_text(text)
     assert project.new(tmp_path / "copy", "--event", tmp_path / "order.py").status == 0
@@ -352,22 +233,6 @@ def test_ids_of_a_copy_are_derived_from_the_same_columns(
     assert result.status == 2
     assert message in result.err
     assert "generated with loja, pedido, criado. Restore it" in result.err
-
-
-def test_names_of_modules_in_the_declaration_are_renamed(project: Project, tmp_path: Path) -> None:
-    text = (
-        ORDER.read_text()
-        .replace("uuid(", "ponto.fields.uuid(")
-        .replace("import datetime", "import datetime\nimport ponto.fields", 1)
-    )
-    (tmp_path / "order.py").write_text(text)
-
-    assert project.new(tmp_path / "copy", "--event", tmp_path / "order.py").status == 0
-
-    copied = (tmp_path / "copy" / "shoporders" / "order.py").read_text()
-    assert "import shoporders.fields\n" in copied
-    assert "Annotated[str, shoporders.fields.uuid(" in copied
-    assert project.new(tmp_path / "copy").status == 0
 
 
 @pytest.mark.parametrize(
@@ -397,19 +262,8 @@ def test_wrong_request_is_refused_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_colliding_noun_is_refused_with_file_and_name(project: Project, tmp_path: Path) -> None:
-    project.commit({"ponto/store.py": "def store(punch, order): ...\n"})
-
-    result = project.new(tmp_path / "copy", "--event", ORDER)
-
-    assert result.status == 2
-    assert "EVENT: choose other nouns than `order`, `orders`, `shop`, `shops`:" in result.err
-    assert "ponto/store.py: `punch` would become `order`, a name that the file has already" in result.err
-    assert not (tmp_path / "copy").exists()
-
-
 def test_failed_step_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str], project: Project) -> None:
-    def fail(_folder: Path, _paths: Sequence[str]) -> None:
+    def fail(_folder: Path) -> None:
         raise CommandError("tools.develop.docs failed", 1)
 
     before = sorted(tmp_path.iterdir())

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from ponto.event import Event
-from tests import measurement
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 from tools.new import declaration, patterns
@@ -42,7 +41,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     # Columns
     "id is not first": ("    id: ", "    ident: ", "id: not the first column"),
     "id has a default": ('client.")]\n', 'client.")] = None\n', "TypeError: Non-default namedtuple field loja"),
-    "name in capitals": ("pedido: ", "Pedido: ", "Pedido: not a name of at most 63 lower-case letters"),
+    "name in capitals": ("pedido: ", "Pedido: ", "Pedido: not a name of at most 63 letters from a to z"),
     "reserved word of SQL": ("canal: ", "order: ", "order: a reserved word of SQL"),
     "reserved word of joins": ("canal: ", "left: ", "left: a reserved word of SQL"),
     "keyword of Python": ("canal: ", "nonlocal_: ", "nonlocal_: not a name"),
@@ -61,6 +60,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "total: the type does not fit the kind",
     ),
     "type without None": ("canal: Annotated[str | None", "canal: Annotated[str", "canal: the type does not fit"),
+    "no default": ('ordered.")] = None', 'ordered.")]', "canal: may be None, but has no default. Add `= None`"),
     "default": ('ordered.")] = None', "ordered.\")] = 'app'", "canal: has a default other than None"),
     "no offset column": ('instant="criado"', 'instant="criado", offset="fuso"', "offset: fuso is no column"),
     "offset with kind": ('instant="criado"', 'instant="criado", offset="canal"', "canal: not declared as the offset"),
@@ -91,7 +91,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "great length": ("display_text(64, ", "display_text(10_001, ", "pedido: its lengths are not in the range"),
     "length is text": (TEXT, "text('a', '64', 'x')", "pedido: its lengths are not in the range"),
     "pattern": (TEXT, r"text(64, r'\d+', 'x')", r"pedido: the pattern has '\\d+' at position 1"),
-    "slow pattern": (TEXT, "text(64, '([A-Z]+)+-', 'x')", "pedido: a client could send a text of 64"),
+    "slow pattern": (TEXT, "text(64, 'a?' * 22, 'x')", "pedido: a client could send a text that takes too many"),
     # Names
     "noun of two words": ('("order", ', '("shop-order", ', "noun: 'shop-order' is not one word"),
     "short noun": ('("order", ', '("po", ', "noun: 'po' is not one word of 3 to 30 letters"),
@@ -193,11 +193,6 @@ def test_declaration_without_mistakes_is_loaded(path: str) -> None:
     assert event.row.__name__ == event.noun[0].capitalize()
 
 
-def test_declarations_of_this_project_have_at_most_60_lines() -> None:
-    for path in ("examples/orders/order.py", "ponto/punch.py"):
-        assert len((ROOT / path).read_text().splitlines()) <= 60
-
-
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_mistake_is_named_with_its_field_and_remedy(old: str, new: str, message: str) -> None:
     assert old in ORDER
@@ -209,106 +204,51 @@ def test_mistake_is_named_with_its_field_and_remedy(old: str, new: str, message:
     assert all(re.match(r"EVENT: .*\. ?[A-Z]", line) for line in str(caught.value).splitlines()), str(caught.value)
 
 
-def test_all_mistakes_of_one_kind_are_named_at_once() -> None:
-    text = ORDER.replace('"/orders"', '"orders"').replace('table="pedidos"', 'table="user"')
-
-    with pytest.raises(CommandError, match=r"EVENT: path: .*\nEVENT: table: "):
-        load(text)
-
-
 def test_table_of_40_characters_and_text_key_with_pattern_are_accepted() -> None:
     text = ORDER.replace('table="pedidos"', f'table="{"a" * 40}"').replace(
         'derived_id=("loja", "pedido")', 'derived_id=("pedido", "loja")'
     )
-    text = text.replace("import MAX", "import text, MAX").replace(TEXT, 'text(8, "[A-Z]-[0-9]+", "Number.")')
+    text = text.replace("import MAX", "import text, MAX").replace(TEXT, 'text(8, "[A-Z]-[0-9]{1,6}", "Number.")')
 
     assert load(text).derived_id == ("pedido", "loja")
 
 
-# Patterns
+def test_mistakes_of_all_kinds_are_named_at_once() -> None:
+    text = ORDER.replace('"/orders"', '"orders"').replace("total: Annotated[Decimal", "total: Annotated[float")
+    text = text.replace('same=("loja", ', "same=(").replace('"total": "13.50"', '"total": "x"')
 
+    with pytest.raises(CommandError) as caught:
+        load(text)
 
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        *(
-            "[0-9]{9}",
-            "[A-Z]{2}[0-9]{9}[A-Z]{2}",
-            "[A-Z0-9-]{1,20}",
-            "(?:BR|PT)-?[0-9]+",
-            r"\(x\)",
-            r"[\[\]\\-]",
-            "a|b",
-        ),
-        *(
-            "[-a]",
-            "[ -~]",
-            r"[0-9]+(?:\.[0-9]{1,2})?",
-            "(ab){2,}",
-            "",
-            "x@[a-z]+[.]br",
-            measurement.EVENT.fields["channel"].name,
-        ),
-    ],
-)
-def test_portable_pattern_has_no_mistake(pattern: str) -> None:
-    assert patterns.find_mistake(pattern) is None
+    fields = [line.split(": ")[1] for line in str(caught.value).splitlines()]
+    assert fields == ["total", "path", "same", "derived_id", "conflicting"]
 
 
 @pytest.mark.parametrize(
     ("pattern", "mistake"),
     [
+        (r"[A-Z]{2}-[0-9]{1,9}x?\(\.[ -~][\[\]\\-]", None),
         *(
             (pattern, "has ")
-            for pattern in (".", "a.b", "^a", "a$", r"\d", r"\1", r"a\-b", "[^a]", "[a^]", "(?=a)", "(?i)a")
+            for pattern in (".", "^a", "a$", r"\d", "(a)", "a|b", "a*", "a+", "a{2,}", "a{2}{3}", "{2}")
         ),
-        *(
-            (pattern, "has ")
-            for pattern in ("a**", "a+?", "a++", "a{2}{3}", "a{,3}", "{2}", "*a", "(*a)", "a{a}", "]", "}")
-        ),
-        *(
-            (pattern, "has ")
-            for pattern in ("[]", "[]a]", "[a&&b]", "[[a]", "[[:alpha:]]", "[a-c-e]", "[a--b]", "é", "a\n")
-        ),
-        *((pattern, "has an unbalanced parenthesis") for pattern in ("(a", "a)", "a)(b")),
-        *((pattern, "repeats more than 255 times") for pattern in ("a{256}", "a{1,999}")),
+        *((pattern, "has ") for pattern in ("[^a]", "[]", "[a&&b]", "[[a]", "[a-c-e]", "é", "a\n")),
+        ("a{256}", "repeats more than 255 times"),
         *((pattern, "is not valid: ") for pattern in ("[z-a]", "a{3,2}", "[a||b]", "[a~~b]")),
     ],
 )
-def test_pattern_that_engines_read_differently_is_refused(pattern: str, mistake: str) -> None:
-    assert (patterns.find_mistake(pattern) or "").startswith(mistake)
+def test_pattern_that_engines_read_differently_is_refused(pattern: str, mistake: str | None) -> None:
+    found = patterns.find_mistake(pattern)
+
+    assert found is None if mistake is None else (found or "").startswith(mistake)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "is_possible"),
-    [("[A-Z]{2}|[0-9]", False), (r"a\|b", True), ("[a|]", True), ("[ -~]", True), ("[{-~]+", True), ("x", False)],
-)
+def test_pattern_that_could_take_millions_of_steps_is_slow() -> None:
+    assert patterns.is_slow("a{0,255}" * 3)
+    assert patterns.is_slow("a?" * 22)
+    assert not patterns.is_slow("[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}[.][a-z]{2,10}")
+
+
+@pytest.mark.parametrize(("pattern", "is_possible"), [("[A-Z]{2}", False), (r"a\|b", True), ("[ -~]", True)])
 def test_pattern_that_can_match_a_separator_is_found(pattern: str, is_possible: bool) -> None:
     assert patterns.can_match(pattern, "|") == is_possible
-
-
-@pytest.mark.parametrize(
-    ("pattern", "max_length"),
-    [
-        *(("a*a*b", 10_000), ("a*a*a*b", 200), ("a+" * 4, 64), ("a?" * 22, 64), ("(?:a{1,2})?" * 11, 64)),
-        *(("a*" + "[ab]{255}" * 20, 10_000), ("(a|a)" * 19 + "(a(b)){255}", 10_000)),
-        *((pattern, 64) for pattern in ("(a+)+b", "(aa|a)*b", "(a*)*", "((a+))+", "(a{0,9}){0,9}", "(a?){30}")),
-        *((pattern, 64) for pattern in ("(a|b){2,}", "((a|a)?)*", "((a{1,9}b){9})", "(a(b|c){9}){9}")),
-    ],
-)
-def test_pattern_that_could_take_millions_of_steps_is_slow(pattern: str, max_length: int) -> None:
-    assert patterns.find_mistake(pattern) is None
-    assert patterns.is_slow(pattern, max_length)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "max_length"),
-    [
-        *((pattern, 10_000) for pattern in ("", "a+", "(ab){2,}", "(a{2}b)*", r"[0-9]+(?:\.[0-9]{1,2})?", "a{255}")),
-        *((pattern, 64) for pattern in ("[A-Z]{1,3}-[0-9]+(-[0-9]+)?", "(BR|PT)-?[0-9]+", r"[(+]+\(\)*", "(a+)b+")),
-        *(("(?:[0-9]{1,3}[.]){3}[0-9]{1,3}", 15), ("|".join(["[A-Z]{1,2}"] * 99), 2), ("a{64,}b*", 8)),
-        ("[a-z0-9._-]+@[a-z0-9-]+[.][a-z]{2,10}", 254),
-    ],
-)
-def test_pattern_with_few_choices_is_not_slow(pattern: str, max_length: int) -> None:
-    assert not patterns.is_slow(pattern, max_length)

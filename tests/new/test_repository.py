@@ -84,13 +84,6 @@ def test_second_generation_adds_a_commit_that_merges_with_the_owners_changes(tmp
     assert git(copy, "ls-files").split() == ["a.txt", "c.txt", "own.txt"]
 
 
-def test_same_files_add_no_commit(tmp_path: Path) -> None:
-    copy = create(tmp_path / "copy", a="a")
-
-    assert add(copy, tmp_path / "new", a="a") == git(copy, "rev-parse", "main")
-    assert git(copy, "rev-list", "--all", "--count") == "1"
-
-
 def test_checked_out_branch_is_not_moved(tmp_path: Path) -> None:
     copy = create(tmp_path / "copy", a="a")
     git(copy, "switch", "--quiet", "generated")
@@ -109,14 +102,6 @@ def test_other_repository_is_no_copy(tmp_path: Path, message: str | None) -> Non
     assert repository.find_generated(tmp_path) is None
 
 
-def test_missing_author_is_reported_with_the_remedy(tmp_path: Path, author: Path) -> None:
-    repository.check_author(tmp_path)
-    author.write_text("")
-
-    with pytest.raises(CommandError, match=r"no author .* `git config --global user.name NAME`"):
-        repository.check_author(tmp_path)
-
-
 def test_only_committed_files_of_the_reference_are_exported(tmp_path: Path) -> None:
     reference = create(tmp_path / "reference", a="committed")
     (reference / "a.txt").chmod(0o755)
@@ -130,8 +115,3 @@ def test_only_committed_files_of_the_reference_are_exported(tmp_path: Path) -> N
     assert paths == ["a.txt"]
     assert (tmp_path / "files" / "a.txt").read_text() == "committed"
     assert (tmp_path / "files" / "a.txt").stat().st_mode & 0o100
-
-
-def test_folder_without_git_is_no_reference(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="Clone the project with git"):
-        repository.head(tmp_path)

@@ -21,7 +21,7 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_error, print_json, print_result, print_status
 from tools.kit.project import ROOT
-from tools.new import copying, declaration, reflow, repository, sql, words
+from tools.new import copying, declaration, repository, sql, words
 from tools.new.repository import GENERATED, GeneratedCommit, Origin
 from tools.new.sql import TableChange
 
@@ -35,7 +35,6 @@ request is wrong, 3 generated again, but the table needs, or may need, a migrati
 you write
 """
 _TEMPLATES = Path(__file__).parent / "templates"
-_MAX_COLLISIONS = 5  # that a message names
 _MIGRATION = re.compile(r".*/schema/\d{4}_[^/]*\.sql")
 
 
@@ -50,7 +49,7 @@ class Reference(NamedTuple):
     """The project of which copies are made; tests pass another one."""
 
     root: Path
-    finish: Callable[[Path, Sequence[str]], None]  # generates the documents of a copy, and formats its files
+    finish: Callable[[Path], None]  # generates the documents of a copy, and formats its files
 
 
 @commands.command(epilog=_EPILOG)
@@ -272,7 +271,7 @@ def build(
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", newline="")
     result = sorted({*map(renaming.rename_name, copied), *written})
-    reference.finish(folder, result)
+    reference.finish(folder)
     texts = {path: text for path in result if (text := _read_text(folder / path)) is not None}
     return result, list(copying.find_dead_links(texts, result))
 
@@ -286,29 +285,18 @@ def _read_text(file: Path) -> str | None:
 
 
 def _check_collisions(texts: dict[str, str], renaming: words.Renaming) -> None:
-    collisions = list(words.find_collisions(texts, renaming))
-    if collisions:
-        lines = [
-            f"{each.path}: `{each.name}` would become `{each.new_name}`, {each.reason}"
-            for each in collisions[:_MAX_COLLISIONS]
-        ]
-        if len(collisions) > _MAX_COLLISIONS:
-            lines.append(f"and {len(collisions) - _MAX_COLLISIONS} more")
+    if taken := words.find_taken_names(texts, renaming):
         nouns = ", ".join(f"`{noun}`" for noun in (*renaming.new.noun, *renaming.new.subject_noun))
-        raise CommandError("\n".join([f"EVENT: choose other nouns than {nouns}:", *lines]))
+        raise CommandError(f"EVENT: choose other nouns than {nouns}, as these names are taken: {', '.join(taken)}.")
 
 
-def _finish(folder: Path, paths: Sequence[str]) -> None:
-    """Generate the documents of a copy, and wrap and format its files."""
+def _finish(folder: Path) -> None:
+    """Generate the documents of a copy, and format its files, without unused imports of the declaration."""
     print_status("generating its documents")
     _run(folder, sys.executable, "-m", "tools.develop.docs")
     print_status("formatting it")
-    _run(folder, "ruff", "check", "--quiet", "--no-cache", "--fix", "--select", "I,RUF022", ".")
+    _run(folder, "ruff", "check", "--quiet", "--no-cache", "--fix", "--select", "F401,I,RUF022", ".")
     _run(folder, "ruff", "format", "--quiet", "--no-cache", ".")
-    for path in paths:
-        text = _read_text(folder / path)
-        if text is not None and (reflowed := reflow.reflow(path, text)) != text:
-            (folder / path).write_text(reflowed, encoding="utf-8", newline="")
 
 
 def _run(folder: Path, *command: str) -> None:

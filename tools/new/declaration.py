@@ -62,9 +62,16 @@ def load(text: str, path: str) -> Event:
             the message names a field, what is wrong with it, and the remedy.
     """
     event = execute(text, path)
+    mistakes: dict[str, str] = {}  # the first one of each field
     for check in _CHECKS:
-        if mistakes := list(check(event)):  # later checks rely on earlier ones
-            raise CommandError("\n".join(f"EVENT: {mistake}" for mistake in mistakes))
+        try:
+            for mistake in check(event):
+                mistakes.setdefault(mistake.partition(":")[0], mistake)
+        except Exception:  # it relies on what an earlier check found wrong
+            if not mistakes:
+                raise
+    if mistakes:
+        raise CommandError("\n".join(f"EVENT: {mistake}" for mistake in mistakes.values()))
     return event
 
 
@@ -150,7 +157,9 @@ def _check_type(column: str, hint: Any, defaults: Mapping[str, object]) -> Itera
     kind = hint.__metadata__[0]
     type_ = _PYTHON_TYPES[kind.name]
     name = f"{type_.__name__} | None" if column in defaults else type_.__name__
-    if defaults.get(column) is not None:
+    if hint.__origin__ == type_ | None and column not in defaults:
+        yield f"{column}: may be None, but has no default. Add `= None`, or remove `| None` if it is required."
+    elif defaults.get(column) is not None:
         yield f"{column}: has a default other than None. Write `= None`, or none if the column is required."
     elif hint.__origin__ != (type_ | None if column in defaults else type_):
         yield f"{column}: the type does not fit the kind {kind.name} and the default. Write `Annotated[{name}, ...]`."
@@ -159,7 +168,7 @@ def _check_type(column: str, hint: Any, defaults: Mapping[str, object]) -> Itera
 def _name_mistake(name: str, max_length: int) -> str | None:
     """Return why a name cannot be that of a table or a column."""
     if not _is_sql_name(name) or len(name) > max_length:
-        return f"not a name of at most {max_length} lower-case letters and digits, with a letter first, and single `_`"
+        return f"not a name of at most {max_length} letters from a to z and digits, with a letter first, and single `_`"
     if name in words.SQL_RESERVED:
         return "a reserved word of SQL"
     if keyword.iskeyword(name):
@@ -205,15 +214,11 @@ def _kind_mistake(kind: Kind) -> str | None:
             if kind.name == "text" and (mistake := patterns.find_mistake(_pattern(kind))):
                 return (
                     f"the pattern {mistake}, which Python, Java, JavaScript and PostgreSQL may read differently. Use "
-                    "classes such as [0-9A-Z-], groups, alternatives, the quantifiers ? * + {2,5}, and `\\` before "
-                    "special characters."
+                    "characters, `\\` before special ones, classes such as [0-9A-Z-], and after each of them ?, {2} or "
+                    "{2,5}."
                 )
-            if kind.name == "text" and patterns.is_slow(_pattern(kind), high):
-                return (
-                    f"a client could send a text of {high} characters that takes too many steps to match. Use short "
-                    "ranges such as {1,5} instead of `*` and `+`, repeat classes such as [A-Z0-9] instead of groups, "
-                    "or lower the maximum length."
-                )
+            if kind.name == "text" and patterns.is_slow(_pattern(kind)):
+                return "a client could send a text that takes too many steps to match. Use fewer or shorter ranges."
     return None
 
 

@@ -5,7 +5,7 @@ import io
 import keyword
 import re
 import tokenize
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -64,15 +64,6 @@ REFERENCE = Names(
     "batidas",
 )
 PROJECT = "batida-ponto-serverless"
-
-
-class Collision(NamedTuple):
-    """A name that a file would have twice, or may not have, after the renaming."""
-
-    path: str
-    name: str  # in the reference
-    new_name: str
-    reason: str
 
 
 class Renaming:
@@ -150,29 +141,20 @@ def _takes_an(word: str) -> bool:
     return re.match(r"[aeiou]|hour|hon(?=[eo])|heir", word) is not None
 
 
-def find_collisions(texts: Mapping[str, str], renaming: Renaming) -> Iterator[Collision]:
-    """Yield the names that would be the same as another name of their file, or a reserved word.
+def find_taken_names(texts: Mapping[str, str], renaming: Renaming) -> list[str]:
+    """Return the new names that are also another name of their file, or a reserved word.
 
     Args:
         texts: the reference's files by path; those that the copy gets otherwise left out.
         renaming: the renaming.
     """
-    paths = defaultdict(list)
-    for path in texts:
-        paths[renaming.rename_name(path)].append(path)
-    for new_path, (path, *others) in paths.items():
-        if others:
-            yield Collision(path, path, new_path, f"the name of {others[0]}")
+    taken = {path for path, count in Counter(map(renaming.rename_name, texts)).items() if count > 1}
     for path, text in texts.items():
         names, reserved = _identifiers(path, text)
-        for name in sorted(names):
-            new_name = renaming.rename_name(name)
-            if new_name == name:
-                continue
-            if any(other != name and renaming.rename_name(other) == new_name for other in names):
-                yield Collision(path, name, new_name, "a name that the file has already")
-            elif new_name in reserved:
-                yield Collision(path, name, new_name, "a reserved word")
+        counts = Counter(map(renaming.rename_name, names))
+        changed = {new for name in names if (new := renaming.rename_name(name)) != name}
+        taken |= {name for name in changed if counts[name] > 1 or name in reserved}
+    return sorted(taken)
 
 
 def _identifiers(path: str, text: str) -> tuple[set[str], frozenset[str]]:

@@ -71,7 +71,7 @@ create table if not exists ponto.migracao (
 create table if not exists ponto.migracao_repetivel (
     nome text primary key, -- as in migracao
     checksum text not null,
-    objetos text[] not null, -- objects that the file creates, such as "view jornada"
+    objetos text[] not null, -- objects that the file creates, such as "view NAME"
     aplicada_em timestamptz not null default clock_timestamp()
 );
 
