@@ -19,14 +19,15 @@ create table ponto.correcao (
     -- An addition says when, all others what they are of.
     check ((tipo = 'inclusao') = (ponto is not null)),
     check ((tipo = 'inclusao') = (alvo is null)),
-    -- A reason that looks empty on a signed card is none: three of its characters are visible. The others are controls,
-    -- spaces, fillers, and what Unicode lets be ignored, as in BLANK of ponto/fields.py.
+    -- A reason must not look empty on a signed card, so three of its characters are visible: not of INVISIBLE_CHARACTERS of
+    -- ponto/fields.py.
     constraint correcao_motivo_visivel check (
         char_length(regexp_replace(
             motivo,
-            '[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f'
-            '\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff'
-            '\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
+            '[\u0001-\u0020\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff'
+            '\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2800\u3000\u3164\ue000-\uf8ff\ufdd0-\ufdef'
+            '\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U00013430-\U0001343f\U0001bca0-\U0001bca3'
+            '\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff]',
             '',
             'g'
         )) >= 3

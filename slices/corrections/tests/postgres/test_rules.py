@@ -347,6 +347,9 @@ INVISIBLE_REASONS = [
     "\ufdd0\ufdd1\ufdd2",
     "\U0001d159.\uffff",
     "ok \ufe0f",
+    "\U00013430\U00013431\U0001343f",
+    "\ue000\U000f0000\U0010fffd",
+    "e\u0301\u0301\u0301",
     "\u115f.\u1160\uffa0-",
 ]
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
