@@ -63,7 +63,7 @@ _WORKED_CHANGE, _NUMBER_CHANGE = _before_and_after(WORKED), _before_and_after(NU
     help="Earlier time to compare with, at least two minutes ago; usually the --as-of of the report used for payroll.",
 )
 @options.as_of
-@options.output_options
+@options.output_options()
 def command(
     target_options: TargetOptions,
     *,
@@ -151,7 +151,7 @@ def _build_month_table(changes: Sequence[ChangeRow], zone: ZoneInfo, language: L
     )
     notes = [language.word("changes", "changed")] if has_zone_changes else []
     table = ReportTable(columns, rows, notes=notes, empty=language.word("changes", "none"))
-    return table if has_zone_changes else table.drop_column("zona_mudou_em")
+    return table if has_zone_changes else table.drop("zona_mudou_em")
 
 
 def _build_arrival_table(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, language: Language) -> ReportTable:

@@ -1,6 +1,6 @@
 """The command group `ponto report`; each report has a separate module."""
 
-from slices.reports.report import changes, cutoffs, exceptions, gaps, options, timecard, totals
+from slices.reports.report import changes, exceptions, listings, options, timecard
 from tools.kit import commands
 
 _EPILOG = f"""examples:
@@ -13,10 +13,10 @@ _EPILOG = f"""examples:
   ponto report cutoffs --month 2026-11
   ponto report gaps --month 2026-11
 
-Text and html are in the language of --lang. csv has the database's column names, json the same names in camelCase.
-Times are ISO 8601, UTC or local; durations are in minutes or seconds, as their names say. csv is separated by commas,
-or by --separator ";". A csv file begins with a byte order mark, by which spreadsheets recognize UTF-8; standard output
-has none. Text that a spreadsheet would run as a formula is preceded by an apostrophe.
+Text, and the html of time cards, are in the language of --lang. csv has the database's column names, json the same in
+camelCase. Times are ISO 8601, UTC or local; durations are in minutes or seconds, as their names say. csv is separated
+by commas, or by --separator ";". A csv file begins with a byte order mark, by which spreadsheets recognize UTF-8;
+standard output has none. Text that a spreadsheet would run as a formula is preceded by an apostrophe.
 
 {options.STATUS}"""
 
@@ -29,5 +29,8 @@ def report() -> None:
     """
 
 
-for _module in (changes, cutoffs, exceptions, gaps, timecard, totals):
-    report.add_command(_module.command)
+for _command in (
+    *(changes.command, exceptions.command, timecard.command),
+    *(listings.cutoffs, listings.gaps, listings.totals),
+):
+    report.add_command(_command)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -40,7 +39,7 @@ def format_reason(name: str, language: Language) -> str:
 
 _EXCEPTION_TYPE = ColumnFormat("whole", lambda name, language: language.word("kind", name))
 _INSTANT = ColumnFormat("whole", lambda instant, language: f"{language.date_time(instant)} UTC")
-_CSV_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida", "batidas")
+_CSV_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida", "batidas", "motivo")
 _JSON_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
 # Long values wrap, except for names: a long name would make each row of that employee two lines high.
 _TEXT_COLUMNS = (
@@ -94,7 +93,7 @@ _limit_options = options.collect_options(
 @_limit_options
 @dead_letters.no_queue_option
 @options.as_of
-@options.output_options
+@options.output_options()
 def command(
     target_options: TargetOptions,
     *,
@@ -115,7 +114,7 @@ def command(
         groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(target_options, employee_ids)
         punched = context.punched_query(first, last, employee_ids)
         rows, has_punches = context.source.read(
-            EXCEPTIONS.bind(**punched.values, somadas=output.format in ("text", "html"), **limits),
+            EXCEPTIONS.bind(**punched.values, somadas=output.format == "text", **limits),
             punched,
         )
         counts = _read_counts(rows)
@@ -131,8 +130,11 @@ def command(
                     _format_limits(limits, language),
                     language.format_generated(context.now),
                 ],
-                build_tables(counts, exceptions, groups, language),
-                csv=_build_csv_table(exceptions, groups),
+                _build_tables(counts, exceptions, groups, language),
+                csv=ReportTable(
+                    _data_columns(_CSV_COLUMNS),
+                    _csv_rows(exceptions, [] if isinstance(groups, UnreadQueue) else groups),
+                ),
                 json_fields={
                     "de": first,
                     "ate": last,
@@ -146,7 +148,7 @@ def command(
                 },
                 json_list=(
                     "excecoes",
-                    ReportTable(_build_columns(_JSON_COLUMNS), map(attrgetter(*_JSON_COLUMNS), exceptions)),
+                    ReportTable(_data_columns(_JSON_COLUMNS), map(attrgetter(*_JSON_COLUMNS), exceptions)),
                 ),
             )
         )
@@ -167,7 +169,7 @@ def _read_counts(rows: Iterator[ExceptionRow]) -> dict[str, int]:
     return counts
 
 
-def _build_columns(names: Iterable[str]) -> list[ReportColumn]:
+def _data_columns(names: Iterable[str]) -> list[ReportColumn]:
     return [ReportColumn(name, SPAN if name == "medida" else TEXT) for name in names]
 
 
@@ -177,59 +179,23 @@ def _format_limits(limits: dict[str, Any], language: Language) -> str:
     return language.word("exceptions", "limits", *values)
 
 
-def _build_csv_table(
-    exceptions: Iterable[ExceptionRow], groups: Sequence[DeadLetterGroup] | UnreadQueue
-) -> ReportTable:
-    """Return the exceptions, then a row of type `nao_gravada` for each group of dead letters."""
-    dead_letter_groups = [] if isinstance(groups, UnreadQueue) else groups
-    names = (*_CSV_COLUMNS, "motivo")
-    get_values = attrgetter(*_CSV_COLUMNS)
-    dead_letter_fields = (
-        {
-            "tipo": "nao_gravada",
-            "usuario_id": group.usuario_id,
-            "batidas": group.quantidade,
-            "motivo": group.motivo,
-        }
-        for group in dead_letter_groups
-    )
-    return ReportTable(
-        _build_columns(names),
-        chain(
-            ((*get_values(row), None) for row in exceptions),
-            ([fields.get(name) for name in names] for fields in dead_letter_fields),
-        ),
-    )
+def _csv_rows(exceptions: Iterable[ExceptionRow], groups: Sequence[DeadLetterGroup]) -> Iterator[Sequence[Any]]:
+    """Yield the exceptions, then a row of type `nao_gravada` for each group of dead letters."""
+    for exception in exceptions:
+        yield (*(getattr(exception, name) for name in _CSV_COLUMNS[:-1]), None)
+    for group in groups:
+        fields = {"tipo": "nao_gravada", "usuario_id": group.usuario_id, "batidas": group.quantidade}
+        yield [(fields | {"motivo": group.motivo}).get(name) for name in _CSV_COLUMNS]
 
 
-def build_tables(
+def _build_tables(
     counts: dict[str, int],
     exceptions: Iterable[ExceptionRow],
     groups: Sequence[DeadLetterGroup] | UnreadQueue,
     language: Language,
 ) -> list[ReportTable]:
-    """Return the tables of text and html: exceptions by type, dead letters, and the exceptions themselves."""
+    """Return the tables of text: exceptions by type, dead letters, and the exceptions themselves."""
     word = language.word
-    dead_letter_table = ReportTable(
-        _DEAD_LETTER_COLUMNS,
-        () if isinstance(groups, UnreadQueue) else groups,
-        word("exceptions", "dead_letters"),
-        [word("exceptions", "dead_letters_now")],
-        empty=word("report", "none"),
-        warning=word("exceptions", "unread", groups.text(language)) if isinstance(groups, UnreadQueue) else "",
-    )
-    rows = (
-        (
-            exception.dia,
-            exception.usuario_id,
-            _format_time_or_count(exception, language),
-            exception.medida,
-            exception.tipo,
-            exception.nome,
-            exception.dispositivo,
-        )
-        for exception in exceptions
-    )
     return [
         ReportTable(
             (ReportColumn("tipo", _EXCEPTION_TYPE), ReportColumn("quantidade", NUMBER)),
@@ -237,12 +203,32 @@ def build_tables(
             word("exceptions", "summary"),
             empty=word("report", "none"),
         ),
-        dead_letter_table,
-        ReportTable(_TEXT_COLUMNS, rows, word("exceptions", "each"), [word("exceptions", "summed")]),
+        ReportTable(
+            _DEAD_LETTER_COLUMNS,
+            () if isinstance(groups, UnreadQueue) else groups,
+            word("exceptions", "dead_letters"),
+            [word("exceptions", "dead_letters_now")],
+            empty=word("report", "none"),
+            warning=word("exceptions", "unread", groups.text(language)) if isinstance(groups, UnreadQueue) else "",
+        ),
+        ReportTable(
+            _TEXT_COLUMNS,
+            (
+                (
+                    each.dia,
+                    each.usuario_id,
+                    _format_time(each, language),
+                    *(each.medida, each.tipo, each.nome, each.dispositivo),
+                )
+                for each in exceptions
+            ),
+            word("exceptions", "each"),
+            [word("exceptions", "summed")],
+        ),
     ]
 
 
-def _format_time_or_count(exception: ExceptionRow, language: Language) -> str | None:
+def _format_time(exception: ExceptionRow, language: Language) -> str | None:
     """Format the time of an exception; for a row that sums up several exceptions, their number."""
     if exception.vezes > 1:
         return language.word("exceptions", "times", language.number(exception.vezes))

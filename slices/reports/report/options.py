@@ -54,14 +54,18 @@ def language(text: str) -> Option:
     )
 
 
-def output_options(function: Function) -> Function:
-    """Add the options of the output (argument `output`) and of the database (argument `target_options`)."""
+def output_options(*formats: str) -> Callable[[Function], Function]:
+    """Return a decorator that adds the options of the output (`output`) and of the database (`target_options`).
+
+    Args:
+        formats: formats of the report, in addition to `FORMATS`.
+    """
     add_output = collect_options(
         "output",
         Output,
         format=click.option(
             "--format",
-            type=click.Choice(FORMATS),
+            type=click.Choice((*FORMATS, *formats)),
             default="text",
             help="Format of the report; csv and json are for programs.",
         ),
@@ -71,13 +75,13 @@ def output_options(function: Function) -> Function:
             default=",",
             help="Separator of csv; Brazilian Excel expects ;.",
         ),
-        language=language("Language of text and html."),
+        language=language(f"Language of {' and '.join(('text', *formats))}."),
         file=click.option(
             "--output", "file", type=opt.FILE, metavar="FILE", help="Write to a file that only you may read."
         ),
         force=opt.force,
     )
-    return add_output(reader.options(function))
+    return lambda function: add_output(reader.options(function))
 
 
 def employees(text: str) -> Option:

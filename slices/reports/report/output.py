@@ -1,4 +1,4 @@
-"""Writing reports as text, csv, json or html, to a file or standard output.
+"""Writing reports as text, csv or json, and pages as html, to a file or standard output.
 
 csv and json do not depend on the language: they have the database's names (in json in camelCase), ISO 8601 times and
 decimal points. html is one self-contained file for the screen and for printing on A4.
@@ -24,7 +24,7 @@ from tools.kit import files, tables
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
 
-FORMATS = ("text", "csv", "json", "html")
+FORMATS = ("text", "csv", "json")
 SEPARATORS = (",", ";")
 
 _TEMPLATES = Environment(
@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Output(NamedTuple):
     """Values of the output options of a report."""
 
-    format: str  # one of FORMATS
+    format: str  # one of FORMATS, or html
     separator: str  # of csv
     language: Language  # of text and html
     file: Path | None  # None: standard output
@@ -84,15 +84,6 @@ class Output(NamedTuple):
                 write_csv(out, report.csv, self.separator)
             elif self.format == "json":
                 _write_json(out, report)
-            elif self.format == "html":
-                render_html(
-                    out,
-                    "report.html",
-                    self.language,
-                    report=report,
-                    tables=report.visible_tables(self.language),
-                    contents=(),
-                )
             else:
                 write_text(out, report, self.language)
 

@@ -55,18 +55,6 @@ class ReportColumn(NamedTuple):
         return language.word(*self.missing) if self.missing else ""
 
 
-class _CellCache(dict[Any, str]):
-    """Formatted cells of a column by value, so that each value is formatted once."""
-
-    def __init__(self, column: ReportColumn, language: Language) -> None:
-        self._column = column
-        self._language = language
-
-    def __missing__(self, value: Any) -> str:
-        self[value] = cell = self._column.format_cell(value, self._language)
-        return cell
-
-
 class ReportTable(NamedTuple):
     """Rows, and the texts around them in text and html."""
 
@@ -78,7 +66,7 @@ class ReportTable(NamedTuple):
     warning: str = ""  # text in place of the rows
     anchor: str = ""  # HTML id of the title
 
-    def select_columns(self, *names: str) -> "ReportTable":
+    def select(self, *names: str) -> "ReportTable":
         """Return the table with only these columns, in this order."""
         indexes = [[column.name for column in self.columns].index(name) for name in names]
         return self._replace(
@@ -86,15 +74,14 @@ class ReportTable(NamedTuple):
             rows=([row[index] for index in indexes] for row in self.rows),
         )
 
-    def drop_column(self, name: str) -> "ReportTable":
-        """Return the table without a column."""
-        return self.select_columns(*(column.name for column in self.columns if column.name != name))
+    def drop(self, *names: str) -> "ReportTable":
+        """Return the table without some columns."""
+        return self.select(*(column.name for column in self.columns if column.name not in names))
 
     def format_rows(self, language: Language) -> Iterator[list[str]]:
         """Yield the rows with formatted cells."""
-        caches = [_CellCache(column, language) for column in self.columns]
         for row in self.rows:
-            yield [cache[value] for cache, value in zip(caches, row, strict=True)]
+            yield [column.format_cell(value, language) for column, value in zip(self.columns, row, strict=True)]
 
     def data_keys(self) -> list[str]:
         """Return the names of the columns in csv and json."""
@@ -107,7 +94,7 @@ class ReportTable(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A report: lines and tables for text and html, a table for csv, and fields and a list for json."""
+    """A report: lines and tables for text, a table for csv, and fields and a list for json."""
 
     title: str
     lines: Sequence[str]  # below the title; empty ones are omitted

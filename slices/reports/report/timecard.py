@@ -47,7 +47,7 @@ _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
     help="Employer with CNPJ or CPF (default: the stage's).",
 )
 @options.as_of
-@options.output_options
+@options.output_options("html")
 def command(
     target_options: TargetOptions,
     *,

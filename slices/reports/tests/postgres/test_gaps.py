@@ -2,7 +2,6 @@
 
 import json
 import random
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -76,16 +75,6 @@ def test_exactly_the_lost_punches_of_20000_are_missing(database: Database, store
     assert sorted(monthly_gaps) == sorted(all_gaps)
 
 
-def test_columns_of_a_gap(database: Database) -> None:
-    number(database, "gate", 1, 2, 5)
-    number(database, "new", 3)
-
-    assert database.execute("select * from lacunas") == [
-        ("gate", "faltam", 3, 4, 2, FIRST + DAY, FIRST + 2 * DAY, FIRST + 2 * DAY + RECEIVED),
-        ("new", "faltam", 1, 2, 2, None, FIRST, FIRST + RECEIVED),
-    ]
-
-
 def test_number_received_under_several_ids_is_listed_once(database: Database) -> None:
     number(database, "clone", 1, 2, 2, 2, 5, 5)
 
@@ -138,46 +127,6 @@ def test_punches_without_a_number_or_a_device_have_no_gaps(database: Database) -
     number(database, None, 2, 5)
 
     assert gaps(database) == []
-
-
-def test_days_are_in_the_stages_time_zone(database: Database) -> None:
-    number(database, "gate", 1)
-    number(database, "gate", 3, received=datetime(2026, 10, 1, 2, 59, 57, tzinfo=UTC))  # 23:59:59 in Sao Paulo
-
-    database.execute("set timezone = 'Asia/Kathmandu'")
-    assert gaps(database, "lacunas_recebidas('2026-09-30', '2026-09-30')") == [("gate", "faltam", 2, 2, 1)]
-    assert gaps(database, "lacunas_recebidas('2026-10-01', '2026-10-01')") == []
-
-
-@pytest.mark.parametrize("report", ["lacunas", "lacunas_recebidas('2026-09-01', '2026-09-30')"])
-def test_role_of_reports_reads_gaps_by_indexes(database: Database, report: str) -> None:
-    number(database, "gate", 2)
-    database.execute("set enable_seqscan = off")  # a sequential scan is cheapest for a table of one row
-
-    database.execute("set role ponto_reader")
-    assert gaps(database, report)
-    plan = "\n".join(line for (line,) in database.execute("explain select * from " + report))
-    assert "Seq Scan on batida" not in plan
-    assert "Function Scan" not in plan
-
-
-def test_narrow_terminal_shows_the_full_device_name_and_breaks_no_word(
-    database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = "Portaria do galpão de expedição da zona-k3m9x2ab"
-    number(database, device, 1, 12345678, 12345678, 12345678, received=datetime(2026, 11, 2, 11, tzinfo=UTC))
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-
-    for language, state in (("en", "received 3 times"), ("pt", "recebido 3 vezes")):
-        text = re.sub(r"\x1b\[[0-9;]*m", "", run("gaps", "--month", "2026-11", "--lang", language).out)
-        lines = text.splitlines()
-        assert max(map(len, lines)) <= 80
-        start = next(at for at, line in enumerate(lines) if state in line)
-        end = next(at for at, line in enumerate(lines) if "2\N{EN DASH}12345677" in line)
-        cell = "".join(line[: lines[start].index(state)] for line in lines[end:start])
-        assert cell.replace(" ", "") == device.replace(" ", "")
-        assert "…" not in text
 
 
 def test_no_gap_is_status_0_and_no_received_punch_is_status_1(run: Run, database: Database) -> None:

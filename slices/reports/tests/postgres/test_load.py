@@ -10,7 +10,7 @@ import pytest
 from ponto.admin.migrations import locked_connection
 from slices.reports import employees
 from tests.aws import Calls
-from tests.commands import CommandResult, runner, write_stack
+from tests.commands import CommandResult, write_stack
 from tests.database import Database
 from tests.functions import Functions
 from tests.waiting import wait_for
@@ -134,20 +134,6 @@ def test_only_zones_of_postgresql_are_accepted(load: Load, database: Database) -
         assert load(f"{HEADER}1;X;;{zone};\n").status == 2
 
 
-def test_standard_input_is_read(
-    load: Load, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    load(FILE)  # creates the stack
-    database.execute("delete from funcionario")
-    assert runner(capsys, "load", "employees", "-", "--state", tmp_path)(typed=FILE).status == 0
-    assert stored(database) == ROWS
-
-
-def test_unreadable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["load", "employees", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
-    assert "absent.csv': No such file or directory" in capsys.readouterr().err
-
-
 def test_constraint_violation_is_returned_and_not_logged(
     functions: Functions, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,12 +148,3 @@ def test_constraint_violation_is_returned_and_not_logged(
     assert (functions.log.getvalue(), *capsys.readouterr()) == ("", "", "")
     assert stored(database) == []
     del tmp_path
-
-
-@pytest.mark.parametrize("load", ["functions"], indirect=True)
-def test_file_above_the_request_limit_is_refused(load: Load, database: Database) -> None:
-    result = load(HEADER + "".join(f"{number};{'é' * 200};;;\n" for number in range(1, 5_001)))
-
-    assert result.status == 2
-    assert "5000 employees exceed the 6 MB of a Lambda request; load them in several files" in result.err
-    assert stored(database) == []

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,7 @@ from slices.reports.tests.company import url as url
 from tests import commands
 from tests.aws import Calls, refusal, skip_long_polling, stack
 from tests.commands import CommandResult, write_stack_with_database
-from tests.database import Database, export
+from tests.database import Database
 from tests.events import aws, punch
 from tests.functions import Functions
 from tools.kit.output import camel_case
@@ -201,53 +200,6 @@ def require_same_files(dev: Stage) -> None:
     assert dev.text("html") == page.replace(DEV_BACKUPS, UNKNOWN_BACKUPS) != page
 
 
-@pytest.mark.parametrize(
-    ("days", "until"), [("35", "until Jan 5, 2027"), (None, "as long as the administrators of the database")]
-)
-def test_backups_are_kept_for_the_days_of_the_deployed_stage(dev: Stage, days: str | None, until: str) -> None:
-    del dev.outputs["BackupDays"]
-    if days:
-        dev.outputs["BackupDays"] = days
-
-    assert dev.run().status == 0
-
-    assert until in dev.text("html")
-    assert until in json.loads(dev.text())["ondeMais"][2]
-
-
-def test_the_page_has_all_parts_in_portuguese_too(dev: Stage) -> None:
-    assert dev.run(106, "--lang", "pt").status == 0
-
-    page = dev.text("html")
-    for text in (
-        "Dados armazenados, Matrícula 106",
-        "01/12/2024, 05:00",
-        "Precisão, m</th>",
-        '<td class="whole">sim</td>',
-        "Espelhos de ponto: 2</a>",
-        "primeira versão deste sistema",
-        "390.533.447-05",
-        "Lia &lt;Prado&gt;",
-        "&#34;refused&#34;",
-        "made up",
-    ):
-        assert text in page, text
-    assert page.count('<main class="sheet card">') == 2
-    links = re.findall('href="#(.+?)"', page)
-    assert links == ["corrections", "rejected", "cards", "punches", "elsewhere"]
-    places = re.findall(' id="(.+?)"', page)
-    assert places == ["corrections", "rejected", "elsewhere", "cards", "punches"]  # the table of punches comes last
-    assert json.loads(dev.text())["ondeMais"][-1].startswith("The technical log")
-
-
-def test_page_of_an_employee_without_a_name_says_so(dev: Stage, url: str) -> None:
-    company.fill(
-        url, "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
-    )
-    assert dev.run(999).status == 0
-    assert "No name, CPF or time zone is stored." in dev.text("html", employee_id=999)
-
-
 def test_only_the_user_may_read_the_files_and_none_is_overwritten(dev: Stage) -> None:
     assert dev.run().status == 0
     assert dev.folder.stat().st_mode & 0o777 == 0o700
@@ -263,18 +215,6 @@ def test_only_the_user_may_read_the_files_and_none_is_overwritten(dev: Stage) ->
     assert json.loads(dev.text())["usuarioId"] == 106
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(dev: Stage) -> None:
-    dev.folder.write_text("a file")
-    assert "exists; name another file" in dev.run().err
-
-    dev.folder = dev.folder.parent / "nowhere" / "out"
-    refused = dev.run()
-
-    assert refused.status == 2
-    assert "nowhere is not a folder" in refused.err
-    assert dev.functions.log.getvalue() == ""
-
-
 def test_unreadable_queue_is_reported(dev: Stage) -> None:
     dev.stubs["ReceiveMessage"] = refusal("AccessDenied")
 
@@ -286,31 +226,12 @@ def test_unreadable_queue_is_reported(dev: Stage) -> None:
     assert "The dead-letter queue was not read: AWS refused" in dev.text("html")
 
 
-def test_database_env_needs_a_stage_for_the_queue(
-    dev: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    export(dev.database.owner, monkeypatch)
-
-    result = commands.runner(capsys, "person")(106, "--output", dev.folder, "--database", "env")
-
-    assert result.status == 1
-    assert "the database is not the local stack's; specify its stage with --stage\n" in result.err
-    assert "--no-queue" not in result.err + dev.text("html")
-
-
 def test_unknown_employee_has_no_files(dev: Stage) -> None:
     result = dev.run(999)
 
     assert (result.status, result.out) == (1, "")
     assert "nothing is stored about employee 999; no file was written" in result.err
     assert not dev.folder.exists()
-
-
-def test_employee_with_only_a_name_has_files(dev: Stage) -> None:
-    assert dev.run(104).status == 0
-    document = json.loads(dev.text(employee_id=104))
-    assert (document["batidas"], document["espelhos"], document["naoGravadas"]) == ([], [], [])
-    assert "&lt;script&gt;" in dev.text("html", employee_id=104)
 
 
 def test_no_value_is_printed_or_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,14 +1,12 @@
 """The function `read` and the option --stage on a real database; Lambda is replaced by calls of the handler."""
 
 import json
-import re
 from contextlib import closing
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg2
 import pytest
 
@@ -20,9 +18,8 @@ from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from tests.aws import Calls, invoke_stub, refusal
 from tests.commands import write_stack_with_database
-from tests.events import aws_environment
 from tests.functions import Functions
-from tests.postgres.test_reader import CATALOGUE, create_event, handle_with_small_limit, query, replace_sql
+from tests.postgres.test_reader import CATALOGUE, create_event, handle_with_small_limit, query
 from tools.kit import reader as kit_reader
 from tools.kit.errors import CommandError
 from tools.kit.rows import ZONE
@@ -124,24 +121,6 @@ def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str,
     assert printed.replace(note, "") == expected
 
 
-@pytest.mark.usefixtures("three_employee_limit")
-def test_ranges_show_progress_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-
-    result = run(*REPORTS["changes"], "--stage", "local")
-
-    assert "5 changed months" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", result.err)
-
-
-def test_oversized_report_without_ranges_is_refused(run: Run, function: Functions) -> None:
-    function.handle = partial(query_function.handle, max_bytes=0)
-
-    result = run(*REPORTS["gaps of a month"], "--stage", "local")
-
-    assert result.status == 2
-    assert "larger than the 6 MB that AWS allows in a response; request less at a time" in result.err
-
-
 def test_reading_stops_at_the_size_limit(url: str) -> None:
     fill(
         url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
@@ -197,15 +176,6 @@ def test_no_value_of_a_request_or_row_is_logged(function: Functions, run: Run, u
         assert value not in logged
 
 
-def test_statement_timeout_names_the_option(run: Run, function: Functions) -> None:
-    function.handle = create_handler(replace_sql(zone="select pg_sleep(30)"))
-
-    result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
-
-    assert (result.status, result.out) == (2, "")
-    assert "the queries took longer than 1 s; set a larger --timeout" in result.err
-
-
 def test_resuming_database_is_awaited_with_one_message(run: Run, function: Functions, calls: Calls) -> None:
     function.handle = partial(query_function.handle, timeouts=QUICK)
     host = function.environment["DB_HOST"]
@@ -221,18 +191,6 @@ def test_resuming_database_is_awaited_with_one_message(run: Run, function: Funct
     assert result.status == 0
     assert result.err.count("the database does not answer yet; a paused one takes 15 to 40 s to resume") == 1
     assert calls.operations == ["Invoke"] * 4
-
-
-@pytest.mark.usefixtures("calls")
-def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> None:
-    function.handle = partial(query_function.handle, timeouts=QUICK)
-    function.environment["DB_HOST"] = "/nowhere"
-    with aws_environment():
-        client = boto3.client("lambda")
-    source = kit_reader.FunctionReader(client, "batida-ponto-local-read", "local", 0, resume_timeout_seconds=0)
-
-    with pytest.raises(CommandError, match=r"^batida-ponto-local-read cannot connect to the database: "):
-        source.read(ZONE.bind())
 
 
 @pytest.mark.parametrize(
@@ -265,17 +223,6 @@ def test_error_of_a_stage_says_what_to_do(answer: Any, message: str, run: Run, c
     assert (result.status, result.out) == (2, "")
     assert message in result.err
     assert set(calls.operations) == {"Invoke"}  # no other permission is needed
-
-
-@pytest.mark.parametrize("instant", [(), AS_OF], ids=["now", "as of"])
-def test_function_of_the_previous_release_is_reported(instant: tuple[str, ...], run: Run, function: Functions) -> None:
-    """The old function has only the statement `zone`."""
-    function.handle = create_handler(Catalogue({"zone": "select fuso_padrao();"}, {"zone": {}}))
-
-    result = run("totals", *MONTH, *instant, "--stage", "local")
-
-    assert (result.status, result.out) == (2, "")
-    assert "batida-ponto-local-read and this command have different versions: " in result.err
 
 
 INSERT_PUNCH = """
