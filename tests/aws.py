@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -67,10 +68,16 @@ NO_STACK = refusal("ValidationError", "Stack with id batida-ponto-prod does not 
 """CloudFormation's error for a stack that does not exist, or for a resource of such a stack."""
 
 
-def stack(**outputs: str) -> Any:
-    """Return the response of DescribeStacks for a stack with these outputs."""
+ROLE_EXISTS = refusal("InvalidInput", "Service role name AWSServiceRoleForRDS has been taken in this account")
+"""IAM's error for a service-linked role that the account has."""
+
+
+def stack(status: str = "CREATE_COMPLETE", **outputs: str) -> Any:
+    """Return the response of DescribeStacks for a stack with these outputs, which was updated now."""
     entries = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
-    return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": entries}]}
+    now = datetime.now(UTC)
+    times = {"CreationTime": now, "LastUpdatedTime": now}
+    return {"Stacks": [{"StackId": "arn", "StackStatus": status, "Outputs": entries, **times}]}
 
 
 def invoke_stub(payload: object, *, failed: bool = False) -> Callable[..., Any]:

@@ -112,6 +112,14 @@ def write_stack_with_database(folder: Path, url: str, dlq_url: str = "", aws: st
     )
 
 
+def _function(name: str, **properties: Any) -> Any:
+    code = {"S3Bucket": {"Ref": "ServerlessDeploymentBucket"}, "S3Key": "new/batida-ponto.zip"}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"FunctionName": f"batida-ponto-dev-{name}", "Code": code, **properties},
+    }
+
+
 class FakeSls:
     """A fake `sls` that packages `template` and deploys nothing."""
 
@@ -126,14 +134,10 @@ class FakeSls:
         self.template: dict[str, Any] = {
             "Resources": {
                 "PostPunch": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
-                "SchemaLambdaFunction": {
-                    "Type": "AWS::Lambda::Function",
-                    "Properties": {
-                        "FunctionName": "batida-ponto-dev-schema",
-                        "Code": {"S3Bucket": {"Ref": "ServerlessDeploymentBucket"}, "S3Key": "new/batida-ponto.zip"},
-                        "Environment": {"Variables": {"TIME_ZONE": "America/Sao_Paulo"}},
-                    },
-                },
+                "SchemaLambdaFunction": _function(
+                    "schema", Environment={"Variables": {"TIME_ZONE": "America/Sao_Paulo"}}
+                ),
+                "BatidaPontoLambdaFunction": _function("batidaPonto"),
             }
         }
 

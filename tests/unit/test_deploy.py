@@ -18,7 +18,7 @@ from botocore.credentials import DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
 from ponto.punch import EVENT
-from tests.aws import NO_STACK, Calls, invoke_stub, receive_all, refusal, stack
+from tests.aws import NO_STACK, ROLE_EXISTS, Calls, invoke_stub, receive_all, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import FakeSls, runner, write_sls
 from tests.events import aws
@@ -35,6 +35,9 @@ from tools.kit.project import ROOT
 URL = "https://api.example.com/dev/ponto"
 PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE_ID)
 RESERVED = {"FunctionName": "batida-ponto-prod-batidaPonto", "ReservedConcurrentExecutions": 5}
+CODE_SHA256 = "VpTQii5T/8rgwxA+Wtb2B2q9lg6x+KVldwQLwQKPcCs="
+"""Hash of the code of the fake `sls`."""
+
 OUTPUTS = {
     "PunchQueueUrl": "https://queue",
     "DeadLetterQueueUrl": "https://other",
@@ -50,6 +53,7 @@ class Prod:
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
         self.stubs |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
+        self.stubs["CreateServiceLinkedRole"] = ROLE_EXISTS
         self.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.sls = FakeSls()
         self.sls.is_protected = True
@@ -62,7 +66,8 @@ class Prod:
     def add_deployed_stage(self) -> None:
         """Add the deployed stage, in which the smoke test succeeds."""
         self.stubs |= {
-            "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
+            "DescribeStacks": lambda *_: stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
+            "GetFunctionConfiguration": {"CodeSha256": CODE_SHA256},
             "GetApiKey": {"value": "the key"},
             "Invoke": self._invoke,
         }
@@ -70,6 +75,15 @@ class Prod:
     def _invoke(self, _: object, parameters: Mapping[str, str]) -> Any:
         is_search = json.loads(parameters["Payload"])["action"] == "find"
         return invoke_stub({"found": True} if is_search else {"applied": self.migrated, "notices": []})()
+
+
+BEFORE = stack()
+
+
+def after_operation(kind: str) -> Any:
+    """Return the response of DescribeStacks after an operation that did not update the stack."""
+    operations = [{"OperationType": kind, "OperationId": "o"}]
+    return {"Stacks": [BEFORE["Stacks"][0] | {"LastOperations": operations}]}
 
 
 @pytest.fixture
@@ -104,7 +118,7 @@ def test_protected_stage_is_deployed_after_yes_or_its_name(
 ) -> None:
     result = prod.run(*options, typed=typed)
     assert prod.sls.commands == ["package"] if message else ["package", "deploy"]
-    assert result.status == (2 if message else 1)
+    assert result.status == 2
     assert result.err.endswith(f"{message or 'check --stage, --region and --profile'}\n")  # the fake created no stack
 
 
@@ -212,6 +226,7 @@ def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
     prod: Prod, protects: bool, has_gate: bool, status: str | None, first_update_parameters: list[str]
 ) -> None:
     prod.sls.add_cluster(is_protected=protects)
+    prod.stubs["DescribeStacks"] = lambda *_: stack()
     # A resource that AWS refuses to some accounts, as it refuses CloudFront to unverified ones.
     gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
     prod.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]
@@ -226,9 +241,12 @@ def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
     # osls uses the last of two values of a parameter.
     first_options = options + [f"--param={parameter}" for parameter in first_update_parameters]
     first_update = [("package", "first", first_options), ("deploy", "first", first_options)]
-    region = ["--stage", "prod", "--region", "us-east-1", "--package"]
-    assert all(words[:5] == region for _, words in prod.invocations)
-    runs = [(command, Path(words[5]).name, words[6:]) for command, words in prod.invocations]
+    region = ["--stage", "prod", "--region", "us-east-1"]
+    runs = []
+    for command, words in prod.invocations:
+        *before, package = words[: words.index("--package") + 2]
+        assert before == [*region, *(["--force"] if command == "deploy" else []), "--package"]
+        runs.append((command, Path(package).name, words[len(before) + 1 :]))
     assert runs == [
         ("package", "package", options),
         *(first_update if first_update_parameters else []),
@@ -261,7 +279,7 @@ def test_cluster_left_by_an_earlier_stack_stops_the_first_deploy(
     result = prod.run("--yes", "--force")
     assert (f"the cluster {name} belongs to this stage, but not to its stack" in result.err) == is_of_stage
     assert ("sls deploy" in result.err) != is_of_stage
-    assert result.status == (2 if is_of_stage else 1)
+    assert result.status == 2
 
 
 def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
@@ -271,8 +289,32 @@ def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
     assert prod.calls.history == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "status"),
+    [
+        (BEFORE, BEFORE, 2),  # osls deployed nothing
+        (BEFORE, stack("UPDATE_ROLLBACK_COMPLETE"), 2),
+        (BEFORE, after_operation("UPDATE_STACK"), 2),
+        (BEFORE, after_operation("CREATE_CHANGESET"), 1),  # CloudFormation found no changes
+        (BEFORE, stack("UPDATE_COMPLETE"), 1),
+        (NO_STACK, BEFORE, 1),
+    ],
+)
+def test_nothing_is_migrated_unless_sls_reached_a_new_state(prod: Prod, before: Any, after: Any, status: int) -> None:
+    prod.stubs |= {"DescribeStacks": before, "GetFunctionConfiguration": {"CodeSha256": "other"}}
+    prod.sls.while_running = lambda: prod.stubs.update(DescribeStacks=after)
+
+    result = prod.run("--yes")
+
+    assert result.status == status
+    assert ("was not updated: it is " in result.err) == (status == 2)
+    assert ("does not have the code that this deploy packaged" in result.err) == (status == 1)
+    assert "Invoke" not in prod.calls.operations
+
+
 def test_missing_permission_after_the_deploy_says_that_the_stage_is_deployed(prod: Prod) -> None:
-    prod.stubs |= {"DescribeStacks": stack(**OUTPUTS), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
+    prod.add_deployed_stage()
+    prod.stubs |= {"Invoke": refusal("AccessDenied", "not you", "Invoke")}
     result = prod.run("--yes")
     assert result.status == 1
     assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven to work." in result.err

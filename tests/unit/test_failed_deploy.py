@@ -8,15 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 
-from tests.aws import NO_STACK, Calls, refusal, stack
+from tests.aws import NO_STACK, ROLE_EXISTS, Calls, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import CommandResult, FakeSls, runner
 from tests.documents import find_mistake
 from tests.events import aws
-from tools.deploy import failed_events, leftovers
+from tools.deploy import leftovers, stack_state
 from tools.kit.collaborators import Collaborators
+from tools.kit.project import ROOT
 
 STACK = "batida-ponto-dev"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{STACK}/1"
@@ -59,7 +59,7 @@ class Dev:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
-        self.calls.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
+        self.calls.stubs |= {"GetAccountPlanState": {"accountPlanType": "PAID"}, "CreateServiceLinkedRole": ROLE_EXISTS}
         self.sls = FakeSls()
         self.clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
         self._capsys = capsys
@@ -84,6 +84,7 @@ def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) 
     dev.calls.stubs["DescribeStacks"] = NO_STACK
     dev.fail(
         DescribeStacks=stack_response("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
+        DescribeChangeSet={"ChangeSetId": "arn:new", "Status": "FAILED"},
         DescribeEvents={"OperationEvents": [validation_event()]},
     )
 
@@ -92,8 +93,10 @@ def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) 
     assert result.status == 2
     assert REASON in result.err.splitlines()
     assert "ponto: sls deploy failed, see its output above" in result.err
+    assert result.err.count(REASON) == 1
     assert [call.parameters for call in dev.calls.by_operation("DescribeEvents")] == [
-        {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
+        {"StackName": STACK_ID, "Filters": {"FailedEvents": True}},
+        {"ChangeSetName": "arn:new", "Filters": {"FailedEvents": True}},
     ]
     assert "DeleteStack" not in dev.calls.operations
 
@@ -119,52 +122,49 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     assert reasons[-1].startswith("ponto: sls deploy failed")
 
 
-def test_events_of_earlier_deploys_are_not_shown(dev: Dev) -> None:
-    dev.calls.stubs |= {
-        "DescribeStacks": stack_response("UPDATE_STACK:c"),
-        "DescribeEvents": {"OperationEvents": [validation_event()]},
-    }
-    dev.fail()
-    assert "CloudFormation's reason" not in dev.run("deploy").err
+@pytest.mark.parametrize(("old", "is_shown"), [("arn:old", True), ("arn:new", False)])
+def test_reason_of_a_new_change_set_is_shown_if_there_is_no_event(dev: Dev, old: str, *, is_shown: bool) -> None:
+    dev.calls.stubs |= {"DescribeStacks": stack(), "DescribeChangeSet": {"ChangeSetId": old, "Status": "FAILED"}}
+    failed = {"ChangeSetId": "arn:new", "Status": "FAILED", "StatusReason": "no template"}
+    dev.fail(DescribeChangeSet=failed, DescribeEvents={"OperationEvents": []})
+    assert ("  the stack: no template\n" in dev.run("deploy").err) is is_shown
 
 
 def test_missing_permission_to_read_events_is_reported_with_the_failure(dev: Dev) -> None:
     dev.calls.stubs["DescribeStacks"] = NO_STACK
-    dev.fail(
-        DescribeStacks=stack_response("CREATE_CHANGESET:c"),
-        DescribeEvents=refusal("AccessDenied", "not you", "DescribeEvents"),
-    )
-
+    dev.fail(DescribeStacks=stack(), DescribeEvents=refusal("AccessDenied", "not you", "DescribeEvents"))
     result = dev.run("deploy")
-
     assert result.status == 2
-    lines = result.err.splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("not shown"))
-    assert lines[start : start + 2] == [
-        "not shown: CloudFormation's reason (AWS refused DescribeEvents: AccessDenied: not you).",
-        "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
-        f"--stack-name {STACK_ID} --filters FailedEvents=true --region us-east-1",
-    ]
-    assert lines[-1] == "ponto: sls deploy failed, see its output above; nothing was migrated"
+    assert "not shown: CloudFormation's reason (AWS refused DescribeEvents: AccessDenied: not you)" in result.err
+    assert "ponto: sls deploy failed" in result.err
 
 
-def test_events_of_all_pages_are_read(capsys: pytest.CaptureFixture[str]) -> None:
-    with aws():
-        cloudformation = boto3.client("cloudformation")
-    query = {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
-    with Stubber(cloudformation) as stub:
-        stub.add_response("describe_stacks", stack_response("UPDATE_STACK:old"), {"StackName": STACK})
-        observation = failed_events.observe_stack(cloudformation, "dev")
-        stub.add_response(
-            "describe_stacks", stack_response("CREATE_CHANGESET:c", "UPDATE_STACK:old"), {"StackName": STACK}
-        )
-        stub.add_response("describe_events", {"OperationEvents": [], "NextToken": "2"}, query)
-        stub.add_response("describe_events", {"OperationEvents": [validation_event()]}, query | {"NextToken": "2"})
+ACCESS_DENIED = refusal("AccessDenied", "not you", "CreateServiceLinkedRole")
 
-        failed_events.print_new_failures(cloudformation, "dev", observation)
 
-        stub.assert_no_pending_responses()
-    assert REASON in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("creation", "role", "message", "commands"),
+    [
+        ({}, None, "created the role AWSServiceRoleForRDS", ["package", "deploy"]),
+        (ROLE_EXISTS, None, "", ["package", "deploy"]),
+        (ACCESS_DENIED, {"Role": {}}, "", ["package", "deploy"]),
+        (
+            ACCESS_DENIED,
+            refusal("AccessDenied"),
+            "not checked: whether the account has the role",
+            ["package", "deploy"],
+        ),
+        (ACCESS_DENIED, refusal("NoSuchEntity"), "aws iam create-service-linked-role", ["package"]),
+    ],
+)
+def test_role_that_rds_needs_is_created_before_the_first_cluster(
+    dev: Dev, creation: Any, role: Any, message: str, commands: list[str]
+) -> None:
+    dev.calls.stubs |= {"CreateServiceLinkedRole": creation, "GetRole": role}
+    dev.sls.add_cluster()
+    result = dev.run("deploy")
+    assert dev.sls.commands == commands
+    assert message in result.err
 
 
 def create_abandoned_stack(dev: Dev, *, stack: str = STACK) -> str:
@@ -214,26 +214,27 @@ def test_stack_that_another_deploy_is_creating_is_not_removed(dev: Dev) -> None:
 
 @pytest.mark.parametrize("command", [("deploy",), ("remove", "--yes")])
 @pytest.mark.parametrize(
-    ("change_sets", "age_seconds", "reason"),
+    ("change_set", "age_seconds", "reason"),
     [
-        (["CREATE_PENDING"], 3_600, "its change set is CREATE_PENDING"),
-        (["FAILED", "CREATE_IN_PROGRESS"], 3_600, "its change set is CREATE_IN_PROGRESS"),
-        (["CREATE_COMPLETE"], 150, "it was created 150 s ago"),
-        ([], 150, "it was created 150 s ago"),
+        ("CREATE_PENDING", 3_600, "its change set is CREATE_PENDING"),
+        ("CREATE_IN_PROGRESS", 3_600, "its change set is CREATE_IN_PROGRESS"),
+        ("CREATE_COMPLETE", 150, "it was created 150 s ago"),
+        (None, 150, "it was created 150 s ago"),
     ],
 )
 def test_stack_that_another_deploy_may_be_creating_is_not_deleted(
-    dev: Dev, command: Sequence[str], change_sets: Sequence[str], age_seconds: int, reason: str
+    dev: Dev, command: Sequence[str], change_set: str | None, age_seconds: int, reason: str
 ) -> None:
     stacks = stack_response(status="REVIEW_IN_PROGRESS")
     dev.calls.stubs["DescribeStacks"] = stacks
     dev.clock = FakeClock(stacks["Stacks"][0]["CreationTime"] + timedelta(seconds=age_seconds))
-    dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": status} for status in change_sets]}
+    if change_set:
+        dev.calls.stubs["DescribeChangeSet"] = {"Status": change_set, "ChangeSetId": "arn"}
 
     result = dev.run(*command)
 
     assert result.status == 2
-    assert f"ponto: another deploy may be creating the stack {STACK}: {reason}" in result.err
+    assert f"ponto: another deploy may be changing the stack {STACK}: {reason}" in result.err
     assert "deploy" not in dev.sls.commands
     assert "DeleteStack" not in dev.calls.operations
 
@@ -241,16 +242,62 @@ def test_stack_that_another_deploy_may_be_creating_is_not_deleted(
 def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev) -> None:
     dev.clock = FakeClock()
     stack_id = create_abandoned_stack(dev)
-    dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
+    dev.calls.stubs["DescribeChangeSet"] = {"Status": "FAILED"}
     dev.run("deploy")
     assert stack_status(stack_id) == "DELETE_COMPLETE"
 
 
-@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
-def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> None:
-    dev.calls.stubs["DescribeStacks"] = stack_response(status=status)
-    dev.run("deploy")
-    assert "DeleteStack" not in dev.calls.operations
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        *[(status, command) for status, (_, command) in stack_state.REMEDIES.items() if status.endswith("ED")],
+        ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name {stack}"),
+        ("UPDATE_IN_PROGRESS", "aws cloudformation describe-stacks"),
+        ("IMPORT_ROLLBACK_FAILED", "aws cloudformation describe-stack-events"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--preview"], ["--force"]])
+def test_state_without_deploys_is_refused_with_the_command_that_ends_it(
+    dev: Dev, options: list[str], status: str, command: str
+) -> None:
+    dev.calls.stubs["DescribeStacks"] = stack(status)
+    result = dev.run("deploy", *options)
+    assert (result.status, dev.sls.commands) == (2, [])
+    assert f"  {command.format(stack=STACK, stage='dev')}" in result.err
+    assert dev.calls.operations.count("DescribeStacks") == len(dev.calls.operations) - 1  # and GetCallerIdentity
+
+
+def test_state_is_checked_again_before_the_first_change(dev: Dev) -> None:
+    responses = iter([stack()] * 2)  # of the checks before the stage is compiled
+    dev.calls.stubs["DescribeStacks"] = lambda *_: next(responses, stack("UPDATE_IN_PROGRESS"))
+    result = dev.run("deploy")
+    assert (result.status, dev.sls.commands) == (2, ["package"])
+    assert "is UPDATE_IN_PROGRESS" in result.err
+
+
+def test_deploy_waits_for_the_change_set_of_another_one(dev: Dev) -> None:
+    dev.calls.stubs |= {"DescribeStacks": stack(), "DescribeChangeSet": {"Status": "CREATE_IN_PROGRESS"}}
+    result = dev.run("deploy")
+    assert (result.status, dev.sls.commands) == (2, ["package"])
+    assert f"another deploy may be changing the stack {STACK}" in result.err
+
+
+def test_guide_has_the_table_of_states() -> None:
+    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for status, (meaning, command) in stack_state.REMEDIES.items():
+        row = f"| `{status}` | {meaning} | `{command.format(stack='batida-ponto-STAGE', stage='STAGE')}` |"
+        assert row.replace("`others`", "others") in guide
+
+
+def test_ctrl_c_says_that_cloudformation_goes_on(dev: Dev) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    dev.sls.while_running = interrupt
+    result = dev.run("deploy")
+    assert result.status == 130
+    for words in ("wait stack-update-complete", "cancel-update-stack"):
+        assert f"  aws cloudformation {words} --stack-name {STACK} --region us-east-1\n" in result.err
 
 
 def test_stack_is_kept_without_confirmation(dev: Dev) -> None:

@@ -362,7 +362,7 @@ def test_function_with_unchanged_code_keeps_its_key_in_s3(dev: Dev, deployed_cod
     dev.preview()
 
     assert dev.sent_template["Resources"][FUNCTION]["Properties"]["Code"]["S3Key"] == key
-    (call,) = dev.calls.by_operation("GetFunctionConfiguration")
+    call = dev.calls.by_operation("GetFunctionConfiguration")[0]
     assert call.parameters == {"FunctionName": "batida-ponto-dev-schema"}
 
 

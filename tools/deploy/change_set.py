@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack
+from tools.deploy import stack_state
 from tools.deploy.failed_events import Failure, read_failures
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
@@ -222,17 +222,17 @@ class _Preview:
             return
         status = stack["StackStatus"]
         if status == "DELETE_IN_PROGRESS":
-            abandoned_stack.wait_until_deleted(self._cloudformation, stack)
+            stack_state.wait_until_deleted(self._cloudformation, stack)
             return
         description = None
-        if abandoned_stack.is_abandoned(stack):
+        if stack_state.is_abandoned(stack):
             description = self._wait_until_created(self._preview_stack, max_seconds)
         if description is None or description.get("Description") != DESCRIPTION:
             raise CommandError(
                 f"the stack {self._preview_stack} ({status}) has resources, or not the change set {CHANGE_SET} of a "
                 "preview, so it may belong to something else. Delete it, or choose another name for the stage"
             )
-        abandoned_stack.delete_and_wait(self._cloudformation, stack)
+        stack_state.delete_and_wait(self._cloudformation, stack)
 
     def _deployment_bucket(self) -> str | None:
         """Return the name of the deployed stage's bucket for templates; None if it has none."""

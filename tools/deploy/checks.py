@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import express, leftovers, quotas, stage_names
+from tools.deploy import express, leftovers, quotas, stack_state, stage_names
 from tools.deploy.compiled_stage import CompiledStage, deploy_command
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
@@ -82,9 +82,10 @@ def require_deployable(cloudformation: "CloudFormationClient", stage: str) -> st
     """Return the `database` with which a stage was deployed; None if it is not deployed yet.
 
     Raises:
-        CommandError: no parameter or permission allows to deploy this stage.
+        CommandError: no parameter or permission allows to deploy this stage, or its stack has another state.
     """
     stage_names.require_allowed(stage)
+    stack_state.require_deployable(cloudformation, stage)
     database = deployed_database(cloudformation, stage)
     if database == "unknown":
         raise CommandError(

@@ -8,8 +8,14 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, checks, express, failed_events, preview, proof
-from tools.deploy.compiled_stage import CompiledStage, add_deployed_database, read_compiled_stage
+from tools.deploy import checks, express, failed_events, preview, proof, service_role, stack_state
+from tools.deploy.compiled_stage import (
+    CompiledStage,
+    add_deployed_database,
+    code_sha256,
+    read_compiled_stage,
+    read_template,
+)
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
@@ -78,9 +84,9 @@ def deploy(
     session = account.session
     osls.warn_if_expiring(session)
     hooks = collaborators.deploy_hooks()
-    compiled = _deploy(collaborators, hooks, account, target_options, params, is_confirmed=yes, force=force)
+    compiled, code = _deploy(collaborators, hooks, account, target_options, params, is_confirmed=yes, force=force)
     try:
-        summary, slice_results = _migrate_and_prove(hooks, account, target_options.stage, compiled)
+        summary, slice_results = _migrate_and_prove(hooks, account, target_options.stage, compiled, code)
     except CommandError as error:
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
@@ -104,10 +110,15 @@ def deploy(
 
 
 def _migrate_and_prove(
-    hooks: Sequence[DeployHook], account: target.Account, stage: str, compiled: CompiledStage
+    hooks: Sequence[DeployHook], account: target.Account, stage: str, compiled: CompiledStage, code: str
 ) -> tuple[dict[str, Any], list[HookResult]]:
-    """Return the output of --json without the slices' part, and the slices' results."""
+    """Return the output of --json without the slices' part, and the slices' results.
+
+    Args:
+        code: hash of the drain's packaged code.
+    """
     session = account.session
+    proof.require_code(session.client("lambda", config=target.config()), stage, code)
     outputs = stack_outputs(session.client("cloudformation"), stage)
     # No retries: a second call of a slow migration would only wait for the first.
     functions = session.client("lambda", config=target.config(attempts=1, **target.LONG_CALL_SETTINGS))
@@ -147,7 +158,8 @@ def _deploy(
     *,
     is_confirmed: bool,
     force: bool,
-) -> CompiledStage:
+) -> tuple[CompiledStage, str]:
+    """Deploy a stage, and return its properties and the hash of the drain's packaged code."""
     session, stage = account.session, target_options.stage
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
@@ -157,19 +169,29 @@ def _deploy(
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
         print_status(f"sls {command}{update_name}")
-        before = failed_events.observe_stack(cloudformation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
-            if before:
-                failed_events.print_new_failures(cloudformation, stage, before)
             raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
+
+    def sls_deploy(*options: object, extra_params: Sequence[str], name: str) -> None:
+        before = stack_state.observe(cloudformation, stage)
+        try:
+            # Without --force, osls deploys nothing if its last upload is the same, even if that update was rolled back.
+            sls("deploy", "--force", *options, extra_params=extra_params, update_name=name)
+        except KeyboardInterrupt:
+            stack_state.print_interruption(cloudformation, stage)
+            raise
+        except CommandError:
+            failed_events.print_new_failures(cloudformation, stage, before)
+            raise
+        stack_state.require_new_state(cloudformation, stage, before)
 
     def update(package: Path, extra_params: Sequence[str] = (), name: str = "") -> None:
         if compiled.express_settings:  # compiles again, because it can now look up the cluster
-            sls("deploy", extra_params=extra_params, update_name=name)
+            sls_deploy(extra_params=extra_params, name=name)
             return
         if extra_params:
             sls("package", "--package", package, extra_params=extra_params, update_name=name)
-        sls("deploy", "--package", package, extra_params=extra_params, update_name=name)
+        sls_deploy("--package", package, extra_params=extra_params, name=name)
 
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # not .serverless, which the next packaging would empty
@@ -180,7 +202,9 @@ def _deploy(
         question = f"Employees use this stage. Type {stage} to deploy it to {account.description}:"
         if compiled.is_protected and not is_confirmed and not confirm(question, stage):
             raise CommandError("not deployed")
-        abandoned_stack.delete(cloudformation, stage, collaborators.clock)
+        stack_state.prepare(cloudformation, stage, collaborators.clock)
+        if database is None and (compiled.demand.creates_cluster or compiled.express_settings):
+            service_role.create(session, collaborators.clock)
         if compiled.express_settings:
             express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
         if deferred_resources := results.deferred_resources:
@@ -190,4 +214,4 @@ def _deploy(
             update(package, name=", second update of two")
         else:
             update(package)
-    return compiled
+        return compiled, code_sha256(package, read_template(package)["Resources"]["BatidaPontoLambdaFunction"])

@@ -1,10 +1,12 @@
 """A stage as osls compiles it, and the parameters that compile it."""
 
+import base64
+import hashlib
 import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ponto import config
 from slices import enabled
@@ -61,7 +63,7 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
         CommandError: a parameter has a value that the functions could not read.
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
-    template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
+    template = read_template(package)
     resources = template["Resources"]
     environment = resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
@@ -81,3 +83,14 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
         deferred_resources=deferred_resources,
     )
+
+
+def read_template(package: Path) -> Any:
+    """Return the compiled template from the output of `sls package`."""
+    return json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
+
+
+def code_sha256(package: Path, function: Any) -> str:
+    """Return the hash of a compiled function's zip, as Lambda computes it."""
+    zip_file = package / Path(function["Properties"]["Code"]["S3Key"]).name
+    return base64.b64encode(hashlib.sha256(zip_file.read_bytes()).digest()).decode()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit.osls import find_stack
+from tools.deploy import stack_state
+from tools.kit.osls import find_stack, stack_name
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 _CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests if the clocks differ by more
 _NO_TIME = datetime.max.replace(tzinfo=UTC)  # CloudFormation's model does not require an event's time
 _CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # because another resource failed
-
-
-class Observation(NamedTuple):
-    """State of a stack before an operation."""
-
-    operation_ids: frozenset[str]
-    observed_at: datetime
 
 
 class Failure(NamedTuple):
@@ -45,44 +39,49 @@ class Failure(NamedTuple):
         return f"{'warning: ' if self.is_warning else ''}{self.resource or 'the stack'}{kind}{path}: {self.reason}"
 
 
-def observe_stack(cloudformation: "CloudFormationClient", stage: str) -> Observation:
-    """Return the operations on a stage's stack up to now."""
-    stack: Any = find_stack(cloudformation, stage) or {}
-    operation_ids = frozenset(operation["OperationId"] for operation in stack.get("LastOperations", []))
-    return Observation(operation_ids, datetime.now(UTC))
-
-
-def print_new_failures(cloudformation: "CloudFormationClient", stage: str, observation: Observation) -> None:
+def print_new_failures(cloudformation: "CloudFormationClient", stage: str, before: stack_state.Observation) -> None:
     """Print each failure since an observation, or the permission that is missing."""
-    stack: Any = None
     try:
-        stack = find_stack(cloudformation, stage)
-        events = _new_failures(cloudformation, stack["StackId"], observation) if stack else []
+        failures = _new_failures(cloudformation, stage, before)
     except (BotoCoreError, ClientError) as error:
-        name = stack["StackId"] if stack else "<the stack>"
         print_status(
             f"not shown: CloudFormation's reason ({explain(error)}).",
             "Allow cloudformation:DescribeEvents, or run as a user who has it: aws cloudformation describe-events "
-            f"--stack-name {name} --filters FailedEvents=true --region {cloudformation.meta.region_name}",
+            f"--stack-name {stack_name(stage)} --filters FailedEvents=true --region {cloudformation.meta.region_name}",
         )
         return
-    if failures := read_failures(events):
+    if failures:
         print_status("CloudFormation's reasons:", *(f"  {failure}" for failure in failures))
 
 
-def _new_failures(cloudformation: Any, stack_id: str, observation: Observation) -> list[Any]:
-    """Return the failed events of operations that began since an observation, oldest first.
+def _new_failures(cloudformation: Any, stage: str, before: stack_state.Observation) -> list[Failure]:
+    """Return the failures since an observation, oldest first; without an event, the reason of the failed change set.
 
-    An event without a time is included, and comes last: a reason too many is better than none.
+    Events of a change set are also requested by its ARN, as those of its validation may not belong to the stack:
+    https://github.com/aws-cloudformation/cloudformation-cli/issues/1116
     """
-    since = observation.observed_at - _CLOCK_TOLERANCE
-    pages = cloudformation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
+    if (stack := find_stack(cloudformation, stage)) is None:
+        return []
+    sources = [{"StackName": stack["StackId"]}]
+    change_set = stack_state.find_change_set(cloudformation, stage)
+    if change_set and change_set["ChangeSetId"] != before.change_set_id:
+        sources.append({"ChangeSetName": change_set["ChangeSetId"]})
+    else:
+        change_set = None  # of an earlier deploy
+    since = before.observed_at - _CLOCK_TOLERANCE
+    describe_events = cloudformation.get_paginator("describe_events").paginate
     events = [
-        (event.get("Timestamp") or _NO_TIME, event)
-        for event in pages.search("OperationEvents[]")
-        if event.get("OperationId") not in observation.operation_ids
+        (time, event)
+        for source in sources
+        for event in describe_events(**source, Filters={"FailedEvents": True}).search("OperationEvents[]")
+        # An event without a time comes last: a reason too many is better than none.
+        if event.get("OperationId") not in before.operation_ids
+        and (time := event.get("Timestamp") or _NO_TIME) >= since
     ]
-    return [event for time, event in sorted(events, key=itemgetter(0)) if time >= since]
+    failures = read_failures(event for _, event in sorted(events, key=itemgetter(0)))
+    if not failures and change_set and change_set["Status"] == "FAILED":
+        return [Failure(None, None, None, change_set["StatusReason"], is_warning=False)]
+    return failures
 
 
 def read_failures(events: Iterable[Any]) -> list[Failure]:

@@ -1,8 +1,6 @@
 """`ponto deploy --preview`: what a deploy would change, cost, and be refused for. Nothing is deployed."""
 
-import base64
 import copy
-import hashlib
 import json
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, change_set, checks, express
+from tools.deploy import change_set, checks, express, stack_state
 from tools.deploy.change_set import Comparison
-from tools.deploy.compiled_stage import add_deployed_database, read_compiled_stage
+from tools.deploy.compiled_stage import add_deployed_database, code_sha256, read_compiled_stage, read_template
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
 from tools.kit.errors import CommandError
@@ -141,11 +139,11 @@ def _preview(
             describe = partial(express.describe_changes, session, stage, settings)
             outside_stack = results.look_up("changes of the express cluster", describe) or []
         deployed = osls.find_stack(cloudformation, stage)
-        if deployed and abandoned_stack.is_abandoned(deployed):
+        if deployed and stack_state.is_abandoned(deployed):
             deployed = None
         is_new = deployed is None
         deployed_template = {} if is_new else cloudformation.get_template(StackName=stack_name(stage))["TemplateBody"]
-        template = _read(package / "cloudformation-template-update-stack.json")
+        template = read_template(package)
         notes = ["whether S3 has the code of changed functions: the deploy uploads it"]
         _keep_deployed_metadata(template, deployed_template)
         if problem := _keep_unchanged_code(session, template, deployed_template, package):
@@ -211,14 +209,13 @@ def _keep_unchanged_code(session: "boto3.Session", template: Any, deployed_templ
         if not resource["Type"] == deployed.get("Type") == "AWS::Lambda::Function":
             continue
         code = resource["Properties"]["Code"]
-        packaged = hashlib.sha256((package / Path(code["S3Key"]).name).read_bytes())
         try:
             configuration = functions.get_function_configuration(FunctionName=resource["Properties"]["FunctionName"])
         except functions.exceptions.ResourceNotFoundException:
             continue
         except (BotoCoreError, ClientError) as error:
             return f"whether the functions' code changed: it is shown as changed ({target.explain(error)})"
-        if configuration["CodeSha256"] == base64.b64encode(packaged.digest()).decode():
+        if configuration["CodeSha256"] == code_sha256(package, resource):
             code["S3Key"] = deployed["Properties"]["Code"]["S3Key"]
     return None
 

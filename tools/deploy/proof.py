@@ -36,6 +36,21 @@ class Proof(NamedTuple):
     seconds: float  # from its acceptance until it is stored, measured once a second
 
 
+def require_code(functions: "LambdaClient", stage: str, code_sha256: str) -> None:
+    """Check that the drain has the code that this deploy packaged.
+
+    Raises:
+        CommandError: it has other code.
+    """
+    name = f"{stack_name(stage)}-batidaPonto"
+    if functions.get_function_configuration(FunctionName=name)["CodeSha256"] != code_sha256:
+        raise CommandError(
+            f"the function {name} does not have the code that this deploy packaged; another deploy may have replaced "
+            "it. Nothing was migrated. Deploy again.",
+            status=1,
+        )
+
+
 def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
     """Send the test punch, and return its id and its message's.
 

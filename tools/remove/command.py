@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import abandoned_stack, express
+from tools.deploy import express, stack_state
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
@@ -63,7 +63,7 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
             "--param deletionProtection=false first, or, if it has no stack any more, run: aws rds modify-db-cluster "
             f"--db-cluster-identifier {deleted_cluster.name} --no-deletion-protection --region {session.region_name}"
         )
-    is_abandoned = bool(stack and abandoned_stack.is_abandoned(stack))
+    is_abandoned = bool(stack and stack_state.is_abandoned(stack))
     buckets = dict(_buckets(cloudformation, osls.stack_name(stage))) if stack and not is_abandoned else {}
     losses = f", the cluster {deleted_cluster.name} with all punches" if deleted_cluster else ""
     losses += f" and the contents of {', '.join(buckets)}" if buckets else ""
@@ -72,7 +72,7 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
         raise CommandError("not removed")
 
     if is_abandoned:  # osls would fail, as the stack has no template
-        if not abandoned_stack.delete(cloudformation, stage, collaborators.clock):
+        if not stack_state.delete_abandoned(cloudformation, stage, collaborators.clock):
             raise CommandError(
                 f"a deploy is creating the stack {osls.stack_name(stage)}. Wait until it has ended, then run this again"
             )
