@@ -22,7 +22,7 @@ export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup setup-run setup-dev run rows test missing check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test missing check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -52,7 +52,19 @@ node_modules: ; @: # installed with each set, and again where it was removed
 .venv-%/.installed: locks/requirements-%.txt | .venv/.installed-dev
 	@.venv/bin/python -I tools/develop/install.py $*
 
-run: setup-run ## the whole system on this machine, until Ctrl-C
+# What needs no packages is checked before they are installed.
+check-port:
+	@$(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", 4566))' 2>/dev/null || \
+	  { echo "Port 4566 is in use. Name another one: make run ARGS=\"--port 4567\"" >&2; exit 2; }
+
+check-paths:
+	@$(foreach path,$(filter tests/% slices/%,$(ARGS)),\
+	  $(if $(wildcard $(firstword $(subst ::, ,$(path)))),,$(error ARGS: there is no $(path). Correct the path)))
+
+check-stack:
+	@[ -e .local/stack.json ] || { echo "No local stack runs. Start it with make run, or name STAGE=dev" >&2; exit 2; }
+
+run: $(if $(ARGS)$(wildcard .venv/.installed-run .venv/.installed-dev),,check-port) setup-run ## the whole system on this machine, until Ctrl-C
 	@python -m tools.local $(ARGS)
 
 rows: setup-run ## the newest rows of the local stack; needs make run, in another terminal
@@ -60,7 +72,7 @@ rows: setup-run ## the newest rows of the local stack; needs make run, in anothe
 
 # For these options of pytest, checks are not necessary.
 QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
-test: $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
+test: check-paths $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
 
 missing: setup-dev
@@ -101,7 +113,7 @@ check-advisories:
 
 # Only STAGE on the command line counts; a variable in the environment may be meant for another command.
 loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE),--stage $(STAGE)))
-loadtest: setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
+loadtest: $(if $(ARGS),,check-stack) setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
 format: setup-dev ## format, and fix what ruff can

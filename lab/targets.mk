@@ -1,11 +1,16 @@
 # Targets that a copy of `make new` does not have.
-.PHONY: new test-versions chaos simulate crashes interleavings mutants bench pictures check-forms
+.PHONY: new check-new test-versions chaos simulate crashes interleavings mutants bench pictures check-forms
 
 # Only variables on the command line count, as for STAGE.
 on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 new: override ARGS += $(call on-command-line,EVENT,--event) $(call on-command-line,SLICES,--slices) $(call on-command-line,DIR,--)
-new: setup-dev ## generate DIR, an intake of the event that EVENT declares
+new: check-new setup-dev ## generate DIR, an intake of the event that EVENT declares
 	@python -m tools.new $(ARGS)
+
+check-new:
+	@[ -n "$(strip $(DIR)$(ARGS))" ] || { echo "DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py" >&2; exit 2; }
+	@git -C "$$([ -e '$(DIR)/.git' ] && echo '$(DIR)' || dirname '$(DIR)')" -c user.useConfigOnly=true var GIT_AUTHOR_IDENT >/dev/null 2>&1 || \
+	  { echo "git has no author. Run git config --global user.name NAME and git config --global user.email ADDRESS" >&2; exit 2; }
 
 test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)

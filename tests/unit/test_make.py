@@ -42,17 +42,6 @@ def add(programs: Path, *names: str) -> None:
         (programs / name).chmod(0o755)
 
 
-def test_help_lists_each_target_with_its_requirements() -> None:
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    output = subprocess.check_output(["make", "-C", ROOT, "--no-print-directory", "help"], text=True)
-
-    assert [line for line in output.splitlines() if len(line) > 80] == []
-    parts = {"missing", "check-code", "check-template", "check-advisories"}
-    assert set(targets) - set(re.findall(r"^  make ([a-z-]+)", output, re.MULTILINE)) == parts
-    assert "python -m" not in output
-    assert re.search(r"^  make rows .*\n +needs make run", output, re.MULTILINE)
-
-
 @pytest.mark.parametrize("target", ["check-code", "check-template", "check-advisories"])
 def test_checks_quote_the_path_of_a_folder_with_a_space(tmp_path: Path, target: str) -> None:
     folder = tmp_path / "a folder"
@@ -229,12 +218,18 @@ def test_run_writes_no_caches_to_the_folder_of_another_user(tmp_path: Path, owne
         assert variables.get(name) == folder
 
 
-def test_make_test_runs_the_checks_first_unless_tests_are_only_listed(check: Check) -> None:
-    printed = check({}, words=("test", "ARGS=-k help")).stdout.splitlines()
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["test", "ARGS=tests/unti"], "there is no tests/unti"),
+        (["new"], "DIR: name the folder"),  # only in the reference
+    ],
+)
+def test_wrong_request_is_refused_before_packages_are_installed(words: list[str], message: str) -> None:
+    run = subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert "mypy " in printed
-    assert printed[-1] == "python -m pytest -k help"
-    assert check({}, words=("test", "ARGS=--co tests/unit")).stdout == "python -m pytest --co tests/unit\n"
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
 
 
 @pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])

@@ -17,7 +17,7 @@ _LEFT_OUT = (
     "docs/adapt.md",
     "docs/original.md",
     "docs/pictures/",
-    "examples/",
+    "examples/orders/",
     "lab/",
     "locks/requirements-mutants.txt",
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep

@@ -1,4 +1,4 @@
-"""Manifest of the slice shifts: a command and a statement.
+"""Manifest of the slice notes: a command and a statement.
 
 Every command imports this file. So the methods import other modules only when they are called.
 """
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from tools.kit.commands import LazyCommand
 
 
-class Shifts(Slice):
-    """Slice that lists shifts."""
+class Notes(Slice):
+    """Slice that lists notes."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
-        """Return `ponto shifts`."""
+        """Return `ponto notes`."""
         from tools.kit.commands import LazyCommand
 
-        def shifts() -> "click.Command":
-            from slices.shifts.rows import shifts
+        def notes() -> "click.Command":
+            from slices.notes.rows import notes
 
-            return shifts
+            return notes
 
-        return {"shifts": LazyCommand(shifts, "List shifts.", "ponto shifts                      shifts")}
+        return {"notes": LazyCommand(notes, "List notes.", "ponto notes                      notes")}
 
     def statements(self) -> "Catalogue":
         """Return the statements of `reads`, with the types of their parameters."""
         from ponto.reader.statements import Catalogue, read_folder
 
-        return Catalogue(read_folder(Path(__file__).parent / "reads"), {"shifts": {}})
+        return Catalogue(read_folder(Path(__file__).parent / "reads"), {"notes": {}})
 
 
-SLICE = Shifts()
+SLICE = Notes()

@@ -1,0 +1,1 @@
+select id, texto from ponto.nota order by id

@@ -1,0 +1,1 @@
+create role ponto_notes login; -- stores notes

@@ -1,1 +1,0 @@
-select id from ponto.turno order by id

@@ -1,1 +1,0 @@
-create role ponto_shifts login; -- stores shifts
