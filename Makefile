@@ -54,7 +54,7 @@ node_modules: ; @: # installed with each set, and again where it was removed
 
 # What needs no packages is checked before they are installed.
 check-port:
-	@$(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", 4566))' 2>/dev/null || \
+	@! command -v $(PYTHON) >/dev/null || $(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", 4566))' 2>/dev/null || \
 	  { echo "Port 4566 is in use. Name another one: make run ARGS=\"--port 4567\"" >&2; exit 2; }
 
 check-paths:
