@@ -107,7 +107,6 @@ def test_disabled_slice_adds_nothing(
     assert load_project(project) == cli.COMMANDS.keys() - command_names(*disabled)
 
 
-# only in the reference: end
 def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
     enable_slice(bare_project, "one")
 
