@@ -61,13 +61,10 @@ def read_folder(folder: Path) -> dict[str, str]:
     return {path.stem: read_sql(path) for path in folder.glob("*.sql")}
 
 
-_KEY_PARAMETERS = {"keys": types.texts, "from_ms": types.integer, "to_ms": types.integer}
 _RUN_PARAMETERS = {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
 REFERENCE_CATALOGUE = Catalogue(
     read_folder(Path(__file__).parent / "sql"),
     {
-        "key_employees": _KEY_PARAMETERS,
-        "key_rows": {**_KEY_PARAMETERS, "employee_ids": types.integers},
         "message": {"message_id": types.uuid, "since": types.instant},
         "now": {},
         "punch": {"id": types.uuid},

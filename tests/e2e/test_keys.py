@@ -29,8 +29,6 @@ class Gateway:
         self.api = api
         self.calls = Calls(monkeypatch)
         self.stubs = self.calls.stubs
-        self.usage: dict[str, list[list[int]]] = {}  # by key id; returned by the stub of GetUsage
-        self.stubs["GetUsage"] = lambda _, request: {"items": {request["keyId"]: self.usage.get(request["keyId"], [])}}
 
     def list_keys_and_plans(self) -> set[KeyOrPlan]:
         """Return all keys and usage plans of the account."""
@@ -137,20 +135,19 @@ def test_failed_creation_is_undone_and_the_value_is_not_shown(
 # list
 
 
-def test_list_shows_limits_and_use_without_values(gateway: Gateway, run: Run) -> None:
+def test_list_shows_limits_without_values(run: Run) -> None:
     value = run("create", "gate-1", "--rate", "2.5").out.strip()
     other = run("create", "gate-2", "--json").json
-    gateway.usage[other["id"]] = [[17, 9_983]]
 
     table, listed = run("list"), run("list", "--json")
 
     assert table.status == listed.status == 0
     lines = table.out.splitlines()
-    assert lines[0].split() == ["name", "id", "enabled", "requests/s", "burst", "a", "day", "today"]
-    assert lines[1].split()[0::2] == ["gate-1", "yes", "20", "0"]
-    assert lines[2].split() == ["gate-2", other["id"], "yes", "10", "20", "10000", "17"]
+    assert lines[0].split() == ["name", "id", "enabled", "requests/s", "burst", "a", "day"]
+    assert lines[1].split()[0::2] == ["gate-1", "yes", "20"]
+    assert lines[2].split() == ["gate-2", other["id"], "yes", "10", "20", "10000"]
     assert lines[3] == "2 keys created by this command"
-    assert [(key["name"], key["usedToday"]) for key in listed.json["keys"]] == [("gate-1", 0), ("gate-2", 17)]
+    assert [(key["name"], key["rate"]) for key in listed.json["keys"]] == [("gate-1", 2.5), ("gate-2", 10)]
     for result in (table, listed):
         assert value not in result.out + result.err
         assert other["value"] not in result.out + result.err

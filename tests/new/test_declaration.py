@@ -98,7 +98,6 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "noun is keyword": ('("order", ', '("return", ', "noun: 'return' is a keyword of Python"),
     "noun is module": ('("order", ', '("message", ', "noun: ponto/message exists"),
     "noun is a statement": ('"orders"),', '"zone"),', "noun: ponto/reader/sql/zone.sql exists"),
-    "subjects are a statement": ('"shops"),', '"rows"),', "subject_noun: ponto/reader/sql/key_rows.sql exists"),
     "Portuguese noun": ('plural_pt="pedidos"', 'plural_pt="Pedidos"', "plural_pt: 'Pedidos' is not one to three words"),
     "long Portuguese noun": ('plural_pt="pedidos"', 'plural_pt="a b c d"', "plural_pt: 'a b c d' is not one to three"),
     "equal nouns": ('("shop", "shops")', '("shop", "shop")', "subject_noun: 'shop' is used twice"),

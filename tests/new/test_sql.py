@@ -357,25 +357,6 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
     assert store.read(event.noun[1], **values | {"de": instant - timedelta(days=1), "ate": instant}) == []
 
 
-def test_rows_of_a_key_are_read(store: Store, row: Any) -> None:
-    event = store.event
-    subject, begin_ms = getattr(row, event.subject), RECEIVED.timestamp() * 1000
-    values = {"keys": [row.id], "from_ms": begin_ms, "to_ms": None}
-    expected = {
-        "key": row.id,
-        "id": row.id,
-        f"{event.subject_noun[0]}_id": subject,
-        "instant": getattr(row, event.instant),
-        "device": event.device and getattr(row, event.device),
-        "received": RECEIVED,
-    }
-
-    for subjects, rows in ((None, [expected]), ([subject], [expected]), ([], [])):
-        assert store.read("key_rows", **values, **{f"{event.subject_noun[0]}_ids": subjects}) == rows
-    assert store.read(f"key_{event.subject_noun[1]}", **values) == [{f"{event.subject_noun[0]}_id": subject}]
-    assert store.read(f"key_{event.subject_noun[1]}", **values | {"to_ms": begin_ms}) == []
-
-
 def test_rows_of_a_load_test_are_read(store: Store, row: Any) -> None:
     event = store.event
     subject = f"{event.subject_noun[0]}_id"

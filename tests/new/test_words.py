@@ -62,7 +62,7 @@ def test_new_name_that_contains_an_old_one_is_renamed_once() -> None:
 
 
 def test_path_of_a_file_is_renamed() -> None:
-    assert Renaming(SCANS).rename_name("ponto/reader/sql/key_employees.sql") == "parcelscans/reader/sql/key_parcels.sql"
+    assert Renaming(SCANS).rename_name("ponto/reader/sql/punches.sql") == "parcelscans/reader/sql/scans.sql"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import json
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
@@ -15,25 +14,13 @@ from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue, to_json_values
 from slices import enabled
-from tests import commands
-from tests.aws import Calls, refusal
-from tests.commands import write_stack_with_database
-from tests.functions import Functions
-from tests.postgres.storing import add_punch, fill_texts
+from tests.aws import refusal
+from tests.documents import blocks
+from tests.postgres.storing import add_punch
+from tools.kit.project import ROOT
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 CATALOGUE = enabled.statements()
-
-
-@pytest.fixture
-def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Replace Lambda's Invoke by a call of the handler, with a database that has rows of the key `gate`."""
-    for days in range(4):
-        at = BEGIN + timedelta(days=days)
-        add_punch(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **fill_texts("=gate"))
-    calls = Calls(monkeypatch)
-    calls.stubs["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
-    return calls
 
 
 def query(
@@ -147,33 +134,11 @@ def test_unreadable_secret_is_reported() -> None:
     assert "not the secret" not in stats.error
 
 
-def test_rows_of_a_key_are_the_same_through_the_function(
-    calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls.stubs["GetApiKeys"] = {"items": []}
-    run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack_with_database(tmp_path, migrated_url))
-    direct = run("--json")
-    assert len(direct.json["rows"]) == 4
+def test_query_of_the_runbook_lists_the_punches_of_a_key(migrated_url: str) -> None:
+    for number, key in enumerate(("abcde12345", "other", None)):
+        add_punch(migrated_url, number + 1, BEGIN, recebida_em=BEGIN, chave=key)
+    [statement] = [block.text for block in blocks(ROOT / "docs/runbook.md") if "chave" in block.text]
 
-    assert run("--json", "--stage", "local") == direct
-    assert calls.operations == ["GetApiKeys", "GetApiKeys", "Invoke"]
-
-
-def test_rows_of_a_key_are_in_order_when_read_by_ranges(
-    calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls.stubs["GetApiKeys"] = {"items": []}
-    function = Functions(migrated_url, "ponto_reader")
-    function.handle = handle_with_small_limit
-    calls.stubs["Invoke"] = function.invoke
-    for number in range(1, 61):
-        received = BEGIN + timedelta(seconds=number // 9)
-        add_punch(migrated_url, 200 + number % 9, BEGIN, recebida_em=received, chave="gate")
-    run = commands.runner(
-        capsys, "keys", "rows", "gate", "--state", write_stack_with_database(tmp_path, migrated_url), "--json"
-    )
-
-    in_ranges = run("--stage", "local")
-
-    assert "by ranges of employees" in in_ranges.err
-    assert in_ranges.json == run().json
+    with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        assert cursor.rowcount == 1

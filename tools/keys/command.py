@@ -1,22 +1,19 @@
 """`ponto keys`: an API key for each device or site, with separate limits."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import commands, reader, tables, target
+from tools.kit import commands, tables, target
 from tools.kit import options as opt
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
-from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, pluralize, print_json, print_result, print_status
-from tools.kit.rows import INSTANT_KEY, KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
 from tools.kit.tables import Column
 from tools.kit.target import explain
 from tools.kit.waiting import retry_pauses
@@ -40,22 +37,11 @@ _KEY_COLUMNS = (
     Column("requests/s", align_right=True),
     Column("burst", align_right=True),
     Column("a day", align_right=True),
-    Column("today", align_right=True),
 )
-_PUNCH_COLUMNS = (
-    Column("received", is_optional=True),
-    Column("id"),
-    Column("employee", align_right=True),
-    Column(INSTANT_KEY),
-    Column("device", min_width=12, is_optional=True),
-    Column("key", is_optional=True),
-)
-
 _EPILOG = """examples:
   ponto keys create site-1 --rate 5 --burst 10 --quota 2000 --stage dev
   ponto keys list --stage dev
   ponto keys revoke site-1 --stage dev
-  ponto keys rows site-1 --from 2026-10-01 --stage dev
 
 API Gateway does not enforce throttles and quotas exactly.
 Each key has its own usage plan; AWS allows 300 in an account and region by default.
@@ -74,7 +60,6 @@ class Key(NamedTuple):
     rate: float  # requests/s
     burst: int  # requests
     quota: int  # requests a day
-    used_today: int | None  # requests since midnight UTC; None: unknown
 
 
 def _parse_name(text: str) -> str:
@@ -92,7 +77,7 @@ NAME = opt.ParsedType(
 
 @commands.group(epilog=_EPILOG)
 def keys() -> None:
-    """Manage API keys, one per device or site; list a key's punches.
+    """Manage API keys, one per device or site.
 
     Each key has a separate throttle and daily quota.
     """
@@ -141,7 +126,7 @@ def create(
             "plans in Service Quotas."
         ) from error
     if as_json:
-        created = Key(name, key["id"], plan["id"], True, rate, burst, quota, used_today=0)
+        created = Key(name, key["id"], plan["id"], True, rate, burst, quota)
         print_json(camel_case(created._asdict()) | {"value": key["value"]})
     else:
         print_status(f"key {name} ({key['id']}), which works within a minute. Its value is not shown again:")
@@ -152,7 +137,7 @@ def create(
 @opt.as_json
 @target.options
 def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
-    """Print the keys with their limits and today's use."""
+    """Print the keys with their limits."""
     deployment = target.find(target_options)
     created_keys = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
     if as_json:
@@ -169,7 +154,6 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
                     f"{key.rate:g}",
                     str(key.burst),
                     str(key.quota),
-                    "?" if key.used_today is None else str(key.used_today),
                 )
                 for key in created_keys
             ),
@@ -204,7 +188,7 @@ def revoke(
     """
     deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
-    matches = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
+    matches = [key for key in _keys(gateway, api_id, deployment.stage) if name in (key.name, key.id)]
     if not matches:
         raise CommandError(f"this command created no key {name} for {deployment.stack}; see ponto keys list", 1)
     if len(matches) > 1:
@@ -234,68 +218,7 @@ def revoke(
     if as_json:
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})
     else:
-        print_result(f"key {key.name} ({key.id}) is revoked; its punches stay: ponto keys rows {key.id}")
-
-
-@keys.command(epilog="example:\n  ponto keys rows site-1 --from 2026-10-01 --stage dev\n")
-@click.argument("name")
-@click.option(
-    "--from",
-    "start",
-    type=opt.INSTANT_MS,
-    help="Only punches received at or after this time: ISO 8601, or an age such as 2h.",
-)
-@click.option("--to", "end", type=opt.INSTANT_MS, help="Only punches received before this time.")
-@opt.as_json
-@reader.deployment_options
-def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
-    """Print the rows that came with a key.
-
-    NAME is the name or id of the key, which may be revoked.
-    """
-    deployment = target.find(target_options)
-    ids = _key_ids(deployment, name)
-    with reader.open_reader(target_options) as source:
-        punches = _read_punches(source, ids or [name], start, end)
-    if not ids and not punches:
-        raise CommandError(f"{deployment.stack} has no key {name}, and no punch was sent with a key of that id", 1)
-    if as_json:
-        print_json({"keys": ids or [name], "rows": [_to_json(row) for row in punches]})
-        return
-    if punches:
-        tables.show(_PUNCH_COLUMNS, map(to_cells, punches))
-    employees = pluralize(len({row.employee_id for row in punches}), "employee")
-    print_result(f"{pluralize(len(punches), 'row')} of {employees} sent with {', '.join(ids or [name])}")
-
-
-def to_cells(row: KeyRow) -> list[str]:
-    """Return the cells of a row of the table of punches."""
-    received = f"{row.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-    return [received, row.id, str(row.employee_id), row.instant.isoformat(" "), row.device or "", row.key]
-
-
-def _to_json(row: KeyRow) -> dict[str, Any]:
-    times = {"received": row.received.isoformat(timespec="milliseconds"), INSTANT_KEY: row.instant.isoformat()}
-    return to_json(row) | times
-
-
-def _read_punches(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
-    values = {"keys": keys, "from_ms": start, "to_ms": end}
-    ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**values), [], [KEY_ROWS.bind(**values, employee_ids=None)])
-    punches = list[KeyRow]()
-    with progress(visible=ranges.employee_count is not None) as display:
-        task = display.add_task("employees", total=ranges.employee_count)
-        for (rows,) in ranges.by_range:
-            punches += rows
-            display.update(task, completed=len({row.employee_id for row in punches}))
-    return sorted(punches, key=lambda row: (row.received, row.id))
-
-
-def _key_ids(deployment: target.Target, name: str) -> list[str]:
-    """Return the ids of all keys with a name, including revoked ones."""
-    label = f"{deployment.stack}/{name}"
-    pages = deployment.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
-    return [key["id"] for page in pages for key in page.get("items", []) if key.get("name") == label]
+        print_result(f"key {key.name} ({key.id}) is revoked; its punches stay, with this id")
 
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
@@ -306,7 +229,7 @@ def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[Us
             yield plan
 
 
-def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool = True) -> Iterator[Key]:
+def _keys(gateway: "APIGatewayClient", api_id: str, stage: str) -> Iterator[Key]:
     """Yield the keys that this command created for a stage of an API, ordered by name."""
     for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
@@ -325,19 +248,7 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
             rate=plan.get("throttle", {}).get("rateLimit", 0),
             burst=plan.get("throttle", {}).get("burstLimit", 0),
             quota=plan.get("quota", {}).get("limit", 0),
-            used_today=_used_today(gateway, plan["id"], key_id) if usage and key_id else None,
         )
-
-
-def _used_today(gateway: "APIGatewayClient", plan_id: str, key_id: str) -> int | None:
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    try:
-        usage = gateway.get_usage(usagePlanId=plan_id, keyId=key_id, startDate=today, endDate=today)
-    except ClientError as error:
-        print_status(f"today's use of key {key_id} could not be read: {explain(error)}")
-        return None
-    days = usage.get("items", {}).get(key_id, [])  # [used, remaining] of each day; empty for a key without requests
-    return sum(used for used, *_ in days)
 
 
 def _delete_plan(

@@ -13,17 +13,6 @@ class EmployeeRow(NamedTuple):
     employee_id: int
 
 
-class KeyRow(NamedTuple):
-    """A punch that was sent with an API key."""
-
-    key: str
-    id: str
-    employee_id: int
-    instant: datetime
-    device: str | None
-    received: datetime
-
-
 class MessageRow(NamedTuple):
     """Id of the punch of a message."""
 
@@ -73,8 +62,6 @@ class ZoneRow(NamedTuple):
 INSTANT_KEY = "punched"
 """Name of the instant of a punch, in --json and in tables."""
 
-KEY_EMPLOYEES = Statement("key_employees", EmployeeRow)
-KEY_ROWS = Statement("key_rows", KeyRow)
 MESSAGE = Statement("message", MessageRow)
 NOW = Statement("now", NowRow)
 PUNCH = Statement("punch", PunchRow)
@@ -84,7 +71,7 @@ RUN_ROWS = Statement("run_rows", RunRow)
 ZONE = Statement("zone", ZoneRow)
 
 
-def to_json(row: KeyRow | PunchRow) -> dict[str, Any]:
+def to_json(row: PunchRow) -> dict[str, Any]:
     """Return the fields of a punch by their names in --json."""
     names = {"employee_id": "employee", "instant": INSTANT_KEY}
     return camel_case({names.get(name, name): value for name, value in row._asdict().items()})

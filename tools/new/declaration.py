@@ -259,14 +259,10 @@ def _check_names(event: Event) -> Iterator[str]:
     modules = {path.stem for path in (ROOT / "ponto").iterdir()} - {"punch"}
     if event.noun[0] in modules:
         yield f"noun: ponto/{event.noun[0]} exists, so there can be no such module. Choose another word."
-    statements = {path.stem for path in (ROOT / "ponto/reader/sql").iterdir()} - {"punch", "punches", "key_employees"}
-    for name, statement in (
-        ("noun", event.noun[0]),
-        ("noun", event.noun[1]),
-        ("subject_noun", f"key_{event.subject_noun[1]}"),
-    ):
+    statements = {path.stem for path in (ROOT / "ponto/reader/sql").iterdir()} - {"punch", "punches"}
+    for statement in event.noun:
         if statement in statements:
-            yield f"{name}: ponto/reader/sql/{statement}.sql exists. Choose another word."
+            yield f"noun: ponto/reader/sql/{statement}.sql exists. Choose another word."
     yield from _check_service(event.service)
     if not _is_path(event.path) or len(event.path) > 60:
         yield f"path: {event.path!r} is no `/` and at most 60 letters from a to z, digits and `-`. Write it as /scans."

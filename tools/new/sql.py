@@ -79,8 +79,6 @@ def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[s
         "sql/existing.sql": "existing",
         f"reader/sql/{noun}.sql": "event",
         f"reader/sql/{nouns}.sql": "events",
-        "reader/sql/key_rows.sql": "key_rows",
-        f"reader/sql/key_{subjects}.sql": "key_subjects",
         "reader/sql/run_rows.sql": "run_rows",
         "reader/sql/run_count.sql": "run_count",
     }
