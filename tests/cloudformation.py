@@ -9,7 +9,6 @@ import boto3
 from botocore.validate import validate_parameters
 
 from tests.aws import Calls, refusal
-from tools.deploy.change_set import DESCRIPTION
 
 _STACK_ARN = "arn:aws:cloudformation:us-east-1:123456789012:stack"
 _CHANGE_SET_ARN = "arn:aws:cloudformation:us-east-1:123456789012:changeSet"
@@ -32,7 +31,6 @@ class FakeCloudFormation:
         for operation, answer in {
             "CreateChangeSet": self._create_change_set,
             "DeleteChangeSet": self._delete_change_set,
-            "DeleteStack": self._delete_stack,
             "DescribeChangeSet": self._describe_change_set,
             "DescribeEvents": self._describe_events,
             "DescribeStacks": self._describe_stacks,
@@ -50,15 +48,12 @@ class FakeCloudFormation:
         }
         self.templates[name] = template
 
-    def add_change_set(
-        self, stack: str, name: str, status: str = "CREATE_COMPLETE", description: str = DESCRIPTION
-    ) -> None:
+    def add_change_set(self, stack: str, name: str, status: str = "CREATE_COMPLETE") -> None:
         self.change_sets[stack, name] = {
             "ChangeSetName": name,
             "ChangeSetId": f"{_CHANGE_SET_ARN}/{name}/1",
             "StackName": stack,
             "Status": status,
-            "Description": description,
         }
 
     def add_change(self, action: str, logical_id: str, kind: str, *properties: str, **fields: Any) -> None:
@@ -101,12 +96,10 @@ class FakeCloudFormation:
     def _create_change_set(self, parameters: dict[str, Any]) -> dict[str, Any]:
         self.requests.append(parameters)
         stack, name = parameters["StackName"], parameters["ChangeSetName"]
-        if parameters["ChangeSetType"] == "CREATE":
-            assert stack not in self.stacks
-            self.add_stack(stack, "REVIEW_IN_PROGRESS")
+        assert parameters["ChangeSetType"] == "UPDATE"
         assert (stack, name) not in self.change_sets
         status = "CREATE_IN_PROGRESS" if self.polls_in_creation else self.status
-        self.add_change_set(stack, name, status, parameters["Description"])
+        self.add_change_set(stack, name, status)
         self.after_creation()
         return {"Id": self.change_sets[stack, name]["ChangeSetId"], "StackId": self._stack(stack)["StackId"]}
 
@@ -128,15 +121,6 @@ class FakeCloudFormation:
         if change_set["Status"] == "CREATE_IN_PROGRESS":
             raise refusal("InvalidChangeSetStatus", "it is being created")
         del self.change_sets[change_set["StackName"], change_set["ChangeSetName"]]
-        return {}
-
-    def _delete_stack(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        stack = self._stack(parameters["StackName"])
-        change_sets = [key for key in self.change_sets if key[0] == stack["StackName"]]
-        assert not [key for key in change_sets if self.change_sets[key]["Status"] == "CREATE_IN_PROGRESS"]
-        for key in change_sets:
-            del self.change_sets[key]
-        del self.stacks[stack["StackName"]]
         return {}
 
     def _describe_stacks(self, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -102,27 +102,8 @@ def delete_abandoned(cloudformation: "CloudFormationClient", stage: str, clock: 
         return False
     _require_no_deploy(cloudformation, stack, stage, clock.now())
     print_status(f"deleting the stack {stack_name(stage)}, which has no resources ({stack['StackStatus']})")
-    delete_and_wait(cloudformation, stack)
-    return True
-
-
-def delete_and_wait(cloudformation: "CloudFormationClient", stack: "StackTypeDef") -> None:
-    """Delete a stack, and wait until it is deleted.
-
-    Raises:
-        CommandError: the deletion takes too long.
-    """
     # By its id, because another deploy may create a stack of the same name meanwhile.
     cloudformation.delete_stack(StackName=stack["StackId"])
-    wait_until_deleted(cloudformation, stack)
-
-
-def wait_until_deleted(cloudformation: "CloudFormationClient", stack: "StackTypeDef") -> None:
-    """Wait until a stack is deleted.
-
-    Raises:
-        CommandError: the deletion fails or takes too long.
-    """
     try:
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
     except WaiterError as error:
@@ -130,6 +111,7 @@ def wait_until_deleted(cloudformation: "CloudFormationClient", stack: "StackType
             f"the stack {stack['StackName']} could not be deleted: {error}. See its events in the CloudFormation "
             "console, and run this again"
         ) from error
+    return True
 
 
 def find_change_set(cloudformation: "CloudFormationClient", stage: str) -> Any | None:
