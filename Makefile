@@ -22,7 +22,7 @@ export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test missing check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -31,14 +31,14 @@ help: ## list the targets
 	@echo
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
-# Three sets of packages, each containing those before it; each target below installs the set that it needs. A missing slice is reported here, once.
-setup: .venv/.installed-tools ## for operators: commands, osls, Node (requirements-tools)
-setup-run: .venv/.installed-run ## and make run: emulator, PostgreSQL (requirements-run)
-setup-dev: .venv/.installed-dev .venv-audit/.installed ## and make check and test (requirements-dev, -audit)
+# Three sets of packages (groups of pyproject.toml), each containing those before it; each target below installs the set that it needs. A missing slice is reported here, once.
+setup: .venv/.installed-tools ## for operators: commands, osls, Node
+setup-run: .venv/.installed-run ## and make run: emulator, PostgreSQL
+setup-dev: .venv/.installed-dev .venv-audit/.installed ## and make check and test
 setup setup-run setup-dev:
 	@.venv/bin/python -m tools.kit.slices
 
-.venv/.installed-%: locks/requirements-%.txt pyproject.toml package.json package-lock.json $(if $(wildcard node_modules/.installed),,node_modules)
+.venv/.installed-%: locks/%.txt pyproject.toml package.json package-lock.json $(if $(wildcard node_modules/.installed),,node_modules)
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "$(PYTHON) is not installed. Name a Python of 3.11 or newer: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,7 +49,7 @@ setup setup-run setup-dev:
 
 node_modules: ; @: # installed with each set, and again where it was removed
 
-.venv-%/.installed: locks/requirements-%.txt | .venv/.installed-dev
+.venv-%/.installed: locks/%.txt | .venv/.installed-dev
 	@.venv/bin/python -I tools/develop/install.py $*
 
 # What needs no packages is checked before they are installed.
@@ -72,11 +72,8 @@ rows: setup-run ## the newest rows of the local stack; needs make run, in anothe
 
 # For these options of pytest, checks are not necessary.
 QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
-test: check-paths $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
+test: check-paths $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
-
-missing: setup-dev
-	@python -m tools.develop.missing
 
 # No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.
 CHECKOV := env -u BC_API_KEY HOME="$(CURDIR)/.cache" TMPDIR="$(CURDIR)/.cache" CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
@@ -103,7 +100,7 @@ check-template:
 check-advisories:
 # Known vulnerabilities of the locked packages; --ignore-vuln is for those that do not apply. If a registry does not answer,
 # the job fails on GitHub; elsewhere a message says so.
-	@.venv-audit/bin/pip-audit --strict --requirement locks/requirements-dev.txt --require-hashes --disable-pip --timeout 5 \
+	@.venv-audit/bin/pip-audit --strict --requirement locks/dev.txt --require-hashes --disable-pip --timeout 5 \
 	  --progress-spinner off --cache-dir .cache/pip-audit; python=$$?; \
 	npm audit --package-lock-only --fetch-retries=0; node=$$?; \
 	if [ $$python -ne 0 ] || [ $$node -ne 0 ]; then \
@@ -123,7 +120,7 @@ format: setup-dev ## format, and fix what ruff can
 docs: setup-dev ## generate parts of documents and files from the code
 	@python -m tools.develop.docs
 
-lock: setup ## write locks/ from requirements*.txt; needs the network
+lock: setup ## write locks/ from pyproject.toml and requirements.txt; needs the network
 	@python -m tools.develop.lock
 
 package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline

@@ -32,12 +32,12 @@ Run = Callable[..., CommandResult]
 
 
 def needs(program: str) -> pytest.MarkDecorator:
-    """Skip the test if a program is missing; tools/develop/missing.py reports it before the tests."""
+    """Skip the test if a program is missing."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program}; apt-get install {program}")
 
 
 def needs_jmeter() -> pytest.MarkDecorator:
-    """Skip the test if JMeter cannot run; tools/develop/missing.py reports it before the tests."""
+    """Skip the test if JMeter cannot run."""
     reason = f"no Java {jmeter.MIN_JAVA_VERSION} with JMeter or Maven; apt-get install maven"
     return pytest.mark.skipif(not jmeter.is_available(), reason=reason)
 

@@ -19,7 +19,6 @@ import pytest
 
 from ponto.punch import EVENT
 from slices.definition import Slice
-from tools.develop import missing
 from tools.kit import jmeter, local_stack
 from tools.kit.deploy_hook import DeployHook
 from tools.kit.project import ROOT
@@ -51,20 +50,6 @@ def test_checks_quote_the_path_of_a_folder_with_a_space(tmp_path: Path, target: 
     commands = subprocess.check_output(["make", "-n", "--no-print-directory", target], cwd=folder, text=True)
 
     assert [word for word in shlex.split(commands, comments=True) if word.startswith("folder/")] == []
-
-
-@pytest.mark.parametrize(
-    ("installed", "line"),
-    [
-        (["git", "java", "mvn"], "some tests will be skipped; to run them, install curl, chromium\n"),
-        (["chromium", "curl", "git"], "some tests will be skipped; to run them, install maven\n"),
-        (["google-chrome", "java", "mvn", "curl", "git"], ""),
-    ],
-)
-def test_missing_programs_are_named_by_their_packages(installed: list[str], line: str, programs: Path) -> None:
-    add(programs, *installed)
-
-    assert missing.describe(programs / "jmeter-home") == line
 
 
 @pytest.mark.parametrize(

@@ -5,28 +5,24 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.develop.install import uv_settings
+from tools.develop.install import uv_environment
 from tools.kit import commands
-from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
-LOCKS = ROOT / "locks"
-
-_PARTS_OF_DEV = ("", "-node", "-tools", "-run")
-"""Parts of requirements-dev.txt. One environment may have all of them, so its lock determines their versions."""
-_SEPARATE = (
-    "-uv",
-    "-audit",
-    "-mutants",  # only in the reference
-)
-REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_PARTS_OF_DEV, *_SEPARATE))
+# Requirements of each lock. One environment may have the first five, so `dev` determines their versions.
+_LOCKS = {
+    "dev": ["requirements.txt", "--group", "dev"],
+    "run": ["requirements.txt", "--group", "run", "-c", "locks/dev.txt"],
+    "tools": ["requirements.txt", "--group", "tools", "-c", "locks/dev.txt"],
+    "node": ["--group", "node", "-c", "locks/dev.txt"],
+    "requirements": ["requirements.txt", "-c", "locks/dev.txt"],
+    "uv": ["--group", "uv"],
+    "audit": ["--group", "audit"],
+    "mutants": ["--group", "mutants"],  # only in the reference
+}
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
-AUDIT_SYSTEMS = ("x86_64-manylinux_2_34", "aarch64-manylinux_2_34", "aarch64-apple-darwin")
-"""A newer glibc, as cloudformation-validate needs it. Only `make check` and `make test` use this set."""
-
-_UV = ROOT / ".venv-uv" / "bin" / "uv"
-
+_GLIBCS = {"run": "2_28", "dev": "2_34", "audit": "2_34"}
+"""Oldest glibc of the locks whose wheels are checked; the others are parts of them."""
 
 _EPILOG = """example:
   make lock
@@ -37,36 +33,31 @@ exit status: 0 written, 1 a package is not available for one of the Python versi
 
 @commands.command(epilog=_EPILOG)
 def lock() -> int:
-    """Write locks/: the packages of requirements*.txt and their dependencies, with versions and hashes.
+    """Write locks/: the packages of requirements.txt and of the groups of pyproject.toml, and their dependencies.
 
-    A lock is valid for all Python versions and systems that the README names. Checks in the registry that each package
-    has a wheel for all of them, so that nothing has to be compiled.
+    A lock has versions and hashes, and is valid for all Python versions and systems that the README names. Checks in
+    the registry that each package has a wheel for all of them, so that nothing has to be compiled.
     """
-    LOCKS.mkdir(exist_ok=True)
-    for name in REQUIREMENTS:
-        lock_file = str(LOCKS / name)
-        sys.stdout.write(f"locks/{name}\n")
+    for name, requirements in _LOCKS.items():
+        file = f"locks/{name}.txt"
         options = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
-        if name in [f"requirements{part}.txt" for part in _PARTS_OF_DEV]:
-            options += ["-c", "locks/requirements-dev.txt"]
-        if not _compile(name, "-o", lock_file, *options, "--custom-compile-command", "make lock"):
+        if not _compile(*requirements, "-o", file, *options, "--custom-compile-command", "make lock"):
             return 1
-        for python in PYTHONS:
-            for system in AUDIT_SYSTEMS if name == "requirements-audit.txt" else SYSTEMS:
-                wheel_options = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
-                if not _compile(name, "-o", "/dev/null", "-c", lock_file, *wheel_options):
+        glibc = _GLIBCS.get(name)
+        systems = (f"x86_64-manylinux_{glibc}", f"aarch64-manylinux_{glibc}", "aarch64-apple-darwin") if glibc else ()
+        for system in systems:
+            for python in PYTHONS:
+                options = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
+                if not _compile(*requirements, "-o", os.devnull, "-c", file, *options):
                     sys.stderr.write(f"make lock: not every package has a wheel for Python {python} on {system}\n")
                     return 1
     return 0
 
 
-def _compile(name: str, *options: str) -> bool:
-    if not _UV.exists():
-        raise CommandError("uv, which writes the locks, is not in .venv-uv. Run `make clean lock` to install it.")
+def _compile(*words: str) -> bool:
     pip_config = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
-    variables, index_options = uv_settings(pip_config, os.environ)
-    command = [str(_UV), "pip", "compile", "--quiet", name, *index_options, *options]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode == 0
+    command = ["uv", "pip", "compile", "--quiet", *words]
+    return subprocess.run(command, cwd=ROOT, env=uv_environment(pip_config, os.environ), check=False).returncode == 0
 
 
 def main(words: Sequence[str] | None = None) -> int:

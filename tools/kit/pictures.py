@@ -23,7 +23,7 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
     try:
         from matplotlib import figure  # here, as importing it takes a second
     except ImportError:
-        raise CommandError("a picture needs matplotlib: pip install -r requirements-tools.txt") from None
+        raise CommandError("a picture needs matplotlib; run make setup") from None
     picture = figure.Figure(figsize=(width, height), layout="constrained")
     if title:
         picture.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")

@@ -19,11 +19,10 @@ _LEFT_OUT = (
     "docs/pictures/",
     "examples/orders/",
     "lab/",
-    "locks/requirements-mutants.txt",
+    "locks/mutants.txt",
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
     "ponto/schema/0002_original_rows.sql",
     "ponto/spreadsheet.py",  # as employee_numbers.py
-    "requirements-mutants.txt",
     "tests/event/",
     "tests/new/",
     "tests/page/pictures.py",
