@@ -1,7 +1,6 @@
 """`ponto correct` against a real PostgreSQL: by a person's login, and through a fake API."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,40 +66,6 @@ def test_login_is_the_author_and_lists_the_corrections_of_a_month(
     ]
     assert disregarded in correct("list", "--month", "2026-10").out
     assert correct("list", "--month", "2026-11").out == "no corrections\n"
-
-
-def test_list_has_the_working_days_of_the_month_not_its_calendar_days(
-    correct: commands.Run, punch_database: Database
-) -> None:
-    reserved = 2**53 - 1
-    punch_database.execute(
-        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), %s, '2026-10-01 12:00Z')", reserved
-    )
-    punch_database.execute(
-        "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, '2026-10-01 12:00Z', 'itself')",
-        reserved,
-    )
-    correct("add", "--employee", ANA, "--at", "2026-10-01T03:59", "--reason", "end of the night")
-    correct("add", "--employee", ANA, "--at", "2026-10-01T04:00", "--reason", "start of the day")
-
-    def listed(month: str) -> list[str]:
-        return [each["local"][11:16] for each in correct("list", "--month", month, "--json").json]
-
-    assert (listed("2026-09"), listed("2026-10")) == (["03:59"], ["04:00"])
-
-
-def test_refusal_at_the_commit_is_reported(correct: commands.Run, punch_database: Database) -> None:
-    [(function,)] = punch_database.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
-    punch_database.execute(function.replace("1 minute", "0"))
-    late = correct(*ADD)
-    assert (late.status, late.out) == (2, "")
-    assert "took longer than a minute" in late.err
-    assert rows(punch_database) == []
-
-
-def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
-    chosen = "c0000000-0000-8000-8000-000000000001"
-    assert correct(*ADD, "--id", chosen, "--json").json["corrections"][0]["id"] == chosen
 
 
 @pytest.mark.parametrize(
@@ -173,22 +138,6 @@ def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
     assert correct(*words).status == 0
 
 
-def test_punches_of_a_repeated_hour_are_listed_with_their_offsets(
-    correct: commands.Run, punch_database: Database
-) -> None:
-    punch_database.execute(
-        "insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA
-    )
-    first, second = "01990000-0000-7000-8000-000000000001", "01990000-0000-7000-8000-000000000002"
-    for identity, at in ((first, "2025-11-02 01:30-04"), (second, "2025-11-02 01:30-05")):
-        punch_database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, %s)", identity, ANA, at)
-    words = ("disregard", "--employee", ANA, "--reason", "twice")
-    refused = correct(*words, "--at", "2025-11-02T01:30")
-    assert f"{first} (01:30:00-04:00), {second} (01:30:00-05:00); nothing was written" in refused.err
-    assert correct(*words, "--at", "2025-11-02T01:30-05:00").status == 0
-    assert punch_database.execute("select alvo::text from correcao") == [(second,)]
-
-
 @pytest.mark.parametrize(
     "words",
     [(), (PUNCH, "--employee", "1", "--at", "2026-10-01T08:00"), ("--employee", "1"), ("--at", "2026-10-01T08:00")],
@@ -197,19 +146,6 @@ def test_disregard_takes_either_an_id_or_employee_and_time(correct: commands.Run
     wrong = correct("disregard", *words, "--reason", "twice")
     assert wrong.status == 2
     assert "Give either ID, or both --employee and --at." in wrong.err
-
-
-@pytest.mark.parametrize("at", ["2026-10-05", "2026-W41-4", "yesterday"])
-def test_time_without_a_time_of_day_is_refused_in_option_and_file(
-    correct: commands.Run, punch_database: Database, tmp_path: Path, at: str
-) -> None:
-    refused = correct("add", "--employee", ANA, "--at", at, "--reason", "no tablet")
-    assert refused.status == 2
-    assert re.search("has no time of day, like 2026|is not a time, like 2026", refused.err)
-    file = tmp_path / "corrections.csv"
-    file.write_text(f"{HEADER}inclusao,{ANA},{at},,no tablet\n", encoding="utf-8")
-    assert correct("apply", "--file", file).status == 1
-    assert rows(punch_database) == []
 
 
 def test_login_without_the_privilege_gets_permission_denied(
@@ -247,19 +183,6 @@ def test_refused_line_of_a_file_stops_all_its_corrections(
     assert last == f"ponto: {file}: 1 fault; nothing was written"
     assert correct("apply", "--file", file, "--json").json["total"] == 1
     assert rows(punch_database) == []
-
-
-def test_file_without_corrections_or_with_too_many_is_refused(correct: commands.Run, tmp_path: Path) -> None:
-    file = tmp_path / "corrections.csv"
-    assert "No such file" in correct("apply", "--file", file).err
-    for text, reason in (
-        (HEADER, "no line with a correction"),
-        (HEADER + f"anulacao,,,{PUNCH},twice\n" * 301, "301 corrections"),
-    ):
-        file.write_text(text, encoding="utf-8")
-        result = correct("apply", "--file", file)
-        assert result.status == 2
-        assert reason in result.err
 
 
 # By a signed request
@@ -366,17 +289,3 @@ def test_error_of_the_api_is_printed_with_what_to_do(
     result = correct_on_aws(*ADD)
     assert (result.status, result.out) == (status, "")
     assert reason in result.err
-
-
-def test_waits_for_function_and_database_with_one_notice(
-    correct_on_aws: commands.Run, api: FakeApi, clock: FakeClock, punch_database: Database
-) -> None:
-    later = {"Retry-After": "15"}
-    api.answers = [(500, '{"message":"there was an error handling your request"}', later), (503, "{}", later)]
-
-    result = correct_on_aws(*ADD)
-
-    assert (result.status, len(api.signed), clock.waits) == (0, 3, [15, 15])
-    assert rows(punch_database) == [("inclusao", ANA, AUTHOR)]
-    assert result.err.count("answered 500 (there was an error handling your request). A function that was") == 1
-    assert "Waiting for 180 s at most" in result.err

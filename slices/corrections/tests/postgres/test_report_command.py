@@ -5,9 +5,6 @@
 writes the golden files; look at the difference before committing it.
 """
 
-import csv
-import io
-import re
 from typing import Any
 
 import pytest
@@ -17,9 +14,6 @@ from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, require_gol
 from slices.reports.tests.company import database as database
 from slices.reports.tests.postgres.test_report import (
     CHANGES,
-    CLEAR_ZONE_CHANGES,
-    INSERT_LATE_PUNCH,
-    OCTOBER,
     TOTALS,
 )
 from slices.reports.tests.postgres.test_report import run as run
@@ -57,33 +51,6 @@ def test_time_card_equals_its_golden_file(run: Run) -> None:
 
 
 # Details
-
-
-def test_card_marks_only_the_added_one_of_two_punches_in_a_minute(
-    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "160")  # so that the punches of a day are on one line
-    fill(url, "insert into funcionario (usuario_id, nome) values (110, 'Lia')")
-    fill(
-        url,
-        "insert into batida (id, usuario_id, ponto, recebida_em)"
-        " select gen_random_uuid(), 110, at, at from unnest(%s::timestamptz[]) as at",
-        ["2026-11-03 08:00:40-03", "2026-11-03 12:00:00-03", "2026-11-03 13:00-03"],
-    )
-    fill(
-        url,
-        "insert into correcao (tipo, usuario_id, ponto, motivo) select 'inclusao', 110, at, 'forgotten'"
-        " from unnest(%s::timestamptz[]) as at",
-        ["2026-11-03 08:00-03", "2026-11-03 12:00:20-03"],  # seconds before a punch, and seconds after one
-    )
-    card = ("timecard", "--employee", 110, *MONTH)
-
-    assert "08:00* 08:00  12:00 12:00*  13:00" in run(*card).out
-    page = re.sub(r"<[^>]+>", "", run(*card, "--format", "html").out)
-    assert "08:00* 08:00  12:00 12:00*  13:00" in page
-    assert run(*card, "--format", "json").json["dias"][2]["incluidas"] == [1, 4]
-    days = list(csv.DictReader(io.StringIO(run(*card, "--format", "csv").out)))
-    assert days[2]["incluidas"] == "1 4"
 
 
 @pytest.mark.parametrize(
@@ -126,27 +93,3 @@ def test_report_as_of_an_instant_has_no_later_corrections(run: Run) -> None:
     }
     assert minutes[106] == 15 * 60 + 1
     assert "incluida" not in run(*EXCEPTIONS, *AS_OF, "--format", "json").json["totais"]
-
-
-DISREGARD_SQL = """
-set session_replication_role = replica; -- without the triggers, which apply the rules
-insert into correcao (id, usuario_id, tipo, alvo, motivo, criada_em)
-values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not hers', '2026-11-28 08:00-03')
-"""
-
-
-def test_changes_list_arrivals_even_if_the_minutes_are_equal(run: Run, url: str) -> None:
-    stayed, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
-    fill(url, CLEAR_ZONE_CHANGES)
-    fill(url, INSERT_LATE_PUNCH, stayed, 102)
-    fill(url, INSERT_LATE_PUNCH.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
-    fill(url, DISREGARD_SQL, wrong)
-
-    (change,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]
-
-    assert (change["usuarioId"], change["minutosAntes"], change["minutos"]) == (102, 0, 0)
-    assert [(each["tipo"], each["id"]) for each in change["chegadas"] if each["tipo"] == "batida"] == [
-        ("batida", stayed),
-        ("batida", wrong),
-    ]
-    assert [each["tipo"] for each in change["chegadas"]] == ["batida", "batida", "desconsideracao"]

@@ -275,21 +275,6 @@ def test_changes_list_employees_whose_zone_or_cut_off_changed(run: Run, url: str
 # At 80 columns
 
 
-WRONG_CLOCK = """
-insert into batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em)
-select gen_random_uuid(), 4000123, at, 'a phone with a long name', at - interval '12 minutes 30 seconds', at
-from generate_series(timestamptz '2026-11-03 08:00-03', '2026-11-28 08:00-03', '3 hours 37 minutes') as at
-"""
-
-
-EXCEPTION_LINE = r"""(?x)
-    (?:\w{3}\ \d+,\ 2026|\d\d/11/2026)\ +\d+  # day and employee
-    (?:\ +(?:\d\d:\d\d(?:\+1)?|[\d.,]+\ \N{MULTIPLICATION SIGN}))?  # time or count
-    \ +\N{MINUS SIGN}?[\d.,]+\ (?:d|h|min|s)(?:\ \d+\ (?:h|min|s))?  # measured
-    \ +\S
-"""
-
-
 # Dead letters beside the exceptions
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
-from ponto.reader.statements import Catalogue
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run, fill, runner, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
@@ -74,10 +73,6 @@ def run(
 def three_employee_limit(function: Functions) -> None:
     """Limit results to three employees."""
     function.handle = handle_with_small_limit
-
-
-def create_handler(catalogue: Catalogue) -> Any:
-    return lambda event, parameters, seconds, _: query_function.handle(event, parameters, seconds, catalogue)
 
 
 def november_values(employees: list[int] | None = None) -> dict[str, Any]:

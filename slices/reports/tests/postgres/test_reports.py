@@ -15,7 +15,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.punch import Punch
 from slices.reports.tests.reporting import (
     APIA,
     DAY,
@@ -139,53 +138,6 @@ def test_late_punch_completes_its_day_and_updates_gravada_em(database: ReportDat
     assert database.read("jornada", "gravada_em") == [(parse_instant("2026-11-12 12:00:01"),)]
 
 
-def test_columns_of_a_day(database: ReportDatabase) -> None:
-    database.employ(1, NEW_YORK)
-    database.punch(1, "2026-07-01 08:00:30 22:30:10")
-    instants = [datetime(2026, 7, 1, 12, 0, tzinfo=UTC), datetime(2026, 7, 2, 2, 30, tzinfo=UTC)]  # 4 h behind UTC
-    first, last = datetime(2026, 7, 1, 8, 0), datetime(2026, 7, 1, 22, 30)
-    stored = instants[1] + 12 * SECOND  # received after a second, written after another
-    worked = 14 * 60 + 30
-    expected: list[Row] = [
-        (
-            1,
-            "Employee 1",
-            date(2026, 7, 1),
-            instants,
-            [first, last],
-            2,
-            1,
-            worked,
-            30,
-            False,
-            0,
-            None,
-            first,
-            last,
-            stored,
-            [],
-        )
-    ]
-    days = "'2026-07-01', '2026-07-01'"
-
-    for report in ("jornada", f"jornadas({days})", "espelho(1, '2026-07-20')", "espelhos('2026-07-20')"):
-        assert database.read(f"{report} where batidas > 0") == expected, report
-    empty: Row = (1, "Employee 1", date(2026, 7, 2), [], [], 0, 0, 0, 0, False, 0, None, None, None, None, [])
-    assert database.read("espelho(1, '2026-07-20')")[1] == empty
-
-
-def test_employee_without_a_row_in_funcionario_has_no_name_and_the_stages_zone(database: ReportDatabase) -> None:
-    database.employ(2)
-    database.punch(1, "2026-11-03 08:00")
-    database.punch(2, "2026-11-03 08:00")
-
-    assert database.read("batida_local order by 1", "usuario_id, nome, fuso, corte") == [
-        (1, None, "America/Sao_Paulo", time(4)),
-        (2, "Employee 2", "America/Sao_Paulo", time(4)),
-    ]
-    assert database.card(1, "2026-11") == database.card(2, "2026-11")
-
-
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo"])  # UTC+14, UTC-12
 @pytest.mark.parametrize("cutoff", [time(0), time(12), time(23, 59)])
 def test_a_days_first_and_last_minute_are_found_in_any_zone_with_any_cutoff(
@@ -248,17 +200,6 @@ def list_reports(employee_id: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("employee_id", [1, 9_007_199_254_740_990], ids=["smallest", "largest"])
-def test_smallest_and_largest_employee_ids_are_in_every_report(database: ReportDatabase, employee_id: int) -> None:
-    database.punch(employee_id, "2026-11-03 08:00", sent=HOUR)
-
-    for report in list_reports(employee_id):
-        rows = database.read(report)
-        assert len(rows) == (30 if report.startswith(("espelho(", "espelhos")) else 2 if "excecoes" in report else 1), (
-            report
-        )
-
-
 def test_exceptions_of_one_employee_equal_those_among_all(database: ReportDatabase) -> None:
     for employee_id in (1, 2, 3):
         database.punch(employee_id, "2026-11-03 08:00 08:01", received=5 * DAY, sent=HOUR)
@@ -276,16 +217,6 @@ def test_exceptions_of_one_employee_equal_those_among_all(database: ReportDataba
         "relogio",
     }
     assert single_exceptions == [row for row in all_exceptions if row[1] == 2]
-
-
-@pytest.mark.parametrize("month", ["infinity", "-infinity"])
-def test_infinite_month_has_no_days(database: ReportDatabase, month: str) -> None:
-    database.employ(1)
-    database.execute("set statement_timeout = '5s'")
-
-    assert database.read(f"dias_do_mes('{month}')") == []
-    assert database.read(f"espelho(1, '{month}')") == []
-    assert database.read(f"espelhos('{month}')") == []
 
 
 def test_employee_of_smoke_tests_is_in_no_report(database: ReportDatabase) -> None:
@@ -313,14 +244,6 @@ def test_a_punch_in_local_time_with_its_delays(database: ReportDatabase) -> None
         punch, 1, "Employee 1", "America/New_York", at, datetime(2026, 7, 1, 23, 59, 30, 500_000), date(2026, 7, 1),
         "clock of 1", None, at + 2 * HOUR + MINUTE, at + 2 * HOUR, at + 2 * HOUR + SECOND, 2 * HOUR, SECOND, -MINUTE,
     )  # fmt: skip
-
-
-def test_view_of_punches_has_every_field_of_a_punch(database: ReportDatabase) -> None:
-    columns = database.execute(
-        "select attname from pg_attribute where attrelid = 'batida_local'::regclass and attnum > 0"
-    )
-
-    assert {name for (name,) in columns} >= set(Punch._fields)
 
 
 # Exceptions
@@ -851,25 +774,3 @@ def test_cutoffs_equal_those_of_plain_python(writable_database: ReportDatabase, 
 
 
 # The document
-
-
-def test_every_query_of_the_document_runs(database: ReportDatabase) -> None:
-    database.execute("set role ponto_reader")
-    statements = re.findall("```sql\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert statements
-
-    for statement in statements:
-        database.execute(
-            re.sub(r"copy \((.*)\) to stdout with \(.*\);", r"\1;", statement)
-        )  # psycopg2 runs COPY by other methods
-
-
-def test_the_document_has_each_limit_with_its_default(database: ReportDatabase) -> None:
-    ((arguments,),) = database.execute("select pg_get_function_arguments('excecoes'::regproc)")
-    defaults = dict(re.findall(r"(\w+) \w+ DEFAULT ('[^']+'::interval|\d+)", arguments))
-    written = dict(re.findall(r"^\| `(\w+)` \| a .* \| (.*) \|$", DOCUMENT, re.MULTILINE))
-
-    assert written.keys() == defaults.keys()
-    for limit, default in written.items():
-        literal = f"interval '{default}'" if "interval" in defaults[limit] else default
-        assert database.execute("select " + literal + " = " + defaults[limit]) == [(True,)], limit

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,34 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.fields import INVISIBLE_CHARACTERS
-from slices.reports.report import card
-from slices.reports.report.card import Card, Day
 from slices.reports.report.exceptions import format_reason
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import write_csv
 from slices.reports.report.period import Days
 from slices.reports.report.table import ReportColumn, ReportTable
-from slices.reports.rows import TotalsRow
 from tools.kit.dead_letters import reasons
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-EMPTY_TOTALS = TotalsRow(1, None, None, "UTC", 1, 0, 0, 0, 0)
-
-
-def build_day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
-    """Return a day of punches, each a local time and its UTC offset in hours."""
-    locais = [datetime.fromisoformat(text) for text, _ in punches]
-    pontos = [
-        (local - timedelta(hours=offset)).replace(tzinfo=UTC)
-        for local, (_, offset) in zip(locais, punches, strict=True)
-    ]
-    return Day(
-        1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, 0, None, None, None, None, [], []
-    )
-
-
 # Texts
 
 
@@ -76,12 +58,6 @@ def test_duration_has_its_two_largest_units(span: dict[str, float], formatted: s
 
 
 # Figures
-
-
-def print_to_text(*cards: Card) -> str:
-    out = io.StringIO()
-    card.print_cards(out, cards, "", "", "now", Language("en"))
-    return out.getvalue()
 
 
 # CSV
