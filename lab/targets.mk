@@ -1,5 +1,5 @@
 # Targets that a copy of `make new` does not have.
-.PHONY: new check-new test-versions chaos simulate crashes interleavings mutants bench pictures check-forms
+.PHONY: new check-new chaos simulate crashes interleavings bench pictures check-forms
 
 # Only variables on the command line count, as for STAGE.
 on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
@@ -12,9 +12,6 @@ check-new:
 	@git -C "$$([ -e '$(DIR)/.git' ] && echo '$(DIR)' || dirname '$(DIR)')" -c user.useConfigOnly=true var GIT_AUTHOR_IDENT >/dev/null 2>&1 || \
 	  { echo "git has no author. Run git config --global user.name NAME and git config --global user.email ADDRESS" >&2; exit 2; }
 
-test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
-	@python -m lab.versions $(ARGS)
-
 chaos: setup-run ## break the local stack under load: nothing may be lost; needs make run, in another terminal
 	@python -m lab.chaos $(ARGS)
 
@@ -26,17 +23,6 @@ crashes: setup-run ## how long good punches wait beside crashing messages
 
 interleavings: setup-run ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)
-
-# In a copy of the last commit, not in the working tree.
-FILE ?= ponto/parser.py
-TESTS ?= tests/event/unit/test_punch.py
-mutants: setup-dev .venv-mutants/.installed ## change FILE place by place, and check that TESTS fail
-	@git worktree remove --force .local/mutants 2>/dev/null || true
-	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants
-	@sed 's,FILE",$(FILE)",; s,TESTS",$(TESTS)",' lab/cosmic-ray.toml > .local/mutants/mutants.toml
-	@cd .local/mutants && PATH="$(CURDIR)/.venv-mutants/bin:$$PATH" && cosmic-ray init mutants.toml mutants.sqlite && \
-	  cr-filter-operators mutants.sqlite mutants.toml && cosmic-ray exec mutants.toml mutants.sqlite && \
-	  cr-report --surviving-only --show-diff mutants.sqlite
 
 bench: setup-dev ## measure the handler, and compare it with alternatives
 	@python -m lab.bench $(ARGS)

@@ -18,7 +18,6 @@ _LOCKS = {
     "requirements": ["requirements.txt", "-c", "locks/dev.txt"],
     "uv": ["--group", "uv"],
     "audit": ["--group", "audit"],
-    "mutants": ["--group", "mutants"],  # only in the reference
 }
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 _GLIBCS = {"run": "2_28", "dev": "2_34", "audit": "2_34"}

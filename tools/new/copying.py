@@ -19,7 +19,6 @@ _LEFT_OUT = (
     "docs/pictures/",
     "examples/orders/",
     "lab/",
-    "locks/mutants.txt",
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
     "ponto/schema/0002_original_rows.sql",
     "ponto/spreadsheet.py",  # as employee_numbers.py
