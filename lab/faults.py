@@ -1,4 +1,4 @@
-"""Kinds of faults that chaos, the simulator and the interleavings inject.
+"""Kinds of faults that chaos and the simulator inject.
 
 Mutants are something else: deliberately broken variants of the code, which the rules of a simulation must detect.
 """
@@ -26,7 +26,6 @@ class FaultKind(StrEnum):
     LOCKED = "locked", "somebody locks the table"
     EXHAUSTED = "exhausted", "the database has no connection left"
     CUT = "cut", "connections to the database break"
-    GIVEN_UP = "given up", "a wait for a lock is given up"
     KILLED = "worker killed", "function processes are killed"
     THROTTLED = "throttled", "the function may not run"
     FUNCTION_CODE = "function code", "the function's code fails"  # only in tests, which choose the messages

@@ -1,5 +1,5 @@
 # Targets that a copy of `make new` does not have.
-.PHONY: new check-new chaos simulate crashes interleavings bench pictures check-forms
+.PHONY: new check-new chaos simulate bench pictures check-forms
 
 # Only variables on the command line count, as for STAGE.
 on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
@@ -17,12 +17,6 @@ chaos: setup-run ## break the local stack under load: nothing may be lost; needs
 
 simulate: setup-run ## a year of punches, with simulated queue and faults
 	@python -m lab.simulate $(ARGS)
-
-crashes: setup-run ## how long good punches wait beside crashing messages
-	@python -m lab.crashes $(ARGS)
-
-interleavings: setup-run ## every order in which two programs meet in the database
-	@python -m lab.interleavings $(ARGS)
 
 bench: setup-dev ## measure the handler, and compare it with alternatives
 	@python -m lab.bench $(ARGS)

@@ -1,6 +1,8 @@
 """Batches processed by `handler` with a real PostgreSQL and a dead-letter queue: no punch is lost or stored twice."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
@@ -9,13 +11,15 @@ import pytest
 from ponto.parser import Reason, parse
 from ponto.punch import EVENT
 from tests.database import Database, migrations
-from tests.events import DeadLetterQueue, punch, record
+from tests.events import RECEIVED_MS, DeadLetterQueue, punch, record
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add_punch
 from tests.strategies import FIELDS, TEXT_FIELDS, fill_text_fields
+from tests.waiting import wait_for
 from tools.kit.event import INVALID, OPTIONAL_FIELDS, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
+WAITING = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
 A, B, C = (f"0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1{end}" for end in "bcd")
 
 
@@ -85,6 +89,26 @@ def test_mixed_batch_stores_valid_punches_and_dead_letters_the_others(stage: Sta
         **{detail: ("invalid", detail) for _, detail in INVALID},
         "NaN": ("malformed", "body: contains NaN, Infinity, or a number with too many digits"),
     }
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_redrive_beside_an_insert_of_its_punch_ends_as_one_row(stage: Stage, database: Database, end: str) -> None:
+    redriven = record(punch(1, id=A), "copy")
+    redriven["messageAttributes"] = {
+        "messageId": {"stringValue": "original", "dataType": "String"},
+        "receivedAt": {"stringValue": str(RECEIVED_MS), "dataType": "Number"},
+    }
+    with ThreadPoolExecutor() as threads, closing(database.connect()) as insert:
+        add_punch(insert, id=A, mensagem_id="original")
+        failed = threads.submit(stage.deliver, redriven)
+        try:
+            wait_for(lambda: database.execute(WAITING) == [(1,)], "the redriven message to wait for the insert")
+        finally:
+            getattr(insert, end)()
+        assert failed.result() == []
+
+    assert stage.rows() == {A: (1, EIGHT, "original")}
+    assert stage.queue.dead_letters() == []
 
 
 @pytest.mark.parametrize("other", [1] if EVENT.derived_id else [])

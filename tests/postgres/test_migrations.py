@@ -420,6 +420,23 @@ def test_migration_behind_an_open_report_does_not_block_inserts(
         assert migrated.result().applied == ["ponto/9000_more.sql"]
 
 
+def test_insert_behind_a_running_migration_is_stored(empty: Database, run: Run, schema: Path) -> None:
+    run()
+    (schema / "9000_more.sql").write_text("alter table batida add more int; select pg_advisory_xact_lock(1)")
+    patient = LOCK_RETRY_POLICY._replace(lock_timeout_ms=60_000)
+    with ThreadPoolExecutor() as threads, closing(empty.connect()) as holder:
+        holder.cursor().execute("select pg_advisory_xact_lock(1)")
+        migrated = threads.submit(run, schema=schema, retry_policy=patient)
+        wait_for_lock_waiter(empty, "advisory")
+        saved = threads.submit(save_entry, empty)
+        try:
+            wait_for_lock_waiter(empty, "relation")
+        finally:
+            holder.rollback()
+        assert saved.result()[0] == Outcome(Status.STORED)
+        assert migrated.result().applied == ["ponto/9000_more.sql"]
+
+
 def test_migration_without_its_lock_names_the_holder_and_changes_nothing(
     empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:

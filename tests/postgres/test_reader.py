@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from slices import enabled
 from tests.aws import refusal
 from tests.documents import blocks
 from tests.postgres.storing import add_punch
+from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -75,6 +77,28 @@ def test_only_named_statements_with_valid_values_are_run(event: Any, migrated_ur
     result, stats = query(migrated_url, event)
 
     assert (result["why"], stats) == (ErrorCode.INVALID_REQUEST, query_function.QueryStats([], 0, 0, "not asked"))
+
+
+def test_statements_of_a_request_see_one_instant(migrated_url: str) -> None:
+    catalogue = replace_sql(
+        zone="select pg_advisory_xact_lock_shared(1)::text", now="select count(*)::text from ponto.batida"
+    )
+    with closing(psycopg2.connect(migrated_url)) as holder, ThreadPoolExecutor() as threads, holder.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(1)")
+        answered = threads.submit(query, migrated_url, create_event(zone={}, now={}), catalogue)
+
+        def is_waiting() -> bool:
+            cursor.execute("select from pg_locks where not granted and locktype = 'advisory'")
+            return cursor.rowcount == 1
+
+        try:
+            wait_for(is_waiting, "the first statement to wait")
+            add_punch(holder)
+        finally:
+            holder.commit()
+        result, _ = answered.result()
+
+    assert list(packed_rows.unpack(result["rows"]["now"])) == [("0",)]
 
 
 def test_waiting_for_writers_ignores_tables_that_do_not_exist_yet(migrated_url: str) -> None:

@@ -1,1 +1,0 @@
-"""`make crashes`: how long good punches wait beside messages that crash the function's process."""
