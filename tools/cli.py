@@ -72,12 +72,12 @@ _REFERENCE_COMMANDS = {
     ),
     "keys": LazyCommand(
         _keys,
-        "Manage API keys, one per device or site; list a key's punches.",
+        "Manage API keys, one per device or site.",
         "ponto keys create site-1         create a key for a device or site; its value is shown once",
     ),
     "plan": LazyCommand(
         _plan,
-        "Forecast the peak, its tightest limit, and a month's bill.",
+        "Forecast rows a second, the time to drain a peak, and a month's bill.",
         "ponto plan 20000 --stage dev     forecast the time to drain a peak and a month's bill",
     ),
     "remove": LazyCommand(
