@@ -3,7 +3,6 @@
 import os
 import socket
 import stat
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,7 +12,6 @@ import pytest
 
 from tools.kit.errors import CommandError
 from tools.kit.files import draft, require_writable
-from tools.kit.pictures import new_figure, save
 
 
 def create_link(file: Path) -> None:
@@ -36,13 +34,13 @@ def create_device(file: Path) -> None:
 
 WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [draft, partial(draft, encoding=None)]
 
-SPECIAL_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "link": (create_link, "is a symbolic link"),
-    "dangling link": (create_dangling_link, "is a symbolic link"),
-    "folder": (Path.mkdir, "is a folder"),
-    "named pipe": (os.mkfifo, "is a named pipe"),
-    "socket": (create_socket, "is a socket"),
-    "device": (create_device, "is a device"),
+SPECIAL_FILES: dict[str, Callable[[Path], None]] = {
+    "link": create_link,
+    "dangling link": create_dangling_link,
+    "folder": Path.mkdir,
+    "named pipe": os.mkfifo,
+    "socket": create_socket,
+    "device": create_device,
 }
 
 
@@ -54,22 +52,22 @@ def state(folder: Path) -> list[tuple[str, int, str]]:
 
 
 @pytest.mark.parametrize(
-    ("make", "why"),
+    "make",
     [
-        pytest.param(*case, id=name, marks=[pytest.mark.root] if name == "device" else [])
-        for name, case in SPECIAL_FILES.items()
+        pytest.param(make, id=name, marks=[pytest.mark.root] if name == "device" else [])
+        for name, make in SPECIAL_FILES.items()
     ],
 )
-def test_special_file_is_neither_followed_nor_replaced(make: Callable[[Path], None], why: str, folder: Path) -> None:
+def test_special_file_is_neither_followed_nor_replaced(make: Callable[[Path], None], folder: Path) -> None:
     file = folder / "out"
     make(file)
     before = state(folder)
 
     for force in (False, True):
-        with pytest.raises(CommandError, match=why):
+        with pytest.raises(CommandError, match="not a regular file"):
             require_writable(file, force=force)
     for write in WRITERS:
-        with pytest.raises(CommandError, match=why), write(file):
+        with pytest.raises(CommandError, match="not a regular file"), write(file):
             pass
 
     assert state(folder) == before
@@ -79,7 +77,7 @@ def test_special_file_is_neither_followed_nor_replaced(make: Callable[[Path], No
 def test_link_created_during_the_write_is_not_replaced(
     write: Callable[[Path], AbstractContextManager[object]], folder: Path
 ) -> None:
-    with pytest.raises(CommandError, match="is a symbolic link"), write(folder / "out"):
+    with pytest.raises(CommandError, match="not a regular file"), write(folder / "out"):
         create_link(folder / "out")
 
     assert [name for name, *_ in state(folder)] == ["out", "target"]
@@ -97,28 +95,3 @@ def test_force_replaces_a_regular_file_but_not_its_hard_links(folder: Path) -> N
 
     assert (file.read_text(), other.read_text()) == ("new", "mine")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-
-def test_invalid_path_is_reported_in_one_line(folder: Path) -> None:
-    (folder / "file").touch()
-
-    for file in (folder / "file" / "out", folder / ("x" * 300)):
-        with pytest.raises(CommandError, match="cannot write"):
-            require_writable(file)
-
-
-def test_a_picture_follows_no_link(folder: Path) -> None:
-    pytest.importorskip("matplotlib")
-    create_link(folder / "arrivals.png")
-
-    with pytest.raises(CommandError, match="is a symbolic link"):
-        save(new_figure(1, 1), folder / "arrivals.png")
-    assert (folder / "target").read_text() == "target's content"
-
-
-def test_without_matplotlib_a_picture_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # another test may have loaded it
-
-    with pytest.raises(CommandError, match="needs matplotlib"):
-        new_figure(1, 1)

@@ -1,7 +1,6 @@
 """Atomic writing of files that the user names, and the last lines of log files."""
 
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +8,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from tools.kit.errors import CommandError
-
-_FILE_TYPES = {
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 def require_writable(file: Path, *, force: bool = False) -> None:
@@ -27,8 +19,11 @@ def require_writable(file: Path, *, force: bool = False) -> None:
     Raises:
         CommandError: the file exists and `force` is false, it is not a regular file, or its folder does not exist.
     """
-    if _exists(file) and not force:
-        raise CommandError(f"{file} exists; name another file, or move this one away")
+    if os.path.lexists(file):
+        if file.is_symlink() or not file.is_file():
+            raise CommandError(f"{file} is not a regular file; name one, or one that does not exist")
+        if not force:
+            raise CommandError(f"{file} exists; name another file, or move this one away")
     if not file.absolute().parent.is_dir():
         raise CommandError(f"{file.absolute().parent} is not a folder; create it first")
 
@@ -47,7 +42,7 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
     """
     open_options: Any = {"mode": "wb"} if encoding is None else {"mode": "w", "encoding": encoding, "newline": ""}
     folder = file.absolute().parent
-    _exists(file)
+    require_writable(file, force=True)
     try:
         # A temporary file in the same folder makes the rename atomic.
         with tempfile.NamedTemporaryFile(dir=folder, delete=False, **open_options) as out:
@@ -55,7 +50,7 @@ def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-                _exists(file)  # another program may have created a folder or a link
+                require_writable(file, force=True)  # another program may have created a folder or a link
                 Path(out.name).replace(file)
             except BaseException:
                 Path(out.name).unlink()
@@ -75,22 +70,3 @@ def tail(log: Path, lines: int = 15) -> str:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except OSError as error:
         return f"({error.strerror})"
-
-
-def _exists(file: Path) -> bool:
-    """Return whether a regular file exists.
-
-    Raises:
-        CommandError: the path is something else, such as a folder or a link.
-    """
-    try:
-        mode = file.lstat().st_mode
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise CommandError(f"cannot write {file}: {error.strerror}") from None
-    if stat.S_ISREG(mode):
-        return True
-    raise CommandError(
-        f"{file} is {_FILE_TYPES.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one that does not exist"
-    )
