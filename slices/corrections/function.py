@@ -21,7 +21,6 @@ from ponto.connection import (
     Settings,
     Timeouts,
     connect,
-    error_message,
     is_login_refused,
 )
 from ponto.http import HttpError, Request, Result
@@ -83,8 +82,7 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
 
     Raises:
         HttpError: 400 if the form of a correction is invalid, 409 if the table refuses one, both with the reason for
-            each refused position; 403 without an author; 503 while another transaction holds the lock of corrections;
-            500 if the login is refused.
+            each refused position; 403 without an author; 500 if the login is refused.
         psycopg2.Error, CannotConnectError: the database does not answer, is busy, or refuses the statement.
     """
     author = author or request.user_arn
@@ -101,9 +99,6 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
             stored = write_corrections(connection, corrections, author)
     except CorrectionsRefusedError as error:
         raise _refusal_error(409, "nothing was written", error.reasons) from None
-    except psycopg2.errors.LockNotAvailable as error:
-        message = f"{error_message(error)}; nothing was written: send the request again"
-        raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
         if not is_login_refused(error):
             raise

@@ -70,10 +70,8 @@ def _write_to_database(target_options: target.TargetOptions, corrections: JsonCo
             return [to_json(stored) for stored in write_corrections(connection, parsed, author=None)]
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
-        except psycopg2.errors.LockNotAvailable as error:
-            raise CommandError(
-                f"{error_message(error)}; nothing was written: try again when that transaction has ended"
-            ) from None
+        except psycopg2.errors.LockNotAvailable:
+            raise CommandError("another transaction writes corrections; nothing was written: try again") from None
         except psycopg2.errors.SerializationFailure as error:  # at the commit: the transaction took too long
             raise CommandError(f"{error_message(error)}; try again") from None
 

@@ -1,39 +1,6 @@
 -- The rules that all corrections obey, whoever writes them. They are run with the rights of whoever does, and find
 -- PostgreSQL's own names only: an overloaded function of somebody else's in the schema would run instead.
 
-create function ponto.correcao_espera() returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    perform pg_advisory_xact_lock(0x636f72726563616f); -- "correcao" in ASCII
-exception
-    when lock_not_available then
-        raise exception 'corrections wait for %', coalesce(
-            (
-                select string_agg(
-                    format(
-                        'pid %s (%s, as %s)', pid, coalesce(nullif(application_name, ''), 'no application_name'), usename
-                    ),
-                    ' and '
-                    order by pid
-                )
-                from pg_locks join pg_stat_activity using (pid)
-                where locktype = 'advisory'
-                    and classid = 0x636f7272
-                    and objid = 0x6563616f
-                    and objsubid = 1 -- of one number, not of two
-                    and database = (select oid from pg_database where datname = current_database())
-                    and granted
-            ),
-            'a transaction that has ended meanwhile'
-        )
-        using
-            errcode = 'lock_not_available',
-            hint = 'It holds their lock (0x636f72726563616f) until it ends; see pg_terminate_backend.';
-end
-$$;
-
-comment on function ponto.correcao_espera is 'Waits until no other transaction writes corrections, and says for which it waited in vain';
-
 create function ponto.correcao_usuario(nova ponto.correcao) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -133,7 +100,7 @@ begin
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
-    perform ponto.correcao_espera();
+    perform pg_advisory_xact_lock(0x636f72726563616f); -- "correcao" in ASCII
     -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
     if new.criada_em >= transaction_timestamp() then
         new.criada_em := clock_timestamp();

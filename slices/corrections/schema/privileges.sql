@@ -10,7 +10,7 @@ grant select on ponto.correcao to ponto_corrections, ponto_correctors;
 grant select (id, usuario_id, ponto) on ponto.batida to ponto_corrections, ponto_correctors;
 grant select (usuario_id, fuso) on ponto.funcionario to ponto_corrections, ponto_correctors;
 grant execute on function
-    ponto.correcao_espera, ponto.correcao_usuario, ponto.correcao_id, ponto.correcoes_vigentes, ponto.escrita_ate,
+    ponto.correcao_usuario, ponto.correcao_id, ponto.correcoes_vigentes, ponto.escrita_ate,
     ponto.instantes_locais, ponto.um_instante, ponto.instante_local, ponto.fuso_padrao, ponto.semana, ponto.semanas
 to ponto_corrections, ponto_correctors;
 
