@@ -9,19 +9,8 @@ MAX_ID_CHARACTERS = 100
 
 _ORIGIN_ATTRIBUTES = ("messageId", "receivedAt")  # set by a redrive
 _SOURCE_KEY = "sourceKey"
-# only in the reference: begin
-# 1.0.0-rc.1 sent the two parts of a source key as two attributes. The release after the next may drop them.
-_SOURCE_KEY_PARTS = ("relogio", "nsr")
-# only in the reference: end
 # Set only by the gateway and imports. Dead letters keep these attributes, because redriven messages need them.
-_SENDER_ATTRIBUTES = frozenset(
-    {
-        "usuarioId",
-        "apiKeyId",
-        _SOURCE_KEY,
-        *_SOURCE_KEY_PARTS,  # only in the reference
-    }
-)
+_SENDER_ATTRIBUTES = frozenset({"usuarioId", "apiKeyId", _SOURCE_KEY})
 _MIN_RECEIVED_MS = 1_577_836_800_000  # 2020-01-01: no punch was received earlier
 _is_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # messages put on the queue by hand may contain any text
 
@@ -102,11 +91,6 @@ def read_source_key(attributes: Mapping[str, str]) -> str | None:
     Args:
         attributes: string values of the attributes, by name.
     """
-    # only in the reference: begin
-    source, record = map(attributes.get, _SOURCE_KEY_PARTS)
-    if not attributes.get(_SOURCE_KEY) and (source or record):
-        return f"{source or ''}/{record or ''}"
-    # only in the reference: end
     return attributes.get(_SOURCE_KEY) or None
 
 

@@ -9,7 +9,7 @@ const names = readFileSync(join(__dirname, '..', 'ponto', 'sql_names.py'), 'utf8
 const [, prefix] = /^ROLE_PREFIX = "(\w+)"$/m.exec(names);
 
 const FUNCTIONS = [
-  { name: 'function', id: 'BatidaPonto', role: 'ponto_function', purpose: 'stores punches', concurrencyParameter: 'reservedConcurrency' },
+  { name: 'function', id: 'BatidaPonto', role: 'ponto_drain', purpose: 'stores punches', concurrencyParameter: 'reservedConcurrency' },
   { name: 'read', id: 'Read', role: 'ponto_reader', purpose: 'reads', concurrencyParameter: 'readConcurrency' },
   ...ENDPOINTS,
 ];

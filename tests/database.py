@@ -26,7 +26,7 @@ TIME_ZONE = "America/Sao_Paulo"
 SCHEMA = REFERENCE_FOLDERS | enabled.schema_folders()
 """The migrations of the reference and of all slices."""
 ROLES = {
-    "ponto_function": "FUNCTION",
+    "ponto_drain": "FUNCTION",
     "ponto_reader": "READ",
     **{entry["role"]: name.upper() for name, entry in slices.endpoints()},
 }
@@ -60,7 +60,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.owner = parse_dsn(url)  # libpq's keywords, to connect as the owner
-        self.function = self.owner | {"user": "ponto_function"}
+        self.function = self.owner | {"user": "ponto_drain"}
         self.session = self.connect()
         self.session.autocommit = True
 

@@ -19,9 +19,6 @@ class SchemaHooks(NamedTuple):
     """Additions of a slice to the function `schema`. The slice exports them as `HOOKS` from `schema_hooks`."""
 
     actions: Mapping[str, Action] = {}  # by name
-    # only in the reference: begin
-    legacy_keys: Mapping[str, str] = {}  # event key of 1.0.0-rc.1 -> action
-    # only in the reference: end
     prepare_post_migration: Callable[[Mapping[str, str]], Callable[[Connection], object]] | None = None
     """Validates the environment before the migrations, or raises ConfigurationError, and returns the step to run after
     them, on their connection. `make deploy` calls it too, to validate early."""
@@ -62,14 +59,6 @@ def run(
         actions |= hook.actions
     request = event if isinstance(event, dict) else {}
     name = request.get("action") or "migrate"
-    # only in the reference: begin
-    # The events of 1.0.0-rc.1, such as {"find": UUID}, have no action. They are still accepted, for one release.
-    if not request.get("action"):
-        legacy_keys = {"find": "find"} | {key: action for hook in hooks for key, action in hook.legacy_keys.items()}
-        name = next((action for key, action in legacy_keys.items() if key in request), name)
-        if "find" in request:
-            request = {"id": request["find"]} | request
-    # only in the reference: end
     if name not in actions:
         raise ValueError(f"action: {name!r} is unknown; use one of {', '.join(actions)}")
     return actions[name](settings.database.connection_parameters(), request)

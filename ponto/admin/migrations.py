@@ -255,15 +255,6 @@ def _apply(
 
 def _prepare(cursor: Cursor, time_zone: str) -> tuple[list[privileges.Privilege], dict[str, str]]:
     """Create the schema and the migrations' tables; return the initial privileges, and checksums of applied files."""
-    # only in the reference: begin
-    cursor.execute(SQL["remember_search_path"])
-    for (schema,) in fetch(cursor, "legacy_schemas"):
-        raise MigrationError(
-            f"{schema}.migracao: this database was migrated by 1.0.0-rc.1 or earlier and cannot be upgraded. Nothing "
-            "was changed. Empty a local database with `make clean`; for a deployed one, create a new stage or database "
-            "and copy the rows: docs/operations.md#copy-the-rows-of-an-older-stage"
-        )
-    # only in the reference: end
     initial_privileges = privileges.read_privileges(cursor)
     run_generated_statements(cursor, "create_schema", "{statement} authorization {user}")
     for privilege in set(privileges.read_privileges(cursor)).difference(initial_privileges):  # from default privileges

@@ -1,4 +1,4 @@
--- The table of punches.
+-- The table of punches, and that of failing messages.
 
 -- The checks admit whatever POST /ponto can deliver (punch.schema.json) and no more: somebody else who signs in as the
 -- function stores no row that breaks a reader. Instants have a day more at both ends, for an offset moves a local year.
@@ -65,3 +65,42 @@ comment on function ponto.batida_append_only() is 'Refuses to change or remove a
 
 create trigger append_only before update or delete or truncate on ponto.batida
 for each statement execute function ponto.batida_append_only();
+
+create table ponto.falha (
+    mensagem_id text primary key,
+    desde timestamptz not null default clock_timestamp()
+);
+
+comment on table ponto.falha is
+    'Messages on which the function''s own code fails, so that none is given up before a bad release can be mended';
+comment on column ponto.falha.mensagem_id is 'Message of the queue';
+comment on column ponto.falha.desde is 'When it first failed';
+
+-- Revoke the privilege TEMPORARY from PUBLIC, because temporary tables can fill the disk. If others use the database too, only
+-- report it.
+
+do $$
+begin
+    if not has_database_privilege('public', current_database(), 'temporary') then
+        return;
+    end if;
+    if pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
+        and not exists (
+            select
+            from pg_class
+            where relkind in ('r', 'p', 'f')
+                and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
+                and relnamespace <> (select relnamespace from pg_class where oid = 'ponto.batida'::regclass)
+                and not (relname = 'batida' and relowner::regrole::text = quote_ident(current_user)) -- of the original
+        )
+    then
+        execute format('revoke temporary on database %I from public', current_database());
+    else
+        raise notice '%', format(
+            'every role can create temporary tables in database %1$I, which others use too. If none of them needs '
+            'that, run: revoke temporary on database %1$I from public',
+            current_database()
+        );
+    end if;
+end
+$$;

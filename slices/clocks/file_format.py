@@ -41,8 +41,7 @@ def create_reader(first_line: bytes, get_object: GetObject) -> ReadLine:
         body = {"usuarioId": employee_id, "ponto": record.time, "dispositivo": header.clock}
         return PunchMessage(
             orjson.dumps(body).decode(),
-            # relogio and nsr: for the drain of 1.0.0-rc.1, which may still run during a deploy.
-            {"sourceKey": f"{header.clock}/{record.nsr}", "relogio": header.clock, "nsr": record.nsr},
+            {"sourceKey": f"{header.clock}/{record.nsr}"},
             "record of type 3: no valid date and time from 1900 to 2999",  # the only field that can be invalid
         )
 

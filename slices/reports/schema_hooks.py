@@ -33,6 +33,5 @@ def _load(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
 HOOKS = SchemaHooks(
     # Event: {"action": "load_employees", "employees": [...], "dryRun": false}; see `employees.load`.
     actions={"load_employees": _load},
-    legacy_keys={"employees": "load_employees"},
     prepare_post_migration=employer_step,
 )

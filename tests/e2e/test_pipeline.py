@@ -36,7 +36,7 @@ def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
     rows = client.query(f"select {columns} from ponto.batida where {EVENT.subject} = %s", employee)
     assert rows == [(*expected.values(), response.body["messageId"])]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
-    assert client.query(sessions) == [("ponto_function",)]  # the role of the drain
+    assert client.query(sessions) == [("ponto_drain",)]  # the role of the drain
     assert client.query("show fsync") == [("on",)]  # so that stored rows survive a power failure
 
 

@@ -23,7 +23,7 @@ FILES = {
     "ponto/punch.py": "",
     "ponto/store.py": "from ponto.punch import Punch\n",
     "ponto/schema/0001_batida.sql": "",
-    "ponto/schema/0003_falha.sql": "create table ponto.falha ();\n",
+    "ponto/schema/0002_more.sql": "create table ponto.more ();\n",
     "slices/enabled.txt": "clocks\nimports\n",
     "slices/clocks/slice.py": "",
     "slices/imports/slice.py": "",
@@ -97,7 +97,7 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
     assert (copy / "shoporders" / "order.py").read_text() == ORDER.read_text().replace(
         "from ponto.", "from shoporders."
     )
-    assert (copy / "shoporders" / "schema" / "0003_falha.sql").read_text() == "create table shoporders.falha ();\n"
+    assert (copy / "shoporders" / "schema" / "0002_more.sql").read_text() == "create table shoporders.more ();\n"
     assert (copy / "README.md").read_text().endswith("\n\nAn order of a shop.\n")
     assert "lab" not in (copy / "README.md").read_text()
     assert "History" not in (copy / "CHANGELOG.md").read_text()
@@ -154,13 +154,13 @@ def test_migrations_of_a_copy_are_not_written_again(project: Project, tmp_path: 
     project.new(copy, "--event", ORDER)
     migration = git(copy, "show", "generated:shoporders/schema/0001_pedidos.sql")
     changed.write_text(ORDER.read_text().replace("display_text(64,", "display_text(32,"))
-    project.commit({"ponto/schema/0003_falha.sql": "-- changed\n"})
+    project.commit({"ponto/schema/0002_more.sql": "-- changed\n"})
 
     assert project.new(copy, "--event", changed).status == 3
 
     assert "display_text(32," in git(copy, "show", "generated:shoporders/order.py")
     assert git(copy, "show", "generated:shoporders/schema/0001_pedidos.sql") == migration
-    assert "changed" not in git(copy, "show", "generated:shoporders/schema/0003_falha.sql")
+    assert "changed" not in git(copy, "show", "generated:shoporders/schema/0002_more.sql")
 
 
 def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Project, tmp_path: Path) -> None:

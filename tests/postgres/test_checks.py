@@ -41,7 +41,7 @@ MAX_TEXT_LENGTHS = {
 @pytest.fixture
 def function(database: Database) -> Iterator[Connection]:
     """Yield a connection as the function's role, for statements that the function would not run."""
-    with closing(database.connect(user="ponto_function")) as connection:
+    with closing(database.connect(user="ponto_drain")) as connection:
         connection.autocommit = True
         yield connection
 

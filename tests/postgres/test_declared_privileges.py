@@ -57,7 +57,7 @@ def test_write_privileges_granted_by_hand_are_revoked_and_reported(server: Serve
         "grant usage, create on schema ponto to app; revoke create on schema ponto from app;"
         "grant insert, update, delete, truncate, references, trigger on ponto.batida to app;"
         "grant update (checksum) on ponto.migracao to app; grant execute on function ponto.fuso_padrao to app;"
-        "grant update on ponto.batida to ponto_function",
+        "grant update on ponto.batida to ponto_drain",
     )
 
     notices = migrate(owner, ZONE, SCHEMA).notices
@@ -69,10 +69,10 @@ def test_write_privileges_granted_by_hand_are_revoked_and_reported(server: Serve
         ),
         "revoked: update (checksum) on table ponto.migracao from app",
         "revoked: execute on function ponto.fuso_padrao() from app",
-        "revoked: update on table ponto.batida from ponto_function",
+        "revoked: update on table ponto.batida from ponto_drain",
     }
     assert server.privileges("app", "master") == set()
-    assert not any(privilege == "update" for *_, privilege in server.privileges("ponto_function", "master"))
+    assert not any(privilege == "update" for *_, privilege in server.privileges("ponto_drain", "master"))
 
 
 def test_read_privileges_granted_by_hand_are_kept_and_reported_at_each_run(server: Server) -> None:
@@ -98,7 +98,7 @@ def test_forged_migration_rows_keep_no_privilege(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role app")
     execute(owner, "grant insert on all tables in schema ponto to app")
-    execute(owner, "grant truncate on ponto.falha to ponto_function")  # as a newer release may declare
+    execute(owner, "grant truncate on ponto.falha to ponto_drain")  # as a newer release may declare
     execute(owner, "insert into ponto.migracao (nome, checksum) values ('ponto/9999_x.sql', '')")
     execute(owner, "insert into ponto.migracao_papel (nome, fatia, oid) values ('app', 'ponto', 0)")
 
@@ -106,28 +106,28 @@ def test_forged_migration_rows_keep_no_privilege(server: Server) -> None:
 
     assert "revoked: insert on table ponto.batida from app" in notices
     assert server.privileges("app", "master") == set()
-    function_privileges = server.privileges("ponto_function", "master")
+    function_privileges = server.privileges("ponto_drain", "master")
     assert {("batida", "id", "insert"), ("falha", None, "truncate")} <= function_privileges
 
 
 def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
     owner = create_migrated_database(server)
     server.execute("create role eve; create role ana")
-    execute(owner, "grant ponto_function to eve; grant ponto_reader to ana")
+    execute(owner, "grant ponto_drain to eve; grant ponto_reader to ana")
 
     assert migrate(owner, ZONE, SCHEMA).notices == [
-        "eve is a member of ponto_function and so has the privileges of that function; "
-        "to revoke them, run: revoke ponto_function from eve"
+        "eve is a member of ponto_drain and so has the privileges of that function; "
+        "to revoke them, run: revoke ponto_drain from eve"
     ]
 
 
 def test_revoked_privilege_is_granted_again(server: Server) -> None:
     owner = create_migrated_database(server)
-    execute(owner, "revoke insert (id) on ponto.batida from ponto_function")
+    execute(owner, "revoke insert (id) on ponto.batida from ponto_drain")
 
     migrate(owner, ZONE, SCHEMA)
 
-    assert ("batida", "id", "insert") in server.privileges("ponto_function", "master")
+    assert ("batida", "id", "insert") in server.privileges("ponto_drain", "master")
 
 
 def test_roles_of_a_removed_slice_lose_their_privileges(server: Server, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_roles_of_a_removed_slice_lose_their_privileges(server: Server, tmp_path
     migrate(owner, ZONE, REFERENCE_FOLDERS)
 
     assert server.privileges("person", "master") == set()
-    assert grantees(server) == {"master", "ponto_function", "ponto_reader"}
+    assert grantees(server) == {"master", "ponto_drain", "ponto_reader"}
 
 
 @pytest.mark.parametrize("declaration", ["grant select on ponto.missing to ponto_reader", "select 1 / 0"])

@@ -41,7 +41,7 @@ def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasur
 def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
     add_punch(migrated_url, 123)
 
-    for role in ("ponto_function", "ponto_reader"):
+    for role in ("ponto_drain", "ponto_reader"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             execute(migrated_url, f"set role {role}; {erasure}")
 

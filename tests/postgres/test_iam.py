@@ -28,7 +28,7 @@ from tests.postgres.tls import Authority
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
-OWNER, FUNCTION, READER = "master", "ponto_function", "ponto_reader"
+OWNER, FUNCTION, READER = "master", "ponto_drain", "ponto_reader"
 MISSING_PERMISSION = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
 SESSION_TOKEN = "CANARY/+=" * 230  # 2,070 characters
 IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]

@@ -185,26 +185,6 @@ def test_failed_migration_is_rolled_back_to_the_last_concurrent_one(empty: Datab
     assert run(schema=schema).applied == [name for name in MIGRATIONS if "/views/" in name]
 
 
-# only in the reference: begin
-def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Database, run: Run) -> None:
-    empty.execute(
-        "create table migracao (nome text primary key, checksum text not null, aplicada_em timestamptz default now());"
-        "insert into migracao values ('0001_batida.sql', ''), ('0002_roles.sql', ''), ('0003_reports.sql', '');"
-        "create table batida (id uuid primary key)"
-    )
-
-    with pytest.raises(
-        MigrationError,
-        match=r"public\.migracao: .* 1\.0\.0-rc\.1 .*`make clean`; .*"
-        r"docs/operations\.md#copy-the-rows-of-an-older-stage$",
-    ):
-        run()
-
-    assert relations(empty) == set()
-    assert empty.execute("select count(*) from pg_namespace where nspname = 'ponto'") == [(0,)]
-
-
-# only in the reference: end
 def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
     query = (
         "select count(*) from pg_locks where not granted and locktype = %s"
@@ -587,10 +567,6 @@ def test_existing_index_of_an_unrecorded_migration_is_kept(empty: Database, run:
 def derived_in_sql(empty: Database) -> Callable[[str, str], str]:
     """Return the published SQL function for derived ids, in a session with unusual settings."""
     code = derived_id_code("sql")
-    # only in the reference: begin
-    migration = (REFERENCE_FOLDERS["ponto"] / "0002_original_rows.sql").read_text()
-    assert code in migration.replace("usuario_id bigint", "key text").replace("usuario_id ||", "key ||")
-    # only in the reference: end
     empty.execute(f"set timezone = '{ZONE}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
     empty.execute(code)
     return lambda key, instant: str(empty.execute("select pg_temp.derived_id(%s, %s)", key, instant)[0][0])

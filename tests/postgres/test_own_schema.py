@@ -43,7 +43,7 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
 
     assert migrate(owner, ZONE, SCHEMA).applied
     server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
-    with closing(Store(lambda: login_parameters("ponto_function", owner), QUICK)) as store:
+    with closing(Store(lambda: login_parameters("ponto_drain", owner), QUICK)) as store:
         first = entry(EMPLOYEE_ID, id=PUNCH_ID)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
@@ -284,6 +284,6 @@ def test_two_deployments_share_a_database_with_different_names(server: Server) -
     assert execute(owner, f"select (select count(*) from scans.batida), {EVENT.subject} from ponto.batida") == [
         (0, EMPLOYEE_ID)
     ]
-    assert server.privileges("scans_function", "master") == set()  # no privileges in the schema ponto
+    assert server.privileges("scans_drain", "master") == set()  # no privileges in the schema ponto
     execute(owner, "set role scans_reader; select * from scans.batida")
     assert migrate(owner, ZONE, SCHEMA) == ([], [])

@@ -30,7 +30,7 @@ class System:
         self._arns: dict[str, str] = {}
         owner = server.create_owner("master")
         self.put_secret(OWNER, "master", "master")
-        self.put_secret(FUNCTION, "ponto_function", "CANARY-1")
+        self.put_secret(FUNCTION, "ponto_drain", "CANARY-1")
         self.functions = Functions(make_dsn(host=owner["host"], dbname=owner["dbname"]), "")
         self.functions.environment["DLQ_URL"] = self.queue.url
         session: Any = boto3.DEFAULT_SESSION
@@ -83,7 +83,7 @@ def system(server: Server) -> Iterator[System]:
 
 def test_schema_function_sets_the_password_and_each_function_fetches_its_secret(system: System) -> None:
     assert system.apply_schema()["applied"]
-    assert system.apply_schema() == {"applied": [], "notices": ["password set: ponto_function"]}
+    assert system.apply_schema() == {"applied": [], "notices": ["password set: ponto_drain"]}
     assert system.fetched == [OWNER, FUNCTION] * 2
     system.fetched.clear()
 
@@ -102,7 +102,7 @@ def test_password_of_ponto_reader_is_set_when_its_secret_is_added(system: System
 
     assert system.apply_schema() == {
         "applied": [],
-        "notices": [f"password set: ponto_{role}" for role in ("function", "reader")],
+        "notices": [f"password set: ponto_{role}" for role in ("drain", "reader")],
     }
 
     assert system.read() == ""
@@ -113,11 +113,11 @@ def test_secret_of_the_function_cannot_set_passwords_of_other_roles(system: Syst
     system.apply_schema()
     for name in ("master", "ponto_reader", "PONTO_FUNCTION", ""):
         system.put_secret(FUNCTION, name, "CANARY-2")
-        with pytest.raises(MigrationError, match=f"has the username {name!r}; it must be ponto_f") as caught:
+        with pytest.raises(MigrationError, match=f"has the username {name!r}; it must be ponto_d") as caught:
             system.apply_schema()
         assert "CANARY" not in str(caught.value)
 
-    system.put_secret(FUNCTION, "ponto_function", "CANARY-1")
+    system.put_secret(FUNCTION, "ponto_drain", "CANARY-1")
     system.apply_schema()  # as the owner, whose password is the same
 
 
@@ -126,7 +126,7 @@ def test_rotated_password_causes_no_failure_of_a_running_function(system: System
     assert system.deliver(new_punch()) == []
 
     for number in (2, 3):
-        system.put_secret(FUNCTION, "ponto_function", f"CANARY-{number}")
+        system.put_secret(FUNCTION, "ponto_drain", f"CANARY-{number}")
         system.apply_schema()
         assert system.deliver(new_punch()) == []  # open connections stay valid
         system.end_sessions()

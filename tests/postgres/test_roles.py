@@ -46,7 +46,7 @@ def owner(server: Server) -> dict[str, str]:
 
 @pytest.fixture
 def function(owner: dict[str, str]) -> dict[str, str]:
-    return set_role_password(owner, "ponto_function")
+    return set_role_password(owner, "ponto_drain")
 
 
 def set_role_password(owner: dict[str, str], role: str) -> dict[str, str]:
@@ -87,9 +87,9 @@ def test_second_database_of_the_owner_uses_the_existing_roles(server: Server, ow
     migrated = migrate({**owner, "dbname": "second"}, ZONE, SCHEMA)
 
     assert migrated.applied == MIGRATIONS
-    assert "NOTICE:  role ponto_function already existed: its password was removed" in migrated.notices
+    assert "NOTICE:  role ponto_drain already existed: its password was removed" in migrated.notices
 
-    second = set_role_password({**owner, "dbname": "second"}, "ponto_function")
+    second = set_role_password({**owner, "dbname": "second"}, "ponto_drain")
     for database in ("master", "second"):
         assert execute({**second, "dbname": database}, "select id from batida") == []
 
@@ -102,8 +102,8 @@ def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Se
     first = psycopg2.connect(**arguments)
     with ThreadPoolExecutor() as threads, first.cursor() as cursor:
         try:
-            cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
-            cursor.execute("create table used (); grant select on used to ponto_function, ponto_reader")
+            cursor.execute("set role master; create role ponto_drain login; create role ponto_reader login")
+            cursor.execute("create table used (); grant select on used to ponto_drain, ponto_reader")
             second_migration = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
             wait_for(
                 lambda: server.execute(waiting_sessions) == [(1,)], "the migration to wait for the first transaction"
@@ -123,7 +123,7 @@ def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Se
 def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Server) -> None:
     second = server.create_owner("second")
 
-    with pytest.raises(MigrationError, match=r"ponto_function is used in database master of master.* ROLE_PREFIX"):
+    with pytest.raises(MigrationError, match=r"ponto_drain is used in database master of master.* ROLE_PREFIX"):
         migrate(second, ZONE, SCHEMA)
 
     assert execute(second, "select from pg_namespace where nspname = 'ponto'") == []
@@ -133,24 +133,24 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
 # the admin option on the roles.
 PRE_CREATED_ROLES = {
     "member": (
-        "create role ponto_function login password 'known'; create role mallory in role ponto_function",
-        "mallory is a member of ponto_function",
+        "create role ponto_drain login password 'known'; create role mallory in role ponto_drain",
+        "mallory is a member of ponto_drain",
     ),
     "admin": (
-        "create role mallory; create role ponto_function admin mallory",
-        "mallory is a member of ponto_function and may add other members",
+        "create role mallory; create role ponto_drain admin mallory",
+        "mallory is a member of ponto_drain and may add other members",
     ),
     "attributes": (
-        "create role ponto_function createrole bypassrls",
-        "ponto_function has attributes that a function's role must not have",
+        "create role ponto_drain createrole bypassrls",
+        "ponto_drain has attributes that a function's role must not have",
     ),
     "memberships": (
-        "create role auditors; create role ponto_function in role auditors",
-        "ponto_function is a member of auditors",
+        "create role auditors; create role ponto_drain in role auditors",
+        "ponto_drain is a member of auditors",
     ),
     "creator": (  # PostgreSQL gives the creator the admin option
-        "create role mallory createrole; set role mallory; create role ponto_function",
-        "mallory is a member of ponto_function.* drop role ponto_function",
+        "create role mallory createrole; set role mallory; create role ponto_drain",
+        "mallory is a member of ponto_drain.* drop role ponto_drain",
     ),
 }
 
@@ -161,7 +161,7 @@ def test_role_created_by_others_is_refused_until_their_access_is_removed(
 ) -> None:
     owner = server.create_owner("master")
     server.execute(setup_statement)
-    server.execute("create role ponto_reader; grant ponto_function, ponto_reader to master with admin option")
+    server.execute("create role ponto_reader; grant ponto_drain, ponto_reader to master with admin option")
 
     with pytest.raises(
         MigrationError, match=rf"others created roles with the names of this project: .*{problem}"
@@ -172,7 +172,7 @@ def test_role_created_by_others_is_refused_until_their_access_is_removed(
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        execute({**owner, "user": "ponto_function", "password": "known"}, "select 1")
+        execute({**owner, "user": "ponto_drain", "password": "known"}, "select 1")
 
 
 # The helper may create roles, and objects in a schema; nothing of it remains but the function.
@@ -188,8 +188,8 @@ LEAVE_DOOR = """
     revoke ponto_reader from helper;
     reset role;
     drop role helper;
-    create role ponto_function;
-    grant ponto_function, ponto_reader to master with admin option;
+    create role ponto_drain;
+    grant ponto_drain, ponto_reader to master with admin option;
 """
 
 
@@ -218,15 +218,15 @@ def test_objects_of_the_projects_roles_are_reported_with_the_documented_query(
 ) -> None:
     server.execute(
         "create function public.door() returns int language sql security definer return 1;"
-        "alter function public.door() owner to ponto_function",
+        "alter function public.door() owner to ponto_drain",
         "master",
     )
     [documented] = [block.text for block in blocks(ROOT / "docs/security.md") if block.language == "sql"]
-    expected = [("ponto_function", "function door()")]
+    expected = [("ponto_drain", "function door()")]
 
     [notice] = migrate(owner, ZONE, SCHEMA).notices
 
-    assert "function public.door() of ponto_function" in notice
+    assert "function public.door() of ponto_drain" in notice
     for query in (notice.partition("this lists them: ")[2], documented):
         assert server.execute(query, "master") == expected
 
@@ -235,7 +235,7 @@ def test_objects_of_the_projects_roles_are_reported_with_the_documented_query(
     ("attributes", "setup_statement", "refused_statement"),
     [
         ("", "select", "create role ponto_"),
-        ("createrole", "create role ponto_function; create role ponto_reader", "alter role ponto_function login"),
+        ("createrole", "create role ponto_drain; create role ponto_reader", "alter role ponto_drain login"),
     ],
     ids=["no privilege to create roles", "roles of an administrator"],
 )
@@ -251,7 +251,7 @@ def test_error_names_the_statements_that_create_the_roles_for_the_owner(
 
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
-    assert execute(set_role_password(owner, "ponto_function"), "select id from ponto.batida") == []
+    assert execute(set_role_password(owner, "ponto_drain"), "select id from ponto.batida") == []
 
 
 def test_role_of_a_removed_slice_is_altered_only_if_it_can_still_log_in(server: Server, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_roles_can_connect_to_a_database_that_is_closed_to_public(server: Server
 
     assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
 
-    assert execute(set_role_password(owner, "ponto_function"), "select id from batida") == []
+    assert execute(set_role_password(owner, "ponto_drain"), "select id from batida") == []
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_shared_database_keeps_temporary_tables_with_a_notice(server: Server, se
 
 @pytest.mark.usefixtures("owner")
 def test_roles_have_exactly_these_privileges(server: Server) -> None:
-    assert server.privileges("ponto_function", "master") == {
+    assert server.privileges("ponto_drain", "master") == {
         *(("batida", name, "select") for name in ("id", *EVENT.same, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
@@ -329,7 +329,7 @@ def test_roles_have_exactly_these_privileges(server: Server) -> None:
 
 # Statements that need other privileges than those above.
 REFUSED = {
-    "ponto_function": [
+    "ponto_drain": [
         *STATEMENTS_REFUSED_TO_ALL_ROLES,
         f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {EVENT.subject} = 2",
         "begin; lock table batida in row exclusive mode",
@@ -337,11 +337,11 @@ REFUSED = {
         "create schema more",
         "create role more",
         "create function more() returns int language sql as 'select 1'",
-        "alter role ponto_function createrole",
+        "alter role ponto_drain createrole",
         "set role ponto_reader",
         "set session_replication_role = replica",
     ],
-    "ponto_reader": [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_function"],
+    "ponto_reader": [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_drain"],
 }
 
 
@@ -359,8 +359,8 @@ def test_compromised_function_role_can_run_the_documented_statements(function: d
         "select pg_advisory_lock(0x626174696461)",
         "notify batida",
         "select rolname from pg_roles",
-        "alter role ponto_function set search_path = pg_temp",
-        "alter role ponto_function password 'another'",
+        "alter role ponto_drain set search_path = pg_temp",
+        "alter role ponto_drain password 'another'",
     ):
         execute(function, statement)
 
@@ -388,9 +388,7 @@ def test_owner_without_superuser_gets_the_pid_of_the_blocking_session(
     with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(0x626174696461)")
 
-        with pytest.raises(
-            MigrationError, match=rf"pid {connection.info.backend_pid} \(compromised, as ponto_function\)"
-        ):
+        with pytest.raises(MigrationError, match=rf"pid {connection.info.backend_pid} \(compromised, as ponto_drain\)"):
             migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_lock_timeout_ms=100))
 
 
@@ -408,19 +406,19 @@ def test_settings_that_a_role_set_for_itself_are_reset(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
     reader = set_role_password(owner, "ponto_reader")
-    execute(function, "alter role ponto_function set search_path = pg_temp, public")
-    execute(function, "alter role ponto_function in database master set default_transaction_read_only = on")
+    execute(function, "alter role ponto_drain set search_path = pg_temp, public")
+    execute(function, "alter role ponto_drain in database master set default_transaction_read_only = on")
     execute(reader, "alter role ponto_reader set timezone = 'UTC'")
     # The update moves the role's row to the end of pg_authid, which must not change the order of the notices.
-    server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")
+    server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_drain'")
     assert len(server.execute(SETTINGS)) == 3  # a compromised function could set them
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
     notices = reset_role_limits(owner, UNKNOWN_CONCURRENCY)
 
     assert notices == [
-        "NOTICE:  settings reset: ponto_function in database master",
-        "NOTICE:  settings reset: ponto_function",
+        "NOTICE:  settings reset: ponto_drain in database master",
+        "NOTICE:  settings reset: ponto_drain",
         "NOTICE:  settings reset: ponto_reader",
     ]
     assert server.execute(SETTINGS) == []
@@ -464,9 +462,9 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reader": 20}
     assert limits() == unlimited
 
-    assert reset_role_limits(owner, {"ponto_function": 1}) == []
+    assert reset_role_limits(owner, {"ponto_drain": 1}) == []
 
-    assert limits() == unlimited | {"ponto_function": 4}
+    assert limits() == unlimited | {"ponto_drain": 4}
     stores = [Store(lambda: function, QUICK) for _ in range(5)]
     assert [store.save([entry()]) for store in stores[:4]] == [[STORED]] * 4
     additional = entry()
@@ -505,7 +503,7 @@ def test_roles_switch_between_iam_and_password_login(
     assert set_login_method(owner, ROLES, uses_iam=False) == []
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         execute(function, "select")
-    assert execute(set_role_password(owner, "ponto_function"), "select 1") == [(1,)]
+    assert execute(set_role_password(owner, "ponto_drain"), "select 1") == [(1,)]
 
 
 def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) -> None:
@@ -532,10 +530,10 @@ def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) ->
             "master.* may not run `revoke rds_iam from ponto_",
         ),
         (
-            "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_function;"
-            "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_function",
-            lambda owner: set_login_method(owner, ["ponto_function"], uses_iam=False),
-            "ponto_function is a member of via, which has rds_iam",
+            "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_drain;"
+            "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_drain",
+            lambda owner: set_login_method(owner, ["ponto_drain"], uses_iam=False),
+            "ponto_drain is a member of via, which has rds_iam",
         ),
     ],
     ids=["limits", "login by IAM", "login by password", "an indirect member of rds_iam"],
@@ -563,10 +561,10 @@ def test_error_names_the_statements_that_the_owner_may_not_run(
 def test_password_is_sent_to_the_server_only_as_a_scram_verifier(server: Server, owner: dict[str, str]) -> None:
     before = len(server.log.read_text(errors="replace"))  # skip the lines of other tests
     server.execute("alter role master set log_statement = 'all'")
-    set_password(owner, "ponto_function", "CANARY 'ç\\")
+    set_password(owner, "ponto_drain", "CANARY 'ç\\")
 
-    assert execute({**owner, "user": "ponto_function", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
-    [(verifier,)] = server.execute("select rolpassword from pg_authid where rolname = 'ponto_function'")
+    assert execute({**owner, "user": "ponto_drain", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
+    [(verifier,)] = server.execute("select rolpassword from pg_authid where rolname = 'ponto_drain'")
     assert verifier.startswith("SCRAM-SHA-256$")
     log = server.log.read_text(errors="replace")[before:]
     assert "SCRAM-SHA-256$" in log
@@ -579,5 +577,5 @@ def test_password_of_a_missing_or_foreign_role_is_refused(server: Server, owner:
             set_password(owner, name, "CANARY")
     second = server.create_owner("second")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="ADMIN option") as caught:
-        set_password(second, "ponto_function", "CANARY")
+        set_password(second, "ponto_drain", "CANARY")
     assert "SCRAM" not in str(caught.value)

@@ -526,7 +526,7 @@ def test_after_a_database_failure_no_other_part_of_the_batch_is_tried(
 
 @pytest.mark.parametrize("level", ["database", "role"])
 def test_commits_are_synchronous_despite_the_servers_default(database: Database, level: str) -> None:
-    name = database.owner["dbname"] if level == "database" else "ponto_function"
+    name = database.owner["dbname"] if level == "database" else "ponto_drain"
     database.execute(f"alter {level} {name} set synchronous_commit = off")
     try:
         store = Store(lambda: database.function, QUICK)

@@ -57,7 +57,7 @@ def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
             "DB_HOST": host,
             "DB_PORT": str(relay.port),
             "DB_NAME": parse_dsn(migrated_url)["dbname"],
-            "DB_USER": "ponto_function",
+            "DB_USER": "ponto_drain",
             "DB_PASSWORD": "CANARY",
         }
         database = load_database(settings | environment, rds_certificates=rds_certificates)

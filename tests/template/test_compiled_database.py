@@ -86,13 +86,13 @@ def test_each_function_connects_to_the_cluster_as_a_separate_role(
     }
     assert database_variables(prod) == {
         f"{name}LambdaFunction": connection | {"DB_LOGIN": "iam", "DB_USER": user}
-        for name, user in (("BatidaPonto", "ponto_function"), ("Read", "ponto_reader"), ("Schema", "ponto"))
+        for name, user in (("BatidaPonto", "ponto_drain"), ("Read", "ponto_reader"), ("Schema", "ponto"))
     }
     connection["DB_LOGIN"] = "secret"
     owner_secret = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
     function_secret, read_secret = ({"Ref": name} for name in SECRETS)
     assert database_variables(prod_with_passwords) == {
-        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_function", "DB_SECRET_ARN": function_secret},
+        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_drain", "DB_SECRET_ARN": function_secret},
         "ReadLambdaFunction": connection | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": read_secret},
         "SchemaLambdaFunction": connection
         | {
@@ -111,7 +111,7 @@ def test_secrets_manager_generates_the_functions_passwords(prod: Template, prod_
     secrets = prod_with_passwords.by_type("AWS::SecretsManager::Secret")
     assert {name: secret["GenerateSecretString"] for name, secret in secrets.items()} == {
         secret: {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated}
-        for secret, user in zip(SECRETS, ("ponto_function", "ponto_reader"), strict=True)
+        for secret, user in zip(SECRETS, ("ponto_drain", "ponto_reader"), strict=True)
     }
 
 
@@ -242,7 +242,7 @@ def test_existing_database_with_iam_login_uses_its_resource_id_and_no_secret(
         assert not [name for name in variables if "SECRET" in name]
     assert not [name for name in template.resources if "Secret" in name or "Endpoint" in name]
     with_proxy = compile_stage("dev", *parameters, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
-    assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_function" in json.dumps(with_proxy.properties("BatidaPontoRole"))
+    assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_drain" in json.dumps(with_proxy.properties("BatidaPontoRole"))
 
 
 def test_express_cluster_needs_no_vpc_and_uses_public_certificates(
@@ -259,7 +259,7 @@ def test_express_cluster_needs_no_vpc_and_uses_public_certificates(
     }
     connection |= {"DB_SSLROOTCERT": "ponto/certificates/amazon.pem"}
     assert database_variables(template) == {
-        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_function"},
+        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_drain"},
         "ReadLambdaFunction": connection | {"DB_USER": "ponto_reader"},
         "SchemaLambdaFunction": connection | {"DB_USER": "ponto", "DB_CREATED_FROM": "postgres"},
     }

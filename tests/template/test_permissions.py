@@ -72,7 +72,7 @@ def connect_permission(user: str, resource_id: str = CLUSTER_RESOURCE_ID) -> tup
 
 def token_login(resource_id: str = CLUSTER_RESOURCE_ID, owner: str = "ponto") -> Permissions:
     """Return the permission of each function's role to log in as its database role."""
-    users = zip(FUNCTION_ROLES, ("ponto_function", "ponto_reader", owner), strict=True)
+    users = zip(FUNCTION_ROLES, ("ponto_drain", "ponto_reader", owner), strict=True)
     return {name: {connect_permission(user, resource_id)} for name, user in users}
 
 

@@ -159,7 +159,7 @@ def test_schema_needs_only_its_own_variables() -> None:
             "READ_CONCURRENCY": "1000",
             "FUNCTION_CONCURRENCY": "",
             "SLICES": "kept,needs_it",
-            "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_kept:KEPT",
+            "ROLES": "ponto_drain:FUNCTION,ponto_reader:READ,ponto_kept:KEPT",
             "DLQ_URL": None,
         }
     )
@@ -168,7 +168,7 @@ def test_schema_needs_only_its_own_variables() -> None:
         zone=ZoneInfo("America/Sao_Paulo"),
         slices=("kept", "needs_it"),
         roles={
-            "ponto_function": DatabaseRole(None, None),
+            "ponto_drain": DatabaseRole(None, None),
             "ponto_kept": DatabaseRole(KEPT_ROLE, 2),
             "ponto_reader": DatabaseRole(READ_ROLE, 1000),
         },

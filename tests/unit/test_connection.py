@@ -12,8 +12,8 @@ import pytest
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_login_refused
 
-REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
-REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
+REJECTED = 'FATAL:  password authentication failed for user "ponto_drain"'
+REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_drain"'
 CONNECTED = cast(psycopg2.extensions.connection, MagicMock())
 
 Attempt = tuple[float, str]  # seconds until the server answers, and the error; "": connected
@@ -53,7 +53,7 @@ def server() -> Server:
     return Server()
 
 
-REFUSED_BY_IAM = 'FATAL:  PAM authentication failed for user "ponto_function"'
+REFUSED_BY_IAM = 'FATAL:  PAM authentication failed for user "ponto_drain"'
 MISSING_PERMISSION = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
 
 

@@ -75,7 +75,6 @@ def test_message_without_sent_timestamp_is_dead_lettered_without_a_time(queue: D
         ("usuarioId", "123"),
         ("apiKeyId", "k4r2p0x9ab"),
         ("sourceKey", "00004000070000123/7"),
-        *(("relogio", "00004000070000123"), ("nsr", "7")),  # only in the reference
     ],
 )
 def test_dead_letter_keeps_the_attributes_of_the_gateway_and_of_imports(

@@ -20,7 +20,7 @@ NOT_READY = (
     "ResourceConflictException",
     "ResourceNotReadyException",
 )
-MIGRATED = {"applied": ["0001_batida.sql"], "notices": ["password set: ponto_function"]}
+MIGRATED = {"applied": ["0001_batida.sql"], "notices": ["password set: ponto_drain"]}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_inactive_function_is_waited_for_with_one_message(run: Run, calls: Calls
 
 def test_applied_migrations_and_notices_are_printed(run: Run, calls: Calls) -> None:
     calls.stubs["Invoke"] = invoke_stub(MIGRATED)
-    assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_function"]
+    assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_drain"]
     calls.stubs["Invoke"] = invoke_stub({"applied": [], "notices": []})
     assert run().out == "applied: nothing to do\n"
     assert calls.by_operation("Invoke")[0].parameters == {

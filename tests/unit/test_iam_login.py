@@ -32,7 +32,7 @@ REGIONS = ("us-east-1", "sa-east-1", "eu-central-2", "ap-southeast-7", "cn-north
 @example(
     host="ponto.cluster-c0abcdefghij.us-east-1.rds.amazonaws.com",
     port=5432,
-    user="ponto_function",
+    user="ponto_drain",
     region="us-east-1",
     access_key="ASIAIOSFODNN7EXAMPLE",
     secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",  # noqa: S106  AWS's own example

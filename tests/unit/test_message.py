@@ -69,12 +69,6 @@ def record_with_attributes(**attributes: tuple[str, str]) -> Record:
     [
         ({}, None),
         ({"sourceKey": "00004000070000123/7"}, "00004000070000123/7"),
-        # only in the reference: begin
-        ({"relogio": "00004000070000123", "nsr": "7"}, "00004000070000123/7"),  # as 1.0.0-rc.1 sent it
-        ({"sourceKey": "00004000070000123/7", "relogio": "00004000070000123", "nsr": "7"}, "00004000070000123/7"),
-        ({"relogio": "00004000070000123"}, "00004000070000123/"),  # the parser refuses it later
-        ({"nsr": "7"}, "/7"),
-        # only in the reference: end
     ],
 )
 def test_source_key_of_an_imported_record(attributes: dict[str, str], source_key: str | None) -> None:

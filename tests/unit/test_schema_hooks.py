@@ -36,14 +36,6 @@ def test_event_runs_the_action_of_a_slice() -> None:
     assert run({"action": "echo"}, ENVIRONMENT, hooks, {}) == {"user": "owner", "action": "echo"}
 
 
-# only in the reference: begin
-def test_event_of_the_release_candidate_runs_the_action_of_a_slice() -> None:
-    hooks = [SchemaHooks(), SchemaHooks({"echo": echo}, {"say": "echo"})]
-
-    assert run({"say": 1}, ENVIRONMENT, hooks, {}) == {"user": "owner", "say": 1}
-
-
-# only in the reference: end
 @pytest.mark.parametrize("more", [[SchemaHooks({"migrate": echo})], [SchemaHooks({"echo": echo})] * 2])
 def test_action_that_is_defined_twice_is_refused(more: list[SchemaHooks]) -> None:
     with pytest.raises(ValueError, match=r"^actions: '\w+' is defined twice; rename one"):

@@ -20,7 +20,6 @@ _LEFT_OUT = (
     "examples/orders/",
     "lab/",
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
-    "ponto/schema/0002_original_rows.sql",
     "ponto/spreadsheet.py",  # as employee_numbers.py
     "tests/event/",
     "tests/new/",

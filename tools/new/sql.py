@@ -1,8 +1,7 @@
 """SQL files of a copy of this project, generated from the declaration of its event.
 
-A copy's migrations keep the numbers of this project's, so that later ones can be merged as they are; the migration
-runner allows gaps. 0001 creates the declared table. 0002, which copies the rows of this project's first version, is
-left out. 0003 is an ordinary file, which the copy keeps. 0004 is generated, because it names the table.
+A copy's migrations keep the numbers of this project's, so that later ones can be merged as they are. 0001 creates the
+declared table.
 """
 
 import re
@@ -72,7 +71,6 @@ def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[s
     }
     files = {
         f"schema/0001_{event.table}.sql": "table",
-        "schema/0004_temporary_tables.sql": "temporary_tables",
         "schema/privileges.sql": "privileges",
         "schema/views/01_weeks.sql": "weeks",
         "sql/store.sql": "store",

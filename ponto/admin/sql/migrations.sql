@@ -30,20 +30,6 @@ where granted
     )
 order by 2
 
--- only in the reference: begin
--- name: legacy_schemas
--- Schemas in which 1.0.0-rc.1 or an earlier version recorded its migrations. They lack the column migracao_papel.oid, which
--- later versions have.
-select format('%%I', nspname)
-from unnest(current_setting('ponto.search_path')::name[]) as path (nspname)
-    join pg_class on relnamespace = to_regnamespace(quote_ident(nspname))
-    join pg_roles on pg_roles.oid = relowner and (rolname = current_user or rolsuper)
-    join pg_attribute on attrelid = pg_class.oid
-where (relname, attname) in (('migracao', 'aplicada_em'), ('migracao_papel', 'oid'))
-group by nspname
-having bool_and(relname = 'migracao')
--- only in the reference: end
-
 -- name: set_time_zone
 -- Set the stage's time zone for this transaction. Returns no row if PostgreSQL does not list the name. set_config alone
 -- would also accept POSIX zones, whose sign is inverted: "UTC+3" is west of Greenwich.

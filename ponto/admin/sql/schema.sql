@@ -1,12 +1,3 @@
--- only in the reference: begin
--- name: remember_search_path
--- Remember the owner's default search path until the end of the transaction. The tables of the project's first versions are
--- in one of its schemas.
-set local search_path = default;
-select pg_catalog.set_config('ponto.search_path', pg_catalog.current_schemas(false)::pg_catalog.text, true);
-set local search_path = pg_catalog, pg_temp
--- only in the reference: end
-
 -- name: create_schema
 select 'create schema ponto', null where to_regnamespace(%(schema)s) is null
 

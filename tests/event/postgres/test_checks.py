@@ -14,7 +14,7 @@ from tests.postgres.storing import add_punch
 @pytest.mark.parametrize("minutes", [-900, 900])
 def test_invalid_offset_violates_a_check(database: Database, minutes: int) -> None:
     with (
-        closing(database.connect(user="ponto_function")) as function,
+        closing(database.connect(user="ponto_drain")) as function,
         pytest.raises(psycopg2.errors.CheckViolation, match="batida_deslocamento_check"),
     ):
         add_punch(function, deslocamento=minutes)

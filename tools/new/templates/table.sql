@@ -1,4 +1,4 @@
--- The table of $nouns.
+-- The table of $nouns, and that of failing messages.
 
 -- The checks admit what POST $path accepts ($noun.schema.json) and no more, so that an attacker who signs in as the function
 -- cannot store a row that breaks a reader. Instants may be a day outside the years 1900 to 2999, because of their offsets.
@@ -45,3 +45,41 @@ comment on function $schema.${table}_append_only() is 'Refuses to change or remo
 create trigger append_only before update or delete or truncate
 on $schema.$table
 for each statement execute function $schema.${table}_append_only();
+
+create table $schema.falha (
+    mensagem_id text primary key,
+    desde timestamptz not null default clock_timestamp()
+);
+
+comment on table $schema.falha is
+    'Messages on which the function''s own code fails, so that none is given up before a bad release can be mended';
+comment on column $schema.falha.mensagem_id is 'Message of the queue';
+comment on column $schema.falha.desde is 'When it first failed';
+
+-- Revoke the privilege TEMPORARY from PUBLIC, because temporary tables can fill the disk. If others use the database too, only
+-- report it.
+
+do $$$$
+begin
+    if not has_database_privilege('public', current_database(), 'temporary') then
+        return;
+    end if;
+    if pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
+        and not exists (
+            select
+            from pg_class
+            where relkind in ('r', 'p', 'f')
+                and relnamespace::regnamespace::text !~ '^(pg_|information_schema$$)'
+                and relnamespace <> (select relnamespace from pg_class where oid = '$schema.$table'::regclass)
+        )
+    then
+        execute format('revoke temporary on database %I from public', current_database());
+    else
+        raise notice '%', format(
+            'every role can create temporary tables in database %1$$I, which others use too. If none of them needs '
+            'that, run: revoke temporary on database %1$$I from public',
+            current_database()
+        );
+    end if;
+end
+$$$$;

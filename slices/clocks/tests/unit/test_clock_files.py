@@ -48,10 +48,10 @@ def sent_punches(fake_aws: FakeAws) -> list[SentPunch]:
     for line in fake_aws.queue.punches:
         punch, attributes = json.loads(line.body), line.attributes or {}
         assert punch.keys() == {"usuarioId", "ponto", "dispositivo"}
-        nsr = attributes["nsr"]
-        assert attributes == {"sourceKey": f"{CLOCK}/{nsr}", "relogio": CLOCK, "nsr": nsr}
+        _, _, nsr = str(attributes["sourceKey"]).partition("/")
+        assert attributes == {"sourceKey": f"{CLOCK}/{nsr}"}
         assert punch["dispositivo"] == CLOCK
-        punches.append((punch["usuarioId"], punch["ponto"], int(str(nsr))))
+        punches.append((punch["usuarioId"], punch["ponto"], int(nsr)))
     return sorted(punches, key=lambda each: each[2])
 
 

@@ -11,5 +11,5 @@ def test_role_reads_only_the_columns_of_a_receipt(server: Server) -> None:
     assert server.privileges("ponto_receipts", "master") == {
         ("batida", name, "select") for name in ("id", EVENT.subject, EVENT.instant, "recebida_em", "gravada_em")
     }
-    statements = [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_reader", "set role ponto_function"]
+    statements = [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_reader", "set role ponto_drain"]
     assert filter_permitted(hostile_database.login_parameters("ponto_receipts", owner), statements) == []

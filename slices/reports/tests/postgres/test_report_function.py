@@ -237,11 +237,11 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
 ) -> None:
     function.handle = partial(query_function.handle, writer_timeout_seconds=0.2)
     target_options = (*MONTH, "--stage", "local")
-    with closing(open_writer(database, "ponto_function", INSERT_PUNCH)) as writer:
+    with closing(open_writer(database, "ponto_drain", INSERT_PUNCH)) as writer:
         for report in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
             refused = run(*report, *target_options)
             assert (refused.status, refused.out) == (2, "")
-            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function); a result" in refused.err
+            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_drain); a result" in refused.err
         assert run("totals", *target_options).status == 0
         writer.rollback()  # close() would end the transaction only some time later
     assert run("totals", *AS_OF, *target_options).status == 0
@@ -264,7 +264,7 @@ def require_wait_for_writer(url: str, user: str, statement: str) -> None:
 @pytest.mark.parametrize(
     ("user", "statement"),
     [
-        ("ponto_function", INSERT_PUNCH),
+        ("ponto_drain", INSERT_PUNCH),
         ("postgres", "update funcionario set fuso = 'Asia/Tokyo' where usuario_id = 101"),
     ],
 )
