@@ -11,11 +11,10 @@ from ponto import __version__
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.template.cloudwatch import ALARM, alarms
 from tests.template.compiled import ARN, TOPIC, CompileStage, PackageStage
-from tools.deploy import compiled_stage, quotas, zones
+from tools.deploy import compiled_stage, quotas
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters
 from tools.kit.errors import CommandError
-from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.packaging import Template
 
 CORE_RESOURCES = {
@@ -164,17 +163,13 @@ def test_termination_protection_is_on_except_in_dev_and_local(
 
 
 def test_deploy_reads_demand_and_protection_from_the_package(package_stage: PackageStage) -> None:
-    services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
     expected = quotas.Demand(
         {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
-        creates_network=True,
         creates_cluster=True,
         maximum_acu=4,
         backup_days=7,
-        network=zones.Network(("us-east-1c", "us-east-1d"), "17.7", services, endpoint_zones=1),
-        throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
     )
-    prod = package_stage("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
+    prod = package_stage("prod")
     assert compiled_stage.read_compiled_stage(prod.folder) == compiled_stage.CompiledStage(
         is_protected=True,
         needs_token=False,

@@ -1,8 +1,7 @@
 """`ponto deploy` and `ponto remove` after an `sls deploy` that failed or was interrupted."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +11,8 @@ import pytest
 from tests.aws import NO_STACK, ROLE_EXISTS, Calls, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import CommandResult, FakeSls, runner
-from tests.documents import find_mistake
 from tests.events import aws
-from tools.deploy import leftovers, stack_state
+from tools.deploy import stack_state
 from tools.kit.collaborators import Collaborators
 from tools.kit.project import ROOT
 
@@ -122,6 +120,17 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     assert reasons[-1].startswith("ponto: sls deploy failed")
 
 
+def test_reasons_of_the_stack_are_shown_if_those_of_its_change_set_are_refused(dev: Dev) -> None:
+    def describe_events(_: object, parameters: dict[str, Any]) -> Any:
+        if "ChangeSetName" in parameters:
+            raise refusal("AccessDenied", operation="DescribeEvents")
+        return {"OperationEvents": [validation_event()]}
+
+    change_set = {"ChangeSetId": "arn:new", "Status": "CREATE_COMPLETE"}
+    dev.fail(DescribeStacks=stack(), DescribeChangeSet=change_set, DescribeEvents=describe_events)
+    assert REASON in dev.run("deploy").err
+
+
 @pytest.mark.parametrize(("old", "is_shown"), [("arn:old", True), ("arn:new", False)])
 def test_reason_of_a_new_change_set_is_shown_if_there_is_no_event(dev: Dev, old: str, *, is_shown: bool) -> None:
     dev.calls.stubs |= {"DescribeStacks": stack(), "DescribeChangeSet": {"ChangeSetId": old, "Status": "FAILED"}}
@@ -203,15 +212,6 @@ def test_empty_stack_is_removed_without_sls(dev: Dev) -> None:
     assert (stack_status(stack_id), dev.sls.commands) == ("DELETE_COMPLETE", [])
 
 
-def test_stack_that_another_deploy_is_creating_is_not_removed(dev: Dev) -> None:
-    statuses = iter(["REVIEW_IN_PROGRESS"] * 2)  # at the checks before the removal
-    dev.calls.stubs["DescribeStacks"] = lambda *_: stack_response(status=next(statuses, "CREATE_IN_PROGRESS"))
-    result = dev.run("remove", "--yes")
-    assert (result.status, dev.sls.commands) == (2, [])
-    assert f"a deploy is creating the stack {STACK}. Wait" in result.err
-    assert "DeleteStack" not in dev.calls.operations
-
-
 @pytest.mark.parametrize("command", [("deploy",), ("remove", "--yes")])
 @pytest.mark.parametrize(
     ("change_set", "age_seconds", "reason"),
@@ -237,14 +237,6 @@ def test_stack_that_another_deploy_may_be_creating_is_not_deleted(
     assert f"ponto: another deploy may be changing the stack {STACK}: {reason}" in result.err
     assert "deploy" not in dev.sls.commands
     assert "DeleteStack" not in dev.calls.operations
-
-
-def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev) -> None:
-    dev.clock = FakeClock()
-    stack_id = create_abandoned_stack(dev)
-    dev.calls.stubs["DescribeChangeSet"] = {"Status": "FAILED"}
-    dev.run("deploy")
-    assert stack_status(stack_id) == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize(
@@ -307,146 +299,22 @@ def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
     assert stack_status(stack_id) == "REVIEW_IN_PROGRESS"
 
 
-def test_failed_deletion_of_the_stack_stops_the_deploy(dev: Dev) -> None:
-    create_abandoned_stack(dev)
-    failed_stack = stack_response(status="DELETE_FAILED")
-    dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=failed_stack)
-    result = dev.run("deploy")
-    assert (result.status, dev.sls.commands) == (2, ["package"])
-    assert f"ponto: the stack {STACK} could not be deleted: " in result.err
-    assert "DELETE_FAILED" in result.err
-
-
-def create_leftover(name: str, logical_id: str, kind: str, **properties: Any) -> str:
-    """Create a stack with one resource, and delete only the stack; return the id of the resource that is left."""
-    resource = {"Type": kind, "DeletionPolicy": "Retain", "Properties": properties}
-    cloudformation = boto3.client("cloudformation")
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {logical_id: resource}}))
-    (created,) = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
-    cloudformation.delete_stack(StackName=name)
-    return str(created["PhysicalResourceId"])
-
-
-def create_leftover_network() -> tuple[str, str, str]:
-    vpc = create_leftover(STACK, "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
-    subnet = create_leftover(STACK, "SubnetA", "AWS::EC2::Subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")
-    group = create_leftover(STACK, "FunctionGroup", "AWS::EC2::SecurityGroup", VpcId=vpc, GroupDescription="x")
-    return vpc, subnet, group
-
-
-def test_leftovers_stop_a_deploy_that_would_create_a_second_vpc(dev: Dev) -> None:
-    create_leftover("batida-ponto-dev-2", "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
-    tags = {"aws:cloudformation:stack-name": STACK, "aws:cloudformation:logical-id": "PunchQueue"}
-    boto3.client("sqs").create_queue(QueueName="punches", tags=tags)
-    vpc, subnet, group = create_leftover_network()
-    dev.sls.add("Vpc", "AWS::EC2::VPC")
-
-    result = dev.run("deploy")
-
-    lines = result.err.splitlines()
-    listed = lines.index("To delete them, in this order:") + 1
-    assert lines[listed : listed + 4] == [
-        f"  aws ec2 delete-security-group --group-id {group} --region us-east-1   # FunctionGroup",
-        f"  aws ec2 delete-subnet --subnet-id {subnet} --region us-east-1   # SubnetA",
-        f"  aws ec2 delete-vpc --vpc-id {vpc} --region us-east-1   # Vpc",
-        "  aws sqs delete-queue --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/punches "
-        "--region us-east-1   # PunchQueue",
-    ]
-    assert f"ponto: this deploy would create another VPC beside {vpc}, and AWS allows five in a region." in result.err
-    assert (result.status, dev.sls.commands) == (2, ["package"])
-
-
-def test_leftovers_are_listed_if_the_quota_of_vpcs_is_exhausted(dev: Dev) -> None:
-    vpc, *_ = create_leftover_network()
-    dev.calls.stubs["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
-    dev.sls.add("Vpc", "AWS::EC2::VPC")
-    output = dev.run("deploy").err
-    assert output.index(f"delete-vpc --vpc-id {vpc}") < output.index("ponto: the account has 2 of at most 1 VPCs")
-
-
-@pytest.mark.parametrize(("creates_network", "options"), [(False, []), (True, ["--force"])])
-def test_deploy_without_a_vpc_or_with_force_lists_leftovers_and_continues(
-    dev: Dev, creates_network: bool, options: list[str]
-) -> None:
-    vpc, *_ = create_leftover_network()
-    if creates_network:
-        dev.sls.add("Vpc", "AWS::EC2::VPC")
-    result = dev.run("deploy", *options)
-    assert f"aws ec2 delete-vpc --vpc-id {vpc}" in result.err
-    assert dev.sls.commands == ["package", "deploy"]
-
-
-def test_resources_of_the_stack_and_deleted_ones_are_not_leftovers(dev: Dev) -> None:
-    vpc, *_ = create_leftover_network()
-    boto3.client("cloudformation").create_stack(
-        StackName=STACK,
-        TemplateBody=json.dumps(
-            {"Resources": {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.1.0.0/16"}}}}
-        ),
-    )
-    tags = [{"Key": "aws:cloudformation:stack-name", "Value": STACK}]
-    listed = {"ResourceARN": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-deleted", "Tags": tags}
-
-    def resources(real: Callable[[], Any], _: Any) -> Any:
-        return {"ResourceTagMappingList": [*real()["ResourceTagMappingList"], listed]}
-
-    dev.calls.stubs["GetResources"] = resources
-
-    assert re.findall(r"--vpc-id (\S+)", dev.run("deploy").err) == [vpc]
-
-
-def test_leftovers_are_listed_with_the_commands_that_delete_them(dev: Dev) -> None:
-    commands = {  # resource -> the line that lists it; None: not listed
-        "logs:R:log-group:/aws/lambda/x": "aws logs delete-log-group --log-group-name /aws/lambda/x --region us-east-1",
-        "apigateway:us-east-1::/restapis/a1": "aws apigateway delete-rest-api --rest-api-id a1 --region us-east-1",
-        "apigateway:us-east-1::/restapis/a1/stages/dev": None,  # deleted with its API
-        "rds:R:cluster-snapshot:rds:old": None,  # a backup has the tags of its cluster
-        "cognito-idp:R:userpool/p1": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/p1: delete it in the AWS "
-        "console",
-        "rds:R:subgrp:in-stack": None,
-        "rds:R:subgrp:not-deleted": "aws rds delete-db-subnet-group --db-subnet-group-name not-deleted",
-        # The function of this name is in the stack, the log group is not.
-        "logs:R:log-group:/aws/lambda/read": "aws logs delete-log-group --log-group-name /aws/lambda/read",
-        "lambda:R:function:read": None,
-        "lambda:R:function:gone": None,
-        "kms:R:key/pending": None,
-        "kms:R:key/gone": None,
-        "kms:R:key/enabled": "aws kms schedule-key-deletion --key-id enabled",
-    }
-    arns = [f"arn:aws:{resource.replace('R', 'us-east-1:123456789012')}" for resource in commands]
-    stack = [
+def test_resources_outside_the_stack_are_listed_until_the_first_deploy_completes(dev: Dev) -> None:
+    arn = "arn:aws:{}:us-east-1:123456789012:{}"
+    listed = [arn.format("logs", "log-group:/aws/lambda/read"), arn.format("rds", "subgrp:not-deleted")]
+    in_stack = [arn.format("lambda", "function:read"), arn.format("rds", "subgrp:in-stack")]
+    members = [
         ("AWS::RDS::DBSubnetGroup", "in-stack", "CREATE_COMPLETE"),
         ("AWS::RDS::DBSubnetGroup", "not-deleted", "DELETE_FAILED"),
-        ("AWS::Lambda::Function", "read", "CREATE_COMPLETE"),
+        ("AWS::Lambda::Function", "read", "CREATE_COMPLETE"),  # unlike the log group of this name
     ]
     keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
-
-    def describe_key(_: object, parameters: Mapping[str, str]) -> Any:
-        if parameters["KeyId"] == "gone":
-            raise refusal("NotFoundException", operation="DescribeKey")
-        return {"KeyMetadata": {"KeyState": "PendingDeletion" if parameters["KeyId"] == "pending" else "Enabled"}}
-
     dev.calls.stubs |= {
-        "GetResources": {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": []} for arn in arns]},
-        "DescribeKey": describe_key,
-        "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in stack]},
+        "GetResources": {"ResourceTagMappingList": [{"ResourceARN": name} for name in (*in_stack, *listed)]},
+        "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in members]},
     }
 
-    listed = [line for line in dev.run("deploy").err.splitlines() if line.startswith("  a")]
+    lines = dev.run("deploy").err.splitlines()
 
-    expected = [f"  {line}" for line in commands.values() if line]
-    assert [start for start in expected if not any(line.startswith(start) for line in listed)] == []
-    assert len(listed) == len(expected)
-
-
-def test_deployed_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
-    queues = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
-    dev.calls.stubs["DescribeStacks"] = stack(**queues, ApiId="abc", Database="create")
-    dev.run("deploy")
+    assert [line for line in lines if line.startswith("  arn:")] == [f"  {name}" for name in sorted(listed)]
     assert dev.sls.commands == ["package", "deploy"]
-    assert "GetResources" not in dev.calls.operations
-
-
-@pytest.mark.parametrize("kind", leftovers.DELETE_COMMANDS)
-def test_aws_cli_accepts_the_command_that_deletes_a_leftover(kind: str) -> None:
-    assert find_mistake(f"aws {leftovers.DELETE_COMMANDS[kind]}") is None

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws import NO_STACK, Calls, refusal
+from tests.aws import Calls, refusal
 from tests.clock import FakeClock
 from tests.cloudformation import FakeCloudFormation
 from tests.commands import CommandResult, FakeSls, runner
@@ -335,9 +335,6 @@ def test_nothing_to_change_is_no_failure(dev: Dev) -> None:
 
 
 def test_checks_are_listed(dev: Dev) -> None:
-    dev.sls.add("Vpc", "AWS::EC2::VPC")
-    for name in "ab":
-        dev.sls.add(f"Subnet{name.upper()}", "AWS::EC2::Subnet", AvailabilityZone=f"us-east-1{name}")
     dev.sls.add_cluster()
     dev.stubs["GetAccountSettings"] = {"AccountLimit": {"UnreservedConcurrentExecutions": 1_000}}
 
@@ -347,8 +344,6 @@ def test_checks_are_listed(dev: Dev) -> None:
     assert result.json["checked"] == [
         "the account's plan",
         "the concurrency of functions",
-        "the number of networks",
-        "the network's zones",
         "the names of other stages",
         "what an earlier deploy left outside the stack",
         "the stack's cluster",
@@ -384,13 +379,6 @@ def overlap_names() -> None:
     boto3.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
 
 
-def leave_network(dev: Dev) -> None:
-    vpc = {"ResourceARN": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1", "Tags": []}
-    dev.stubs |= {"GetResources": {"ResourceTagMappingList": [vpc]}, "ListStackResources": NO_STACK}
-    dev.stubs["DescribeTags"] = {"Tags": [{"ResourceId": "vpc-1"}]}
-    dev.sls.add("Vpc", "AWS::EC2::VPC")
-
-
 def leave_cluster(dev: Dev) -> None:
     credentials = {"MasterUsername": "ponto", "MasterUserPassword": "x" * 8}
     name = f"{STACK}-databasecluster-a1b2c3"
@@ -401,7 +389,6 @@ def leave_cluster(dev: Dev) -> None:
 def test_deploy_and_preview_report_all_refusals_at_once(dev: Dev) -> None:
     lower_quota(dev)
     overlap_names()
-    leave_network(dev)
     leave_cluster(dev)
 
     deploy, preview = dev.run(), dev.preview("--json")
@@ -411,7 +398,6 @@ def test_deploy_and_preview_report_all_refusals_at_once(dev: Dev) -> None:
     assert [" ".join(refusal.split()[:3]) for refusal in refusals] == [
         "the account may",
         "the names of",
-        "this deploy would",
         f"the cluster {STACK}-databasecluster-a1b2c3",
     ]
     *_, message = deploy.err.partition("\nponto: ")

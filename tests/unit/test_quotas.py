@@ -1,6 +1,5 @@
-"""Checks of the account's quotas and zones before a deploy."""
+"""Checks of the account's plan and quota before a deploy."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,19 +12,14 @@ from tests.events import aws
 from tools.deploy.checks import check
 from tools.deploy.compiled_stage import CompiledStage
 from tools.deploy.quotas import Demand, read_demand
-from tools.deploy.zones import Network
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
-from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
 from tools.kit.target import TargetOptions
 
 DRAIN = "batida-ponto-prod-batidaPonto"
-NO_DEMAND = Demand({}, creates_network=False, creates_cluster=False)
+NO_DEMAND = Demand({}, creates_cluster=False)
 FIVE = NO_DEMAND._replace(reserved={DRAIN: 5})
-NETWORK = NO_DEMAND._replace(creates_network=True)
-BOTH = FIVE._replace(creates_network=True)
 CLUSTER = NO_DEMAND._replace(creates_cluster=True)
-THROTTLES = {"stage": ThrottleLimits(2_000, 2_000), "key": ThrottleLimits(2_000, 1_000)}
 
 
 @pytest.fixture
@@ -46,16 +40,10 @@ def reserves(concurrency: int) -> Any:
     return {"GetFunctionConcurrency": {"ReservedConcurrentExecutions": concurrency}}
 
 
-def existing_resource(status: str) -> Any:
-    return {"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": status}}}
-
-
-def require_demand(
-    demand: Demand, *, force: bool = False, region: str = "us-east-1", database: str | None = "create"
-) -> None:
+def require_demand(demand: Demand, *, force: bool = False, database: str | None = "create") -> None:
     """Make the checks of a stage with this demand, by default a deployed one, and end the deploy if it is refused."""
     compiled = CompiledStage(is_protected=False, needs_token=False, demand=demand)
-    session, options = boto3.Session(region_name=region), TargetOptions("prod")
+    session, options = boto3.Session(region_name="us-east-1"), TargetOptions("prod")
     check(session, options, [], compiled, database, force=force).require()
 
 
@@ -69,14 +57,11 @@ def test_demand_is_read_from_the_template() -> None:
         return {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name, **more}}
 
     functions = {"A": function("a", ReservedConcurrentExecutions=5), "B": function("b")}
-    network = {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {}}}
-    empty = Network(zones=(), engine_version="", endpoint_services=(), endpoint_zones=0)
     cluster = {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 8}, "BackupRetentionPeriod": 7}
     inside = {"DatabaseCluster": {"Type": "AWS::RDS::DBCluster", "Properties": cluster}}
     five = NO_DEMAND._replace(reserved={"a": 5})
     large = five._replace(maximum_acu=8, backup_days=7)
     assert read_demand({"Resources": functions}) == five
-    assert read_demand({"Resources": functions | network}) == five._replace(creates_network=True, network=empty)
     assert read_demand({"Resources": functions | inside}) == large._replace(creates_cluster=True)
     outside = {"ExpressCluster": cluster}
     assert read_demand({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
@@ -130,26 +115,6 @@ def test_insufficient_concurrency_stops_the_deploy_with_what_to_request(
         "",
         "Nothing was deployed.",
     ]
-
-
-def test_exceeded_quota_of_vpcs_stops_the_deploy_of_a_new_stack(calls: Calls) -> None:
-    ec2 = boto3.client("ec2")  # the account's default VPC is one of five
-    for number in range(3):
-        ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")
-    require_demand(NETWORK)
-
-    ec2.create_vpc(CidrBlock="10.9.0.0/16")
-    with pytest.raises(CommandError) as refused:
-        require_demand(NETWORK)
-    assert "the account has 5 of at most 5 VPCs in us-east-1, and this stage creates one" in str(refused.value)
-    assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6 --region us-east-1" in str(refused.value)
-
-    calls.stubs |= existing_resource("UPDATE_COMPLETE")
-    require_demand(NETWORK)
-
-    calls.stubs |= existing_resource("DELETE_COMPLETE")
-    with pytest.raises(CommandError, match="the account has 5 of at most 5"):
-        require_demand(NETWORK)
 
 
 def plan(kind: str) -> Any:
@@ -235,145 +200,11 @@ def test_unknown_plan_stops_the_deploy_of_a_new_cluster_unless_forced(
     assert "Continuing because of --force." in message
 
 
-def test_all_exceeded_quotas_are_reported_together_and_force_continues(
-    calls: Calls, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls.stubs |= limits(10, 10) | {"GetServiceQuota": {"Quota": {"Value": 1.0}}}
-    both = r"(?s)functions at once.*VPCs in"
-    with pytest.raises(CommandError, match=both) as refused:
-        require_demand(BOTH)
-    assert "make deploy" not in str(refused.value)  # no parameter avoids the VPC
-    require_demand(BOTH, force=True)
-    message = capsys.readouterr().err
-    assert re.search(both, message)
-    assert message.splitlines().count("Continuing because of --force.") == 2
-
-
-@pytest.mark.parametrize(
-    ("operation", "check"),
-    [
-        ("GetAccountSettings", "the concurrency of functions"),
-        ("GetFunctionConcurrency", "the concurrency of functions"),
-        ("DescribeStackResource", "the number of networks"),
-        ("DescribeVpcs", "the number of networks"),
-        ("GetServiceQuota", "the number of networks"),
-        ("GetAccount", "the gateway's limits"),
-    ],
-)
+@pytest.mark.parametrize("operation", ["GetAccountSettings", "GetFunctionConcurrency"])
 def test_quota_that_may_not_be_read_is_reported_as_unchecked(
-    calls: Calls, capsys: pytest.CaptureFixture[str], operation: str, check: str
+    calls: Calls, capsys: pytest.CaptureFixture[str], operation: str
 ) -> None:
     calls.stubs |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
-    require_demand(BOTH._replace(throttles=THROTTLES))
+    require_demand(FIVE)
     reason = f"AWS refused {operation}: AccessDeniedException: not you"
-    assert capsys.readouterr().err == f"not checked: {check} ({reason})\n"
-
-
-ZONES = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az3", "us-east-1c": "use1-az2", "us-east-1d": "use1-az4"}
-PRIVATE = Network((), "17.7", ("com.amazonaws.{region}.sqs",), endpoint_zones=2)
-
-
-def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = "") -> Any:
-    """Return stubs for a region with four zones, in the second of which Lambda is not available.
-
-    Args:
-        aurora: Letters of the zones with the instance class of Aurora.
-        sqs: Letters of the zones with the VPC endpoint of SQS.
-        default_subnets: Letters of the zones with a default subnet.
-    """
-    zones = [{"ZoneName": name, "ZoneId": zone_id, "State": "available"} for name, zone_id in ZONES.items()]
-    option = {"AvailabilityZones": [{"Name": f"us-east-1{zone}"} for zone in aurora]}
-    service = {"ServiceName": "com.amazonaws.us-east-1.sqs", "AvailabilityZones": [f"us-east-1{zone}" for zone in sqs]}
-    return {
-        "DescribeAvailabilityZones": {"AvailabilityZones": zones},
-        "DescribeOrderableDBInstanceOptions": {"OrderableDBInstanceOptions": [option]},
-        "DescribeVpcEndpointServices": {"ServiceDetails": [service]},
-        "DescribeSubnets": {"Subnets": [{"AvailabilityZone": f"us-east-1{zone}"} for zone in default_subnets]},
-    }
-
-
-@pytest.mark.parametrize(
-    ("network", "region", "missing", "alternative"),
-    [
-        (PRIVATE, offers(), "us-east-1b (use1-az3) does not offer AWS Lambda", "us-east-1a,us-east-1c"),
-        (
-            PRIVATE._replace(zones=("us-east-1c", "us-east-1d")),
-            offers(aurora="acb"),
-            "us-east-1d (use1-az4) does not offer db.serverless for Aurora PostgreSQL 17.7",
-            "us-east-1a,us-east-1c",
-        ),
-        (
-            PRIVATE,
-            offers(sqs="cd", default_subnets="acd"),
-            "us-east-1a (use1-az1) does not offer endpoints of com.amazonaws.us-east-1.sqs",
-            "us-east-1c,us-east-1d",
-        ),
-        (
-            PRIVATE._replace(zones=("us-east-1a", "us-east-1x"), endpoint_zones=1),
-            offers(sqs="d"),
-            "us-east-1x (not a zone of this account) does not offer AWS Lambda, db.serverless",
-            "us-east-1d,us-east-1a",
-        ),
-    ],
-    ids=["lambda", "aurora", "endpoint", "unknown"],
-)
-def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
-    calls: Calls, network: Network, region: Any, missing: str, alternative: str
-) -> None:
-    calls.stubs |= region
-
-    with pytest.raises(CommandError) as refused:
-        require_demand(NO_DEMAND._replace(network=network))
-    calls.stubs |= existing_resource("CREATE_COMPLETE")
-    require_demand(NO_DEMAND._replace(network=network))  # the stack has the network already
-
-    message = str(refused.value)
-    assert missing in message
-    assert f"Write `zones: {alternative}` under the stage in resources/parameters.yml" in message
-    assert remedy(f"zones={alternative}") in message
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        PRIVATE._replace(zones=("us-east-1a", "us-east-1c")),
-        PRIVATE._replace(zones=("us-east-1c", "us-east-1d"), endpoint_zones=1),
-        PRIVATE._replace(zones=("us-east-1a", "us-east-1d"), engine_version=""),
-    ],
-)
-def test_zones_that_offer_what_the_stage_needs_are_deployed(calls: Calls, network: Network) -> None:
-    calls.stubs |= offers(aurora="acd" if network.engine_version else "", sqs="acd")
-    require_demand(NO_DEMAND._replace(network=network))
-
-
-def test_region_without_two_suitable_zones_is_refused(calls: Calls) -> None:
-    calls.stubs |= offers(aurora="b")
-    with pytest.raises(CommandError, match="No two zones of us-east-1 offer all that it needs") as refused:
-        require_demand(NO_DEMAND._replace(network=PRIVATE))
-    assert "make deploy" not in str(refused.value)
-
-
-THROTTLED = NO_DEMAND._replace(throttles=THROTTLES)
-
-
-def gateway(limits: ThrottleLimits) -> Any:
-    return {"GetAccount": {"throttleSettings": {"rateLimit": float(limits.rate), "burstLimit": limits.burst}}}
-
-
-def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(calls: Calls) -> None:
-    calls.stubs |= gateway(LOWER_LIMITS)
-    with pytest.raises(CommandError) as refused:
-        require_demand(THROTTLED)
-    message = str(refused.value)
-    assert "API Gateway allows the account 2,500 requests/s and a burst of 1,250 in us-east-1" in message
-    assert "this stage sets up to 2,000 and 2,000" in message
-    assert remedy("stageBurstLimit=1250") in message
-    assert "--service-code apigateway --quota-code L-8A5B8E43" in message
-
-
-def test_account_whose_limits_were_raised_is_accepted_in_every_region(calls: Calls) -> None:
-    calls.stubs |= gateway(ThrottleLimits(4_000, 2_000))
-    require_demand(THROTTLED, region="af-south-1")
-    calls.stubs |= gateway(ThrottleLimits(1_500, 2_000))
-    with pytest.raises(CommandError, match=remedy("stageRateLimit=1500", "keyRateLimit=1500")):
-        require_demand(THROTTLED)
+    assert capsys.readouterr().err == f"not checked: the concurrency of functions ({reason})\n"

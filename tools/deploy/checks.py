@@ -119,7 +119,7 @@ def check(
     checks = Checks(force)
 
     shortages = list[quotas.Shortage]()
-    for subject, found in quotas.find_shortages(session, stack, demand, command):
+    for subject, found in quotas.find_shortages(session, demand, command):
         looked_up: list[quotas.Shortage] | None = checks.look_up(subject, partial(list, found))
         if looked_up is None and subject == quotas.PLAN and database is None:
             looked_up = list(quotas.unknown_plan(demand, command))
@@ -133,14 +133,11 @@ def check(
     checks.refuse(overlap, can_be_forced=True)
 
     if database is None:
-        outside_stack = checks.look_up(
+        checks.look_up(
             "what an earlier deploy left outside the stack",
             lambda: leftovers.print_leftovers(session, stack),
-            hint="This needs the permissions tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, "
-            "kms:DescribeKey and cloudformation:ListStackResources.",
+            hint="This needs the permissions tag:GetResources and cloudformation:ListStackResources.",
         )
-        if demand.creates_network:
-            checks.refuse(leftovers.describe_vpcs(outside_stack or []), can_be_forced=True)
 
     if demand.creates_cluster:
         has_cluster = checks.look_up(

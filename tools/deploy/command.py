@@ -42,8 +42,7 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
     "--force",
     is_flag=True,
     show_default=False,
-    help="Deploy even if the account's plan or a quota may not suffice, if the name overlaps with another stage's, "
-    "or if an unused VPC is left over.",
+    help="Deploy even if the account's plan or quota may not suffice, or if the name overlaps with another stage's.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter for this deploy only; repeatable."

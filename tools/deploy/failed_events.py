@@ -68,19 +68,25 @@ def _new_failures(cloudformation: Any, stage: str, before: stack_state.Observati
         sources.append({"ChangeSetName": change_set["ChangeSetId"]})
     else:
         change_set = None  # of an earlier deploy
+    events = list[tuple[datetime, Any]]()
+    refusal = None
+    for source in sources:
+        pages = cloudformation.get_paginator("describe_events").paginate(**source, Filters={"FailedEvents": True})
+        try:
+            # An event without a time comes last: a reason too many is better than none.
+            events += [(event.get("Timestamp") or _NO_TIME, event) for event in pages.search("OperationEvents[]")]
+        except ClientError as error:
+            refusal = error
     since = before.observed_at - _CLOCK_TOLERANCE
-    describe_events = cloudformation.get_paginator("describe_events").paginate
-    events = [
-        (time, event)
-        for source in sources
-        for event in describe_events(**source, Filters={"FailedEvents": True}).search("OperationEvents[]")
-        # An event without a time comes last: a reason too many is better than none.
-        if event.get("OperationId") not in before.operation_ids
-        and (time := event.get("Timestamp") or _NO_TIME) >= since
-    ]
-    failures = read_failures(event for _, event in sorted(events, key=itemgetter(0)))
+    failures = read_failures(
+        event
+        for time, event in sorted(events, key=itemgetter(0))
+        if time >= since and event.get("OperationId") not in before.operation_ids
+    )
     if not failures and change_set and change_set["Status"] == "FAILED":
-        return [Failure(None, None, None, change_set["StatusReason"], is_warning=False)]
+        return [Failure(None, None, None, change_set.get("StatusReason", "FAILED"), is_warning=False)]
+    if not failures and refusal:
+        raise refusal
     return failures
 
 

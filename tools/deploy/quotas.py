@@ -1,15 +1,13 @@
-"""Comparison of a stage's demand with the account's plan and quotas, before it is deployed."""
+"""Comparison of a stage's demand with the account's plan and its quota of concurrent executions, before a deploy."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from tools.deploy import zones
 from tools.kit import slices, target
 from tools.kit.deploy_hook import DeferredResource
-from tools.kit.gateway_limits import ThrottleLimits
-from tools.kit.osls import DATABASE_CLUSTER, has_resource
+from tools.kit.osls import DATABASE_CLUSTER
 from tools.kit.output import print_status
 from tools.kit.parameters import declarations
 
@@ -20,10 +18,7 @@ if TYPE_CHECKING:
 # Executions that must stay unreserved. In small accounts AWS has also named 10 and 50.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 _UNRESERVED = 100
-# Quotas, by service and code.
-_CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions
-_VPCS = ("vpc", "L-F678F1CE")  # VPCs in a region
-_REQUESTS = ("apigateway", "L-8A5B8E43")  # requests/s of an account; AWS derives the burst from it
+_CONCURRENCY_QUOTA = "L-B99A9384"
 PLAN = "the account's plan"
 _FREE_ACU = 4  # highest capacity of a cluster on the Free plan
 
@@ -32,7 +27,6 @@ class Demand(NamedTuple):
     """Demand of a compiled stage."""
 
     reserved: Mapping[str, int]  # reserved concurrency by the function's name
-    creates_network: bool
     creates_cluster: bool
     is_express: bool = False  # whether its cluster is created outside the stack
     maximum_acu: float = 0  # of the cluster, in or outside the stack
@@ -40,8 +34,6 @@ class Demand(NamedTuple):
     unverified_parameters: tuple[
         str, ...
     ] = ()  # NAME=VALUE; they leave out resources that unverified accounts cannot create
-    network: zones.Network | None = None
-    throttles: Mapping[str, ThrottleLimits] = {}  # by the parameters' prefix: `stage`, `key`
 
 
 class Shortage(NamedTuple):
@@ -67,13 +59,10 @@ def read_demand(template: Any, deferred_resources: Iterable[DeferredResource] = 
     )
     return Demand(
         reserved={function["FunctionName"]: int(function[key]) for function in functions if key in function},
-        creates_network="Vpc" in resources,
         creates_cluster=new_cluster is not None,
         is_express=express_cluster is not None,
         maximum_acu=cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"],
         backup_days=cluster["BackupRetentionPeriod"],
-        network=zones.read_network(resources),
-        throttles=_throttles(resources),
         unverified_parameters=tuple(
             deferred.parameter
             for deferred in deferred_resources
@@ -82,21 +71,8 @@ def read_demand(template: Any, deferred_resources: Iterable[DeferredResource] = 
     )
 
 
-def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
-    """Return the highest limits of the gateway's stage and of its key."""
-    settings = [
-        (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"])
-        for setting in resources.get("ApiStage", {}).get("Properties", {}).get("MethodSettings", [])
-    ]
-    limits = {"stage": ThrottleLimits(*map(max, zip(*settings, strict=True)))} if settings else {}
-    if plan := resources.get("UsagePlan"):
-        throttle = plan["Properties"]["Throttle"]
-        limits["key"] = ThrottleLimits(throttle["RateLimit"], throttle["BurstLimit"])
-    return limits
-
-
 def find_shortages(
-    session: "boto3.Session", stack: str, demand: Demand, deploy_command: Callable[..., str]
+    session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]
 ) -> Iterator[tuple[str, Iterator[Shortage]]]:
     """Yield the limits of an account to which a stage's demand is compared, each with the shortages.
 
@@ -108,12 +84,6 @@ def find_shortages(
     if demand.creates_cluster or demand.is_express:
         yield PLAN, _plan(session, demand, deploy_command)
     yield "the concurrency of functions", _concurrency(session, demand.reserved)
-    if demand.creates_network:
-        yield "the number of networks", _networks(session, stack)
-    if demand.network:
-        yield "the network's zones", _zones(session, stack, demand.network)
-    if demand.throttles:
-        yield "the gateway's limits", _gateway(session, demand.throttles)
 
 
 def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
@@ -188,8 +158,9 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
             f"AWS may refuse that: by its documentation {_UNRESERVED} must stay unreserved.\n"
             f"Until the quota is raised, deploy without reservations: {_as_options(_unreserved(reserved))} "
             "(docs/deploy.md#quotas)\n"
-            "Request an increase: "
-            + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000)),
+            "Request an increase: aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
+            f"{_CONCURRENCY_QUOTA} --desired-value {max(limit['ConcurrentExecutions'] + missing, 1_000)} --region "
+            f"{session.region_name}",
             tuple(_unreserved(reserved)),
         )
 
@@ -216,72 +187,3 @@ def _reserved(functions: "LambdaClient", name: str) -> int:
         return functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
     except functions.exceptions.ResourceNotFoundException:
         return 0
-
-
-def _networks(session: "boto3.Session", stack: str) -> Iterator[Shortage]:
-    if has_resource(session.client("cloudformation"), stack, "Vpc"):
-        return
-    pages = session.client("ec2").get_paginator("describe_vpcs").paginate()
-    existing = sum(len(page["Vpcs"]) for page in pages)
-    service, code = _VPCS
-    quota = session.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
-    limit = int(quota["Quota"]["Value"])
-    if existing >= limit:
-        yield Shortage(
-            f"the account has {existing} of at most {limit} VPCs in {session.region_name}, and this stage creates one. "
-            "Name an existing VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network).\n"
-            f"Or request an increase: {_request(session, _VPCS, existing + 1)}"
-        )
-
-
-def _zones(session: "boto3.Session", stack: str, network: zones.Network) -> Iterator[Shortage]:
-    if has_resource(session.client("cloudformation"), stack, "Vpc"):
-        return  # the zones of an existing network cannot change
-    if (problem := zones.find_problem(session, network)) is None:
-        return
-    lacks, suitable = problem
-    text = f"the network of this stage cannot use its availability zones: {lacks}."
-    if suitable is None:
-        yield Shortage(
-            f"{text} No two zones of {session.region_name} offer all that it needs. Deploy to another region, or name "
-            "an existing VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
-        )
-        return
-    named = ",".join(suitable)
-    yield Shortage(
-        f"{text}\nWrite `zones: {named}` under the stage in resources/parameters.yml, because later deploys need "
-        "it too.",
-        (f"zones={named}",),
-    )
-
-
-def _gateway(session: "boto3.Session", throttles: Mapping[str, ThrottleLimits]) -> Iterator[Shortage]:
-    # Not from Service Quotas, which answered 10,000 and 5,000 where the gateway allowed 2,500 and 1,250.
-    # https://repost.aws/questions/QU47u_cBTCQcy2qTmoR6q91w/api-gateway-throttling-discrepancy
-    settings = session.client("apigateway").get_account()["throttleSettings"]
-    account = ThrottleLimits(settings["rateLimit"], settings["burstLimit"])
-    changes = [
-        f"{name}{kind.capitalize()}Limit={getattr(account, kind):g}"
-        for name, limits in throttles.items()
-        for kind in ThrottleLimits._fields
-        if getattr(limits, kind) > getattr(account, kind)
-    ]
-    if not changes:
-        return
-    highest = ThrottleLimits(*map(max, zip(*throttles.values(), strict=True)))
-    yield Shortage(
-        f"API Gateway allows the account {account.rate:,g} requests/s and a burst of {account.burst:,} in "
-        f"{session.region_name}; this stage sets up to {highest.rate:,g} and {highest.burst:,}.\n"
-        f"Deploy with these limits: {_as_options(changes)} (and lower the other ...RateLimit and ...BurstLimit "
-        "that you set)\n"
-        f"Or request more requests/s, from which AWS derives the burst: {_request(session, _REQUESTS, 10_000)}",
-        tuple(changes),
-    )
-
-
-def _request(session: "boto3.Session", quota: tuple[str, str], value: int) -> str:
-    service, code = quota
-    return (
-        f"aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} "
-        f"--desired-value {value} --region {session.region_name}"
-    )
