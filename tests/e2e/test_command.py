@@ -258,7 +258,7 @@ def test_port_in_use_is_reported_and_leaves_nothing_running(state: Path, start: 
 
         assert run.process.wait(DEADLINE_SECONDS) == 1
 
-    assert f"Port {port} is in use" in run.output()
+    assert f"Port {port} cannot be used" in run.output()
     assert find_processes(state) == []
     assert not state.exists()
 

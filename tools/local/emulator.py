@@ -178,14 +178,10 @@ def require_free(port: int) -> None:
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((HOST, port))
-        except PermissionError:
-            raise LocalError(
-                f'You may not use port {port}. Choose one from 1024 on: make run ARGS="--port 4567"'
-            ) from None
         except OSError as error:
             if time.monotonic() > deadline:
                 raise LocalError(
-                    f"Port {port} is in use ({error.strerror}). End the program that uses it, or choose another: "
+                    f"Port {port} cannot be used: {error.strerror}. End the program that uses it, or choose another: "
                     f'make run ARGS="--port {port + 1}"'
                 ) from None
             time.sleep(0.05)

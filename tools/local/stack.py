@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -27,8 +26,6 @@ from tools.local import emulator, ignored_settings, postgres, saved_state, watch
 from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
-_NEW_STACK_MB = 200  # free space for a new stack, whose folder takes 83 MB before the first punch
-_STACK_MB = 50  # free space for another start; the emulator's files take 33 MB
 _RESTART_SECONDS = 15  # time that PostgreSQL may be down, as fault injection restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
@@ -74,7 +71,7 @@ def run_local_stack(
             it can create what they name.
 
     Raises:
-        LocalError: the folder or the port cannot be used, the disk is full, or a step failed; nothing is left running.
+        LocalError: the folder or the port cannot be used, or a step failed; nothing is left running.
         UnsavedError: part of the emulator's state was not saved; nothing is left running.
     """
     state = state.resolve()
@@ -84,7 +81,6 @@ def run_local_stack(
         make_private(state)
     except OSError as error:  # for example a file, or in a folder of another user
         raise LocalError(f"{state} cannot be used: {error.strerror}. Choose another folder with --state") from None
-    _require_space(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as cleanup:
@@ -156,17 +152,6 @@ def make_private(state: Path, project_state: Path = STATE) -> None:
                 f"{state} is open to other users, and has other content. Choose another folder with --state"
             )
         state.chmod(0o700)
-
-
-def _require_space(state: Path) -> None:
-    """Raise a LocalError if the start would fill the disk."""
-    required_mb = _STACK_MB if (state / "postgres").exists() else _NEW_STACK_MB
-    free_mb = shutil.disk_usage(state).free // 1_000_000
-    if free_mb < required_mb:
-        raise LocalError(
-            f"{free_mb} MB are free in {state}; the start needs {required_mb} MB. "
-            "Free some space, or choose a folder on another disk with --state"
-        )
 
 
 @contextlib.contextmanager
@@ -241,9 +226,6 @@ def _describe_other_run(state: Path, pid: str) -> str:
         advice = f"Stop it, or use it: {state / 'stack.json'} has its addresses."
     else:
         advice = "It is starting or stopping. Wait, or stop it."
-    with contextlib.suppress(ValueError, psutil.Error):
-        if psutil.Process(int(pid)).status() == psutil.STATUS_STOPPED:
-            advice = f"It is suspended: `kill -CONT {pid}` resumes it. To stop it, run `kill {pid}` first."
     return f"A stack already runs on this folder, as process {pid or 'unknown'}. {advice}"
 
 
