@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from ponto.employee_numbers import MAX_EMPLOYEE_ID, is_cpf, is_pis
 from slices.clocks.document_table import parse_table
 from slices.clocks.tests.clock_files import cpf, pis
-from tests.documents import blocks
-from tools.kit.project import ROOT
 
 HEADER = "documento;usuarioId\n"
 tables = st.dictionaries(
@@ -24,12 +22,6 @@ def test_table_round_trip(table: dict[str, int], separator: str, end: str, has_b
     rows = [("documento", "usuarioId"), *table.items()]
     text = end.join(f"{document}{separator}{employee_id}" for document, employee_id in rows)
     assert parse_table(text.encode("utf-8-sig" if has_byte_order_mark else "utf-8")) == (table, [])
-
-
-def test_example_in_readme_is_valid() -> None:
-    texts = [block.text for block in blocks(ROOT / "slices" / "clocks" / "README.md") if block.language == "csv"]
-    [example] = [text for text in texts if text.startswith("documento")]
-    assert parse_table(example.encode()) == ({"12345678909": 123}, [])
 
 
 @pytest.mark.parametrize(
@@ -71,8 +63,3 @@ def test_missing_header_is_not_quoted(first: str) -> None:
         ("line 1: names none of the columns (expected columns:", "line 1: is not")
     )
     assert not re.search("456|maria|ana", str(faults), re.IGNORECASE)
-
-
-def test_column_name_with_many_digits_is_not_quoted() -> None:
-    _, faults = parse_table(f"documento;usuarioId;{cpf(123_456_789)}\n".encode())
-    assert str(faults.first_faults[0]).startswith("line 1: column with many digits is unknown (expected columns:")
