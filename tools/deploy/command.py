@@ -69,9 +69,10 @@ def deploy(
 ) -> int:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints the account and region, and checks names, the account's plan and quotas, and what earlier deploys left; if
-    this refuses the deploy, prints all refusals and changes nothing. Then runs `sls deploy`, applies the migrations,
-    sends one punch of a reserved employee and waits for its row, and runs the deploy steps of slices. If the stage gets
+    Prints the account and region, and checks the stack's state, names, the account's plan and quota, and what earlier
+    deploys left; if this refuses the deploy, prints all refusals and changes nothing. Then runs `sls deploy --force`,
+    checks that the stack was updated and the drain has the new code, applies the migrations, sends one punch of a
+    reserved employee and waits for its row, and runs the deploy steps of slices. If the stage gets
     its first cluster, a first `sls deploy` leaves out the protection from deletion and resources that AWS may
     refuse, and a second one adds them. With `database: express` the cluster is created before `sls deploy`, because
     CloudFormation cannot create it; later deploys keep this database by default. You can repeat the command at any
