@@ -99,7 +99,8 @@ def _require_exclusive_schema(cursor: Cursor) -> None:
         )
     if problems := fetch(cursor, "schema_problems"):
         raise SchemaNotExclusiveError(
-            f"schema {SCHEMA}: other users can run code as its owner: {describe_problems(problems)}"
+            f"schema {SCHEMA}: other users can run code as its owner, or an older version created it (`make clean` "
+            f"empties a local database): {describe_problems(problems)}"
         )
 
 

@@ -110,7 +110,7 @@ def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server:
             lambda: reset_role_limits(owner, dict.fromkeys(ROLES)),
             lambda: find_punch(owner, {"id": PUNCH_ID}),
         ):
-            with pytest.raises(SchemaNotExclusiveError, match=re.escape(problem)) as caught:
+            with pytest.raises(SchemaNotExclusiveError, match=f"make clean.*{re.escape(problem)}") as caught:
                 run()
 
         server.run_printed_statements(caught.value, "master")
@@ -144,9 +144,7 @@ def test_extension_in_the_schema_is_reported_without_its_members(server: Server)
     [(extension,), *_] = server.execute("select name from pg_available_extensions where name in ('hstore', 'vector')")
     server.execute(f"create extension {extension} schema ponto", "master")
 
-    with pytest.raises(
-        SchemaNotExclusiveError, match=f"owner: extension {extension} belongs to postgres. No"
-    ) as caught:
+    with pytest.raises(SchemaNotExclusiveError, match=rf"\): extension {extension} belongs to postgres\. No") as caught:
         migrate(owner, ZONE, SCHEMA)
 
     server.run_printed_statements(caught.value, "master")
