@@ -267,7 +267,15 @@ def test_state_is_checked_again_before_the_first_change(dev: Dev) -> None:
     assert "is UPDATE_IN_PROGRESS" in result.err
 
 
-def test_deploy_waits_for_the_change_set_of_another_one(dev: Dev) -> None:
+@pytest.mark.parametrize(("final", "status"), [("UPDATE_COMPLETE", 1), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", 2)])
+def test_state_of_the_stack_may_lag_behind_its_events(dev: Dev, final: str, status: int) -> None:
+    states = iter(["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"] * 2)
+    dev.calls.stubs["GetFunctionConfiguration"] = {"CodeSha256": "other"}
+    dev.sls.while_running = lambda: dev.calls.stubs.update(DescribeStacks=lambda *_: stack(next(states, final)))
+    assert dev.run("deploy").status == status
+
+
+def test_deploy_is_refused_while_another_one_creates_its_change_set(dev: Dev) -> None:
     dev.calls.stubs |= {"DescribeStacks": stack(), "DescribeChangeSet": {"Status": "CREATE_IN_PROGRESS"}}
     result = dev.run("deploy")
     assert (result.status, dev.sls.commands) == (2, ["package"])

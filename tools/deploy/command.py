@@ -183,7 +183,7 @@ def _deploy(
         except CommandError:
             failed_events.print_new_failures(cloudformation, stage, before)
             raise
-        stack_state.require_new_state(cloudformation, stage, before)
+        stack_state.require_new_state(cloudformation, stage, before, collaborators.clock)
 
     def update(package: Path, extra_params: Sequence[str] = (), name: str = "") -> None:
         if compiled.express_settings:  # compiles again, because it can now look up the cluster

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef, WaiterConfigTypeDef
 
 _POLLS: "WaiterConfigTypeDef" = {"Delay": 2, "MaxAttempts": 150}  # at most 300 s
+_MAX_LAG_SECONDS = 10  # of the stack's description behind its events, which osls reads
 _MIN_AGE_SECONDS = 180  # no deploy waits longer before it executes its change set
 _ABANDONED = "REVIEW_IN_PROGRESS"  # no change set was executed: no resources, no template; osls refuses to deploy to it
 _IN_CREATION = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
@@ -158,7 +159,9 @@ def observe(cloudformation: "CloudFormationClient", stage: str) -> Observation:
     )
 
 
-def require_new_state(cloudformation: "CloudFormationClient", stage: str, before: Observation) -> None:
+def require_new_state(
+    cloudformation: "CloudFormationClient", stage: str, before: Observation, clock: Clock = CLOCK
+) -> None:
     """Check that the stack was created or updated since an observation, or that CloudFormation found no changes.
 
     `sls deploy` also succeeds where it asked CloudFormation for nothing.
@@ -166,7 +169,11 @@ def require_new_state(cloudformation: "CloudFormationClient", stage: str, before
     Raises:
         CommandError: neither is the case.
     """
+    deadline = clock.monotonic() + _MAX_LAG_SECONDS
     stack: Any = require_stack(cloudformation, stage)
+    while stack["StackStatus"].endswith("_IN_PROGRESS") and clock.monotonic() < deadline:
+        clock.sleep(1)
+        stack = require_stack(cloudformation, stage)
     status = stack["StackStatus"]
     if status in _SUCCEEDED and _version(stack) != before.version:
         return
