@@ -63,18 +63,6 @@ def relations(empty: Database) -> set[str]:
     }
 
 
-def test_files_of_schema_folders_have_valid_names() -> None:
-    for folder in SCHEMA.values():
-        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-        assert [
-            name
-            for name in files
-            if not re.fullmatch(r"(roles|privileges|(views/)?\d+_\w+(\.concurrently)?)\.sql", name)
-        ] == []
-        numbers = [int(name[:4]) for name in files if "/" not in name and name[0].isdigit()]
-        assert len(set(numbers)) == len(numbers)
-
-
 @pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
 def test_concurrent_migration_creates_the_index_in_its_name(database: Database, path: Path) -> None:
     index_name = path.name.partition("_")[2].removesuffix(".concurrently.sql")
@@ -321,17 +309,6 @@ def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, sta
         empty.execute("select one from first_one_view")
 
 
-def test_invalid_view_file_does_not_suggest_dropping_other_views(empty: Database, stage: Stage) -> None:
-    stage.run("first_one", "another")
-    empty.execute("create view public.others as select * from first_one_view")
-    (stage.folders["first_one"] / "views" / "01_view.sql").write_text("create or replace view first_one_view as selec;")
-
-    with pytest.raises(MigrationError, match="01_view") as caught:
-        stage.run("first_one", "another")
-
-    assert "drop" not in str(caught.value)
-
-
 def test_object_of_two_files_gets_the_definition_of_the_remaining_file(empty: Database, stage: Stage) -> None:
     view = stage.folders["first_one"] / "views" / "01_view.sql"
     view.write_text("create or replace view first_one_view as select 1 as one;\n")
@@ -376,10 +353,7 @@ def save_entry(empty: Database) -> tuple[Outcome, float]:
 
 def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
     assert LOCK_RETRY_POLICY.lock_timeout_ms < TIMEOUTS.lock_ms
-    assert (
-        LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_timeout_ms
-    )  # most of the time, inserts are not blocked
-    assert LOCK_RETRY_POLICY.idle_timeout_ms <= 10_000
+    assert LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_timeout_ms
 
 
 def test_migration_behind_an_open_report_does_not_block_inserts(
@@ -433,19 +407,6 @@ def test_migration_without_its_lock_names_the_holder_and_changes_nothing(
     )
     assert not {"early", "done"} & relations(empty)
     assert save_entry(empty)[0] == Outcome(Status.STORED)
-
-
-def test_run_waits_for_another_run_to_end(run: Run, report: psycopg2.extensions.connection) -> None:
-    report.rollback()
-    report.cursor().execute("select pg_advisory_xact_lock(0x626174696461)")
-    with ThreadPoolExecutor() as threads:
-        try:
-            migrated = threads.submit(run)
-            with pytest.raises(TimeoutError):
-                migrated.result(timeout=1)  # each try takes half a second
-        finally:
-            report.rollback()
-        assert migrated.result().applied == []
 
 
 @pytest.mark.parametrize("is_migrated", [False, True])

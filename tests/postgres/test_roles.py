@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from tests.postgres.servers import (
     set_login_method,
     set_password,
 )
-from tests.postgres.storing import QUICK, STORED, add_punch, entry
+from tests.postgres.storing import QUICK, STORED, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -348,37 +347,6 @@ REFUSED = {
 def test_roles_are_refused_other_statements(owner: dict[str, str]) -> None:
     for role, statements in REFUSED.items():
         assert filter_permitted(set_role_password(owner, role), statements) == []
-
-
-def test_compromised_function_role_can_run_the_documented_statements(function: dict[str, str]) -> None:
-    past = datetime(1999, 12, 31, tzinfo=UTC)
-    add_punch(function, 7, past, recebida_em=past, mensagem_id="forged")
-    for statement in (
-        f"select {EVENT.subject}, {EVENT.instant} from batida",
-        "select lo_create(0)",
-        "select pg_advisory_lock(0x626174696461)",
-        "notify batida",
-        "select rolname from pg_roles",
-        "alter role ponto_drain set search_path = pg_temp",
-        "alter role ponto_drain password 'another'",
-    ):
-        execute(function, statement)
-
-
-def test_owner_cannot_revoke_snapshot_export_and_wal_messages(
-    owner: dict[str, str],
-) -> None:
-    # The functions belong to a superuser, so revoking only warns. Their arguments differ between versions.
-    signatures = (
-        "select oid::regprocedure::text from pg_proc where proname ~ '^pg_(export_snapshot|logical_emit_message)$'"
-    )
-    for (signature,) in execute(owner, signatures):
-        execute(owner, f"revoke execute on function {signature} from public")
-    for role in ROLES:
-        parameters = set_role_password(owner, role)
-        for call in ("pg_export_snapshot()", "pg_logical_emit_message(false, 'a', repeat('x', 9999))"):
-            [(value,)] = execute(parameters, f"begin read only; select {call}")
-            assert value
 
 
 def test_owner_without_superuser_gets_the_pid_of_the_blocking_session(
