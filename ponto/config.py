@@ -144,7 +144,6 @@ def load_database(
     environment: Mapping[str, str] = os.environ,
     *,
     required: Sequence[str] = (),
-    reads_rds_config: bool = True,
     rds_certificates: Path = _RDS_CERTIFICATES,
 ) -> DatabaseSettings:
     """Read the settings of the database from `rds_config.py` if it exists, otherwise from the environment.
@@ -152,12 +151,11 @@ def load_database(
     Args:
         environment: variables of the process. Those with AWS credentials are read again for each token.
         required: other variables that must not be empty; the error lists them too.
-        reads_rds_config: whether to read `rds_config.py`.
         rds_certificates: CA bundle used by default; its CAs sign certificates of RDS only.
     """
     values: Mapping[str, Any] = environment
     names = _ENVIRONMENT_NAMES
-    if reads_rds_config and importlib.util.find_spec("rds_config"):
+    if importlib.util.find_spec("rds_config"):
         values, names = vars(importlib.import_module("rds_config")), _RDS_CONFIG_KEYS
     raw_settings = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     secret_arn = environment.get("DB_SECRET_ARN") or None

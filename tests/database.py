@@ -1,7 +1,6 @@
 """A real PostgreSQL server on a Unix socket, with a separate database for each test."""
 
 import itertools
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -97,19 +96,6 @@ def _rows(
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
-
-
-def export(parameters: Mapping[str, Any], patch: pytest.MonkeyPatch) -> None:
-    """Set the environment variables of a database, for `--database env`.
-
-    Args:
-        parameters: libpq's keywords.
-        patch: Restores the environment at the end of the test.
-    """
-    for name in [name for name in os.environ if name.startswith("DB_")]:
-        patch.delenv(name)
-    for name, keyword in (("DB_HOST", "host"), ("DB_NAME", "dbname"), ("DB_USER", "user")):
-        patch.setenv(name, parameters[keyword])
 
 
 @pytest.fixture(autouse=True)

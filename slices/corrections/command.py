@@ -31,8 +31,7 @@ _EPILOG = f"""examples:
   ponto correct list --month 2026-11 --stage dev
 
 With --stage, your AWS credentials sign the request, and the author of the corrections is the
-identity that AWS verified. With --database env, the author is the login (DB_USER), a member of
-the role ponto_correctors. On the local stack, the author is "local", which is not verified.
+identity that AWS verified. On the local stack, the author is "local", which is not verified.
 
 {reader.EPILOG}
 exit status: 0 done, 1 refused, and nothing was written, 2 the request or the deployment is wrong

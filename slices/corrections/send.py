@@ -1,23 +1,15 @@
-"""Sending corrections: in signed requests to the API of a stage, or to the database by the user's own login."""
+"""Sending corrections in signed requests to the API of a deployment."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
-from ponto.connection import error_message
-from slices.corrections.write import (
-    MAX_CORRECTIONS,
-    CorrectionsRefusedError,
-    parse_corrections,
-    to_json,
-    write_corrections,
-)
-from tools.kit import database, functions, target
+from slices.corrections.write import MAX_CORRECTIONS, CorrectionsRefusedError
+from tools.kit import functions, target
 from tools.kit.client import ApiResponse, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
@@ -32,21 +24,20 @@ JsonCorrections = Sequence[Mapping[str, Any]]
 """JSON objects of the API; a null field counts as absent."""
 
 _MAX_WAIT_SECONDS = functions.RESUME_TIMEOUT_SECONDS  # less than the five minutes for which a signature is valid
-_LOCK_TIMEOUT_MS = 10_000  # for another transaction that writes corrections
 _FINAL_STATUSES = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: the function's, without Retry-After
 
 
 def send_corrections(
     target_options: target.TargetOptions, corrections: JsonCorrections, clock: Clock = CLOCK
 ) -> list[dict[str, Any]]:
-    """Write corrections, all or nothing, through the API of a stage or by the user's own login to the database.
+    """Write corrections, all or nothing, through the API of a deployment.
 
     Returns:
         The stored corrections, as the API returns them.
 
     Raises:
         CorrectionsRefusedError: some are refused; nothing was written.
-        CommandError: there are too many, or the API or the database cannot write them now.
+        CommandError: there are too many, or the API cannot write them now.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if len(corrections) > MAX_CORRECTIONS:
@@ -54,26 +45,8 @@ def send_corrections(
             f"{len(corrections)} corrections: at most {MAX_CORRECTIONS} can be written together; "
             "split them into several files"
         )
-    if target_options.database_from_environment:
-        return _write_to_database(target_options, corrections)
     deployment = target.find(target_options)
     return post_corrections(deployment.api_url, deployment.session, target_options.stage, corrections, clock)
-
-
-def _write_to_database(target_options: target.TargetOptions, corrections: JsonCorrections) -> list[dict[str, Any]]:
-    parsed = parse_corrections(corrections)
-    with database.connect(target_options, read_only=False) as connection:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(f"set lock_timeout = {_LOCK_TIMEOUT_MS}")
-            connection.commit()
-            return [to_json(stored) for stored in write_corrections(connection, parsed, author=None)]
-        except psycopg2.errors.UndefinedTable:
-            raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
-        except psycopg2.errors.LockNotAvailable:
-            raise CommandError("another transaction writes corrections; nothing was written: try again") from None
-        except psycopg2.errors.SerializationFailure as error:  # at the commit: the transaction took too long
-            raise CommandError(f"{error_message(error)}; try again") from None
 
 
 def post_corrections(

@@ -152,14 +152,14 @@ def to_json(stored: StoredCorrection) -> dict[str, object]:
 
 
 def write_corrections(
-    connection: extensions.connection, corrections: Sequence[Correction], author: str | None
+    connection: extensions.connection, corrections: Sequence[Correction], author: str
 ) -> list[StoredCorrection]:
     """Write corrections, all or nothing, and commit.
 
     Args:
         connection: has no open transaction. After a `psycopg2.Error` the caller has to close it.
         corrections: are written in this order, so one may refer to an earlier one.
-        author: author of all of them; None: the role that the connection signed in as.
+        author: author of all of them.
 
     Returns:
         The stored corrections in the same order; their times are in the employee's time zone.
@@ -188,14 +188,14 @@ def write_corrections(
     return stored
 
 
-def _write_correction(cursor: extensions.cursor, correction: Correction, author: str | None) -> StoredCorrection:
+def _write_correction(cursor: extensions.cursor, correction: Correction, author: str) -> StoredCorrection:
     values = correction._asdict() | {"author": author}
     if correction.ponto:
         cursor.execute(_SQL["set_zone"], values)
         if correction.ponto.tzinfo is None:
             cursor.execute(_SQL["to_instant"], values)
             values["ponto"] = (cursor.fetchone() or (None,))[0]
-    cursor.execute(_SQL["insert" if author else "insert_by_login"], values)
+    cursor.execute(_SQL["insert"], values)
     is_new = cursor.rowcount == 1
     if not is_new:
         cursor.execute(_SQL["select_existing"], values)

@@ -22,7 +22,6 @@ from ponto.config import (
     load_schema,
 )
 from tests.events import aws
-from tools.kit.database import database_parameters
 from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
@@ -362,26 +361,6 @@ def test_iam_login_needs_a_user_and_the_signing_variables() -> None:
     names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     message = error_message({**IAM_LOGIN, "DB_SECRET_ARN": "arn:of:nothing", **dict.fromkeys(["DB_USER", *names])})
     assert message.startswith(f"Missing: DB_USER, {', '.join(names)}. ")
-
-
-# Settings of commands
-
-
-def test_command_reads_only_the_database_and_only_from_the_environment(rds_config: WriteConfig) -> None:
-    rds_config(RDS_CONFIG)
-    variables = environment({"DLQ_URL": None, "TIME_ZONE": None})
-    assert database_parameters(variables) == ENVIRONMENT_PARAMETERS
-    with pytest.raises(ConfigurationError, match="DB_NAME"):
-        database_parameters(variables | {"DB_NAME": ""})
-
-
-def test_command_may_sign_in_by_secret_or_by_iam(put_secret: PutSecret) -> None:
-    arn = put_secret({"username": "rotated", "password": "one"})
-    assert database_parameters(secret_environment(arn)) == ENVIRONMENT_PARAMETERS | {
-        "user": "rotated",
-        "password": "one",
-    }
-    assert database_parameters(environment(IAM_LOGIN))["password"].startswith("db.example.com:5433/?")
 
 
 # Secrets Manager

@@ -38,8 +38,7 @@ Row2 = TypeVar("Row2", bound=NamedTuple)
 
 _FETCH_SIZE = 2_000  # rows that the server sends at a time
 EPILOG = """By default, the command reads the local stack's database. With --stage, it reads the
-stage's, through a function that it invokes with your AWS credentials; with
---database env, the one that the DB_* variables name (docs/commands.md).
+stage's, through a function that it invokes with your AWS credentials.
 """
 _MISSING_OBJECT_SQLSTATES = ("42P01", "42883", "42704")  # undefined table, function, object
 
@@ -107,7 +106,7 @@ def _parse_stage(context: click.Context, _: click.Parameter, stage: str | None) 
     return stage or target.LOCAL
 
 
-_DEPLOYMENT_OPTIONS = (
+options = target.with_options(
     click.option(
         "--stage",
         show_default=False,
@@ -119,11 +118,7 @@ _DEPLOYMENT_OPTIONS = (
     opt.state,
     database.timeout_option(subject="a statement, or with --stage all of them,"),
 )
-deployment_options = target.with_options(*_DEPLOYMENT_OPTIONS)
-"""Options that name a deployment, for commands that use other resources of it as well as the database."""
-
-options = target.with_options(database.DATABASE_OPTION, *_DEPLOYMENT_OPTIONS)
-"""Options that name the database to read."""
+"""Options that name a deployment, whose database is read."""
 
 
 class ResponseTooLargeError(CommandError):

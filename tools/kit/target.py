@@ -126,7 +126,7 @@ class Target(NamedTuple):
 
 
 class TargetOptions(NamedTuple):
-    """Values of the options that name a deployment or a database; by default the local stack."""
+    """Values of the options that name a deployment; by default the local stack."""
 
     stage: str = LOCAL
     state: Path | None = None  # the local stack's folder
@@ -134,7 +134,6 @@ class TargetOptions(NamedTuple):
     region: str | None = None
     timeout_seconds: int = TIMEOUT_SECONDS  # limit of a statement in the database; 0: none
     reads_by_function: bool = False  # whether the stage's function reads the database
-    database_from_environment: bool = False  # whether DB_* variables name the database
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt.Function]:

@@ -85,7 +85,7 @@ ID = opt.ParsedType(
     help="If ID is a message's: search only messages received at or after this time (default: 31d ago).",
 )
 @opt.as_json
-@reader.deployment_options
+@reader.options
 def trace(
     target_options: reader.TargetOptions,
     identifier: str | None,

@@ -36,7 +36,7 @@ class UnreadQueue(NamedTuple):
         return language.word("exceptions", self.word) if self.word else self.error
 
 
-NO_QUEUE, NOT_LOCAL = UnreadQueue(word="no_queue"), UnreadQueue(word="not_local")
+NO_QUEUE = UnreadQueue(word="no_queue")
 
 
 no_queue_option = click.option(
@@ -52,8 +52,6 @@ def read_groups(target_options: TargetOptions, employee_ids: EmployeeIds) -> lis
 
 def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQueue:
     """Read all messages of the dead-letter queue of a stage; they stay in the queue."""
-    if target_options.database_from_environment:
-        return NOT_LOCAL
     try:
         deployment = target.find(target_options)
         with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:

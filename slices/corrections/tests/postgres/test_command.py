@@ -1,4 +1,4 @@
-"""`ponto correct` against a real PostgreSQL: by a person's login, and through a fake API."""
+"""`ponto correct` against a real PostgreSQL, through a fake API."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
 from tests.aws import Calls, invoke_stub, stack
 from tests.clock import FakeClock
-from tests.database import Database, export
+from tests.database import Database
 from tests.functions import Functions
 from tests.gateway import Response, answer_requests
 from tools.kit.collaborators import Collaborators
@@ -28,41 +28,71 @@ def punch_database(database: Database) -> Database:
     return database
 
 
-# By a person's login
+class FakeApi:
+    """Fake API of a stage, for which Ana signed every request, and whose function writes to the real database."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
+        self.answers: list[Response] = []  # first answers; afterwards the function is invoked
+        self.signed: list[tuple[str, Mapping[str, str]]] = []
+        self._functions = functions
+        answer_requests(monkeypatch, self._answer)
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
+        assert method == "POST"
+        self.signed.append((url, headers))
+        if self.answers:
+            return self.answers.pop(0)
+        identity = {"requestContext": {"identity": {"userArn": AUTHOR}}}
+        response = self._functions.run(main, {"body": (body or b"").decode(), **identity})
+        return response["statusCode"], response["body"], response["headers"]
 
 
 @pytest.fixture
-def correct(
-    punch_database: Database, person: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> commands.Run:
-    """Return a function that runs the command as Ana on the database of the environment."""
-    export(punch_database.owner | {"user": person}, monkeypatch)
-    run = commands.runner(capsys, "correct")
-    return lambda *words: run(*words, "--database", "env")
+def api(punch_database: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_REGION", "sa-east-1")
+    queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
+    calls = Calls(monkeypatch)
+    calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
+    reports = Functions(punch_database.url, "ponto_reader")
+    calls.stubs["Invoke"] = lambda _, given: invoke_stub(reports.call("read", json.loads(given["Payload"])))()
+    return FakeApi(monkeypatch, Functions(punch_database.url, "ponto_corrections"))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def correct(api: FakeApi, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> commands.Run:
+    del api
+    run = commands.runner(capsys, "correct", collaborators=Collaborators(clock))
+    return lambda *words: run(*words, "--stage", "dev")
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
     return database.execute("select tipo, usuario_id, autor from correcao order by criada_em")
 
 
-def test_login_is_the_author_and_lists_the_corrections_of_a_month(
-    correct: commands.Run, punch_database: Database
-) -> None:
+def test_corrections_of_a_month_are_listed_with_their_author(correct: commands.Run, punch_database: Database) -> None:
     added = correct(*ADD)
     assert (added.status, added.err) == (0, "")
     disregarded = correct("disregard", PUNCH, "--reason", "twice", "--json").json["corrections"][0]["id"]
     correct("undo", disregarded, "--reason", "was right")
     assert rows(punch_database) == [
-        ("inclusao", ANA, "ana"),
-        ("desconsideracao", ANA, "ana"),
-        ("anulacao", ANA, "ana"),
+        ("inclusao", ANA, AUTHOR),
+        ("desconsideracao", ANA, AUTHOR),
+        ("anulacao", ANA, AUTHOR),
     ]
 
     listed = correct("list", "--month", "2026-10", "--json").json
     assert [(each["kind"], each["isUndone"], each["local"], each["author"]) for each in listed] == [
-        ("desconsideracao", True, "2026-10-01T08:00:00", "ana"),
-        ("anulacao", False, "2026-10-01T08:00:00", "ana"),
-        ("inclusao", False, "2026-10-01T18:00:00", "ana"),
+        ("desconsideracao", True, "2026-10-01T08:00:00", AUTHOR),
+        ("anulacao", False, "2026-10-01T08:00:00", AUTHOR),
+        ("inclusao", False, "2026-10-01T18:00:00", AUTHOR),
     ]
     assert disregarded in correct("list", "--month", "2026-10").out
     assert correct("list", "--month", "2026-11").out == "no corrections\n"
@@ -131,7 +161,7 @@ def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
         f"{ids[0]} (08:00:00-03:00), {ids[1]} (08:00:31-03:00), {ids[2]} (08:00:59-03:00, added); nothing was written"
     )
     assert [each in correct(*words, "--json").json["refused"][0]["what"] for each in ids] == [True] * 3
-    assert rows(punch_database) == [("inclusao", ANA, "ana")]
+    assert rows(punch_database) == [("inclusao", ANA, AUTHOR)]
 
     for disregarded in ids[1:]:
         correct("disregard", disregarded, "--reason", "twice")
@@ -146,16 +176,6 @@ def test_disregard_takes_either_an_id_or_employee_and_time(correct: commands.Run
     wrong = correct("disregard", *words, "--reason", "twice")
     assert wrong.status == 2
     assert "Give either ID, or both --employee and --at." in wrong.err
-
-
-def test_login_without_the_privilege_gets_permission_denied(
-    correct: commands.Run, punch_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DB_USER", "ponto_receipts")
-    refused = correct(*ADD)
-    assert refused.status == 2
-    assert "permission denied" in refused.err
-    assert rows(punch_database) == []
 
 
 @pytest.mark.parametrize(
@@ -185,58 +205,10 @@ def test_refused_line_of_a_file_stops_all_its_corrections(
     assert rows(punch_database) == []
 
 
-# By a signed request
-
-
-class FakeApi:
-    """Fake API of a stage, for which Ana signed every request, and whose function writes to the real database."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
-        self.answers: list[Response] = []  # first answers; afterwards the function is invoked
-        self.signed: list[tuple[str, Mapping[str, str]]] = []
-        self._functions = functions
-        answer_requests(monkeypatch, self._answer)
-
-    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        assert method == "POST"
-        self.signed.append((url, headers))
-        if self.answers:
-            return self.answers.pop(0)
-        identity = {"requestContext": {"identity": {"userArn": AUTHOR}}}
-        response = self._functions.run(main, {"body": (body or b"").decode(), **identity})
-        return response["statusCode"], response["body"], response["headers"]
-
-
-@pytest.fixture
-def api(punch_database: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    monkeypatch.setenv("AWS_REGION", "sa-east-1")
-    queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
-    calls = Calls(monkeypatch)
-    calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
-    reports = Functions(punch_database.url, "ponto_reader")
-    calls.stubs["Invoke"] = lambda _, given: invoke_stub(reports.call("read", json.loads(given["Payload"])))()
-    return FakeApi(monkeypatch, Functions(punch_database.url, "ponto_corrections"))
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def correct_on_aws(api: FakeApi, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> commands.Run:
-    del api
-    run = commands.runner(capsys, "correct", collaborators=Collaborators(clock))
-    return lambda *words: run(*words, "--stage", "dev")
-
-
 def test_request_is_signed_and_its_author_is_the_aws_identity(
-    correct_on_aws: commands.Run, api: FakeApi, punch_database: Database
+    correct: commands.Run, api: FakeApi, punch_database: Database
 ) -> None:
-    assert correct_on_aws(*ADD).status == 0
+    assert correct(*ADD).status == 0
     assert rows(punch_database) == [("inclusao", ANA, AUTHOR)]
     [(url, headers)] = api.signed
     assert url == f"{URL}/correcao"
@@ -248,10 +220,10 @@ def test_request_is_signed_and_its_author_is_the_aws_identity(
 
 
 def test_disregard_on_a_stage_looks_up_the_punch_by_the_function(
-    correct_on_aws: commands.Run, api: FakeApi, punch_database: Database
+    correct: commands.Run, api: FakeApi, punch_database: Database
 ) -> None:
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
-    result = correct_on_aws(*words)
+    result = correct(*words)
     assert (result.status, result.err) == (0, "")
     assert punch_database.execute("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
     assert len(api.signed) == 1
@@ -283,9 +255,9 @@ def test_disregard_on_a_stage_looks_up_the_punch_by_the_function(
     ],
 )
 def test_error_of_the_api_is_printed_with_what_to_do(
-    correct_on_aws: commands.Run, api: FakeApi, answer: Response, status: int, reason: str
+    correct: commands.Run, api: FakeApi, answer: Response, status: int, reason: str
 ) -> None:
     api.answers = [answer] * 100  # one for each attempt
-    result = correct_on_aws(*ADD)
+    result = correct(*ADD)
     assert (result.status, result.out) == (status, "")
     assert reason in result.err

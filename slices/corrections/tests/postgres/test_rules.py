@@ -44,7 +44,7 @@ def punch_database(database: Database) -> Database:
 
 
 def write(
-    database: Database, *corrections: Correction, author: str | None = AUTHOR, **parameters: str
+    database: Database, *corrections: Correction, author: str = AUTHOR, **parameters: str
 ) -> list[StoredCorrection]:
     with closing(psycopg2.connect(**{**database.owner, "user": "ponto_corrections", **parameters})) as connection:
         return write_corrections(connection, corrections, author)
@@ -310,13 +310,14 @@ def test_commit_a_minute_after_the_insert_is_refused(punch_database: Database) -
 
 
 def test_personal_login_is_the_author_and_obeys_the_rules(punch_database: Database, person: str) -> None:
-    [added] = write(punch_database, add(), author=None, user=person)
-    assert added.is_new
+    insert = "insert into correcao (tipo, usuario_id, alvo, ponto, motivo) values (%s, %s, %s, %s, 'a mistake')"
+    login = {**punch_database.owner, "user": person}
+    execute(login, insert, "inclusao", ANA, None, SIX)
     assert punch_database.execute("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [
         ("ana", True)
     ]
-    with pytest.raises(CorrectionsRefusedError, match="1 refused"):
-        write(punch_database, undo(PUNCH), author=None, user=person)
+    with pytest.raises(psycopg2.errors.CheckViolation, match="is no correction"):
+        execute(login, insert, "anulacao", None, PUNCH, None)
 
 
 @pytest.mark.parametrize("values", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
