@@ -211,7 +211,7 @@ def enumeration(values: Sequence[str], description: str) -> Kind:
         raise ValueError
 
     listed = ", ".join(values)
-    error = listed if len(listed) <= 120 and listed.isascii() else f"the {len(values)} texts in the schema"
+    error = listed if len(listed) <= 120 else f"the {len(values)} texts in the schema"
     return Kind(
         name="enumeration",
         description=description,

@@ -131,7 +131,7 @@ def test_text_to_display_has_a_minimum_length(value: str, is_valid: bool) -> Non
     ("kind", "error"),
     [
         (enumeration(("site", "app"), ""), "must be one of site, app"),
-        (enumeration(("°C", "°F"), ""), "must be one of the 2 texts in the schema"),
+        (enumeration(("°C", "°F"), ""), "must be one of °C, °F"),
         (enumeration([f"value {number}" for number in range(50)], ""), "must be one of the 50 texts in the schema"),
         (text(9, "[0-9]{9}", ""), "must be a string of at most 9 characters that matches [0-9]{9}"),
         (text(99, "a" * 101, ""), "must be a string of at most 99 characters that matches the pattern in the schema"),
@@ -142,7 +142,7 @@ def test_text_to_display_has_a_minimum_length(value: str, is_valid: bool) -> Non
         ),
     ],
 )
-def test_error_message_states_the_rule_in_ascii(kind: Kind, error: str) -> None:
+def test_error_message_states_the_rule(kind: Kind, error: str) -> None:
     assert kind.error == error
 
 

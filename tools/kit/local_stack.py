@@ -43,7 +43,7 @@ class Address(NamedTuple):
     def post_command(self, punch_id: str) -> str:
         """Return a curl command that sends a punch with the present time. Running it again sends the same punch."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = json.dumps(event.example_body(now, punch_id))
+        body = json.dumps(event.example_body(now, punch_id), ensure_ascii=False)
         return (
             f"curl -sS {self.api_url} -H 'x-api-key: {self.api_key}' -H 'content-type: application/json' \\\n"
             f"    -d {shlex.quote(body)}"

@@ -163,7 +163,8 @@ Ctrl-C stops everything.
 
 def _dead_letter_command(address: Address, punch_id: str) -> str:
     """Return a shell command that sends two punches with one id, of which the second becomes a dead letter."""
-    body = json.dumps(event.example_body(f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", punch_id))
+    example = event.example_body(f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", punch_id)
+    body = json.dumps(example, ensure_ascii=False)
     escaped = re.sub(r'(["\\$`])', r"\\\1", body).replace("HOUR", "$hour")  # for use in double quotes of the shell
     return (
         f"  for hour in 08 09; do curl -sS {address.api_url} -H 'x-api-key: {address.api_key}' \\\n"
