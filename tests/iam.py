@@ -5,13 +5,10 @@ assume a role, the role's trust policy must allow it:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
-
-from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -113,7 +110,8 @@ def _matches(patterns: Any, value: str, *, ignore_case: bool) -> bool:
     return any(fnmatchcase(value, pattern) for pattern in as_list(patterns))
 
 
-_NEGATED = {"ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike", "StringNotEquals": "StringEquals"}
+_NEGATED = {"ArnNotEquals": "ArnEquals"}
+_SATISFIED_WITHOUT_KEY = {"StringEqualsIfExists": "StringEquals", "ForAllValues:StringLike": "StringLike"}
 
 
 def _conditions_hold(conditions: Any, context: Mapping[str, str]) -> bool:
@@ -125,13 +123,13 @@ def _conditions_hold(conditions: Any, context: Mapping[str, str]) -> bool:
 
 
 def _condition_holds(operator: str, key: str, values: Sequence[Any], context: Mapping[str, str]) -> bool:
-    if operator == "Null":
-        return (key not in context) is (str(values[0]).lower() == "true")
+    if operator in _SATISFIED_WITHOUT_KEY:
+        return key not in context or _condition_holds(_SATISFIED_WITHOUT_KEY[operator], key, values, context)
     if operator in _NEGATED:  # also true for a request without the key
         return not _condition_holds(_NEGATED[operator], key, values, context)
-    assert operator in ("ArnEquals", "ArnLike", "Bool", "StringEquals")
+    assert operator in ("ArnEquals", "ArnLike", "Bool", "StringEquals", "StringLike")
     texts = [str(value).lower() if operator == "Bool" else _substitute_variables(value, context) for value in values]
-    assert operator == "ArnLike" or not any("*" in text for text in texts if text)
+    assert operator in ("ArnLike", "StringLike") or not any("*" in text for text in texts if text)
     return key in context and any(text is not None and fnmatchcase(context[key], text) for text in texts)
 
 
@@ -191,11 +189,10 @@ def resolve_policy(template: Template, document: Any) -> Any:
 
 
 class DeployRole(NamedTuple):
-    """The deploy role of .github/deploy-role.yml, and its policies."""
+    """The deploy role of .github/deploy-role.yml."""
 
     trust: Any
     principal: Principal
-    limits: Documents  # its policies that only deny
     stage_boundary: Documents  # boundary of each role that the deploy role creates
 
 
@@ -223,21 +220,13 @@ def get_deploy_role(**parameters: str) -> DeployRole:
         name: _resolve(resource["Properties"], names, conditions) for name, resource in document["Resources"].items()
     }
     role = resources["DeployRole"]
-    managed = json.loads(aws_managed_policies_data)
-    limits = [resources["DeployLimits"]["PolicyDocument"]]
-    assert names["DeployLimits"] in role["ManagedPolicyArns"]
+    attached = [name for name in resources if names[name] in role["ManagedPolicyArns"]]
+    managed = [resources[name]["PolicyDocument"] for name in attached]
+    assert len(managed) == len(role["ManagedPolicyArns"])
+    inline = [policy["PolicyDocument"] for policy in role["Policies"]]
     return DeployRole(
         role["AssumeRolePolicyDocument"],
-        Principal(
-            names["DeployRole"],
-            [
-                *(managed[arn.rpartition("/")[2]]["Document"] for arn in role["ManagedPolicyArns"] if "::aws:" in arn),
-                *limits,
-                *(policy["PolicyDocument"] for policy in role["Policies"]),
-            ],
-            [resources["DeployBoundary"]["PolicyDocument"]],
-        ),
-        limits,
+        Principal(f"arn:aws:iam::{ACCOUNT}:role/deploy/batida-ponto-deploy-prod-DeployRole-1", [*managed, *inline]),
         [resources["RoleBoundary"]["PolicyDocument"]],
     )
 
