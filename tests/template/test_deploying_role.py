@@ -226,7 +226,6 @@ RDS = f"arn:aws:rds:us-east-1:{ACCOUNT}:"
         (f"{RDS}db:batida-ponto-prod-instance-1", "rds:CreateDBInstance ModifyDBInstance RebootDBInstance"),
         (f"arn:aws:apigateway:us-east-1::/apikeys/{'a' * 10}", "apigateway:GET"),
         (f"{ROLE}aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS", "iam:CreateServiceLinkedRole"),
-        ("*", "servicequotas:GetServiceQuota"),
         ("*", "freetier:GetAccountPlanState"),
         ("*", "tag:GetResources"),
     ],
