@@ -50,8 +50,8 @@ _COLUMNS = (
     Column("what", min_width=11),
     Column("employee", align_right=True),
     Column("punch"),
-    Column("reason", min_width=8, is_optional=True),
-    Column("by", min_width=16, is_optional=True),
+    Column("reason", min_width=8),
+    Column("by", min_width=16),
 )
 
 

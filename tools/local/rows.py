@@ -18,7 +18,6 @@ from tools.kit.output import print_result
 from tools.kit.tables import Column
 from tools.local import postgres
 
-# The declaration's other columns follow, as far as they fit.
 _OTHER_COLUMNS = tuple(name for name in EVENT.row._fields if name not in ("id", *DISPLAYED_COLUMNS))
 
 _NEWEST = sql.SQL("""
@@ -36,13 +35,12 @@ def _column(name: str) -> Column:
     if name in EVENT.time_columns:
         return Column(name)
     is_text = name != EVENT.offset and EVENT.fields[name].kind.column_type == "text"
-    return Column(name, min_width=12, is_optional=True) if is_text else Column(name, align_right=True)
+    return Column(name, min_width=12) if is_text else Column(name, align_right=True)
 
 
 _COLUMNS = (
     Column("id"),
-    *map(_column, DISPLAYED_COLUMNS),
-    *(_column(name)._replace(is_optional=True) for name in _OTHER_COLUMNS),
+    *map(_column, (*DISPLAYED_COLUMNS, *_OTHER_COLUMNS)),
     Column("waited", align_right=True),
 )
 

@@ -94,7 +94,8 @@ def test_corrections_of_a_month_are_listed_with_their_author(correct: commands.R
         ("anulacao", False, "2026-10-01T08:00:00", AUTHOR),
         ("inclusao", False, "2026-10-01T18:00:00", AUTHOR),
     ]
-    assert disregarded in correct("list", "--month", "2026-10").out
+    at_80_columns = correct("list", "--month", "2026-10").out
+    assert all(text in at_80_columns for text in (disregarded, "was right", AUTHOR)), at_80_columns
     assert correct("list", "--month", "2026-11").out == "no corrections\n"
 
 
