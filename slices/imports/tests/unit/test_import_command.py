@@ -13,6 +13,7 @@ from slices.imports.file_formats import FatalLineError
 from tests.aws import Calls, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import Run, runner, write_stack
+from tools.kit import event
 from tools.kit.collaborators import Collaborators
 
 BUCKET = "batida-ponto-local-uploads"
@@ -134,12 +135,13 @@ def test_text_file_that_is_too_long_or_of_unknown_format_is_not_uploaded(
     stage: Stage, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "october.csv"
-    file.write_bytes(b"".join(b"%d;2026-10-01T08:00\n" % number for number in range(9)))
+    file.write_text("1;2026-10-01T08:00\n" * 9)
     unknown = run("import", file)
     assert (unknown.status, "neither a JSON object nor a CSV header" in unknown.err) == (2, True)
 
     monkeypatch.setattr(command, "MAX_LINES", 9)
-    file.write_bytes(b"usuarioId;ponto\n" + file.read_bytes())
+    header = ";".join(event.body(1, "2026-10-01T08:00:00Z"))
+    file.write_text(f"{header}\n{file.read_text()}")
     long = run("import", file)
     assert (long.status, "more than 9 lines" in long.err) == (2, True)
     assert stage.calls.history == []
