@@ -210,7 +210,7 @@ def _lock_state(state: Path, print_status: emulator.PrintStatus) -> Iterator[int
         except BlockingIOError:
             lock.seek(0)
             pid = lock.read().strip()
-            if not pid.isdigit() or psutil.pid_exists(int(pid)):
+            if not pid or _is_running(int(pid)):
                 raise LocalError(_describe_other_run(state, pid)) from None
             print_status("ending the processes of a run that was killed")
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -219,6 +219,13 @@ def _lock_state(state: Path, print_status: emulator.PrintStatus) -> Iterator[int
         lock.flush()
         yield lock.fileno()
         lock.truncate(0)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _describe_other_run(state: Path, pid: str) -> str:
