@@ -3,6 +3,8 @@
 const { createHash } = require('node:crypto');
 const { ENDPOINTS, changes, collect } = require('./slices.js');
 
+const PREFLIGHT_LIMIT = 200; // of OPTIONS for each path, which needs no key: requests/s, and the burst
+
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const api = await resolveVariable('file(resources/api.yml):Resources');
@@ -14,18 +16,20 @@ module.exports = async (context) => {
   const snapshot = [...definitions, ...sliceChanges];
   const hash = createHash('sha256').update(JSON.stringify(snapshot)).digest('hex').slice(0, 16);
   const deployment = `ApiDeployment${hash}`;
+  const limit = (name, kind) =>
+    name === 'preflight' ? PREFLIGHT_LIMIT : resolveVariable(`file(resources/parameters.js):${name}${kind}Limit`);
   const methodSettings = [
     ['*', '*', 'stage'],
     // Detailed metrics, so that the alarms count punches only: a 404 of another method may be normal.
-    ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
+    ['POST', '/ponto', 'stage', { MetricsEnabled: true }],
     ['OPTIONS', '/ponto', 'preflight'],
     ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, throttle }) => [method, path, throttle]),
   ].map(async ([HttpMethod, path, name, extraSettings]) => ({
     HttpMethod,
     ResourcePath: `/${path.replaceAll('/', '~1')}`, // JSON pointer escape of /
     ...extraSettings,
-    ThrottlingRateLimit: await resolveVariable(`file(resources/parameters.js):${name}RateLimit`),
-    ThrottlingBurstLimit: await resolveVariable(`file(resources/parameters.js):${name}BurstLimit`),
+    ThrottlingRateLimit: await limit(name, 'Rate'),
+    ThrottlingBurstLimit: await limit(name, 'Burst'),
   }));
   return {
     Resources: {

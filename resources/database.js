@@ -15,7 +15,7 @@ const CERTIFICATES = 'ponto/certificates/rds.pem';
 const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // for the internet access gateway of an express cluster
 
 const PARAMETERS = [
-  'database', 'dbHost', 'dbPort', 'dbUser', 'dbSslMode', 'dbSslRootCert', 'dbSecretArn', 'dbSecretKeyArn', 'dbResourceId', 'backupDays',
+  'database', 'dbHost', 'dbPort', 'dbUser', 'dbSslMode', 'dbSslRootCert', 'dbSecretArn', 'dbResourceId', 'backupDays',
 ];
 
 // AWS refuses a cluster with the Data API in these regions:
@@ -47,8 +47,7 @@ function check({ database, login, parameters, dataApi, region }) {
 /** Fail on parameters that do not work with IAM tokens, and on missing parameters that tokens need. */
 function checkIamLogin({ database, parameters, dataApi }) {
   if (dataApi) fail('dataApi: the Data API needs a password, and dbLogin: iam has none; leave dataApi out.');
-  const unused = ['dbSecretArn', 'dbSecretKeyArn'].find((name) => parameters[name]);
-  if (unused) fail(`${unused}: dbLogin: iam uses no secret; leave ${unused} out, or set dbLogin to secret.`);
+  if (parameters.dbSecretArn) fail('dbSecretArn: dbLogin: iam uses no secret; leave dbSecretArn out, or set dbLogin to secret.');
   if (parameters.dbSslMode === 'disable') fail('dbSslMode: a login by IAM needs TLS; leave dbSslMode out.');
   if (database !== 'existing') {
     if (parameters.dbResourceId) fail(`dbResourceId is for database: existing only; with database: ${database} leave it out.`);
@@ -83,7 +82,6 @@ const existingDatabase = (_, { parameters }) => ({
   port: String(parameters.dbPort),
   resourceId: parameters.dbResourceId,
   ownerSecret: parameters.dbSecretArn,
-  key: parameters.dbSecretKeyArn,
 });
 
 /** Return the environment of the function `schema`: slices with migrations, in order; each function's role, secret and concurrency. */

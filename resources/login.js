@@ -38,7 +38,7 @@ function iamLogin({ resourceId, owner }) {
  * Return the login by passwords. Secrets Manager generates the functions' passwords; `ponto schema` sets them on the roles, again after
  * each rotation. Without a secret of the owner there are no secrets: passwords come from the environment or rds_config.py.
  */
-function passwordLogin({ ownerSecret, key }) {
+function passwordLogin({ ownerSecret }) {
   const forFunctions = (value) => Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, value(lambda)]));
   if (!ownerSecret) return { secrets: { schema: ownerSecret, ...forFunctions(() => '') }, permissions: { schema: [], ...forFunctions(() => []) } };
   const read = (...secrets) => allow('secretsmanager:GetSecretValue', secrets);
@@ -46,7 +46,7 @@ function passwordLogin({ ownerSecret, key }) {
   return {
     secrets: { schema: ownerSecret, ...forFunctions(reference) },
     permissions: {
-      schema: [read(ownerSecret, ...FUNCTIONS.map(reference)), ...(key ? [allow('kms:Decrypt', key)] : [])],
+      schema: [read(ownerSecret, ...FUNCTIONS.map(reference))],
       ...forFunctions((lambda) => [read(reference(lambda))]),
     },
     resources: Object.fromEntries(

@@ -33,7 +33,7 @@ to_scans = Renaming(SCANS).rename
         ("class Punch(NamedTuple):", "class Scan(NamedTuple):"),
         ("punches = [add_punch(punch_id) for punch_id in IDS]", "scans = [add_scan(scan_id) for scan_id in IDS]"),
         ("PUNCH_IDS", "SCAN_IDS"),
-        ("PunchQueue, punchRateLimit, SQSPunchQueue", "ScanQueue, scanRateLimit, SQSScanQueue"),
+        ("PunchQueue, SQSPunchQueue", "ScanQueue, SQSScanQueue"),
         ("employee_id, EMPLOYEES, EmployeeRows, firstEmployee", "parcel_id, PARCELS, ParcelRows, firstParcel"),
         ("usuario_id and usuarioId", "parcel_number and parcelNumber"),
         ("from ponto.punch import EVENT", "from parcelscans.scan import EVENT"),

@@ -108,11 +108,6 @@ def for_functions(permissions: set[tuple[str, str]]) -> Permissions:
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], [password_login(ARN)]),
         (
             "dev",
-            ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KMS_KEY_ARN}"],
-            [password_login(ARN, ("kms:Decrypt", KMS_KEY_ARN))],
-        ),
-        (
-            "dev",
             ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"],
             [for_functions(NETWORK_INTERFACES)],
         ),
@@ -175,7 +170,7 @@ DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
         ["tracing=true", "accessLogs=true", *SWITCHES],
         ["dbLogin=secret"],
         ["database=express"],
-        ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KMS_KEY_ARN}"],
+        ["database=existing", f"dbSecretArn={ARN}"],
     ],
     ids=" ".join,
 )

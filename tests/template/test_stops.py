@@ -24,8 +24,8 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         ([EXPRESS, "dataApi=true"], "dataApi: the Data API needs a password"),
         ([f"dbSecretArn={ARN}"], "dbSecretArn: dbLogin: iam uses no secret"),
         (
-            [*TOKENS, "dbResourceId=cluster-ABC", "dbSecretKeyArn=key"],
-            "dbSecretKeyArn: dbLogin: iam uses no secret",
+            [*TOKENS, "dbResourceId=cluster-ABC", "dbSecretArn=arn"],
+            "dbSecretArn: dbLogin: iam uses no secret",
         ),
         (["dbSslMode=disable"], "dbSslMode: a login by IAM needs TLS"),
         (TOKENS, "dbResourceId: '' is not a resource id, like cluster-ABCDEFGHIJKL01234"),

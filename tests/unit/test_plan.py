@@ -202,7 +202,7 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
         # Where no concurrency is reserved, the queue's own counts.
         ({"reservedConcurrency": "", "maximumConcurrency": "3"}, {"concurrency": 3}),
         ({"reservedConcurrency": "none", "maximumConcurrency": "3"}, {"concurrency": 3}),
-        ({"punchRateLimit": "70"}, {"stage_rate": 70}),  # the lowest
+        ({"keyRateLimit": "70"}, {"stage_rate": 70}),  # the lowest
         ({"batchSize": "10000"}, {"batch": 10_000}),
     ],
     ids=str,

@@ -54,7 +54,7 @@ def forecast(peak: Peak, settings: StageSettings) -> Forecast:
     advice = []
     if peak.highest > settings.stage_rate:
         advice.append(
-            "punches are answered 429 and sent again: raise stageRateLimit, punchRateLimit and keyRateLimit to "
+            "punches are answered 429 and sent again: raise stageRateLimit and keyRateLimit to "
             f"{math.ceil(peak.highest):,}, and the burst limits with them"
         )
     if minutes > _MAX_DRAIN_MINUTES:

@@ -61,7 +61,7 @@ def read(
     values |= parameter_values or {}
 
     def lowest(*names: str) -> float:
-        texts = [re.sub(r"\$\{param:(\w+)\}", lambda match: values[match[1]], values[name]) for name in names]
+        texts = [values[name] for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
             raise CommandError(
                 f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is not a number above 0: {texts}"
@@ -74,7 +74,7 @@ def read(
     creates_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
     services = 1 + bool(secrets)  # with a VPC endpoint: SQS and, for passwords, Secrets Manager
     return StageSettings(
-        stage_rate=lowest("stageRateLimit", "punchRateLimit", "keyRateLimit"),
+        stage_rate=lowest("stageRateLimit", "keyRateLimit"),
         concurrency=int(lowest("maximumConcurrency", *reserved)),
         batch=batch,
         batch_milliseconds=BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,

@@ -1,6 +1,8 @@
-"""Costs of a stage for docs/deploy.md: an idle month, a month of daily trials, a million punches."""
+"""Tables of what a stage costs: an idle month, a month of daily trials, a million punches."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import NamedTuple
 
 from tools.kit import slices
 from tools.plan import costs, settings
@@ -29,28 +31,51 @@ def idle_table() -> str:
     cells = [
         f"| {lines[0].what} | {lines[-1].formula} | {_prices(line.dollars or 0 for line in lines)} |" for lines in rows
     ]
-    trial_totals = [costs.total(trials(stage, parameters)) for stage, parameters in _STAGES.values()]
+    totals = _totals()
     return "\n".join(
         [
             f"| US dollars | counted, for `prod` | {' | '.join(_STAGES)} |",
             "|---|---" + "|--:" * len(bills) + "|",
             *cells,
-            f"| **together** | | {_prices(map(costs.total, bills))} |",
-            f"| together, with trials on every working day | `ponto plan 100` | {_prices(trial_totals)} |",
+            f"| **together** | | {totals.idle} |",
+            f"| together, with trials on every working day | `ponto plan 100` | {totals.trials} |",
+            f"| a million punches more, in full batches | `ponto plan` | {totals.million} |",
         ]
+    )
+
+
+def totals_table(idle_label: str, trials_label: str) -> str:
+    """Return the table of what each stage costs in a month, idle and with trials, for the READMEs."""
+    totals = _totals()
+    return "\n".join(
+        [
+            f"| US$ | {' | '.join(_STAGES)} |",
+            "|---" + "|--:" * len(_STAGES) + "|",
+            f"| {idle_label} | {totals.idle} |",
+            f"| {trials_label} (`ponto plan 100`) | {totals.trials} |",
+        ]
+    )
+
+
+class _Totals(NamedTuple):
+    """Cells of a table's rows, with a price for each stage."""
+
+    idle: str
+    trials: str
+    million: str
+
+
+@cache
+def _totals() -> _Totals:
+    trials, million = Peak(100, costs.PEAK_SECONDS), Peak(_MILLION, costs.PEAK_SECONDS)
+    with slices.without_slices():
+        stages = [settings.read(stage, parameters) for stage, parameters in _STAGES.values()]
+    return _Totals(
+        _prices(costs.total(costs.idle_bill(stage, _REGION)) for stage in stages),
+        _prices(costs.total(costs.bill(trials, stage, costs.Month(), _REGION)) for stage in stages),
+        _prices(costs.total(costs.punch_bill(million, stage, _REGION)) for stage in stages),
     )
 
 
 def _prices(prices: Iterable[float]) -> str:
     return " | ".join(f"{price:.2f}" for price in prices)
-
-
-def trials(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
-    """Return the bill that `ponto plan 100` shows for a stage of the reference, deployed with these parameters."""
-    with slices.without_slices():
-        return costs.bill(Peak(100, costs.PEAK_SECONDS), settings.read(stage, parameters), costs.Month(), _REGION)
-
-
-def million() -> list[BillLine]:
-    """Return the bill of a million punches in prod, in full batches, in addition to an idle month."""
-    return costs.punch_bill(Peak(_MILLION, costs.PEAK_SECONDS), settings.read("prod"), _REGION)

@@ -9,7 +9,7 @@ import psycopg2.extensions
 
 from ponto import __version__
 from ponto.punch import EVENT
-from tools.develop.docs import examples, figures, marks
+from tools.develop.docs import examples, marks
 from tools.develop.docs.schema import json_schema
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
@@ -31,7 +31,7 @@ def generate(connection: psycopg2.extensions.connection | None = None) -> dict[P
             "^fields=.*$", lambda _: f"fields={_load_test_fields()}", texts[_LOAD_TEST], flags=re.MULTILINE
         ),
         **{path: _set_version(texts[path], times) for path, times in _VERSIONS.items()},
-        **{path: figures.fill(path, marks.fill(texts[path], connection)) for path in DOCUMENTS},
+        **{path: marks.fill(texts[path], connection) for path in DOCUMENTS},
     }
 
 

@@ -55,6 +55,8 @@ def _command_output(words: str) -> str:
 _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from ponto (plan .*)": _command_output,
     r"from the prices: an idle month": bills.idle_table,
+    r"from the prices: a month": lambda: bills.totals_table("idle", "with trials on every working day"),
+    r"from the prices: um m\u00eas": lambda: bills.totals_table("parado", "com testes em todo dia \u00fatil"),
     r"from ponto/punch\.schema\.json": tables.punch_fields,
     r"from ponto/punch\.py: a body": examples.json_block,
     r"from ponto/punch\.py: a request": examples.request_block,
