@@ -68,6 +68,7 @@ class Prod:
         self.stubs |= {
             "DescribeStacks": lambda *_: stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetFunctionConfiguration": {"CodeSha256": CODE_SHA256},
+            "GetTemplate": {"TemplateBody": {"Resources": {}}},
             "GetApiKey": {"value": "the key"},
             "Invoke": self._invoke,
         }

@@ -28,6 +28,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     with aws():
         calls = Calls(monkeypatch)
         calls.stubs["DescribeStackResource"] = NO_STACK
+        calls.stubs["GetTemplate"] = {"TemplateBody": {"Resources": {}}}  # roles without a boundary
         yield calls
 
 

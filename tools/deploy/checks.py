@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import express, leftovers, quotas, stack_state, stage_names
+from tools.deploy import boundary, express, leftovers, quotas, stack_state, stage_names
 from tools.deploy.compiled_stage import CompiledStage, deploy_command
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
@@ -138,6 +138,10 @@ def check(
             lambda: leftovers.print_leftovers(session, stack),
             hint="This needs the permissions tag:GetResources and cloudformation:ListStackResources.",
         )
+
+    if database is not None and not compiled.has_boundary:
+        removal = partial(boundary.describe_removal, session.client("cloudformation"), stage)
+        checks.refuse(checks.look_up("the permissions boundary of the deployed roles", removal))
 
     if demand.creates_cluster:
         has_cluster = checks.look_up(

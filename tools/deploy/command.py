@@ -8,7 +8,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import checks, express, failed_events, preview, proof, service_role, stack_state
+from tools.deploy import boundary, checks, express, failed_events, preview, proof, service_role, stack_state
 from tools.deploy.compiled_stage import (
     CompiledStage,
     add_deployed_database,
@@ -131,6 +131,7 @@ def _migrate_and_prove(
     url = deployment.api_url
     punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.wait_for_row(functions, stage, punch_id, message_id)
+    boundary.print_narrowing(session, stage)
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
@@ -164,6 +165,7 @@ def _deploy(
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)
+    params = boundary.add_boundary(cloudformation, stage, params)
 
     def sls(command: str, *options: object, extra_params: Sequence[str] = (), update_name: str = "") -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ponto import config
 from slices import enabled
-from tools.deploy import express, quotas
+from tools.deploy import boundary, express, quotas
 from tools.kit import parameters, target
 from tools.kit.deploy_hook import DeferredResource, DeployHook
 from tools.kit.errors import CommandError
@@ -32,6 +32,7 @@ class CompiledStage(NamedTuple):
     demand: quotas.Demand
     deferred_resources: Sequence[DeferredResource] = ()
     express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
+    has_boundary: bool = False  # whether its roles have a permissions boundary
 
 
 def add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
@@ -82,6 +83,7 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
         demand=quotas.read_demand(template, deferred_resources),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
         deferred_resources=deferred_resources,
+        has_boundary=boundary.has_boundary(template),
     )
 
 

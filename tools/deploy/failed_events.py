@@ -52,6 +52,8 @@ def print_new_failures(cloudformation: "CloudFormationClient", stage: str, befor
         return
     if failures:
         print_status("CloudFormation's reasons:", *(f"  {failure}" for failure in failures))
+    if any("not authorized to perform" in failure.reason for failure in failures):
+        print_status("If the role of .github/deploy-role.yml deploys, add the action there, and update that stack.")
 
 
 def _new_failures(cloudformation: Any, stage: str, before: stack_state.Observation) -> list[Failure]:

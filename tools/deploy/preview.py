@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import change_set, checks, express, stack_state
+from tools.deploy import boundary, change_set, checks, express, stack_state
 from tools.deploy.change_set import Comparison
 from tools.deploy.compiled_stage import add_deployed_database, code_sha256, read_compiled_stage, read_template
 from tools.kit import osls, target
@@ -83,6 +83,7 @@ def _preview(
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)
+    params = boundary.add_boundary(cloudformation, stage, params)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"
         _package(collaborators, session, stage, params, package)

@@ -1,0 +1,65 @@
+"""The boundary of a stage's roles is that of the deploying role's stack, and no deploy removes it."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tools.deploy import boundary
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+
+ARN = "arn:aws:iam::123456789012:policy/b"
+ROLE: dict[str, Any] = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+
+
+@pytest.fixture
+def cloudformation() -> Iterator["CloudFormationClient"]:
+    with mock_aws():
+        yield boto3.client("cloudformation", "us-east-1")
+
+
+def create_role_stack(cloudformation: "CloudFormationClient") -> None:
+    """Create the deploying role's stack, before it is narrowed."""
+    parameters = {name: {"Type": "String", "Default": "*"} for name in ("ClusterResourceId", "VpcId")}
+    resources = {"Topic": {"Type": "AWS::SNS::Topic"}}
+    template = {"Parameters": parameters, "Resources": resources, "Outputs": {"BoundaryArn": {"Value": ARN}}}
+    cloudformation.create_stack(StackName=boundary.role_stack_name("prod"), TemplateBody=json.dumps(template))
+
+
+def test_boundary_of_the_deploying_roles_stack_is_added(cloudformation: "CloudFormationClient") -> None:
+    assert boundary.add_boundary(cloudformation, "prod", ["a=1"]) == ["a=1"]
+
+    create_role_stack(cloudformation)
+
+    assert boundary.add_boundary(cloudformation, "prod", ["a=1"]) == ["a=1", f"permissionsBoundary={ARN}"]
+    own = ["permissionsBoundary=arn:own"]
+    assert boundary.add_boundary(cloudformation, "prod", own) == own
+
+
+@pytest.mark.parametrize("is_bounded", [True, False])
+def test_removal_of_a_deployed_boundary_is_described(cloudformation: "CloudFormationClient", is_bounded: bool) -> None:
+    role = ROLE | {"Properties": ROLE["Properties"] | ({"PermissionsBoundary": ARN} if is_bounded else {})}
+    template = json.dumps({"Resources": {"Role": role}})
+    cloudformation.create_stack(StackName="batida-ponto-prod", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+
+    assert ("remove" in (boundary.describe_removal(cloudformation, "prod") or "")) == is_bounded
+
+
+def test_narrowing_has_the_vpc_of_the_drain(
+    cloudformation: "CloudFormationClient", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_role_stack(cloudformation)
+    session = boto3.Session(region_name="us-east-1")
+    functions = session.client("lambda")
+    monkeypatch.setattr(functions, "get_function_configuration", lambda **_: {"VpcConfig": {"VpcId": "vpc-1"}})
+    clients = {"cloudformation": cloudformation, "lambda": functions}
+    monkeypatch.setattr(session, "client", clients.__getitem__)
+
+    boundary.print_narrowing(session, "prod")
+
+    assert "--parameter-overrides VpcId=vpc-1" in capsys.readouterr().err

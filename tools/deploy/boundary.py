@@ -1,0 +1,91 @@
+"""The boundary and the narrowing of a stage that the role of `.github/deploy-role.yml` deploys.
+
+The stack of that role is called SERVICE-deploy-STAGE.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tools.kit import parameters
+from tools.kit.osls import DATABASE_CLUSTER, find_stack_by_name, has_resource, service, stack_name
+from tools.kit.output import print_status
+from tools.kit.target import explain
+
+if TYPE_CHECKING:
+    import boto3
+    from types_boto3_cloudformation import CloudFormationClient
+
+_PARAMETER = "permissionsBoundary"
+
+
+def role_stack_name(stage: str) -> str:
+    """Return the name of the stack of the role that deploys a stage."""
+    return f"{service()}-deploy-{stage}"
+
+
+def add_boundary(cloudformation: "CloudFormationClient", stage: str, params: Sequence[str]) -> Sequence[str]:
+    """Return a deploy's parameters, with the boundary of the deploying role's stack if there is one.
+
+    A boundary that the parameters or the stage name is kept. Without the boundary, the deploying role could remove the
+    limits of the stage's roles.
+    """
+    if _PARAMETER in parameters.stages().get(stage, {}) or any(param.startswith(f"{_PARAMETER}=") for param in params):
+        return params
+    try:
+        stack = find_stack_by_name(cloudformation, role_stack_name(stage))
+    except ClientError as error:  # the role that deploys from GitHub names its boundary and may not look it up
+        print_status(f"not looked up: the permissions boundary of {role_stack_name(stage)} ({explain(error)})")
+        return params
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in (stack.get("Outputs", []) if stack else [])}
+    if "BoundaryArn" not in outputs:
+        return params
+    print_status(f"{_PARAMETER}: that of the stack {role_stack_name(stage)}")
+    return [*params, f"{_PARAMETER}={outputs['BoundaryArn']}"]
+
+
+def has_boundary(template: Mapping[str, Any]) -> bool:
+    """Return whether a role of a template has a permissions boundary."""
+    return any("PermissionsBoundary" in resource.get("Properties", {}) for resource in template["Resources"].values())
+
+
+def describe_removal(cloudformation: "CloudFormationClient", stage: str) -> str | None:
+    """Return why a template without a boundary is refused; None if the deployed roles have none either."""
+    if not has_boundary(cloudformation.get_template(StackName=stack_name(stage))["TemplateBody"]):
+        return None
+    return (
+        f"The deployed roles of {stack_name(stage)} have a permissions boundary, and this deploy would remove it. "
+        f"Deploy with --param {_PARAMETER}=ARN, or set {_PARAMETER} for the stage in resources/parameters.yml."
+    )
+
+
+def print_narrowing(session: "boto3.Session", stage: str) -> None:
+    """Print the command that limits the deploying role to a deployed stage's cluster and VPC, unless that was done."""
+    cloudformation = session.client("cloudformation")
+    try:
+        stack = find_stack_by_name(cloudformation, role_stack_name(stage))
+        set_parameters = stack.get("Parameters", []) if stack else []
+        values = {parameter.get("ParameterKey"): parameter.get("ParameterValue") for parameter in set_parameters}
+        overrides = []
+        if values.get("ClusterResourceId") == "*" and has_resource(cloudformation, stack_name(stage), DATABASE_CLUSTER):
+            resource = cloudformation.describe_stack_resource(
+                StackName=stack_name(stage), LogicalResourceId=DATABASE_CLUSTER
+            )["StackResourceDetail"]
+            clusters = session.client("rds").describe_db_clusters(DBClusterIdentifier=resource["PhysicalResourceId"])
+            overrides.append(f"ClusterResourceId={clusters['DBClusters'][0]['DbClusterResourceId']}")
+        if values.get("VpcId") == "*":
+            function = session.client("lambda").get_function_configuration(
+                FunctionName=f"{stack_name(stage)}-batidaPonto"
+            )
+            if vpc_id := function.get("VpcConfig", {}).get("VpcId"):
+                overrides.append(f"VpcId={vpc_id}")
+    except ClientError as error:
+        print_status(f"not looked up: what narrows the deploying role ({explain(error)})")
+        return
+    if overrides:
+        print_status(
+            "Narrow the role that deploys from GitHub (docs/deploy.md#deploy-from-github):",
+            f"  aws cloudformation deploy --stack-name {role_stack_name(stage)} --template-file "
+            f".github/deploy-role.yml --capabilities CAPABILITY_IAM --parameter-overrides {' '.join(overrides)}",
+        )
