@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
+from ponto.sql_names import SCHEMA
 from tests.iam import ACCOUNT, Principal, as_list, get_deploy_role, is_allowed, trusts_token
 from tests.template.compiled import ARN, PackageStage
 from tools.develop.templates import SWITCHES
@@ -48,7 +49,7 @@ FOREIGN_NAMES = (  # ends of ARNs of resources of others
     *("batida-ponto-production", "batida-ponto-production-read", "batida-ponto-deploy-prod/1"),
     *("deploy/batida-ponto-deploy-prod-DeployRole-1", "boundaries/RoleBoundary-1", "/aws/lambda/batida-ponto-dev-read"),
     *(
-        "cluster-1/ponto",
+        f"cluster-1/{SCHEMA}",
         "cluster-1/payroll",
         "a1/prod/POST/ponto",
         "payrollSecret-1",

@@ -72,23 +72,6 @@ def test_package_imports_only_allowed_packages(package: str) -> None:
     assert not forbidden_imports
 
 
-def test_each_module_of_ponto_and_the_kit_is_imported() -> None:
-    files = [ROOT / "handler.py", *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
-    imported = {
-        name
-        for path in files
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom)
-        for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
-    }
-    modules = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for folder in ("ponto", "tools/kit")
-        for path in (ROOT / folder).rglob("[!_]*.py")
-    }
-    assert modules - imported == set()
-
-
 @pytest.mark.parametrize("each", slices.enabled_manifests(), ids=lambda each: each.name)
 def test_slice_imports_only_ponto_the_kit_and_slices_that_it_needs(each: slices.SliceManifest) -> None:
     deployed = {each.folder / name for name in ("function.py", *each.aws.get("zip", ()))}

@@ -87,7 +87,7 @@ def test_lowest_limit_gives_rows_a_second_and_minutes_to_drain(
 @pytest.mark.parametrize(
     ("change", "advice"),
     [
-        ({"stage_rate": 1_999}, "answered 429 and sent again: raise stageRateLimit, .* to 2,000,"),
+        ({"stage_rate": 1_999}, "answered 429 and sent again: raise stageRateLimit .* to 2,000"),
         ({"database_rows": 50}, "more than 15 minutes: raise maximumAcu"),
         ({"batch_milliseconds": 4_000}, "more than 15 minutes: raise reservedConcurrency and maximumConcurrency"),
     ],
