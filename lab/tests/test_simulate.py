@@ -32,7 +32,7 @@ WEEKS = 6  # nightly, `make simulate` runs years
 # Name of each mutant, rule that it breaks, and seed and days with which it does.
 DOCUMENTED_MUTANTS = re.findall(
     r"^\|[^|]+\| `([a-z-]+)` \| `([a-z ]+)` \| (\d+) \| (\d+) \|$",
-    (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8"),
+    (ROOT / "lab" / "evidence.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 

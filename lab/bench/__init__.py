@@ -1,1 +1,0 @@
-"""Benchmarks behind the project's documented performance figures."""
