@@ -41,9 +41,15 @@ def test_boundary_of_the_deploying_roles_stack_is_added(cloudformation: "CloudFo
     assert boundary.add_boundary(cloudformation, "prod", own) == own
 
 
-@pytest.mark.parametrize("is_bounded", [True, False])
-def test_removal_of_a_deployed_boundary_is_described(cloudformation: "CloudFormationClient", is_bounded: bool) -> None:
-    role = ROLE | {"Properties": ROLE["Properties"] | ({"PermissionsBoundary": ARN} if is_bounded else {})}
+@pytest.mark.parametrize(
+    ("added", "is_bounded"),
+    [({"PermissionsBoundary": ARN}, True), ({"PermissionsBoundary": {"Ref": "AWS::NoValue"}}, False), ({}, False)],
+    ids=str,
+)
+def test_removal_of_a_deployed_boundary_is_described(
+    cloudformation: "CloudFormationClient", added: dict[str, object], is_bounded: bool
+) -> None:
+    role = ROLE | {"Properties": ROLE["Properties"] | added}
     template = json.dumps({"Resources": {"Role": role}})
     cloudformation.create_stack(StackName="batida-ponto-prod", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
 

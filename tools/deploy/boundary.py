@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _PARAMETER = "permissionsBoundary"
+_NO_VALUE = {"Ref": "AWS::NoValue"}  # what the template has without a boundary
 
 
 def role_stack_name(stage: str) -> str:
@@ -47,7 +48,10 @@ def add_boundary(cloudformation: "CloudFormationClient", stage: str, params: Seq
 
 def has_boundary(template: Mapping[str, Any]) -> bool:
     """Return whether a role of a template has a permissions boundary."""
-    return any("PermissionsBoundary" in resource.get("Properties", {}) for resource in template["Resources"].values())
+    boundaries = (
+        resource.get("Properties", {}).get("PermissionsBoundary") for resource in template["Resources"].values()
+    )
+    return any(boundary not in (None, {"Ref": "AWS::NoValue"}) for boundary in boundaries)
 
 
 def describe_removal(cloudformation: "CloudFormationClient", stage: str) -> str | None:

@@ -12,6 +12,7 @@ from ponto.store import Store
 from slices.reports.tests.company import Run, runner
 from tests.commands import write_stack_with_database
 from tests.database import Database
+from tests.fakes import ZONE
 from tests.postgres.storing import entry
 
 FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -134,7 +135,8 @@ def test_no_gap_is_status_0_and_no_received_punch_is_status_1(run: Run, database
     assert (nothing.status, nothing.out) == (1, "")
     assert "no punch was ever received" in nothing.err
 
-    number(database, "gate", 1, 2, received=datetime.now(UTC) - timedelta(days=2))
+    in_last_month = datetime.now(ZONE).replace(day=1) - timedelta(days=2)  # the default period
+    number(database, "gate", 1, 2, received=in_last_month)
     result = run("gaps")
     assert "No number is missing or was received more than once." in result.out
     assert result.status == 0
