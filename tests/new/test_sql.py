@@ -174,12 +174,6 @@ def test_generated_files_name_only_the_copy() -> None:
     assert re.findall(r"(?i)ponto|batida|punch|employee|usuario_id", text) == []
 
 
-def test_column_is_not_renamed_to_its_own_name() -> None:
-    text = generate(ORDER, "shoporders")["shoporders/reader/sql/order.sql"]
-
-    assert "    device\n" in text
-
-
 # Tables
 
 
@@ -344,6 +338,8 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
 
     written = by_id.pop("written")
     assert written.tzinfo
+    fields = by_id.pop("fields")
+    assert fields.keys() == set(event.row._fields) - {"id", event.subject, event.instant, event.device}
     assert by_id == {
         "id": row.id,
         f"{event.subject_noun[0]}_id": subject,
@@ -353,7 +349,7 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
         "message_id": f"message {row.id}",
         "device": event.device and getattr(row, event.device),
     }
-    assert by_id | {"written": written} in by_subject
+    assert by_id | {"written": written, "fields": fields} in by_subject
     assert store.read(event.noun[1], **values | {"de": instant - timedelta(days=1), "ate": instant}) == []
 
 

@@ -36,6 +36,7 @@ class PunchRow(NamedTuple):
     key: str | None  # id of the API key; None: unknown
     message_id: str | None  # None: stored by this project's first version
     device: str | None
+    fields: dict[str, Any]  # the other columns of the row, as JSON
 
 
 class RunCountRow(NamedTuple):

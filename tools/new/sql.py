@@ -61,6 +61,12 @@ def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[s
         "selected_subject": _select(event.subject, f"{subject}_id"),
         "selected_instant": _select(event.instant, "instant"),
         "selected_device": _select(event.device or "null", "device"),
+        "shown_columns": ",".join(
+            filter(
+                None,
+                ("id", event.subject, event.instant, "recebida_em", "gravada_em", "chave", "mensagem_id", event.device),
+            )
+        ),
         "column_definitions": ",\n".join(_column_definitions(event)),
         "column_comments": "\n".join(_column_comments(event, package)),
         "columns": _fill(", ".join((*event.row._fields, "recebida_em", "mensagem_id", "chave")), "    "),

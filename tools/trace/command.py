@@ -324,6 +324,7 @@ def _print_matches(
         del fields["id"]
         if EVENT.device is None:
             del fields["device"]
+        fields |= {name: value for name, value in fields.pop("fields").items() if value is not None}
         width = max(9, *(len(name.removesuffix("Id")) for name in fields))
         for name, value in fields.items():
             print_result(f"  {name.removesuffix('Id'):{width}} {'(none)' if value is None else value}")

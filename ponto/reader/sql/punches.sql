@@ -7,7 +7,8 @@ select
     gravada_em as written,
     chave as key,
     mensagem_id as message_id,
-    dispositivo as device
+    dispositivo as device,
+    to_jsonb(batida.*) - '{id,usuario_id,ponto,recebida_em,gravada_em,chave,mensagem_id,dispositivo}'::text[] as fields
 from ponto.batida
 where usuario_id = %(employee_id)s
     and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))

@@ -7,6 +7,7 @@ select
     gravada_em as written,
     chave as key,
     mensagem_id as message_id,
-    $selected_device
+    $selected_device,
+    to_jsonb($table.*) - '{$shown_columns}'::text[] as fields
 from $schema.$table
 where id = %(id)s::uuid

@@ -7,7 +7,8 @@ select
     gravada_em as written,
     chave as key,
     mensagem_id as message_id,
-    $selected_device
+    $selected_device,
+    to_jsonb($table.*) - '{$shown_columns}'::text[] as fields
 from $schema.$table
 where $subject_column = %(${subject}_id)s
     and $schema.semana($instant) = any(array(select $schema.semanas(%(de)s, %(ate)s)))
