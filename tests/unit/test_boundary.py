@@ -56,16 +56,35 @@ def test_removal_of_a_deployed_boundary_is_described(
     assert ("remove" in (boundary.describe_removal(cloudformation, "prod") or "")) == is_bounded
 
 
-def test_narrowing_has_the_vpc_of_the_drain(
-    cloudformation: "CloudFormationClient", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("vpc", "resource", "narrowing"),
+    [
+        ({"VpcConfig": {"VpcId": "vpc-1"}}, "*", "VpcId=vpc-1"),
+        (
+            {},
+            "arn:aws:rds-db:us-east-1:123456789012:dbuser:cluster-A1/ponto",
+            "ClusterResourceId=cluster-A1 VpcId=vpc-none",
+        ),
+    ],
+    ids=["network", "express"],
+)
+def test_narrowing_has_the_vpc_of_the_drain_and_the_database_of_the_roles(
+    cloudformation: "CloudFormationClient",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    vpc: dict[str, Any],
+    resource: str,
+    narrowing: str,
 ) -> None:
     create_role_stack(cloudformation)
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Metadata": {"Resource": resource}}}}
+    cloudformation.create_stack(StackName="batida-ponto-prod", TemplateBody=json.dumps(template))
     session = boto3.Session(region_name="us-east-1")
     functions = session.client("lambda")
-    monkeypatch.setattr(functions, "get_function_configuration", lambda **_: {"VpcConfig": {"VpcId": "vpc-1"}})
+    monkeypatch.setattr(functions, "get_function_configuration", lambda **_: vpc)
     clients = {"cloudformation": cloudformation, "lambda": functions}
     monkeypatch.setattr(session, "client", clients.__getitem__)
 
     boundary.print_narrowing(session, "prod")
 
-    assert "--parameter-overrides VpcId=vpc-1" in capsys.readouterr().err
+    assert f"--parameter-overrides {narrowing} --region us-east-1\n" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 The stack of that role is called SERVICE-deploy-STAGE.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _PARAMETER = "permissionsBoundary"
 _NO_VALUE = {"Ref": "AWS::NoValue"}  # what the template has without a boundary
+_NO_VPC = "vpc-none"  # admits functions outside VPCs only
 
 
 def role_stack_name(stage: str) -> str:
@@ -51,7 +54,7 @@ def has_boundary(template: Mapping[str, Any]) -> bool:
     boundaries = (
         resource.get("Properties", {}).get("PermissionsBoundary") for resource in template["Resources"].values()
     )
-    return any(boundary not in (None, {"Ref": "AWS::NoValue"}) for boundary in boundaries)
+    return any(boundary not in (None, _NO_VALUE) for boundary in boundaries)
 
 
 def describe_removal(cloudformation: "CloudFormationClient", stage: str) -> str | None:
@@ -72,18 +75,13 @@ def print_narrowing(session: "boto3.Session", stage: str) -> None:
         set_parameters = stack.get("Parameters", []) if stack else []
         values = {parameter.get("ParameterKey"): parameter.get("ParameterValue") for parameter in set_parameters}
         overrides = []
-        if values.get("ClusterResourceId") == "*" and has_resource(cloudformation, stack_name(stage), DATABASE_CLUSTER):
-            resource = cloudformation.describe_stack_resource(
-                StackName=stack_name(stage), LogicalResourceId=DATABASE_CLUSTER
-            )["StackResourceDetail"]
-            clusters = session.client("rds").describe_db_clusters(DBClusterIdentifier=resource["PhysicalResourceId"])
-            overrides.append(f"ClusterResourceId={clusters['DBClusters'][0]['DbClusterResourceId']}")
+        if values.get("ClusterResourceId") == "*" and (resource_id := _find_cluster_resource_id(session, stage)):
+            overrides.append(f"ClusterResourceId={resource_id}")
         if values.get("VpcId") == "*":
             function = session.client("lambda").get_function_configuration(
                 FunctionName=f"{stack_name(stage)}-batidaPonto"
             )
-            if vpc_id := function.get("VpcConfig", {}).get("VpcId"):
-                overrides.append(f"VpcId={vpc_id}")
+            overrides.append(f"VpcId={function.get('VpcConfig', {}).get('VpcId') or _NO_VPC}")
     except ClientError as error:
         print_status(f"not looked up: what narrows the deploying role ({explain(error)})")
         return
@@ -91,5 +89,20 @@ def print_narrowing(session: "boto3.Session", stage: str) -> None:
         print_status(
             "Narrow the role that deploys from GitHub (docs/deploy.md#deploy-from-github):",
             f"  aws cloudformation deploy --stack-name {role_stack_name(stage)} --template-file "
-            f".github/deploy-role.yml --capabilities CAPABILITY_IAM --parameter-overrides {' '.join(overrides)}",
+            f".github/deploy-role.yml --capabilities CAPABILITY_IAM --parameter-overrides {' '.join(overrides)} "
+            f"--region {session.region_name}",
         )
+
+
+def _find_cluster_resource_id(session: "boto3.Session", stage: str) -> str | None:
+    """Return the resource id of the cluster or instance that a deployed stage uses; None if it is unknown."""
+    cloudformation, stack = session.client("cloudformation"), stack_name(stage)
+    template = json.dumps(cloudformation.get_template(StackName=stack)["TemplateBody"])
+    if outside_stack := re.search(r"dbuser:((?:cluster|db|prx)-\w+)/", template):  # in the roles, with login by IAM
+        return outside_stack[1]
+    if not has_resource(cloudformation, stack, DATABASE_CLUSTER):
+        return None
+    resource = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=DATABASE_CLUSTER)
+    name = resource["StackResourceDetail"]["PhysicalResourceId"]
+    clusters = session.client("rds").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
+    return str(clusters[0]["DbClusterResourceId"])
