@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.iam import (
+    ACCOUNT,
     ADMINISTRATOR,
     Documents,
     Principal,
@@ -162,6 +163,22 @@ def test_stage_has_inline_policies_only(prod_with_slices: Template) -> None:
 
 
 DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
+CLUSTER_TAG = "aws:ResourceTag/aws:rds:primaryDBClusterArn"
+CLUSTER = f"arn:aws:rds:us-east-1:{ACCOUNT}:cluster:batida-ponto-prod-databasecluster-a1b2c3"
+SECRET_TAGS = {
+    True: {CLUSTER_TAG: CLUSTER},
+    False: {"aws:ResourceTag/aws:cloudformation:stack-name": "batida-ponto-prod"},
+}
+"""Tags that AWS sets on the stage's secrets, by whether RDS created the secret."""
+
+
+@pytest.mark.parametrize(("cluster", "expected"), [(CLUSTER, True), (CLUSTER.replace("prod", "dev"), False)])
+def test_boundary_admits_only_the_secrets_of_the_stage(cluster: str, *, expected: bool) -> None:
+    policies = ADMINISTRATOR.policies
+    role = Principal(f"arn:aws:iam::{ACCOUNT}:role/batida-ponto-prod-ReadRole-1", policies, DEPLOY_ROLE.stage_boundary)
+    secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!cluster-1"
+    assert is_allowed(role, "secretsmanager:GetSecretValue", secret, request={CLUSTER_TAG: cluster}) is expected
+    assert not is_allowed(role, "secretsmanager:GetSecretValue", secret)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +205,15 @@ def test_boundary_of_a_deploy_from_github_allows_every_granted_permission(
         for resource in as_list(statement["Resource"])
     }
     assert {name for name, *_ in granted} == template.by_type("AWS::IAM::Role").keys()
-    bounded = {name: get_role(template, name, DEPLOY_ROLE.stage_boundary) for name, *_ in granted}
-    denied = [(name, *permission) for name, *permission in granted if not is_allowed(bounded[name], *permission)]
+    boundary = get_deploy_role(Repository="acme/app", DatabaseCredentials=ARN.rpartition(":")[2]).stage_boundary
+    bounded = {name: get_role(template, name, boundary) for name, *_ in granted}
+    denied = [
+        (name, action, resource)
+        for name, action, resource in granted
+        if not is_allowed(
+            bounded[name], action, resource, request={} if resource == ARN else SECRET_TAGS["rds!" in resource]
+        )
+    ]
     assert denied == []
 
 
