@@ -109,6 +109,11 @@ def error_message(error: psycopg2.Error) -> str:
     return error.diag.message_primary or str(error)  # libpq's own errors have no diagnostics
 
 
+def message_for_log(error: psycopg2.Error) -> str:
+    """Return `error_message`, or an empty text if PL/pgSQL raised it: a trigger that users added may quote values."""
+    return "" if error.diag.source_file == "pl_exec.c" else error_message(error)
+
+
 class Session:
     """A connection that is opened on first use, and replaced if it is dead. Each statement is a transaction.
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypedDict
 import psycopg2
 
 from ponto import log
-from ponto.connection import QUERY_ERRORS, error_message
+from ponto.connection import QUERY_ERRORS, message_for_log
 from ponto.fields import Field, parse_object
 
 EMPLOYEE_CLAIM = "custom:usuarioId"
@@ -28,7 +28,7 @@ _FAILED = (500, "the database failed; the function's log has its SQLSTATE")
 _RESPONSES = {
     **dict.fromkeys(("", "08", "25006", "28", "40", "53", "55", "57"), _UNAVAILABLE),  # "": an error of libpq
     **dict.fromkeys(("22", "23502", "23503", "23514"), _INVALID_VALUE),
-    "23505": _CONFLICT,
+    **dict.fromkeys(("23505", "23P01"), _CONFLICT),
     **dict.fromkeys(("3F000", "42501", "42703", "42704", "42883", "42P01"), _OUTDATED_SCHEMA),
 }
 """Status and message for errors of the database, by SQLSTATE or its class, which is the first two characters. Others
@@ -168,11 +168,11 @@ def _response(error: Exception) -> tuple[int, str]:
 
 
 def _detail(error: Exception) -> str:
-    """Return the reason of an error without values: PostgreSQL's message, or the violated constraint or column."""
+    """Return the reason of an error without values: its message for the log, or the violated constraint or column."""
     if not isinstance(error, psycopg2.Error):
         return str(error)
     if _response(error) in (_UNAVAILABLE, _OUTDATED_SCHEMA):
-        return error_message(error).partition("\n")[0]
+        return message_for_log(error).partition("\n")[0]
     return error.diag.constraint_name or error.diag.column_name or ""
 
 

@@ -15,7 +15,7 @@ import orjson
 import psycopg2
 
 from ponto.bisection import process_in_halves
-from ponto.connection import QUERY_ERRORS, TIMEOUTS, CannotConnectError, Parameters, Session, Timeouts, error_message
+from ponto.connection import QUERY_ERRORS, TIMEOUTS, CannotConnectError, Parameters, Session, Timeouts, message_for_log
 from ponto.log import type_and_location
 from ponto.punch import EVENT, Punch
 from ponto.sql_names import read_sql
@@ -30,9 +30,6 @@ _ENTRY_ERROR_CLASSES = ("22", "23", "54")
 # Only a data exception means that no retry can help. Violated constraints and exceeded limits mean that the schema is
 # newer than this code or was changed by hand, because a parsed punch satisfies the constraints that this code knows.
 _DATA_EXCEPTION_CLASS = "22"
-
-# Errors that PL/pgSQL raises, with any text: a trigger that users added may quote values.
-_PLPGSQL_CLASS = "P0"
 
 _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # quotation marks of all languages of PostgreSQL's messages
 
@@ -234,8 +231,8 @@ def _error_outcome(error: Exception) -> Outcome:
         return Outcome(Status.UNEXPECTED, type_and_location(error))
     if not _sqlstate(error).startswith(_DATA_EXCEPTION_CLASS):
         return _failed_outcome(error)  # safe to log: its message contains names of the schema, but no values
-    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', error_message(error))}"  # quotes may contain personal data
-    return Outcome(Status.REFUSED, _printable(detail))
+    message = _QUOTED.sub("...", message_for_log(error))  # quotes may contain personal data
+    return Outcome(Status.REFUSED, _printable(f"SQLSTATE {error.pgcode}: {message}".removesuffix(": ")))
 
 
 def _sqlstate(error: Exception) -> str:
@@ -245,9 +242,7 @@ def _sqlstate(error: Exception) -> str:
 def _failed_outcome(error: Exception) -> Outcome:
     if isinstance(error, psycopg2.Error):
         state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
-        detail = f"{type(error).__name__}{state}"
-        if not _sqlstate(error).startswith(_PLPGSQL_CLASS):
-            detail += f": {error_message(error)}"
+        detail = f"{type(error).__name__}{state}: {message_for_log(error)}".removesuffix(": ")
     elif isinstance(error, CannotConnectError):
         detail = f"cannot connect to the database: {error}"
     else:

@@ -21,6 +21,7 @@ from tests.events import Context
         ("select 'CANARY'::uuid", 400, "your request"),
         ("select 1 from missing", 500, "run ponto schema"),
         ("do 'begin raise ''CANARY''; end'", 500, "SQLSTATE"),
+        ("do 'begin raise ''CANARY'' using errcode = ''42501''; end'", 500, "run ponto schema"),
     ],
 )
 def test_permanent_error_is_no_503_and_names_the_constraint_without_values(

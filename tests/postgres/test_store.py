@@ -306,15 +306,24 @@ def test_locked_table_fails_the_batch_and_the_next_try_stores_it(store: Store, d
     assert store.save(entries) == [STORED, STORED]
 
 
-def test_text_of_a_trigger_that_users_added_is_not_logged(store: Store, database: Database) -> None:
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("P0001", Outcome(Status.FAILED, "RaiseException (SQLSTATE P0001)")),
+        ("23514", Outcome(Status.FAILED, "CheckViolation (SQLSTATE 23514)")),
+        ("22023", Outcome(Status.REFUSED, "SQLSTATE 22023")),
+    ],
+)
+def test_text_of_a_trigger_that_users_added_is_not_logged(
+    store: Store, database: Database, code: str, outcome: Outcome
+) -> None:
     database.execute(
-        "create function public.more() returns trigger language plpgsql as $$ begin raise '%', new; end $$;"
+        f"create function public.more() returns trigger language plpgsql as"
+        f" $$ begin raise '%', new using errcode = '{code}'; end $$;"
         "create trigger more before insert on batida for each row execute function public.more()"
     )
 
-    [outcome] = store.save([entry()])
-
-    assert outcome == Outcome(Status.FAILED, "RaiseException (SQLSTATE P0001)")
+    assert store.save([entry()]) == [outcome]
 
 
 def test_statement_timeout_fails_the_entry(database: Database) -> None:
