@@ -100,7 +100,6 @@ class LoadTestCollaborators:
 @opt.state
 @target.account_options
 @opt.yes
-@click.option("--no-report", is_flag=True, show_default=False, help="Do not create the HTML report of JMeter.")
 @opt.as_json
 @click.make_pass_decorator(LoadTestCollaborators, ensure=True)
 def loadtest(
@@ -119,7 +118,6 @@ def loadtest(
     target_options: target.TargetOptions,
     *,
     yes: bool,
-    no_report: bool,
     as_json: bool,
 ) -> int:
     """Send load with JMeter to the local stack or a stage on AWS, and check what became of every accepted punch.
@@ -160,9 +158,7 @@ def loadtest(
         plans.append(TestPlan("arrivals", model, common_properties | open_properties, requests, open_seconds))
     signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        return _run(
-            collaborators, plans, stage_name, target_options, patience, yes=yes, report=not no_report, as_json=as_json
-        )
+        return _run(collaborators, plans, stage_name, target_options, patience, yes=yes, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; the run proves nothing")
         return _INTERRUPTED_STATUS
@@ -203,7 +199,6 @@ def _run(
     patience: int,
     *,
     yes: bool,
-    report: bool,
     as_json: bool,
 ) -> int:
     tool = collaborators.find_jmeter()
@@ -212,25 +207,27 @@ def _run(
         _confirm_cost(plans, system.description, is_confirmed=yes)
     folder = ((target_options.state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    plan = plans[0]
     environment: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
     _clear(folder)
 
-    result = measure(plan, tool, system, folder, patience)
-    results = [result]
-    summary = result.summary(plan) | environment
-    _write_summary(folder, summary)  # the second run may fail
-    for open_plan in plans[1:]:
-        print_status(f"{plan.model}: {summaries.format_sentence(summary)}")
-        (folder / "open").mkdir()
-        results.append(measure(open_plan, tool, system, folder / "open", patience))
-        summary["open_model"] = results[-1].summary(open_plan)
-    statuses = [result.status for result in results]
-    _write_summary(folder, summary)
-    picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
-    if report:
+    summary: dict[str, Any] = {}
+    statuses = []
+    for plan in plans:
+        run_folder = folder / "open" if summary else folder
+        run_folder.mkdir(exist_ok=True)
+        result = measure(plan, tool, system, run_folder, patience)
+        statuses.append(result.status)
+        run_summary = result.summary(plan) | environment
+        if summary:
+            summary["open_model"] = run_summary
+        else:
+            summary = run_summary
+        _write_summary(folder, summary)  # the report or the second plan may fail
+        print_status(f"{plan.model}: {summaries.format_sentence(run_summary)}")
+        picture.draw(run_folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
         print_status("creating the HTML report of JMeter")
-        tool.create_report(folder)
+        run_summary["latency_ms"] = tool.create_report(run_folder)
+        _write_summary(folder, summary)
     if as_json:
         print_json(summaries.to_json(summary))
     else:

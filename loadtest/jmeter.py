@@ -1,6 +1,6 @@
 """JMeter, either from the PATH or downloaded by Maven (pom.xml), and its runs."""
 
-import hashlib
+import json
 import os
 import re
 import shutil
@@ -19,9 +19,16 @@ from tools.kit.output import print_status
 
 FOLDER = Path(__file__).parent
 PROPERTIES = FOLDER / "user.properties"
-CHECKSUMS_FILE = FOLDER / "jmeter.sha256"  # SHA-256 of each .jar that Maven downloads, in the format of sha256sum
 _TIMESTAMP_PROPERTY = "jmeter.save.saveservice.timestamp_format"
 _HEAP = ("-Xms256m", "-Xmx1g")
+_LATENCY_STATISTICS = {  # names in statistics.json; the percentiles are those of reportgenerator.properties
+    "average": "meanResTime",
+    "min": "minResTime",
+    "p50": "medianResTime",
+    "p95": "pct2ResTime",
+    "p99": "pct3ResTime",
+    "max": "maxResTime",
+}
 
 
 class JMeter(NamedTuple):
@@ -52,15 +59,17 @@ class JMeter(NamedTuple):
             arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMP_PROPERTY: "ms", **properties}.items()]
             yield self._start(arguments, folder, "jmeter")
 
-    def create_report(self, folder: Path) -> None:
-        """Create the HTML report of the results in a folder.
+    def create_report(self, folder: Path) -> dict[str, float]:
+        """Create the HTML report of the results in a folder; return the latency of all requests in milliseconds.
 
         Raises:
             CommandError: JMeter failed.
         """
-        arguments = ["-g", str(folder / "results.jtl"), "-o", str(folder / "report")]
-        if self._start(arguments, folder, "report").wait():
+        report = folder / "report"
+        if self._start(["-g", str(folder / "results.jtl"), "-o", str(report)], folder, "report").wait():
             raise CommandError(f"JMeter could not create its report; its output ends:\n{tail(folder / 'report.out')}")
+        total = json.loads((report / "statistics.json").read_text(encoding="utf-8"))["Total"]
+        return {name: round(total[statistic], 1) for name, statistic in _LATENCY_STATISTICS.items()}
 
     def _start(self, arguments: Sequence[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
         common = ["-q", str(PROPERTIES), "-j", str(folder / f"{name}.log")]
@@ -88,7 +97,7 @@ def find_jmeter(home: Path = jmeter.HOME) -> JMeter:
         home: folder for a downloaded JMeter.
 
     Raises:
-        CommandError: Java or Maven is missing or too old, Maven failed, or a checksum is wrong.
+        CommandError: Java or Maven is missing or too old, or Maven failed.
     """
     java = _java()
     if installed := jmeter.installed_path():
@@ -98,31 +107,10 @@ def find_jmeter(home: Path = jmeter.HOME) -> JMeter:
         if old_jmeter := shutil.which("jmeter"):
             print_status(f"{old_jmeter} is older than JMeter 5.6, which the test plans need, or prints no version")
         _fetch(home)
-        verify_jars(home)
+        (home / "lib" / "ext").mkdir(exist_ok=True)  # JMeter prints a warning if one of these folders is missing
         marker.mkdir()
     preferences = f"-Djava.util.prefs.userRoot={home}"  # in place of the user's preferences
-    return JMeter((java, *_HEAP, preferences, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
-
-
-def verify_jars(home: Path, hashes: Path = CHECKSUMS_FILE) -> None:
-    """Compare each .jar of a downloaded JMeter with its SHA-256.
-
-    Raises:
-        CommandError: a .jar is missing, has another checksum, or is not in the list.
-    """
-    expected = {name: digest for digest, name in (line.split() for line in hashes.read_text().splitlines())}
-    actual = {
-        str(jar.relative_to(home)): hashlib.sha256(jar.read_bytes()).hexdigest()
-        for folder in ("bin", "lib")
-        for jar in (home / folder).rglob("*.jar")
-    }
-    wrong = sorted(name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name))
-    if wrong:
-        raise CommandError(
-            f"the downloaded JMeter {VERSION} does not match loadtest/{hashes.name}: {', '.join(wrong[:3])}"
-            f"{' and others' * (len(wrong) > 3)}. Nothing was started. Check the repositories of Maven, then "
-            f"remove {home} and try again"
-        )
+    return JMeter((java, *_HEAP, preferences, "-jar", str(home / "lib" / "ApacheJMeter.jar")), {})
 
 
 def _java() -> str:

@@ -1,7 +1,6 @@
-"""Results file of JMeter, and the figures computed from it."""
+"""Results file of JMeter, and the figures computed from it. JMeter computes the latency: see `jmeter`."""
 
 import csv
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -38,17 +37,6 @@ class Sample(NamedTuple):
         return self.sampler != MALFORMED and self.code == _ACCEPTED
 
 
-class Latency(NamedTuple):
-    """Milliseconds until the last byte of the answer, of all requests."""
-
-    average: float
-    min: int
-    p50: int
-    p95: int
-    p99: int
-    max: int
-
-
 class Figures(NamedTuple):
     """Figures of a run, as JMeter measured it."""
 
@@ -62,7 +50,6 @@ class Figures(NamedTuple):
     failures: dict[str, int]  # number of errors by description
     began_ms: int
     seconds: float  # from the first request to the last answer
-    latency: Latency
 
     @property
     def requests_per_second(self) -> float:
@@ -113,8 +100,6 @@ def summarize(samples: Iterable[Sample]) -> Figures:
             accepted_ms.append(sample.ended_ms)
     failures = Counter(_failure(sample) for sample in samples if not sample.is_expected)
     began_ms = min(sample.began_ms for sample in samples)
-    elapsed = sorted(sample.elapsed_ms for sample in samples)
-    p50, p95, p99 = (elapsed[math.ceil(len(elapsed) * percent / 100) - 1] for percent in (50, 95, 99))  # nearest-rank
     return Figures(
         requests=len(samples),
         accepted=accepted,
@@ -126,7 +111,6 @@ def summarize(samples: Iterable[Sample]) -> Figures:
         failures=dict(failures.most_common()),
         began_ms=began_ms,
         seconds=(max(sample.ended_ms for sample in samples) - began_ms) / 1000,
-        latency=Latency(sum(elapsed) / len(elapsed), elapsed[0], p50, p95, p99, elapsed[-1]),
     )
 
 

@@ -51,7 +51,7 @@ class LoadResult(NamedTuple):
         return ERRORS if self.figures.errors else 0
 
     def summary(self, plan: TestPlan) -> dict[str, Any]:
-        """Return the result as a dictionary, with names in snake case."""
+        """Return the result as a dictionary, with names in snake case; `latency_ms` is added later."""
         figures, ledger = self.figures, self.ledger
         lag = self.lag
         summary: dict[str, Any] = {
@@ -70,7 +70,6 @@ class LoadResult(NamedTuple):
             "stored_twice": len(ledger.stored_twice),
             "seconds": round(figures.seconds, 3),
             "requests_per_second": round(figures.requests_per_second, 1),
-            "latency_ms": figures.latency._asdict() | {"average": round(figures.latency.average, 1)},
             "drain_lag_seconds": None if lag is None else round(lag, 3),
             "queue_depth": [{"seconds": round(at, 1), "messages": depth} for at, depth in self.depths],
             "load_average": round(self.load, 2),
@@ -138,7 +137,7 @@ def _format_cells(summary: dict[str, Any]) -> dict[str, str]:
         "seconds": f"{summary['seconds']:,.1f}",
         "requests/s": f"{summary['requests_per_second']:,.1f}",
         "average, ms": f"{latency['average']:,.0f}",
-        **{name: f"{latency[name]:,}" for name in ("min", "p50", "p95", "p99", "max")},
+        **{name: f"{latency[name]:,.0f}" for name in ("min", "p50", "p95", "p99", "max")},
         "errors": f"{100 * summary['errors'] / summary['requests']:.2f} %",
         "accepted punches": count("accepted"),
         "repeats": count("repeats"),

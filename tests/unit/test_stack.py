@@ -13,7 +13,7 @@ from tools.local import stack
 from tools.local.errors import LocalError
 
 
-@pytest.mark.parametrize("content", ["jmeter-5.6.3", "bench", "loadtest"])
+@pytest.mark.parametrize("content", ["apache-jmeter-5.6.3", "bench", "loadtest"])
 def test_folder_of_the_project_is_made_private(tmp_path: Path, content: str) -> None:
     state = tmp_path / ".local"
     (state / content).mkdir(parents=True)

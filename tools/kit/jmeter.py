@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.kit.local_stack import STATE
 
 VERSION = "5.6.3"  # version that Maven fetches; loadtest/pom.xml has the same
-HOME = STATE / f"jmeter-{VERSION}"  # folder to which Maven fetches it
+HOME = STATE / f"apache-jmeter-{VERSION}"  # folder to which Maven fetches it
 MIN_JAVA_VERSION = 17
 _MIN_VERSION = (5, 6)  # older ones cannot read the test plans
 
