@@ -174,6 +174,22 @@ def test_role_created_by_others_is_refused_until_their_access_is_removed(
         execute({**owner, "user": "ponto_drain", "password": "known"}, "select 1")
 
 
+def test_role_with_an_open_session_is_refused_until_the_session_is_ended(server: Server) -> None:
+    owner = server.create_owner("master")
+    server.execute("create role ponto_reader login password 'known'; create role ponto_drain")
+    server.execute("grant ponto_drain, ponto_reader to master with admin option")
+    arguments: dict[str, Any] = owner | {"user": "ponto_reader", "password": "known"}
+    with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
+        with pytest.raises(MigrationError, match=f"ponto_reader has .* pid {connection.info.backend_pid}") as caught:
+            migrate(owner, ZONE, REFERENCE_FOLDERS)
+
+        server.run_printed_statements(caught.value)
+
+        assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
+        with pytest.raises(psycopg2.OperationalError):
+            cursor.execute("select from ponto.batida")
+
+
 # The helper may create roles, and objects in a schema; nothing of it remains but the function.
 LEAVE_DOOR = """
     create role helper createrole;

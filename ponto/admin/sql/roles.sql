@@ -77,6 +77,13 @@ problem (line, remedy) as ( -- the remedy is null if another copy of the project
         join pg_roles as member_role on member_role.oid = member and not member_role.rolsuper
     where quote_ident(current_user)::regrole not in (member, grantor)
     union all
+    -- A session that is open would get the privileges, although the role loses its password.
+    select
+        format('%%I has an open session in this database, pid %%s', rolname, pid),
+        format('alter role %%I nologin; select pg_terminate_backend(%%s)', rolname, pid)
+    from unknown_role
+        join pg_stat_activity on usesysid = unknown_role.oid and datname = current_database()
+    union all
     select
         format('%%I is a member of %%s', rolname, roleid::regrole),
         format('revoke %%s from %%I', roleid::regrole, rolname)
