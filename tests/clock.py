@@ -1,7 +1,6 @@
 """Clocks whose waits return at once."""
 
 import itertools
-import threading
 from datetime import UTC, datetime, timedelta
 
 from tools.kit.clock import Clock
@@ -32,7 +31,4 @@ class FakeClock(Clock):
         return self._start + timedelta(seconds=self.monotonic())
 
     def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-    def wait(self, event: threading.Event, seconds: float) -> None:  # noqa: ARG002  no test sets the event
         self.waits.append(seconds)

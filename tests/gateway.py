@@ -8,7 +8,6 @@ import pytest
 import urllib3
 from urllib3.connection import port_by_scheme
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import ProtocolError
 
 Response = tuple[int, str, dict[str, str]] | Exception
 """Status, body and headers; or the exception that the connection raises."""
@@ -24,13 +23,15 @@ def answer_requests(
         answer: Called with method, URL, body and headers; returns the response.
     """
 
-    def urlopen(self: HTTPConnectionPool, method: str, path: str, body: bytes | None = None, **options: Any) -> Any:
+    def make_request(
+        self: HTTPConnectionPool, _: Any, method: str, path: str, *, body: bytes | None, headers: Any, **options: Any
+    ) -> Any:
         port = "" if self.port == port_by_scheme[self.scheme] else f":{self.port}"
-        url = f"{self.scheme}://{self.host}{port}{path}"
-        response = answer(method, url, body, options.get("headers") or self.headers)
+        response = answer(method, f"{self.scheme}://{self.host}{port}{path}", body, headers)
         if isinstance(response, Exception):
-            raise ProtocolError("Connection aborted.", response)
-        status, text, headers = response
-        return urllib3.HTTPResponse(BytesIO(text.encode()), headers, status, preload_content=False)
+            raise response
+        status, text, fields = response
+        return urllib3.HTTPResponse(BytesIO(text.encode()), fields, status, retries=options["retries"])
 
-    monkeypatch.setattr(HTTPConnectionPool, "urlopen", urlopen)
+    # Not `urlopen`, which retries.
+    monkeypatch.setattr(HTTPConnectionPool, "_make_request", make_request)

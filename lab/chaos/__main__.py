@@ -114,7 +114,7 @@ class Chaos:
 
         Raises:
             LocalError: the gateway refused a good punch.
-            GivenUpError: the gateway accepted no punch for ten minutes.
+            NoFinalResponseError: the gateway accepted no punch for ten minutes.
         """
         started_at = time.monotonic()
         self._faults.mend()

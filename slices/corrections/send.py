@@ -1,7 +1,7 @@
 """Sending corrections in signed requests to the API of a deployment."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.auth import SigV4Auth
@@ -10,11 +10,10 @@ from botocore.exceptions import NoCredentialsError
 
 from slices.corrections.write import MAX_CORRECTIONS, CorrectionsRefusedError
 from tools.kit import functions, target
-from tools.kit.client import ApiResponse, Client, NoFinalResponseError
+from tools.kit.client import Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
-from tools.kit.output import print_status
 
 if TYPE_CHECKING:
     import boto3
@@ -25,6 +24,10 @@ JsonCorrections = Sequence[Mapping[str, Any]]
 
 _MAX_WAIT_SECONDS = functions.RESUME_TIMEOUT_SECONDS  # less than the five minutes for which a signature is valid
 _FINAL_STATUSES = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: the function's, without Retry-After
+_NOTICE = (
+    "A function that was not called for weeks takes up to two minutes to start, a paused database 15 to 40 s to "
+    f"resume. Waiting for {_MAX_WAIT_SECONDS} s at most ..."
+)
 
 
 def send_corrections(
@@ -77,7 +80,7 @@ def post_corrections(
         headers,
         timeout_seconds=_MAX_WAIT_SECONDS,
         final_statuses=_FINAL_STATUSES,
-        on_wait=_wait_notice(),
+        notice=_NOTICE,
         clock=clock,
     )
     try:
@@ -99,23 +102,6 @@ def post_corrections(
         role = f"use a --profile that assumes the role CorrectorRoleArn of the outputs of stack {stack_name(stage)}"
         raise CommandError(f"{problem}; {role} (slices/corrections/README.md#permissions)")
     raise CommandError(f"{problem}; deploy stage {stage}" if response.status == 404 else problem)
-
-
-def _wait_notice() -> Callable[[ApiResponse], None]:
-    """Return a callback that reports the first wait, and is silent on further ones."""
-    reported = list[ApiResponse]()
-
-    def report(response: ApiResponse) -> None:
-        if not reported:
-            problem = f"answered {response.status}" if response.status else "does not answer"
-            detail = f" ({response.message})" if response.message else ""
-            print_status(
-                f"ponto: the API {problem}{detail}. A function that was not called for weeks takes up to two minutes "
-                f"to start, a paused database 15 to 40 s to resume. Waiting for {_MAX_WAIT_SECONDS} s at most ..."
-            )
-        reported.append(response)
-
-    return report
 
 
 def _sign_headers(session: "boto3.Session", url: str, body: str) -> dict[str, str]:

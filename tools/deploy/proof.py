@@ -25,7 +25,7 @@ _SIGN_IN_HINT = (
     "it may accept punches without a token. 403: check its usage plan; 404: its published version is from before "
     "it required sign-in, so every holder of a key can send punches of every employee"
 )
-_WAIT_SECONDS = 2
+_MAX_WAIT_SECONDS = 2
 
 
 class Proof(NamedTuple):
@@ -85,8 +85,7 @@ def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected:
         headers,
         timeout_seconds=PUBLICATION_SECONDS,
         final_statuses=final,
-        first_wait_seconds=_WAIT_SECONDS,
-        max_wait_seconds=_WAIT_SECONDS,
+        max_backoff_seconds=_MAX_WAIT_SECONDS,
         clock=clock,
     )
     method, failed = ("POST", _INTAKE_HINT) if punch is not None else ("GET", _SIGN_IN_HINT)

@@ -1,9 +1,8 @@
 """HTTP client of the punch API, which retries as docs/clients.md requires."""
 
-import random
-import threading
+import sys
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
@@ -15,18 +14,19 @@ from urllib3.util import make_headers, parse_url
 
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
+from tools.kit.output import print_status
 
 FINAL_STATUSES = frozenset({202, 400, 401, 403, 413, 415})
 """Statuses after which a retry is useless: the punch was accepted or refused, or the key may not send any.
 
-A 5xx with a Retry-After header is always retried."""
+A 5xx with a Retry-After header is always retried, and a redirect never, for urllib3 would not wait before it."""
 
 PUBLICATION_SECONDS = 90
 """Time that API Gateway may take until a new stage, method or key works everywhere."""
 
 _TIMEOUT_SECONDS = 30  # the gateway itself gives up after 29 s
-_MAX_RESPONSE_BYTES = 1 << 16  # the connection of a longer response is closed
 _MAX_MESSAGE_CHARACTERS = 300
+_RETRIED_STATUSES = frozenset({*range(200, 300), *range(400, 1000)})
 
 
 class ApiResponse(NamedTuple):
@@ -48,7 +48,7 @@ class ApiResponse(NamedTuple):
 
 
 class NoFinalResponseError(Exception):
-    """No final response came in time, or the client was stopped."""
+    """No final response came in time."""
 
     def __init__(self, response: ApiResponse) -> None:
         self.response = response
@@ -66,9 +66,9 @@ class Client:
         timeout_seconds: float,
         threads: int = 1,
         final_statuses: frozenset[int] = FINAL_STATUSES,
-        first_wait_seconds: float = 1,
-        max_wait_seconds: float = 30,
-        on_wait: Callable[[ApiResponse], None] = lambda _: None,
+        backoff_seconds: float = 1,
+        max_backoff_seconds: float = 30,
+        notice: str = "",
         clock: Clock = CLOCK,
     ) -> None:
         """Create a client; it connects when it sends.
@@ -79,9 +79,9 @@ class Client:
             timeout_seconds: `send` gives up if the next attempt would start later than this after its call.
             threads: number of connections that the pool keeps.
             final_statuses: statuses that are not retried, except a 5xx with a Retry-After.
-            first_wait_seconds: wait before the second attempt; it doubles each time, and a random part is added.
-            max_wait_seconds: limit of a wait, without its random part.
-            on_wait: called with the last response before each wait.
+            backoff_seconds: factor of urllib3's waits: 0, 2, 4, 8, ... times this, plus a random part.
+            max_backoff_seconds: limit of such a wait; that of Retry-After has none but `timeout_seconds`.
+            notice: text printed before the first wait, after what the API answered.
 
         Raises:
             CommandError: a header, or the address of the proxy, is invalid.
@@ -91,63 +91,55 @@ class Client:
                 raise CommandError(
                     f"the header {name} cannot be sent: it has a line break or a character that is not ASCII"
                 )
-        self._url, self._timeout_seconds, self._final_statuses = url, timeout_seconds, final_statuses
-        self._first_wait_seconds, self._max_wait_seconds = first_wait_seconds, max_wait_seconds
-        self._on_wait, self._clock = on_wait, clock
-        self._stopped = threading.Event()
+        self._url, self._timeout_seconds, self._notice, self._clock = url, timeout_seconds, notice, clock
+        self._retry_settings: dict[str, Any] = {
+            "total": sys.maxsize,  # the deadline ends the attempts
+            "allowed_methods": None,  # also POST: it repeats the same punch
+            "status_forcelist": _RETRIED_STATUSES - final_statuses,
+            "backoff_factor": backoff_seconds,
+            "backoff_jitter": backoff_seconds,
+            "backoff_max": max_backoff_seconds,
+        }
         self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT_SECONDS, "headers": headers})
-
-    def stop(self) -> None:
-        """Make every `send` that waits raise `NoFinalResponseError`."""
-        self._stopped.set()
 
     def send(self, body: bytes | None, method: str = "POST") -> ApiResponse:
         """Send a request until it gets a final response.
 
         Raises:
-            NoFinalResponseError: there was none within `timeout_seconds`, or the client was stopped.
+            NoFinalResponseError: there was none within `timeout_seconds`.
         """
-        deadline = self._clock.monotonic() + self._timeout_seconds
-        answer, failed_attempts = ApiResponse(0, "stopped"), tuple[str, ...]()
-        while not self._stopped.is_set():
-            wait = min(self._first_wait_seconds * 2 ** min(len(failed_attempts), 20), self._max_wait_seconds)
-            wait += random.random() * self._first_wait_seconds  # noqa: S311  no secret
-            try:
-                # A redirect is not followed: it is a response like any other.
-                response = self._pool.request(
-                    method, self._url, body=body, retries=False, redirect=False, preload_content=False
-                )
-                wait = max(wait, _retry_after_seconds(response))
-                answer = _read(response)
-                should_retry = answer.status >= 500 and "Retry-After" in response.headers
-                if answer.status in self._final_statuses and not should_retry:
-                    return answer._replace(failed_attempts=failed_attempts)
-                failed_attempts += (str(answer.status),)
-            except (HTTPError, OSError) as error:
-                # urllib3 wraps the original error.
-                cause = next((arg for arg in error.args if isinstance(arg, BaseException)), error)
-                answer = ApiResponse(0, f"{type(cause).__name__}: {cause}")
-                failed_attempts += (type(cause).__name__,)
-            if self._clock.monotonic() + wait > deadline:
-                break
-            self._on_wait(answer)
-            self._clock.wait(self._stopped, wait)
-        raise NoFinalResponseError(answer)
+        clock, notice = self._clock, self._notice
+        deadline = clock.monotonic() + self._timeout_seconds
+
+        class Retry(urllib3.Retry):
+            """Retries until the deadline; urllib3 itself only counts attempts."""
+
+            RETRY_AFTER_STATUS_CODES = frozenset(range(500, 600))
+
+            def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+                seconds = self.get_backoff_time()
+                with suppress(InvalidHeader, ValueError, OverflowError):
+                    seconds = (response and self.get_retry_after(response)) or seconds
+                answer = _to_answer(response, self)
+                if clock.monotonic() + seconds > deadline:
+                    raise NoFinalResponseError(answer)
+                if notice and len(self.history) == 1:
+                    problem = f"answered {answer.status}" if answer.status else "does not answer"
+                    print_status(f"ponto: the API {problem}{answer.message and f': {answer.message}'}. {notice}")
+                clock.sleep(seconds)
+
+        response = self._pool.request(
+            method, self._url, body=body, retries=Retry(**self._retry_settings), redirect=False
+        )
+        return _to_answer(response, response.retries)
 
 
-def _retry_after_seconds(response: urllib3.BaseHTTPResponse) -> float:
-    """Return the seconds in Retry-After; 0 if the header is missing or invalid."""
-    with suppress(InvalidHeader, ValueError, OverflowError):
-        return urllib3.Retry().get_retry_after(response) or 0
-    return 0
-
-
-def _read(response: urllib3.BaseHTTPResponse) -> ApiResponse:
-    text = response.read(_MAX_RESPONSE_BYTES).decode(errors="replace")
-    if not response.closed:  # the rest of the body is not read
-        response.close()
-    response.release_conn()
-    return ApiResponse(response.status, text)
+def _to_answer(response: urllib3.BaseHTTPResponse | None, retries: urllib3.Retry | None) -> ApiResponse:
+    history = retries.history if retries else ()
+    if response is None:
+        return ApiResponse(0, str(history[-1].error))
+    attempts = tuple(str(attempt.status or type(attempt.error).__name__) for attempt in history)
+    return ApiResponse(response.status, response.data.decode(errors="replace"), attempts)
 
 
 def _pool(url: str, settings: dict[str, Any]) -> urllib3.PoolManager:

@@ -1,6 +1,5 @@
 """Clock with which commands measure time and wait; tests pass a clock whose waits return at once."""
 
-import threading
 import time
 from datetime import UTC, datetime
 
@@ -18,10 +17,6 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
-
-    def wait(self, event: threading.Event, seconds: float) -> None:
-        """Wait until an event is set, but at most `seconds`."""
-        event.wait(seconds)
 
 
 CLOCK = Clock()
