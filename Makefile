@@ -58,7 +58,7 @@ check-port:
 	  { echo "Port 4566 is in use. Name another one: make run ARGS=\"--port 4567\"" >&2; exit 2; }
 
 check-paths:
-	@$(foreach path,$(filter tests/% slices/%,$(ARGS)),\
+	@$(foreach path,$(filter tests/% slices/% tools/% loadtest/%,$(ARGS)),\
 	  $(if $(wildcard $(firstword $(subst ::, ,$(path)))),,$(error ARGS: there is no $(path). Correct the path)))
 
 check-stack:
@@ -86,7 +86,7 @@ check-code:
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@python -m pytest --quiet -n0 --durations-min=60 tests/unit/test_plain.py tests/postgres/test_slices.py
+	@python -m pytest --quiet -n0 --durations-min=60 tests/postgres/test_slices.py
 
 check-template:
 	@python -m tools.develop.templates

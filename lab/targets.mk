@@ -3,7 +3,8 @@
 
 # Only variables on the command line count, as for STAGE.
 on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
-new: override ARGS += $(call on-command-line,EVENT,--event) $(call on-command-line,SLICES,--slices) $(call on-command-line,DIR,--)
+new: override ARGS += $(call on-command-line,EVENT,--event) $(call on-command-line,SLICES,--slices) \
+  $(call on-command-line,TESTS,--tests) $(call on-command-line,DIR,--)
 new: check-new setup-dev ## generate DIR, an intake of the event that EVENT declares
 	@python -m tools.new $(ARGS)
 

@@ -54,8 +54,8 @@ _SEPARATE_MODULES = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "d
 _SEPARATE_SLICE_TESTS = "tests/e2e/alone"
 _GROUP_BY_MODULE = {  # modules that belong to another group than that of their folder
     "tests/e2e/test_faults.py": _HARMED,
-    "tests/e2e/test_flow.py": _HARMED,
-    "tests/e2e/test_loadtest.py": _HARMED,
+    "tools/tests/e2e/test_flow.py": _HARMED,
+    "loadtest/tests/e2e/test_loadtest.py": _HARMED,
     "lab/tests/test_chaos.py": _HARMED,  # only in the reference
     "lab/tests/test_simulate.py": "tests/template",  # only in the reference
 }
@@ -67,13 +67,14 @@ _ORDER = (
     "lab/tests",  # only in the reference
     "tests/postgres",
     "tests/page",
-    "tests/tools",
+    "tests/sockets",
     "tests/unit",
 )
 
 
-# The tests of slices and of the event have the same folders as tests/; without this prefix they are in the same groups.
-_PREFIX = re.compile(r"^slices/\w+/(?=tests/)|(?<=^tests/)event/")
+# The tests of slices, tools, load test and event have the same folders as tests/: without this prefix they are in the
+# same groups.
+_PREFIX = re.compile(r"^(?:slices/\w+|tools|loadtest)/(?=tests/)|(?<=^tests/)event/")
 
 
 def get_group(node_id: str) -> str:
@@ -86,8 +87,7 @@ def get_group(node_id: str) -> str:
     folder = _GROUP_BY_MODULE.get(module, _PREFIX.sub("", str(PurePath(module).parent)))
     return (
         folder
-        if folder in {_SHARED, _HARMED, "tests/template"}
-        and module.replace("tests/event/", "tests/") not in _SEPARATE_MODULES
+        if folder in {_SHARED, _HARMED, "tests/template"} and _PREFIX.sub("", module) not in _SEPARATE_MODULES
         else module
     )
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.commands import Run, runner
 from tests.e2e.client import Client
 from tests.e2e.snapshot import FUNCTION, take_snapshot
 from tools.local import emulator
@@ -74,6 +75,13 @@ def client(stack: Stack) -> Iterator[Client]:
     yield client
     client.wait_until_drained()
     client.purge_dead_letters()
+
+
+@pytest.fixture
+def dlq(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs `ponto dlq` on the stack."""
+    command = runner(capsys, "dlq")
+    return lambda *words: command(*words, "--state", deployed.state)
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.page import view
 from tests.page.browsers import open_window
 from tests.page.pictures import BROWSER_OPTIONS, instant_at, picture_folder, take_picture
 from tools.kit.project import ROOT
+from tools.tests.page import view
 
 pytestmark = pytest.mark.nightly
 

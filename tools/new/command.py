@@ -28,6 +28,7 @@ from tools.new.sql import TableChange
 _EPILOG = """examples:
   make new DIR=../scans EVENT=scan.py
   make new DIR=../scans EVENT=scan.py SLICES=receipts,imports
+  make new DIR=../scans EVENT=scan.py TESTS=all    with the tests of tools
   make new DIR=../scans    generate the copy again, after changes of this project
 
 exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the
@@ -56,16 +57,23 @@ class Reference(NamedTuple):
 @click.argument("folder", type=opt.FILE, metavar="DIR", required=False)
 @click.option("--event", "file", type=opt.FILE, metavar="FILE", help="Python file that declares the event.")
 @click.option("--slices", metavar="NAMES", help="Slices to keep, separated by commas; by default none.")
+@click.option("--tests", type=click.Choice(["all"]), help="Keep the tests of tools and of the load test, too.")
 @opt.as_json
 @click.pass_obj
 def new(
-    reference: Reference | None, folder: Path | None, file: Path | None, slices: str | None, *, as_json: bool
+    reference: Reference | None,
+    folder: Path | None,
+    file: Path | None,
+    slices: str | None,
+    tests: str | None,
+    *,
+    as_json: bool,
 ) -> int:
     """Generate an intake of another event in the new folder DIR, as a repository of its own.
 
     The files are those of this project's last commit, with the names, the statements and the documents of the event
     that FILE declares (docs/adapt.md). In a folder that this command has made, it only adds a commit to the branch
-    `generated`, by default with the same declaration and slices; merge it to get this project's changes.
+    `generated`, by default with the same declaration, slices and tests; merge it to get this project's changes.
     """
     if folder is None:
         raise CommandError("DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py.")
@@ -85,7 +93,10 @@ def new(
         names_of_slices = previous.origin.slices if previous and slices is None else _split(slices)
         changes = _compare(folder, previous, declared.event) if previous and file else []
         files = work / "files"
-        paths, dead_links = build(files, reference, commit, declared, names_of_slices)
+        with_tests = bool(tests) or bool(
+            previous and any(map(copying.is_test_of_tools, repository.paths_of(folder, previous.id)))
+        )
+        paths, dead_links = build(files, reference, commit, declared, names_of_slices, with_tests=with_tests)
         origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
         subject = f"Generate {names.service} from {words.PROJECT} {__version__}"
         if previous:
@@ -224,7 +235,13 @@ def _rename_imports(text: str, old: str, new: str) -> str:
 
 
 def build(
-    folder: Path, reference: Reference, commit: str, declared: Declaration, slices: Sequence[str]
+    folder: Path,
+    reference: Reference,
+    commit: str,
+    declared: Declaration,
+    slices: Sequence[str],
+    *,
+    with_tests: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Write the files of a copy into a new folder.
 
@@ -234,6 +251,7 @@ def build(
         commit: the reference's commit.
         declared: the event.
         slices: the slices to keep.
+        with_tests: whether to keep the tests of tools.
 
     Returns:
         Paths of the files, and dead links in them.
@@ -247,7 +265,7 @@ def build(
     paths = repository.export(reference.root, commit, original)
     texts = {path: text for path in paths if (text := _read_text(original / path)) is not None}
     kept = copying.select_slices(slices, texts)
-    copied = [path for path in paths if copying.is_copied(path, kept)]
+    copied = [path for path in paths if copying.is_copied(path, kept, with_tests=with_tests)]
     print_status(f"copying {pluralize(len(copied), 'file')} of commit {commit[:12]}")
     texts = {path: copying.adapt(path, texts[path]) for path in copied if path in texts}
     texts[copying.ENABLED_SLICES] = "\n".join(kept or ["# no slices"]) + "\n"

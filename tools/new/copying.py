@@ -22,13 +22,16 @@ _LEFT_OUT = (
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
     "ponto/spreadsheet.py",  # as employee_numbers.py
     "tests/event/",
-    "tests/new/",
     "tests/page/pictures.py",
     "tests/page/test_pictures.py",
     "tools/kit/loading.py",  # as employee_numbers.py
     "tools/new/",
+    "tools/tests/new/",
 )
 """Files and folders that a copy does not get. Slices are chosen by name."""
+
+TESTS_OF_TOOLS = ("loadtest/tests/", "tools/tests/")
+"""Folders that a copy gets only if it is asked for: this project has run these tests."""
 
 UNAVAILABLE_SLICES = {
     "clocks": "it reads the files of time clocks",
@@ -89,12 +92,18 @@ def available_slices(existing: Collection[str]) -> list[str]:
     return sorted(set(existing) - set(UNAVAILABLE_SLICES))
 
 
-def is_copied(path: str, slices: Collection[str]) -> bool:
-    """Return whether a copy with these slices gets a file of the reference."""
+def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:
+    """Return whether a copy with these slices, and perhaps with the tests of tools, gets a file of the reference."""
     parts = path.split("/")
     if len(parts) > 2 and parts[0] == "slices":
         return parts[1] in slices
-    return not any(path == name or (name[-1] == "/" and path.startswith(name)) for name in _LEFT_OUT)
+    is_left_out = any(path == name or (name[-1] == "/" and path.startswith(name)) for name in _LEFT_OUT)
+    return not is_left_out and (with_tests or not is_test_of_tools(path))
+
+
+def is_test_of_tools(path: str) -> bool:
+    """Return whether a file belongs to the tests that a copy gets only if it is asked for."""
+    return path.startswith(TESTS_OF_TOOLS)
 
 
 def adapt(path: str, text: str) -> str:

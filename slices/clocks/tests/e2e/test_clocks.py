@@ -14,7 +14,6 @@ from slices.imports.tests.e2e.test_uploads import employee_ids as employee_ids
 from tests.commands import CommandResult, run_process
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.test_dlq import dlq as dlq
 from tests.waiting import wait_for
 
 

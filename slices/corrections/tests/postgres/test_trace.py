@@ -1,8 +1,8 @@
 """`ponto trace` of corrected punches, and of corrections."""
 
 from tests.database import execute
-from tests.postgres.test_trace import DAY, ID, ID_AT_NIGHT, Stage
-from tests.postgres.test_trace import dev as dev
+from tools.tests.postgres.test_trace import DAY, ID, ID_AT_NIGHT, Stage
+from tools.tests.postgres.test_trace import dev as dev
 
 
 def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, migrated_url: str) -> None:

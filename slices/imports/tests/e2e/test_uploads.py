@@ -12,7 +12,6 @@ from ponto.punch import EVENT
 from tests.commands import CommandResult, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.test_dlq import dlq as dlq
 from tests.waiting import wait_for
 from tools.kit import event, osls
 from tools.local.stack import Stack

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_dlq import LAMBDA_ATTRIBUTES, Stage, destination_record, message
-from tests.unit.test_dlq import dev as dev
+from tests.dead_letter_stage import LAMBDA_ATTRIBUTES, DeadLetterStage, destination_record, message
+from tests.dead_letter_stage import dev as dev
 from tools.kit.dead_letters import read
 
 
@@ -25,7 +25,7 @@ def files(*keys: object) -> dict[str, Any]:
     ],
 )
 def test_event_is_listed_with_its_file_and_redriven(
-    dev: Stage, event: Any, detail: str, is_destination_record: bool
+    dev: DeadLetterStage, event: Any, detail: str, is_destination_record: bool
 ) -> None:
     if is_destination_record:
         dev.send(destination_record(event))

@@ -1,4 +1,4 @@
-"""Check of the page on the stage that `tests/e2e/test_deploy.py` deploys."""
+"""Check of the page on the stage that `tools/tests/e2e/test_deploy.py` deploys."""
 
 import re
 from typing import Any

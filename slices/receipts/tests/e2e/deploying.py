@@ -1,4 +1,4 @@
-"""Checks of receipts for `tests/e2e/test_deploy.py`, whose second deploy turns sign-in off."""
+"""Checks of receipts for `tools/tests/e2e/test_deploy.py`, whose second deploy turns sign-in off."""
 
 from typing import Any
 

@@ -4,8 +4,8 @@ import json
 
 from tests.database import execute
 from tests.events import punch
-from tests.postgres.test_trace import Stage
-from tests.postgres.test_trace import dev as dev
+from tools.tests.postgres.test_trace import Stage
+from tools.tests.postgres.test_trace import dev as dev
 
 LATE = "0190163d-8694-739b-aea5-966c26f8ad94"
 EARLY = "0190163d-8694-739b-aea5-966c26f8ad95"

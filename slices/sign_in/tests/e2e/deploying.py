@@ -1,4 +1,4 @@
-"""Parameter with which `tests/e2e/test_deploy.py` deploys a stage with sign-in."""
+"""Parameter with which `tools/tests/e2e/test_deploy.py` deploys a stage with sign-in."""
 
 from tools.local.emulator import Emulator
 

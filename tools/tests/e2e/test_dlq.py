@@ -24,13 +24,6 @@ def ponto(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def dlq(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs `ponto dlq` on the stack."""
-    command = runner(capsys, "dlq")
-    return lambda *words: command(*words, "--state", deployed.state)
-
-
-@pytest.fixture
 def employee() -> int:
     """Return the id of an employee without punches."""
     return next(EMPLOYEES)

@@ -4,7 +4,6 @@ import io
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,31 +16,29 @@ from hypothesis import strategies as st
 
 from ponto.parser import parse
 from ponto.punch import EVENT
-from tests.aws import Call, Calls, receive_all, refusal, skip_long_polling, stack
-from tests.clock import FakeClock
-from tests.commands import CommandResult, runner
-from tests.events import RECEIVED_MS, aws
+from tests.aws import Call, receive_all, refusal, skip_long_polling
+from tests.dead_letter_stage import (
+    LAMBDA_ATTRIBUTES,
+    LAMBDA_EVENT,
+    ORIGINAL_ID,
+    PUNCH,
+    RECEIVED,
+    DeadLetterStage,
+    destination_record,
+    message,
+    text,
+)
+from tests.dead_letter_stage import dev as dev
+from tests.events import RECEIVED_MS
 from tests.events import punch as body_of
 from tests.strategies import fill_text_fields, json_values
 from tools.dlq.command import print_details, print_table
-from tools.kit.collaborators import Collaborators
 from tools.kit.dead_letters import DeadLetter, Source, read, reasons
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-RECEIVED = "2026-10-01T11:00:01.234Z"
-ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
 PUNCH_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
-EMPLOYEE_FIELD = EVENT.fields[EVENT.subject].name
-# JSON with unusual spaces, an escape and a duplicate key, all of which decoding and encoding again would change.
-PUNCH = (
-    body_of(7, "2026-10-01T08:00:00Z", **fill_text_fields("portão 日"))
-    .replace("\\u65e5", "\u65e5")
-    .replace(", ", ",  ", 1)
-)
-PUNCH = f'{PUNCH[:-1]}, "{EMPLOYEE_FIELD}": 7}}\n'
-LAMBDA_EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 DENIED = refusal("AccessDenied")
 OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
@@ -52,118 +49,12 @@ def bodies_without_id(offset: str) -> list[str]:
     return [body_of(7, f"2026-10-01T08:00:00{offset}")] if EVENT.derived_id else []
 
 
-def text(value: object, kind: str = "String") -> Any:
-    return {"DataType": kind, "StringValue": str(value)}
-
-
-API = {"ApiId": "abc", "ApiUrl": "https://abc/dev/ponto"}
-
-
-class Stage:
-    """The deployed stage `dev`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.sqs: Any = boto3.client("sqs")
-        self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
-        self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url} | API
-        self.drain = ["Enabled"]  # states of the event source mapping at the next calls; the last one stays
-        self.drain_changed: dict[str, datetime] = {}  # LastModified of the mapping, if it is known
-        self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))
-        self.calls = Calls(monkeypatch)
-        self.stubs = self.calls.stubs
-        self.stubs |= {
-            "DescribeStacks": lambda *_: stack(**self.outputs),
-            "Invoke": {"StatusCode": 202},
-            "ReceiveMessage": skip_long_polling,
-            "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
-            "GetEventSourceMapping": self._mapping,
-            "UpdateEventSourceMapping": self._update_mapping,
-        }
-
-    def run(self, verb: str, *words: object, typed: str | None = None) -> CommandResult:
-        return self._ponto(verb, "--stage", "dev", *words, typed=typed)
-
-    def reject(self, reason: str = "invalid", body: str = PUNCH, **more: Any) -> str:
-        """Send a dead letter as the function does; return its id."""
-        attributes = {
-            "reason": text(reason),
-            "detail": text("ponto: required"),
-            "messageId": text(ORIGINAL_ID),
-            "receivedAt": text(RECEIVED_MS, "Number"),
-        }
-        return self.send(body, attributes | more)
-
-    def send_event(self, event: Any = LAMBDA_EVENT) -> str:
-        """Send a failed asynchronous event as Lambda does; return its id."""
-        attributes = {
-            "RequestID": text(1),
-            "ErrorCode": text(200, "Number"),
-            "ErrorMessage": text("not from SQS"),
-        }
-        return self.send(json.dumps(event), attributes)
-
-    def send(self, body: str, attributes: Any = None) -> str:
-        """Send a message to the dead-letter queue, without attributes as SQS moves it; return its id."""
-        sent = self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body, MessageAttributes=attributes or {})
-        return str(sent["MessageId"])
-
-    def queued(self) -> list[Any]:
-        """Receive and hide the messages in the queue of punches."""
-        return receive_all(self.sqs, self.queue_url, VisibilityTimeout=43_200)
-
-    def dead_letters(self) -> set[str]:
-        """Receive and hide the visible dead letters; return their ids."""
-        return {
-            dead_letter["MessageId"] for dead_letter in receive_all(self.sqs, self.dlq_url, VisibilityTimeout=43_200)
-        }
-
-    def set_redrive_policy(self, receives: int, **attributes: Any) -> None:
-        """Configure SQS to move a punch to the dead-letter queue after a number of receives."""
-        arn = self.sqs.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
-        policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": receives}
-        attributes["RedrivePolicy"] = json.dumps(policy)
-        self.sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
-
-    def _mapping(self, *_: Any) -> Any:
-        state = self.drain.pop(0) if len(self.drain) > 1 else self.drain[0]
-        return {"UUID": "m", "State": state} | self.drain_changed
-
-    def _update_mapping(self, _: Call, parameters: Any) -> Any:
-        self.drain = ["Enabling", "Enabled"] if parameters["Enabled"] else ["Disabling", "Disabled"]
-        return {}
-
-
-@pytest.fixture
-def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
-    with aws():
-        monkeypatch.delenv("AWS_REGION", raising=False)
-        monkeypatch.setenv("COLUMNS", "250")  # each row of a table is a line
-        yield Stage(monkeypatch, capsys)
-
-
 # Reading a dead letter
-
-
-def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
-    return {
-        "MessageId": "in-the-dlq",
-        "Body": body,
-        "MessageAttributes": {name: text(value) for name, value in attributes.items()},
-        "Attributes": {"SentTimestamp": str(RECEIVED_MS), "ApproximateReceiveCount": "301"},
-    }
 
 
 ORIGIN = {"messageId": ORIGINAL_ID, "receivedAt": "1767225600000"}
 IMPOSSIBLE_ORIGIN = {"messageId": ORIGINAL_ID, "receivedAt": str(RECEIVED_MS + 1)}  # after SQS stored it
-LAMBDA_ATTRIBUTES = {"RequestID": "1", "ErrorCode": "200", "ErrorMessage": "not from SQS"}
 RECEIVED_TOO_OFTEN = "received too often; the function's log has the reason of each failure"
-
-
-def destination_record(event: Any) -> str:
-    """Return the record of a failed event as a Lambda destination or the emulator writes it."""
-    answer = {"errorMessage": "not from SQS"}
-    return json.dumps({"requestContext": {}, "requestPayload": event, "responsePayload": answer})
 
 
 RECORD = destination_record(LAMBDA_EVENT)
@@ -200,7 +91,7 @@ def test_dead_letter_has_source_reason_and_original_message(
 # list
 
 
-def test_list_shows_all_sources_oldest_first_with_totals(dev: Stage) -> None:
+def test_list_shows_all_sources_oldest_first_with_totals(dev: DeadLetterStage) -> None:
     dev.send(PUNCH)
     dev.reject()
     dev.reject()
@@ -217,7 +108,7 @@ def test_list_shows_all_sources_oldest_first_with_totals(dev: Stage) -> None:
     assert "their receive counts rise" in result.err
 
 
-def test_json_of_list_lacks_the_body_and_json_of_show_has_everything(dev: Stage) -> None:
+def test_json_of_list_lacks_the_body_and_json_of_show_has_everything(dev: DeadLetterStage) -> None:
     identifier = dev.reject(trace=BINARY)
 
     listed = {
@@ -237,7 +128,7 @@ def test_json_of_list_lacks_the_body_and_json_of_show_has_everything(dev: Stage)
     assert details["systemAttributes"]["SentTimestamp"]
 
 
-def test_list_is_filtered(dev: Stage) -> None:
+def test_list_is_filtered(dev: DeadLetterStage) -> None:
     dev.reject()
     dev.reject("conflict", PUNCH.replace("7", "8"))
     dev.send(PUNCH)
@@ -257,7 +148,7 @@ def test_list_is_filtered(dev: Stage) -> None:
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["", "Ctrl-C"])
-def test_listed_dead_letters_are_visible_again(dev: Stage, stopped: bool) -> None:
+def test_listed_dead_letters_are_visible_again(dev: DeadLetterStage, stopped: bool) -> None:
     sent = {dev.reject() for _ in range(12)}
 
     def stop_at_the_second(receive: Call, parameters: Any) -> Any:
@@ -272,7 +163,7 @@ def test_listed_dead_letters_are_visible_again(dev: Stage, stopped: bool) -> Non
     assert dev.dead_letters() == sent
 
 
-def test_dead_letters_hidden_by_another_command_are_mentioned(dev: Stage) -> None:
+def test_dead_letters_hidden_by_another_command_are_mentioned(dev: DeadLetterStage) -> None:
     dev.reject()
     dev.dead_letters()
 
@@ -287,7 +178,7 @@ def test_dead_letters_hidden_by_another_command_are_mentioned(dev: Stage) -> Non
     [("redrive --all", "3 redriven,"), ("purge --older-than 1h --yes", "3 dead letters deleted,")],
 )
 def test_duplicate_and_empty_responses_of_sqs_are_handled(
-    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message_text: str
+    dev: DeadLetterStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message_text: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(3):
@@ -309,7 +200,7 @@ def test_duplicate_and_empty_responses_of_sqs_are_handled(
 # show
 
 
-def test_show_prints_everything_by_a_prefix_of_the_id(dev: Stage) -> None:
+def test_show_prints_everything_by_a_prefix_of_the_id(dev: DeadLetterStage) -> None:
     identifier = dev.reject()
 
     result = dev.run("show", identifier[:8])
@@ -320,7 +211,7 @@ def test_show_prints_everything_by_a_prefix_of_the_id(dev: Stage) -> None:
         assert shown in result.out
 
 
-def test_dead_letter_is_found_by_the_message_id_of_the_202(dev: Stage) -> None:
+def test_dead_letter_is_found_by_the_message_id_of_the_202(dev: DeadLetterStage) -> None:
     identifier = dev.reject()
 
     assert dev.run("show", ORIGINAL_ID, "--json").json["id"] == identifier
@@ -346,7 +237,7 @@ def test_dead_letter_is_found_by_the_message_id_of_the_202(dev: Stage) -> None:
         *((body, parse(body_of(7, "2026-10-01T11:00:00Z"), UTC).id) for body in bodies_without_id("-03:00")),
     ],
 )
-def test_dead_letter_is_found_by_the_id_of_its_punch(dev: Stage, body: str, punch_id: str) -> None:
+def test_dead_letter_is_found_by_the_id_of_its_punch(dev: DeadLetterStage, body: str, punch_id: str) -> None:
     identifier = dev.reject(body=body)
     dev.reject(body="{")
 
@@ -355,7 +246,7 @@ def test_dead_letter_is_found_by_the_id_of_its_punch(dev: Stage, body: str, punc
 
 
 @pytest.mark.parametrize("prefix", ["zz", ""])
-def test_unknown_id_is_reported(dev: Stage, prefix: str) -> None:
+def test_unknown_id_is_reported(dev: DeadLetterStage, prefix: str) -> None:
     dev.reject()
 
     result = dev.run("show", prefix)
@@ -368,7 +259,7 @@ def test_unknown_id_is_reported(dev: Stage, prefix: str) -> None:
 
 
 def test_redriven_dead_letter_keeps_body_original_id_time_and_attributes(
-    dev: Stage,
+    dev: DeadLetterStage,
 ) -> None:
     senders = {"apiKeyId": text("k4r2p0x9ab"), "sourceKey": text("00004000070000123/7")}
     identifier = dev.reject(trace=BINARY, **senders)
@@ -385,7 +276,7 @@ def test_redriven_dead_letter_keeps_body_original_id_time_and_attributes(
     assert empty.attributes_to_resend().keys() == {"messageId", "receivedAt"}  # SQS refuses empty attributes
 
 
-def test_dead_letter_moved_by_sqs_is_redriven_with_its_id_and_time(dev: Stage) -> None:
+def test_dead_letter_moved_by_sqs_is_redriven_with_its_id_and_time(dev: DeadLetterStage) -> None:
     dev.set_redrive_policy(1, VisibilityTimeout="0")
     sent = dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody=PUNCH)["MessageId"]
     (received,) = receive_all(dev.sqs, dev.queue_url)
@@ -398,7 +289,7 @@ def test_dead_letter_moved_by_sqs_is_redriven_with_its_id_and_time(dev: Stage) -
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
-def test_event_is_listed_and_invoked_again(dev: Stage, wrapped: bool) -> None:
+def test_event_is_listed_and_invoked_again(dev: DeadLetterStage, wrapped: bool) -> None:
     other = dev.reject()
     if wrapped:
         dev.send(RECORD)
@@ -445,7 +336,9 @@ def test_any_message_can_be_listed_shown_and_redriven(body: str, attributes: dic
     check_handling(body, attributes)
 
 
-def test_event_that_cannot_be_redriven_does_not_stop_the_others(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_that_cannot_be_redriven_does_not_stop_the_others(
+    dev: DeadLetterStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # An event that could be parsed may still be nested too deeply to be written: the call stack is fuller then.
     unreadable = dev.send_event({"deep": 1})
     dev.send_event()
@@ -463,7 +356,7 @@ def test_event_that_cannot_be_redriven_does_not_stop_the_others(dev: Stage, monk
     assert len(dev.calls.by_operation("Invoke")) == 1
 
 
-def test_dry_run_lists_and_sends_nothing(dev: Stage) -> None:
+def test_dry_run_lists_and_sends_nothing(dev: DeadLetterStage) -> None:
     identifier = dev.reject()
     dev.send_event()
 
@@ -480,7 +373,7 @@ REJECTED_AGAIN = "2 conflict, 1 malformed: fail again after every redrive, until
 
 
 @pytest.mark.parametrize("words", ["", "--dry-run", "--json"])
-def test_redrive_of_rejected_punches_prints_a_warning_before_and_after(dev: Stage, words: str) -> None:
+def test_redrive_of_rejected_punches_prints_a_warning_before_and_after(dev: DeadLetterStage, words: str) -> None:
     for reason in ("malformed", "conflict", "conflict"):
         dev.reject(reason)
     dev.send(PUNCH)
@@ -498,7 +391,7 @@ def test_redrive_of_rejected_punches_prints_a_warning_before_and_after(dev: Stag
     assert f"{count}, 0 failed\n{REJECTED_AGAIN} (docs/dead-letters.md)\n" in result.out
 
 
-def test_unknown_id_fails_and_the_others_are_redriven(dev: Stage) -> None:
+def test_unknown_id_fails_and_the_others_are_redriven(dev: DeadLetterStage) -> None:
     identifier = dev.reject()
 
     result = dev.run("redrive", identifier, "zz", "--json")
@@ -508,7 +401,7 @@ def test_unknown_id_fails_and_the_others_are_redriven(dev: Stage) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "--reason", "invalid"], ["--all", "a"]], ids=" ".join)
-def test_dead_letters_are_selected_in_exactly_one_way(dev: Stage, words: list[str]) -> None:
+def test_dead_letters_are_selected_in_exactly_one_way(dev: DeadLetterStage, words: list[str]) -> None:
     result = dev.run("redrive", *words)
 
     assert result.status == 2
@@ -517,7 +410,7 @@ def test_dead_letters_are_selected_in_exactly_one_way(dev: Stage, words: list[st
 
 
 def test_redrive_killed_between_send_and_delete_repeats_only_one_call(
-    dev: Stage,
+    dev: DeadLetterStage,
 ) -> None:
     for number in range(25):
         dev.send(PUNCH.replace("7", str(number + 1)))
@@ -540,7 +433,7 @@ def test_redrive_killed_between_send_and_delete_repeats_only_one_call(
     assert dev.dead_letters() == set()
 
 
-def test_messages_refused_by_sqs_stay_and_are_named(dev: Stage) -> None:
+def test_messages_refused_by_sqs_stay_and_are_named(dev: DeadLetterStage) -> None:
     sent = [dev.reject(body=f"{number:02}") for number in range(12)]
 
     def refuse_one(_: Call, parameters: Any) -> Any:
@@ -566,7 +459,7 @@ def test_messages_refused_by_sqs_stay_and_are_named(dev: Stage) -> None:
     ],
 )
 def test_dead_letters_that_could_not_be_deleted_are_named(
-    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, queued: int, why: str
+    dev: DeadLetterStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, queued: int, why: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     identifier = dev.reject()
@@ -585,7 +478,7 @@ def test_dead_letters_that_could_not_be_deleted_are_named(
     assert dev.dead_letters() == {identifier}
 
 
-def test_missing_permission_is_reported_once_and_nothing_is_deleted(dev: Stage) -> None:
+def test_missing_permission_is_reported_once_and_nothing_is_deleted(dev: DeadLetterStage) -> None:
     for _ in range(12):
         dev.reject()
     dev.send_event()
@@ -600,7 +493,7 @@ def test_missing_permission_is_reported_once_and_nothing_is_deleted(dev: Stage) 
     assert len(dev.dead_letters()) == 13
 
 
-def test_operator_role_is_assumed_only_to_redrive(dev: Stage) -> None:
+def test_operator_role_is_assumed_only_to_redrive(dev: DeadLetterStage) -> None:
     dev.outputs["OperatorRoleArn"] = OPERATOR
     dev.reject()
     dev.send_event()
@@ -620,7 +513,7 @@ def test_operator_role_is_assumed_only_to_redrive(dev: Stage) -> None:
 # export
 
 
-def test_export_has_a_complete_line_for_each_dead_letter(dev: Stage, tmp_path: Path) -> None:
+def test_export_has_a_complete_line_for_each_dead_letter(dev: DeadLetterStage, tmp_path: Path) -> None:
     sent = {dev.reject(), dev.send_event()}
     file = tmp_path / "dead-letters.jsonl"
     file.write_text("old")
@@ -639,7 +532,7 @@ def test_export_has_a_complete_line_for_each_dead_letter(dev: Stage, tmp_path: P
 
 @pytest.mark.parametrize("words", ["export --force", "purge --older-than 1h --yes --export"])
 def test_failed_export_keeps_the_old_file_and_deletes_nothing(
-    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+    dev: DeadLetterStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     dev.reject()
     file = tmp_path / "dead-letters.jsonl"
@@ -662,7 +555,7 @@ def test_failed_export_keeps_the_old_file_and_deletes_nothing(
 
 
 def test_purge_exports_old_dead_letters_then_deletes_them(
-    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dev: DeadLetterStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     old, young = dev.reject(), dev.send(PUNCH)
@@ -688,7 +581,7 @@ def test_purge_exports_old_dead_letters_then_deletes_them(
     ("answer", "status", "remaining"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), (None, 2, 1)]
 )
 def test_purge_asks_for_confirmation(
-    dev: Stage, tmp_path: Path, answer: str | None, status: int, remaining: int
+    dev: DeadLetterStage, tmp_path: Path, answer: str | None, status: int, remaining: int
 ) -> None:
     dev.reject()
     file = tmp_path / "dead-letters.jsonl"
@@ -704,7 +597,7 @@ def test_purge_asks_for_confirmation(
 # pause and resume
 
 
-def test_pause_waits_until_the_drain_is_paused(dev: Stage) -> None:
+def test_pause_waits_until_the_drain_is_paused(dev: DeadLetterStage) -> None:
     result = dev.run("pause")
 
     assert result.status == 0
@@ -719,7 +612,7 @@ def test_pause_waits_until_the_drain_is_paused(dev: Stage) -> None:
     assert len(dev.calls.by_operation("UpdateEventSourceMapping")) == 2
 
 
-def pause(dev: Stage, days: float, retention_days: int = 9) -> None:
+def pause(dev: DeadLetterStage, days: float, retention_days: int = 9) -> None:
     """Pause the drain some days ago, with a queue of the documented settings."""
     dev.drain = ["Disabled"]
     dev.drain_changed = {"LastModified": datetime.now(UTC) - timedelta(days=days)}
@@ -728,7 +621,7 @@ def pause(dev: Stage, days: float, retention_days: int = 9) -> None:
 
 @pytest.mark.parametrize(("days", "retention", "status"), [(7, 9, 0), (7.8, 9, 1), (12, 9, 1), (12, 14, 0)])
 def test_resume_after_a_long_pause_is_refused_without_force(
-    dev: Stage, days: float, retention: int, status: int
+    dev: DeadLetterStage, days: float, retention: int, status: int
 ) -> None:
     pause(dev, days, retention)
 
@@ -775,7 +668,7 @@ def put_age(days: float, days_ago: float, *, failed: bool = False) -> None:
     ],
 )
 def test_resume_counts_the_waiting_time_before_the_pause(
-    dev: Stage, waiting: float | None, failed: tuple[float, float] | None, status: int
+    dev: DeadLetterStage, waiting: float | None, failed: tuple[float, float] | None, status: int
 ) -> None:
     pause(dev, 2)
     if waiting is not None:
@@ -797,7 +690,7 @@ def test_resume_counts_the_waiting_time_before_the_pause(
     assert {call.parameters["Period"] for call in dev.calls.by_operation("GetMetricStatistics")} == {300}
 
 
-def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> None:
+def test_pause_disables_each_event_source_mapping_of_the_drain(dev: DeadLetterStage) -> None:
     states = {"first": "Enabled", "second": "Enabled"}
 
     def disable(_: Call, request: Any) -> Any:
@@ -815,7 +708,7 @@ def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> No
     assert (result.status, states) == (0, {"first": "Disabled", "second": "Disabled"})
 
 
-def test_failed_pause_is_reported(dev: Stage) -> None:
+def test_failed_pause_is_reported(dev: DeadLetterStage) -> None:
     dev.drain = ["Disabling"]
     timed_out = dev.run("pause")
     dev.stubs["ListEventSourceMappings"] = {"EventSourceMappings": []}

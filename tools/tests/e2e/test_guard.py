@@ -1,4 +1,4 @@
-"""The guard in front of the deployed stack; tests/unit/test_guard.py tests it in detail."""
+"""The guard in front of the deployed stack; tools/tests/unit/test_guard.py tests it in detail."""
 
 import urllib.parse
 

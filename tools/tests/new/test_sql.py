@@ -24,9 +24,9 @@ from ponto.event import Event
 from ponto.fields import Kind, enumeration
 from ponto.punch import EVENT
 from tests.database import TIME_ZONE, Database, cloned
-from tests.new.events import MEASUREMENT, ORDER, TAP, Tap
 from tools.kit.project import ROOT
 from tools.new.sql import generate
+from tools.tests.new.events import MEASUREMENT, ORDER, TAP, Tap
 
 EVENTS = {event.table: event for event in (ORDER, TAP, MEASUREMENT)}
 REFUSED = (psycopg2.errors.CheckViolation, psycopg2.errors.DataError)

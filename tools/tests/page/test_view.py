@@ -7,11 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ponto.punch import EVENT
-from tests.page import view
 from tests.page.axe import require_no_violations
 from tests.page.browsers import Window, open_window
-from tests.page.view import FakeStack, serve_view
 from tools.kit import event
+from tools.tests.page import view
+from tools.tests.page.view import FakeStack, serve_view
 
 KEY = f"#key={view.KEY}"
 WRONG_KEY_MESSAGE = "Each run has a new key. Open the link that make run printed last; it ends in #key="

@@ -13,7 +13,7 @@ FOLDERS = ("ponto", "resources", "tools", "loadtest", "lab", "tests", "docs", ".
 EXCEPTIONS = (
     "CHANGELOG.md",  # also describes changes of slices
     # The generator generates files of the slices that a copy can keep.
-    *("tools/new/", "tests/new/"),  # only in the reference
+    *("tools/new/", "tools/tests/new/"),  # only in the reference
 )
 
 

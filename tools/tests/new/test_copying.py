@@ -59,7 +59,8 @@ def test_wrong_mark_is_reported_with_its_line(text: str, message: str) -> None:
         ("tools/new/command.py", False),
         ("lab/README.md", False),
         ("tests/page/test_pictures.py", False),
-        ("tests/page/test_view.py", True),
+        ("tools/tests/page/test_view.py", False),
+        ("tests/unit/test_handler.py", True),
         ("slices/enabled.py", True),
         ("slices/receipts/slice.py", True),
         ("slices/imports/slice.py", False),
@@ -67,6 +68,11 @@ def test_wrong_mark_is_reported_with_its_line(text: str, message: str) -> None:
 )
 def test_copy_has_files_that_are_not_only_for_the_reference(path: str, expected: bool) -> None:
     assert is_copied(path, ["receipts"]) == expected
+
+
+def test_copy_with_tests_of_tools_has_none_of_the_generator() -> None:
+    paths = ["tools/tests/unit/test_dlq.py", "loadtest/tests/unit/test_ledger.py", "tools/tests/new/test_sql.py"]
+    assert [is_copied(path, [], with_tests=True) for path in paths] == [True, True, False]
 
 
 def test_slices_are_kept_in_the_order_of_the_reference() -> None:

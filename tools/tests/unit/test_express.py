@@ -12,9 +12,9 @@ from tests.aws import ROLE_EXISTS, Calls, refusal
 from tests.clock import FakeClock
 from tests.commands import CommandResult, FakeSls, runner
 from tests.events import aws
-from tests.rds_api import Rds, mock_rds
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeployHook
+from tools.tests.rds_api import Rds, mock_rds
 
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import pytest
 
 from ponto.punch import EVENT
-from tests import rds_api
 from tests.commands import CommandResult, run_process
 from tests.database import ROLES, migrations
 from tests.postgres import rds as rds_login
@@ -23,6 +22,7 @@ from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit.packaging import copy_project
 from tools.local import emulator
 from tools.local.stack import quick_package
+from tools.tests import rds_api
 
 OWNER = "master"
 DATABASE = "pontodb"
