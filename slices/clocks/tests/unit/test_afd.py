@@ -36,15 +36,6 @@ def read(clock: HardwareClock, line: str) -> ClockRecord | Trailer | None:
     return afd.parse_line(line.encode(clock.encoding), afd.parse_header(clock.header().encode(clock.encoding)).layout)
 
 
-def refusal(clock: HardwareClock, line: str) -> str:
-    """Return why a line is refused; an empty text if it is valid."""
-    try:
-        read(clock, line)
-    except (InvalidRecordError, InvalidClockFileError) as error:
-        return str(error)
-    return ""
-
-
 @given(clocks)
 def test_records_of_all_variants_are_parsed(clock: HardwareClock) -> None:
     header = afd.parse_header(clock.header().encode(clock.encoding))
@@ -86,7 +77,6 @@ def count_records(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
         (f"{cpf(123_456_789)} ", "12345678909"),
         (f"0{pis(1_234_567_890)}", pis(1_234_567_890)),
         (f"9{cpf(123_456_789)}", "12345678909"),
-        (f"8{cpf(123_456_789)[:10]}0", "12345678909"),
         (f"8{cpf(123_456_789)[:10]}7", "12345678909"),
         ("000000000000", "00000000000"),  # valid format, but not the number of an employee
         (f"8{cpf(123_456_789)[:9]}17", None),
@@ -107,38 +97,26 @@ def test_document_of_a_punch(clock: HardwareClock, field: str, document: str | N
         assert record.document == document
 
 
+OTHER_LAYOUT = "characters instead of"
+NO_SUCH_TYPE = "hardware clocks write none"
+NO_NUMBER = "does not start with a record number"
+
+
 @pytest.mark.parametrize(
     ("year", "line", "message"),
     [
-        (
-            2021,
-            HardwareClock(2009).punch(1, EMPLOYEE_FIELDS[0]),
-            "record of type 3: 34 characters instead of 50 in the layout of 2021",
-        ),
-        (
-            2009,
-            HardwareClock(2021).punch(1, EMPLOYEE_FIELDS[0]),
-            "record of type 3: 50 characters instead of 34 in the layout of 2009",
-        ),
-        (
-            2009,
-            HardwareClock(2009).employee(1)[:-1],
-            "record of type 5: 86 characters instead of 87 in the layout of 2009",
-        ),
-        (2009, "0000000018", "record of type 8: hardware clocks write none in the layout of 2009"),
-        (2021, "0000000017", "record of type 7: hardware clocks write none in the layout of 2021"),
-        (2021, HardwareClock(2009).trailer([]), "trailer: not in the format of the layout of 2021"),
-        (2009, f"{'9' * 9}{'x' * 36}9", "trailer: not in the format of the layout of 2009"),
-        (2009, f"{'9' * 9}{'0' * 36}8", "trailer: not in the format of the layout of 2009"),
-        (2009, "0000000003", "line: does not start with a record number"),
-        (2009, "00000001x3", "line: does not start with a record number"),
-        (2009, "usuarioId;ponto", "line: does not start with a record number"),
-        (2009, "0000000013011020260830".ljust(34), "record of type 3: the employee's field holds neither"),
-        (
-            2009,
-            "000000001301/1/20260830".ljust(34),
-            "record of type 3: the time is not in the format of the layout of 2009",
-        ),
+        (2021, HardwareClock(2009).punch(1, EMPLOYEE_FIELDS[0]), OTHER_LAYOUT),
+        (2009, HardwareClock(2021).punch(1, EMPLOYEE_FIELDS[0]), OTHER_LAYOUT),
+        (2009, HardwareClock(2009).employee(1)[:-1], OTHER_LAYOUT),
+        (2009, "0000000018", NO_SUCH_TYPE),
+        (2021, "0000000017", NO_SUCH_TYPE),
+        (2021, HardwareClock(2009).trailer([]), "trailer"),
+        (2009, f"{'9' * 9}{'x' * 36}9", "trailer"),
+        (2009, f"{'9' * 9}{'0' * 36}8", "trailer"),
+        (2009, "0000000003", NO_NUMBER),
+        (2009, "00000001x3", NO_NUMBER),
+        (2009, "0000000013011020260830".ljust(34), "employee's field"),
+        (2009, "000000001301/1/20260830".ljust(34), "time is not in the format"),
     ],
 )
 def test_invalid_record_raises(year: int, line: str, message: str) -> None:
@@ -221,18 +199,12 @@ def test_damaged_record_leaves_a_gap() -> None:
     assert (summary["gaps"], summary["found"]["3"], summary["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
 
 
-@both_layouts
-@pytest.mark.parametrize("record_type", ["3", "4"])
-def test_record_with_invalid_field_is_refused_and_leaves_no_gap(clock: HardwareClock, record_type: str) -> None:
-    time = clock.time(EIGHT)
-    fields = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[
-        record_type
-    ]
-    line = clock.with_crc(f"000000002{record_type}{fields}")
-    assert refusal(clock, line).startswith(f"record of type {record_type}: ")
-    summary = inspect(clock.file(clock.employee(1), line, clock.employee(3)))
-    assert (summary["gaps"], summary["found"][record_type], summary["settings"]) == ([], 1, [])
-    assert summary["found"] == summary["trailer"] | {"6": 0}
+def test_record_with_invalid_field_leaves_no_gap() -> None:
+    clock = HardwareClock(2009)
+    setting = f"0000000034{'/' * 24}"
+    summary = inspect(clock.file(clock.employee(1), clock.punch(2, "x" * 12), setting, clock.employee(4)))
+    assert (summary["gaps"], summary["settings"]) == ([], [])
+    assert (summary["found"]["3"], summary["found"]["4"]) == (1, 1)
 
 
 def test_events_are_counted_in_the_layout_of_2009() -> None:
@@ -240,11 +212,6 @@ def test_events_are_counted_in_the_layout_of_2009() -> None:
     summary = inspect(clock.file(clock.employee(1), clock.event(2)))
     assert (summary["found"], summary["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
     assert summary["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
-
-
-def test_file_without_records_has_no_nsr() -> None:
-    summary = inspect(HardwareClock(2009).file())
-    assert (summary["firstNsr"], summary["lastNsr"], summary["gaps"]) == (None, None, [])
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))

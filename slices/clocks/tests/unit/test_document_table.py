@@ -27,23 +27,19 @@ def test_table_round_trip(table: dict[str, int], separator: str, end: str, has_b
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{cpf(1)}", "line 2: has 1 columns instead of 2"),
-        (
-            f"{cpf(1)[1:]};5",
-            "line 2, documento: has 10 of 11 digits; the spreadsheet may have removed leading zeros",
-        ),
-        ("123.456.789-09;5", "line 2, documento: is not 11 digits, without points or hyphens"),
-        (f"{cpf(1)[:-1]}0;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
-        ("00000000000;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
-        (f"5;{cpf(123_456_789)}", "line 2, documento: is not 11 digits, without points or hyphens"),
-        (f"{cpf(1)};0", f"line 2, usuarioId: is not a number from 1 to {MAX_EMPLOYEE_ID}"),
-        (f"{cpf(1)};123.456.789-09", f"line 2, usuarioId: is not a number from 1 to {MAX_EMPLOYEE_ID}"),
+        (f"{cpf(1)}", "line 2: has 1 columns"),
+        (f"{cpf(1)[1:]};5", "line 2, documento: has 10 of 11 digits"),
+        ("123.456.789-09;5", "line 2, documento: is not 11 digits"),
+        (f"{cpf(1)[:-1]}0;5", "line 2, documento: has the check digits of neither"),
+        ("00000000000;5", "line 2, documento: has the check digits of neither"),
+        (f"{cpf(1)};0", "line 2, usuarioId: is not a number"),
+        (f"{cpf(1)};123.456.789-09", "line 2, usuarioId: is not a number"),
         (f"{cpf(1)};5\n{cpf(1)};6", "line 3, documento: is already on line 2"),
     ],
 )
 def test_faults_name_line_and_column_but_no_document(line: str, message: str) -> None:
     table, faults = parse_table((HEADER + line).encode())
-    assert str(faults.first_faults[0]) == message
+    assert str(faults.first_faults[0]).startswith(message)
     assert table == ({cpf(1): 5} if "already" in message else {})
     assert "456" not in str(faults)
 
