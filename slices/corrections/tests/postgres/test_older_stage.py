@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from tests.copying import copy_rows
@@ -60,17 +59,3 @@ def test_rows_of_an_older_stage_are_copied_in_the_documented_order(
     assert others == old_others
     assert [*blank[:5], *blank[6:]] == [*old_blank[:5], *old_blank[6:]]
     assert (blank[5], old_blank[5]) == ("blank in the older stage", "\u3164\u3164\u3164")
-
-
-def test_corrections_are_copied_once_their_employee_is_loaded(
-    old_database: Database, database: Database, tmp_path: Path
-) -> None:
-    copy_rows(*PUNCHES_SECTION, old_database, database, tmp_path)
-    with pytest.raises(psycopg2.errors.CheckViolation, match="employee 3 is not known"):
-        copy_rows(*CORRECTIONS_SECTION, old_database, database, tmp_path)
-    assert database.execute("select count(*) from correcao") == [(0,)]
-
-    database.execute("insert into funcionario (usuario_id, nome) values (3, 'Caio')")
-    copy_rows(*CORRECTIONS_SECTION, old_database, database, tmp_path)
-
-    assert database.execute("select count(*) from correcao") == [(5,)]

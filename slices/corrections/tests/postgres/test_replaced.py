@@ -1,6 +1,5 @@
 """The view of the reports that corrections replace: with the slice, without it, and enabled again."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -52,16 +51,4 @@ def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(
     assert again.notices == []
     assert {name.partition("/")[0] for name in again.applied} == {"corrections"}
     assert stage.execute("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
-    assert stage.card(1, "2026-11") == CORRECTED
-
-
-def test_changed_signature_drops_and_creates_all_views_in_order(stage: Stage, tmp_path: Path) -> None:
-    """The reports' functions depend on objects of the replacing files, so these are dropped last."""
-    reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
-    cut_offs = reports / "views" / "09_cut_offs.sql"
-    text = cut_offs.read_text(encoding="utf-8")
-    cut_offs.write_text(text.replace("usuario bigint default null)", "usuario bigint default null, x int default 1)"))
-
-    assert "reports/views/01_row_types.sql" in stage.run(SCHEMA | {"reports": reports}).applied
-
     assert stage.card(1, "2026-11") == CORRECTED
