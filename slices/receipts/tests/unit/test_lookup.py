@@ -13,9 +13,8 @@ from slices.receipts.lookup import TIMEOUTS, Receipts, open_session
 from tests.unit.test_connection import REFUSALS, Attempt, Server
 
 
+@pytest.mark.parametrize(("resume_seconds", "connected_before"), [(3, False), (3, True), (3600, False)])
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-@pytest.mark.parametrize("resume_seconds", [3, 6, 3600])
-@pytest.mark.parametrize("connected_before", [False, True])
 def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resume_seconds: int, connected_before: bool) -> None:
     server = Server()
     connection = server.connected = MagicMock(closed=0)

@@ -112,8 +112,7 @@ def test_file_with_faults_stores_nothing_and_lists_them(load: Load, database: Da
     assert (result.status, result.out) == (2, "")
     *faults, last = result.err.splitlines()
     assert faults == ["line 3, nome: is empty", f"line 3, fuso: {zone}"]
-    assert last.startswith("ponto: ")
-    assert last.endswith("employees.csv: 2 faults; nothing was stored")
+    assert "2 faults; nothing was stored" in last
 
     result = load(text, "--json")
     assert result.status == 2

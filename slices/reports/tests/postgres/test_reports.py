@@ -43,10 +43,6 @@ from slices.reports.tests.reporting import database as database
 from slices.reports.tests.reporting import shared_url as shared_url
 from slices.reports.tests.reporting import writable_database as writable_database
 from tests.database import cloned
-from tools.kit.project import ROOT
-
-DOCUMENT = (ROOT / "slices" / "reports" / "reports.md").read_text(encoding="utf-8")
-
 
 # Time cards, computed by hand
 
@@ -136,20 +132,6 @@ def test_late_punch_completes_its_day_and_updates_gravada_em(database: ReportDat
     assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 18:00 = 540, 0"]
     # Received 9 days after 12:00, written a second later
     assert database.read("jornada", "gravada_em") == [(parse_instant("2026-11-12 12:00:01"),)]
-
-
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo"])  # UTC+14, UTC-12
-@pytest.mark.parametrize("cutoff", [time(0), time(12), time(23, 59)])
-def test_a_days_first_and_last_minute_are_found_in_any_zone_with_any_cutoff(
-    database: ReportDatabase, zone: str, cutoff: time
-) -> None:
-    database.employ(1, ZoneInfo(zone), cutoff)
-    start = datetime.combine(date(2026, 11, 3), cutoff)
-    for local in (start - MINUTE, start, start + DAY - MINUTE, start + DAY):
-        database.punch(1, f"{local:%Y-%m-%d %H:%M}")
-
-    for days in ("jornadas('2026-11-03', '2026-11-03')", "jornadas('2026-11-03', '2026-11-03', 1)"):
-        assert database.read(days, "dia, locais") == [(date(2026, 11, 3), [start, start + DAY - MINUTE])]
 
 
 def test_time_cards_of_all_equal_those_of_each_employee(database: ReportDatabase) -> None:
@@ -357,14 +339,6 @@ def test_close_punches_do_not_depend_on_the_first_day(database: ReportDatabase) 
     assert read_close_punches("2026-11-01") == read_close_punches("2026-10-01")[1:]
 
 
-def test_month_as_a_limit_counts_as_30_days_at_the_end_of_february(database: ReportDatabase) -> None:
-    database.punch(1, "2026-01-30 12:00 2026-03-01 10:00")
-
-    rows = database.read("excecoes('2026-03-01', '2026-03-02', proximas => '1 month')", "tipo, medida")
-
-    assert ("proxima", 29 * DAY + 22 * HOUR) in rows
-
-
 @pytest.mark.parametrize("received", ["2026-10-05 08:00:30", "2026-10-06 03:59"])  # before the cut-off
 @pytest.mark.parametrize("punched", ["1970-01-01 00:03", "2099-05-05 12:00", "1900-01-02 00:00", "2999-01-02 00:00"])
 def test_reset_clock_is_an_exception_of_the_day_of_receipt(
@@ -417,16 +391,6 @@ def test_split_nights_are_marked_and_get_another_cutoff(database: ReportDatabase
     ]
 
 
-def test_rest_is_negative_if_the_clocks_go_back_over_the_cut_off(database: ReportDatabase) -> None:
-    database.employ(1, NEW_YORK, cutoff=time(1, 30))
-    # October 31 ends at 01:30. The punch at 01:45 begins November 1; half an hour later it is 01:15 again.
-    database.punch(1, "2026-10-31 18:00 2026-11-01 01:45 01:15* 09:00")
-
-    days = database.read("jornadas('2026-10-31', '2026-11-01', 1)", "dia, minutos, minutos_descanso")
-    assert days == [(date(2026, 10, 31), 8 * 60 + 15, -30), (date(2026, 11, 1), 8 * 60 + 15, None)]
-    assert database.read("excecoes('2026-10-31', '2026-10-31') where tipo = 'dividida'", "medida") == [(-30 * MINUTE,)]
-
-
 def test_rest_after_the_last_day_may_end_after_a_skipped_date(database: ReportDatabase) -> None:
     database.employ(1, APIA, cutoff=time(0))
     database.punch(1, "2011-12-29 18:00 23:00 2011-12-31 01:00 06:00")  # two hours of rest: there was no December 30
@@ -462,13 +426,6 @@ def test_suggested_cutoff_is_in_the_middle_of_the_widest_gap(
 
     assert suggested_cutoff == suggestion
     assert (split_days > 0, remaining) == ((False, None) if suggestion is None else (True, 0))
-
-
-def test_vacation_and_forgotten_punch_do_not_change_the_suggestion(database: ReportDatabase) -> None:
-    for weeks in (shifts("2026-10-01", 5, "22:00 30:00"), "2026-10-06 22:00", shifts("2026-10-26", 5, "22:00 30:00")):
-        database.punch(1, weeks)
-
-    assert database.read("cortes('2026-10-01', '2026-10-31', 1)", "sugestao") == [(time(14),)]
 
 
 # Time zones
@@ -601,19 +558,12 @@ def test_rows_of_other_employees_are_not_read(sixty_days: ReportDatabase, report
     assert any("Function Scan on generate_series semana" in line for (line,) in plan)
 
 
-def test_rows_of_all_employees_are_read_by_the_index_on_time(sixty_days: ReportDatabase) -> None:
-    plan = sixty_days.explain("jornadas('2026-10-10', '2026-10-20')")
-
-    assert "batida_ponto_idx" in plan
-    assert "batida_semana_usuario_id_idx" not in plan
-
-
 EDGES = [
     "1899-12-31 00:00Z",
     "1969-12-31 23:59:59.999999Z",
     *(f"2026-11-{monday} {time}" for monday in ("02", "30") for time in ("00:00Z", "00:00:00.000001Z", "03:59Z")),
     *(f"2026-11-{sunday} 23:59:59.999999Z" for sunday in ("01", "29")),
-    "2026-12-01 13:59Z",
+    "2026-12-01 11:58Z",
     "3000-01-01 23:59Z",
 ]
 
@@ -634,8 +584,8 @@ EDGES = [
 def test_punches_of_some_days_equal_those_of_a_full_scan(database: ReportDatabase, days: str) -> None:
     database.execute("set timezone = 'America/New_York'")  # where 1 November 2026 has 25 hours
     for employee, zone, cutoff in (
-        (1, ZoneInfo("Pacific/Kiritimati"), time(23, 59)),
-        (2, ZoneInfo("Etc/GMT+12"), time(0)),
+        (1, ZoneInfo("Pacific/Kiritimati"), time(0)),
+        (2, ZoneInfo("Etc/GMT+12"), time(23, 59)),
         (3, None, None),
     ):
         database.employ(employee, zone, cutoff)
@@ -773,4 +723,11 @@ def test_cutoffs_equal_those_of_plain_python(writable_database: ReportDatabase, 
     assert bool(rows) == bool(punches)
 
 
-# The document
+def test_rest_is_negative_if_the_clocks_go_back_over_the_cut_off(database: ReportDatabase) -> None:
+    database.employ(1, NEW_YORK, cutoff=time(1, 30))
+    # October 31 ends at 01:30. The punch at 01:45 begins November 1; half an hour later it is 01:15 again.
+    database.punch(1, "2026-10-31 18:00 2026-11-01 01:45 01:15* 09:00")
+
+    days = database.read("jornadas('2026-10-31', '2026-11-01', 1)", "dia, minutos, minutos_descanso")
+    assert days == [(date(2026, 10, 31), 8 * 60 + 15, -30), (date(2026, 11, 1), 8 * 60 + 15, None)]
+    assert database.read("excecoes('2026-10-31', '2026-10-31') where tipo = 'dividida'", "medida") == [(-30 * MINUTE,)]
