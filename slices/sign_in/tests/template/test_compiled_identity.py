@@ -8,11 +8,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.template.compiled import CompileStage, PackageStage
+from tests.template.compiled import CompileStage
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
 from tests.template.test_stops import stop_message
-from tools.deploy import compiled_stage
 from tools.kit import slices
 from tools.kit.packaging import Template
 from tools.local.velocity import Input, Util, render
@@ -119,24 +118,6 @@ def test_invalid_user_pool_stops_the_deploy(compile_stage: CompileStage, pool: s
     assert message in stop_message(compile_stage, f"userPoolArn={pool}")
 
 
-def test_deploy_knows_that_a_punch_needs_a_token(package_stage: PackageStage) -> None:
-    assert compiled_stage.read_compiled_stage(package_stage("dev", f"userPoolArn={USER_POOL}").folder).needs_token
-    assert not compiled_stage.read_compiled_stage(package_stage("dev").folder).needs_token
-
-
-@pytest.mark.parametrize("turns_sign_in_on", [True, False])
-def test_update_publishes_no_method_that_its_template_lacks(
-    prod: Template, template_with_sign_in: Template, turns_sign_in_on: bool
-) -> None:
-    """CloudFormation creates the new deployment before it removes resources that the template no longer has."""
-    before, after = (prod, template_with_sign_in) if turns_sign_in_on else (template_with_sign_in, prod)
-    assert deployment(before) != deployment(after)
-    remaining = before.resources.keys() - after.resources.keys() - {deployment(before)}
-    kinds = {before.resources[name]["Type"] for name in remaining}
-    # An authorizer that no method uses has no effect.
-    assert {kind for kind in kinds if kind.startswith("AWS::ApiGateway::")} <= {"AWS::ApiGateway::Authorizer"}
-
-
 def _preflight(resources: Any, name: str) -> Any:
     (response,) = resources[name]["Properties"]["Integration"]["IntegrationResponses"]
     return response["ResponseParameters"]
@@ -174,13 +155,6 @@ def test_verified_number_is_sent_as_an_attribute(template_with_sign_in: Template
         "MessageAttribute.2.Value.DataType": ["String"],
         "MessageAttribute.2.Value.StringValue": [claim],
     }
-
-
-@pytest.mark.parametrize("claims", [{}, {"custom:usuarioId": ""}, {"sub": "8"}])
-def test_request_without_a_number_has_no_empty_attribute(
-    template_with_sign_in: Template, claims: dict[str, str]
-) -> None:
-    assert _render_request(template_with_sign_in, claims) == REQUEST_WITHOUT_NUMBER
 
 
 def _render_request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:

@@ -223,16 +223,6 @@ def test_punch_of_an_account_without_a_number_is_dead_lettered(client: Client, p
     assert client.rows(employee) == []
 
 
-def test_message_past_the_gateway_is_dead_lettered(client: Client) -> None:
-    employee = next(EMPLOYEES)
-    client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=json.dumps(punch(employee)))
-
-    (dead_letter,) = client.dead_letters(1)
-
-    assert attributes(dead_letter)["reason"] == "identity"
-    assert client.rows(employee) == []
-
-
 def test_redriven_message_is_checked_against_its_sign_in_again(
     client: Client, pool: UserPool, redrive: Callable[[], CommandResult]
 ) -> None:
@@ -267,11 +257,3 @@ def test_employee_gets_only_their_own_receipts(client: Client, pool: UserPool, p
     assert client.get(punch_id, authorization=token).body == listed.body["batidas"][0]
     assert client.get(punch_id, authorization=colleague_token).status == 404
     assert client.post(b"", "GET", content_type=None, authorization=colleague_token).body == {"batidas": []}
-
-
-@pytest.mark.parametrize("path", EMPLOYEE_PATHS)
-def test_methods_for_employees_require_sign_in_and_key(client: Client, pool: UserPool, path: str) -> None:
-    token = pool.sign_in(next(EMPLOYEES)).identity
-    below = path.removeprefix("/ponto").replace("{id}", str(uuid.uuid4()))
-    assert client.post(b"", "GET", below, content_type=None).status == 401
-    assert client.post(b"", "GET", below, content_type=None, authorization=token, x_api_key=None).status == 403
