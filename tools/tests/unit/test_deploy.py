@@ -105,6 +105,34 @@ def test_account_and_region_are_printed_first(prod: Prod) -> None:
     assert second == "sls package"
 
 
+@pytest.mark.parametrize("option", ["--yes", "--force"])
+def test_deploy_that_would_remove_the_boundary_of_deployed_roles_is_refused(prod: Prod, option: str) -> None:
+    prod.add_deployed_stage()
+    role = {"Type": "AWS::IAM::Role", "Properties": {"PermissionsBoundary": "arn"}}
+    prod.stubs["GetTemplate"] = {"TemplateBody": {"Resources": {"Role": role}}}
+
+    result = prod.run(option)
+
+    assert (result.status, prod.sls.commands) == (2, ["package"])
+    assert "this deploy would remove it" in result.err
+
+
+def test_boundary_and_narrowing_are_those_of_the_deploying_roles_stack(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prod.add_deployed_stage()
+    stacks = stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k", BoundaryArn="arn:b")
+    stacks["Stacks"][0]["Parameters"] = [{"ParameterKey": "VpcId", "ParameterValue": "*"}]
+    prod.stubs["DescribeStacks"] = stacks
+    prod.sls.while_running = lambda: stacks["Stacks"][0].update(LastUpdatedTime=datetime.now(UTC))
+    answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
+
+    result = prod.run("--yes")
+
+    assert [words.count("--param=permissionsBoundary=arn:b") for _, words in prod.invocations] == [1, 1]
+    assert "VpcId=vpc-none" in result.err
+
+
 @pytest.mark.parametrize(
     ("options", "typed", "message"),
     [
