@@ -164,6 +164,10 @@ def _database_error_result(error: Exception, unavailable: str) -> Result:
 
 def _response(error: Exception) -> tuple[int, str]:
     sqlstate: str = getattr(error, "pgcode", None) or ""
+    if not sqlstate and isinstance(
+        error, psycopg2.ProgrammingError
+    ):  # of psycopg2: a faulty call, which may have written
+        return _FAILED
     return _RESPONSES.get(sqlstate) or _RESPONSES.get(sqlstate[:2], _FAILED)
 
 
@@ -171,7 +175,7 @@ def _detail(error: Exception) -> str:
     """Return the reason of an error without values: its message for the log, or the violated constraint or column."""
     if not isinstance(error, psycopg2.Error):
         return str(error)
-    if _response(error) in (_UNAVAILABLE, _OUTDATED_SCHEMA):
+    if not error.pgcode or _response(error) in (_UNAVAILABLE, _OUTDATED_SCHEMA):
         return message_for_log(error).partition("\n")[0]
     return error.diag.constraint_name or error.diag.column_name or ""
 
