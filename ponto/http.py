@@ -164,9 +164,7 @@ def _database_error_result(error: Exception, unavailable: str) -> Result:
 
 def _response(error: Exception) -> tuple[int, str]:
     sqlstate: str = getattr(error, "pgcode", None) or ""
-    if not sqlstate and isinstance(
-        error, psycopg2.ProgrammingError
-    ):  # of psycopg2: a faulty call, which may have written
+    if not sqlstate and isinstance(error, psycopg2.ProgrammingError):  # a faulty call, which may have written
         return _FAILED
     return _RESPONSES.get(sqlstate) or _RESPONSES.get(sqlstate[:2], _FAILED)
 
