@@ -4,41 +4,22 @@ A block of commands is fenced as `sh` if a test runs it, and as `sh aws` if it n
 """
 
 import importlib
-import json
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import pytest
-from botocore import xform_name
-from botocore.session import Session
 
 from tools.kit import commands as kit_commands
 from tools.kit.project import ROOT
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Programs whose arguments `find_mistake` can check.
-_CHECKED_PROGRAMS = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")
-
-# Options that the AWS command line adds to those of each operation.
-_GLOBAL_AWS_OPTIONS = {
-    "query",
-    "output",
-    "max-items",
-    "region",
-    "profile",
-    "cli-binary-format",
-    "generate-cli-skeleton",
-}
-# Commands that the AWS command line adds, or adds options to: botocore has no model of them.
-_CLI_SERVICES = {"configure", "sso", "login", "ec2-instance-connect"}
-_CLI_COMMANDS = {"cloudformation deploy", "ec2 run-instances", "rds generate-db-auth-token", "sns subscribe"}
+_CHECKED_PROGRAMS = ("make", ".venv/bin/python -m", "ponto")
 
 
 class Block(NamedTuple):
@@ -106,10 +87,6 @@ def find_mistake(command: str) -> str | None:
             return _find_python_mistake("tools.cli", words)
         case ["python", "-m", module, *words]:
             return _find_python_mistake(module, words)
-        case ["aws", service, operation, *words]:
-            return _find_aws_mistake(service, operation, words)
-        case ["npx", "sls", *words] if words:
-            return _find_sls_mistake(words)
     return None
 
 
@@ -196,58 +173,3 @@ def _find_python_mistake(module: str, words: list[str]) -> str | None:
         except click.ClickException as error:
             return f"{module}: {error.format_message()}"
     return None
-
-
-def _find_aws_mistake(service: str, operation: str, words: list[str]) -> str | None:
-    options = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
-    if service in _CLI_SERVICES or f"{service} {operation}" in _CLI_COMMANDS:
-        return None
-    service = {"s3api": "s3"}.get(service, service)  # `aws s3` itself has other commands, on files
-    session = Session()
-    if service not in session.get_available_services():
-        return f"no service {service}"
-    model = session.get_service_model(service)
-    operations = {xform_name(name, "-"): name for name in model.operation_names}
-    if operation == "wait":
-        waiters = session.get_waiter_model(service)
-        names = {xform_name(name, "-"): name for name in waiters.waiter_names}
-        if words[0] not in names:
-            return f"no waiter {words[0]}"
-        operation = xform_name(waiters.get_waiter(names[words[0]]).operation, "-")
-    if operation not in operations:
-        return f"no operation {service} {operation}"
-    shape = model.operation_model(operations[operation]).input_shape
-    members: set[str] = set()
-    for name, member in (shape.members if shape else {}).items():
-        members.add(xform_name(name, "-"))
-        if member.type_name == "boolean":
-            members.add(f"no-{xform_name(name, '-')}")
-    required = {xform_name(name, "-") for name in (shape.required_members if shape else ())}
-    missing = required - {option.removeprefix("no-") for option in options}
-    return _describe_unknown(options, members) or (f"lacks --{' --'.join(sorted(missing))}" if missing else None)
-
-
-_SLS_OPTIONS = """
-const commands = [...require('osls/lib/cli/commands-schema/aws-service')];
-const names = ({ options }) => Object.entries(options).flatMap(([name, { shortcut }]) => [name, shortcut ?? name]);
-console.log(JSON.stringify(Object.fromEntries(commands.map(([name, schema]) => [name, names(schema)]))));
-"""
-
-
-@cache
-def _sls_options() -> dict[str, list[str]]:
-    output = subprocess.check_output(["node", "-e", _SLS_OPTIONS], cwd=ROOT)
-    return dict(json.loads(output))
-
-
-def _find_sls_mistake(words: list[str]) -> str | None:
-    command = " ".join(takewhile(lambda word: not word.startswith("-"), words))
-    if command not in _sls_options():
-        return f"no command {command} of sls"
-    options = {word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}
-    return _describe_unknown(options, set(_sls_options()[command]))
-
-
-def _describe_unknown(options: set[str], known: set[str]) -> str | None:
-    unknown = options - known - _GLOBAL_AWS_OPTIONS
-    return f"no option --{' --'.join(sorted(unknown))}" if unknown else None

@@ -32,9 +32,7 @@ class Rds:
         self.endpoint: tuple[str, int] | None = None  # host and port of all clusters; None: moto's, which do not exist
         self.operations: list[str] = []  # all calls, in order
         self.errors: dict[str, tuple[str, str]] = {}  # operation -> code and message
-        self.throttle_counts: dict[str, int] = {}  # operation -> number of calls still to be throttled
         self.refused_at_creation: tuple[str, str] | None = None  # parameter of CreateDBCluster, and code of the error
-        self.ignored_parameters: set[str] = set()  # parameters of ModifyDBCluster that are accepted without effect
         self._express: set[str] = set()  # names of the express clusters
         self._status: dict[str, str] = {}  # status of each cluster and instance that is not available
         self._unapplied: set[str] = set()  # clusters whose parameter group takes effect at the next restart
@@ -56,9 +54,6 @@ class Rds:
         parameters = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         operation = parameters["Action"]
         self.operations.append(operation)
-        if self.throttle_counts.get(operation, 0):
-            self.throttle_counts[operation] -= 1
-            return _refusal("Throttling", "Rate exceeded")
         if operation in self.errors:
             return _refusal(*self.errors[operation])
         handlers = {
@@ -109,8 +104,7 @@ class Rds:
             del self._status[name]
             if "DBClusterParameterGroupName" in parameters:  # AWS reports the pending restart after "available"
                 self._schedule(1, lambda: self._unapplied.add(name))
-            if not self.ignored_parameters & parameters.keys():
-                _moto(parameters)
+            _moto(parameters)
 
         # Until the change begins, AWS reports the cluster as available, with its old settings.
         self._schedule(1, lambda: self._status.update({name: "modifying"}))

@@ -17,7 +17,6 @@ from tools.kit.deploy_hook import DeployHook
 from tools.tests.rds_api import Rds, mock_rds
 
 NAME = "batida-ponto-dev"
-WRITER = f"{NAME}-instance-1"
 TAGS = {"service": "batida-ponto", "stage": "dev"}
 CAPACITY = "ServerlessV2ScalingConfiguration"
 DESCRIBED = {
@@ -183,21 +182,6 @@ def test_settings_that_aws_refuses_at_creation_are_set_afterwards(dev: Dev, para
     assert is_complete(dev)
 
 
-def test_deploy_waits_for_the_writer(dev: Dev) -> None:
-    dev.described = DESCRIBED | {"DeletionProtection": False, "BackupRetentionPeriod": 1}  # AWS's defaults
-    dev.rds.errors["CreateDBClusterParameterGroup"] = ("Denied", "no")
-    dev.rds.polls_per_state = 5
-    seen = []
-
-    def record_writer_status() -> None:
-        (writer,) = boto3.client("rds").describe_db_instances()["DBInstances"]
-        seen.append((writer["DBInstanceIdentifier"], writer["DBInstanceStatus"]))
-
-    dev.fake_sls.while_running = record_writer_status
-    dev.deploy()
-    assert seen == [(WRITER, "available")]
-
-
 @pytest.mark.parametrize(
     ("wanted", "changed"),
     [
@@ -247,24 +231,6 @@ def test_killed_deploy_is_continued_by_the_next(dev: Dev, operation: str, times:
     assert dev.sls == ["package", "deploy"]
     assert is_complete(dev)
     assert dev.rds.operations.count("CreateDBCluster") == 1
-
-
-def test_throttled_call_is_retried(dev: Dev) -> None:
-    throttled = ("DescribeDBClusters", "CreateDBCluster", "ModifyDBCluster")
-    dev.rds.throttle_counts |= dict.fromkeys(throttled, 1)
-    dev.deploy()
-    assert not any(dev.rds.throttle_counts.values())
-    assert is_complete(dev)
-
-
-def test_cluster_created_at_the_same_time_by_another_deploy_is_used(dev: Dev) -> None:
-    def create_twice(real: Callable[[], Any], _: Any) -> Any:
-        real()
-        return real()
-
-    dev.calls.stubs["CreateDBCluster"] = create_twice
-    dev.deploy()
-    assert is_complete(dev)
 
 
 @pytest.mark.parametrize(
@@ -319,34 +285,6 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
     output = dev.deploy().err
     assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", output) == undone
     assert dev.sls == ["package", "deploy"]
-
-
-def test_wait_for_a_change_without_effect_ends(dev: Dev) -> None:
-    dev.rds.refused_at_creation = ("BackupRetentionPeriod", "InvalidParameterCombination")
-    dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
-    err = dev.deploy().err
-    assert "not changed: its backups (of 7 days): AWS accepted the change, but has not applied it: after 300 s" in err
-    assert re.search(r"  the change is not done yet, \d+ s so far\n", err)
-    assert dev.sls == ["package", "deploy"]
-
-
-def test_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> None:
-    dev.rds.polls_per_state = 1_000_000
-    result = dev.deploy()
-    assert (result.status, dev.sls) == (2, ["package"])
-    assert f"the cluster {NAME} did not become available: after 900 s the cluster is creating" in result.err
-    assert 900 < dev.clock.monotonic() <= 910
-
-
-def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
-    dev.described = DESCRIBED | {"DeletionProtection": False}
-    dev.create()
-    rds = boto3.client("rds")
-    rds.delete_db_instance(DBInstanceIdentifier=WRITER)
-    rds.delete_db_cluster(DBClusterIdentifier=NAME, SkipFinalSnapshot=True)
-    result = dev.deploy()
-    assert (result.status, dev.sls) == (2, ["package"])
-    assert f"the cluster {NAME} is deleting. Nothing was deployed. Deploy again once it is deleted." in result.err
 
 
 def test_parameter_group_set_by_the_operator_is_kept(dev: Dev) -> None:
@@ -407,13 +345,6 @@ def test_stack_with_a_cluster_is_not_deployed_beside_an_express_cluster(dev: Dev
     assert dev.sls == ["package --param=database=create", "deploy --param=database=create"]
 
 
-def test_stage_whose_name_rds_does_not_accept_is_refused(dev: Dev) -> None:
-    for stage in ("Dev", "a--b", "x" * 52):
-        result = dev.deploy("--stage", stage)
-        assert (result.status, dev.sls, dev.rds.operations) == (2, ["package"], [])
-        assert f"--stage {stage}: its cluster would be named batida-ponto-{stage}, but RDS allows" in result.err
-
-
 def create_unprotected(dev: Dev) -> None:
     dev.described = DESCRIBED | {"DeletionProtection": False}
     dev.create()
@@ -465,15 +396,6 @@ def test_killed_removal_is_continued_by_the_next(dev: Dev, operation: str) -> No
     assert (dev.cluster(), dev.groups()) == (None, [])
 
 
-def test_removal_waits_until_the_cluster_is_created(dev: Dev) -> None:
-    dev.described = DESCRIBED | {"DeletionProtection": False}
-    dev.kill_after("CreateDBCluster", times=1)
-    with pytest.raises(ProcessKilledError):
-        dev.deploy()
-    assert dev.remove().status == 0
-    assert dev.cluster() is None
-
-
 def test_retained_cluster_is_used_by_the_next_deploy(dev: Dev) -> None:
     dev.described = DESCRIBED | {"WhenDeleted": "Retain"}
     dev.create()
@@ -494,28 +416,12 @@ def test_protected_cluster_stops_the_removal(dev: Dev) -> None:
     assert f"the cluster {NAME} is protected from deletion. If you want to remove it, deploy" in result.err
 
 
-def test_refused_removal_is_reported(dev: Dev) -> None:
-    create_unprotected(dev)
-    dev.stack("express")
-    dev.rds.errors["DeleteDBCluster"] = ("AccessDenied", "not you")
-    result = dev.remove()
-    assert (result.status, result.out) == (1, "")
-    assert "AWS refused DeleteDBCluster: AccessDenied: not you\n  Fix the cause, and run this again" in result.err
-
-
 @pytest.mark.parametrize("database", ["create", "existing"])
 def test_stage_with_another_database_is_removed_without_calls_of_rds(dev: Dev, database: str) -> None:
     dev.stack(database)
     dev.calls.stubs["DescribeDBClusters"] = refusal("AccessDenied")
     assert dev.remove().status == 0
     assert dev.rds.operations == []
-
-
-def test_confirmation_warns_that_the_punches_are_deleted(dev: Dev, capsys: pytest.CaptureFixture[str]) -> None:
-    create_unprotected(dev)
-    result = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
-    assert (result.status, dev.rds.changes) == (2, [])
-    assert f"This removes stage dev, the cluster {NAME} with all punches. Type dev to remove it" in result.err
 
 
 def test_preview_lists_the_creation_and_changes_of_the_cluster_and_makes_none(dev: Dev) -> None:

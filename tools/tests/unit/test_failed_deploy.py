@@ -139,15 +139,6 @@ def test_reason_of_a_new_change_set_is_shown_if_there_is_no_event(dev: Dev, old:
     assert ("  the stack: no template\n" in dev.run("deploy").err) is is_shown
 
 
-def test_missing_permission_to_read_events_is_reported_with_the_failure(dev: Dev) -> None:
-    dev.calls.stubs["DescribeStacks"] = NO_STACK
-    dev.fail(DescribeStacks=stack(), DescribeEvents=refusal("AccessDenied", "not you", "DescribeEvents"))
-    result = dev.run("deploy")
-    assert result.status == 2
-    assert "not shown: CloudFormation's reason (AWS refused DescribeEvents: AccessDenied: not you)" in result.err
-    assert "ponto: sls deploy failed" in result.err
-
-
 ACCESS_DENIED = refusal("AccessDenied", "not you", "CreateServiceLinkedRole")
 
 

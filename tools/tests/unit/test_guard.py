@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from ponto.punch import EVENT
-from tests.clock import TickingClock
 from tools.kit import static
 from tools.kit.clock import CLOCK, Clock
 from tools.local import asgi, flow
@@ -124,27 +123,6 @@ def test_key_is_random_and_names_no_account() -> None:
     assert create_key() != key
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"authorization": SIGNED.replace(KEY, "test")},
-        {"authorization": SIGNED.replace(KEY, "000000000000")},
-        {"authorization": SIGNED.replace(KEY, KEY[:-1])},
-        {"authorization": SIGNED.replace(KEY, f"{KEY}é")},
-        {"authorization": f"Bearer {KEY}"},
-        {"authorization": f"AWS {KEY}:signature"},
-        {"x_amz_security_token": "test"},
-    ],
-)
-@pytest.mark.parametrize("path", ["/", "/2015-03-31/functions", "/_ministack/health", "/_ministack/reset", "/health"])
-def test_request_without_the_key_does_not_reach_the_emulator(path: str, headers: dict[str, Any]) -> None:
-    emulator = Emulator()
-
-    assert "aws_access_key_id in stack.json" in refused(send_request(emulator, path, **headers))
-    assert emulator.forwarded == []
-
-
 @pytest.mark.parametrize("path", ["/ponto", "/2015-03-31/functions"])
 def test_request_with_an_api_key_is_told_the_apis_url(path: str) -> None:
     emulator = Emulator()
@@ -165,15 +143,6 @@ def test_request_with_the_key_is_forwarded(query: str, headers: dict[str, Any]) 
     response = send_request(Emulator(), query=query, **headers)
 
     assert (response.status, response.body) == (200, b"done")
-
-
-@pytest.mark.parametrize("origin", [PAGE, "null", f"http://{HOST}", ""])
-@pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
-def test_request_of_a_web_page_is_refused_even_with_the_key(method: str, origin: str) -> None:
-    emulator = Emulator()
-
-    assert "Origin" in refused(send_request(emulator, method=method, authorization=SIGNED, origin=origin))
-    assert emulator.forwarded == []
 
 
 @pytest.mark.parametrize(
@@ -266,15 +235,6 @@ def test_files_of_slices_are_served_beside_the_api(method: str) -> None:
     assert emulator.forwarded == []
 
 
-@pytest.mark.parametrize("name", ["ponto", "index.html", "..", "../package.json", "%2e%2e/package.json", "a/page.js"])
-def test_no_other_file_is_served(name: str) -> None:
-    emulator = Emulator()
-
-    send_request(emulator, PAGE_PATH + name, "GET")
-
-    assert [path for _, _, path, _, _ in emulator.called] == [f"/{name}"]
-
-
 def test_public_keys_of_a_user_pool_need_no_key() -> None:
     emulator = Emulator()
     path = f"/{POOL}/.well-known/jwks.json"
@@ -310,25 +270,6 @@ def test_large_body_is_refused_and_not_forwarded() -> None:
     assert response.status == 413
     assert response.headers[b"access-control-allow-origin"] == b"*"
     assert emulator.called == []
-
-
-@pytest.mark.usefixtures("_impatient")
-@pytest.mark.parametrize("headers", [{}, {"x_api_key": ""}])
-@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
-@pytest.mark.parametrize("parts", [HALF, LARGE])
-def test_body_is_not_read_without_an_api_key(parts: list[Message], method: str, headers: dict[str, Any]) -> None:
-    emulator = Emulator(403, b"no")
-
-    assert send_request(emulator, PUNCH, method, parts=[*parts], **headers)[:2] == (403, b"no")
-    assert [body for *_, body in emulator.called] == [b""]
-
-
-def test_body_of_the_maximum_size_is_read() -> None:
-    emulator = Emulator()
-
-    send_request(emulator, PUNCH, body=b"x" * MAX_BODY_BYTES, **KEYED)
-
-    assert [len(body) for *_, body in emulator.called] == [MAX_BODY_BYTES]
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -396,17 +337,6 @@ def test_view_shows_the_numbers_with_its_key(view: flow.Flow) -> None:
     assert json.loads(second.body)["stored"] == 6  # each line of the log is counted once
 
 
-def test_view_has_each_second_of_the_last_two_minutes(create_view: Callable[[Clock], flow.Flow]) -> None:
-    view = create_view(TickingClock(1))
-    for _ in range(150):
-        view.record()
-
-    looks = json.loads(send_request(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).body)["looks"]
-
-    assert [look["secondsAgo"] for look in looks] == [float(ago) for ago in range(121, 0, -1)]
-    assert looks[0].items() >= {"accepted": 12, "waiting": 1, "stored": 6}.items()
-
-
 @pytest.mark.parametrize("name", ["numbers", "verdict", "stop-database/10"])
 @pytest.mark.parametrize("headers", [{}, {"x_run": "LOCAL"}, {"x_run": "LOCAL", "origin": PAGE}])
 def test_view_without_its_key_is_refused(name: str, headers: dict[str, Any], view: flow.Flow) -> None:
@@ -416,11 +346,6 @@ def test_view_without_its_key_is_refused(name: str, headers: dict[str, Any], vie
         assert response.status == 403
         assert b"secret" not in response.body
         assert not any(header.startswith(b"access-control-") for header in response.headers)
-
-
-@pytest.mark.parametrize("name", ["stop-database/0", "stop-database/61", "stop-database/", "../x", "stack.json"])
-def test_unknown_path_of_the_view_is_not_found(name: str, view: flow.Flow) -> None:
-    assert send_request(Emulator(), f"/flow/{name}", "POST", view=view, x_run=KEY).status == 404
 
 
 def test_files_of_the_view_are_public_with_a_strict_policy(view: flow.Flow) -> None:

@@ -132,27 +132,3 @@ def test_message_after_its_retention_is_never_received(
 
     assert emulator.run([("receive", 10)]) == [["young", "younger"]]
     assert [each["body"] for each in emulator.queue["messages"]] == ["young", "younger"]
-
-
-def test_messages_are_removed_in_place(
-    implementations: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    received = [message(str(number), receives=number % (MAX_RECEIVES + 1)) for number in range(30)]
-    emulator = Emulator(monkeypatch, received, implementations[1])
-    messages = emulator.queue["messages"]
-
-    emulator.run([("receive", 10), ("delete", 0), ("wait", 40), ("receive", 10)])
-
-    assert emulator.queue["messages"] is messages
-    assert len(emulator.dead) + len(messages) == 28
-
-
-@pytest.mark.usefixtures("implementations")
-def test_queues_are_saved_under_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Queue(dict[str, Any]):
-        def __deepcopy__(self, _: object) -> str:
-            return "copied under the lock" if sqs._queues_lock.locked() else "copied without the lock"
-
-    monkeypatch.setattr(sqs, "_queues", Queue())
-
-    assert sqs.get_state()["queues"] == "copied under the lock"

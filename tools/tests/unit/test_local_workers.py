@@ -138,36 +138,6 @@ def test_running_invocation_ends_before_its_worker_when_the_function_changes(fun
     assert not psutil.pid_exists(process)  # it was idle
 
 
-def test_killed_worker_leaves_no_zombie(function: Function) -> None:
-    function.end("only")
-    process = psutil.Process(function.invoke("only").result()["body"])
-
-    process.kill()
-
-    wait_for(lambda: not psutil.pid_exists(process.pid), "its parent to reap it")
-
-
-def test_output_of_an_invocation_is_in_its_log(function: Function) -> None:
-    for name, begins in (("first", ["starting"]), ("second", [])):
-        function.end(name)
-
-        printed = function.invoke(name).result()["log"].splitlines()
-
-        assert printed == [*begins, "the first line", f"the last line of {name}"]
-
-
-@pytest.mark.usefixtures("function")
-@pytest.mark.parametrize(
-    ("name", "error"), [("dies", "Worker process died"), ("waits", "Task timed out after 2.00 seconds")]
-)
-def test_output_of_a_failed_invocation_is_in_its_log(tmp_path: Path, name: str, error: str) -> None:
-    with ThreadPoolExecutor() as pool:
-        failed = Function(tmp_path, pool, timeout=2).invoke(name).result()
-
-    assert failed["body"]["errorMessage"] == error
-    assert f"the last line of {name}" in failed["log"].splitlines()
-
-
 def test_events_run_one_after_the_other_and_are_counted(
     function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import re
 import shlex
 import shutil
@@ -19,26 +18,11 @@ import pytest
 
 from ponto.punch import EVENT
 from slices.definition import Slice
-from tools.kit import jmeter, local_stack
+from tools.kit import local_stack
 from tools.kit.deploy_hook import DeployHook
 from tools.kit.project import ROOT
 from tools.kit.static import LocalFiles
 from tools.local import __main__ as local
-
-
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty folder that is the only one in PATH."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    return tmp_path
-
-
-def add(programs: Path, *names: str) -> None:
-    for name in names:
-        name, _, version = name.partition(" ")
-        (programs / name).write_text(f"#!/bin/sh\necho 'version \"{version or 17}.0.2\"'\n")
-        (programs / name).chmod(0o755)
 
 
 @pytest.mark.parametrize("target", ["check-code", "check-template", "check-advisories"])
@@ -50,32 +34,6 @@ def test_checks_quote_the_path_of_a_folder_with_a_space(tmp_path: Path, target: 
     commands = subprocess.check_output(["make", "-n", "--no-print-directory", target], cwd=folder, text=True)
 
     assert [word for word in shlex.split(commands, comments=True) if word.startswith("folder/")] == []
-
-
-@pytest.mark.parametrize(
-    ("programs_in_path", "is_fetched", "offered"),
-    [
-        (["java", "mvn"], False, True),
-        (["java"], False, False),
-        (["java 11", "mvn"], False, False),
-        (["java"], True, True),
-    ],
-)
-def test_load_test_is_offered_if_it_can_run(
-    programs_in_path: list[str],
-    is_fetched: bool,
-    offered: bool,
-    programs: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    add(programs, *programs_in_path)
-    if is_fetched:
-        jmeter.marker(programs / "jmeter-home").mkdir(parents=True)
-    local.print_instructions(fake_stack(), programs, programs / "jmeter-home")
-
-    output = capsys.readouterr().out
-    assert ("  make loadtest" in output) is offered
-    assert "  make chaos" in output  # only in the reference
 
 
 def fake_stack() -> Any:
@@ -95,23 +53,6 @@ def instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable
         return capsys.readouterr().out
 
     return print_and_read
-
-
-@pytest.mark.parametrize(
-    ("files", "begins"),
-    [
-        (None, "\nReady. Send a punch:\n\ncurl -sS http://here/ponto "),
-        (
-            LocalFiles("page_url", "Punch here", dict),
-            "\nReady. Punch here:\n\n  http://here/#key=abc\n\nor with curl:\n\ncurl -sS http://here/ponto ",
-        ),
-    ],
-    ids=["nothing", "a page"],
-)
-def test_instructions_link_to_the_files_of_slices(
-    files: LocalFiles | None, begins: str, instructions: Callable[..., str]
-) -> None:
-    assert instructions({}, files).startswith(begins)
 
 
 def test_printed_punch_has_new_uuid7_and_time_of_now(instructions: Callable[..., str]) -> None:
@@ -178,31 +119,6 @@ def test_each_failed_program_fails_the_check(check: Check, program: str) -> None
     assert check({program: 1}).returncode == 2
 
 
-@pytest.mark.parametrize("owner", [None, pytest.param("nobody", marks=pytest.mark.root)])
-def test_run_writes_no_caches_to_the_folder_of_another_user(tmp_path: Path, owner: str | None) -> None:
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\nenv\n")
-    python.chmod(0o755)
-    if owner:
-        os.chown(tmp_path, pwd.getpwnam(owner).pw_uid, -1)
-
-    command = ["make", "-f", str(ROOT / "Makefile"), "-o", "setup-run", "run"]
-    printed = subprocess.check_output(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, text=True)
-
-    home = pwd.getpwuid(os.geteuid()).pw_dir
-    cache = f"{home}/.cache/batida-ponto-serverless" if owner else f"{tmp_path}/.cache"
-    variables = dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
-    for name, folder in {
-        "MPLCONFIGDIR": f"{cache}/matplotlib",
-        "SLS_SCHEMA_CACHE_BASE_DIR": cache,
-        "NODE_COMPILE_CACHE": f"{cache}/node",
-        "CHROME_CONFIG_HOME": cache,
-        "PYTHONPYCACHEPREFIX": f"{cache}/python" if owner else None,
-    }.items():
-        assert variables.get(name) == folder
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -216,12 +132,3 @@ def test_wrong_request_is_refused_before_packages_are_installed(words: list[str]
 
     assert (run.returncode, run.stdout) == (2, "")
     assert message in run.stderr
-
-
-@pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])
-def test_failed_audit_fails_on_github_and_is_reported_elsewhere(check: Check, pip: int, npm: int) -> None:
-    status = {"pip-audit": pip, "npm": npm}
-    here, on_github = check(status), check(status, GITHUB_ACTIONS="true")
-
-    assert (here.returncode, on_github.returncode) == (0, 2 if pip or npm else 0)
-    assert (f"pip-audit ended with {pip}, npm audit with {npm}" in here.stderr) == (pip != npm)

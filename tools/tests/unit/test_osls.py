@@ -24,26 +24,6 @@ from tools.kit.project import ROOT
 SLOW = 'sleep 600 & echo "$$ $!" > processes.new; mv processes.new processes; wait'
 
 
-def test_status_is_returned_and_output_is_on_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    write_sls(tmp_path, 'echo "$@ in $PWD for $STAGE"; echo trouble >&2; exit 3')
-
-    assert osls.run("package", ["--stage", "dev"], {"PATH": os.environ["PATH"], "STAGE": "x"}, project=tmp_path) == 3
-    assert capfd.readouterr() == ("", f"package --stage dev in {tmp_path} for x\ntrouble\n")
-
-
-def test_output_is_written_to_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    write_sls(tmp_path, "echo told; echo trouble >&2")
-
-    assert osls.run("deploy", [], os.environ, tmp_path / "deploy.log", tmp_path) == 0
-    assert (tmp_path / "deploy.log").read_text() == "told\ntrouble\n"
-    assert capfd.readouterr() == ("", "")
-
-
-def test_missing_sls_is_reported_with_what_installs_it(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="sls is not installed; run make setup"):
-        osls.run("package", [], {"PATH": str(tmp_path)}, project=tmp_path)
-
-
 def has_ended(process: psutil.Process) -> bool:
     """Return whether a process has ended; a zombie counts as ended."""
     try:

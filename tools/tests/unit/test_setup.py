@@ -83,17 +83,6 @@ def test_settings_of_pip_are_passed_to_uv_after_its_own_variables() -> None:
     }
 
 
-@pytest.mark.parametrize("failing", ["locks/uv.txt", "uv pip install"])
-def test_pip_installs_with_hashes_where_uv_does_not(programs: Programs, failing: str) -> None:
-    programs.failures = {failing: "No matching distribution found"}
-
-    assert install.main("run") == 0
-
-    installed = [line.partition("install ")[2] for line in programs.commands if " -m pip --disable" in line]
-    assert "--quiet --require-hashes -r locks/run.txt" in installed
-    assert "--quiet --no-deps --no-build-isolation --editable ." in installed
-
-
 @pytest.mark.parametrize(
     ("target", "sets"),
     [("setup", ["tools"]), ("deploy", ["tools"]), ("run", ["run"]), ("check", ["dev", "audit"])],

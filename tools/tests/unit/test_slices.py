@@ -5,15 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
-from slices.definition import Slice
 from tools import cli
-from tools.kit import commands, slices
-from tools.kit.commands import LazyCommand
+from tools.kit import slices
 from tools.kit.errors import CommandError
-from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 
 
@@ -60,78 +56,7 @@ def test_invalid_list_of_slices_is_refused(
         slices.read_manifests(tmp_path)
 
 
-class SliceWithCommand(Slice):
-    """A slice with a command that its module does not define."""
-
-    def commands(self) -> dict[str, LazyCommand]:
-        def load() -> click.Command:
-            from tools.cli import listen  # type: ignore[attr-defined]
-
-            return listen  # type: ignore[no-any-return]
-
-        return {"listen": LazyCommand(load, "Listen.")}
-
-
-def test_two_commands_of_one_name_are_refused() -> None:
-    with pytest.raises(CommandError, match=r"^slices/b/slice\.py: command 'listen' exists already"):
-        commands.collect({}, {"a": SliceWithCommand(), "b": SliceWithCommand()})
-    with pytest.raises(CommandError, match=r"^slices/a/slice\.py: command 'listen' exists already"):
-        commands.collect(SliceWithCommand().commands(), {"a": SliceWithCommand()})
-
-
-def test_missing_command_of_a_module_is_named() -> None:
-    command = commands.collect({}, {"a": SliceWithCommand()})["listen"]
-    with pytest.raises(CommandError, match=r"^cannot import name 'listen' from 'tools\.cli'"):
-        command.load()
-
-
-EXPECTED_DEFINITION = "It must define `SLICE`, an instance of a subclass of `Slice`."
-METHODS = sorted(name for name in vars(Slice) if name[0] != "_")
-MISSPELT = """
-from slices.definition import Slice
-
-class A(Slice):
-    def statments(self): ...
-
-SLICE = A()
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", f"module 'slices.a.slice' has no attribute 'SLICE'. {EXPECTED_DEFINITION}"),
-        ("import nothing_of_this_name", f"No module named 'nothing_of_this_name'. {EXPECTED_DEFINITION}"),
-        (MISSPELT, f"`Slice` has no method `statments`. Use one of {', '.join(METHODS)}."),
-    ],
-    ids=["no object", "a wrong import", "a misspelt method"],
-)
-def test_slice_with_invalid_python_is_named(tmp_path: Path, text: str, words: str) -> None:
-    project = copy_project(tmp_path / "project", with_slices=False)
-    create_slices(project / "slices", a=[])
-    (project / "slices" / "a" / "slice.py").write_text(text)
-    run = [sys.executable, "-m", "tools.cli", "--help"]
-
-    completed = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
-
-    assert (completed.returncode, completed.stdout) == (2, "")
-    assert completed.stderr == f"ponto: slices/a/slice.py: {words}\n"
-
-
-@pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])
-def test_error_of_invalid_yaml_names_the_slice(tmp_path: Path, text: str) -> None:
-    create_slices(tmp_path, a=[])
-    (tmp_path / "a" / "aws.yml").write_text(text)
-    with pytest.raises(CommandError, match=r"^slices/a/aws\.yml"):
-        slices.read_manifests(tmp_path)
-
-
 LOADED_COMMANDS = {name: command.load() for name, command in cli.COMMANDS.items()}
-
-
-def test_summaries_equal_those_of_the_commands_help() -> None:
-    summaries = {name: command.short_help for name, command in cli.COMMANDS.items()}
-    assert summaries == {name: command.get_short_help_str(limit=200) for name, command in LOADED_COMMANDS.items()}
 
 
 def test_list_of_commands_imports_no_command() -> None:
