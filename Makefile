@@ -86,6 +86,7 @@ check-code:
 	@ruff format --check .
 	@ruff check .
 	@mypy
+	@lint-imports --no-cache --no-logo
 	@python -m pytest --quiet -n0 --durations-min=60 tests/postgres/test_slices.py
 
 check-template:

@@ -91,7 +91,7 @@ def check(tmp_path: Path) -> Check:
     def check(
         status: dict[str, int], *, words: Sequence[str] = ("check",), **environment: str
     ) -> "subprocess.CompletedProcess[str]":
-        names = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
+        names = [f".venv/bin/{name}" for name in ("ruff", "mypy", "lint-imports", "python", "cfn-lint")]
         names += [
             f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit", "python", "zizmor")
         ]
@@ -113,7 +113,17 @@ def check(tmp_path: Path) -> Check:
 
 @pytest.mark.parametrize(
     "program",
-    ["ruff", "mypy", ".venv/bin/python", "cfn-lint", "checkov", ".venv-audit/bin/python", "check-jsonschema", "zizmor"],
+    [
+        "ruff",
+        "mypy",
+        "lint-imports",
+        ".venv/bin/python",
+        "cfn-lint",
+        "checkov",
+        ".venv-audit/bin/python",
+        "check-jsonschema",
+        "zizmor",
+    ],
 )
 def test_each_failed_program_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
