@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import parameters
 from tools.kit.osls import DATABASE_CLUSTER, find_stack_by_name, has_resource, service, stack_name
@@ -82,7 +82,7 @@ def print_narrowing(session: "boto3.Session", stage: str) -> None:
                 FunctionName=f"{stack_name(stage)}-batidaPonto"
             )
             overrides.append(f"VpcId={function.get('VpcConfig', {}).get('VpcId') or _NO_VPC}")
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         print_status(f"not looked up: what narrows the deploying role ({explain(error)})")
         return
     if overrides:

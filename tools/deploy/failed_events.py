@@ -4,6 +4,7 @@ Failures of the validation before a change set are not stack events, so osls doe
 them.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests if the clocks differ by more
 _NO_TIME = datetime.max.replace(tzinfo=UTC)  # CloudFormation's model does not require an event's time
+_LACKS_RIGHT = re.compile("not authorized|access ?denied|permission", re.IGNORECASE)  # services word it differently
 _CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # because another resource failed
 
 
@@ -52,7 +54,7 @@ def print_new_failures(cloudformation: "CloudFormationClient", stage: str, befor
         return
     if failures:
         print_status("CloudFormation's reasons:", *(f"  {failure}" for failure in failures))
-    if any("not authorized to perform" in failure.reason for failure in failures):
+    if any(_LACKS_RIGHT.search(failure.reason) for failure in failures):
         print_status("If the role of .github/deploy-role.yml deploys, add the action there, and update that stack.")
 
 
