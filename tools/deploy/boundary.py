@@ -69,9 +69,8 @@ def describe_removal(cloudformation: "CloudFormationClient", stage: str) -> str 
 
 def print_narrowing(session: "boto3.Session", stage: str) -> None:
     """Print the command that limits the deploying role to a deployed stage's cluster and VPC, unless that was done."""
-    cloudformation = session.client("cloudformation")
     try:
-        stack = find_stack_by_name(cloudformation, role_stack_name(stage))
+        stack = find_stack_by_name(session.client("cloudformation"), role_stack_name(stage))
         set_parameters = stack.get("Parameters", []) if stack else []
         values = {parameter.get("ParameterKey"): parameter.get("ParameterValue") for parameter in set_parameters}
         overrides = []

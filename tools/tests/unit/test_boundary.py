@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from tools.deploy import boundary
@@ -88,3 +90,9 @@ def test_narrowing_has_the_vpc_of_the_drain_and_the_database_of_the_roles(
     boundary.print_narrowing(session, "prod")
 
     assert f"--parameter-overrides {narrowing} --region us-east-1\n" in capsys.readouterr().err
+
+
+def test_network_error_while_narrowing_fails_no_deploy(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Mock(client=Mock(side_effect=EndpointConnectionError(endpoint_url="https://x")))
+    boundary.print_narrowing(session, "prod")
+    assert "not looked up: what narrows the deploying role" in capsys.readouterr().err

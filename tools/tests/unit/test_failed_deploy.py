@@ -139,6 +139,21 @@ def test_reason_of_a_new_change_set_is_shown_if_there_is_no_event(dev: Dev, old:
     assert ("  the stack: no template\n" in dev.run("deploy").err) is is_shown
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "User: arn:x is not authorized to perform: kms:CreateGrant",
+        "API: s3:CreateBucket Access Denied",
+        "AccessDenied. User doesn't have permission to call iam:GetRole",
+    ],
+)
+def test_refused_action_is_explained_with_the_file_of_the_deploying_role(dev: Dev, reason: str) -> None:
+    dev.fail(
+        DescribeStacks=stack(), DescribeEvents={"OperationEvents": [validation_event(ValidationStatusReason=reason)]}
+    )
+    assert ".github/deploy-role.yml deploys, add the action there" in dev.run("deploy").err
+
+
 ACCESS_DENIED = refusal("AccessDenied", "not you", "CreateServiceLinkedRole")
 
 
