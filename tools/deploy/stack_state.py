@@ -135,15 +135,16 @@ def _require_no_deploy(
     """
     status = (find_change_set(cloudformation, stage) or {}).get("Status")
     age = now - stack["CreationTime"]
+    wait = "Wait until it has ended"
     if status in _IN_CREATION:
         reason = f"its change set is {status}"
     elif is_abandoned(stack) and status != "FAILED" and age < timedelta(seconds=_MIN_AGE_SECONDS):
         reason = f"it was created {age.total_seconds():.0f} s ago"
+        wait += f", or, if no deploy is running, until the stack is {_MIN_AGE_SECONDS} s old"
     else:
         return
     raise CommandError(
-        f"another deploy may be changing the stack {stack_name(stage)}: {reason}. Wait until it has ended, or, if no "
-        f"deploy is running, until the stack is {_MIN_AGE_SECONDS} s old, and run this again"
+        f"another deploy may be changing the stack {stack_name(stage)}: {reason}. {wait}, and run this again"
     )
 
 
