@@ -87,7 +87,7 @@ check-code:
 	@ruff check .
 	@mypy
 	@lint-imports --no-cache --no-logo
-	@python -m pytest --quiet -n0 --durations-min=60 tests/postgres/test_slices.py
+	@python -m pytest --quiet -n0 --durations-min=60 tests/postgres/test_slices.py tests/postgres/test_generated.py
 
 check-template:
 	@python -m tools.develop.templates

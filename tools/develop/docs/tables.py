@@ -30,7 +30,7 @@ def punch_fields() -> str:
         )
         for field in EVENT.fields_required_first
     ]
-    return _table(("field", "type", ""), rows)
+    return table(("field", "type", ""), rows)
 
 
 def columns(connection: psycopg2.extensions.connection, relation: str) -> str:
@@ -42,7 +42,7 @@ def columns(connection: psycopg2.extensions.connection, relation: str) -> str:
             (f"{SCHEMA}.{relation}",),
         )
         rows = cursor.fetchall()
-    return _table(
+    return table(
         ("column", "type", ""), [(f"`{name}`", _shorten_type(type_), comment) for name, type_, comment in rows]
     )
 
@@ -67,7 +67,7 @@ def commands(slice_name: str | None = None) -> str:
     if count > 2:  # shown once, above the table
         note = f"Exit status, where the table has none: {usual_status}.\n\n"
         rows = [(*cells, "" if status == usual_status else status) for *cells, status in rows]
-    return note + _table(("command", "what it does", "exit status"), rows)
+    return note + table(("command", "what it does", "exit status"), rows)
 
 
 def leaf_commands(
@@ -107,7 +107,7 @@ def _parameters(names: Iterable[str]) -> str:
         declaration = declarations[name]
         default = "; ".join([_format_value(declaration["default"]), *in_stages])
         rows.append((f"`{name}`", default, _format_unit(declaration), declaration["reason"]))
-    return _table(("parameter", "default", "unit or values", "meaning"), rows)
+    return table(("parameter", "default", "unit or values", "meaning"), rows)
 
 
 def _format_value(value: str | list[str]) -> str:
@@ -136,6 +136,7 @@ def _format_unit(declaration: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     lines = [f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |") for cells in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])

@@ -1,0 +1,53 @@
+"""Tables of the enabled slices for documents outside their folders, from the slices' READMEs and commands."""
+
+import re
+
+from slices import enabled
+from tools.develop.docs.tables import leaf_commands, table
+from tools.kit import slices
+
+_FIRST_SENTENCE = re.compile(r"\A# [^\n]*\n\n(.*?\.)\s", re.DOTALL)
+_PORTUGUESE_SENTENCE = re.compile(r"^\*Em portugu\u00eas:\* (.*?\.)(?= <!--|$)", re.MULTILINE)
+_FIRST_COMMAND = re.compile(r"\A(?:(?!```sh).*\n)*?```sh(?: aws)?\n(.*[^\\\n])\n")
+
+
+def features(prefix: str) -> str:
+    """Return what each slice does, and its first command; `prefix` leads from the document to `slices/`."""
+    return _features(prefix, _FIRST_SENTENCE, ("slice", "what it does", "first command"))
+
+
+def features_in_portuguese(prefix: str) -> str:
+    """Return `features` in Portuguese."""
+    return _features(prefix, _PORTUGUESE_SENTENCE, ("slice", "o que faz", "primeiro comando"))
+
+
+def _features(prefix: str, sentence: re.Pattern[str], head: tuple[str, str, str]) -> str:
+    rows = []
+    for manifest in slices.enabled_manifests():
+        text = (manifest.folder / "README.md").read_text(encoding="utf-8")
+        description, command = sentence.search(text), _FIRST_COMMAND.search(text)
+        rows.append(
+            (
+                _link(manifest.name, prefix),
+                " ".join(description[1].split()) if description else "",
+                f"`{re.sub(' +#.*', '', command[1])}`" if command else "",
+            )
+        )
+    return table(head, rows) if rows else "No slice is on."
+
+
+def commands(prefix: str) -> str:
+    """Return the commands of all slices; `prefix` leads from the document to `slices/`."""
+    rows = []
+    for slice_name, definition in enabled.load().items():
+        names = tuple(f"ponto {command} " for command in definition.commands())
+        rows += [
+            (f"`{name}`", summary, _link(slice_name, prefix))
+            for name, summary, _ in leaf_commands()
+            if f"{name} ".startswith(names)
+        ]
+    return table(("command", "what it does", "slice"), rows) if rows else "No slice is on that has commands."
+
+
+def _link(slice_name: str, prefix: str) -> str:
+    return f"[{slice_name}]({prefix}{slice_name}/README.md)"
