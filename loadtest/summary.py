@@ -119,7 +119,7 @@ def print_summary(summary: dict[str, Any]) -> None:
     columns = {"the original": _ORIGINAL, **columns}
     # only in the reference: end
     rows = [(name, *(cells.get(name, "") for cells in columns.values())) for name in row_names]
-    tables.show([Column(name, align_right=bool(name)) for name in ("", *columns)], rows)
+    tables.show([Column(name, align_right=bool(name), wraps=True) for name in ("", *columns)], rows)
     print_result("")
     for run in runs:
         print_result(format_sentence(run) if len(runs) == 1 else f"{run['model']}: {format_sentence(run)}")

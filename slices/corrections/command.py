@@ -47,11 +47,11 @@ _MAX_UTC_OFFSET = timedelta(hours=15)
 _ACTION_NAMES = {"inclusao": "added", "desconsideracao": "disregarded", "anulacao": "undone"}
 _COLUMNS = (
     Column("correction"),
-    Column("what", min_width=11),
+    Column("what", wraps=True),
     Column("employee", align_right=True),
     Column("punch"),
-    Column("reason", min_width=8),
-    Column("by", min_width=16),
+    Column("reason", wraps=True),
+    Column("by", wraps=True),
 )
 
 

@@ -29,11 +29,11 @@ _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3_600
 _COLUMNS = (
     Column("id"),
-    Column("reason", min_width=12),
+    Column("reason", wraps=True),
     Column("employee", align_right=True),
     Column("received"),
     Column("times", align_right=True),
-    Column("why", min_width=16),
+    Column("why", wraps=True),
 )
 
 _EPILOG = """examples:

@@ -31,7 +31,7 @@ _TAG = "batida-ponto:key"  # tag with the key's name; resources without it are n
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 _KEY_COLUMNS = (
-    Column("name", min_width=16),
+    Column("name", wraps=True),
     Column("id"),
     Column("enabled"),
     Column("requests/s", align_right=True),

@@ -35,7 +35,7 @@ def _column(name: str) -> Column:
     if name in EVENT.time_columns:
         return Column(name)
     is_text = name != EVENT.offset and EVENT.fields[name].kind.column_type == "text"
-    return Column(name, min_width=12) if is_text else Column(name, align_right=True)
+    return Column(name, wraps=True) if is_text else Column(name, align_right=True)
 
 
 _COLUMNS = (

@@ -59,7 +59,7 @@ def _print(
         "",
     )
     tables.show(
-        [Column("a month"), Column("formula", min_width=30), Column("US dollars", align_right=True)],
+        [Column("a month"), Column("formula", wraps=True), Column("US dollars", align_right=True)],
         [*((line.what, line.formula, line.amount) for line in bill), ("total", "", f"{costs.total(bill):,.2f}")],
     )
     days = sorted(price["dated"] for price in costs.PRICES[_REGION].values())

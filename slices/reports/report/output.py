@@ -20,7 +20,8 @@ from rich.text import Text
 from ponto.fields import INVISIBLE_CHARACTERS
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import Report, ReportTable, to_plain_value
-from tools.kit import files, tables
+from slices.reports.report.text_table import wrap, write_table
+from tools.kit import files
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
 
@@ -146,7 +147,7 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
 
     def line(text: str = "", style: str = "") -> None:
         """Print a text, wrapped between words."""
-        for part in tables.wrap(text, console.width):
+        for part in wrap(text, console.width):
             console.print(Text(part, style))
 
     line(report.title, "bold")
@@ -161,20 +162,6 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
         elif not rows:
             line(table.empty)
         else:
-            _draw_table(console, table, rows, language)
+            write_table(console, table, rows, language)
             for note in table.notes:
                 line(note, "dim")
-
-
-def _draw_table(console: Console, table: ReportTable, rows: list[list[str]], language: Language) -> None:
-    columns = [
-        tables.Column(
-            column.heading(language),
-            column.format.style == "figure",
-            column.min_width,
-            column.is_optional,
-            column.max_width,
-        )
-        for column in table.columns
-    ]
-    tables.draw(console, columns, rows)

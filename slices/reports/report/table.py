@@ -35,7 +35,7 @@ def instant_format(zone: ZoneInfo) -> ColumnFormat:
 
 
 class ReportColumn(NamedTuple):
-    """A column of a report's table. On a terminal, its widths are those of `tables.Column`."""
+    """A column of a report's table. Its widths are those of text; see `text_table`."""
 
     name: str  # of the database's column
     format: ColumnFormat = TEXT

@@ -2,16 +2,12 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-from psycopg2.extensions import make_dsn, parse_dsn
 
 from ponto.punch import EVENT
 from tests.commands import CommandResult, Run, write_stack_with_database
@@ -19,7 +15,7 @@ from tests.database import execute
 from tests.postgres.storing import TEXTS, add_punch
 from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.project import ROOT
-from tools.local import postgres, rows
+from tools.local import rows
 
 LONG = "a device whose name has sixty-four characters, which is the most"
 
@@ -72,36 +68,6 @@ def test_all_columns_of_the_event_are_shown(
     monkeypatch.setenv("COLUMNS", columns)
     add_punch(migrated_url, 7)
 
-    words = run("--state", state).out.split()
+    words = run("--state", state).out.replace(":", "").split()
 
-    assert {*words} >= {*EVENT.row._fields, "waited"} - {*TEXTS}  # the name of a text may be wrapped
-
-
-def test_database_that_refuses_connections_is_reported(state: Path, migrated_url: str, run: Run) -> None:
-    name = parse_dsn(migrated_url)["dbname"]
-    execute(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
-
-    refused = run("--state", state)
-
-    assert (refused.status, refused.out) == (1, "")
-    assert "the local stack runs, but its database does not answer: " in refused.err
-    assert "is not currently accepting connections; repeat the command in a moment" in refused.err
-
-
-def test_unresponsive_database_times_out(
-    state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres, "FETCH_SECONDS", 2)  # the shortest timeout of libpq
-    with psycopg2.connect(migrated_url) as other, other.cursor() as cursor:
-        cursor.execute("lock table batida")
-        locked = run("--state", state)
-    silent = socket.socket(socket.AF_UNIX)
-    silent.bind(str(state / ".s.PGSQL.5432"))
-    with closing(silent):
-        silent.listen()
-        write_stack_with_database(state, f"postgresql://postgres@/pontodb?host={state}")
-        frozen = run("--state", state)
-
-    assert [locked.status, frozen.status] == [1, 1]
-    assert "does not answer: canceling statement due to statement timeout; repeat" in locked.err
-    assert "timeout expired; repeat" in frozen.err
+    assert {*words} >= {*EVENT.row._fields, "waited"}

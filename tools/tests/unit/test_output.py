@@ -54,7 +54,7 @@ def test_no_way_of_printing_emits_control_characters(
         print_result(HOSTILE, HOSTILE)
         print_status(HOSTILE)
         print_json({HOSTILE: HOSTILE})
-        tables.show([Column(HOSTILE), Column("b", min_width=9)], [(HOSTILE, HOSTILE * 20)])
+        tables.show([Column(HOSTILE), Column("b", wraps=True)], [(HOSTILE, HOSTILE * 20)])
         Console(stderr=True).print(HOSTILE)
         with progress(HOSTILE) as shown:
             shown.add_task(HOSTILE)
