@@ -1,20 +1,8 @@
 """Clocks whose waits return at once."""
 
-import itertools
 from datetime import UTC, datetime, timedelta
 
 from tools.kit.clock import Clock
-
-
-class TickingClock(Clock):
-    """A clock that advances by a number of seconds at each reading."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._readings = itertools.count()
-
-    def monotonic(self) -> float:
-        return next(self._readings) * self._seconds
 
 
 class FakeClock(Clock):

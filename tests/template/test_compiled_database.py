@@ -1,12 +1,10 @@
 """The database that a stage creates or uses, and the network path to it."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.template.compiled import ARN, CompileStage
-from tools.deploy.quotas import read_demand
 from tools.kit.packaging import Template
 
 PASSWORDS = "dbLogin=secret"
@@ -104,17 +102,6 @@ def test_each_function_connects_to_the_cluster_as_a_separate_role(
     }
 
 
-def test_secrets_manager_generates_the_functions_passwords(prod: Template, prod_with_passwords: Template) -> None:
-    assert "SecretsManager" not in json.dumps(prod.document)
-    assert "secretsmanager" not in json.dumps(prod.document)
-    generated = {"GenerateStringKey": "password", "PasswordLength": 40, "ExcludePunctuation": True}
-    secrets = prod_with_passwords.by_type("AWS::SecretsManager::Secret")
-    assert {name: secret["GenerateSecretString"] for name, secret in secrets.items()} == {
-        secret: {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated}
-        for secret, user in zip(SECRETS, ("ponto_drain", "ponto_reader"), strict=True)
-    }
-
-
 @pytest.mark.parametrize(
     ("parameters", "services"),
     [
@@ -148,16 +135,6 @@ def test_only_the_functions_reach_the_database_and_the_endpoints(
             "SubnetIds": [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}],
             "SecurityGroupIds": [{"Ref": "FunctionSecurityGroup"}],
         }
-
-
-def test_subnets_are_in_the_regions_first_two_zones_or_in_the_configured_ones(
-    compile_stage: CompileStage, prod: Template
-) -> None:
-    configured = compile_stage("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
-    first_two = [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
-    for template, zones in ((prod, first_two), (configured, ["sa-east-1a", "sa-east-1c"])):
-        subnets = template.by_type("AWS::EC2::Subnet").values()
-        assert [subnet["AvailabilityZone"] for subnet in subnets] == zones
 
 
 @pytest.mark.parametrize(
@@ -232,19 +209,6 @@ def test_existing_database_only_sets_variables_of_the_functions(compile_stage: C
     assert secrets == [ARN, function_secret, read_secret]
 
 
-def test_existing_database_with_iam_login_uses_its_resource_id_and_no_secret(
-    compile_stage: CompileStage,
-) -> None:
-    parameters = ("database=existing", "dbHost=db.example.com", "dbLogin=iam", "dbResourceId=cluster-ABC")
-    template = compile_stage("dev", *parameters)
-    for variables in database_variables(template).values():
-        assert (variables["DB_HOST"], variables["DB_LOGIN"]) == ("db.example.com", "iam")
-        assert not [name for name in variables if "SECRET" in name]
-    assert not [name for name in template.resources if "Secret" in name or "Endpoint" in name]
-    with_proxy = compile_stage("dev", *parameters, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
-    assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_drain" in json.dumps(with_proxy.properties("BatidaPontoRole"))
-
-
 def test_express_cluster_needs_no_vpc_and_uses_public_certificates(
     compile_stage: CompileStage,
 ) -> None:
@@ -268,32 +232,6 @@ def test_express_cluster_needs_no_vpc_and_uses_public_certificates(
     services = {resource["Type"].split("::")[1] for resource in template.resources.values()}
     assert not services & {"EC2", "RDS", "SecretsManager"}
     assert template.outputs["BackupDays"] == {"Value": "1"}
-
-
-def test_parameters_of_an_express_cluster_are_in_the_metadata_that_deploy_reads(compile_stage: CompileStage) -> None:
-    template = compile_stage("dev", "database=express")
-    assert template.document["Metadata"]["ExpressCluster"] == {
-        "MasterUsername": "ponto",
-        "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
-        "LeaveDatabase": False,
-        "DeletionProtection": False,
-        "BackupRetentionPeriod": 1,
-        "WhenDeleted": "Delete",
-        "Tags": {"service": "batida-ponto", "stage": "dev"},
-        "Parameters": compile_stage("dev").properties("DatabaseParameters")["Parameters"],
-    }
-    assert read_demand(template.document).is_express
-    assert "Metadata" not in compile_stage("dev").document
-
-
-def test_tls_mode_and_certificates_of_the_database_are_configurable(compile_stage: CompileStage) -> None:
-    root = "ponto/certificates/company.pem"
-    for function in compile_stage("dev", f"dbSslRootCert={root}").by_type("AWS::Lambda::Function").values():
-        assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
-    for function in (
-        compile_stage("dev", "database=existing", "dbSslMode=disable").by_type("AWS::Lambda::Function").values()
-    ):
-        assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
 
 
 def database_variables(template: Template) -> dict[str, dict[str, Any]]:

@@ -10,10 +10,9 @@ import pytest
 from ponto import __version__
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.template.cloudwatch import ALARM, alarms
-from tests.template.compiled import ARN, TOPIC, CompileStage, PackageStage
+from tests.template.compiled import CompileStage, PackageStage
 from tools.deploy import compiled_stage, quotas
 from tools.develop.templates import SWITCHES
-from tools.kit import parameters
 from tools.kit.errors import CommandError
 from tools.kit.packaging import Template
 
@@ -53,13 +52,7 @@ EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("prod", ["dbLogin=secret"], CREATED_DATABASE | NETWORK | SECRET_RESOURCES | {"SecretsManagerEndpoint"}),
         ("prod", ["database=express"], CORE_RESOURCES | DASHBOARD | ENCRYPTED_TOPIC),
         ("dev", ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC"], CORE_AND_TOPIC),
-        ("dev", ["alarms=all", "alarmTopicKey=true", "dashboard=true"], CREATED_DATABASE | NETWORK),
         ("local", [], LOCAL_RESOURCES | ENCRYPTED_TOPIC),
-        ("local", [f"alarmTopicArn={TOPIC}"], LOCAL_RESOURCES),
-        ("prod", ["vpcId=vpc-1", *EXISTING_SUBNETS], CREATED_DATABASE),
-        ("dev", ["database=existing", "dbHost=db.example.com"], CORE_AND_TOPIC),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], CORE_AND_TOPIC | SECRET_RESOURCES),
-        ("dev", ["database=existing", *EXISTING_SUBNETS], CORE_AND_TOPIC),
         ("prod", ["alarmEmail=oncall@example.com"], CREATED_DATABASE | NETWORK | {"AlarmEmail"}),
         ("prod", ["accessLogs=true", "tracing=true"], CREATED_DATABASE | NETWORK | OBSERVABILITY),
     ],
@@ -124,34 +117,11 @@ def test_retained_resources_refer_to_no_deleted_ones(prod: Template) -> None:
         assert _references(prod.resources[name]) <= RETAINED | (senders if name == "PunchQueuePolicy" else set()), name
 
 
-@pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_policies_are_retained_with_their_resources(package_with_slices: PackageStage, stage: str) -> None:
-    resources = package_with_slices(stage, *SWITCHES).template().resources
-    policies = {
-        name: resource
-        for name, resource in resources.items()
-        if re.search("(Bucket|Queue|Topic)Policy$", resource["Type"])
-    }
-    assert len(policies) >= 4
-    for name, policy in policies.items():
-        (target,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
-        for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
-            assert policy.get(attribute) == resources[target].get(attribute), name
-
-
-def test_logs_are_kept_for_a_month_or_the_configured_days(compile_stage: CompileStage, template: Template) -> None:
-    longer = compile_stage("prod", "accessLogs=true", "logRetentionDays=90")
-    for compiled, days in ((template, 30), (longer, 90)):
-        assert {group["RetentionInDays"] for group in compiled.by_type("AWS::Logs::LogGroup").values()} == {days}
-
-
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
     [
         ("prod", [], True),
-        ("staging", [], True),
         ("dev", [], False),
-        ("local", [], False),
         ("prod", ["terminationProtection=false"], False),
     ],
 )
@@ -188,26 +158,6 @@ def test_invalid_variable_of_the_functions_stops_the_deploy(package_stage: Packa
     message = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
     with pytest.raises(CommandError, match=message):
         compiled_stage.read_compiled_stage(package_stage("prod", "timeZone=America/SaoPaulo").folder)
-
-
-def test_parameter_has_the_same_type_from_the_file_and_from_text(
-    package_with_slices: PackageStage,
-) -> None:
-    values = parameters.defaults() | parameters.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
-    is_typed = re.compile(r"true|false|\d+").fullmatch
-    texts = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
-    assert len(texts) > 20
-    from_file = package_with_slices("prod", *SWITCHES).template().document
-    from_texts = package_with_slices("prod", *texts).template().document
-    for document in (from_file, from_texts):
-        for resource in document["Resources"].values():
-            resource["Properties"].pop("Code", None)  # the S3 key of a function's code contains the time
-    assert from_texts == from_file
-
-
-def test_stack_tags_are_service_stage_and_the_configured_tags(package_stage: PackageStage) -> None:
-    tags = package_stage("dev", "tags=owner=intake, costCentre=4711").configuration["provider"]["stackTags"]
-    assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "intake", "costCentre": "4711"}
 
 
 def test_schema_function_gets_the_slices_in_order_and_all_roles(package_with_slices: PackageStage, stage: str) -> None:

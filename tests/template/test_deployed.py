@@ -106,55 +106,6 @@ def test_a_cluster_that_cannot_be_used_stops_the_deploy(
     assert message in str(account.stop_message(EXPRESS))
 
 
-@pytest.mark.usefixtures("cluster")
-def test_deploy_looks_up_the_express_cluster_once_and_uses_its_attributes(account: Account) -> None:
-    account.rds_requests.clear()
-    status, printed = account.sls("deploy", parameters=(EXPRESS,))
-    assert status == 0, printed
-    assert len(account.rds_requests) == 1
-
-    (stack,) = account.aws.client("cloudformation").describe_stacks(StackName=stack_name("local"))["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    assert (outputs["Database"], outputs["DatabaseLogin"], outputs["BackupDays"]) == ("express", "iam", "3")
-    functions = account.aws.client("lambda")
-    for name in ("batidaPonto", "read", "schema"):
-        function = functions.get_function_configuration(FunctionName=f"batida-ponto-local-{name}")
-        variables = function["Environment"]["Variables"]
-        assert (variables["DB_HOST"], variables["DB_PORT"]) == (EXPRESS_CLUSTER["Endpoint"], "5432")
-        assert not function.get("VpcConfig", {}).get("SubnetIds")
-
-    # Later deploys must keep the database.
-    assert account.stop_message(EXPRESS) is None
-    stop_message = str(account.stop_message())
-    assert (
-        "'existing' would give batida-ponto-local a different database, without the punches stored with 'express'"
-        in stop_message
-    )
-    assert "Set database to 'express'." in stop_message
-
-
-@pytest.mark.usefixtures("cluster")
-def test_package_without_the_clusters_address_is_not_deployed(account: Account, tmp_path: Path) -> None:
-    account.rds_requests.clear()
-    status, printed = account.sls("package", "--package", str(tmp_path), parameters=(EXPRESS,))
-    assert (status, account.rds_requests) == (0, []), printed
-    status, printed = account.sls("deploy", "--package", str(tmp_path), parameters=(EXPRESS,))
-    assert status
-    assert f"{tmp_path} was packaged without its cluster: deploy without --package" in printed
-
-
-@pytest.mark.parametrize("exists", [True, False])
-def test_preview_compiles_with_the_address_of_the_cluster_if_it_exists(
-    account: Account, cluster: dict[str, str], tmp_path: Path, *, exists: bool
-) -> None:
-    cluster["DBClusterIdentifier"] = stack_name("new") if exists else "another"
-    package = ("package", "--package", str(tmp_path))
-    status, printed = account.sls(*package, parameters=(EXPRESS,), stage="new", PONTO_PREVIEW="true")
-    assert status == 0, printed
-    text = (tmp_path / "cloudformation-template-update-stack.json").read_text()
-    assert (EXPRESS_CLUSTER["DbClusterResourceId"] in text) == exists
-
-
 def test_preview_stops_at_a_change_of_the_database(account: Account, tmp_path: Path) -> None:
     outputs = {"PunchQueueUrl": {"Value": "https://q"}, "Database": {"Value": "create"}}
     template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}

@@ -10,7 +10,6 @@ import pytest
 
 from tests.iam import get_arn, get_role, is_allowed
 from tests.template.compiled import PackageProject, add_slice, copy_without_requirements
-from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import require_preflight, throttles
 from tests.template.test_permissions import connect_permission, extract_permissions
 from tools.kit.packaging import PackagingError, Template
@@ -80,22 +79,6 @@ def test_method_requires_a_key_and_is_throttled(define: Define) -> None:
         "PathPart": "solicitacao",
     }
     assert throttles(template)["POST", "/~1solicitacao"] == (5, 10)
-
-
-def test_change_of_callers_creates_a_new_deployment(define: Define) -> None:
-    with_key = define("{ post: /solicitacao, role: ponto_requests }")
-    with_iam = define("{ post: /solicitacao, role: ponto_requests, callers: iam }")
-
-    assert with_iam.properties("PostRequest")["AuthorizationType"] == "AWS_IAM"
-    assert deployment(with_iam) != deployment(with_key)
-
-
-def test_declaration_changes_a_default_only(define: Define) -> None:
-    declaration = "parameters: { requestRateLimit: { default: 7 } }"
-
-    template = define("{ post: /solicitacao, role: ponto_requests }", declaration, "requestBurstLimit=8")
-
-    assert throttles(template)["POST", "/~1solicitacao"] == (7, 8)
 
 
 def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(define: Define) -> None:

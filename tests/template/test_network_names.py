@@ -1,6 +1,5 @@
 """An existing network, configured by names, which are looked up in an account (here the emulator's), or by ids."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -62,18 +61,6 @@ def test_names_are_replaced_by_the_accounts_ids(compile_stage: CompileStage, acc
     assert "AWS::EC2::VPC" not in {resource["Type"] for resource in template.resources.values()}
 
 
-def test_look_up_uses_the_credentials_of_osls(compile_stage: CompileStage, account: Account, tmp_path: Path) -> None:
-    profile = tmp_path / "credentials"
-    keys = {name.lower(): account.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
-    profile.write_text("[company]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items()))
-    aws = {name: value for name, value in account.environment.items() if name.lower() not in keys}
-    # AWS_DEV_PROFILE is a variable of osls.
-    aws |= {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_DEV_PROFILE": "company"}
-    names = ("vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
-    template = look_up(compile_stage, account._replace(environment=aws), *names)
-    assert template.properties("DatabaseSecurityGroup")["VpcId"] == account.vpc
-
-
 @pytest.mark.parametrize(
     ("vpc", "subnets", "group", "message"),
     [
@@ -107,11 +94,6 @@ def test_ids_need_no_account(compile_stage: CompileStage) -> None:
         assert function["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
     assert template.properties("DatabaseSubnets")["SubnetIds"] == ["subnet-1", "subnet-2"]
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == "vpc-1"
-
-
-def test_look_up_without_credentials_fails(compile_stage: CompileStage) -> None:
-    with pytest.raises(PackagingError, match="CredentialsProviderError"):
-        compile_stage("dev", "vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
 
 
 def _vpc(ec2: "EC2Client", name: str, block: str) -> str:

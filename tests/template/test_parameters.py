@@ -47,16 +47,6 @@ def test_invalid_value_of_a_stage_stops_only_this_stage(package_project: Package
     package_project(bare_project, "dev")
 
 
-def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(
-    package_project: PackageProject, bare_project: Path
-) -> None:
-    with (bare_project / "resources" / "parameters.yml").open("a") as file:
-        file.write("default: { backupDays: 30 }\n")
-
-    with pytest.raises(PackagingError, match=r"has `default:`, which no stage reads\. Move its values"):
-        package_project(bare_project, "prod")
-
-
 @pytest.mark.parametrize(
     ("declaration", "text", "value"),
     [

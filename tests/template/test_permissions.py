@@ -61,7 +61,6 @@ NETWORK_INTERFACES = {
 }
 TRACING = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
 
-KMS_KEY_ARN = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
 CLUSTER_RESOURCE_ID = "${DatabaseCluster.DBClusterResourceId}"
 
 
@@ -238,20 +237,6 @@ def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
     assert not is_allowed(operator._replace(boundary=[]), "sqs:SendMessage", queue, queue_policy)
     assert not is_allowed(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
     assert not is_allowed(get_role(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, queue_policy)
-
-
-@pytest.mark.parametrize("parameters", [[], ["database=existing", "subnetIds=subnet-1", "securityGroupIds=sg-1"]])
-def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(
-    package_with_slices: PackageStage, parameters: list[str]
-) -> None:
-    template = package_with_slices("prod", *parameters).template()
-    functions = template.by_type("AWS::Lambda::Function")
-    assert len(functions) >= 3
-    for name, function in functions.items():
-        role = get_role(template, function["Role"]["Fn::GetAtt"][0])
-        for action, resource in NETWORK_INTERFACES:
-            assert is_allowed(role, action, resource)
-            assert not is_allowed(role, action, resource, function=get_arn(template, name))
 
 
 def test_permissions_are_granted_only_by_roles(template: Template) -> None:

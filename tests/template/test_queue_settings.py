@@ -7,7 +7,7 @@ import pytest
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
-from tests.template.compiled import CompileStage, tls_only_statement
+from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
@@ -108,15 +108,6 @@ def test_dead_letter_queue_has_larger_messages_and_a_longer_retention(template: 
     assert 10 * (queue["MaximumMessageSize"] + attribute_bytes) <= 2**20  # a batch of ten in one call
 
 
-def test_queues_are_encrypted_at_rest_and_in_transit(template: Template) -> None:
-    queues = template.by_type("AWS::SQS::Queue")
-    assert {name: queue["SqsManagedSseEnabled"] for name, queue in queues.items()} == dict.fromkeys(queues, True)
-    for name in queues:
-        policy = template.properties(f"{name}Policy")
-        assert policy["Queues"] == [{"Ref": name}]
-        assert policy["PolicyDocument"]["Statement"][0] == tls_only_statement("sqs:*", {"Fn::GetAtt": [name, "Arn"]})
-
-
 def test_only_the_gateway_and_operators_send_to_the_punch_queue(template: Template) -> None:
     senders = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ApiRole", "OperatorRole")]
     other_statements = {
@@ -142,22 +133,6 @@ def test_only_the_drain_has_a_dead_letter_queue_and_concurrency_is_reserved(
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert _select_property(functions, "DeadLetterConfig") == {FUNCTION: target}
     assert _select_property(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
-
-
-def test_no_resource_invokes_the_schema_function(template: Template, prod_with_slices: Template) -> None:
-    for stage_template in (template, prod_with_slices):
-        other_resources = {
-            name: resource
-            for name, resource in stage_template.resources.items()
-            if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
-        }
-        assert "SchemaLambdaFunction" not in str(other_resources)
-    functions = template.by_type("AWS::Lambda::Function")
-    assert {name: function["Handler"] for name, function in functions.items()} == {
-        FUNCTION: "handler.main",
-        "ReadLambdaFunction": "handler.read",
-        "SchemaLambdaFunction": "handler.schema",
-    }
 
 
 def count_receives(visibility_seconds: int) -> int:
