@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
+from loadtest.remote import RemoteServers
 from tools.kit import jmeter
 from tools.kit.errors import CommandError
 from tools.kit.files import tail
@@ -36,28 +38,32 @@ class JMeter(NamedTuple):
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    servers: RemoteServers = RemoteServers()  # that send the load; without a name, this machine does
 
     @contextmanager
-    def run_plan(
-        self, plan: Path, folder: Path, properties: Mapping[str, object], secret: Mapping[str, str]
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    def run_plan(self, plan: Path, folder: Path, properties: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
         """Run a test plan; write results.jtl, the output (jmeter.out) and the log to a folder.
 
         Args:
             plan: .jmx file.
             folder: folder to write to; JMeter appends to an existing results.jtl.
-            properties: properties of the plan, by name.
-            secret: secret properties. They are passed in a private file that exists during the context, because the
-                arguments of a process are visible to all users, and JMeter logs them.
+            properties: properties of the plan, by name. They are passed in a private file that exists during the
+                context, because they include a secret, the arguments of a process are visible to all users, and JMeter
+                logs them.
         """
         with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".properties", encoding="ascii") as private:
-            private.writelines(f"{name}={_escape(value)}\n" for name, value in secret.items())
+            private.writelines(f"{_escape(name)}={_escape(str(value))}\n" for name, value in properties.items())
             private.flush()
-            arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl"), "-q", private.name]
             # The timestamp format is not in user.properties, because the report also reads that file, and would
             # interpret "ms" as a date format.
-            arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMP_PROPERTY: "ms", **properties}.items()]
-            yield self._start(arguments, folder, "jmeter")
+            arguments = ["-n", "-l", str(folder / "results.jtl"), f"-J{_TIMESTAMP_PROPERTY}=ms"]
+            if self.servers.names:
+                (folder / plan.name).write_bytes(_without_include(plan))
+                arguments += ["-t", str(folder / plan.name)]
+                arguments += [*self.servers.arguments(), f"-G{PROPERTIES}", f"-G{private.name}"]
+            else:
+                arguments += ["-t", str(plan), "-q", private.name]
+            yield self._start(arguments, folder, "jmeter", self.servers.working_folder)
 
     def create_report(self, folder: Path) -> dict[str, float]:
         """Create the HTML report of the results in a folder; return the latency of all requests in milliseconds.
@@ -71,18 +77,30 @@ class JMeter(NamedTuple):
         total = json.loads((report / "statistics.json").read_text(encoding="utf-8"))["Total"]
         return {name: round(total[statistic], 1) for name, statistic in _LATENCY_STATISTICS.items()}
 
-    def _start(self, arguments: Sequence[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
+    def _start(
+        self, arguments: Sequence[str], folder: Path, name: str, working_folder: Path | None = None
+    ) -> subprocess.Popen[bytes]:
         common = ["-q", str(PROPERTIES), "-j", str(folder / f"{name}.log")]
         with (folder / f"{name}.out").open("wb") as output:
             return subprocess.Popen(  # noqa: S603  fixed arguments
                 [*self.command, *arguments, *common],
-                cwd=folder,
+                cwd=working_folder or folder,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that Ctrl-C does not reach JMeter, which this command ends
             )
+
+
+def _without_include(plan: Path) -> bytes:
+    """Return a plan that contains the requests of device.jmx; a server would look for that file."""
+    tree, device = (ElementTree.parse(file) for file in (plan, FOLDER / "device.jmx"))  # noqa: S314  own files
+    for parent in list(tree.iter("hashTree")):
+        for position, element in enumerate(parent):
+            if element.tag == "IncludeController":
+                parent[position : position + 2] = device.findall("hashTree/hashTree/hashTree/*")
+    return ElementTree.tostring(tree.getroot())
 
 
 def _escape(text: str) -> str:

@@ -22,6 +22,11 @@ class TestPlan(NamedTuple):
     requests: int | None  # approximate; None: depends on the speed of the answers
     seconds: float  # duration at the maximum rate; 0: depends on the speed of the answers
 
+    @property
+    def first_employee(self) -> int:
+        """First of the employee numbers that are reserved for the run."""
+        return int(str(self.properties["firstEmployee"]))
+
 
 class LoadResult(NamedTuple):
     """Result of a run."""

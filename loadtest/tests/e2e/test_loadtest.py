@@ -1,32 +1,48 @@
-"""A small load test on the deployed stack, with JMeter and the proof of its results."""
+"""Small load tests on the deployed stack, with JMeter and the proof of its results."""
 
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from loadtest.jmeter import find_jmeter
+from loadtest.remote import RemoteServers
 from loadtest.summary import to_json
 from tests.commands import needs_jmeter
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
+from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 pytestmark = needs_jmeter()
+
+# In a short run, most of JMeter's time is JIT compilation, which these options reduce.
+ENVIRONMENT = os.environ | {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
     """Run the load test; return its exit status and the contents of summary.json."""
     command = [sys.executable, "-m", "loadtest", "--state", str(deployed.state), "--json", *words]
-    # In a short run, most of JMeter's time is JIT compilation, which these options reduce.
-    environment = os.environ | {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert process.stdout, process.stderr
     summary = json.loads((deployed.state / "loadtest" / "summary.json").read_text())
     assert json.loads(process.stdout) == to_json(summary)
     return process.returncode, summary
+
+
+def assert_no_file_has(key: str, *folders: Path) -> None:
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if path.suffix == ".properties" or key.encode() in path.read_bytes()] == []
 
 
 def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deployed: Deployed) -> None:
@@ -50,7 +66,47 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     assert len(dates) == 2
     assert [text for text in dates if not re.match(r"\d+[-/.]\d+[-/.]\d+\D", text)] == []
     assert (folder / "arrivals.png").exists()
-    key = client.address.api_key.encode()
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert [path for path in files if key in path.read_bytes()] == []
-    assert [path for path in files if path.suffix == ".properties"] == []
+    assert_no_file_has(client.address.api_key, folder)
+
+
+@pytest.fixture
+def server_names(tmp_path: Path) -> Iterator[list[str]]:
+    """Start two JMeter servers, which listen on loopback only, with TLS by rmi_keystore.jks; yield their names."""
+    keytool = "keytool -genkeypair -keyalg RSA -alias rmi -dname CN=rmi -storepass changeit -keystore rmi_keystore.jks"
+    subprocess.run(keytool.split(), cwd=tmp_path, check=True)
+    command = [*find_jmeter().command, "-s", "-Djava.rmi.server.hostname=127.0.0.1", "-Lorg.apache.jmeter.engine=WARN"]
+    names = []
+    with ExitStack() as stack:
+        for number in range(2):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            words = [f"-Dserver_port={port}", "-j", f"{number}.log"]
+            process = stack.enter_context(subprocess.Popen([*command, *words], cwd=tmp_path, env=ENVIRONMENT))
+            stack.callback(process.kill)
+            names.append(f"127.0.0.1:{port}")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                RemoteServers(tuple(names)).check()
+                break
+            except CommandError:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+        yield names
+
+
+def test_two_servers_send_different_punches_and_log_no_key(
+    client: Client, deployed: Deployed, server_names: list[str], tmp_path: Path
+) -> None:
+    words = ["--remote", ",".join(server_names), "--keystore", str(tmp_path / "rmi_keystore.jks")]
+    words += ["--threads", "3", "--loops", "20", "--open-rate", "20", "--open-seconds", "2"]
+    status, summary = loadtest(deployed, *words)
+
+    assert (status, summary["errors"], summary["open_model"]["errors"]) == (0, 0, 0), summary
+    assert [summary[name] for name in ("requests", "accepted", "stored")] == [120, 120, 120]
+    assert summary["open_model"]["accepted"] == summary["open_model"]["stored"] > 0
+    first = summary["properties"]["firstEmployee"]
+    rows = client.rows_in_range(range(first, first + 10**9))
+    assert sorted(row.punch.employee_id for row in rows) == list(range(first, first + 120))
+    assert len({row.punch.id[:13] for row in rows}) == 2  # each server's ids begin with another time
+    assert_no_file_has(client.address.api_key, tmp_path, deployed.state / "loadtest")

@@ -37,11 +37,11 @@ def line(
     elapsed: int = 10,
     code: str = "202",
     failure: str = "",
-    message: str = "Words",
+    generator: str = "",
 ) -> str:
     success = str(not failure).lower()
     return (
-        f'{began},{elapsed},{kind},{code},{message},Devices 1-1,text,{success},"{failure}",331,374,1,1,'
+        f'{began},{elapsed},{kind},{code},Words,{generator}Devices 1-1,text,{success},"{failure}",331,374,1,1,'
         f"http://127.0.0.1/ponto,7,0,0,{IDS[number]},{FIRST + number}\n"
     )
 
@@ -130,6 +130,12 @@ class FakeStorage:
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    return fake_command(tmp_path, capsys)
+
+
+def fake_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs the command with a fake of JMeter, which writes certain results."""
+
     def run(
         lines: str,
         rows: list[StoredPunch],
@@ -244,18 +250,16 @@ print(json.dumps([sys.argv, read]))
 def test_api_key_is_passed_in_a_private_file_that_is_deleted(tmp_path: Path, key: str) -> None:
     tool = JMeter((sys.executable, "-c", _READS), {})
 
-    with tool.run_plan(tmp_path / "plan.jmx", tmp_path, {"host": "h"}, {"apiKey": key}) as process:
+    with tool.run_plan(tmp_path / "plan.jmx", tmp_path, {"apiKey": key}) as process:
         assert process.wait() == 0
 
     words, read = json.loads((tmp_path / "jmeter.out").read_text())
-    assert "-Jhost=h" in words
     assert not [word for word in words if key in word]
     private, common = read
     assert common == str(jmeter.PROPERTIES)
     mode, text = read[private]
     assert mode == "0o100600"
-    name, _, value = text.rstrip("\n").partition("=")
-    assert (name, json.loads(f'"{value}"')) == ("apiKey", key)  # java.util.Properties reads \u as JSON does
+    assert json.loads(f'"{text.rstrip()}"') == f"apiKey={key}"  # java.util.Properties reads \u as JSON does
     assert [path.name for path in tmp_path.iterdir()] == ["jmeter.out"]
 
 
