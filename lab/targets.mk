@@ -23,8 +23,7 @@ bench: setup-dev ## measure the handler, and compare it with alternatives
 	@python -m lab.bench $(ARGS)
 
 pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs Chromium
-	@PONTO_PICTURES=yes python -m pytest -n0 -m "nightly or not nightly" \
-	  $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py slices/*/tests/e2e/test_moving_picture.py)
+	@python -m tools.develop.pictures
 
 check-template: check-forms
 check-forms:

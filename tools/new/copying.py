@@ -22,8 +22,7 @@ _LEFT_OUT = (
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
     "ponto/spreadsheet.py",  # as employee_numbers.py
     "tests/event/",
-    "tests/page/pictures.py",
-    "tests/page/test_pictures.py",
+    "tools/develop/pictures.py",
     "tools/kit/loading.py",  # as employee_numbers.py
     "tools/new/",
     "tools/tests/new/",

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.kit.errors import CommandError
-from tools.new.copying import adapt, find_dead_links, is_copied, select_slices
+from tools.new.copying import adapt, is_copied, select_slices
 
 SLICES = {
     "slices/enabled.txt": "# a comment\nimports\nclocks\nother\nextra\n",
@@ -58,7 +58,7 @@ def test_wrong_mark_is_reported_with_its_line(text: str, message: str) -> None:
         ("tools/plan/command.py", True),
         ("tools/new/command.py", False),
         ("lab/README.md", False),
-        ("tests/page/test_pictures.py", False),
+        ("tools/develop/pictures.py", False),
         ("tools/tests/page/test_view.py", False),
         ("tests/unit/test_handler.py", True),
         ("slices/enabled.py", True),
@@ -90,14 +90,3 @@ def test_slices_are_kept_in_the_order_of_the_reference() -> None:
 def test_slice_that_cannot_be_kept_is_refused_with_the_reason(names: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         select_slices(names, SLICES)
-
-
-def test_links_to_files_that_the_copy_lacks_are_found() -> None:
-    texts = {
-        "README.md": '[a](docs/a.md#b) [docs](docs) [x](https://x.org) [n](docs/gone.md#x) <img src="docs/gone.png">',
-        "docs/a.md": "[b](#b) [up](../README.md) [gone](../lab/x.md)\n```sh\n[code](none.md)\n```\n",
-    }
-
-    links = list(find_dead_links(texts, texts))
-
-    assert links == ["README.md: docs/gone.md", "README.md: docs/gone.png", "docs/a.md: ../lab/x.md"]
