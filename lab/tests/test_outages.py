@@ -166,18 +166,6 @@ def test_long_pause_and_outage_lose_nothing_of_a_backlog_beyond_one_round_of_bat
     assert simulated.counts_by_state(outcome) == {"stored": 600}
 
 
-def test_an_outage_before_a_bad_release_dead_letters_nothing(
-    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    release = fail_all_inserts(monkeypatch, 8 * HOUR, 600)
-
-    outcome = simulated.run(
-        punches(number * 60 for number in range(54)), fault(0, 8 * HOUR, FaultKind.REFUSING), release
-    )
-
-    assert simulated.counts_by_state(outcome) == {"stored": 54}
-
-
 def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
     simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,19 +199,6 @@ def test_failing_message_at_night_is_dead_lettered_in_the_morning(
     assert simulated.counts_by_state(outcome) == {"stored": 60, "dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "message 2 becomes a dead letter" in line)
     assert format_time(night * HOUR) < line < format_time((night + 1) * HOUR)
-
-
-def test_failing_message_without_later_messages_is_moved_by_sqs(
-    simulated: OutageSimulation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poison = submission(BEGIN, POISONER)._replace(punch=None)
-    faults = fail_on_message(monkeypatch, poison, raise_error, days=3)
-
-    outcome = simulated.run([poison], *faults, days=3)
-
-    assert simulated.counts_by_state(outcome) == {"dead-lettered": 1}
-    (line,) = (line for line in simulated.lines if "SQS moves it to the dead-letter queue" in line)
-    assert line > format_time(30 * HOUR)
 
 
 @pytest.mark.parametrize("hours", [1, 8, pytest.param(20, marks=pytest.mark.nightly)])

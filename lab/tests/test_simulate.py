@@ -1,12 +1,7 @@
 """`make simulate`: weeks in which every rule holds, and mutants that break one, with a short trace of each."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -123,19 +118,6 @@ def test_punches_that_a_long_outage_dead_letters_are_redriven_and_stored(simulat
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
-def test_unnecessary_deliveries_count_as_receives_and_shorten_the_thirty_hours(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lab.simulate.queue._COPY_ON_RECEIVE_PROBABILITY", 0.01)
-    submissions = [submission(110 + number, 1 + number) for number in range(5)]
-    plan = Plan(1, 3, [], [ScheduledFault(100, 100 + 40 * HOUR, FaultKind.REFUSING)], submissions=submissions)
-
-    simulator(plan)
-
-    first = next(line for line in simulator.lines if "SQS moves it to the dead-letter queue" in line)
-    assert first < "day 2 06:00"  # 30 hours after midnight
-
-
 @pytest.mark.parametrize("throttled", [[], [ScheduledFault(100, 113, FaultKind.THROTTLED)]])
 def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
     simulator: Simulator, stage: SimulationSettings, throttled: list[ScheduledFault]
@@ -163,43 +145,6 @@ def test_messages_of_a_forgotten_pause_expire_at_the_promised_time(
     broken = simulator.find_broken_rule(forgotten, stage._replace(retention_seconds=8 * DAY))
     assert broken
     assert broken.rule == "expired"
-
-
-def test_the_same_seed_gives_the_same_trace_in_another_process(tmp_path: Path, prod: Template) -> None:
-    template = tmp_path / "template.json"
-    template.write_text(json.dumps(prod.document))
-    traces = []
-    for hash_seed in ("1", "2"):
-        trace = tmp_path / f"trace-{hash_seed}"
-        command = [sys.executable, "-m", "lab.simulate", "--seed", "13", "--days", "5", "--employees", "20"]
-        result = subprocess.run(
-            [*command, "--template", template, "--trace", trace],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        assert re.match(r"accepted \d+, stored \d+, duplicates \d+, dead-lettered \d+, waiting \d+", result.stdout)
-        traces.append(trace.read_bytes())
-
-    assert traces[0] == traces[1]
-    assert len(traces[0].splitlines()) > 500
-    assert re.fullmatch(rb"(day \d+ \d\d:\d\d:\d\d\.\d{3}  [^\n]+\n)+", traces[0])
-
-
-def test_a_mutant_ends_the_command_with_a_short_trace(tmp_path: Path, prod: Template) -> None:
-    template = tmp_path / "template.json"
-    template.write_text(json.dumps(prod.document))
-    command = [sys.executable, "-m", "lab.simulate", "--seed", "1", "--days", "7", "--fault", "commit"]
-    result = subprocess.run([*command, "--template", template], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert result.returncode == 1
-    *printed, command_line, last_line = result.stdout.splitlines()
-    assert "broken: message" in printed[-1]
-    assert command_line == 'complete run: make simulate ARGS="--seed 1 --days 7 --fault commit"'
-    assert last_line.startswith("accepted ")
 
 
 def test_backlog_drains_at_the_rate_that_concurrency_and_batch_size_allow(migrated_url: str, prod: Template) -> None:

@@ -4,12 +4,10 @@ import json
 import re
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -27,7 +25,6 @@ from lab.simulate.schedule import Schedule, ScheduledFault
 from lab.simulate.settings import SimulationSettings
 from ponto.admin.migrations import migrate
 from ponto.connection import SET_SETTINGS
-from tests.postgres.proxy import Proxy
 from tests.postgres.storing import entry
 from tests.waiting import DEADLINE_SECONDS, wait_for
 from tools.local import temporary
@@ -178,20 +175,6 @@ def _is_idle(other: Connection, pid: int) -> bool:
         return cursor.rowcount == 1
 
 
-def test_a_server_without_a_connection_left(server: Postgres, simulated: Create) -> None:
-    session = simulated(FaultKind.EXHAUSTED)
-    with ExitStack() as stack:
-
-        def connect_until_full() -> None:
-            while True:
-                stack.enter_context(closing(psycopg2.connect(server.url)))
-
-        expected = catch_error(connect_until_full)
-
-    assert catch_error(session.connect) == expected
-    session.connection.execute(INSERT)
-
-
 def test_a_server_that_does_not_answer(simulated: Create) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -205,14 +188,3 @@ def test_a_server_that_does_not_answer(simulated: Create) -> None:
     lost = fail_insert(session.connection)
     assert (lost.type_name, lost.sqlstate, lost.is_closed) == ("OperationalError", None, True)
     assert session.clock.now == 1 + 2 + 5
-
-
-def test_a_connection_that_is_cut(server: Postgres, simulated: Create) -> None:
-    with tempfile.TemporaryDirectory(prefix="ponto-") as folder, Proxy(Path(folder), server.host).running() as proxy:
-        parameters: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
-        with closing(psycopg2.connect(**parameters)) as cut:
-            proxy.cut_after = b"insert into ponto.batida"
-            expected = fail_insert(cut)
-
-    assert fail_insert(simulated(FaultKind.CUT).connection) == expected
-    assert database.CUT.endswith(str(database.connection_lost_error()))

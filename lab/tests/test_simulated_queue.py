@@ -19,14 +19,6 @@ def queue(**changes: Any) -> SimulatedQueue:
     return sqs
 
 
-def queue_with_received_message(**changes: Any) -> tuple[SimulatedQueue, QueueMessage]:
-    """Return a queue and its only message, received at time 0."""
-    sqs, sent = queue(**changes), message()
-    sqs.add(sent)
-    assert sqs.receive(0) is sent
-    return sqs, sent
-
-
 def message(number: int = 1, sent: float = 0) -> QueueMessage:
     return QueueMessage(f"m{number}", "{}", SimpleNamespace(queued_count=1), sent, {})
 
@@ -45,14 +37,6 @@ def test_received_message_is_visible_after_its_timeout_with_a_new_receipt_handle
     assert sqs.delete(sent, sent.receipt_handle, 62)
     assert sqs.receive(1_000) is None
     assert sqs.message_count == 0
-
-
-def test_a_changed_visibility_counts_from_the_call() -> None:
-    sqs, sent = queue_with_received_message()
-
-    assert sqs.change_visibility(sent.receipt_handle, 10, 15) is None
-    assert sqs.receive(24.9) is None
-    assert sqs.receive(25) is sent
 
 
 def test_after_its_last_receive_a_message_is_moved_and_not_delivered() -> None:
@@ -80,34 +64,14 @@ def test_message_older_than_the_retention_expires_even_if_added_later() -> None:
     assert expired == [sent]
 
 
-def test_messages_are_delivered_out_of_order_and_at_least_once() -> None:
-    sqs = SimulatedQueue(Random(3), 60, 4 * DAY)  # noqa: S311
-    sent = [message(number) for number in range(3_000)]
-    for each in sent:
-        sqs.add(each)
-    received: list[QueueMessage] = []
-    while (next_message := sqs.receive(0)) is not None:
-        received.append(next_message)
-
-    assert [each.id for each in received] != [each.id for each in sent]
-    assert len(received) != len(sent) or any(each.has_copies for each in received)
-    received += iter(lambda: sqs.receive(60), None)
-    assert {each.id for each in received} == {each.id for each in sent}
-
-
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         ({"batchItemFailures": []}, set()),
-        ({"batchItemFailures": None}, set()),
-        ({}, set()),
         (None, set()),
         ({"batchItemFailure": [{"itemIdentifier": "a"}]}, set()),  # misspelt: the messages are deleted
         ({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}),
         ({"batchItemFailures": [{"itemIdentifier": "c"}]}, {"a", "b"}),
-        ({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}),
-        ({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}),
-        ({"batchItemFailures": [{"item": "a"}]}, {"a", "b"}),
         ({"batchItemFailures": ["a"]}, {"a", "b"}),
     ],
 )

@@ -280,17 +280,3 @@ def test_failed_deploy_is_reported_and_leaves_nothing_running(state: Path, start
     assert "sls deploy --stage local" in run.output()
     assert "batidaPonto.handler" in run.output()
     assert find_processes(state) == []
-
-
-def test_first_start_without_a_network_reports_the_network(
-    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "1", "PIP_NO_CACHE_DIR": "1"}.items():
-        monkeypatch.setenv(name, value)
-
-    run = start(emulator.find_free_port())
-
-    assert run.process.wait(DEADLINE_SECONDS) == 1
-    error = run.output().splitlines()[-1]
-    assert error.startswith("make run: the packages cannot be reached over the network (Connection refused). ")
-    assert error.endswith(f" {state}/deploy.log")

@@ -75,50 +75,6 @@ ORDER = Event(
 )
 
 
-class Tap(NamedTuple):
-    """A tap of a bus card: short names, and columns named like parameters and columns of the statements."""
-
-    id: Annotated[str, uuid("Idempotency key.")]
-    de: Annotated[int, integer(1, MAX_SAFE_INTEGER, "Number of the bus.")]
-    received: Annotated[datetime, timestamp("When it was tapped.")]
-    ate: Annotated[str, text(8, "[0-9A-F]{8}", "Number of the card.")]
-    semana: Annotated[datetime | None, timestamp("When the card was charged.")] = None
-    key: Annotated[int | None, integer(-5, 5, "Key of the fare.")] = None
-    written: Annotated[str | None, enumeration(("front",), "Door.")] = None
-    message_id: Annotated[float | None, number(-1, 1, "Position in the bus.")] = None
-
-
-TAP = Event(
-    row=Tap,
-    noun=("tap", "taps"),
-    subject_noun=("bus", "buses"),
-    service="tap",
-    path="/tap",
-    table="tok",
-    subject="de",
-    instant="received",
-    same=("de", "received", "ate"),
-    derived_id=None,
-    examples=(
-        {"id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "de": 1, "received": "2026-11-24T08:00Z", "ate": "0A0B0C0D"},
-        {
-            "id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c",
-            "de": MAX_SAFE_INTEGER,
-            "received": "2026-11-24T08:00Z",
-            "ate": "FFFFFFFF",
-            "semana": "2026-11-23T08:00Z",
-            "key": -5,
-            "written": "front",
-            "messageId": -0.25,
-        },
-    ),
-    conflicting=(
-        {"id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "de": 1, "received": "2026-11-24T08:00Z", "ate": "0A0B0C0D"},
-        {"id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "de": 1, "received": "2026-11-24T08:00Z", "ate": "0A0B0C0E"},
-    ),
-)
-
-
 class Measurement(NamedTuple):
     """A temperature measurement: all names are as long as they may be."""
 

@@ -1,17 +1,14 @@
 """SQL that is generated from a declaration: the project's own, and those of other events on a real PostgreSQL."""
 
-import inspect
 import json
-import math
 import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import psycopg2
 import pytest
@@ -21,14 +18,14 @@ from psycopg2 import sql
 
 from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.event import Event
-from ponto.fields import Kind, enumeration
+from ponto.fields import Kind
 from ponto.punch import EVENT
 from tests.database import TIME_ZONE, Database, cloned
 from tools.kit.project import ROOT
 from tools.new.sql import generate
-from tools.tests.new.events import MEASUREMENT, ORDER, TAP, Tap
+from tools.tests.new.events import MEASUREMENT, ORDER
 
-EVENTS = {event.table: event for event in (ORDER, TAP, MEASUREMENT)}
+EVENTS = {event.table: event for event in (ORDER, MEASUREMENT)}
 REFUSED = (psycopg2.errors.CheckViolation, psycopg2.errors.DataError)
 RECEIVED = datetime(2026, 11, 24, 11, 0, 1, 234_000, UTC)
 
@@ -169,7 +166,7 @@ def test_generated_table_is_the_one_of_this_project(postgres: str, tmp_path: Pat
 
 
 def test_generated_files_name_only_the_copy() -> None:
-    text = "\n".join(part for file in generate(TAP, "tap", ["receipts"]).items() for part in file)
+    text = "\n".join(part for file in generate(ORDER, "order", ["receipts"]).items() for part in file)
 
     assert re.findall(r"(?i)ponto|batida|punch|employee|usuario_id", text) == []
 
@@ -190,12 +187,6 @@ def test_generated_objects_are_described_and_have_their_full_names(store: Store)
     assert store.execute("select obj_description(%s::regclass)", table) != [(None,)]
     assert store.execute("select to_regclass(%s) is not null", f"{table}_semana_idx") == [(True,)]
     assert store.execute("select obj_description(%s::regproc)", f"{table}_append_only") != [(None,)]
-
-
-def test_rows_of_a_generated_table_are_never_changed(store: Store) -> None:
-    for statement in ("delete from {}", "truncate {}", "update {} set chave = 'k2'"):
-        with pytest.raises(psycopg2.errors.RaiseException, match=f"rows of {store.event.table} are never changed"):
-            store.execute(statement.format(store.event.table))
 
 
 # Storing
@@ -286,37 +277,6 @@ def test_texts_are_admitted_by_the_table_as_by_the_parser(store: Store, data: st
         assert store.admits(column, value) == is_accepted(texts[column], value), (column, value)
 
 
-def out_of_range(kind: Kind) -> list[Any]:
-    """Return values of a column's type that its check refuses."""
-    if kind.name == "timestamp":
-        return ["1899-12-30T23:59:59.999999Z", "3000-01-02T00:00Z", "infinity", "-infinity", "0044-03-15 BC"]
-    if not kind.limits:
-        return []
-    low, high = kind.limits
-    match kind.name:
-        case "decimal":
-            step = Decimal(1).scaleb(low.as_tuple().exponent)
-            return [low - step, high + step, 10 * high, "NaN", "Infinity", "-Infinity"]
-        case "number":
-            return [math.nextafter(low, -math.inf), math.nextafter(high, math.inf), "NaN", "Infinity", "-Infinity"]
-    return [low - 1, high + 1]
-
-
-def test_values_out_of_range_are_refused_by_the_table(store: Store) -> None:
-    cases = [(column, value) for column, field in store.event.fields.items() for value in out_of_range(field.kind)]
-    if store.event.offset:
-        cases += [(store.event.offset, minutes) for minutes in (-900, 900)]
-    cases += [(column, text) for column in ("mensagem_id", "chave") for text in ("", "x" * 101)]
-    cases += [("recebida_em", instant) for instant in ("1969-12-31T23:59:59Z", "3000-01-02T00:00Z", "infinity")]
-
-    assert [case for case in cases if store.admits(*case)] == []
-
-
-def test_function_cannot_set_the_time_of_writing(store: Store) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        store.admits("gravada_em", "2020-01-01")
-
-
 # Statements of the function `read`
 
 
@@ -353,21 +313,6 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
     assert store.read(event.noun[1], **values | {"de": instant - timedelta(days=1), "ate": instant}) == []
 
 
-def test_rows_of_a_load_test_are_read(store: Store, row: Any) -> None:
-    event = store.event
-    subject = f"{event.subject_noun[0]}_id"
-    number = getattr(row, event.subject)
-    store.save(row._replace(id=str(uuid.uuid4()), **{event.subject: 1}))
-    values = {"desde": datetime(1900, 1, 1, tzinfo=UTC), "primeiro": 1, "ultimo": number}
-
-    rows = store.read("run_rows", **values)
-    [count] = store.read("run_count", **values)
-
-    assert (row.id, number) in [(read["id"], read[subject]) for read in rows]
-    assert all(list(read) == ["id", subject, "written"] for read in rows)
-    assert count == {"row_count": len(rows), f"highest_{subject}": number}
-
-
 def test_receipt_is_read_by_its_role(store: Store, row: Any) -> None:
     event, subject = store.event, f"{store.event.subject_noun[0]}_id"
     number = getattr(row, event.subject)
@@ -385,25 +330,3 @@ def test_receipt_is_read_by_its_role(store: Store, row: Any) -> None:
     assert {each[event.subject] for each in found} == {number}
     values["max_age"] = timedelta(0)
     assert store.run("slices/receipts/sql/receipts.sql", "ponto_receipts", values) == []
-
-
-def test_weeks_with_events_are_found_in_the_index(store: Store, row: Any) -> None:
-    instant = getattr(row, store.event.instant)
-
-    weeks = store.execute("select semana from ponto.semanas('-infinity', 'infinity') as semana")
-
-    assert [week for (week,) in weeks if week <= instant < week + timedelta(days=7)] != []
-    assert len(weeks) < 2_000
-
-
-def test_long_enumeration_is_wrapped_between_its_values() -> None:
-    values = tuple(f"it's value  {number}" for number in range(40))
-    hints = {**Tap.__annotations__, "written": Annotated[str | None, enumeration(values, "Door.")]}
-    row = type("Tap", (Tap,), {"__annotations__": hints})
-    event = Event(**{name: getattr(TAP, name) for name in inspect.signature(Event).parameters} | {"row": row})
-
-    text = generate(event, "tap")["tap/schema/0001_tok.sql"]
-
-    assert max(map(len, text.splitlines())) <= 120
-    listed = text.partition("written in (")[2].partition("\n    )")[0]
-    assert re.findall("'((?:[^']|'')*)'", listed) == [value.replace("'", "''") for value in values]
