@@ -1,22 +1,18 @@
 """Rows that the load test's proof reads, by a direct connection and by the function `read`."""
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import boto3
 import pytest
 
 from loadtest import proof
-from tests.aws import Calls, refusal
+from tests.aws import Calls
 from tests.commands import write_stack_with_database
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
 from tools.kit import reader, target
-from tools.kit.functions import FunctionBusyError
 
 FIRST = 7_000_000_000_000_000
 
@@ -57,27 +53,3 @@ def test_rows_of_a_run_are_those_of_its_employees_since_its_start(
     assert [row.punch.employee_id - FIRST for row in rows] == [0, 1, 4, 4]
     assert all(row.punch == (row.key, row.punch.employee_id, None) for row in rows)
     assert all(row.stored_at and abs(row.stored_at - now) < timedelta(minutes=5) for row in rows)
-
-
-def test_proof_tolerates_a_function_that_is_temporarily_busy(
-    migrated_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    function, is_busy = Functions(migrated_url, "ponto_reader"), iter((True, False, True, False, True, False, True))
-
-    def respond(client: object, parameters: Mapping[str, Any]) -> Any:
-        if next(is_busy, False):
-            raise refusal("TooManyRequestsException")
-        return function.invoke(client, parameters)
-
-    Calls(monkeypatch).stubs["Invoke"] = respond
-    table, system = function_table(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
-    with pytest.raises(FunctionBusyError):  # without an earlier count to return
-        table.count()
-    assert table.count() == 0
-    punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
-    add_punch(migrated_url, FIRST, datetime.now(UTC), id=punch)
-    assert table.count() == 0  # the previous count
-
-    ledger, rows = proof.wait_for_rows(table, system, {punch: FIRST}, 60, lambda: None)
-
-    assert (ledger.lost, [row.key for row in rows]) == ([], [punch])
