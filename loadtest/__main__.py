@@ -290,15 +290,19 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
     progress = _Progress(system, table, folder / "results.jtl")
     _load(plan, tool, system, folder, progress)
     load = os.getloadavg()[0]
+    generators = {*tool.servers.generators}
     try:
         figures = summarize(read_samples(folder / "results.jtl"))
-    except (FileNotFoundError, ValueError):
-        raise CommandError(f"JMeter sent nothing; its output ends:\n{files.tail(folder / 'jmeter.out')}") from None
-    if silent := {*tool.servers.generators} - figures.generators:
-        raise CommandError(
-            f"no punch came from the JMeter server {', '.join(sorted(silent))}, so the run proves nothing. Restart all "
-            f"servers, as others may still be sending; the output ends:\n{files.tail(folder / 'jmeter.out')}"
-        )
+        generators -= figures.generators
+    except (FileNotFoundError, ValueError):  # no results
+        pass
+    if generators:
+        what = "JMeter sent nothing"
+        if tool.servers.names:  # JMeter ends at once, and leaves the others running
+            what = (
+                f"JMeter's server {', '.join(sorted(generators))} sent nothing. Restart all, as others may still send"
+            )
+        raise CommandError(f"{what}; the output ends:\n{files.tail(folder / 'jmeter.out')}")
     ledger, rows = proof.wait_for_rows(table, system, figures.accepted, patience, progress.update)
     return LoadResult(figures, rows, ledger, progress.depths, load)
 

@@ -54,7 +54,7 @@ def test_server_that_sends_nothing_is_reported(run: Command, servers: Servers) -
     outcome = run(servers.lines()[0], [row(0)], "--remote", ",".join(servers.names))
 
     assert (outcome.status, outcome.summary) == (2, None)
-    assert f"no punch came from the JMeter server {servers.names[1]}" in outcome.err
+    assert f"JMeter's server {servers.names[1]} sent nothing" in outcome.err
 
 
 def test_server_that_does_not_listen_is_reported(run: Command) -> None:

@@ -232,7 +232,7 @@ def test_jmeter_without_requests_exits_with_2(run: Command) -> None:
     outcome = run("", [])
 
     assert (outcome.status, outcome.summary) == (2, None)
-    assert "JMeter sent nothing; its output ends:" in outcome.err
+    assert "JMeter sent nothing; the output ends:" in outcome.err
 
 
 # Requests to JMeter
