@@ -10,5 +10,6 @@ pytest_plugins = [
     "tests.events",
     "tests.postgres.servers",
     "tests.e2e.deployed",
+    "tests.page.browsers",
     "tests.template.compiled",
 ]

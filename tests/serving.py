@@ -1,12 +1,16 @@
 """A local HTTP server whose responses a test supplies."""
 
 import json
-import sys
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import werkzeug
+from werkzeug.serving import make_server
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 
 class Request(NamedTuple):
@@ -20,15 +24,6 @@ Response = tuple[int, Mapping[str, str], bytes]
 """Status, headers without Content-Length, and body."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a client that closed its connection; print any other error."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-
 @contextmanager
 def http_server(answer: Callable[[Request], Response | None]) -> Iterator[str]:
     """Run an HTTP server; yield its URL without a path. Each connection is closed after one response.
@@ -37,34 +32,24 @@ def http_server(answer: Callable[[Request], Response | None]) -> Iterator[str]:
         answer: Called in several threads; returns the response, or None to close the connection without one.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length", 0)))
-            response = answer(Request(self.command, self.path, headers, body))
-            if response is None:
-                return
-            status, response_headers, response_body = response
-            self.send_response(status)
-            for name, value in response_headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(response_body)))
-            self.end_headers()
-            self.wfile.write(response_body)
+    @werkzeug.Request.application
+    def application(request: werkzeug.Request) -> werkzeug.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        response = answer(Request(request.method, request.environ["RAW_URI"], headers, request.get_data()))
+        if response is None:
+            raise ConnectionAbortedError
+        status, response_headers, body = response
+        return werkzeug.Response(body, status, dict(response_headers))
 
-        do_GET = do_POST = _answer  # noqa: N815  names that http.server calls
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing: the test gets the request itself."""
-
-    with _Server(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def json_response(status: int, body: object) -> Response:

@@ -1,11 +1,10 @@
-"""Configuration of test runs: a random order that can be repeated, parallel workers, and a report of skipped tests."""
+"""Configuration of test runs: their environment, groups of tests for parallel workers, and which tests run."""
 
 import os
 import re
 import signal
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path, PurePath
@@ -124,11 +123,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if is_partial_run else WORKERS
 
 
-def _seed(config: pytest.Config) -> int | None:
-    seed = config.getoption("randomly_seed", None)
-    return seed if isinstance(seed, int) else None  # a string: pytest-randomly is off
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run independent of the terminal and the shell that started it.
@@ -154,67 +148,19 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in (signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    if config.getoption("hypothesis_seed", None) is None and (seed := _seed(config)) is not None:
+    seed = config.getoption("randomly_seed", None)
+    if config.getoption("hypothesis_seed", None) is None and isinstance(seed, int):
         core.global_force_seed = seed  # type: ignore[assignment]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Print the seed at the start too: a killed run prints no summary."""
-    _print_seed(session.config)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """Print the seed, the folder of the tests' files, and the number of skipped tests by reason."""
-    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        _print_seed(config)
-        if exitstatus == pytest.ExitCode.TESTS_FAILED:
-            _print_line(
-                config,
-                f"files of the failed tests: {tempfile.gettempdir()}/pytest-of-*; remove them after use",
-            )
-
-    for reason, count in Counter(map(_skip_reason, terminalreporter.stats.get("skipped", []))).most_common():
-        _print_line(config, f"{count} skipped: {reason}")
-
-
-def _skip_reason(report: pytest.CollectReport | pytest.TestReport) -> str:
-    return str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix("Skipped: ")
-
-
-def _print_seed(config: pytest.Config) -> None:
-    if _seed(config) is not None:
-        _print_line(config, f"repeat this order and these examples with --randomly-seed={_seed(config)}")
-
-
-def _print_line(config: pytest.Config, line: str) -> None:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and not hasattr(config, "workerinput"):
-        reporter.write_line(line)
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect nightly tests, unless -m is given, and tests that need root, unless the user is root.
-
-    Also deselect tests whose parameters come from slices if no slice has any: pytest would report them as skipped.
-    """
+    """Deselect nightly tests, unless -m is given, and tests that need root, unless the user is root."""
     excluded_marks = set() if config.getoption("markexpr") else {"nightly"}
     if os.geteuid():
         excluded_marks.add("root")
-    deselected = [
-        item
-        for item in items
-        if excluded_marks & {mark.name for mark in item.iter_markers()} or _has_no_parameters(item)
-    ]
+    deselected = [item for item in items if excluded_marks & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
-
-
-def _has_no_parameters(item: pytest.Item) -> bool:
-    return any(
-        str(mark.kwargs.get("reason")).startswith("got empty parameter set") for mark in item.iter_markers("skip")
-    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""The gateway's contract, tested with a thousand bodies: it admits what the schema admits, and those are stored."""
+"""The gateway's contract, tested with hundreds of bodies: it admits what the schema admits, and those are stored."""
 
 import json
 import random
@@ -77,46 +77,41 @@ def is_refused_by_sqs(body: bytes) -> bool:
 
 # Bodies
 
-NUMBERS = ["Infinity", "-Infinity", "1e400", "-0", "01", "+1", "1.", ".5", "0x1", "1_0", "1.0", "1e0", "1E1"]
+NUMBERS = ["Infinity", "1e400", "-0", "01", "1.", "1.0"]
 BODY_WRAPPERS = [
-    *(b" \n%s\r\n\t", b"[%s]", b"%s,", b"%s%s", b"(%s)", b"/**/%s", b"%s//"),
-    *(b"%s\x00", b"%s\xff\xfe", b"%s&Action=DeleteQueue", b"%s\r\n\r\nAction=DeleteQueue", b"%s%%0AAction=DeleteQueue"),
-    *(b"Action=SendMessage&MessageBody=%s", b"MessageBody=%s&Action=SendMessage"),
+    b" \n%s\r\n\t",
+    b"[%s]",
+    b"%s%s",
+    b"%s\x00",
+    b"%s\xff\xfe",
+    b"%s&Action=DeleteQueue",
+    b"MessageBody=%s",
 ]
-RAW_TEXT = [
-    *(b"\n", b"\t", b"\x00", b"\x1b", b"\x7f", b"\xc0\xaf", b"\xff", b"\xef\xbf\xbe", b"\xf0\x9f\x98\x80"),
-    *(rb"\ud800", rb"\udc00\ud800", rb"\ud83d\ude00", rb"\u0000", rb"\u2028", rb"\u202e"),
-]
+RAW_TEXT = [b"\n", b"\x00", b"\x7f", b"\xff", b"\xef\xbf\xbe", b"\xf0\x9f\x98\x80", rb"\ud800", rb"\u0000", rb"\u202e"]
 
 
 def _create_bodies() -> list[bytes]:
     """Create valid, almost valid and random bodies, which differ between runs only in their ids."""
     values = [
-        *_draw_examples(good_bodies(), 300),
-        *(_create_good_body() | {name: value} for name, values in BAD_VALUES.items() for value in values),
+        *_draw_examples(good_bodies(), 100),
+        *(_create_good_body() | {name: values[0]} for name, values in BAD_VALUES.items()),
         *(_create_good_body() | fields for fields in BOUNDARY_VALUES),
-        *_draw_examples(edited_bodies(), 300),
-        *_draw_examples(json_values(), 100),
+        *_draw_examples(edited_bodies(), 100),
+        *_draw_examples(json_values(), 30),
     ]
     bodies = [
         _encode_json(value | _new_id() if isinstance(value, dict) and is_valid_punch(_encode_json(value)) else value)
         for value in values
     ]
-    bodies += _draw_examples(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), 100)
+    bodies += _draw_examples(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), 30)
     numeric = [name for name, rule in FIELDS.items() if rule["type"] in ("integer", "number")]
     bodies += [_set_raw_value(name, number.encode()) for name in numeric for number in NUMBERS]
     bodies += [_set_raw_value(name, b'"%s"' % raw) for name in TEXT_FIELDS or ["id"] for raw in RAW_TEXT]
-    bodies += [_set_raw_value(name, b"[" * depth + b"]" * depth) for name in FIELDS for depth in (1, 500, 20_000)]
-    bodies += [
-        wrapper.replace(b"%s", _encode_json(_create_good_body())).replace(b"%%", b"%") for wrapper in BODY_WRAPPERS
-    ]
-    bodies += [
-        _encode_json(_create_good_body())[:length] for length in range(0, len(_encode_json(_create_good_body())), 5)
-    ]
-    bodies += [
-        b'{"id":1,' + _encode_json(_create_good_body())[1:],
-        _encode_json(_create_good_body())[:-1] + b',"id":1}',
-    ]  # the last value of a repeated key is used
+    bodies += [_set_raw_value(name, b"[" * depth + b"]" * depth) for name in FIELDS for depth in (1, 20_000)]
+    good = _encode_json(_create_good_body())
+    bodies += [wrapper.replace(b"%s", good) for wrapper in BODY_WRAPPERS]
+    bodies += [good[:length] for length in range(0, len(good), 20)]
+    bodies += [b'{"id":1,' + good[1:], good[:-1] + b',"id":1}']  # the last value of a repeated key is used
     random.Random(20_261_001).shuffle(bodies)  # noqa: S311  repeatable, not secret
     return [body for body in bodies if not is_ambiguous_for_emulator(body)]
 
@@ -210,7 +205,7 @@ def results(deployed: Deployed) -> ContractResults:
 def test_responses_agree_with_the_schema(results: ContractResults) -> None:
     expected = {True: 202, False: 400}
     sendable = [response for response in results.responses if not is_refused_by_sqs(response.body)]
-    assert min(sum(is_valid_punch(response.body) is admitted for response in sendable) for admitted in expected) > 300
+    assert min(sum(is_valid_punch(response.body) is admitted for response in sendable) for admitted in expected) > 100
     assert [response for response in sendable if response.status != expected[is_valid_punch(response.body)]] == []
     assert {response.status for response in results.responses} == {202, 400}
     messages = [response.content["message"] for response in results.responses if response.status == 400]

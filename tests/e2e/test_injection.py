@@ -25,28 +25,18 @@ MAX_MESSAGE_BYTES = 65_536
 # Texts with a meaning in URLs, forms, headers, Velocity, XML, SQL or shells.
 PAYLOADS = [
     "&Action=DeleteQueue",
-    "&Action=PurgeQueue&Version=2012-11-05",
     "&DelaySeconds=900",
-    "&MessageBody=another",
     "&MessageAttribute.1.Name=usuarioId&MessageAttribute.1.Value.DataType",
-    "&MessageAttribute.1.Value.StringValue=1",
-    "&QueueUrl=https://example.com/another",
     "%26Action%3DDeleteQueue",
     "%2526DelaySeconds%253D900",
     "%0A%0DAction=DeleteQueue",
-    "%00%ff%u0026",
     "+a+b =c;d=e",
     "$util.urlEncode('x')$input.body",
     "${util}$!{input.path('$')}$context.authorizer.claims",
-    "#set($x=1)#if(true)#end#foreach",
     "##",
-    "#* *#",
     "]]><Action>DeleteQueue</Action><!--",
     "'; drop table batida; --",
-    "$(reboot)`reboot`",
-    "\u00a0\u3000\u200b\ufeff",
     "ponto \u00e7\u00e3o \u65e5\u672c \U0001f600",
-    "e\u0301 \u00e9 \u05d0\u05d1",
 ]
 
 
@@ -146,7 +136,7 @@ def create_body(*, escaped: bool = False, **more: object) -> bytes:
 
 def test_any_body_is_queued_byte_for_byte(sender: Sender) -> None:
     rng = random.Random(20_261_001)  # noqa: S311  repeatable, not secret
-    mixtures = ["".join(rng.choices(PAYLOADS, k=8))[rng.randrange(40) :] for _ in range(60)]
+    mixtures = ["".join(rng.choices(PAYLOADS, k=8))[rng.randrange(40) :] for _ in range(20)]
     for text in (*PAYLOADS, *mixtures):
         space = "".join(rng.choices([" ", "\n", "\r", "\t"], k=rng.randrange(9))).encode()
         for escaped in (False, True):
@@ -167,9 +157,7 @@ def test_body_up_to_the_limit_is_queued_and_a_larger_one_is_refused(sender: Send
 @pytest.mark.parametrize(
     "name",
     [
-        *("Action", "MessageBody", "DelaySeconds", "MessageAttribute.1.Name", "usuarioId", "Authorization"),
-        *("X-Amz-Target", "X-HTTP-Method-Override", "X-Forwarded-For", "Content-Encoding", "Accept", "Origin"),
-        "Cookie",
+        *("Action", "MessageBody", "DelaySeconds", "usuarioId", "Authorization", "X-Amz-Target", "Content-Encoding"),
     ],
 )
 def test_header_has_no_effect(sender: Sender, name: str) -> None:

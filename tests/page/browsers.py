@@ -43,36 +43,20 @@ class Window:
         return page
 
 
-@contextmanager
-def start_playwright() -> Iterator[Playwright]:
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
     """Start Playwright; skip the test if the machine has no Chromium."""
     chromium.find()
     with sync_playwright() as playwright:
         yield playwright
 
 
-@contextmanager
-def launch_browser(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser, in which many windows can be opened."""
-    browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Start Playwright."""
-    with start_playwright() as playwright:
-        yield playwright
-
-
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Start one browser for all windows of a module."""
-    with launch_browser(playwright) as browser:
-        yield browser
+    browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+    yield browser
+    browser.close()
 
 
 @contextmanager

@@ -4,11 +4,11 @@ import re
 import uuid
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.client import EMPLOYEES, Client
-from tests.page import browsers
 from tests.page.axe import require_no_violations
+from tests.page.browsers import open_window
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.local import flow, watch
@@ -45,17 +45,13 @@ def test_verdict_counts_rows_duplicates_and_dead_letters(client: Client) -> None
     assert after["lost"] == before["lost"]
 
 
-def test_view_shows_punches_that_wait_for_the_database_and_are_stored_later(client: Client) -> None:
+def test_view_shows_punches_that_wait_for_the_database_and_are_stored_later(client: Client, browser: Browser) -> None:
     stored, conflict = create_conflicting_punches()
     client.post(stored)
     client.wait_until_drained()
     address = client.address
     url = f"{address.aws_endpoint_url}{flow.PATH}"
-    with (
-        browsers.start_playwright() as playwright,
-        browsers.launch_browser(playwright) as browser,
-        browsers.open_window(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
-    ):
+    with open_window(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen:
         page = screen.open(f"#key={flow.key(address.aws_access_key_id)}")
         expect(page.locator("#state")).to_have_text("All is stored.")
         assert page.url == url

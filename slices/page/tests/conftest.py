@@ -1,5 +1,0 @@
-"""The page in the machine's Chromium."""
-
-from tests.page.browsers import browser, playwright
-
-__all__ = ["browser", "playwright"]
