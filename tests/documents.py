@@ -70,11 +70,11 @@ def commands_in_prose(document: Path) -> list[str]:
 
 
 def expand_make(command: str) -> str:
-    """Return a command with a `make` target replaced by the Python command that the target runs, with its ARGS."""
+    """Return a command with a `make` target replaced by the Python command that the target runs, if it has ARGS."""
     match shlex.split(command):
-        case ["make", target, *words] if (recipe := _recipes().get(target, "")).startswith(("python -m", "ponto")):
-            arguments = [word.removeprefix("ARGS=") for word in words if word.startswith("ARGS=")]
-            return " ".join([recipe, *arguments])
+        case ["make", target, *_, arguments] if arguments.startswith("ARGS="):
+            if (recipe := _recipes().get(target, "")).startswith(("python -m", "ponto")):
+                return f"{recipe} {arguments.removeprefix('ARGS=')}"
     return command.removeprefix(".venv/bin/")
 
 
