@@ -81,8 +81,6 @@ def deploy(
     if is_preview:
         return preview.run(collaborators, target_options, params, force=force, as_json=as_json)
     account = target.announce(target_options)
-    session = account.session
-    osls.warn_if_expiring(session)
     hooks = collaborators.deploy_hooks()
     compiled, code = _deploy(collaborators, hooks, account, target_options, params, is_confirmed=yes, force=force)
     try:

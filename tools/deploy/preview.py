@@ -79,7 +79,6 @@ def _preview(
 ) -> Document:
     stage = target_options.stage
     session, account, _ = target.announce(target_options)
-    osls.warn_if_expiring(session)
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.kit.errors import CommandError
-from tools.kit.output import print_status
 from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 _CONFIGURATION = ROOT / "serverless.yml"
 _REQUIRED_OUTPUTS = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
-
-_LONG_DEPLOY_SECONDS = 3600
 
 # Types of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
 # node_modules/@aws-sdk/credential-provider-ini.
@@ -137,19 +133,6 @@ def create_environment(session: "boto3.Session", stage: str) -> dict[str, str]:
     keys = credentials.get_frozen_credentials()
     values = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
     return environment | {f"AWS_{name}": value for name, value in values if value}
-
-
-def warn_if_expiring(session: "boto3.Session") -> None:
-    """Print a warning if the session's credentials expire within an hour and osls cannot renew them."""
-    expires_at = getattr(session.get_credentials(), "_expiry_time", None)  # botocore has no public name for it
-    if expires_at is None or _renewable_profile(session):
-        return
-    seconds = (expires_at - datetime.now(UTC)).total_seconds()
-    if seconds < _LONG_DEPLOY_SECONDS:
-        print_status(
-            f"the credentials expire in {max(0, seconds) // 60:.0f} minutes, and osls cannot renew them. If osls "
-            "fails with ExpiredToken, repeat the command with new ones (docs/deploy.md#an-account-a-shell)"
-        )
 
 
 def _renewable_profile(session: "boto3.Session") -> str | None:

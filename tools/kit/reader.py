@@ -116,7 +116,14 @@ options = target.with_options(
     target.PROFILE,
     target.REGION,
     opt.state,
-    database.timeout_option(subject="a statement, or with --stage all of them,"),
+    click.option(
+        "--timeout",
+        "timeout_seconds",
+        type=click.IntRange(0, 1_000_000),
+        default=target.TIMEOUT_SECONDS,
+        metavar="S",
+        help="Seconds that a statement, or with --stage all of them, may take; 0: no limit.",
+    ),
 )
 """Options that name a deployment, whose database is read."""
 

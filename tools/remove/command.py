@@ -98,7 +98,6 @@ def _remove_stack(
     for name in buckets.values():
         print_status(f"emptying {name}")
         _empty(s3.Bucket(name))
-    osls.warn_if_expiring(session)
     print_status(
         "sls remove (takes 20 to 40 minutes if the functions are in a network, until AWS removes their interfaces)"
     )
