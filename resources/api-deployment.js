@@ -38,7 +38,7 @@ module.exports = async (context) => {
         DependsOn: [...ids].filter((id) => id !== 'Api'),
         Properties: { RestApiId: { Ref: 'Api' } },
       },
-      ApiStage: {
+      ApiStage: { // the deployed API, with its throttles
         Type: 'AWS::ApiGateway::Stage',
         Metadata: { checkov: { skip: [
           { id: 'CKV_AWS_73', comment: 'the parameter tracing turns X-Ray on; the gateway has no code to trace' },

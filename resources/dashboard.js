@@ -132,7 +132,7 @@ module.exports = async (context) => {
   const alarms = await resolveVariable('file(resources/alarms.js):ids');
   return {
     Resources: {
-      Dashboard: {
+      Dashboard: { // graphs of the gateway, the queues, the functions and the database
         Type: 'AWS::CloudWatch::Dashboard',
         Properties: {
           DashboardName: stackName,

@@ -31,6 +31,12 @@ module.exports = async (context) => {
     accessLogSetting: accessLogs
       ? { AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['AccessLogGroup', 'Arn'] }, Format: JSON.stringify(ACCESS_LOG_FORMAT) } }
       : {},
-    template: { Resources: accessLogs ? { AccessLogGroup: { Type: 'AWS::Logs::LogGroup', Properties } } : {} },
+    template: {
+      Resources: accessLogs ? {
+        AccessLogGroup: { // one line for each response of the gateway
+          Type: 'AWS::Logs::LogGroup', Properties,
+        },
+      } : {},
+    },
   };
 };

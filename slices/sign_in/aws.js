@@ -31,7 +31,7 @@ module.exports = async ({ resolveVariable }) => {
   return {
     identity: { usuarioId: CLAIM },
     Resources: {
-      EmployeeSignIn: {
+      EmployeeSignIn: { // requires an ID token of the user pool
         Type: 'AWS::ApiGateway::Authorizer',
         Properties: {
           RestApiId: { Ref: 'Api' },

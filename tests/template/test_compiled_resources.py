@@ -10,11 +10,12 @@ import pytest
 from ponto import __version__
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.template.cloudwatch import ALARM, alarms
-from tests.template.compiled import CompileStage, PackageStage
+from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage
 from tools.deploy import compiled_stage, quotas
 from tools.develop.templates import SWITCHES
 from tools.kit.errors import CommandError
 from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 CORE_RESOURCES = {
     *("ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy", "BatidaPontoLogGroup"),
@@ -77,6 +78,16 @@ def test_template_has_exactly_these_resources(
         if resource["Type"] != ALARM
     } == expected
     assert "Conditions" not in template.document
+
+
+def test_document_lists_each_resource(package_with_slices: PackageStage) -> None:
+    options = [*SWITCHES, *SIGN_IN_PARAMETERS, "dbLogin=secret", "accessLogs=true", "alarmEmail=oncall@example.com"]
+    template = package_with_slices("prod", *options).template()
+    document = (ROOT / "docs" / "resources.md").read_text(encoding="utf-8")
+
+    names = {re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name) for name in template.resources}
+
+    assert {name for name in names if f"`{name}`" not in document} == set()
 
 
 QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueuePolicy"}

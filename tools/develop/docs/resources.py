@@ -1,0 +1,119 @@
+"""Table of the resources of the compiled template: where each is declared, and what it is for.
+
+What it is for is the comment beside its logical id, or its description.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+from ponto.punch import EVENT
+from tools.develop.docs.tables import table
+from tools.kit import slices
+from tools.kit.project import ROOT
+
+_RESOURCE = re.compile(r"^ *([A-Z]\w+):(?: \{)?(?: (?:#|//) (.*))?\n *Type: '?AWS::", re.MULTILINE)
+_DESCRIPTION = re.compile(r"Description: '?(.*?)'?(?: \})?$", re.MULTILINE)
+_ALARM = re.compile(r"^ +([a-z\d-]+):\n(?: *#.*\n)* +AlarmDescription: (.*?\.)(?: |$)", re.MULTILINE)
+_FUNCTION = re.compile(r"^ *(?:- )?(\w+):.*\n +handler: .*\n +description: (.*)\n", re.MULTILINE)
+_METHODS = {"get": "Get", "list": "List", "post": "Post", "put": "Put", "delete": "Delete"}
+_TEMPLATES = "resources/http.yml"  # of the slices' functions, not resources
+
+
+class _Row(NamedTuple):
+    """Resources with one declaration."""
+
+    ids: list[str]
+    file: str
+    declaration: str  # words that find it in the file, where the ids do not
+    purpose: str
+
+
+_FIXED = [
+    _Row(
+        ["ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy"],
+        "serverless.yml",
+        "`deploymentBucket`",
+        "Code and templates of deploys; osls creates it",
+    ),
+    _Row(
+        ["ApiDeployment"],
+        "resources/api-deployment.js",
+        "`deployment`",
+        "Snapshot of the API; the id ends with a hash of the API's definitions",
+    ),
+]
+
+
+def resource_table() -> str:
+    """Return the resources of the reference and of the enabled slices."""
+    folders = [ROOT / "resources", *(manifest.folder for manifest in slices.enabled_manifests())]
+    files = [ROOT / "serverless.yml", *(file for folder in folders for file in sorted(folder.glob("*.[yj]*")))]
+    rows = [*_FIXED, *(row for file in files for row in _declared(file)), *_endpoints()]
+    return table(
+        ("logical id", "declared in", "what it is for"),
+        [
+            (
+                ", ".join(f"`{name}`" for name in row.ids),
+                f"[{row.file}](../{row.file}) {row.declaration}".rstrip(),
+                row.purpose[:1].upper() + row.purpose[1:].removesuffix("."),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _declared(file: Path) -> Iterator[_Row]:
+    """Yield the resources of a file in its order: literal ids, those that follow from a function's key, alarms."""
+    name, text = file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")
+    if name == _TEMPLATES:
+        return
+    for logical_id, comment, rest in _split(_RESOURCE, text):
+        description = _DESCRIPTION.search(rest)
+        yield _Row([logical_id], name, "", comment or (description[1] if description else ""))
+    for key, purpose, rest in _split(_FUNCTION, text):
+        suffixes = ["LambdaFunction", "LogGroup", "Role"]
+        suffixes += [f"EventSourceMappingSQS{queue}" for queue in re.findall(r"arn: !GetAtt (\w+)\.Arn", rest)]
+        suffixes += ["LambdaEvConf"] if "maximumEventAge" in rest else []
+        yield _Row([_capitalise(key) + suffix for suffix in suffixes], name, f"`{key}`", purpose or "")
+    for section, purpose in _ALARM.findall(text):
+        alarm = "".join(map(_capitalise, section.split("-"))) + "Alarm"
+        yield _Row([alarm], name, f"`{section}`", purpose)
+    for function, purpose in re.findall(r"\{ name: '(\w+)',.*purpose: '(.*?)'", text):
+        yield _Row(
+            [f"{_capitalise(function)}Secret"], name, f"`{function}`", f"Password of the function that {purpose}"
+        )
+
+
+def _split(declaration: re.Pattern[str], text: str) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the two groups of each declaration, and the text until the next one."""
+    _, *parts = declaration.split(text)
+    return zip(*[iter(parts)] * 3, strict=True)
+
+
+def _endpoints() -> Iterator[_Row]:
+    """Yield the resources of the slices' API functions, with the ids that resources/http.js gives them."""
+    paths = {"", EVENT.path}
+    for manifest in slices.enabled_manifests():
+        for name, entry in manifest.http.items():
+            prefix = _capitalise(name)
+            ids = [prefix + suffix for suffix in ("LambdaFunction", "LogGroup", "Role", "Secret")]
+            resources: list[str] = []
+            for verb, path in entry.items():
+                if verb in _METHODS:
+                    ids.append(_METHODS[verb] + prefix + ("s" if verb == "list" else ""))
+                    count = len(resources)
+                    for parent in accumulate(path.split("/")[1:], lambda *segments: "/".join(segments), initial=""):
+                        if parent not in paths:
+                            paths.add(parent)
+                            resources.append(f"{prefix}Resource{len(resources) or ''}")
+                    if len(resources) > count and entry.get("callers") == "users":
+                        ids.append(resources[-1].replace("Resource", "Preflight"))
+            file = f"slices/{manifest.name}/aws.yml"
+            yield _Row([*ids, *resources], file, f"`{name}`", entry.get("description", entry.get("purpose", "")))
+
+
+def _capitalise(word: str) -> str:
+    return word[:1].upper() + word[1:]
