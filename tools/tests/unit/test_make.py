@@ -11,17 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 from uuid import RFC_4122, UUID
 
 import pytest
 
 from ponto.punch import EVENT
-from slices.definition import Slice
 from tools.kit import local_stack
-from tools.kit.deploy_hook import DeployHook
 from tools.kit.project import ROOT
-from tools.kit.static import LocalFiles
 from tools.local import __main__ as local
 
 
@@ -44,12 +40,10 @@ def fake_stack() -> Any:
 
 @pytest.fixture
 def instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Return a function that prints the instructions with one slice, and returns what was printed."""
+    """Return a function that prints the instructions, and returns what was printed."""
 
-    def print_and_read(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
-        definition = Slice()
-        definition.deploy_hook = lambda: DeployHook(Mock(), None, files)  # type: ignore[method-assign]
-        local.print_instructions(fake_stack(), tmp_path, load_slices=lambda: {"one": definition}, endpoints=http.items)
+    def print_and_read(http: Mapping[str, Any]) -> str:
+        local.print_instructions(fake_stack(), tmp_path, load_slices=dict, endpoints=http.items)
         return capsys.readouterr().out
 
     return print_and_read
