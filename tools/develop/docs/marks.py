@@ -66,7 +66,7 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from the parameters: (\w+) to (\w+)": tables.reference_parameters,
     r"from the parameters of (\w+)": tables.slice_parameters,
     r"from ponto --help(?:: (\w+))?": tables.commands,
-    r"from the resources": resources.resource_table,
+    r"from slices/\*/aws\.yml and resources/": resources.resource_table,
     r"from (\S*)\*/README\.md": slice_tables.features,
     r"from (\S*)\*/README\.md: em portugu\u00eas": slice_tables.features_in_portuguese,
     r"from (\S*)\*/slice\.py": slice_tables.commands,
