@@ -132,5 +132,10 @@ as_json = click.option("--json", "as_json", is_flag=True, show_default=False, he
 yes = click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation.")
 force = click.option("--force", is_flag=True, show_default=False, help="Overwrite an existing file.")
 state = click.option(
-    "--state", type=FILE, show_default=False, metavar="DIR", help="Folder of the local stack (default .local)."
+    "--state",
+    envvar="PONTO_STATE",
+    type=FILE,
+    show_default=False,
+    metavar="DIR",
+    help="Folder of the local stack (default: PONTO_STATE in the environment, or .local).",
 )

@@ -21,6 +21,7 @@ _LEFT_OUT = (
     "lab/",
     "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
     "ponto/spreadsheet.py",  # as employee_numbers.py
+    "tests/e2e/test_examples.py",
     "tests/event/",
     "tools/develop/pictures.py",
     "tools/kit/loading.py",  # as employee_numbers.py
@@ -28,6 +29,9 @@ _LEFT_OUT = (
     "tools/tests/new/",
 )
 """Files and folders that a copy does not get. Slices are chosen by name."""
+
+_EXAMPLE = re.compile(r"(?:slices/\w+/)?examples/[^/]+")
+"""Files that show something with punches, which a copy does not get either."""
 
 TESTS_OF_TOOLS = ("loadtest/tests/", "tools/tests/")
 """Folders that a copy gets only if it is asked for: this project has run these tests."""
@@ -94,6 +98,8 @@ def available_slices(existing: Collection[str]) -> list[str]:
 def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:
     """Return whether a copy with these slices, and perhaps with the tests of tools, gets a file of the reference."""
     parts = path.split("/")
+    if _EXAMPLE.fullmatch(path):
+        return False
     if len(parts) > 2 and parts[0] == "slices":
         return parts[1] in slices
     is_left_out = any(path == name or (name[-1] == "/" and path.startswith(name)) for name in _LEFT_OUT)

@@ -5,6 +5,7 @@ import re
 from slices import enabled
 from tools.develop.docs.tables import leaf_commands, table
 from tools.kit import slices
+from tools.kit.project import ROOT
 
 _FIRST_SENTENCE = re.compile(r"\A# [^\n]*\n\n(.*?\.)\s", re.DOTALL)
 _PORTUGUESE_SENTENCE = re.compile(r"^\*Em portugu\u00eas:\* (.*?\.)(?= <!--|$)", re.MULTILINE)
@@ -47,6 +48,18 @@ def commands(prefix: str) -> str:
             if f"{name} ".startswith(names)
         ]
     return table(("command", "what it does", "slice"), rows) if rows else "No slice is on that has commands."
+
+
+def examples() -> str:
+    """Return the names of the files in the folders `examples`, for the READMEs of the project."""
+    folders = [ROOT / "examples", *(manifest.folder / "examples" for manifest in slices.enabled_manifests())]
+    lines = []
+    for folder in folders:
+        names = ", ".join(f"`{path.name}`" for path in sorted(folder.glob("*.*")))
+        if names:
+            path = folder.relative_to(ROOT).as_posix()
+            lines.append(f"- [{path}]({path}): {names}")
+    return "\n".join(lines)
 
 
 def _link(slice_name: str, prefix: str) -> str:
