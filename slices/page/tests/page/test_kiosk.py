@@ -75,39 +75,6 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServ
     assert server.punch_requests[-1].body["usuarioId"] == 411
 
 
-def test_keystrokes_go_to_the_focused_control_and_on_a_phone_never_to_the_number(
-    server: FakeServer, phone: Phone
-) -> None:
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    page.locator("#language").focus()
-    page.keyboard.type("123")
-    expect(page.locator("#employee")).to_have_value("")
-    expect(page.locator("#employee")).to_have_attribute("inputmode", "numeric")
-    make_kiosk(page)
-    page.locator("#device").focus()
-    page.keyboard.type("Gate 7")
-    expect(page.locator("#device")).to_have_value("Gate 7")
-    expect(page.locator("#employee")).to_have_value("")
-    page.locator("#language").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("#press")).to_have_text("Punch")
-    assert server.punch_requests == []
-
-
-def test_an_unfinished_number_is_cleared_for_the_next_person(server: FakeServer, phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY_FRAGMENT, clock_script(), worker=False))
-    page.locator("#device").fill("Ga")
-    page.locator("#employee").fill("12")
-    page.locator("#device").focus()
-    page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 30_000")
-    expect(page.locator("#employee")).to_have_value("")
-    expect(page.locator("#settings")).not_to_have_attribute("open", "")
-    page.keyboard.type("345\n")
-
-    wait_for_states(page, SENT)
-    assert [post.body["usuarioId"] for post in server.punch_requests] == [345]
-
-
 def test_digits_typed_while_a_punch_is_being_stored_stay_for_the_next_punch(server: FakeServer, phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     page.locator("#employee").focus()

@@ -29,34 +29,10 @@ from slices.page.tests.page.phones import (
     trigger_visibility,
     wait_for_states,
 )
-from tests.serving import json_response
 from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY_FRAGMENT = "#key=first"
-
-
-def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeServer, phone: Phone) -> None:
-    message: object = None
-    server.api = lambda path, headers, body: (
-        json_response(400, {"message": message})
-        if body and json.loads(body)["sequencia"] % 2
-        else accept(path, headers, body)
-    )
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    states: list[str] = []
-    for message, shown_reason in (  # noqa: B007  the server's handler uses `message`
-        ("x" * 10_000, "x" * 300),
-        ("😀" * 301, "😀" * 300),
-        ("x" * 10_000_000, ""),  # larger than the page reads
-        ([[["x"]]], ""),
-        (None, ""),
-    ):
-        punch(page, EMPLOYEE)
-        press_repeatedly(page, 1)
-
-        states = [SENT, refusal_text(400, shown_reason), *states]
-        wait_for_states(page, *states)
 
 
 def test_a_refused_key_stops_the_outbox_until_the_page_is_visible_or_gets_another_key(
@@ -166,23 +142,6 @@ def test_a_sent_punch_without_a_row_after_a_day_is_overdue_until_it_is_recorded(
     expect(page.locator("#summary")).to_have_text("")
 
 
-def test_the_summary_counts_all_overdue_punches_although_only_a_hundred_are_listed(phone: Phone) -> None:
-    page = phone.open(worker=False)
-    page.evaluate(
-        """async () => {
-            const { addPunch, updatePunch } = await import("./database.js")
-            for (let number = 0; number < 101; number++) {
-                const { body } = await addPunch({ id: crypto.randomUUID(), ponto: "2026-01-01T08:00:00Z" })
-                await updatePunch(body.id, { state: "sent", sentAt: 0, missingAt: 86_400_000 })
-            }
-            dispatchEvent(new Event("outbox"))
-        }"""
-    )
-
-    expect(page.locator("#summary")).to_have_text("101 ainda não foram registradas.")
-    expect(page.locator("#punches li")).to_have_count(100)
-
-
 def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [
         PlannedResponse(),
@@ -204,22 +163,6 @@ def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone
         page = phone.open(init_script=clock_script() + f"window.ahead = {days} * 86_400_000", worker=False)
         expect(page.locator("#earlier li")).to_have_count(3)
         assert [json.loads(line)["sequencia"] for line in export_punches(page).splitlines()] == remaining
-
-
-def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(server: FakeServer, phone: Phone) -> None:
-    server.api = blocked_api = BlockedApi(accept)
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    punch(page, EMPLOYEE)
-    wait_for(blocked_api.request_arrived.is_set, "the attempt")
-    phone.clear_stores(page, INDEXED_DB, CACHE_STORAGE)
-    blocked_api.release()
-    wait_for(lambda: server.punch_requests, "the answer")
-    page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
-
-    punch(page, EMPLOYEE)
-
-    wait_for_states(page, WAITING)
-    expect(page.locator("#warnings p")).to_have_count(1)
 
 
 def test_a_second_tab_saves_only_what_was_changed_in_it(server: FakeServer, phone: Phone) -> None:
@@ -256,20 +199,6 @@ def test_no_request_has_the_key_but_in_its_header(server: FakeServer, phone: Pho
     assert not [address for address in server.requested_addresses if "7Secret7" in address]
     assert "7Secret7" not in page.url
     assert page.evaluate("history.length") == before + 1  # the key is not in the history
-
-
-def test_a_kiosks_list_names_only_employees_with_a_problem(server: FakeServer, phone: Phone) -> None:
-    server.planned_responses = [PlannedResponse(400)]
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    make_kiosk(page)
-
-    punch(page, 777)
-    punch(page, 888)
-
-    wait_for_states(page, SENT, refusal_text(400))
-    listed = page.locator("#punches li")
-    expect(listed.nth(1)).to_contain_text("matrícula 777")
-    assert "888" not in page.locator("section").inner_text()
 
 
 def test_without_a_key_nothing_is_sent_and_nothing_lost(server: FakeServer, phone: Phone) -> None:
@@ -320,14 +249,6 @@ def save(page: Page) -> None:
     expect(page.locator("#saved")).to_have_text("Salvo.")
 
 
-def test_settings_that_are_opened_while_the_page_starts_stay_open(phone: Phone) -> None:
-    phone.open("#key=first", worker=False)
-    page = phone.open(init_script="addEventListener('DOMContentLoaded', () => { settings.open = true })", worker=False)
-
-    expect(page.locator("#key-state")).to_contain_text("irst")
-    expect(page.locator("#settings")).to_have_attribute("open", "")
-
-
 def open_settings(page: Page) -> None:
     page.locator("#settings summary").click()
 
@@ -367,7 +288,17 @@ def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
     assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
 
 
-def test_a_browser_that_may_delete_data_is_reported(phone: Phone) -> None:
-    page = phone.open(KEY_FRAGMENT, "navigator.storage.persist = () => Promise.resolve(false)", worker=False)
-    open_settings(page)
-    expect(page.locator("#storage")).to_contain_text("instale a página")
+def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(server: FakeServer, phone: Phone) -> None:
+    server.api = blocked_api = BlockedApi(accept)
+    page = phone.open(KEY_FRAGMENT, worker=False)
+    punch(page, EMPLOYEE)
+    wait_for(blocked_api.request_arrived.is_set, "the attempt")
+    phone.clear_stores(page, INDEXED_DB, CACHE_STORAGE)
+    blocked_api.release()
+    wait_for(lambda: server.punch_requests, "the answer")
+    page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
+
+    punch(page, EMPLOYEE)
+
+    wait_for_states(page, WAITING)
+    expect(page.locator("#warnings p")).to_have_count(1)

@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import BlockedApi, FakeServer, PlannedResponse, accept
 from slices.page.tests.page.phones import (
     RECORDED,
@@ -68,34 +67,6 @@ def test_a_punch_that_is_not_recorded_is_not_confirmed(conflicts: bool, server: 
     expect_outcome(page, "bad", f"^Batida das .* da matrícula {EMPLOYEE}: {expected}")
 
 
-def test_the_confirmation_is_hidden_on_a_new_day(phone: Phone) -> None:
-    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
-    punch(page, EMPLOYEE)
-    wait_for_states(page, SENT)
-    page.evaluate("window.ahead = 16 * 3_600_000")
-    page.evaluate("window.ahead += new Date().setHours(24, 0, 1) - Date.now()")
-
-    expect(page.locator("#outcome")).to_have_text("")
-    wait_for_states(page, SENT)
-
-
-def test_the_next_digit_hides_the_confirmation_and_the_mark_of_an_invalid_number(phone: Phone) -> None:
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    page.locator("#press").click()
-    expect_outcome(page, "bad", "Digite a matrícula")
-    expect(page.locator("#employee")).to_have_attribute("aria-invalid", "true")
-    page.keyboard.press("4")
-    expect_outcome(page, "", "^$")
-    expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
-
-    punch(page, EMPLOYEE)
-    wait_for_states(page, SENT)
-    page.locator("#employee").press("End")
-    expect_outcome(page, "good", "Obrigado")
-    page.keyboard.press("4")
-    expect_outcome(page, "", "^$")
-
-
 def test_a_kiosk_hides_the_confirmation_at_the_next_digit_or_after_ten_seconds(phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
     punch(page, EMPLOYEE)
@@ -120,47 +91,6 @@ def test_a_kiosk_hides_the_confirmation_at_the_next_digit_or_after_ten_seconds(p
     ]
     assert [text.partition("!")[0] for text in outcomes] == ["Obrigado", ""]
     assert str(EMPLOYEE) not in page.locator("main").inner_text()
-
-
-def test_a_press_without_a_number_keeps_a_kiosks_confirmation(phone: Phone) -> None:
-    page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
-    page.locator("#employee").focus()
-    page.evaluate("void navigator.locks.request('stores', () => new Promise(resolve => (releaseLock = resolve)))")
-    page.keyboard.type(f"{EMPLOYEE}\n\n")  # a reader that ends with two Enters
-    expect_outcome(page, "", "^$")
-    page.evaluate("releaseLock()")
-    wait_for_states(page, SENT)
-    page.locator("#press").click()
-
-    expect_outcome(page, "good", f"Obrigado! .* da matrícula {EMPLOYEE}: ")
-    expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
-
-
-def test_a_kiosk_with_a_small_screen_shows_the_confirmation_and_the_question(
-    server: FakeServer, browser: Browser
-) -> None:
-    with phones.new_phone(
-        browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
-    ) as phone:
-        page = make_kiosk(phone.open(KEY_FRAGMENT, worker=False))
-        for employee, language in (("123", "pt-BR"), ("456", "en")):
-            expect(page.locator("html")).to_have_attribute("lang", language)
-            page.evaluate("scrollTo(0, 0)")
-            expect(page.locator("#press")).to_be_in_viewport(ratio=1)
-            for digit in employee:
-                page.locator("#pad").get_by_text(digit, exact=True).click()
-            page.locator("#press").click()
-            expect(page.locator("#outcome")).to_have_class("good")
-            expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
-            assert page.evaluate("scrollY") == 0
-
-            page.keyboard.type(f"{employee}\n")
-            expect(page.locator("#outcome")).to_have_class("question")
-            for selector in ("#outcome", "#no", "#yes"):
-                expect(page.locator(selector)).to_be_in_viewport(ratio=1)
-            require_no_violations(page)
-            page.locator("#no").click()
-            page.locator("#language").click()
 
 
 def test_a_second_punch_within_a_minute_is_not_stored_without_confirmation(server: FakeServer, phone: Phone) -> None:
@@ -283,23 +213,3 @@ def test_the_warning_of_a_wrong_clock_says_which_time_counts(phone: Phone) -> No
 
         warning = re.compile(f"^O relógio deste aparelho está .* {word}, e a batida conta com a hora que ele mostra")
         expect(page.locator("#warnings")).to_have_text(warning)
-
-
-def test_a_confirmation_on_a_small_screen_is_visible_and_covers_no_key(server: FakeServer, browser: Browser) -> None:
-    with phones.new_phone(
-        browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
-    ) as phone:
-        page = phone.open(KEY_FRAGMENT, worker=False)
-        punch(page, EMPLOYEE)
-        page.evaluate("scrollTo(0, 0)")
-        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
-
-        make_kiosk(page)
-        phone.context.set_offline(True)
-        punch(page, EMPLOYEE + 1)
-        expect(page.locator("#warnings")).to_contain_text("Sem rede")
-        page.evaluate("scrollTo(0, 0)")
-        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
-        bottom, top = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
-        assert bottom <= top
-        require_no_violations(page)

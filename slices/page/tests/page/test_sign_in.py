@@ -3,22 +3,18 @@
 import base64
 import hashlib
 import json
-import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from threading import Event
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from slices.page import site
-from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, accept
 from slices.page.tests.page.phones import SENT, WAITING, Phone, press_repeatedly, punch, wait_for_states
 from tests.page.axe import require_no_violations
 from tests.serving import Request, Response, http_server, json_response
-from tests.waiting import DEADLINE_SECONDS, wait_for
 
 CLIENT = "app client"
 
@@ -193,18 +189,6 @@ def test_signing_out_without_network_forgets_the_employee_on_the_device(phone: P
     assert len(pool.requests) == request_count
 
 
-@pytest.mark.usefixtures("pool")
-def test_a_sign_in_that_cannot_start_is_reported_as_no_storage_error(phone: Phone) -> None:
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    button = page.get_by_role("button", name="Entrar com a sua conta")
-    button.wait_for()
-    phone.context.set_offline(True)
-    button.click()
-
-    expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar")
-    expect(page.locator("#warnings")).to_have_text(re.compile("^Nenhum empregado entrou"))
-
-
 def test_an_expired_token_is_renewed_without_a_new_sign_in(
     server: FakeServer, phone: Phone, pool: FakeUserPool
 ) -> None:
@@ -224,25 +208,6 @@ def test_an_expired_token_is_renewed_without_a_new_sign_in(
     assert [post.status for post in server.punch_requests] == [401, 202, 202]
 
 
-def test_a_page_with_the_policy_of_another_version_is_not_kept(server: FakeServer, browser: Browser) -> None:
-    """With the other policy, the page could not ask the user pool for tokens. CloudFront may mix versions."""
-    with run_fake_user_pool() as pool, phones.new_phone(browser, server.url) as phone:
-        page = phone.open()
-        server.sign_in = pool.settings
-        server.file_headers = {"content-security-policy": site.HEADERS["content-security-policy"]}
-        update = """navigator.serviceWorker.getRegistration().then(async registration => {
-            const state = new Promise(resolve => registration.addEventListener("updatefound", () => {
-                const { installing } = registration
-                installing.addEventListener("statechange", event => resolve(event.target.state), { once: true })
-            }, { once: true }))
-            await registration.update()
-            return state
-        })"""
-        assert page.evaluate(update) == "redundant"
-        server.file_headers = {}
-        assert page.evaluate(update) == "installed"
-
-
 def test_a_code_that_this_device_did_not_request_is_refused(phone: Phone, pool: FakeUserPool) -> None:
     page = phone.open(worker=False)
     for answer in ("?code=code&state=forged", "?error=access_denied&state=forged"):
@@ -251,24 +216,3 @@ def test_a_code_that_this_device_did_not_request_is_refused(phone: Phone, pool: 
         expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
         assert "?" not in page.url
     assert pool.requests == []
-
-
-def test_a_link_does_not_interrupt_a_sign_in(phone: Phone, pool: FakeUserPool) -> None:
-    page, other = phone.open(KEY_FRAGMENT, worker=False), phone.open(worker=False)
-    redirect, request_arrived, is_released = pool.redirect, Event(), Event()
-
-    def slow_redirect(path: str, fields: dict[str, str]) -> str:
-        request_arrived.set()
-        is_released.wait(DEADLINE_SECONDS)
-        return redirect(path, fields)
-
-    pool.redirect = slow_redirect  # type: ignore[method-assign]
-    pool.next_employee = ANA
-    page.get_by_role("button", name="Entrar com a sua conta").click(no_wait_after=True)
-    wait_for(request_arrived.is_set, "the request to the user pool")
-    for link in ("?state=x", "?code=code&state=x", "?error=access_denied&state="):
-        other.goto(phone.url + link)
-        expect(other.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
-    is_released.set()
-
-    page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()

@@ -172,42 +172,6 @@ def test_a_punch_that_one_store_refuses_is_in_neither_and_uses_no_number(server:
     assert numbers(page) == [1, 2, 3, 4, 5]
 
 
-def test_a_key_that_one_store_refuses_is_in_neither(phone: Phone) -> None:
-    page = open_and_name(phone)
-    for failure in (
-        "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))",
-        "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))",
-        "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }",
-    ):
-        page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {failure} }}")
-
-        enter_key(page, "second")
-
-        wait_for(lambda: page.evaluate("errors.length"), "the failure")
-        expect(page.locator("#saved")).to_have_text("")
-        page.reload()
-        require_identity(page)
-        phone.reopen_without_stores(page, INDEXED_DB)
-        require_identity(page)
-
-
-def test_a_key_in_both_stores_is_saved_even_if_the_previous_entry_cannot_be_deleted(phone: Phone) -> None:
-    page = open_and_name(phone)
-    page.evaluate("() => { Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError')) }")
-
-    enter_key(page, "second")
-
-    expect(page.locator("#key-state")).to_contain_text("cond")
-    expect(page.locator("#saved")).to_have_text("Salvo.")
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
-    page.reload()
-    require_identity(page, "cond")
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    phone.reopen_without_stores(page, INDEXED_DB)
-    require_identity(page, "cond")
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-
-
 def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY_FRAGMENT, worker=False)
@@ -286,42 +250,6 @@ def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(serve
     punch(page, EMPLOYEE)
     wait_for_states(page, WAITING, WAITING, WAITING)
     assert numbers(page) == [1, 2, 4]
-
-
-def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_others_are_sent(
-    server: FakeServer, phone: Phone
-) -> None:
-    server.is_api_down = True
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    punch(page, EMPLOYEE)
-    press_repeatedly(page, 2)
-    page.evaluate(
-        """async () => {
-            const { copyName } = await import("./plan.js")
-            const [, second] = await (await import("./database.js")).listAllPunches()
-            await (await caches.open("replica")).put(`/replica/${copyName(second)}`, new Response("{"))
-        }"""
-    )
-
-    phone.reopen_without_stores(
-        page,
-        INDEXED_DB,
-        init_script="Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError'))",
-    )
-    server.is_api_down = False
-    trigger_online(page)
-
-    wait_for_states(page, SENT, SENT)
-    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 3]
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
-    expect(page.locator("#warnings")).to_contain_text(RESTORED)
-    assert "NÃO foi guardada" in punch(page, EMPLOYEE)
-    page.close()
-    page = phone.open(worker=False)
-    punch(page, EMPLOYEE)
-    wait_for_states(page, SENT, SENT, SENT)
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert numbers(page) == [1, 3, 4]
 
 
 def test_two_tabs_share_both_stores_and_one_outbox(server: FakeServer, phone: Phone) -> None:
@@ -404,39 +332,6 @@ def test_a_store_that_does_not_respond_is_reported_and_does_not_block_the_next_p
         assert numbers(page) == list(range(1, number + 1))
 
 
-def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(server: FakeServer, phone: Phone) -> None:
-    server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # stops the sending
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    punch(page, EMPLOYEE)
-    expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
-    press_repeatedly(page, 2)
-    page.evaluate(
-        """() => {
-            const { open } = CacheStorage.prototype
-            const [send, later] = [window.fetch, window.setTimeout]
-            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
-            window.repair = () => { CacheStorage.prototype.open = open }
-            window.opens = 0
-            window.opensBeforeEachPunch = []
-            CacheStorage.prototype.open = () => new Promise(() => { window.opens++ })
-            window.fetch = (address, request) => {
-                if (request.method === "POST") opensBeforeEachPunch.push(opens)
-                return send(address, request)
-            }
-            return import("./database.js").then(database => database.saveSetting("retry", null))
-        }"""
-    )
-
-    trigger_online(page)
-
-    wait_for_states(page, SENT, SENT, SENT)
-    assert page.evaluate("opensBeforeEachPunch") == [0, 1, 1]
-    page.evaluate("repair()")
-    trigger_online(page)
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert [state for *_, state in punches_in_both_stores(page)] == ["sent"] * 3
-
-
 def test_a_punch_whose_write_ends_late_is_not_reported_as_lost(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY_FRAGMENT, worker=False)
@@ -489,27 +384,6 @@ def test_a_page_whose_store_does_not_respond_reloads_itself_when_idle(server: Fa
         assert numbers(page) == [1, 2]
 
 
-def test_a_page_whose_store_does_not_respond_does_not_reload_itself_without_a_worker(phone: Phone) -> None:
-    """Without a worker and without network, a reload would lose the page."""
-    count_checks = """
-    window.checks = 0
-    // At each check of an idle page, the page either reloads itself or asks a waiting version to take over.
-    const postMessage = () => document.getElementById("outcome").className === "bad" && window.checks++
-    navigator.serviceWorker.register = () => Promise.resolve({ waiting: { postMessage } })
-    """
-    page = phone.open(init_script=clock_script(50) + count_checks, worker=False)
-    punch(page, EMPLOYEE)
-    page.evaluate("window.isSamePage = true")
-
-    page.evaluate(_BLOCK_STORE_AND_PRESS)
-
-    wait_for(
-        lambda: page.evaluate("window.checks > 0 || !window.isSamePage"), "a check of the idle page after the press"
-    )
-    assert page.evaluate("window.isSamePage") is True
-    expect(page.locator("#outcome")).to_contain_text("não responde")
-
-
 def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY_FRAGMENT, worker=False)
@@ -536,6 +410,75 @@ def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server
     assert punches_in_both_stores(page) == punches
 
 
+def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_others_are_sent(
+    server: FakeServer, phone: Phone
+) -> None:
+    server.is_api_down = True
+    page = phone.open(KEY_FRAGMENT, worker=False)
+    punch(page, EMPLOYEE)
+    press_repeatedly(page, 2)
+    page.evaluate(
+        """async () => {
+            const { copyName } = await import("./plan.js")
+            const [, second] = await (await import("./database.js")).listAllPunches()
+            await (await caches.open("replica")).put(`/replica/${copyName(second)}`, new Response("{"))
+        }"""
+    )
+
+    phone.reopen_without_stores(
+        page,
+        INDEXED_DB,
+        init_script="Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError'))",
+    )
+    server.is_api_down = False
+    trigger_online(page)
+
+    wait_for_states(page, SENT, SENT)
+    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 3]
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    expect(page.locator("#warnings")).to_contain_text(RESTORED)
+    assert "NÃO foi guardada" in punch(page, EMPLOYEE)
+    page.close()
+    page = phone.open(worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT, SENT, SENT)
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    assert numbers(page) == [1, 3, 4]
+
+
+def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(server: FakeServer, phone: Phone) -> None:
+    server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # stops the sending
+    page = phone.open(KEY_FRAGMENT, worker=False)
+    punch(page, EMPLOYEE)
+    expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
+    press_repeatedly(page, 2)
+    page.evaluate(
+        """() => {
+            const { open } = CacheStorage.prototype
+            const [send, later] = [window.fetch, window.setTimeout]
+            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
+            window.repair = () => { CacheStorage.prototype.open = open }
+            window.opens = 0
+            window.opensBeforeEachPunch = []
+            CacheStorage.prototype.open = () => new Promise(() => { window.opens++ })
+            window.fetch = (address, request) => {
+                if (request.method === "POST") opensBeforeEachPunch.push(opens)
+                return send(address, request)
+            }
+            return import("./database.js").then(database => database.saveSetting("retry", null))
+        }"""
+    )
+
+    trigger_online(page)
+
+    wait_for_states(page, SENT, SENT, SENT)
+    assert page.evaluate("opensBeforeEachPunch") == [0, 1, 1]
+    page.evaluate("repair()")
+    trigger_online(page)
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    assert [state for *_, state in punches_in_both_stores(page)] == ["sent"] * 3
+
+
 def test_a_press_waits_for_the_lock_but_not_for_ever(phone: Phone) -> None:
     page = phone.open(init_script=clock_script(50), worker=False)
     punch(page, EMPLOYEE)
@@ -551,17 +494,37 @@ def test_a_press_waits_for_the_lock_but_not_for_ever(phone: Phone) -> None:
     assert numbers(page) == [1, 2]
 
 
-def test_a_press_does_not_read_all_stored_punches(phone: Phone) -> None:
-    page = phone.open(worker=False)
-    punch(page, EMPLOYEE)
-    page.evaluate(
-        """() => {
-            window.read = []
-            for (const [store, name] of [[Cache, "keys"], [Cache, "matchAll"], [IDBObjectStore, "getAll"]])
-                store.prototype[name] = () => { throw read.push(name) }
-        }"""
-    )
+def test_a_key_that_one_store_refuses_is_in_neither(phone: Phone) -> None:
+    page = open_and_name(phone)
+    for failure in (
+        "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))",
+        "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))",
+        "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }",
+    ):
+        page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {failure} }}")
 
-    press_repeatedly(page, 5)
+        enter_key(page, "second")
 
-    assert page.evaluate("read") == []
+        wait_for(lambda: page.evaluate("errors.length"), "the failure")
+        expect(page.locator("#saved")).to_have_text("")
+        page.reload()
+        require_identity(page)
+        phone.reopen_without_stores(page, INDEXED_DB)
+        require_identity(page)
+
+
+def test_a_key_in_both_stores_is_saved_even_if_the_previous_entry_cannot_be_deleted(phone: Phone) -> None:
+    page = open_and_name(phone)
+    page.evaluate("() => { Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError')) }")
+
+    enter_key(page, "second")
+
+    expect(page.locator("#key-state")).to_contain_text("cond")
+    expect(page.locator("#saved")).to_have_text("Salvo.")
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    page.reload()
+    require_identity(page, "cond")
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    phone.reopen_without_stores(page, INDEXED_DB)
+    require_identity(page, "cond")
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")

@@ -17,7 +17,6 @@ from slices.page.tests.page.phones import (
     trigger_online,
     wait_for_states,
 )
-from tests.waiting import wait_for
 
 _LIST_CACHED_FILES = """async () => {
     const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
@@ -28,23 +27,6 @@ _DELETE_CACHED_FILE = """async file => {
     const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
     return (await caches.open(shell)).delete(new URL(file, location.href).href)
 }"""
-
-
-def test_a_cached_file_that_the_browser_deleted_is_cached_again_when_it_is_fetched(
-    server: FakeServer, browser: Browser
-) -> None:
-    with phones.new_phone(browser, server.url) as phone:
-        page = phone.open("#key=first")
-        cached = page.evaluate(_LIST_CACHED_FILES)
-        for file in ("./", "rules.js"):
-            assert page.evaluate(_DELETE_CACHED_FILE, file)
-            page.reload()
-
-            wait_for(lambda: page.evaluate(_LIST_CACHED_FILES) == cached, f"{file} to be cached again")
-            server.is_down = True
-            page.reload()
-            expect(page.locator("#key-state")).to_contain_text("irst")
-            server.is_down = False
 
 
 def test_a_file_of_another_version_does_not_replace_a_deleted_one_in_the_cache(
@@ -59,19 +41,6 @@ def test_a_file_of_another_version_does_not_replace_a_deleted_one_in_the_cache(
 
         expect(page.locator("#key-state")).to_contain_text("irst")
         assert page.evaluate(_LIST_CACHED_FILES) == [address for address in cached if address != server.url]
-
-
-def test_a_fetched_file_that_cannot_be_cached_is_still_shown(server: FakeServer, browser: Browser) -> None:
-    with phones.new_phone(browser, server.url) as phone:
-        page = phone.open("#key=first")
-        worker = phone.context.service_workers[0]
-        assert page.evaluate(_DELETE_CACHED_FILE, "./")
-        for outcome in ("reject(new DOMException('', 'no room'))", "race([])"):  # the write fails, or never ends
-            worker.evaluate(f"() => {{ Cache.prototype.put = () => Promise.{outcome} }}")
-            page.reload()
-
-            expect(page.locator("#key-state")).to_contain_text("irst")
-            assert not page.evaluate(_DELETE_CACHED_FILE, "./")
 
 
 def test_a_new_version_takes_over_by_itself_and_keeps_waiting_punches(

@@ -1,7 +1,6 @@
 """Resources of the parameter site: the page's private bucket, and CloudFront in front of it and of the API."""
 
 import copy
-import re
 from typing import Any
 
 import pytest
@@ -10,8 +9,7 @@ from slices.page import publish, site
 from slices.page.slice import SLICE
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, tls_only_statement
 from tools.deploy import compiled_stage
-from tools.kit.osls import stack_name
-from tools.kit.packaging import PackagingError, Template
+from tools.kit.packaging import Template
 
 SITE = {
     "SiteBucket": "AWS::S3::Bucket",
@@ -51,11 +49,6 @@ def test_a_site_changes_nothing_else(prod: Template, template: Template) -> None
         for resource in document["Resources"].values():
             resource["Properties"].pop("Code", None)  # its key contains the time
     assert with_site == without_site
-
-
-def test_outputs_have_the_pages_url_and_its_bucket(template: Template) -> None:
-    assert template.outputs["PageUrl"] == {"Value": {"Fn::Sub": "https://${SiteDistribution.DomainName}/"}}
-    assert template.outputs["SiteBucketName"] == {"Value": {"Ref": "SiteBucket"}}
 
 
 def test_the_bucket_is_private_and_encrypted_and_is_deleted_with_the_stack(template: Template) -> None:
@@ -129,14 +122,6 @@ def test_requests_to_the_api_are_forwarded_completely_and_never_cached(distribut
     assert not [name for name in site.files() if name.startswith("ponto")]
 
 
-def test_no_response_is_replaced_and_no_error_cached(distribution: Any) -> None:
-    error_responses = distribution["CustomErrorResponses"]
-    assert {response["ErrorCode"] for response in error_responses} == {400, 403, 404, 405, 414, 500, 501, 502, 503, 504}
-    assert all(
-        response == {"ErrorCode": response["ErrorCode"], "ErrorCachingMinTTL": 0} for response in error_responses
-    )
-
-
 def test_files_are_served_over_tls_and_revalidated(distribution: Any) -> None:
     assert distribution["DefaultCacheBehavior"] == {
         "TargetOriginId": "files",
@@ -184,23 +169,6 @@ def test_a_sign_in_changes_the_pages_policy_and_adds_outputs(
         assert with_sign_in["Resources"][name] == template.resources[name]
 
 
-def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: Template) -> None:
-    name = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
-    assert template.properties("SiteAccess")["OriginAccessControlConfig"]["Name"] == name
-    assert template.properties("SiteHeaders")["ResponseHeadersPolicyConfig"]["Name"] == name
-
-
-def test_stage_with_which_such_a_name_is_too_long_is_refused(compile_stage: CompileStage) -> None:
-    region = "ap-southeast-2"
-    stage = "s" * (64 - len(f"{stack_name('')}-{region}"))
-    compile_stage(stage, "site=true", AWS_REGION=region)
-
-    with pytest.raises(PackagingError, match=f"name of at most {len(stage)} characters") as caught:
-        compile_stage(f"{stage}s", "site=true", AWS_REGION=region)
-
-    assert f"The name {stack_name(stage)}s-{region} would have 65 characters" in str(caught.value)
-
-
 def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
     protection, page = compiled_stage.read_compiled_stage(
         package_stage("prod", "site=true").folder, [SLICE.deploy_hook()]
@@ -210,23 +178,3 @@ def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: Pac
     assert compiled_stage.read_compiled_stage(
         package_stage("prod").folder, [SLICE.deploy_hook()]
     ).deferred_resources == (protection,)
-
-
-def test_a_user_pool_domain_without_a_required_sign_in_is_refused(compile_stage: CompileStage) -> None:
-    with pytest.raises(PackagingError, match="userPoolDomain, userPoolClientId and userPoolArn belong together"):
-        compile_stage("dev", *SIGN_IN)
-
-
-@with_each_sign_in
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        (("userPoolDomain=a.example; script-src *", SIGN_IN[1]), "is not a host name in lower case, like ponto"),
-        ((SIGN_IN[0], "userPoolClientId=a b"), "userPoolClientId: 'a b' is not the id of an app client"),
-    ],
-)
-def test_an_invalid_user_pool_domain_or_client_id_is_refused(
-    compile_stage: CompileStage, sign_in_parameter: str, parameters: tuple[str, str], message: str
-) -> None:
-    with pytest.raises(PackagingError, match=re.escape(message)):
-        compile_stage("dev", sign_in_parameter, *parameters)

@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from slices.page import publish, site
 from tests.aws import Calls
@@ -73,15 +72,3 @@ def test_the_page_has_its_user_pool_or_the_deploy_warns_that_it_is_missing(
     pool = site.SignIn.from_domain(*sign_in.values()) if sign_in else None
     assert settings == json.loads(site.files(sign_in=pool)["config.json"].body)
     assert ("employees cannot sign in on it" in capsys.readouterr().err) == (needs_token and not sign_in)
-
-
-def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert publish.publish_stage(boto3.Session(), {"ApiKeyId": "k"}, needs_token=True) is None
-
-    assert keys(s3) == set()
-    assert capsys.readouterr().err == ""
-
-
-def test_an_upload_that_s3_refuses_fails(s3: Any) -> None:
-    with pytest.raises(ClientError, match="NoSuchBucket"):
-        publish.publish(s3, "another")

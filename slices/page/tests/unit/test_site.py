@@ -4,11 +4,7 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from slices.page import site
 from tools.kit.static import File
@@ -34,15 +30,6 @@ def test_the_worker_has_the_hash_of_every_other_file() -> None:
         for name, file in files.items()
         if name != "sw.js"
     }
-
-
-@pytest.mark.parametrize("name", ["index.html", "icon-192.png", "sw.js"])
-def test_a_change_of_any_file_is_another_version(name: str, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(site.WEB, tmp_path / "web"))
-    with (folder / name).open("ab") as file:
-        file.write(b"\n")
-
-    assert hashes(site.files(folder))["sw.js"] != hashes(site.files())["sw.js"]
 
 
 def test_every_file_has_its_type_and_the_strict_policy() -> None:
@@ -77,15 +64,3 @@ def test_the_page_loads_nothing_from_other_origins_and_every_import_is_a_file() 
             text = file.body.decode()
             assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], name
             assert set(IMPORTS.findall(text)) <= files.keys(), name
-
-
-def test_a_file_of_an_unknown_type_and_a_worker_without_one_placeholder_are_errors(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(site.WEB, tmp_path / "web"))
-    (folder / "notes.txt").touch()
-    with pytest.raises(ValueError, match=r"web/notes\.txt has an unknown type"):
-        site.files(folder)
-
-    (folder / "notes.txt").unlink()
-    (folder / "sw.js").write_text("const SHELL = {}\nconst SHELL = {}\n")
-    with pytest.raises(ValueError, match=r"sw\.js must have the line"):
-        site.files(folder)
