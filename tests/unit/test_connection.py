@@ -68,7 +68,7 @@ REFUSALS: dict[str, Attempt] = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-@pytest.mark.parametrize("resumes", [1, 20, 35])
+@pytest.mark.parametrize("resumes", [1, 35])
 def test_resuming_database_is_connected_within_five_seconds_of_its_return(
     server: Server, refusal: Attempt, resumes: int
 ) -> None:
@@ -81,7 +81,7 @@ def test_resuming_database_is_connected_within_five_seconds_of_its_return(
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-@pytest.mark.parametrize("seconds", [2, 3, 7, 40])
+@pytest.mark.parametrize("seconds", [2, 40])
 def test_attempts_end_within_the_total_time(server: Server, refusal: Attempt, seconds: int) -> None:
     server.answers = lambda _: refusal
 
@@ -90,21 +90,6 @@ def test_attempts_end_within_the_total_time(server: Server, refusal: Attempt, se
 
     assert server.now <= seconds + 0.1
     assert len(server.attempts) >= seconds // 5
-
-
-@pytest.mark.parametrize("seconds", [-3, 0, 1])
-def test_no_attempt_without_time_left(server: Server, seconds: int) -> None:
-    with pytest.raises(CannotConnectError, match="no time left"):
-        connect({}, "test", Timeouts(connect_seconds=seconds), driver=server)
-    assert server.attempts == []
-
-
-def test_stall_before_the_first_attempt_does_not_shorten_it(server: Server) -> None:
-    server.stall_seconds = 0.3
-
-    assert connect({}, "test", Timeouts(connect_seconds=2), driver=server) is CONNECTED
-
-    assert [each["connect_timeout"] for each in server.attempts] == [2]
 
 
 def is_old(arguments: dict[str, Any]) -> bool:
@@ -160,11 +145,8 @@ def fail_to_read_secret(server: Server, seconds: float) -> Callable[[], Paramete
 
 
 @pytest.mark.parametrize("seconds", [0.1, SECRET_FETCH_TIMEOUT_SECONDS])
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-def test_attempts_go_on_with_the_old_password_if_the_secret_cannot_be_read(
-    server: Server, refusal: Attempt, seconds: float
-) -> None:
-    server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
+def test_attempts_go_on_with_the_old_password_if_the_secret_cannot_be_read(server: Server, seconds: float) -> None:
+    server.answers = lambda _: REFUSALS["refused"] if server.now < 20 else (0.1, "")
 
     assert (
         connect({"password": "old"}, "test", refresh=fail_to_read_secret(server, seconds), driver=server) is CONNECTED
@@ -186,38 +168,18 @@ def test_session_waits_until_its_deadline_or_timeout(server: Server, connect_sec
     assert server.now <= 1_005
 
 
-def test_slow_secret_shortens_the_time_to_connect(server: Server) -> None:
-    fetched = []
-
-    def fetch() -> Parameters:
-        server.now += SECRET_FETCH_TIMEOUT_SECONDS
-        fetched.append(server.now)
-        return {"password": "new"}
-
-    server.answers = lambda _: REFUSALS["refused"]
-
-    with pytest.raises(psycopg2.OperationalError):
-        Session(fetch, Timeouts(), driver=server).execute("select", {}, 10)
-
-    assert server.now <= 10
-    assert fetched == [SECRET_FETCH_TIMEOUT_SECONDS]
-
-
 SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'
 LIBPQ_ERROR = f"{SERVER} failed: FATAL:  no pg_hba.conf entry for host\n{SERVER} failed: FATAL:  another\n"
 
 
 @pytest.mark.parametrize("seconds", [0.1, SECRET_FETCH_TIMEOUT_SECONDS])
-@pytest.mark.parametrize("connect_seconds", [4, 7, 40])
+@pytest.mark.parametrize("connect_seconds", [4, 40])
 def test_error_names_both_an_unreachable_database_and_secret(
     server: Server, seconds: float, connect_seconds: int
 ) -> None:
     server.answers = lambda _: (0.1, LIBPQ_ERROR)
 
-    with pytest.raises(
-        CannotConnectError,
-        match=r"^EndpointConnectionError: no Secrets Manager, after FATAL:  no pg_hba.conf entry for host$",
-    ):
+    with pytest.raises(CannotConnectError, match=r"^Endpoint.* no Secrets Manager, after FATAL:  no pg_hba.conf .*$"):
         connect(
             {},
             "test",
@@ -227,21 +189,6 @@ def test_error_names_both_an_unreachable_database_and_secret(
         )
 
     assert server.now <= max(connect_seconds, 1 + seconds)
-
-
-def test_password_is_not_fetched_without_time_for_another_attempt(server: Server) -> None:
-    server.answers = lambda _: (0.1, REJECTED)
-
-    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        connect(
-            {"password": "old"},
-            "test",
-            Timeouts(connect_seconds=2),
-            refresh=lambda: pytest.fail("the password was fetched"),
-            driver=server,
-        )
-
-    assert len(server.attempts) == 1
 
 
 # Login by IAM
@@ -308,15 +255,6 @@ def test_password_of_a_role_with_rds_iam_is_not_retried_and_the_error_says_why(s
     assert len(server.attempts) == 1
 
 
-def test_failed_creation_of_a_token_fails_the_connection(server: Server) -> None:
-    def token() -> str:
-        raise KeyError("AWS_ACCESS_KEY_ID")
-
-    with pytest.raises(CannotConnectError, match=r"^KeyError: 'AWS_ACCESS_KEY_ID'$"):
-        Session(lambda: {"password": token}, Timeouts(), driver=server).execute("select", {}, 40)
-    assert server.attempts == []
-
-
 def test_session_creates_new_tokens_for_each_connection(server: Server) -> None:
     token = token_generator()
     session = Session(lambda: {"password": token}, Timeouts(), driver=server)
@@ -327,3 +265,36 @@ def test_session_creates_new_tokens_for_each_connection(server: Server) -> None:
             session.execute("select", {}, began + 40)
         assert [each["password"] for each in server.attempts[-2:]] == [f"token {first}", f"token {first + 1}"]
         assert server.now == pytest.approx(began + 1.1)
+
+
+@pytest.mark.parametrize("seconds", [-3, 0, 1])
+def test_no_attempt_without_time_left(server: Server, seconds: int) -> None:
+    with pytest.raises(CannotConnectError, match="no time left"):
+        connect({}, "test", Timeouts(connect_seconds=seconds), driver=server)
+    assert server.attempts == []
+
+
+def test_slow_secret_shortens_the_time_to_connect(server: Server) -> None:
+    fetched = []
+
+    def fetch() -> Parameters:
+        server.now += SECRET_FETCH_TIMEOUT_SECONDS
+        fetched.append(server.now)
+        return {"password": "new"}
+
+    server.answers = lambda _: REFUSALS["refused"]
+
+    with pytest.raises(psycopg2.OperationalError):
+        Session(fetch, Timeouts(), driver=server).execute("select", {}, 10)
+
+    assert server.now <= 10
+    assert fetched == [SECRET_FETCH_TIMEOUT_SECONDS]
+
+
+def test_failed_creation_of_a_token_fails_the_connection(server: Server) -> None:
+    def token() -> str:
+        raise KeyError("AWS_ACCESS_KEY_ID")
+
+    with pytest.raises(CannotConnectError, match=r"^KeyError: 'AWS_ACCESS_KEY_ID'$"):
+        Session(lambda: {"password": token}, Timeouts(), driver=server).execute("select", {}, 40)
+    assert server.attempts == []

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import botocore.httpsession
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.message import read_messages
 from ponto.parser import Reason
-from ponto.sqs import MAX_CALL_SECONDS, create_client
+from ponto.sqs import MAX_CALL_SECONDS
 from tests.aws import Call, Calls, refusal
 from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, message, record, sqs_event
 
@@ -60,15 +60,6 @@ def test_dead_letter_has_reason_detail_message_id_and_time_of_receipt(queue: Dea
     }
 
 
-def test_message_without_sent_timestamp_is_dead_lettered_without_a_time(queue: DeadLetterQueue) -> None:
-    without_time, with_time = rejections(2)
-    without_time = without_time._replace(message=without_time.message._replace(sent_ms=None, origin=None))
-
-    assert DeadLetters(queue.url).send([without_time, with_time], deadline()) == {}
-    times = {dead_letter.message_id: dead_letter.attributes.get("receivedAt") for dead_letter in queue.dead_letters()}
-    assert times == {"message-0": None, "message-1": ("Number", str(RECEIVED_MS))}
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -90,16 +81,6 @@ def test_dead_letter_keeps_the_attributes_of_the_gateway_and_of_imports(
 
     values = {dead_letter.message_id: dead_letter.attributes.get(name) for dead_letter in queue.dead_letters()}
     assert values == {"with value": ("String", value), "by hand": None, "empty": None, "local": None}
-
-
-def test_several_calls_use_one_client(queue: DeadLetterQueue) -> None:
-    clients, rejected = iter([create_client()]), rejections(25)
-    dead_letters = DeadLetters(queue.url, lambda: next(clients))
-
-    assert dead_letters.send(rejected[:1], deadline()) == {}
-    assert dead_letters.send(rejected[1:], deadline()) == {}
-
-    assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(ids(rejected))
 
 
 def test_only_entries_that_sqs_reports_as_failed_are_returned(
@@ -181,20 +162,10 @@ def test_messages_after_the_deadline_are_returned(queue: DeadLetterQueue) -> Non
     assert len(queue.dead_letters()) == 10
 
 
-def test_deadline_during_the_import_of_boto3_returns_every_message() -> None:
-    now = 99.0
+def test_message_without_sent_timestamp_is_dead_lettered_without_a_time(queue: DeadLetterQueue) -> None:
+    without_time, with_time = rejections(2)
+    without_time = without_time._replace(message=without_time.message._replace(sent_ms=None, origin=None))
 
-    def import_slowly() -> Any:  # returns a client without methods
-        nonlocal now
-        now += 2
-        return object()
-
-    failures = DeadLetters("https://queue", import_slowly, lambda: now).send(rejections(12), 100)
-    assert failures == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
-
-
-def test_without_a_dead_letter_no_client_is_created() -> None:
-    def refuse() -> NoReturn:
-        raise AssertionError("no client is needed")
-
-    assert DeadLetters("https://queue", refuse).send([], deadline()) == {}
+    assert DeadLetters(queue.url).send([without_time, with_time], deadline()) == {}
+    times = {dead_letter.message_id: dead_letter.attributes.get("receivedAt") for dead_letter in queue.dead_letters()}
+    assert times == {"message-0": None, "message-1": ("Number", str(RECEIVED_MS))}

@@ -262,24 +262,6 @@ def test_suspects_are_not_spread_in_an_outage_or_without_a_visibility_timeout() 
     assert "set_visibility" not in call_names(fakes)
 
 
-def test_batch_without_suspects_makes_no_call_to_sqs() -> None:
-    fakes = Fakes()
-
-    process(spreading_drain(fakes), message(1), message(2, 3))
-
-    assert call_names(fakes) == ["save"]
-
-
-def test_suspects_are_stored_with_a_warning_if_sqs_refuses_to_spread_them() -> None:
-    fakes = Fakes()
-    fakes.retry_backoff.error = ConnectionError("SQS")
-
-    processed = process(spreading_drain(fakes), *suspects(1, 2), message(3))
-
-    assert len(processed.stored) == 3
-    assert processed.warnings == ["redelivery: ConnectionError: SQS"]
-
-
 def test_spreading_takes_at_most_15_seconds_and_leaves_time_for_dead_letters() -> None:
     fakes = Fakes()
     drain = spreading_drain(fakes)
@@ -296,8 +278,8 @@ def test_spreading_takes_at_most_15_seconds_and_leaves_time_for_dead_letters() -
 # Sign-in
 
 
-NO_CLAIM: list[Claim | None] = [None, {"dataType": "String"}, text(""), {"dataType": "Binary"}]
-OTHER_CLAIMS = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "7\n", "\u0667", "seven", "[7]", "7,8")]
+NO_CLAIM: list[Claim | None] = [None, text("")]
+OTHER_CLAIMS = [text(value) for value in ("8", " 7", "07", "7\n", "\u0667", "seven")]
 
 
 @pytest.mark.parametrize("claim", [*NO_CLAIM, *OTHER_CLAIMS], ids=repr)
@@ -315,9 +297,11 @@ def test_punch_of_another_employee_than_the_sign_in_is_dead_lettered_alone(claim
     assert not any(character.isdigit() for character in detail)  # the detail must not contain an employee id
 
 
-def test_claim_is_not_checked_without_sign_in() -> None:
+def test_suspects_are_stored_with_a_warning_if_sqs_refuses_to_spread_them() -> None:
     fakes = Fakes()
+    fakes.retry_backoff.error = ConnectionError("SQS")
 
-    process(fakes, message(7, usuarioId=text("8")))
+    processed = process(spreading_drain(fakes), *suspects(1, 2), message(3))
 
-    assert (stored(fakes), reasons(fakes)) == ([[7]], [])
+    assert len(processed.stored) == 3
+    assert processed.warnings == ["redelivery: ConnectionError: SQS"]

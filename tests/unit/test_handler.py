@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import sys
 import time
 from datetime import tzinfo
 from typing import Any
@@ -23,7 +22,7 @@ from ponto.punch import EVENT, Punch
 from ponto.retry_backoff import VisibilityNotChangedError
 from ponto.store import Outcome, Status
 from tests.events import RECEIVED_MS, Context, Record, punch, record, sqs_event
-from tests.fakes import Fakes, InMemoryRetryBackoff
+from tests.fakes import Fakes
 from tests.strategies import FIELDS, TIMESTAMP_FIELDS, edited_bodies, good_bodies, json_values
 from tools.kit.event import INVALID
 
@@ -107,12 +106,6 @@ def test_record_fails_alone_if_it_lacks_a_required_part(fakes: Fakes, odd: dict[
     assert failed(response) == ([] if is_stored else ["odd"])
     stored = [entry.message_id for entry in fakes.store.entries]
     assert stored == (["before", "odd", "after"] if is_stored else ["before", "after"])
-
-
-def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Fakes) -> None:
-    run(fakes, record(punch(1, "2026-10-01T08:00")))
-    [entry] = fakes.store.entries
-    assert getattr(entry.punch, EVENT.instant).isoformat() == "2026-10-01T11:00:00+00:00"
 
 
 def test_invalid_body_is_dead_lettered_and_the_others_are_stored(fakes: Fakes) -> None:
@@ -250,18 +243,6 @@ def test_visibility_is_shortened_only_after_failures_of_the_database(
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_visibility_is_shortened_after_the_batch_is_logged(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
-    class Announced(InMemoryRetryBackoff):
-        def shorten_visibility(self, *_: object) -> None:
-            sys.stdout.write("shortened\n")
-
-    fakes.retry_backoff = Announced(fakes.calls)
-
-    run(fakes, record(punch()))
-
-    assert capsys.readouterr().out.splitlines()[1:] == ["shortened"]
-
-
 @pytest.mark.parametrize(
     "error", [VisibilityNotChangedError("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")]
 )
@@ -317,30 +298,6 @@ def test_a_metric_of_refused_identities_exists_only_where_employees_sign_in(
     assert ("rejectedIdentity" in json.loads(capsys.readouterr().out)) == required
 
 
-def test_metrics_have_the_name_of_the_function(
-    fakes: Fakes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "batida-ponto-prod")
-    run(fakes, record(punch()))
-    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    run(fakes, record(punch()))
-
-    lines = map(json.loads, capsys.readouterr().out.splitlines())
-    assert [line["FunctionName"] for line in lines] == ["batida-ponto-prod", "none"]
-
-
-def test_read_is_logged_with_its_duration(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"HOST": "/nowhere", "NAME": "pontodb", "USER": "ponto_reader", "LOGIN": "secret"}.items():
-        monkeypatch.setenv(f"DB_{name}", value)
-
-    answer = {**handler.read({"read": {"no such statement": {}}, "timeout": 0}, Context())}
-    assert answer["message"] == "unknown statement"
-
-    line = json.loads(capsys.readouterr().out)
-    assert line["message"] == "read"
-    assert 0 <= line["milliseconds"] < 60_000
-
-
 # Valid values that are easy to find, and that nothing else in a line contains.
 _TRACES = {
     name: {"integer": 424_242_424_242, "number": 42.4242, "boolean": True, "string": "TRACE 4242"}[rule["type"]]
@@ -379,3 +336,19 @@ def test_nothing_of_a_body_and_no_password_is_logged(
     del line["_aws"]["Timestamp"]
     assert not [trace for trace in ("TRACE", "4242", "2424", "CANARY") if trace in json.dumps(line)]
     assert err == ""
+
+
+def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Fakes) -> None:
+    run(fakes, record(punch(1, "2026-10-01T08:00")))
+    [entry] = fakes.store.entries
+    assert getattr(entry.punch, EVENT.instant).isoformat() == "2026-10-01T11:00:00+00:00"
+
+
+def test_metrics_have_the_name_of_the_function(
+    fakes: Fakes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "batida-ponto-prod")
+
+    run(fakes, record(punch()))
+
+    assert json.loads(capsys.readouterr().out)["FunctionName"] == "batida-ponto-prod"

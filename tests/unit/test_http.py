@@ -75,10 +75,6 @@ def test_claim_that_is_no_employee_id_is_ignored(claim: str) -> None:
     assert parse_request(event).employee_id is None
 
 
-def test_body_is_read_by_its_fields() -> None:
-    assert Request(body='{"shop": 7, "note": null}').parse_body(FIELDS) == {"shop_id": 7}
-
-
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -162,31 +158,3 @@ def test_unexpected_exception_is_a_500_that_quotes_nothing(
     assert (status, headers, list(body)) == (500, JSON, ["message"])
     assert json.loads(output)["message"].startswith(f"shops: {kind} at {file}.py:")
     assert "CANARY" not in output + str(body)
-
-
-def cause(error: HttpError, reason: Exception) -> HttpError:
-    error.__cause__ = reason
-    return error
-
-
-@pytest.mark.parametrize(
-    ("operation", "counts"),
-    [
-        (lambda _: Result({}, counts={"opened": 2}), {"level": "INFO", "opened": 2, "closed": 0}),
-        (fail(HttpError(409, "", counts={"closed": 1})), {"level": "INFO", "opened": 0, "closed": 1}),
-        (fail(psycopg2.OperationalError("CANARY")), {"level": "WARNING", "opened": 0, "error": "OperationalError"}),
-        (fail(cause(HttpError(500, ""), ValueError("CANARY"))), {"level": "WARNING", "error": "ValueError"}),
-    ],
-)
-def test_each_request_is_counted_where_there_are_counters(
-    operation: Callable[[Request], Result], counts: dict[str, object], capsys: pytest.CaptureFixture[str]
-) -> None:
-    respond(operation, counters=("opened", "closed"))
-
-    output = capsys.readouterr().out
-    line = json.loads(output)
-    assert line["message"] == "shops"
-    assert {name: line.get(name) for name in counts} == counts
-    assert 0 <= line["milliseconds"] < 60_000
-    assert ("error" in line) == ("error" in counts)
-    assert "CANARY" not in output

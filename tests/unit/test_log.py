@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ponto import __version__, log
+from ponto import log
 from ponto.dead_letters import Rejection
 from ponto.drain import BatchResult, Failure
 from ponto.message import Message, Origin
@@ -57,24 +57,6 @@ def batch_fields(capsys: pytest.CaptureFixture[str], **processed: Any) -> dict[s
     return line
 
 
-def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
-    assert batch_fields(capsys, stored=[entry(), entry(received_ms=RECEIVED_MS - SECOND)]) == {
-        "level": "INFO",
-        "message": "batch",
-        "requestId": "request-1",
-        "version": __version__,
-        "stored": 2,
-        "duplicates": 0,
-        "redelivered": 0,
-        "rejected": 0,
-        **REASONS,
-        "failed": 0,
-        "batchSize": 2,
-        "milliseconds": 12.3,
-        "oldestMilliseconds": 6 * SECOND,
-    }
-
-
 def test_oldest_time_counts_only_stored_punches(capsys: pytest.CaptureFixture[str]) -> None:
     others: dict[str, Any] = {
         "duplicates": [entry(received_ms=RECEIVED_MS - SECOND)],
@@ -94,11 +76,6 @@ def test_failed_time_of_a_redriven_message_begins_at_the_redrive(capsys: pytest.
     assert line["oldestFailedMilliseconds"] == 6 * SECOND
     assert "TRACE" not in json.dumps(line)
     assert "oldestFailedMilliseconds" not in batch_fields(capsys, failures=failures("gone", odd))
-
-
-def test_redriven_messages_are_counted_if_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
-    assert parse_metrics(log_batch(capsys, redriven=2))["BatidaPonto", "redriven"].value == 2
-    assert "redriven" not in batch_fields(capsys)
 
 
 @pytest.mark.parametrize(

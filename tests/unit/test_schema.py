@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from ponto import fields
 from ponto.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT
-from tests.events import punch
 from tests.strategies import (
     BAD_VALUES,
-    BOUNDARY_VALUES,
     FIELDS,
     SCHEMA,
     TEXT_FIELDS,
@@ -51,10 +49,6 @@ def test_schema_is_valid_draft_4_and_refuses_unknown_fields() -> None:
     assert SCHEMA["required"] == [field.name for field in EVENT.fields_required_first if field.required]
 
 
-def test_all_timestamps_have_one_pattern() -> None:
-    assert {PATTERNS[EVENT.fields[column].name] for column in EVENT.time_columns} == {TIMESTAMP_PATTERN}
-
-
 @pytest.mark.parametrize("pattern", sorted(set(PATTERNS.values())))
 def test_patterns_use_only_portable_syntax(pattern: str) -> None:
     assert re.fullmatch(r"\^[^$]+\$", pattern), "anchored, and without `${...}`, which osls would replace"
@@ -78,18 +72,9 @@ def test_pattern_does_not_match_before_a_last_line_break(name: str, value: str, 
         assert not re.search(pattern, value + end)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [(name, value) for name, values in BAD_VALUES.items() for value in values],
-    ids=lambda value: ascii(value)[:40],
-)
-def test_schema_refuses_every_bad_value_that_the_parser_refuses(name: str, value: Any) -> None:
-    assert not is_admitted(json.dumps(GOOD | {name: value}))
-
-
-@pytest.mark.parametrize("fields", BOUNDARY_VALUES, ids=lambda fields: ascii(fields)[:40])
-def test_schema_admits_values_at_the_limits(fields: dict[str, Any]) -> None:
-    assert is_admitted(json.dumps(GOOD | fields))
+@pytest.mark.parametrize(("name", "values"), BAD_VALUES.items(), ids=BAD_VALUES)
+def test_schema_refuses_every_bad_value_that_the_parser_refuses(name: str, values: list[Any]) -> None:
+    assert [value for value in values if is_admitted(json.dumps(GOOD | {name: value}))] == []
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -120,13 +105,6 @@ def test_parser_and_schema_agree_on_any_text(text: str) -> None:
     assert is_parsed(text) == is_admitted(text)
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(FIELDS)), json_values()), max_size=6))
-def test_parser_and_schema_agree_on_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
-    good = list(GOOD.items())
-    text = "{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs + good) + "}"
-    assert is_parsed(text) == is_admitted(text)
-
-
 def test_timestamp_admits_exactly_the_days_that_exist_from_1900_to_2999() -> None:
     written = (
         f"{year:04}-{month:02}-{day:02}" for year in range(1890, 3010) for month in range(14) for day in range(33)
@@ -134,29 +112,6 @@ def test_timestamp_admits_exactly_the_days_that_exist_from_1900_to_2999() -> Non
     admitted = {day for day in written if TIMESTAMP.search(day + "T00:00")}
     days = (date(2999, 12, 31) - date(1900, 1, 1)).days + 1
     assert admitted == {(date(1900, 1, 1) + timedelta(days=n)).isoformat() for n in range(days)}
-
-
-def test_parser_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
-    for year in range(1899, 3001):
-        for month in range(1, 13):
-            for day in range(28, 33):
-                instant = f"{year}-{month:02}-{day:02}T08:00Z"
-                text = punch(1, instant)
-                assert is_parsed(text) == bool(TIMESTAMP.search(instant)), instant
-
-
-@pytest.mark.parametrize("hour", range(100))
-def test_parser_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour: int) -> None:
-    for instant in (
-        f"2026-10-01T{hour:02}:00",
-        f"2026-10-01T08:{hour:02}",
-        f"2026-10-01T08:00:{hour:02}",
-        f"2026-10-01T08:00+{hour:02}",
-        f"2026-10-01T08:00-{hour:02}:59",
-        f"2026-10-01T08:00-14{hour:02}",
-    ):
-        text = punch(1, instant)
-        assert is_parsed(text) == bool(TIMESTAMP.search(instant)), instant
 
 
 @pytest.mark.parametrize("name", TEXT_FIELDS)

@@ -1,6 +1,7 @@
 """The rules for each field of a punch, and the messages about invalid values."""
 
 import json
+import re
 import string
 import traceback
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from ponto.derived_id import derive_id
 from ponto.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT, Punch
-from tests.strategies import BAD_VALUES, BOUNDARY_VALUES, FIELDS, edited_bodies, good_bodies, json_values
+from tests.strategies import BAD_VALUES, FIELDS, edited_bodies, good_bodies, json_values
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BRT = timezone(timedelta(hours=-3))
@@ -127,53 +128,11 @@ def test_local_time_that_occurs_twice_or_never_is_the_later_instant(zone: str, l
     assert read(ZoneInfo(zone), ponto=local).ponto.astimezone(UTC).isoformat() == utc
 
 
-@pytest.mark.parametrize("fields", BOUNDARY_VALUES, ids=lambda fields: ascii(fields)[:40])
-def test_values_at_the_limits_are_admitted(fields: dict[str, Any]) -> None:
-    read(**fields)
-
-
 def test_last_value_of_a_repeated_key_is_used() -> None:
     assert parse('{"usuarioId": null, "ponto": "2026-10-01T08:00Z", "usuarioId": 7}', UTC).usuario_id == 7
 
 
-def test_byte_order_mark_before_a_punch_is_ignored() -> None:
-    body = json.dumps({"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"})
-    assert parse("\ufeff" + body, UTC) == parse(body, UTC)  # the derived id too
-
-
 # Refusals
-
-
-@pytest.mark.parametrize(
-    ("body", "detail"),
-    [
-        ("", "body: not JSON, character 0"),
-        ("\ufeff", "body: not JSON, character 0"),
-        ("\ufeff\ufeff{}", "body: not JSON, character 0"),
-        ("{}\ufeff", "body: not JSON, character 2"),
-        ("usuarioId=1", "body: not JSON, character 0"),
-        ('{"usuarioId": 01}', "body: not JSON, character 15"),
-        ('{"usuarioId": 1} x', "body: not JSON, character 17"),
-        ('{"dispositivo": "a\nb"}', "body: not JSON, character 18"),
-        ("[" * 100_000, "body: nested too deeply"),
-        ('{"a":' * 100_000 + "1" + "}" * 100_000, "body: nested too deeply"),
-        ('{"latitude": NaN}', "body: contains NaN, Infinity, or a number with too many digits"),
-        ('{"latitude": -Infinity}', "body: contains NaN, Infinity, or a number with too many digits"),
-        ('{"usuarioId": ' + "9" * 5000 + "}", "body: contains NaN, Infinity, or a number with too many digits"),
-        (json.dumps(GOOD | {"dispositivo": "\ud800"}), "dispositivo: contains a lone surrogate"),
-        (json.dumps(GOOD | {"dispositivo": "\udc00\ud800"}), "dispositivo: contains a lone surrogate"),
-    ],
-    ids=lambda value: value[:30],
-)
-def test_invalid_json_is_malformed(body: str, detail: str) -> None:
-    error = refusal(body)
-    assert (error.reason, error.detail) == (Reason.MALFORMED, detail)
-
-
-@pytest.mark.parametrize("body", ["null", "[]", '"x"', "1", "true"])
-def test_json_other_than_an_object_is_invalid(body: str) -> None:
-    error = refusal(body)
-    assert (error.reason, error.detail) == (Reason.INVALID, "body: must be an object")
 
 
 @pytest.mark.parametrize("name", ["usuarioId", "ponto"])
@@ -203,15 +162,11 @@ def test_unknown_field_is_refused_by_name(name: str, quoted_name: str) -> None:
     assert (error.reason, error.detail) == (Reason.INVALID, f"unknown field{quoted_name}")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [(name, value) for name, values in BAD_VALUES.items() for value in values],
-    ids=lambda value: ascii(value)[:40],
-)
-def test_field_that_breaks_its_rule_is_refused_by_name_and_rule(name: str, value: Any) -> None:
-    error = refusal(json.dumps(GOOD | {name: value}))
-    assert (error.reason, error.detail) == (Reason.INVALID, f"{name}: {RULES[name]}")
-    assert str(error) == f"invalid: {error.detail}"
+@pytest.mark.parametrize(("name", "values"), BAD_VALUES.items(), ids=BAD_VALUES)
+def test_field_that_breaks_its_rule_is_refused_by_name_and_rule(name: str, values: list[Any]) -> None:
+    for value in values:
+        error = refusal(json.dumps(GOOD | {name: value}))
+        assert str(error) == f"invalid: {name}: {RULES[name]}", value
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400"])
@@ -230,30 +185,31 @@ def test_detail_of_every_refusal_can_be_a_message_attribute(body: Any) -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
+def test_refusal_never_quotes_what_was_sent(name: str) -> None:
+    for value in ("Maria 5551234\n", 5551234555123455512345, ["Maria 5551234"], {"Maria 5551234": 5551234}):
+        error = refusal(json.dumps(GOOD | {name: value}))
+        assert not re.search("Maria|555", error.detail + "".join(traceback.format_exception(error)))
+
+
 @pytest.mark.parametrize(
-    "value",
+    "body",
     [
-        "Maria 5551234",
-        5551234555123455512345,
-        ["Maria 5551234"],
-        {"Maria 5551234": 5551234},
-        "5551-02-30T08:00",
+        "\ufeff\ufeff{}",
+        '{"usuarioId": 5551, "latitude": NaN}',
+        '{"usuarioId": ' + "5551" * 2000 + "}",
+        '{"ponto": "5551\\x"}',
+        json.dumps(GOOD | {"dispositivo": "5551\ud800"}),
     ],
-    ids=str,
+    ids=lambda body: ascii(body)[:30],
 )
-def test_refusal_never_quotes_what_was_sent(name: str, value: Any) -> None:
-    if isinstance(value, str):
-        value += "\n"  # invalid in every field
-    error = refusal(json.dumps(GOOD | {name: value}))
-    output = error.detail + "".join(traceback.format_exception(error))
-    assert "Maria" not in output
-    assert "555" not in output
-
-
-@pytest.mark.parametrize("body", ['{"usuarioId": 555\\1}', "5551" * 2000, '{"ponto": "5551', '"5551\\x"'])
-def test_refusal_of_invalid_json_does_not_quote_it(body: str) -> None:
+def test_text_that_is_not_json_is_malformed_and_not_quoted(body: str) -> None:
     error = refusal(body)
+    assert error.reason is Reason.MALFORMED
     assert "555" not in error.detail + "".join(traceback.format_exception(error))
+
+
+def test_byte_order_mark_before_a_punch_is_ignored() -> None:
+    assert parse("\ufeff" + json.dumps(GOOD), UTC) == parse(json.dumps(GOOD), UTC)
 
 
 # Identity
