@@ -149,27 +149,6 @@ def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:
     }
 
 
-def test_constraints_of_a_newer_schema_delay_punches_without_rejecting_them(stage: Stage) -> None:
-    stage.execute(
-        f"alter table batida add column turno text check (turno is not null or {EVENT.subject} <> 7);"
-        "create unique index one_a_message on batida (mensagem_id);"
-    )
-    stage.add(8, mensagem_id="taken")
-    batch = [record(punch(employee), f"m{employee}") for employee in (1, 7, 2)]
-    batch.insert(2, record(punch(9), "taken"))
-
-    assert stage.deliver(*batch) == ["m7", "taken"]
-
-    assert stage.queue.dead_letters() == []
-    assert sorted(message for *_, message in stage.rows().values()) == ["m1", "m2", "taken"]
-    assert json.loads(stage.functions.log.getvalue())["errors"] == [
-        'CheckViolation (SQLSTATE 23514): new row for relation "batida" violates check constraint "batida_check"',
-        'UniqueViolation (SQLSTATE 23505): duplicate key value violates unique constraint "one_a_message"',
-    ]
-    stage.execute("alter table batida drop column turno; drop index one_a_message")
-    assert stage.deliver(*batch) == []
-
-
 # The schema
 
 
@@ -187,12 +166,3 @@ def test_schema_function_prepares_an_empty_database_for_a_waiting_batch(
     assert stage.deliver(batch[0]) == []
     assert stage.rows() == {derive_punch_id(1): (1, EIGHT, "good")}
     assert [dead_letter.message_id for dead_letter in queue.dead_letters()] == ["malformed"]
-
-
-def test_schema_function_finds_a_stored_punch(stage: Stage) -> None:
-    assert stage.deliver(record(punch(1), "good")) == []
-
-    assert stage.functions.call("schema", {"action": "find", "id": derive_punch_id(1)}) == {"found": True}
-    assert stage.functions.call("schema", {"action": "find", "id": derive_punch_id(2)}) == {"found": False}
-    with pytest.raises(ValueError, match="not a UUID"):
-        stage.functions.call("schema", {"action": "find", "id": "' or true"})

@@ -5,7 +5,7 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,16 +20,11 @@ from ponto.store import Entry, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import STORED, add_punch
-from tests.strategies import BOUNDARY_VALUES, TIMESTAMP_FIELDS, good_bodies
+from tests.strategies import good_bodies
 from tools.kit.event import VALID
 
 GOOD = VALID[0]
 EARLIEST, LATEST = "1900-01-01T00:00+14:59", "2999-12-31T23:59:59.999999-14:59"
-LIMIT_VALUES = [
-    *BOUNDARY_VALUES,
-    *({name: instant} for name in TIMESTAMP_FIELDS for instant in (EARLIEST, LATEST)),
-    *({name: f"2026-10-01T08:00{offset}"} for name in TIMESTAMP_FIELDS for offset in ("+14:59", "-14:59")),
-]
 MAX_TEXT_LENGTHS = {
     column: field.kind.keywords["maxLength"]
     for column, field in EVENT.fields.items()
@@ -48,21 +43,6 @@ def function(database: Database) -> Iterator[Connection]:
 
 def entry(punch: Punch) -> Entry:
     return Entry(punch._replace(id=str(uuid.uuid4())), str(uuid.uuid4()), RECEIVED_MS)
-
-
-def test_values_at_the_limits_are_stored_in_every_time_zone(store: Store) -> None:
-    cases: list[tuple[dict[str, Any], tzinfo]] = [
-        *((fields, UTC) for fields in LIMIT_VALUES),
-        *(
-            (dict.fromkeys(TIMESTAMP_FIELDS, instant), ZoneInfo(zone))
-            for zone in ("Pacific/Kiritimati", "Etc/GMT+12", "Asia/Manila", "America/Juneau", "Pacific/Apia")
-            for instant in ("1900-01-01T00:00", "2999-12-31T23:59:59.999999")
-        ),
-    ]
-
-    outcomes = store.save([entry(parse(json.dumps(GOOD | fields), zone)) for fields, zone in cases])
-
-    assert [case for case, outcome in zip(cases, outcomes, strict=True) if outcome != STORED] == []
 
 
 @given(good_bodies())

@@ -25,29 +25,6 @@ def test_erasure_deletes_only_the_employees_rows(migrated_url: str, erasure: str
         execute(migrated_url, "delete from batida")
 
 
-def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasure: str) -> None:
-    id_ = add_punch(migrated_url, 123)
-    execute(migrated_url, "create table other (id uuid references batida)")
-    execute(migrated_url, "insert into other values (%s)", id_)
-
-    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
-        execute(migrated_url, erasure)
-
-    assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
-    with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
-        execute(migrated_url, "delete from batida")
-
-
-def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
-    add_punch(migrated_url, 123)
-
-    for role in ("ponto_drain", "ponto_reader"):
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            execute(migrated_url, f"set role {role}; {erasure}")
-
-    assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
-
-
 def test_analyst_reads_only_the_documented_figures(migrated_url: str) -> None:
     add_punch(migrated_url, 123)
     [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]

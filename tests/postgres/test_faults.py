@@ -130,17 +130,6 @@ def test_batch_waits_while_the_database_is_unavailable_and_is_stored_once(
     assert system.queue.dead_letters() == []
 
 
-def test_database_crash_between_two_batches_causes_no_failure(server: Postgres, create_system: CreateSystem) -> None:
-    system, batch = create_system(parse_dsn(server.url)), punches()
-    system.deliver(*punches(1))
-
-    with DatabaseFaults(server).stopped():  # a killed server does not close its connections, so libpq does not notice
-        pass
-
-    assert system.deliver(*batch) == []
-    assert system.stored(*batch) == ids(batch)
-
-
 # The connection breaks
 
 
@@ -163,3 +152,14 @@ def test_connection_cut_between_insert_and_response_stores_one_row(
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []
+
+
+def test_database_crash_between_two_batches_causes_no_failure(server: Postgres, create_system: CreateSystem) -> None:
+    system, batch = create_system(parse_dsn(server.url)), punches()
+    system.deliver(*punches(1))
+
+    with DatabaseFaults(server).stopped():  # a killed server does not close its connections, so libpq does not notice
+        pass
+
+    assert system.deliver(*batch) == []
+    assert system.stored(*batch) == ids(batch)

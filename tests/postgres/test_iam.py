@@ -1,15 +1,11 @@
 """Login with IAM tokens, which a fake RDS checks as AWS does."""
 
 import json
-import os
-import subprocess
-import sys
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import psycopg2
@@ -17,16 +13,14 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from ponto import config
-from ponto.admin.owner import create_database
-from ponto.connection import Settings, connect, resolve_password
+from ponto.connection import resolve_password
 from tests.database import ROLES, migrations
-from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
+from tests.events import DeadLetterQueue, Record, aws, new_punch
 from tests.functions import Functions
 from tests.postgres.rds import HOST, REGION, Key, Rds
 from tests.postgres.servers import Server
 from tests.postgres.tls import Authority
 from tests.waiting import wait_for
-from tools.kit.project import ROOT
 
 OWNER, FUNCTION, READER = "master", "ponto_drain", "ponto_reader"
 MISSING_PERMISSION = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
@@ -158,27 +152,6 @@ def test_schema_function_waits_until_its_permission_is_effective(system: System)
     assert {reason for reasons in system.rds.refused for reason in reasons} == {"rds-db:connect"}
 
 
-def test_functions_drain_and_read_do_not_load_boto3(system: System) -> None:
-    system.apply_schema()
-    for role, function, event, result in (
-        (FUNCTION, "main", sqs_event(new_punch()), "{'batchItemFailures': []}"),
-        (READER, "read", {"read": {"zone": {}}, "timeout": 0}, "{'rows':"),
-    ):
-        system.sign_in_as(role)
-        code = f"""
-import json, sys, types, handler
-context = types.SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 60_000)
-print(handler.{function}(json.loads(sys.argv[1]), context))
-print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "botocore")])
-"""
-        words = [sys.executable, "-c", code, json.dumps(event)]
-        environment = os.environ | system.environment
-        process = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        *_, returned, loaded = process.stdout.splitlines()
-        assert returned.startswith(result)
-        assert loaded == "[]"
-
-
 # Messages and settings
 
 
@@ -205,20 +178,6 @@ def test_no_exception_contains_a_token(system: System) -> None:
         assert "X-Amz" not in f"{connection!r} {connection.dsn} {connection.get_dsn_parameters()}"
 
 
-def test_settings_are_applied_after_connecting_if_a_proxy_refuses_options(system: System) -> None:
-    system.rds.supports_options = False
-    assert system.apply_schema()["applied"] == migrations()
-    assert system.deliver(new_punch()) == []
-    assert "rows" in system.read()
-
-    settings: Settings = MappingProxyType({"statement_timeout": 1234, "default_transaction_read_only": "on"})
-    connection = connect(system.parameters(), "test", settings=settings)
-    connection.rollback()
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute("select current_setting('statement_timeout'), current_setting('default_transaction_read_only')")
-        assert cursor.fetchall() == [("1234ms", "on")]
-
-
 # The database itself
 
 
@@ -232,13 +191,3 @@ def test_schema_function_creates_a_missing_database(system: System) -> None:
     assert system.rds.server.execute("select pg_get_userbyid(datdba) from pg_database where datname = 'Ponto-db'") == [
         (OWNER,)
     ]
-
-
-def test_concurrent_runs_create_the_database_once(system: System) -> None:
-    system.sign_in_as(OWNER)
-    parameters = {**config.load_database(system.environment).connection_parameters(), "dbname": "pontodb"}
-    with ThreadPoolExecutor(4) as threads:
-        for _ in range(3):
-            notices = list(threads.map(lambda _: create_database(parameters, "postgres"), range(4)))
-            assert sorted(notices) == [[], [], [], ["database created: pontodb"]]
-            system.rds.server.execute("drop database pontodb")

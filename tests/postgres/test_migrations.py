@@ -20,11 +20,10 @@ from ponto.admin import actions
 from ponto.admin.actions import SchemaHooks
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate, migration_folders
 from ponto.admin.owner import MigrationError, lock_and_check_tables
-from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.punch import EVENT
 from ponto.store import Outcome, Status, Store
-from tests.database import SCHEMA, Database, execute, migrations
+from tests.database import Database, execute, migrations
 from tests.documents import derived_id_code
 from tests.functions import Functions
 from tests.postgres import storing
@@ -61,15 +60,6 @@ def relations(empty: Database) -> set[str]:
             " union select proname from pg_proc where pronamespace = to_regnamespace('ponto')"
         )
     }
-
-
-@pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
-def test_concurrent_migration_creates_the_index_in_its_name(database: Database, path: Path) -> None:
-    index_name = path.name.partition("_")[2].removesuffix(".concurrently.sql")
-    statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
-    assert statements.startswith(f"create index concurrently {index_name}\n")
-    assert statements.count(";") == 1
-    assert database.execute("select indisvalid from pg_index where indexrelid = %s::regclass", index_name) == [(True,)]
 
 
 def test_empty_database_gets_all_migrations_once(run: Run) -> None:
@@ -246,18 +236,6 @@ def test_removed_slice_keeps_its_tables_and_can_be_added_again(empty: Database, 
     assert stage.run("first_one", "another") == MigrationResult([], [])
 
 
-def test_role_of_two_slices_can_log_in_until_both_are_removed(stage: Stage) -> None:
-    with (stage.folders["another"] / "roles.sql").open("a") as file:
-        file.write("create role ponto_first_one login;\n")
-    stage.run("first_one", "another")
-
-    for _ in range(2):
-        stage.run("another")
-        assert stage.fetch_login_flag("first_one") == [(True,)]
-    stage.run()
-    assert stage.fetch_login_flag("first_one") == [(False,)]
-
-
 def test_older_version_of_one_slice_does_not_block_the_others(empty: Database, stage: Stage) -> None:
     newer = stage.folders["first_one"] / "0002_newer.sql"
     write_file(newer, "create table newer ();\n")
@@ -309,18 +287,6 @@ def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, sta
         empty.execute("select one from first_one_view")
 
 
-def test_object_of_two_files_gets_the_definition_of_the_remaining_file(empty: Database, stage: Stage) -> None:
-    view = stage.folders["first_one"] / "views" / "01_view.sql"
-    view.write_text("create or replace view first_one_view as select 1 as one;\n")
-    stage.run("first_one", "another")
-    empty.execute("create or replace view first_one_view as select 2 as one")  # as by a file of an earlier release
-    empty.execute("insert into migracao_repetivel values ('another/views/02.sql', '', array['view first_one_view'])")
-
-    assert stage.run("first_one", "another").applied == ["first_one/views/01_view.sql"]
-
-    assert empty.execute("select one from first_one_view") == [(1,)]
-
-
 @pytest.mark.parametrize("name", ["typo", "ponto", "../elsewhere", "/elsewhere", " first_one", ""])
 def test_slice_without_schema_folder_is_refused(name: str, tmp_path: Path) -> None:
     """Otherwise a misspelt name would drop the views of the slice."""
@@ -349,11 +315,6 @@ def save_entry(empty: Database) -> tuple[Outcome, float]:
         started_at = time.monotonic()
         [outcome] = store.save([entry()])
         return outcome, time.monotonic() - started_at
-
-
-def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
-    assert LOCK_RETRY_POLICY.lock_timeout_ms < TIMEOUTS.lock_ms
-    assert LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_timeout_ms
 
 
 def test_migration_behind_an_open_report_does_not_block_inserts(
@@ -431,15 +392,6 @@ def test_concurrent_runs_of_schema_take_turns_until_their_last_step(
         runs = [threads.submit(actions.run, {}, environment, hooks, {}) for _ in range(2)]
 
     assert sorted(len(each.result()["applied"]) for each in runs) == [0, 0 if is_migrated else len(MIGRATIONS)]
-
-
-def test_idle_transaction_of_a_migration_times_out(empty: Database, run: Run, schema: Path) -> None:
-    idle = "create table limits as select current_setting('idle_in_transaction_session_timeout')"
-    (schema / "9000_limits.sql").write_text(idle)
-
-    run(schema=schema)
-
-    assert empty.execute("table limits") == [("5s",)]
 
 
 # Indexes that are built concurrently
@@ -542,3 +494,36 @@ def test_postgresql_derives_the_same_ids_as_python(
     derived_in_sql: Callable[[str, str], str], key: str, instant: datetime
 ) -> None:
     assert derived_in_sql(key, instant.isoformat()) == derive_id(key, instant)
+
+
+def test_object_of_two_files_gets_the_definition_of_the_remaining_file(empty: Database, stage: Stage) -> None:
+    view = stage.folders["first_one"] / "views" / "01_view.sql"
+    view.write_text("create or replace view first_one_view as select 1 as one;\n")
+    stage.run("first_one", "another")
+    empty.execute("create or replace view first_one_view as select 2 as one")  # as by a file of an earlier release
+    empty.execute("insert into migracao_repetivel values ('another/views/02.sql', '', array['view first_one_view'])")
+
+    assert stage.run("first_one", "another").applied == ["first_one/views/01_view.sql"]
+
+    assert empty.execute("select one from first_one_view") == [(1,)]
+
+
+def test_role_of_two_slices_can_log_in_until_both_are_removed(stage: Stage) -> None:
+    with (stage.folders["another"] / "roles.sql").open("a") as file:
+        file.write("create role ponto_first_one login;\n")
+    stage.run("first_one", "another")
+
+    for _ in range(2):
+        stage.run("another")
+        assert stage.fetch_login_flag("first_one") == [(True,)]
+    stage.run()
+    assert stage.fetch_login_flag("first_one") == [(False,)]
+
+
+def test_idle_transaction_of_a_migration_times_out(empty: Database, run: Run, schema: Path) -> None:
+    idle = "create table limits as select current_setting('idle_in_transaction_session_timeout')"
+    (schema / "9000_limits.sql").write_text(idle)
+
+    run(schema=schema)
+
+    assert empty.execute("table limits") == [("5s",)]

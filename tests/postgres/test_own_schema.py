@@ -164,18 +164,6 @@ def test_session_that_acts_as_another_role_is_refused(server: Server) -> None:
     assert execute(owner, "select nspowner::regrole::text from pg_namespace where nspname = 'ponto'") == [("master",)]
 
 
-def test_default_privileges_and_publications_stop_no_migration(server: Server) -> None:
-    owner = create_migrated_database(server)
-    server.execute(
-        "create role other; create publication rows for tables in schema ponto;"
-        "set role other; alter default privileges in schema ponto grant select on tables to public",
-        "master",
-    )
-
-    assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert find_punch(owner, {"id": PUNCH_ID}) == {"found": True}
-
-
 def test_transactions_of_the_owner_are_read_committed(server: Server) -> None:
     owner = create_migrated_database(server)
     execute(owner, "alter database master set default_transaction_isolation = serializable")
@@ -183,17 +171,6 @@ def test_transactions_of_the_owner_are_read_committed(server: Server) -> None:
     with connect_as_owner(owner) as connection, connection.cursor() as cursor:
         cursor.execute("show transaction_isolation")
         assert cursor.fetchall() == [("read committed",)]
-
-
-def test_error_names_the_statement_that_creates_the_schema_for_the_owner(server: Server) -> None:
-    owner = server.create_owner("master")
-    server.execute(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
-
-    with pytest.raises(MigrationError, match='"master" may not run `create schema ponto`') as caught:
-        migrate(owner, ZONE, SCHEMA)
-
-    server.execute(re.findall(r"create schema \S+ authorization \S+(?=;)", str(caught.value))[0], "master")
-    assert migrate(owner, ZONE, SCHEMA).applied
 
 
 def test_functions_use_built_ins_from_pg_catalog_only(server: Server) -> None:

@@ -95,20 +95,6 @@ def test_schema_function_sets_the_password_and_each_function_fetches_its_secret(
     assert system.stored() == 3
 
 
-def test_password_of_ponto_reader_is_set_when_its_secret_is_added(system: System) -> None:
-    system.apply_schema()
-    system.put_secret(READER, "ponto_reader", "CANARY-R")
-    assert system.read() == "sign-in"
-
-    assert system.apply_schema() == {
-        "applied": [],
-        "notices": [f"password set: ponto_{role}" for role in ("drain", "reader")],
-    }
-
-    assert system.read() == ""
-    assert "CANARY" not in system.functions.log.getvalue()
-
-
 def test_secret_of_the_function_cannot_set_passwords_of_other_roles(system: System) -> None:
     system.apply_schema()
     for name in ("master", "ponto_reader", "PONTO_FUNCTION", ""):

@@ -15,7 +15,6 @@ from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue, to_json_values
 from slices import enabled
-from tests.aws import refusal
 from tests.documents import blocks
 from tests.postgres.storing import add_punch
 from tests.waiting import wait_for
@@ -38,16 +37,6 @@ def replace_sql(**statements: str) -> Catalogue:
 
 def create_event(timeout: float = 0, **read: Any) -> dict[str, Any]:
     return {"read": {name: to_json_values(values) for name, values in read.items()}, "timeout": timeout}
-
-
-def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
-    """Run statements as if a result with more than three employees were too large."""
-    employee_ids = [
-        values["employee_ids"] for values in event["read"].values() if "employee_ids" in values and "de" not in values
-    ]
-    is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
-    max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
-    return query_function.handle(event, parameters, seconds, catalogue, max_bytes)
 
 
 def test_function_reads_as_ponto_reader_and_cannot_write(migrated_url: str) -> None:
@@ -101,11 +90,6 @@ def test_statements_of_a_request_see_one_instant(migrated_url: str) -> None:
     assert list(packed_rows.unpack(result["rows"]["now"])) == [("0",)]
 
 
-def test_waiting_for_writers_ignores_tables_that_do_not_exist_yet(migrated_url: str) -> None:
-    with closing(psycopg2.connect(migrated_url)) as database:
-        query_function.wait_for_writers(database, ["batida", "not_made_yet"])
-
-
 def test_error_of_the_function_is_logged_without_its_text(migrated_url: str) -> None:
     class Failing(dict[str, str]):
         def __getitem__(self, name: str) -> str:
@@ -147,17 +131,6 @@ def test_deadline_covers_all_chunks_of_a_result(migrated_url: str) -> None:
     assert time.monotonic() - begin < 30  # without the deadline, it would take a minute
 
 
-def test_unreadable_secret_is_reported() -> None:
-    def parameters() -> dict[str, str]:
-        raise refusal("AccessDeniedException", "not the secret")
-
-    result, stats = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
-
-    assert result["why"] == ErrorCode.FAILED
-    assert "the password cannot be fetched" in result["message"]
-    assert "not the secret" not in stats.error
-
-
 def test_query_of_the_runbook_lists_the_punches_of_a_key(migrated_url: str) -> None:
     for number, key in enumerate(("abcde12345", "other", None)):
         add_punch(migrated_url, number + 1, BEGIN, recebida_em=BEGIN, chave=key)
@@ -166,3 +139,13 @@ def test_query_of_the_runbook_lists_the_punches_of_a_key(migrated_url: str) -> N
     with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         assert cursor.rowcount == 1
+
+
+def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
+    """Run statements as if a result with more than three employees were too large."""
+    employee_ids = [
+        values["employee_ids"] for values in event["read"].values() if "employee_ids" in values and "de" not in values
+    ]
+    is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
+    max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
+    return query_function.handle(event, parameters, seconds, catalogue, max_bytes)

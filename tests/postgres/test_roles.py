@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate
+from ponto.admin.migrations import REFERENCE_FOLDERS, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
 from ponto.punch import EVENT, Punch
 from ponto.store import Status, Store
@@ -77,20 +77,6 @@ def test_owner_creates_roles_that_can_log_in_after_a_password_is_set(server: Ser
         " where rolname ~ '^ponto_'"
     ) == [(False,) * 5]
     assert migrate(owner, ZONE, SCHEMA) == ([], [])
-
-
-def test_second_database_of_the_owner_uses_the_existing_roles(server: Server, owner: dict[str, str]) -> None:
-    server.execute("create database second owner master")
-    server.execute("alter database second set search_path = ponto")
-
-    migrated = migrate({**owner, "dbname": "second"}, ZONE, SCHEMA)
-
-    assert migrated.applied == MIGRATIONS
-    assert "NOTICE:  role ponto_drain already existed: its password was removed" in migrated.notices
-
-    second = set_role_password({**owner, "dbname": "second"}, "ponto_drain")
-    for database in ("master", "second"):
-        assert execute({**second, "dbname": database}, "select id from batida") == []
 
 
 def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Server) -> None:
@@ -296,15 +282,6 @@ def test_role_of_a_slice_that_another_stage_uses_can_still_log_in(server: Server
     assert execute(gone, "select has_schema_privilege('ponto', 'usage')") == [(False,)]
 
 
-def test_roles_can_connect_to_a_database_that_is_closed_to_public(server: Server) -> None:
-    owner = server.create_owner("master")
-    server.execute("revoke all on database master from public; revoke all on schema public from public", "master")
-
-    assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
-
-    assert execute(set_role_password(owner, "ponto_drain"), "select id from batida") == []
-
-
 @pytest.mark.parametrize(
     "setup_statement",
     [
@@ -365,17 +342,6 @@ def test_roles_are_refused_other_statements(owner: dict[str, str]) -> None:
         assert filter_permitted(set_role_password(owner, role), statements) == []
 
 
-def test_owner_without_superuser_gets_the_pid_of_the_blocking_session(
-    owner: dict[str, str], function: dict[str, str]
-) -> None:
-    arguments: dict[str, Any] = function | {"application_name": "compromised"}
-    with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(0x626174696461)")
-
-        with pytest.raises(MigrationError, match=rf"pid {connection.info.backend_pid} \(compromised, as ponto_drain\)"):
-            migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_lock_timeout_ms=100))
-
-
 # Settings of each run
 
 UNKNOWN_CONCURRENCY = dict.fromkeys(ROLES)  # None: the reserved concurrency is unknown
@@ -416,22 +382,6 @@ def test_setting_that_only_a_superuser_may_reset_stays_without_a_notice(server: 
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
 
     assert server.execute(SETTINGS) == [("ponto_reader", None, ["log_statement=all"])]
-
-
-def test_temporary_files_of_ponto_reader_are_limited_if_the_owner_may_set_it(
-    server: Server, owner: dict[str, str]
-) -> None:
-    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert server.execute(SETTINGS) == []
-    server.execute("grant set on parameter temp_file_limit to master")
-
-    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert server.execute(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=4GB"])]
-    server.execute("alter role ponto_reader set temp_file_limit = '1GB'; alter role ponto_reader set timezone = 'UTC'")
-    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == ["NOTICE:  settings reset: ponto_reader"]
-    assert server.execute(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=1GB"])]
-    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert execute(set_role_password(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
@@ -563,3 +513,12 @@ def test_password_of_a_missing_or_foreign_role_is_refused(server: Server, owner:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="ADMIN option") as caught:
         set_password(second, "ponto_drain", "CANARY")
     assert "SCRAM" not in str(caught.value)
+
+
+def test_roles_can_connect_to_a_database_that_is_closed_to_public(server: Server) -> None:
+    owner = server.create_owner("master")
+    server.execute("revoke all on database master from public; revoke all on schema public from public", "master")
+
+    assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
+
+    assert execute(set_role_password(owner, "ponto_drain"), "select id from batida") == []

@@ -112,10 +112,6 @@ FAILURES = {
 }
 
 
-def test_documents_name_all_settings() -> None:
-    assert [name for name, _ in SETTINGS] == [name for name, _ in DEFAULT_SETTINGS]
-
-
 @pytest.mark.parametrize(
     "settings", [SETTINGS, DEFAULT_SETTINGS], ids=["documented settings", "default settings, with values"]
 )
@@ -133,11 +129,3 @@ def test_log_has_no_values_of_a_failed_punch(
         assert ("STATEMENT" in lines.replace("LOG:  statement: alter table", "")) is (settings == DEFAULT_SETTINGS), (
             message
         )
-
-
-def test_value_quoted_by_a_message_is_in_the_log(store: Store, log: Log) -> None:
-    store.save([entry(id="UNSEEN")])
-
-    assert [line.partition("ERROR:  ")[2] for line in log().splitlines()] == [
-        'invalid input syntax for type uuid: "UNSEEN"'
-    ]

@@ -118,16 +118,6 @@ def test_the_time_of_receipt_is_kept_to_the_millisecond(store: Store, database: 
     assert received == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
-def test_time_of_writing_differs_between_rows_of_a_statement(store: Store, database: Database) -> None:
-    store.save([entry() for _ in range(100)])
-
-    assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]
-
-
-def test_save_without_entries_opens_no_connection() -> None:
-    assert Store(lambda: {"host": "/nowhere"}).save([]) == []
-
-
 def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
     patient_store: Store, database: Database, statements: list[str]
 ) -> None:
@@ -326,24 +316,7 @@ def test_text_of_a_trigger_that_users_added_is_not_logged(
     assert store.save([entry()]) == [outcome]
 
 
-def test_statement_timeout_fails_the_entry(database: Database) -> None:
-    store = Store(lambda: database.function, QUICK._replace(statement_ms=100, lock_ms=0))
-    database.execute(LOCK)
-
-    [outcome] = store.save([entry()])
-
-    assert outcome.detail == "QueryCanceled (SQLSTATE 57014): canceling statement due to statement timeout"
-
-
 # Connections
-
-
-def test_idle_timeout_of_a_kept_connection_causes_no_failure(database: Database) -> None:
-    store = Store(lambda: database.function, Timeouts(idle_ms=50))
-    store.save([entry()])
-    wait_for(lambda: session_pid(database) is None, "the session to be gone")
-
-    assert store.save([entry()]) == [STORED]
 
 
 def test_no_password_appears_when_a_connection_fails(database: Database) -> None:
@@ -468,15 +441,6 @@ def test_punch_that_postgresql_refuses_does_not_affect_its_batch(
     assert session_pid(database) == session  # the same connection is still used
 
 
-def test_detail_is_one_line_of_at_most_200_printable_characters() -> None:
-    def refuse() -> Parameters:
-        raise ValueError("~ é" * 100 + "\nanother line")
-
-    [outcome] = Store(refuse).save([entry()])
-
-    assert outcome.detail == f"cannot connect to the database: ValueError: {'~ ?' * 100}"[:200]
-
-
 class Unwritable(Entry):
     @property
     def values(self) -> NoReturn:
@@ -566,3 +530,35 @@ def test_deadline_during_a_batch_fails_only_the_remaining_entries(
 
     assert statuses(outcomes) == [Status.STORED] * 2 + [Status.FAILED] * 3
     assert len(punches(database)) == 2
+
+
+def test_detail_is_one_line_of_at_most_200_printable_characters() -> None:
+    def refuse() -> Parameters:
+        raise ValueError("~ é" * 100 + "\nanother line")
+
+    [outcome] = Store(refuse).save([entry()])
+
+    assert outcome.detail == f"cannot connect to the database: ValueError: {'~ ?' * 100}"[:200]
+
+
+def test_statement_timeout_fails_the_entry(database: Database) -> None:
+    store = Store(lambda: database.function, QUICK._replace(statement_ms=100, lock_ms=0))
+    database.execute(LOCK)
+
+    [outcome] = store.save([entry()])
+
+    assert outcome.detail == "QueryCanceled (SQLSTATE 57014): canceling statement due to statement timeout"
+
+
+def test_idle_timeout_of_a_kept_connection_causes_no_failure(database: Database) -> None:
+    store = Store(lambda: database.function, Timeouts(idle_ms=50))
+    store.save([entry()])
+    wait_for(lambda: session_pid(database) is None, "the session to be gone")
+
+    assert store.save([entry()]) == [STORED]
+
+
+def test_time_of_writing_differs_between_rows_of_a_statement(store: Store, database: Database) -> None:
+    store.save([entry() for _ in range(100)])
+
+    assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]

@@ -1,18 +1,10 @@
 """TLS connections to a database, with real handshakes and a real PostgreSQL, and the packaged certificates."""
 
 import contextlib
-import os
-import re
-import ssl
-import subprocess
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import certifi
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -20,12 +12,10 @@ from ponto.config import load_database
 from ponto.store import Outcome, Status, Store
 from tests.postgres.storing import QUICK, entry
 from tests.postgres.tls import Authority, TlsRelay
-from tools.kit import osls
 from tools.kit.project import ROOT
 
 CERTIFICATES = ROOT / "ponto" / "certificates"
 BUNDLE = CERTIFICATES / "rds.pem"
-YEAR_SECONDS = 365 * 86_400
 STORED = Outcome(Status.STORED)
 
 Save = Callable[..., Outcome]
@@ -125,50 +115,3 @@ def test_server_without_tls_is_refused_unless_tls_is_disabled(serve: Serve, save
 
 
 # The certificates of RDS, and Amazon's public ones
-
-
-def test_certificates_are_those_of_the_npm_package(tmp_path: Path) -> None:
-    environment = {"PATH": osls.search_path(os.environ)}
-    subprocess.run(["node", "tools/deploy/certificates.js", tmp_path], cwd=ROOT, env=environment, check=True)
-
-    generated = {file.name: file.read_text() for file in tmp_path.iterdir()}
-    assert generated == {file.name: file.read_text() for file in CERTIFICATES.iterdir()}, "make certificates"
-
-
-def roots(file: Path) -> tuple[list[Any], set[str]]:
-    """Return the certificates in a file, and their names; assert that all are authorities'."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(file)
-    certificates: list[Any] = context.get_ca_certs()
-    assert len(certificates) == file.read_text().count("BEGIN CERTIFICATE")
-    return certificates, {
-        value for certificate in certificates for [(key, value)] in certificate["subject"] if key == "commonName"
-    }
-
-
-def test_amazons_public_authorities_are_trusted_and_valid_for_a_year() -> None:
-    certificates, names = roots(CERTIFICATES / "amazon.pem")
-    trusted, _ = roots(Path(certifi.where()))  # the authorities that Mozilla trusts
-
-    starfield = "Starfield Services Root Certificate Authority - G2"
-    assert names == {starfield, *(f"Amazon Root CA {number}" for number in range(1, 5))}
-    assert all(
-        certificate in trusted and certificate["subject"] == certificate["issuer"] for certificate in certificates
-    )
-    assert all(
-        ssl.cert_time_to_seconds(certificate["notAfter"]) > time.time() + YEAR_SECONDS for certificate in certificates
-    )
-
-
-def test_authorities_of_rds_are_private_and_valid_for_ten_years() -> None:
-    """Public authorities would be unsafe here: they sign for any owner of a domain, and verify-ca ignores the name."""
-    certificates, names = roots(BUNDLE)
-
-    matches = [re.fullmatch(r"Amazon RDS (.+) Root CA (?:RSA2048|RSA4096|ECC384) G1", name) for name in names]
-    assert Counter(match and match[1] for match in matches).items() >= {"us-east-1": 3, "sa-east-1": 3}.items()
-    assert None not in matches
-    newest_start = max(ssl.cert_time_to_seconds(certificate["notBefore"]) for certificate in certificates)
-    assert all(
-        ssl.cert_time_to_seconds(certificate["notAfter"]) > newest_start + 10 * YEAR_SECONDS
-        for certificate in certificates
-    )

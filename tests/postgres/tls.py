@@ -4,13 +4,9 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import trustme
 
 from tests.postgres.proxy import Relay
 
@@ -23,40 +19,16 @@ class Authority:
     """Certificate authority that signs servers' certificates."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Create the authority's certificate.
-
-        Args:
-            folder: Folder for the certificates.
-            name: Name of the authority and of its file.
-        """
+        """Write the authority's certificate to a file of this name in the folder."""
+        self._folder, self._authority = folder, trustme.CA()
         self.file = folder / f"{name}.pem"
-        self._folder = folder
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(self._name, self._key, x509.BasicConstraints(ca=True, path_length=0))
-        self.file.write_bytes(certificate)
+        self._authority.cert_pem.write_to_path(str(self.file))
 
     def server(self, host: str) -> Path:
         """Create a server's certificate; return the file with it and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(x509.Name([]), key, x509.SubjectAlternativeName([x509.DNSName(host)]))
         file = self._folder / f"{host}.pem"
-        key_bytes = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        file.write_bytes(key_bytes + certificate)
+        self._authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
         return file
-
-    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType) -> bytes:
-        certificate = x509.CertificateBuilder(
-            issuer_name=self._name,
-            subject_name=subject,
-            public_key=key.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=datetime(2020, 1, 1, tzinfo=UTC),
-            not_valid_after=datetime(2120, 1, 1, tzinfo=UTC),
-        ).add_extension(extension, critical=True)
-        return certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 class TlsRelay(Relay):
