@@ -239,6 +239,15 @@ def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
     assert not is_allowed(get_role(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, queue_policy)
 
 
+def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(package_with_slices: PackageStage) -> None:
+    template = package_with_slices("prod").template()
+    for name, function in template.by_type("AWS::Lambda::Function").items():
+        role = get_role(template, function["Role"]["Fn::GetAtt"][0])
+        for action, resource in NETWORK_INTERFACES:
+            assert is_allowed(role, action, resource)
+            assert not is_allowed(role, action, resource, function=get_arn(template, name))
+
+
 def test_permissions_are_granted_only_by_roles(template: Template) -> None:
     types = {resource["Type"] for resource in template.resources.values()}
     assert {name for name in types if name.startswith("AWS::IAM::")} == {"AWS::IAM::Role"}
