@@ -15,6 +15,7 @@ from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue, to_json_values
 from slices import enabled
+from tests.aws import refusal
 from tests.documents import blocks
 from tests.postgres.storing import add_punch
 from tests.waiting import wait_for
@@ -149,3 +150,19 @@ def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalog
     is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
     max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
     return query_function.handle(event, parameters, seconds, catalogue, max_bytes)
+
+
+def test_waiting_for_writers_ignores_tables_that_do_not_exist_yet(migrated_url: str) -> None:
+    with closing(psycopg2.connect(migrated_url)) as database:
+        query_function.wait_for_writers(database, ["batida", "not_made_yet"])
+
+
+def test_unreadable_secret_is_reported() -> None:
+    def parameters() -> dict[str, str]:
+        raise refusal("AccessDeniedException", "not the secret")
+
+    result, stats = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
+
+    assert result["why"] == ErrorCode.FAILED
+    assert "the password cannot be fetched" in result["message"]
+    assert "not the secret" not in stats.error
