@@ -104,7 +104,7 @@ def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
     view = open_page(f"{address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}", VIEW)
     view.locator("#state.good").wait_for()
     phone = open_page(f"{address.root_url}#key={address.api_key}", PHONE)
-    phone.locator("#punch").evaluate("form => form.scrollIntoView()")
+    phone.locator("#punch").evaluate("form => { form.scrollIntoView(); scrollBy(0, -12) }")
     recorder = Recorder(view, phone)
 
     punch(1042)
@@ -119,7 +119,7 @@ def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
     recorder.record(captions[3], lambda: view.locator("#verdict").inner_text() != "")
     recorder.record(captions[4], lambda: True)
     if language == "en":
-        phone.screenshot(path=PAGE / "page.png")
+        phone.screenshot(path=PAGE / "page.png", full_page=True)
     recorder.write(DOCUMENTS / f"moving.{language}.gif")
 
 

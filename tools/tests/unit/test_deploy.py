@@ -211,6 +211,12 @@ def test_check_without_permission_is_reported_and_the_deploy_continues(
     assert prod.sls.commands == ["package", "deploy"]
 
 
+def test_stage_with_the_name_of_a_deploying_roles_stack_is_refused(prod: Prod) -> None:
+    result = prod.run("--stage", "deploy-prod")
+    assert (result.status, prod.sls.commands) == (2, [])
+    assert "cannot be named deploy-prod" in result.err
+
+
 def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) -> None:
     prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     prod.sls.add_cluster()
