@@ -133,15 +133,10 @@ def find_jmeter(home: Path = jmeter.HOME) -> JMeter:
 
 def _java() -> str:
     java = jmeter.java_path()
-    if java is None:
-        raise CommandError(
-            f"JMeter needs Java {MIN_JAVA_VERSION} or newer, which is neither on the PATH nor in JAVA_HOME"
-        )
-    version = jmeter.java_version(java)
-    if version < MIN_JAVA_VERSION:
-        raise CommandError(
-            f"JMeter needs Java {MIN_JAVA_VERSION} or newer; {java} is {version or 'of an unknown version'}"
-        )
+    version = jmeter.java_version(java) if java else 0
+    if java is None or version < MIN_JAVA_VERSION:
+        problem = f"{java} is {version or 'of an unknown version'}" if java else "none is on the PATH or in JAVA_HOME"
+        raise CommandError(f"JMeter needs Java {MIN_JAVA_VERSION} or newer; {problem}")
     return java
 
 

@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,22 +123,19 @@ class ResultsTail:
     """Counter of the 202s in a growing results file, for progress. The proof parses the complete file."""
 
     def __init__(self, file: Path) -> None:
-        self.accepted = 0
         self._file = file
+        self._accepted = 0
         self._offset = 0  # bytes read so far
 
     def count_accepted(self) -> int:
         """Return the number of 202s so far."""
-        try:
-            with self._file.open("rb") as file:
-                file.seek(self._offset)
-                text = file.read()
-        except FileNotFoundError:
-            return 0
-        complete = text[: text.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        self.accepted += len(_ACCEPTED_LINE.findall(complete))
-        return self.accepted
+        with suppress(FileNotFoundError), self._file.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+            complete = text[: text.rfind(b"\n") + 1]
+            self._offset += len(complete)
+            self._accepted += len(_ACCEPTED_LINE.findall(complete))
+        return self._accepted
 
 
 def _failure(sample: Sample) -> str:
