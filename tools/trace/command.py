@@ -324,9 +324,10 @@ def _print_matches(
         del fields["id"]
         if EVENT.device is None:
             del fields["device"]
-        fields |= {name: value for name, value in fields.pop("fields").items() if value is not None}
-        width = max(9, *(len(name.removesuffix("Id")) for name in fields))
-        for name, value in fields.items():
+        own_fields = {name: value for name, value in fields.pop("fields").items() if value is not None}
+        lines = [*fields.items(), *own_fields.items()]  # two lines if a field of the event has one of these names
+        width = max(9, *(len(name.removesuffix("Id")) for name, _ in lines))
+        for name, value in lines:
             print_result(f"  {name.removesuffix('Id'):{width}} {'(none)' if value is None else value}")
     print_result(*(line for note in notes for line in note.lines))
     for letter in dead_letters:
