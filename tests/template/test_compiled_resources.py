@@ -9,75 +9,41 @@ import pytest
 
 from ponto import __version__
 from tests.database import SCHEMA_ENVIRONMENT
-from tests.template.cloudwatch import ALARM, alarms
+from tests.template.cloudwatch import alarms
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage
-from tools.deploy import compiled_stage, quotas
 from tools.develop.templates import SWITCHES
-from tools.kit.errors import CommandError
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
-CORE_RESOURCES = {
-    *("ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy", "BatidaPontoLogGroup"),
-    *("BatidaPontoLambdaFunction", "BatidaPontoEventSourceMappingSQSPunchQueue", "BatidaPontoRole"),
-    *("ReadLogGroup", "ReadLambdaFunction", "ReadRole", "ReaderRole", "SchemaLogGroup"),
-    *("SchemaLambdaFunction", "SchemaRole", "PunchQueue", "DeadLetterQueue", "PunchQueuePolicy"),
-    *("DeadLetterQueuePolicy", "Api", "ApiDeployment", "ApiKey", "ApiRole", "OperatorRole", "ApiStage"),
-    *("BodyValidator", "ClientError", "InvalidBody", "ServerError", "PostPunch", "PunchPreflight"),
-    *("PunchModel", "PunchResource", "UsagePlan", "UsagePlanKey"),
-}
-DASHBOARD = {"Dashboard"}
-PLAIN_TOPIC = {"AlarmTopic", "AlarmTopicPolicy"}
-ENCRYPTED_TOPIC = PLAIN_TOPIC | {"AlarmKey"}
-OBSERVABILITY = {"AccessLogGroup"}
-SECRET_RESOURCES = {"FunctionSecret", "ReadSecret"}
-DATABASE = {
-    *("DatabaseCluster", "DatabaseInstance", "DatabaseParameters", "DatabaseSubnets"),
-    "DatabaseSecurityGroup",
-}
-NETWORK = {  # no internet gateway, no NAT
-    *("Vpc", "SubnetA", "SubnetB", "FunctionSecurityGroup", "EndpointSecurityGroup", "SqsEndpoint"),
-}
-CORE_AND_CLUSTER = CORE_RESOURCES | DATABASE
-CREATED_DATABASE = CORE_AND_CLUSTER | DASHBOARD | ENCRYPTED_TOPIC
-LOCAL_RESOURCES = CORE_RESOURCES | DASHBOARD
-CORE_AND_TOPIC = CORE_RESOURCES | PLAIN_TOPIC
-EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
+COMMON_SERVICES = {"ApiGateway", "CloudWatch", "IAM", "Lambda", "Logs", "S3", "SNS", "SQS"}
+ESSENTIAL_ALARMS = {"dead-letters", "keeps-failing", "function-errors"}
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters", "expected"),  # `expected` excludes alarms, which are compared with the runbook
+    ("stage", "parameters", "services"),
     [
-        ("prod", [], CREATED_DATABASE | NETWORK),
-        ("dev", [], CORE_AND_CLUSTER | NETWORK | PLAIN_TOPIC),
-        ("prod", ["dbLogin=secret"], CREATED_DATABASE | NETWORK | SECRET_RESOURCES | {"SecretsManagerEndpoint"}),
-        ("prod", ["database=express"], CORE_RESOURCES | DASHBOARD | ENCRYPTED_TOPIC),
-        ("dev", ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC"], CORE_AND_TOPIC),
-        ("local", [], LOCAL_RESOURCES | ENCRYPTED_TOPIC),
-        ("prod", ["alarmEmail=oncall@example.com"], CREATED_DATABASE | NETWORK | {"AlarmEmail"}),
-        ("prod", ["accessLogs=true", "tracing=true"], CREATED_DATABASE | NETWORK | OBSERVABILITY),
+        ("prod", [], {"EC2", "KMS", "RDS"}),
+        ("prod", ["dbLogin=secret"], {"EC2", "KMS", "RDS", "SecretsManager"}),
+        ("prod", ["database=express"], {"KMS"}),
+        ("prod", ["database=existing", "dbHost=db.example.com"], {"KMS"}),
+        ("dev", [], {"EC2", "RDS"}),
+        ("local", [], {"KMS"}),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_template_has_exactly_these_resources(
-    compile_stage: CompileStage, prod: Template, stage: str, parameters: list[str], expected: set[str]
+def test_stage_has_only_the_resources_and_alarms_that_its_parameters_need(
+    compile_stage: CompileStage, prod: Template, stage: str, parameters: list[str], services: set[str]
 ) -> None:
     template = compile_stage(stage, *parameters)
-    has_cluster = "DatabaseCluster" in expected or "database=express" in parameters
+    assert {resource["Type"].split("::")[1] for resource in template.resources.values()} == COMMON_SERVICES | services
+    assert "Conditions" not in template.document
+
+    has_cluster = "RDS" in services or "database=express" in parameters
     sections = {
         section
         for section, alarm in alarms(prod).items()
         if (stage != "local" or "Metrics" not in alarm) and (has_cluster or "AWS/RDS" not in str(alarm))
     }
-    if stage == "dev" and "alarms=all" not in parameters:
-        sections = {"dead-letters", "keeps-failing", "function-errors"}
-    assert alarms(template, stage).keys() == sections
-    assert {
-        re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name)
-        for name, resource in template.resources.items()
-        if resource["Type"] != ALARM
-    } == expected
-    assert "Conditions" not in template.document
+    assert alarms(template, stage).keys() == (ESSENTIAL_ALARMS if stage == "dev" else sections)
 
 
 def test_document_lists_each_resource(package_with_slices: PackageStage) -> None:
@@ -91,22 +57,21 @@ def test_document_lists_each_resource(package_with_slices: PackageStage) -> None
 
 
 QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueuePolicy"}
-RETAINED = {
-    *QUEUES,
-    *DATABASE,
-    # The network that contains the database and its security groups.
-    "Vpc",
-    "SubnetA",
-    "SubnetB",
-    "FunctionSecurityGroup",
+DATABASE = {
+    *("DatabaseCluster", "DatabaseInstance", "DatabaseParameters", "DatabaseSubnets"),
+    "DatabaseSecurityGroup",
 }
+NETWORK = {"Vpc", "SubnetA", "SubnetB", "FunctionSecurityGroup"}
+"""The network that contains the database and its security groups."""
+RETAINED = QUEUES | DATABASE | NETWORK
+EXISTING_NETWORK = ["vpcId=vpc-1", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"]
 
 
 @pytest.mark.parametrize(
     ("stage", "parameters", "deleted", "replaced", "expected"),
     [
         ("prod", [], "RetainExceptOnCreate", "Retain", RETAINED),
-        ("prod", ["vpcId=vpc-1", *EXISTING_SUBNETS], "RetainExceptOnCreate", "Retain", {*QUEUES, *DATABASE}),
+        ("prod", EXISTING_NETWORK, "RetainExceptOnCreate", "Retain", QUEUES | DATABASE),
         # A stage without separate settings has the policies of prod.
         ("staging", [], "RetainExceptOnCreate", "Retain", RETAINED),
         ("dev", [], "Delete", "Delete", RETAINED),
@@ -130,45 +95,13 @@ def test_retained_resources_refer_to_no_deleted_ones(prod: Template) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
-    [
-        ("prod", [], True),
-        ("dev", [], False),
-        ("prod", ["terminationProtection=false"], False),
-    ],
+    [("prod", [], True), ("dev", [], False), ("prod", ["terminationProtection=false"], False)],
 )
 def test_termination_protection_is_on_except_in_dev_and_local(
     package_stage: PackageStage, stage: str, parameters: list[str], expected: bool
 ) -> None:
     # The template does not contain this setting; `sls deploy` sets it after the deploy.
     assert package_stage(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
-
-
-def test_deploy_reads_demand_and_protection_from_the_package(package_stage: PackageStage) -> None:
-    expected = quotas.Demand(
-        {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
-        creates_cluster=True,
-        maximum_acu=4,
-        backup_days=7,
-    )
-    prod = package_stage("prod")
-    assert compiled_stage.read_compiled_stage(prod.folder) == compiled_stage.CompiledStage(
-        is_protected=True,
-        needs_token=False,
-        demand=expected,
-        deferred_resources=(compiled_stage.CLUSTER_PROTECTION,),
-    )
-
-    dev = compiled_stage.read_compiled_stage(package_stage("dev").folder)
-    assert dev == compiled_stage.CompiledStage(False, False, dev.demand)
-    # The last of two values takes effect, because a first deploy appends its value.
-    repeated = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
-    assert compiled_stage.read_compiled_stage(repeated.folder).deferred_resources == ()
-
-
-def test_invalid_variable_of_the_functions_stops_the_deploy(package_stage: PackageStage) -> None:
-    message = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
-    with pytest.raises(CommandError, match=message):
-        compiled_stage.read_compiled_stage(package_stage("prod", "timeZone=America/SaoPaulo").folder)
 
 
 def test_schema_function_gets_the_slices_in_order_and_all_roles(package_with_slices: PackageStage, stage: str) -> None:
@@ -178,12 +111,12 @@ def test_schema_function_gets_the_slices_in_order_and_all_roles(package_with_sli
 
 
 @pytest.mark.parametrize("parameters", [[], SWITCHES, ["dbLogin=secret"]], ids=["plain", "all on", "passwords"])
-def test_no_property_holds_a_secret(package_with_slices: PackageStage, stage: str, parameters: list[str]) -> None:
-    template = package_with_slices(stage, *parameters).template()
+def test_no_property_holds_a_secret(package_with_slices: PackageStage, parameters: list[str]) -> None:
+    template = package_with_slices("prod", *parameters).template()
     suspicious = {
         (key, json.dumps(value))
         for resource in template.resources.values()
-        # Secrets Manager generates the value of its secrets (test_compiled_database.py).
+        # Secrets Manager generates the value of its secrets.
         if resource["Type"] != "AWS::SecretsManager::Secret"
         for key, value in _properties(resource["Properties"])
         if re.search("passw|pwd|secret|token|api.?key|credential", key, re.IGNORECASE)
@@ -199,16 +132,13 @@ def test_no_property_holds_a_secret(package_with_slices: PackageStage, stage: st
         ("ApiKeyRequired", "true"),
         ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # role of the gateway's integration
     }
-    nonempty = {(name, value) for name, value in suspicious if not (name.endswith("_SECRET_ARN") and value == '""')}
-    assert nonempty <= harmless
+    assert suspicious <= harmless
     assert set(template.properties("ApiKey")) == {"Enabled", "Description"}  # AWS generates the value
 
 
-def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Template, stage: str) -> None:
-    outputs = {name: output["Value"] for name, output in template.outputs.items()}
-    url = f"https://${{Api}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage}/ponto"
-    cluster = None if stage == "local" else template.properties("DatabaseCluster")
-    assert outputs == {
+def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(prod: Template) -> None:
+    url = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/prod/ponto"
+    assert {name: output["Value"] for name, output in prod.outputs.items()} == {
         "ServerlessDeploymentBucketName": {"Ref": "ServerlessDeploymentBucket"},
         "PunchQueueUrl": {"Ref": "PunchQueue"},
         "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
@@ -219,9 +149,9 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "ApiKeyId": {"Ref": "ApiKey"},
         "AlarmTopicArn": {"Ref": "AlarmTopic"},
         "Version": __version__,
-        "Database": "create" if cluster else "existing",
-        "DatabaseLogin": "iam" if cluster else "secret",
-        **({"BackupDays": str(cluster["BackupRetentionPeriod"])} if cluster else {}),
+        "Database": "create",
+        "DatabaseLogin": "iam",
+        "BackupDays": "7",
     }
 
 
