@@ -1,4 +1,4 @@
-"""Runs of commands in tests: their results, local stacks' folders, and a fake `sls`."""
+"""Runs of commands in tests: their results, and local stacks' folders."""
 
 import io
 import json
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from tools import cli
-from tools.kit import jmeter
 from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
@@ -34,12 +33,6 @@ Run = Callable[..., CommandResult]
 def needs(program: str) -> pytest.MarkDecorator:
     """Skip the test if a program is missing."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program}; apt-get install {program}")
-
-
-def needs_jmeter() -> pytest.MarkDecorator:
-    """Skip the test if JMeter cannot run."""
-    reason = f"no Java {jmeter.MIN_JAVA_VERSION} with JMeter or Maven; apt-get install maven"
-    return pytest.mark.skipif(not jmeter.is_available(), reason=reason)
 
 
 def runner(
@@ -78,13 +71,6 @@ class _Keyboard(io.TextIOWrapper):
         return True
 
 
-class Terminal(io.StringIO):
-    """Standard output that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def write_stack(folder: Path, **fields: str | int) -> Path:
     """Write the stack.json of a local stack that appears to run; return its folder.
 
@@ -110,78 +96,3 @@ def write_stack_with_database(folder: Path, url: str, dlq_url: str = "", aws: st
         aws_endpoint_url=aws,
         aws_access_key_id="LOCAL",
     )
-
-
-def _function(name: str, **properties: Any) -> Any:
-    code = {"S3Bucket": {"Ref": "ServerlessDeploymentBucket"}, "S3Key": "new/batida-ponto.zip"}
-    return {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {"FunctionName": f"batida-ponto-dev-{name}", "Code": code, **properties},
-    }
-
-
-class FakeSls:
-    """A fake `sls` that packages `template` and deploys nothing."""
-
-    def __init__(self) -> None:
-        self.package_status = 0  # exit status of `package`
-        self.status = 0  # exit status of each command except `package`
-        self.while_running: Callable[[], object] = lambda: None  # called by each command except `package`
-        self.invocations: list[tuple[str, Sequence[str]]] = []  # commands with their options
-        self.environments: list[Mapping[str, str]] = []  # of the commands
-        self.is_protected = False  # whether the stage has deletion protection
-        self.code = b"code"  # the zip of the functions
-        self.template: dict[str, Any] = {
-            "Resources": {
-                "PostPunch": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
-                "SchemaLambdaFunction": _function(
-                    "schema", Environment={"Variables": {"TIME_ZONE": "America/Sao_Paulo"}}
-                ),
-                "BatidaPontoLambdaFunction": _function("batidaPonto"),
-            }
-        }
-
-    def __call__(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
-        assert environment["AWS_SECRET_ACCESS_KEY"]
-        self.invocations.append((command, options))
-        self.environments.append(environment)
-        if command == "package":
-            self._package(Path(options[options.index("--package") + 1]))
-            return self.package_status
-        self.while_running()
-        return self.status
-
-    @property
-    def commands(self) -> list[str]:
-        """The commands that were run."""
-        return [command for command, _ in self.invocations]
-
-    def add(self, logical_id: str, kind: str, **properties: Any) -> None:
-        """Add a resource to the template."""
-        self.template["Resources"][logical_id] = {"Type": kind, "Properties": properties}
-
-    def add_cluster(self, *, is_protected: bool = False) -> None:
-        self.add(
-            "DatabaseCluster",
-            "AWS::RDS::DBCluster",
-            DeletionProtection=is_protected,
-            ServerlessV2ScalingConfiguration={"MaxCapacity": 0},
-            BackupRetentionPeriod=0,
-        )
-
-    def _package(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        provider = {"deletionProtection": self.is_protected, "stackTags": {"service": "batida-ponto"}}
-        state = {"service": {"provider": provider}}
-        (folder / "serverless-state.json").write_text(json.dumps(state), encoding="utf-8")
-        text = json.dumps(self.template)
-        (folder / "cloudformation-template-update-stack.json").write_text(text, encoding="utf-8")
-        (folder / "batida-ponto.zip").write_bytes(self.code)
-
-
-def write_sls(project: Path, script: str) -> None:
-    """Write a project's `sls` as a shell script with these lines."""
-    file = project / "node_modules" / ".bin" / "sls"
-    file.parent.mkdir(parents=True)
-    file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-    file.chmod(0o755)

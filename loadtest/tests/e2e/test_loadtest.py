@@ -18,13 +18,15 @@ import pytest
 from loadtest.jmeter import find_jmeter
 from loadtest.remote import RemoteServers
 from loadtest.summary import to_json
-from tests.commands import needs_jmeter
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
+from tools.kit import jmeter
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
-pytestmark = needs_jmeter()
+pytestmark = pytest.mark.skipif(
+    not jmeter.is_available(), reason=f"no Java {jmeter.MIN_JAVA_VERSION} with JMeter or Maven; apt-get install maven"
+)
 
 # In a short run, most of JMeter's time is JIT compilation, which these options reduce.
 ENVIRONMENT = os.environ | {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}

@@ -16,7 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from ponto.punch import EVENT
 from tests.aws import NO_STACK, ROLE_EXISTS, Calls, invoke_stub, receive_all, refusal, stack
 from tests.clock import FakeClock
-from tests.commands import FakeSls, runner, write_sls
+from tests.commands import runner
 from tests.events import aws
 from tests.gateway import Response, answer_requests
 from tools.cli import main
@@ -26,6 +26,7 @@ from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.errors import CommandError
 from tools.kit.event import new_event
+from tools.tests.sls import FakeSls, write_sls
 
 URL = "https://api.example.com/dev/ponto"
 PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE_ID)

@@ -10,11 +10,12 @@ import pytest
 
 from tests.aws import ROLE_EXISTS, Calls, refusal
 from tests.clock import FakeClock
-from tests.commands import CommandResult, FakeSls, runner
+from tests.commands import CommandResult, runner
 from tests.events import aws
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeployHook
 from tools.tests.rds_api import Rds, mock_rds
+from tools.tests.sls import FakeSls
 
 NAME = "batida-ponto-dev"
 TAGS = {"service": "batida-ponto", "stage": "dev"}

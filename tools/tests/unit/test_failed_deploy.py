@@ -10,11 +10,12 @@ import pytest
 
 from tests.aws import NO_STACK, ROLE_EXISTS, Calls, refusal, stack
 from tests.clock import FakeClock
-from tests.commands import CommandResult, FakeSls, runner
+from tests.commands import CommandResult, runner
 from tests.events import aws
 from tools.deploy import stack_state
 from tools.kit.collaborators import Collaborators
 from tools.kit.project import ROOT
+from tools.tests.sls import FakeSls
 
 STACK = "batida-ponto-dev"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{STACK}/1"

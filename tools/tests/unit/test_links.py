@@ -7,12 +7,33 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.documents import heading_anchors, links
+from tests.documents import FENCE
 from tools.kit.project import DOCUMENTS, ROOT
 
-anchors = cache(heading_anchors)
 TABLE_OF_SLICES = re.compile(r"<!-- from \S*\*/.*?<!-- end -->", re.DOTALL)  # `make docs` takes deleted slices out
 SLICES = [path for path in (ROOT / "slices").iterdir() if path.is_dir()]
+
+
+def prose(document: Path) -> str:
+    """Return a document without its fenced blocks."""
+    return FENCE.sub("", document.read_text(encoding="utf-8"))
+
+
+@cache
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub creates for a document's headings."""
+    slugs: set[str] = set()
+    for title in re.findall(r"^#{1,6} (.+)$", prose(document), re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", re.sub(r"`|\[(.*?)\]\(.*?\)", r"\1", title).lower()).replace(" ", "-")
+        slugs.add(slug)
+    return slugs
+
+
+def links(document: Path) -> list[str]:
+    """Return the targets of a document's links and pictures."""
+    text = prose(document)
+    pictures = re.findall(r'<img src="([^"]+)"', text)
+    return [*re.findall(r"\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)?)\)", text), *pictures]
 
 
 @pytest.mark.parametrize("deleted", [[], SLICES], ids=["with slices", "without slices"])

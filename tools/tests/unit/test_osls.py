@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from tests.aws import NO_STACK, Calls, stack
-from tests.commands import write_sls
 from tests.events import aws_environment
 from tests.waiting import wait_for
 from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
+from tools.tests.sls import write_sls
 
 # A fake sls that starts a child process, as osls starts pip, and writes both process ids to a file.
 SLOW = 'sleep 600 & echo "$$ $!" > processes.new; mv processes.new processes; wait'

@@ -1,5 +1,6 @@
 """Output of commands, in which control characters from any source are replaced."""
 
+import io
 import json
 import sys
 import traceback
@@ -10,7 +11,6 @@ import click
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.commands import Terminal
 from tools.kit import commands, tables
 from tools.kit.console import Console, progress
 from tools.kit.errors import CommandError
@@ -25,6 +25,11 @@ CONTROL_CHARACTERS = (  # C0, C1, bidirectional overrides, isolates and marks, s
     *(*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
     *(0x200E, 0x200F, 0x061C, 0x2028, 0x2029, 0xD800),
 )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def _client_error() -> ClientError:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.aws import Calls, refusal
 from tests.clock import FakeClock
-from tests.commands import CommandResult, FakeSls, runner
+from tests.commands import CommandResult, runner
 from tests.events import aws
 from tools.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES, OBJECT_KEY
 from tools.kit import osls
@@ -23,6 +23,7 @@ from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.project import ROOT
 from tools.plan.costs import PRICES
 from tools.tests.cloudformation import FakeCloudFormation
+from tools.tests.sls import FakeSls
 
 STACK = "batida-ponto-dev"
 BUCKET = f"{STACK}-deployment-1"  # of the deployed stage

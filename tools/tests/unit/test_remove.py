@@ -8,9 +8,10 @@ import boto3
 import pytest
 
 from tests.aws import Calls
-from tests.commands import FakeSls, Run, runner
+from tests.commands import Run, runner
 from tests.events import aws
 from tools.kit.collaborators import Collaborators
+from tools.tests.sls import FakeSls
 
 STACK = "batida-ponto-dev"
 BUCKETS = {
