@@ -1,16 +1,14 @@
-"""A migrated database with an owner who is not a superuser, as on RDS, and objects that an attacker planted in it."""
+"""A migrated database with objects that an attacker planted in its schema `public` before the migrations."""
 
 import re
 
-from ponto.admin.migrations import migrate
-from tests.database import ROLES, SCHEMA
-from tests.postgres.servers import Server, set_password
-from tests.postgres.storing import add_punch
-from tools.kit.project import ROOT
+import psycopg2
+import pytest
 
-ZONE = "America/Sao_Paulo"
-PUNCH_ID = "88888888-8888-4888-8888-888888888888"
-EMPLOYEE_ID = 123
+from ponto.admin.migrations import migrate
+from tests.database import SCHEMA, TIME_ZONE, execute
+from tests.postgres.servers import Server
+from tools.kit.project import ROOT
 
 # Creates, in schema public, functions and operators with the names and arguments of all built-ins that the project's
 # SQL uses. They take precedence if public is searched before pg_catalog. Those that cannot be created are skipped.
@@ -48,25 +46,23 @@ begin
 end
 $$;
 """
-_COUNT_PLANTED = """
-set search_path = pg_catalog;
-select
-    (select count(distinct proname) from pg_proc where pronamespace = 'public'::regnamespace),
-    (select count(distinct oprname) from pg_operator where oprnamespace = 'public'::regnamespace)
-"""
 
 
-def plant_objects(server: Server, database: str) -> None:
-    """Plant objects that the project's SQL could use in `public`, and put it first in the search path.
+def create_hostile_database(server: Server) -> dict[str, str]:
+    """Create the database `master`, which searches `public` first, with planted objects; return its owner's parameters.
 
     Every role may create objects in `public`, and an attacker's role creates these.
     """
-    server.execute("create role mallory login", database)
-    server.execute(f"alter database {database} set search_path = public, pg_catalog")
-    server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
-    functions, operators = server.execute(_COUNT_PLANTED, database)[0]
-    assert functions > 30
-    assert operators > 10
+    owner = server.create_owner("master")
+    server.execute("create role mallory login; alter database master set search_path = public, pg_catalog")
+    server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), "master")
+    with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
+        execute(owner, "select clock_timestamp()")
+    with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
+        execute(owner, "select 1 = 1")
+    assert migrate(owner, TIME_ZONE, SCHEMA).applied
+    server.set_passwords()
+    return owner
 
 
 def _planted_statements() -> str:
@@ -78,18 +74,3 @@ def _planted_statements() -> str:
     return _PLANT_BUILTINS.replace("{functions}", ", ".join(f"'{name}'" for name in sorted(functions_called))).replace(
         "{operators}", ", ".join(f"'{name}'" for name in sorted(operators))
     ) + "".join(f"create table public.{name} (id int); " for name in (*tables, "migracao_papel"))
-
-
-def create_migrated_database(server: Server) -> dict[str, str]:
-    """Create a migrated database with one punch; return the owner's connection parameters."""
-    owner = server.create_owner("master")
-    migrate(owner, ZONE, SCHEMA)
-    for role in ROLES:
-        set_password(owner, role, "its own")
-    add_punch(owner, EMPLOYEE_ID, id=PUNCH_ID)
-    return owner
-
-
-def login_parameters(role: str, owner: dict[str, str]) -> dict[str, str]:
-    """Return a role's connection parameters for the owner's database."""
-    return {**owner, "user": role, "password": "its own"}

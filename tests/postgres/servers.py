@@ -4,20 +4,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import psycopg2
 import pytest
 
-from ponto.admin import roles
+from ponto.admin.migrations import migrate
 from ponto.admin.owner import Connection, connect_as_owner
-from ponto.connection import Parameters
 from ponto.store import Store
-from tests.database import Database, execute
+from tests.database import ROLES, SCHEMA, TIME_ZONE, Database, execute
 from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 HBA = "local all postgres trust\nlocal all +rds_iam trust\nlocal all all scram-sha-256\n"
@@ -49,19 +47,10 @@ STATEMENTS_REFUSED_TO_ALL_ROLES = [
 ]
 
 
-def run_as_owner(function: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Parameters, P], T]:
-    """Return a function that takes the owner's connection parameters instead of a connection."""
-
-    def run(owner: Parameters, /, *arguments: P.args, **options: P.kwargs) -> T:
-        with connect_as_owner(owner) as connection:
-            return function(connection, *arguments, **options)
-
-    return run
-
-
-reset_role_limits = run_as_owner(roles.reset_role_limits)
-set_login_method = run_as_owner(roles.set_login_method)
-set_password = run_as_owner(roles.set_password)
+def as_owner(owner: dict[str, str], action: Callable[[Connection], T]) -> T:
+    """Run an action on a connection of the owner; return its result."""
+    with connect_as_owner(owner) as connection:
+        return action(connection)
 
 
 def filter_permitted(parameters: dict[str, str], statements: Iterable[str]) -> list[str]:
@@ -107,6 +96,10 @@ class Server:
         self.execute(f"alter database {name} set search_path = ponto, public")  # for the tests' own statements
         return self.as_superuser(name) | {"user": name, "password": name}
 
+    def set_passwords(self) -> None:
+        """Set the password of each function's role, for `log_in`."""
+        self.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
+
     def run_printed_statements(self, error: Exception, database: str = "postgres") -> None:
         """Run the statements that an error message asks an administrator to run; ignore roles that do not exist."""
         [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))
@@ -130,6 +123,11 @@ class Server:
             self.execute(f"drop owned by {', '.join(roles)} cascade; drop role {', '.join(roles)}")
 
 
+def log_in(role: str, owner: dict[str, str]) -> dict[str, str]:
+    """Return a role's connection parameters for the owner's database, after `Server.set_passwords`."""
+    return {**owner, "user": role, "password": "its own"}
+
+
 @pytest.fixture(scope="session")
 def _scram() -> Iterator[Server]:
     with temporary.unsafe_server() as running:
@@ -148,15 +146,16 @@ def server(_scram: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
+def owner(server: Server) -> dict[str, str]:
+    """Migrate the database `master`; return the parameters of its owner, who is not a superuser, as on RDS."""
+    owner = server.create_owner("master")
+    migrate(owner, TIME_ZONE, SCHEMA)
+    server.set_passwords()
+    return owner
+
+
+@pytest.fixture
 def store(database: Database) -> Iterator[Store]:
     """Yield the function's store, connected to `database` as its role."""
     with closing(Store(lambda: database.function, QUICK)) as store:
         yield store
-
-
-@pytest.fixture
-def person(database: Database) -> Iterator[str]:
-    """Create a personal login that may write corrections; yield its name."""
-    database.execute("create role ana login in role ponto_correctors")
-    yield "ana"
-    database.execute("drop role ana")

@@ -11,54 +11,43 @@ from typing import Any
 import psycopg2
 import pytest
 
+from ponto.admin import roles
 from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
 from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
-from ponto.punch import EVENT
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE_CATALOGUE
 from ponto.store import Status, Store
-from tests.database import ROLES, SCHEMA, execute
-from tests.postgres.hostile_database import (
-    EMPLOYEE_ID,
-    PUNCH_ID,
-    ZONE,
-    create_migrated_database,
-    login_parameters,
-    plant_objects,
-)
-from tests.postgres.servers import Server, reset_role_limits
+from tests.database import ROLES, SCHEMA, Database, execute
+from tests.database import TIME_ZONE as ZONE
+from tests.postgres.hostile_database import create_hostile_database
+from tests.postgres.servers import Server, as_owner, log_in
 from tests.postgres.storing import QUICK, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
-_CREATED_FUNCTION = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
+PUNCH_ID = "88888888-8888-4888-8888-888888888888"
+
+
+def reset_role_limits(owner: dict[str, str]) -> list[str]:
+    return as_owner(owner, lambda connection: roles.reset_role_limits(connection, dict.fromkeys(ROLES)))
 
 
 def test_functions_planted_in_public_never_run(server: Server) -> None:
-    owner = server.create_owner("master")
-    plant_objects(server, "master")
-    with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
-        execute(owner, "select clock_timestamp()")  # proves that the planted function is found
+    owner = create_hostile_database(server)
 
-    assert migrate(owner, ZONE, SCHEMA).applied
-    server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
-    with closing(Store(lambda: login_parameters("ponto_drain", owner), QUICK)) as store:
-        first = entry(EMPLOYEE_ID, id=PUNCH_ID)
+    with closing(Store(lambda: log_in("ponto_drain", owner), QUICK)) as store:
+        first = entry(123, id=PUNCH_ID)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
         assert store.record_failures(["message"], float("inf")) == {}
-    result, log = query_function.handle(
-        {"read": {"zone": {}, "punch": {"id": PUNCH_ID}}, "timeout": 0},
-        lambda: login_parameters("ponto_reader", owner),
-        60,
-        REFERENCE_CATALOGUE,
-    )
+    event = {"read": {"zone": {}, "punch": {"id": PUNCH_ID}}, "timeout": 0}
+    result, log = query_function.handle(event, lambda: log_in("ponto_reader", owner), 60, REFERENCE_CATALOGUE)
 
     assert log.error == ""
     assert list(packed_rows.unpack(result["rows"]["zone"])) == [(ZONE,)]
     assert find_punch(owner, {"id": PUNCH_ID}) == {"found": True}
-    reset_role_limits(owner, dict.fromkeys(ROLES))
+    reset_role_limits(owner)
     assert migrate(owner, ZONE, SCHEMA).applied == []
 
 
@@ -90,32 +79,31 @@ PROBLEMS = [
         "create table public.referring (id uuid references ponto.batida)",
         "foreign key referring_id_fkey of public.referring refers to ponto.batida",
     ),
-    (
-        "create table public.heir () inherits (ponto.batida)",
-        "table public.heir inherits from ponto.batida",
-    ),
+    ("create table public.heir () inherits (ponto.batida)", "table public.heir inherits from ponto.batida"),
     ("create rule more as on insert to ponto.falha do instead nothing", "rule more is defined on ponto.falha"),
     ("alter table ponto.batida enable row level security", "row security is enabled on ponto.batida"),
 ]
 
 
-def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server: Server) -> None:
-    owner = create_migrated_database(server)
+def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server: Server, owner: dict[str, str]) -> None:
+    add_punch(owner)
     server.execute("create role other")
-    for setup_statement, problem in PROBLEMS:
+    [(extension,), *_] = server.execute("select name from pg_available_extensions where name in ('hstore', 'vector')")
+    with_members = f"create extension {extension} schema ponto", f"extension {extension} belongs to postgres"
+    for setup_statement, problem in [*PROBLEMS, with_members]:
         server.execute(setup_statement, "master")
 
         for run in (
             lambda: migrate(owner, ZONE, SCHEMA),
-            lambda: reset_role_limits(owner, dict.fromkeys(ROLES)),
+            lambda: reset_role_limits(owner),
             lambda: find_punch(owner, {"id": PUNCH_ID}),
         ):
-            with pytest.raises(SchemaNotExclusiveError, match=f"make clean.*{re.escape(problem)}") as caught:
+            with pytest.raises(SchemaNotExclusiveError, match=rf"make clean.*: {re.escape(problem)}\. No") as caught:
                 run()
 
         server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert execute(owner, f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE_ID,)]
+    assert execute(owner, "select count(*) from ponto.batida") == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -128,27 +116,14 @@ def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server:
     ids=["superuser", "schema", "table"],
 )
 def test_error_suggests_no_statement_that_would_drop_tables(
-    server: Server, setup_statement: str, user: str, problem: str
+    server: Server, owner: dict[str, str], setup_statement: str, user: str, problem: str
 ) -> None:
-    owner = create_migrated_database(server)
     server.execute(f"create role other; {setup_statement}", "master")
 
     with pytest.raises(SchemaNotExclusiveError, match=problem) as caught:
         migrate(owner | {"user": user}, ZONE, SCHEMA)
 
     assert not re.search("drop|alter", str(caught.value))
-
-
-def test_extension_in_the_schema_is_reported_without_its_members(server: Server) -> None:
-    owner = create_migrated_database(server)
-    [(extension,), *_] = server.execute("select name from pg_available_extensions where name in ('hstore', 'vector')")
-    server.execute(f"create extension {extension} schema ponto", "master")
-
-    with pytest.raises(SchemaNotExclusiveError, match=rf"\): extension {extension} belongs to postgres\. No") as caught:
-        migrate(owner, ZONE, SCHEMA)
-
-    server.run_printed_statements(caught.value, "master")
-    assert migrate(owner, ZONE, SCHEMA).applied == []
 
 
 def test_session_that_acts_as_another_role_is_refused(server: Server) -> None:
@@ -161,30 +136,23 @@ def test_session_that_acts_as_another_role_is_refused(server: Server) -> None:
 
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, SCHEMA).applied
-    assert execute(owner, "select nspowner::regrole::text from pg_namespace where nspname = 'ponto'") == [("master",)]
 
 
-def test_transactions_of_the_owner_are_read_committed(server: Server) -> None:
-    owner = create_migrated_database(server)
-    execute(owner, "alter database master set default_transaction_isolation = serializable")
+def test_transactions_of_the_owner_are_read_committed(database: Database) -> None:
+    database.execute(f"alter database {database.owner['dbname']} set default_transaction_isolation = serializable")
 
-    with connect_as_owner(owner) as connection, connection.cursor() as cursor:
+    with connect_as_owner(database.owner) as connection, connection.cursor() as cursor:
         cursor.execute("show transaction_isolation")
         assert cursor.fetchall() == [("read committed",)]
 
 
-def test_functions_use_built_ins_from_pg_catalog_only(server: Server) -> None:
+def test_functions_use_built_ins_from_pg_catalog_only(database: Database) -> None:
     """SQL functions, which the planner may inline, are bound when they are created; others set their search path."""
-    owner = create_migrated_database(server)
-    functions = execute(
-        owner,
+    functions = database.execute(
         "select proname, lanname, prosqlbody is not null, proconfig from pg_proc"
-        " join pg_language on pg_language.oid = prolang where pronamespace = 'ponto'::regnamespace",
+        " join pg_language on pg_language.oid = prolang where pronamespace = 'ponto'::regnamespace"
     )
-    files = [path for folder in SCHEMA.values() for path in folder.rglob("*.sql")]
-    created = {name for file in files for name in _CREATED_FUNCTION.findall(file.read_text(encoding="utf-8"))}
-
-    assert created == {name for name, *_ in functions}
+    assert functions
     for name, language, is_bound, settings in functions:
         if language == "sql":
             assert (name, is_bound, settings) == (name, True, None)
@@ -192,21 +160,20 @@ def test_functions_use_built_ins_from_pg_catalog_only(server: Server) -> None:
             assert (name, settings) == (name, ["search_path=pg_catalog, pg_temp"])
 
 
-def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) -> None:
-    owner = create_migrated_database(server)
+def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server, owner: dict[str, str]) -> None:
     server.execute("create role app login; grant usage on schema ponto to app", "master")
     server.execute("grant trigger on ponto.migracao_papel to app; grant create on schema public to app", "master")
     evil = """
         create function public.evil() returns trigger language plpgsql as $$
         begin
             perform nextval('public.runs'); -- a rollback does not undo it
-            drop trigger evil on ponto.migracao_papel;
             return new;
         end
         $$;
         create sequence public.runs;
         grant usage on sequence public.runs to public;
         create trigger evil before insert on ponto.migracao_papel for each row execute function public.evil();
+        select pg_advisory_unlock_all()
     """
     waiting_sessions = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
     app: dict[str, Any] = server.as_superuser("master")
@@ -214,31 +181,22 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
         intruder.autocommit = True
         cursor.execute("set role app; select pg_advisory_lock(0x626174696461)")
         run = threads.submit(migrate, owner, ZONE, SCHEMA)
-        wait_for(
-            lambda: server.execute(waiting_sessions, "master") == [(1,)], "the migrations to wait after their check"
-        )
+        wait_for(lambda: server.execute(waiting_sessions, "master") == [(1,)], "migrations to wait after their check")
         cursor.execute(evil)
-        cursor.execute("select pg_advisory_unlock_all()")
         with pytest.raises(SchemaNotExclusiveError, match=r"trigger evil on ponto\.migracao_papel"):
             run.result()
 
     assert server.execute("select is_called from public.runs", "master") == [(False,)]
 
 
-def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
-    owner = create_migrated_database(server)
-    arguments: dict[str, Any] = owner
-    with closing(psycopg2.connect(**arguments)) as writer, writer.cursor() as cursor:
+def test_no_trigger_is_added_between_check_and_write(database: Database) -> None:
+    trigger = "create trigger late before insert on batida for each row execute function batida_append_only()"
+    with closing(database.connect()) as writer, writer.cursor() as cursor:
         lock_and_check_tables(cursor, all_tables=True)
 
         with pytest.raises(psycopg2.errors.LockNotAvailable):
-            server.execute(
-                "set lock_timeout = '100ms';"
-                "create trigger late before insert on ponto.batida"
-                " for each row execute function ponto.batida_append_only()",
-                "master",
-            )
-        add_punch(owner, EMPLOYEE_ID)  # inserts are not blocked
+            database.execute(f"set lock_timeout = '100ms'; {trigger}")
+        add_punch(database.owner)  # inserts are not blocked
 
 
 SCANS = """
@@ -251,14 +209,12 @@ migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
 """
 
 
-def test_two_deployments_share_a_database_with_different_names(server: Server) -> None:
-    owner = create_migrated_database(server)
+def test_two_deployments_share_a_database_with_different_names(server: Server, owner: dict[str, str]) -> None:
+    add_punch(owner)
 
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
 
-    assert execute(owner, f"select (select count(*) from scans.batida), {EVENT.subject} from ponto.batida") == [
-        (0, EMPLOYEE_ID)
-    ]
+    assert execute(owner, "select (select count(*) from scans.batida), count(*) from ponto.batida") == [(0, 1)]
     assert server.privileges("scans_drain", "master") == set()  # no privileges in the schema ponto
     execute(owner, "set role scans_reader; select * from scans.batida")
     assert migrate(owner, ZONE, SCHEMA) == ([], [])

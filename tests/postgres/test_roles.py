@@ -1,7 +1,7 @@
 """The roles that the migrations create: who can create them, their privileges, limits and logins."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -10,68 +10,58 @@ from typing import Any
 import psycopg2
 import pytest
 
+from ponto.admin import roles
 from ponto.admin.migrations import REFERENCE_FOLDERS, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
 from ponto.punch import EVENT, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, execute, migrations
+from tests.database import TIME_ZONE as ZONE
 from tests.documents import blocks
-from tests.postgres.servers import (
-    STATEMENTS_REFUSED_TO_ALL_ROLES,
-    Server,
-    filter_permitted,
-    reset_role_limits,
-    set_login_method,
-    set_password,
-)
-from tests.postgres.storing import QUICK, STORED, entry
+from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, as_owner, filter_permitted, log_in
+from tests.postgres.storing import STORED, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
-ZONE = "America/Sao_Paulo"
 MIGRATIONS = migrations()
 
 
-@pytest.fixture
-def owner(server: Server) -> dict[str, str]:
-    """Migrate the database `master`; return the connection parameters of its owner, a role of the same name.
-
-    Like Aurora's master user, the owner is not a superuser.
-    """
-    owner = server.create_owner("master")
-    migrate(owner, ZONE, SCHEMA)
-    return owner
+def set_password(owner: dict[str, str], role: str, password: str) -> None:
+    as_owner(owner, lambda connection: roles.set_password(connection, role, password))
 
 
-@pytest.fixture
-def function(owner: dict[str, str]) -> dict[str, str]:
-    return set_role_password(owner, "ponto_drain")
+def reset_role_limits(owner: dict[str, str], concurrency: Mapping[str, int | None]) -> list[str]:
+    return as_owner(owner, lambda connection: roles.reset_role_limits(connection, concurrency))
 
 
-def set_role_password(owner: dict[str, str], role: str) -> dict[str, str]:
-    """Set the password of a role; return its connection parameters for the owner's database."""
-    set_password(owner, role, "its own")
-    return {**owner, "user": role, "password": "its own"}
+def set_login_method(owner: dict[str, str], *names: str, uses_iam: bool) -> list[str]:
+    return as_owner(owner, lambda connection: roles.set_login_method(connection, names, uses_iam=uses_iam))
 
 
 # Creation
 
 
-@pytest.mark.parametrize("kind", ["superuser", "Aurora's master user"])
-def test_owner_creates_roles_that_can_log_in_after_a_password_is_set(server: Server, kind: str) -> None:
-    owner = server.create_owner("master")
-    if kind == "superuser":
-        owner |= {"user": "postgres"}
-        server.execute("alter database master owner to postgres")
+@pytest.mark.parametrize(
+    ("user", "setup_statement"),
+    [
+        ("postgres", "alter database master owner to postgres"),
+        ("master", "revoke all on database master from public; revoke all on schema public from public"),
+    ],
+    ids=["superuser", "Aurora's master user, and a database that is closed to public"],
+)
+def test_owner_creates_roles_that_can_log_in_after_a_password_is_set(
+    server: Server, user: str, setup_statement: str
+) -> None:
+    owner = server.create_owner("master") | {"user": user}
+    server.execute(setup_statement, "master")
 
-    assert migrate(owner, ZONE, SCHEMA).applied == MIGRATIONS
+    assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
 
     for role in ROLES:
-        parameters = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-            execute(parameters, "select")
-        set_password(owner, role, "one")
-        assert execute(parameters, "select current_user") == [(role,)]
+            execute(log_in(role, owner), "select")
+        set_password(owner, role, "its own")
+        assert execute(log_in(role, owner), "select current_user") == [(role,)]
     assert server.execute(
         "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
         " where rolname ~ '^ponto_'"
@@ -79,29 +69,20 @@ def test_owner_creates_roles_that_can_log_in_after_a_password_is_set(server: Ser
     assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
-def test_concurrent_migrations_of_two_databases_create_the_roles_once(server: Server) -> None:
+def test_concurrent_migration_of_another_database_uses_the_roles_of_the_first(server: Server) -> None:
     owner = server.create_owner("master")
     server.execute("create database second owner master")
     waiting_sessions = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
-    arguments: dict[str, Any] = server.as_superuser("master")
-    first = psycopg2.connect(**arguments)
-    with ThreadPoolExecutor() as threads, first.cursor() as cursor:
+    arguments: dict[str, Any] = server.as_superuser()
+    with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**arguments)) as first, first.cursor() as cursor:
+        cursor.execute("set role master; create role ponto_drain login; create role ponto_reader login")
+        second_migration = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
         try:
-            cursor.execute("set role master; create role ponto_drain login; create role ponto_reader login")
-            cursor.execute("create table used (); grant select on used to ponto_drain, ponto_reader")
-            second_migration = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
-            wait_for(
-                lambda: server.execute(waiting_sessions) == [(1,)], "the migration to wait for the first transaction"
-            )
+            wait_for(lambda: server.execute(waiting_sessions) == [(1,)], "the migration to wait for the other")
         finally:
             first.commit()
-            first.close()
         assert second_migration.result().applied == MIGRATIONS
-        migrations_of_both = [
-            threads.submit(migrate, owner, ZONE, SCHEMA),
-            threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA),
-        ]
-    assert [migrated.result().applied for migrated in migrations_of_both] == [MIGRATIONS, []]
+    assert migrate(owner, ZONE, SCHEMA).applied == MIGRATIONS
 
 
 @pytest.mark.usefixtures("owner")
@@ -114,57 +95,72 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
     assert execute(second, "select from pg_namespace where nspname = 'ponto'") == []
 
 
-# Statements with which others create a function's role before the migration, and the expected problem. The owner has
-# the admin option on the roles.
-PRE_CREATED_ROLES = {
+LEAVE_DOOR = """
+    create role ponto_drain;
+    create schema attic;
+    create function attic.door() returns text language sql security definer as 'select current_user';
+    alter function attic.door() owner to ponto_drain;
+"""
+# Statements with which others prepare a function's role before the migration, their database, and the expected problem.
+# The owner has the admin option on the roles.
+PREPARED_ROLES = {
     "member": (
-        "create role ponto_drain login password 'known'; create role mallory in role ponto_drain",
+        "create role ponto_drain login password 'its own'; create role mallory in role ponto_drain",
+        "master",
         "mallory is a member of ponto_drain",
     ),
     "admin": (
         "create role mallory; create role ponto_drain admin mallory",
+        "master",
         "mallory is a member of ponto_drain and may add other members",
     ),
     "attributes": (
         "create role ponto_drain createrole bypassrls",
+        "master",
         "ponto_drain has attributes that a function's role must not have",
     ),
     "memberships": (
         "create role auditors; create role ponto_drain in role auditors",
+        "master",
         "ponto_drain is a member of auditors",
     ),
     "creator": (  # PostgreSQL gives the creator the admin option
         "create role mallory createrole; set role mallory; create role ponto_drain",
+        "master",
         "mallory is a member of ponto_drain.* drop role ponto_drain",
     ),
+    "function here": (LEAVE_DOOR, "master", r"ponto_drain owns function attic\.door\(\)"),
+    "function elsewhere": (LEAVE_DOOR, "second", "ponto_drain owns 1 objects in database second"),
 }
 
 
-@pytest.mark.parametrize(("setup_statement", "problem"), PRE_CREATED_ROLES.values(), ids=PRE_CREATED_ROLES)
-def test_role_created_by_others_is_refused_until_their_access_is_removed(
-    server: Server, setup_statement: str, problem: str
+@pytest.mark.parametrize(("setup_statement", "database", "problem"), PREPARED_ROLES.values(), ids=PREPARED_ROLES)
+def test_role_that_others_prepared_is_refused_until_their_access_is_removed(
+    server: Server, setup_statement: str, database: str, problem: str
 ) -> None:
     owner = server.create_owner("master")
-    server.execute(setup_statement)
+    server.execute("create database second owner master")
+    server.execute(setup_statement, database)
     server.execute("create role ponto_reader; grant ponto_drain, ponto_reader to master with admin option")
 
-    with pytest.raises(
-        MigrationError, match=rf"others created roles with the names of this project: .*{problem}"
-    ) as caught:
+    with pytest.raises(MigrationError, match=rf"others created roles with .* this project: .*{problem}") as caught:
         migrate(owner, ZONE, REFERENCE_FOLDERS)
     assert execute(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
-    server.run_printed_statements(caught.value)
+    if query := re.search("listed there by: (.+?regrole)", str(caught.value)):
+        assert server.execute(query[1], database) == [("function attic.door()",)]
+    server.run_printed_statements(caught.value, database)
     assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
+    assert server.execute("select to_regproc('attic.door')", database) == [(None,)]
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        execute({**owner, "user": "ponto_drain", "password": "known"}, "select 1")
+        execute(log_in("ponto_drain", owner), "select")
 
 
 def test_role_with_an_open_session_is_refused_until_the_session_is_ended(server: Server) -> None:
     owner = server.create_owner("master")
-    server.execute("create role ponto_reader login password 'known'; create role ponto_drain")
+    server.execute("create role ponto_reader login password 'its own'; create role ponto_drain")
     server.execute("grant ponto_drain, ponto_reader to master with admin option")
-    arguments: dict[str, Any] = owner | {"user": "ponto_reader", "password": "known"}
+    arguments: dict[str, Any] = log_in("ponto_reader", owner)
     with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
         with pytest.raises(MigrationError, match=f"ponto_reader has .* pid {connection.info.backend_pid}") as caught:
             migrate(owner, ZONE, REFERENCE_FOLDERS)
@@ -176,60 +172,17 @@ def test_role_with_an_open_session_is_refused_until_the_session_is_ended(server:
             cursor.execute("select from ponto.batida")
 
 
-# The helper may create roles, and objects in a schema; nothing of it remains but the function.
-LEAVE_DOOR = """
-    create role helper createrole;
-    create schema attic;
-    grant all on schema attic to public;
-    set role helper;
-    create role ponto_reader;
-    grant ponto_reader to helper with set true;
-    create function attic.door() returns text language sql security definer as 'select current_user';
-    alter function attic.door() owner to ponto_reader;
-    revoke ponto_reader from helper;
-    reset role;
-    drop role helper;
-    create role ponto_drain;
-    grant ponto_drain, ponto_reader to master with admin option;
-"""
-
-
-@pytest.mark.parametrize(
-    ("database", "problem"),
-    [("master", r"owns function attic\.door\(\)"), ("second", "owns 1 objects in database second")],
-    ids=["here", "elsewhere"],
-)
-def test_role_that_owns_objects_is_refused(server: Server, database: str, problem: str) -> None:
-    owner = server.create_owner("master")
-    server.execute("create database second owner master")
-    server.execute(LEAVE_DOOR, database)
-
-    with pytest.raises(MigrationError, match=f"ponto_reader {problem}") as caught:
-        migrate(owner, ZONE, SCHEMA)
-
-    if query := re.search("listed there by: (.+?regrole)", str(caught.value)):
-        assert server.execute(query[1], database) == [("function attic.door()",)]
-    server.run_printed_statements(caught.value, database)
-    assert migrate(owner, ZONE, SCHEMA).applied
-    assert server.execute("select to_regproc('attic.door')", database) == [(None,)]
-
-
 def test_objects_of_the_projects_roles_are_reported_with_the_documented_query(
     server: Server, owner: dict[str, str]
 ) -> None:
-    server.execute(
-        "create function public.door() returns int language sql security definer return 1;"
-        "alter function public.door() owner to ponto_drain",
-        "master",
-    )
+    server.execute(LEAVE_DOOR.replace("create role ponto_drain;", ""), "master")
     [documented] = [block.text for block in blocks(ROOT / "docs/security.md") if block.language == "sql"]
-    expected = [("ponto_drain", "function door()")]
 
     [notice] = migrate(owner, ZONE, SCHEMA).notices
 
-    assert "function public.door() of ponto_drain" in notice
+    assert "function attic.door() of ponto_drain" in notice
     for query in (notice.partition("this lists them: ")[2], documented):
-        assert server.execute(query, "master") == expected
+        assert server.execute(query, "master") == [("ponto_drain", "function attic.door()")]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +205,8 @@ def test_error_names_the_statements_that_create_the_roles_for_the_owner(
 
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
-    assert execute(set_role_password(owner, "ponto_drain"), "select id from ponto.batida") == []
+    set_password(owner, "ponto_drain", "its own")
+    assert execute(log_in("ponto_drain", owner), "select id from ponto.batida") == []
 
 
 def test_role_of_a_removed_slice_is_altered_only_if_it_can_still_log_in(server: Server, tmp_path: Path) -> None:
@@ -277,7 +231,8 @@ def test_role_of_a_slice_that_another_stage_uses_can_still_log_in(server: Server
 
     migrate(owner, ZONE, REFERENCE_FOLDERS)
 
-    gone = set_role_password(owner, "ponto_gone")
+    set_password(owner, "ponto_gone", "its own")
+    gone = log_in("ponto_gone", owner)
     assert execute({**gone, "dbname": "second"}, "select has_schema_privilege('ponto', 'usage')") == [(True,)]
     assert execute(gone, "select has_schema_privilege('ponto', 'usage')") == [(False,)]
 
@@ -304,8 +259,7 @@ def test_shared_database_keeps_temporary_tables_with_a_notice(server: Server, se
 # Privileges
 
 
-@pytest.mark.usefixtures("owner")
-def test_roles_have_exactly_these_privileges(server: Server) -> None:
+def test_roles_have_exactly_these_privileges(server: Server, owner: dict[str, str]) -> None:
     assert server.privileges("ponto_drain", "master") == {
         *(("batida", name, "select") for name in ("id", *EVENT.same, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
@@ -315,65 +269,38 @@ def test_roles_have_exactly_these_privileges(server: Server) -> None:
         ("falha", "desde", "select"),
         ("falha", "mensagem_id", "insert"),
     }
-
     assert {privilege for *_, privilege in server.privileges("ponto_reader", "master")} == {"select"}
-
-
-# Statements that need other privileges than those above.
-REFUSED = {
-    "ponto_drain": [
-        *STATEMENTS_REFUSED_TO_ALL_ROLES,
-        f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {EVENT.subject} = 2",
-        "begin; lock table batida in row exclusive mode",
-        "begin; lock table batida in access exclusive mode",
-        "create schema more",
-        "create role more",
-        "create function more() returns int language sql as 'select 1'",
-        "alter role ponto_drain createrole",
-        "set role ponto_reader",
-        "set session_replication_role = replica",
-    ],
-    "ponto_reader": [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_drain"],
-}
-
-
-def test_roles_are_refused_other_statements(owner: dict[str, str]) -> None:
-    for role, statements in REFUSED.items():
-        assert filter_permitted(set_role_password(owner, role), statements) == []
+    for role, other in (("ponto_drain", "ponto_reader"), ("ponto_reader", "ponto_drain")):
+        statements = [*STATEMENTS_REFUSED_TO_ALL_ROLES, "create schema more", f"set role {other}"]
+        assert filter_permitted(log_in(role, owner), statements) == []
 
 
 # Settings of each run
 
 UNKNOWN_CONCURRENCY = dict.fromkeys(ROLES)  # None: the reserved concurrency is unknown
 SETTINGS = (
-    "select rolname, case setdatabase when 0 then null else datname end, setconfig"
-    " from pg_db_role_setting join pg_roles on pg_roles.oid = setrole left join pg_database on pg_database.oid ="
-    " setdatabase where rolname ~ '^ponto_' order by 1, 2"
+    "select rolname, setdatabase > 0, setconfig from pg_db_role_setting join pg_roles on pg_roles.oid = setrole"
+    " where rolname ~ '^ponto_' order by 1, 2"
 )
 
 
-def test_settings_that_a_role_set_for_itself_are_reset(
-    server: Server, owner: dict[str, str], function: dict[str, str]
-) -> None:
-    reader = set_role_password(owner, "ponto_reader")
-    execute(function, "alter role ponto_drain set search_path = pg_temp, public")
-    execute(function, "alter role ponto_drain in database master set default_transaction_read_only = on")
+def test_settings_that_a_role_set_for_itself_are_reset(server: Server, owner: dict[str, str]) -> None:
+    drain, reader = log_in("ponto_drain", owner), log_in("ponto_reader", owner)
+    execute(drain, "alter role ponto_drain set search_path = pg_temp, public")
+    execute(drain, "alter role ponto_drain in database master set default_transaction_read_only = on")
     execute(reader, "alter role ponto_reader set timezone = 'UTC'")
     # The update moves the role's row to the end of pg_authid, which must not change the order of the notices.
     server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_drain'")
-    assert len(server.execute(SETTINGS)) == 3  # a compromised function could set them
-    assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
+    assert Store(lambda: drain).save([entry()])[0].status is Status.FAILED
 
-    notices = reset_role_limits(owner, UNKNOWN_CONCURRENCY)
-
-    assert notices == [
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == [
         "NOTICE:  settings reset: ponto_drain in database master",
         "NOTICE:  settings reset: ponto_drain",
         "NOTICE:  settings reset: ponto_reader",
     ]
     assert server.execute(SETTINGS) == []
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert Store(lambda: function).save([entry()]) == [STORED]
+    assert Store(lambda: drain).save([entry()]) == [STORED]
 
 
 def test_setting_that_only_a_superuser_may_reset_stays_without_a_notice(server: Server, owner: dict[str, str]) -> None:
@@ -381,68 +308,50 @@ def test_setting_that_only_a_superuser_may_reset_stays_without_a_notice(server: 
 
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
 
-    assert server.execute(SETTINGS) == [("ponto_reader", None, ["log_statement=all"])]
+    assert server.execute(SETTINGS) == [("ponto_reader", False, ["log_statement=all"])]
 
 
-def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
-    server: Server, owner: dict[str, str], function: dict[str, str]
-) -> None:
-    def limits() -> dict[str, int]:
-        return dict(
-            server.execute("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin")
-        )
-
-    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
+def test_the_roles_connections_are_limited_by_the_reserved_concurrency(server: Server, owner: dict[str, str]) -> None:
     unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reader": 20}
-    assert limits() == unlimited
+    for concurrency, limits in (
+        (UNKNOWN_CONCURRENCY, unlimited),
+        ({"ponto_drain": 1}, unlimited | {"ponto_drain": 4}),
+        (dict.fromkeys(ROLES, 2), {**dict.fromkeys(ROLES, 8), "ponto_reader": 20 + 8}),
+    ):
+        assert reset_role_limits(owner, concurrency) == []
 
-    assert reset_role_limits(owner, {"ponto_drain": 1}) == []
-
-    assert limits() == unlimited | {"ponto_drain": 4}
-    stores = [Store(lambda: function, QUICK) for _ in range(5)]
-    assert [store.save([entry()]) for store in stores[:4]] == [[STORED]] * 4
-    additional = entry()
-    [outcome] = stores[4].save([additional])
-    assert outcome.status is Status.FAILED
-    assert "too many connections for role" in outcome.detail
-    stores[0].close()
-    wait_for(lambda: stores[4].save([additional]) == [STORED], "room for another connection")
-    for store in stores:
-        store.close()
-    reset_role_limits(owner, dict.fromkeys(ROLES, 2))
-    assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reader": 20 + 8}
+        rows = server.execute("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin")
+        assert dict(rows) == limits
 
 
 # Login
 
-IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
-PASSWORD_NOTICES = [f"NOTICE:  logs in with a password: {role}" for role in sorted(ROLES)]
 GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_has_role(oid, 'rds_iam', 'member')"
 
 
-def test_roles_switch_between_iam_and_password_login(
-    server: Server, owner: dict[str, str], function: dict[str, str]
-) -> None:
-    assert set_login_method(owner, ROLES, uses_iam=False) == []  # rds_iam does not exist
+def test_roles_switch_between_iam_and_password_login(server: Server, owner: dict[str, str]) -> None:
+    names = sorted(ROLES)
+    assert set_login_method(owner, *names, uses_iam=False) == []  # rds_iam does not exist
     server.execute("create role rds_iam; grant rds_iam to master with admin option")
-    assert set_login_method(owner, ROLES, uses_iam=False) == []
+    assert set_login_method(owner, *names, uses_iam=False) == []
 
-    assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], uses_iam=True) == IAM_NOTICES
+    iam_notices = [f"NOTICE:  logs in with IAM tokens: {role}" for role in names]
+    assert set_login_method(owner, *names, "ponto_of_no_slice", uses_iam=True) == iam_notices
     server.execute("alter role master nocreaterole")
-    assert set_login_method(owner, ROLES, uses_iam=True) == []  # nothing to alter
+    assert set_login_method(owner, *names, uses_iam=True) == []  # nothing to alter
     server.execute("alter role master createrole")
     assert server.execute(GRANTED_IAM) == [(len(ROLES),)]
 
-    assert set_login_method(owner, ROLES, uses_iam=False) == PASSWORD_NOTICES
-    assert set_login_method(owner, ROLES, uses_iam=False) == []
+    password_notices = [f"NOTICE:  logs in with a password: {role}" for role in names]
+    assert set_login_method(owner, *names, uses_iam=False) == password_notices
+    assert set_login_method(owner, *names, uses_iam=False) == []
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        execute(function, "select")
-    assert execute(set_role_password(owner, "ponto_drain"), "select 1") == [(1,)]
+        execute(log_in("ponto_drain", owner), "select")
 
 
 def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) -> None:
     with pytest.raises(MigrationError, match=r"the role rds_iam does not exist.*: set dbLogin to secret"):
-        set_login_method(owner, ROLES, uses_iam=True)
+        set_login_method(owner, *ROLES, uses_iam=True)
 
 
 @pytest.mark.parametrize(
@@ -455,18 +364,18 @@ def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) ->
         ),
         (
             "create role rds_iam",
-            lambda owner: set_login_method(owner, ROLES, uses_iam=True),
+            lambda owner: set_login_method(owner, *ROLES, uses_iam=True),
             "master.* may not run `grant rds_iam to ponto_",
         ),
         (
             f"create role rds_iam; grant rds_iam to {', '.join(ROLES)}",
-            lambda owner: set_login_method(owner, ROLES, uses_iam=False),
+            lambda owner: set_login_method(owner, *ROLES, uses_iam=False),
             "master.* may not run `revoke rds_iam from ponto_",
         ),
         (
             "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_drain;"
             "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_drain",
-            lambda owner: set_login_method(owner, ["ponto_drain"], uses_iam=False),
+            lambda owner: set_login_method(owner, "ponto_drain", uses_iam=False),
             "ponto_drain is a member of via, which has rds_iam",
         ),
     ],
@@ -495,30 +404,15 @@ def test_error_names_the_statements_that_the_owner_may_not_run(
 def test_password_is_sent_to_the_server_only_as_a_scram_verifier(server: Server, owner: dict[str, str]) -> None:
     before = len(server.log.read_text(errors="replace"))  # skip the lines of other tests
     server.execute("alter role master set log_statement = 'all'")
+
     set_password(owner, "ponto_drain", "CANARY 'ç\\")
 
-    assert execute({**owner, "user": "ponto_drain", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
-    [(verifier,)] = server.execute("select rolpassword from pg_authid where rolname = 'ponto_drain'")
-    assert verifier.startswith("SCRAM-SHA-256$")
+    assert execute(log_in("ponto_drain", owner) | {"password": "CANARY 'ç\\"}, "select 1") == [(1,)]
     log = server.log.read_text(errors="replace")[before:]
     assert "SCRAM-SHA-256$" in log
     assert "CANARY" not in log
 
 
-def test_password_of_a_missing_or_foreign_role_is_refused(server: Server, owner: dict[str, str]) -> None:
-    for name in ("nobody", 'no"body', "nobody; drop role ponto_reader"):
-        with pytest.raises(psycopg2.errors.UndefinedObject, match=re.escape(f'role "{name}" does not exist')):
-            set_password(owner, name, "CANARY")
-    second = server.create_owner("second")
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="ADMIN option") as caught:
-        set_password(second, "ponto_drain", "CANARY")
-    assert "SCRAM" not in str(caught.value)
-
-
-def test_roles_can_connect_to_a_database_that_is_closed_to_public(server: Server) -> None:
-    owner = server.create_owner("master")
-    server.execute("revoke all on database master from public; revoke all on schema public from public", "master")
-
-    assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
-
-    assert execute(set_role_password(owner, "ponto_drain"), "select id from batida") == []
+def test_name_of_a_role_is_quoted_when_its_password_is_set(owner: dict[str, str]) -> None:
+    with pytest.raises(psycopg2.errors.UndefinedObject, match='role "no"body; select" does not exist'):
+        set_password(owner, 'no"body; select', "CANARY")

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from tests.postgres import hostile_database
-from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
+from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted, log_in
 
 CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "criada_em")
 
 
-def test_roles_write_corrections_and_read_only_what_that_needs(server: Server) -> None:
-    owner = hostile_database.create_migrated_database(server)
-
+def test_roles_write_corrections_and_read_only_what_that_needs(server: Server, owner: dict[str, str]) -> None:
     written = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
     read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
     read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
@@ -26,4 +23,4 @@ def test_roles_write_corrections_and_read_only_what_that_needs(server: Server) -
         "set role ponto_reader",
         "set session_replication_role = replica",
     ]
-    assert filter_permitted(hostile_database.login_parameters("ponto_corrections", owner), statements) == []
+    assert filter_permitted(log_in("ponto_corrections", owner), statements) == []

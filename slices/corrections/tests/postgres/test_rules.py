@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
@@ -289,6 +290,14 @@ def test_commit_a_minute_after_the_insert_is_refused(punch_database: Database) -
 
 
 # Authors
+
+
+@pytest.fixture
+def person(database: Database) -> Iterator[str]:
+    """Create a personal login that may write corrections; yield its name."""
+    database.execute("create role ana login in role ponto_correctors")
+    yield "ana"
+    database.execute("drop role ana")
 
 
 def test_personal_login_is_the_author_and_obeys_the_rules(punch_database: Database, person: str) -> None:

@@ -2,7 +2,6 @@
 
 from tests.database import execute
 from tests.postgres.servers import Server
-from tests.postgres.test_roles import owner as owner
 
 
 def test_role_that_writes_employees_needs_no_other_privilege(server: Server, owner: dict[str, str]) -> None:
