@@ -65,10 +65,15 @@ def bare_project(tmp_path: Path) -> Path:
     return copy_without_requirements(tmp_path, with_slices=False)
 
 
-def add_slice(project: Path, name: str, aws: str) -> None:
-    """Create and enable a slice with this aws.yml in a copy of the project."""
-    (project / "slices" / name).mkdir()
-    (project / "slices" / name / "aws.yml").write_text(aws)
+def add_slice(project: Path, name: str, aws: str, role: str = "") -> None:
+    """Create and enable a slice with this aws.yml in a copy of the project, with a function.py and a database role."""
+    folder = project / "slices" / name
+    folder.mkdir()
+    (folder / "aws.yml").write_text(f"{aws}\n")
+    if role:
+        (folder / "function.py").touch()
+        (folder / "schema").mkdir()
+        (folder / "schema" / "roles.sql").write_text(f"create role {role};\n")
     enable_slice(project, name)
 
 

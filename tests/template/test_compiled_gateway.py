@@ -166,20 +166,6 @@ def _headers(response: Any) -> dict[str, Any]:
     return {name.rpartition(".")[2]: value for name, value in response["ResponseParameters"].items()}
 
 
-def require_preflight(template: Template, name: str, resource: str, methods: str, headers: str) -> None:
-    """Assert that a method is a CORS preflight that allows exactly these methods and headers."""
-    method = template.properties(name)
-    assert (method["HttpMethod"], method["ResourceId"]) == ("OPTIONS", {"Ref": resource})
-    assert "ApiKeyRequired" not in method
-    assert method["Integration"]["Type"] == "MOCK"
-    (response,) = method["Integration"]["IntegrationResponses"]
-    status = json.loads(method["Integration"]["RequestTemplates"]["application/json"])["statusCode"]
-    assert str(status) == response["StatusCode"]
-    allowed = response["ResponseParameters"]
-    assert allowed["method.response.header.Access-Control-Allow-Methods"] == f"'{methods}'"
-    assert allowed["method.response.header.Access-Control-Allow-Headers"] == f"'{headers}'"
-
-
 def test_the_stage_each_method_and_each_key_are_throttled(prod: Template) -> None:
     assert throttles(prod) == {
         ("*", "/*"): (2000, 2000),

@@ -14,16 +14,6 @@ from tools.kit.osls import stack_name
 from tools.kit.packaging import NO_AWS
 from tools.local.emulator import Emulator
 
-EXPRESS_CLUSTER = {
-    "DBClusterIdentifier": "batida-ponto-local",
-    "Status": "available",
-    "Endpoint": "batida-ponto-local.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com",
-    "Port": "5432",
-    "DbClusterResourceId": "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "BackupRetentionPeriod": "3",
-    "IAMDatabaseAuthenticationEnabled": "true",
-}
-EXPRESS = "database=express"
 NO_FUNCTION = 'Function "none" doesn\'t exist in this Service'  # error of osls after it has resolved all variables
 
 
@@ -32,22 +22,19 @@ class Account:
 
     def __init__(self, aws: Emulator, osls_process: OslsProcess, project: Path) -> None:
         self.aws, self._osls_process, self._project = aws, osls_process, project
-        self.cluster: dict[str, str] = {}
-        self.rds_requests: list[str] = []
+        self.cluster: dict[str, str] | None = None
         self.rds_url = ""
 
     def answer(self, request: Request) -> Response:
         """Respond to DescribeDBClusters, the only expected request."""
-        query = request.body.decode()
-        self.rds_requests.append(query)
-        assert "Action=DescribeDBClusters&" in query
-        if f"DBClusterIdentifier={self.cluster.get('DBClusterIdentifier')}" not in query.split("&"):
+        query = request.body.decode().split("&")
+        assert {"Action=DescribeDBClusters", "DBClusterIdentifier=batida-ponto-local"} <= {*query}
+        if self.cluster is None:
             error = "<Code>DBClusterNotFoundFault</Code><Message>DBCluster not found.</Message>"
             return 404, {}, f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>".encode()
         members = "".join(f"<{name}>{value}</{name}>" for name, value in self.cluster.items())
-        clusters = f"<DBClusters><DBCluster>{members}</DBCluster></DBClusters>"
-        result = f"<DescribeDBClustersResult>{clusters}</DescribeDBClustersResult>"
-        return 200, {}, f"<DescribeDBClustersResponse>{result}</DescribeDBClustersResponse>".encode()
+        result = f"<DescribeDBClustersResult><DBClusters><DBCluster>{members}</DBCluster></DBClusters>"
+        return 200, {}, f"<Response>{result}</DescribeDBClustersResult></Response>".encode()
 
     def sls(
         self, *arguments: str, parameters: tuple[str, ...] = (), stage: str = "local", **variables: str
@@ -73,94 +60,68 @@ def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, osls_proces
         yield account
 
 
-@pytest.fixture
-def cluster(account: Account) -> Iterator[dict[str, str]]:
-    """Create the express cluster of stage local in the account; yield its attributes."""
-    account.cluster = dict(EXPRESS_CLUSTER)
-    yield account.cluster
-    account.cluster = {}
-
-
-def test_deploy_without_its_express_cluster_prints_the_command_that_creates_it(account: Account) -> None:
-    stop_message = account.stop_message(EXPRESS)
-    assert stop_message
-    assert "database: express needs the cluster batida-ponto-local, which does not exist in us-east-1." in stop_message
-    assert '\nmake deploy STAGE=local ARGS="--param database=express"\n' in stop_message
-
-
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("cluster", "message"),
     [
-        ({"Status": "creating"}, "database: the cluster batida-ponto-local is creating; deploy again afterwards"),
-        ({"Status": "deleting"}, "database: the cluster batida-ponto-local is deleting; deploy again afterwards"),
-        (
-            {"IAMDatabaseAuthenticationEnabled": "false"},
-            "does not accept a login by IAM, so it is not an express cluster",
-        ),
+        (None, '\nmake deploy STAGE=local ARGS="--param database=express"\n'),
+        ({"Status": "creating"}, "the cluster batida-ponto-local is creating; deploy again afterwards"),
+        ({"Status": "available", "IAMDatabaseAuthenticationEnabled": "false"}, "is not an express cluster"),
     ],
 )
-def test_a_cluster_that_cannot_be_used_stops_the_deploy(
-    account: Account, cluster: dict[str, str], changed: dict[str, str], message: str
+def test_express_cluster_that_does_not_exist_or_cannot_be_used_stops_the_deploy(
+    account: Account, cluster: dict[str, str] | None, message: str
 ) -> None:
-    cluster |= changed
-    assert message in str(account.stop_message(EXPRESS))
+    account.cluster = cluster
+    assert message in str(account.stop_message("database=express"))
+
+
+def create_stack(account: Account, stage: str, outputs: dict[str, str]) -> None:
+    template = {
+        "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    account.aws.client("cloudformation").create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
 
 
 def test_preview_stops_at_a_change_of_the_database(account: Account, tmp_path: Path) -> None:
-    outputs = {"PunchQueueUrl": {"Value": "https://q"}, "Database": {"Value": "create"}}
-    template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
-    account.aws.client("cloudformation").create_stack(StackName=stack_name("moved"), TemplateBody=json.dumps(template))
+    create_stack(account, "moved", deployed("create", "iam"))
     package = ("package", "--package", str(tmp_path))
-    status, printed = account.sls(*package, parameters=("database=existing",), stage="moved", PONTO_PREVIEW="true")
+    status, printed = account.sls(*package, parameters=EXISTING, stage="moved", PONTO_PREVIEW="true")
     assert status
     assert "Set database to 'create'" in printed
 
 
-TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABC")
-SECRET = ("dbLogin=secret",)
 EXISTING = ("database=existing",)
+QUEUE_ONLY = {"PunchQueueUrl": "https://sqs.example.com"}
+
+
+def deployed(database: str, login: str) -> dict[str, str]:
+    """Return the outputs of a stack with this database and login."""
+    return QUEUE_ONLY | {"Database": database, "DatabaseLogin": login}
 
 
 @pytest.mark.parametrize(
     ("outputs", "parameters", "message"),
     [
-        (("create", "iam"), (), None),
-        (("create", "iam"), SECRET, "was created for 'iam'"),
-        (("create", "secret"), SECRET, None),
-        (
-            ("create", "secret"),
-            (),
-            "was created for 'secret', which cannot change. Set dbLogin to 'secret'. For 'iam' deploy another stage",
-        ),
-        (("create", "secret"), EXISTING, "Set database to 'create'"),
-        (("create", "secret"), (*EXISTING, "leaveDatabase=true"), None),
-        (("existing", "secret"), EXISTING, None),
-        (("existing", "secret"), (*EXISTING, *TOKENS), None),  # possible: the function schema grants rds_iam
-        (("existing", "secret"), (), "Set database to 'existing'"),
-        (("existing", "iam"), EXISTING, None),
-        (("PunchQueueUrl",), (), "was deployed by a version before 1.0, and cannot be updated"),
-        ((), (), None),  # after a failed first deploy, the stack has only the bucket of osls
+        (deployed("create", "iam"), (), None),
+        (deployed("create", "iam"), ("dbLogin=secret",), "was created for 'iam', which cannot change"),
+        (deployed("create", "secret"), EXISTING, "Set database to 'create'"),
+        (deployed("create", "secret"), (*EXISTING, "leaveDatabase=true"), None),
+        (deployed("existing", "secret"), (), "Set database to 'existing'"),
+        # Possible, because the function schema grants rds_iam.
+        (deployed("existing", "secret"), (*EXISTING, "dbLogin=iam", "dbResourceId=cluster-ABC"), None),
+        (QUEUE_ONLY, (), "was deployed by a version before 1.0, and cannot be updated"),
+        ({}, (), None),  # after a failed first deploy, the stack has only the bucket of osls
         (None, (), None),  # no stack exists
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
 )
 def test_change_of_database_or_login_stops_the_deploy_if_it_is_impossible(
-    account: Account, outputs: tuple[str, ...] | None, parameters: tuple[str, ...], message: str | None
+    account: Account, outputs: dict[str, str] | None, parameters: tuple[str, ...], message: str | None
 ) -> None:
     stage = f"s{uuid4().hex[:8]}"
     if outputs is not None:
-        values = dict(zip(("Database", "DatabaseLogin"), outputs, strict=True)) if len(outputs) == 2 else {}
-        values |= {"PunchQueueUrl": "https://sqs.example.com"} if outputs else {}
-        template = {
-            "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
-            "Outputs": {name: {"Value": value} for name, value in values.items()},
-        }
-        cloudformation = account.aws.client("cloudformation")
-        cloudformation.create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
+        create_stack(account, stage, outputs)
 
     stop_message = account.stop_message(*parameters, stage=stage)
 
-    if message is None:
-        assert stop_message is None
-    else:
-        assert message in str(stop_message)
+    assert message in stop_message if message and stop_message else stop_message is message

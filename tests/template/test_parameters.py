@@ -10,7 +10,7 @@ from tools.kit.packaging import PackagingError
 
 def declare(project: Path, declaration: str) -> None:
     """Add a slice with this declaration of the parameter `path` and an output with its value."""
-    output = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n"
+    output = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }"
     add_slice(project, "another", f"parameters: {{ path: {declaration} }}\n{output}")
 
 
@@ -32,7 +32,7 @@ def test_invalid_value_is_reported_once_with_the_allowed_values(
     with pytest.raises(PackagingError) as caught:
         compile_stage("prod", parameter)
 
-    message = f"{name}: '{value}' is not {allowed}. Set it by --param, or in resources/parameters.yml under prod."
+    message = f"{name}: '{value}' is not {allowed}"
     assert str(caught.value).count("\n  - ") == str(caught.value).count(message) == 1
 
 
@@ -71,7 +71,5 @@ def test_parameter_without_type_or_default_stops_the_deploy(
     package_project: PackageProject, bare_project: Path, declaration: str
 ) -> None:
     declare(bare_project, declaration)
-    with pytest.raises(
-        PackagingError, match="path: declare it with `default`, `reason` and a `type`, one of text, list,"
-    ):
+    with pytest.raises(PackagingError, match="path: declare it with `default`"):
         package_project(bare_project, "dev")

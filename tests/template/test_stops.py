@@ -9,7 +9,6 @@ from tools.kit.osls import stack_name
 from tools.kit.packaging import PackagingError
 
 EXPRESS = "database=express"
-CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
 
 
 @pytest.mark.parametrize(
@@ -27,10 +26,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["maximumConcurrency=6"], "is above reservedConcurrency"),
         (["permissionsBoundary=boundary"], "is not the ARN of a managed policy"),
         (["tags=owner"], "is not name=value"),
-        (
-            ["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"],
-            "standard topic in us-east-1",
-        ),
+        ([f"alarmTopicArn={TOPIC.replace('us-east-1', 'sa-east-1')}"], "standard topic in us-east-1"),
         ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "cannot subscribe"),
         (["vpcId=vpc-1", "securityGroupIds=sg-1"], "The network lacks: subnets"),
         (["zones=sa-east-1a,us-east-1b"], "is not a list of two zones of us-east-1"),
@@ -42,22 +38,17 @@ def test_invalid_parameters_stop_the_deploy(compile_stage: CompileStage, paramet
 
 
 def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compile_stage: CompileStage) -> None:
-    region = "ap-south-2"
+    stage = {"AWS_REGION": "ap-south-2"}
     parameters = ("dbSslRootCert=system", "dbLogin=secret")
-    assert f"{region} has no Data API: set dataApi to false" in stop_message(
-        compile_stage, *parameters, AWS_REGION=region
-    )
+    assert "no Data API: set dataApi to false" in stop_message(compile_stage, *parameters, **stage)
 
-    cluster = compile_stage("dev", *parameters, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
+    cluster = compile_stage("dev", *parameters, "dataApi=false", **stage).properties("DatabaseCluster")
     assert cluster["EnableHttpEndpoint"] is False
 
 
-def test_region_without_packaged_certificates_stops_the_deploy_with_their_url(
-    compile_stage: CompileStage,
-) -> None:
-    assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stop_message(
-        compile_stage, AWS_REGION="mx-central-1"
-    )
+def test_region_without_packaged_certificates_stops_the_deploy_with_their_url(compile_stage: CompileStage) -> None:
+    url = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
+    assert url in stop_message(compile_stage, AWS_REGION="mx-central-1")
 
     compile_stage("dev", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
     compile_stage("dev", AWS_REGION="sa-east-1")
@@ -76,8 +67,7 @@ def test_stage_with_which_the_name_of_a_function_is_too_long_is_refused(compile_
     with pytest.raises(PackagingError) as caught:
         compile_stage(f"{stage}s")
 
-    refusal = f"The name {stack_name(stage)}s{ending} would have 65 characters, but AWS allows 64. "
-    assert f"{refusal}Choose a stage name of at most {len(stage)} characters (docs/" in str(caught.value)
+    assert f"Choose a stage name of at most {len(stage)} characters" in str(caught.value)
 
 
 def stop_message(compile_stage: CompileStage, *parameters: str, **aws: str) -> str:

@@ -19,20 +19,19 @@ from tools.local.stack import quick_package
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
 
-# Packages a stage with its requirements, for local as `make run` does; offline=True keeps pip from using an index.
-Zip = Callable[..., Package]
+Zip = Callable[[str], Package]  # packages a stage with its requirements, for local as `make run` does
 
 
 @pytest.fixture(scope="module")
 def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
     folder = tmp_path_factory.mktemp("zipped")
-    prod_with_slices = copy_project(folder / "project", with_requirements=True)
+    project = copy_project(folder / "project", with_requirements=True)
 
-    def zipped(stage: str, *, offline: bool = False) -> Package:
-        environment = {"LOCAL_PIP_CACHE": str(folder / "pip")} | ({"PIP_NO_INDEX": "1"} if offline else {})
+    def zipped(stage: str) -> Package:
+        environment = {"LOCAL_PIP_CACHE": str(folder / "pip")}
         if stage == "local":
             environment["NODE_OPTIONS"] = quick_package()
-        return package(prod_with_slices, stage, aws=NO_AWS | environment)
+        return package(project, stage, aws=NO_AWS | environment)
 
     return cache(zipped)
 
@@ -62,7 +61,6 @@ def test_binaries_of_local_match_the_emulators_interpreter(zipped: Zip) -> None:
     local = zipped("local")
     suffix: str = sysconfig.get_config_var("EXT_SUFFIX")  # .cpython-311-x86_64-linux-gnu.so
     assert _tags(local) == {suffix.removeprefix(".").removesuffix(".so")}
-    assert local.configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"] == ["--no-deps"]
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
