@@ -64,8 +64,8 @@ def read(
 ) -> "QueryResult":
     """Run read-only statements, by default with `ponto.reader.query_function.handle`."""
     # Imported here to keep the cold starts of `main` short.
+    from ponto import enabled_slices
     from ponto.reader import query_function
-    from slices import enabled
 
     started = time.monotonic()
     database = config.load_database()
@@ -73,7 +73,7 @@ def read(
         event,
         database.connection_parameters,
         context.get_remaining_time_in_millis() / 1000,
-        enabled.statements(),
+        enabled_slices.statements(),
     )
     log.write_request("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
     return result
@@ -84,7 +84,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
 
     `ponto deploy` and `ponto schema` invoke this function; `ponto.admin.actions.run` describes the actions.
     """
+    from ponto import enabled_slices
     from ponto.admin import actions  # imported here for the same reason as in `read`
-    from slices import enabled
 
-    return actions.run(event, os.environ, enabled.schema_hooks(), enabled.schema_folders())
+    return actions.run(event, os.environ, enabled_slices.schema_hooks(), enabled_slices.schema_folders())

@@ -130,16 +130,15 @@ async function senders(context) {
   return ['ApiRole', 'OperatorRole', ...senderRoles].map((id) => ({ 'Fn::GetAtt': [id, 'Arn'] }));
 }
 
-/** Names of the slices that have migrations (as in slices/enabled.py). */
+/** Names of the slices that have migrations (as in ponto/enabled_slices.py). */
 const slicesWithMigrations = [...SLICES.keys()].filter((name) => existsSync(resolvePath(`slices/${name}/schema`)));
 
 /** Return the patterns of files to zip: the functions' code, and rds_config.py if it exists. */
 async function patterns({ resolveVariable }) {
-  const standardFiles = ['__init__.py', 'slice.py', 'function.py', 'schema']; // if the slice has them
+  const standardFiles = ['__init__.py', 'function.py', 'statements.py', 'reads', 'schema_hooks.py', 'schema']; // if the slice has them
   const files = ([name, { zip }]) =>
     [...standardFiles, ...zip].map((entry) => `slices/${name}/${entry}`).flatMap((path) => [path, `${path}/**`]);
-  const list = ['__init__.py', 'definition.py', 'enabled.py', 'enabled.txt'].map((file) => `slices/${file}`);
-  const code = ['handler.py', 'ponto/**', ...list, ...[...SLICES].flatMap(files)];
+  const code = ['handler.py', 'ponto/**', 'slices/__init__.py', 'slices/enabled.txt', ...[...SLICES].flatMap(files)];
   return ['!**', ...code, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 

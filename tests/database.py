@@ -13,16 +13,16 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from ponto import enabled_slices
 from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.admin.repeatable import select_files
 from ponto.sql_names import SCHEMA as SCHEMA_NAME
-from slices import enabled
 from tools.kit import slices
 from tools.local import postgres as local_postgres
 from tools.local import temporary
 
 TIME_ZONE = "America/Sao_Paulo"
-SCHEMA = REFERENCE_FOLDERS | enabled.schema_folders()
+SCHEMA = REFERENCE_FOLDERS | enabled_slices.schema_folders()
 """The migrations of the reference and of all slices."""
 ROLES = {
     "ponto_drain": "FUNCTION",
@@ -31,7 +31,7 @@ ROLES = {
 }
 """Database role of each function -> prefix of its variables in the environment of the function `schema`."""
 SCHEMA_ENVIRONMENT = {
-    "SLICES": ",".join(enabled.schema_folders()),
+    "SLICES": ",".join(enabled_slices.schema_folders()),
     "ROLES": ",".join(f"{role}:{prefix}" for role, prefix in ROLES.items()),
 }
 """The variables that packaging sets for the function `schema`."""

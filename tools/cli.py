@@ -8,7 +8,6 @@ import click
 from click.shell_completion import shell_complete
 
 from ponto import __version__
-from slices import enabled
 from tools.kit import commands, slices
 from tools.kit.commands import LazyCommand
 from tools.kit.errors import CommandError
@@ -98,7 +97,7 @@ _REFERENCE_COMMANDS = {
 }
 try:
     slices.check()
-    COMMANDS = commands.collect(_REFERENCE_COMMANDS, enabled.load())
+    COMMANDS = commands.collect(_REFERENCE_COMMANDS)
 except CommandError as error:  # raised at import, before `commands.run` could report it
     print_error(f"ponto: {error}")
     sys.exit(error.status)

@@ -1,4 +1,4 @@
-"""File format of hardware clocks (AFD); the module implements `slices.imports.file_formats.FileFormat`."""
+"""File format of hardware clocks (AFD)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,11 +6,7 @@ from typing import Any
 import orjson
 
 from slices.clocks import afd, document_table
-from slices.imports.file_formats import GetObject, InvalidLineError, PunchMessage, ReadLine
-
-SUMMARY_KEY = "clock"
-
-matches_first_line = afd.is_clock_file
+from slices.imports.file_formats import FileFormat, GetObject, InvalidLineError, PunchMessage, ReadLine
 
 
 def create_inspector(first_line: bytes) -> afd.ClockFileInspector:
@@ -79,3 +75,6 @@ def _format_count(count: int, noun: str) -> str:
 def _describe_list(title: str, items: Sequence[str], unlisted: int) -> Iterator[str]:
     if listed := ", ".join(items):
         yield f"{title}: {listed}" + (f" and {unlisted} more" if unlisted else "")
+
+
+FORMAT = FileFormat("clock", afd.is_clock_file, create_inspector, create_reader, describe)

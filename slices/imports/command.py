@@ -76,7 +76,7 @@ def import_file(
     else:
         print_result(counts, "Accepted punches are in the queue; those already stored add no row.")
         if file_format:
-            print_result(*file_format.describe(result[file_format.SUMMARY_KEY]))
+            print_result(*file_format.describe(result[file_format.summary_key]))
     return 1 if result["refused"] else 0
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from slices.imports.uploads import InvalidEventError, parse_event
+from tools.kit.dead_letters import DeadLetterEvent
 
 
 def describe_event(event: Any) -> str | None:
@@ -12,3 +13,6 @@ def describe_event(event: Any) -> str | None:
     except InvalidEventError:  # the queue may hold messages of other senders
         return None
     return f"{file.key} and {len(others)} more" if others else file.key
+
+
+EVENT = DeadLetterEvent("file", "importacao", describe_event)

@@ -1,4 +1,4 @@
-"""Interfaces for the file formats that other slices add with `FileFormatSlice` of `slice.py`.
+"""Interfaces for the file formats that other slices add as `FORMAT` of their module `file_format`.
 
 NDJSON and CSV are built in: see `text_formats.py`.
 """
@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from slices import enabled
-from slices.imports.slice import FileFormatSlice
+from ponto import enabled_slices
 
 
 class InvalidFileError(ValueError):
@@ -55,28 +54,22 @@ class FileInspector(Protocol):
         """Return the collected facts as JSON-serializable values."""
 
 
-class FileFormat(Protocol):
-    """A file format."""
+class FileFormat(NamedTuple):
+    """A file format; each function but `describe` gets the file's first line."""
 
-    SUMMARY_KEY: str  # key of the inspector's summary in the result of an import
-
-    def matches_first_line(self, first_line: bytes) -> bool:
-        """Return whether a file with this first line has this format."""
-
-    def create_inspector(self, first_line: bytes) -> FileInspector:
-        """Create the inspector of a file. Raises FatalLineError."""
-
-    def create_reader(self, first_line: bytes, get_object: GetObject) -> ReadLine:
-        """Create the function that parses the lines after the first. Raises FatalLineError, InvalidFileError."""
-
-    def describe(self, summary: Any) -> Iterator[str]:
-        """Yield lines that describe an inspector's summary to a person."""
+    summary_key: str  # key of the inspector's summary in the result of an import
+    matches_first_line: Callable[[bytes], bool]
+    create_inspector: Callable[[bytes], FileInspector]  # raises FatalLineError
+    create_reader: Callable[[bytes, GetObject], ReadLine]
+    """Creates the function that parses the lines after the first. Raises FatalLineError, InvalidFileError."""
+    describe: Callable[[Any], Iterator[str]]
+    """Yields lines that describe an inspector's summary to a person."""
 
 
 @cache
 def available_formats() -> tuple[FileFormat, ...]:
     """Return the file formats of the enabled slices."""
-    return tuple(slice_.file_format() for slice_ in enabled.load().values() if isinstance(slice_, FileFormatSlice))
+    return tuple(enabled_slices.collect("file_format", "FORMAT").values())
 
 
 def detect_format(first_line: bytes) -> FileFormat | None:

@@ -135,7 +135,7 @@ class Importer:
         with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as refused_lines:
             try:
                 if inspected := inspect_file(self._open(file), check_time):
-                    result[inspected.file_format.SUMMARY_KEY] = inspected.inspector.summary()
+                    result[inspected.file_format.summary_key] = inspected.inspector.summary()
                 get_object = partial(self._get_object, file.bucket)
                 lines = read_lines(self._open(file), self._zone, get_object, check_time, self._max_refused)
                 for outcome in send_lines(lines, self._send_punches, deadline):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from slices import enabled
+from ponto import enabled_slices
 from slices.reports.report import i18n, options, timecard
 from slices.reports.report.card import Card, author_label
 from slices.reports.report.dead_letters import UnreadQueue, read_messages
@@ -19,7 +19,6 @@ from slices.reports.report.output import render_html, to_json
 from slices.reports.report.report_context import ReportContext
 from slices.reports.report.table import TEXT, ColumnFormat, Report, ReportColumn, ReportTable, instant_format
 from slices.reports.rows import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
-from slices.reports.slice import ReportsExtension
 from tools.kit import commands, files, reader, target
 from tools.kit import options as opt
 from tools.kit.console import progress
@@ -154,12 +153,7 @@ def _read_records(
     statements: list[Statement[Any]] = [
         PERSON,
         PERSON_MONTHS,
-        *(
-            statement
-            for slice_ in enabled.load().values()
-            if isinstance(slice_, ReportsExtension)
-            for statement in slice_.person_statements()
-        ),
+        *chain.from_iterable(enabled_slices.collect("person_statements", "STATEMENTS").values()),
     ]
     (person,), months, *slice_rows = map(
         list, context.source.read(*(statement.bind(employee_id=employee_id) for statement in statements))

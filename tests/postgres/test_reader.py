@@ -11,10 +11,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from ponto import enabled_slices
 from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue, to_json_values
-from slices import enabled
 from tests.aws import refusal
 from tests.documents import blocks
 from tests.postgres.storing import add_punch
@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
-CATALOGUE = enabled.statements()
+CATALOGUE = enabled_slices.statements()
 
 
 def query(

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg2
 import pytest
 
+from ponto import enabled_slices
 from ponto.reader import parameter_types as types
-from slices import enabled
 from tests.database import Database
 from tools.kit import rows
 from tools.kit.project import ROOT
@@ -26,9 +26,11 @@ VALUES: dict[types.ParameterType, object] = {
     types.texts: ["0190163d-8694-739b-aea5-966c26f8ad91"],
     types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
 }
-CATALOGUE = enabled.statements()
+CATALOGUE = enabled_slices.statements()
 SLICE_ROW_MODULES = [
-    import_module(f"slices.{name}.rows") for name in enabled.names() if (enabled.FOLDER / name / "rows.py").exists()
+    import_module(f"slices.{name}.rows")
+    for name in enabled_slices.names()
+    if (enabled_slices.FOLDER / name / "rows.py").exists()
 ]
 DECLARED: dict[str, Statement[Any]] = {
     statement.name: statement
@@ -60,7 +62,7 @@ where schema = 'ponto'::regnamespace and description is null
 
 FILES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for folder in ("ponto", *(f"slices/{name}" for name in enabled.names()))
+    for folder in ("ponto", *(f"slices/{name}" for name in enabled_slices.names()))
     for path in sorted((ROOT / folder).rglob("*.sql"))
 }
 

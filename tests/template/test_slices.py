@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slices import enabled
+from ponto import enabled_slices
 from tests.template.compiled import (
     SIGN_IN_PARAMETERS,
     PackageProject,
@@ -24,6 +24,14 @@ from tools.kit.packaging import PackagingError
 
 MANIFESTS = {manifest.name: manifest for manifest in slices.enabled_manifests()}
 ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
+ADDITIONS = [  # modules of slices, and their objects
+    ("commands", "COMMANDS"),
+    ("dead_letters", "EVENT"),
+    ("deploy_hook", "HOOK"),
+    ("schema_hooks", "HOOKS"),
+    ("statements", "STATEMENTS"),
+    ("trace_notes", "NOTES"),
+]
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # of the reference
 
 
@@ -45,9 +53,8 @@ def dependent_slices(name: str) -> set[str]:
 def load_project(project: Path) -> set[str]:
     """Load everything that a project's slices add, and print the help; return the names of the commands."""
     program = (
-        "import json; from slices import enabled, definition; from tools import cli;"
-        "methods = [name for name in vars(definition.Slice) if name[0] != '_'];"
-        "[getattr(definition, name)() for definition in enabled.load().values() for name in methods];"
+        "import json; from ponto import enabled_slices; from tools import cli;"
+        f"[enabled_slices.collect(*addition) for addition in {ADDITIONS}];"
         "print(json.dumps([cli.__file__, *(name for name, command in cli.COMMANDS.items() if command.load())]));"
         "raise SystemExit(cli.main(['--help']))"
     )
@@ -60,7 +67,8 @@ def load_project(project: Path) -> set[str]:
 
 def command_names(*names: str) -> set[str]:
     """Return the names of the commands that slices add."""
-    return {command for name in names for command in enabled.load()[name].commands()}
+    commands = enabled_slices.collect("commands", "COMMANDS")
+    return {command for name in names for command in commands.get(name, ())}
 
 
 def test_template_without_slices_is_the_reference(package_project: PackageProject, tmp_path: Path) -> None:

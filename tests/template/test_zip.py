@@ -81,8 +81,6 @@ def test_zip_has_the_code_and_in_the_cloud_rds_config(
     assert zip_names(package_project(littered, stage)) == {
         "handler.py",
         "slices/__init__.py",
-        "slices/definition.py",
-        "slices/enabled.py",
         "slices/enabled.txt",
         *code,
         *configuration,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from ponto import enabled_slices
 from ponto.admin.actions import SchemaHooks, run
 from ponto.connection import Parameters
-from slices import enabled
 from tests.database import SCHEMA_ENVIRONMENT
 
 ENVIRONMENT = {
@@ -44,4 +44,4 @@ def test_action_that_is_defined_twice_is_refused(more: list[SchemaHooks]) -> Non
 
 def test_actions_of_all_slices_differ() -> None:
     with pytest.raises(ValueError, match=r"^action: 'unknown' is unknown"):
-        run({"action": "unknown"}, ENVIRONMENT, enabled.schema_hooks(), {})
+        run({"action": "unknown"}, ENVIRONMENT, enabled_slices.schema_hooks(), {})

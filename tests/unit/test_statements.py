@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
+from ponto import enabled_slices
 from ponto.reader import parameter_types
 from ponto.reader.statements import REFERENCE_CATALOGUE, Catalogue, InvalidRequestError, combine, to_json_values
-from slices import enabled
 from tools.kit.project import ROOT
 
 PATHS = [
     *(ROOT / "ponto" / "reader" / "sql").glob("*.sql"),
-    *(path for name in enabled.names() for path in (enabled.FOLDER / name / "reads").glob("*.sql")),
+    *(path for name in enabled_slices.names() for path in (enabled_slices.FOLDER / name / "reads").glob("*.sql")),
 ]
 FILES = {path.stem: path for path in PATHS}
 
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
-    catalogue = enabled.statements()
+    catalogue = enabled_slices.statements()
     # The function itself runs `open_writers`, which callers cannot request.
     assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "open_writers"])
     for name, parameters in catalogue.parameters.items():

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ponto import config
-from slices import enabled
+from ponto import config, enabled_slices
 from tools.deploy import boundary, express, quotas
 from tools.kit import parameters, target
 from tools.kit.deploy_hook import DeferredResource, DeployHook
@@ -69,7 +68,7 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
     environment = resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.parse_time_zone(environment["TIME_ZONE"])
-        for hook in enabled.schema_hooks():
+        for hook in enabled_slices.schema_hooks():
             if hook.prepare_post_migration:
                 hook.prepare_post_migration(environment)
     except config.ConfigurationError as error:

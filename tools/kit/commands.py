@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from slices.definition import Slice
+from ponto import enabled_slices
 from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error, print_status, printable_streams
@@ -44,21 +44,17 @@ def _keep_lines(epilog: str) -> str:
 class LazyCommand(click.Command):
     """A command of `ponto` whose module is imported only when the command or its help is needed."""
 
-    def __init__(
-        self, load: Callable[[], click.Command], summary: str, example: str = "", suggestion: str = ""
-    ) -> None:
+    def __init__(self, load: Callable[[], click.Command], summary: str, example: str = "") -> None:
         """Create a command without importing it.
 
         Args:
             load: imports the command and returns it.
             summary: first sentence of its help.
             example: line for the examples of `ponto --help`; empty: none.
-            suggestion: text with which `make run` suggests the command; empty: it does not.
         """
         super().__init__(None, short_help=summary)
         self._load = load
         self.example = example
-        self.suggestion = suggestion
 
     def load(self) -> click.Command:
         """Import the command.
@@ -77,17 +73,19 @@ class LazyCommand(click.Command):
         return self.load().make_context(info_name, args, parent, **extra)
 
 
-def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) -> dict[str, LazyCommand]:
+def collect(reference: Mapping[str, LazyCommand]) -> dict[str, LazyCommand]:
     """Return the commands of the reference and of the slices, by name.
 
     Raises:
         CommandError: two commands have the same name.
     """
     commands = dict(reference)
-    for slice_name, definition in enabled.items():
-        for name, command in definition.commands().items():
+    for slice_name, slice_commands in enabled_slices.collect("commands", "COMMANDS").items():
+        for name, command in slice_commands.items():
             if name in commands:
-                raise CommandError(f"slices/{slice_name}/slice.py: command '{name}' exists already. Rename this one.")
+                raise CommandError(
+                    f"slices/{slice_name}/commands.py: command '{name}' exists already. Rename this one."
+                )
             commands[name] = command
     return commands
 

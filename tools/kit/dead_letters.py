@@ -8,11 +8,11 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ponto import enabled_slices
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.message import parse_origin, read_source_key
 from ponto.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT
-from slices import enabled
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -41,7 +41,7 @@ class Source(StrEnum):
 
 @cache
 def _slice_events() -> "dict[str, DeadLetterEvent]":
-    return {event.reason: event for event in enabled.collect(lambda definition: definition.dead_letter_event())}
+    return {event.reason: event for event in enabled_slices.collect("dead_letters", "EVENT").values()}
 
 
 def reasons() -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slices import enabled
+from ponto import enabled_slices
 
 if TYPE_CHECKING:
     import boto3
@@ -47,7 +47,7 @@ class DeployHook(NamedTuple):
 
 def deploy_hooks() -> list[DeployHook]:
     """Return the hooks of the slices."""
-    return enabled.collect(lambda definition: definition.deploy_hook())
+    return list(enabled_slices.collect("deploy_hook", "HOOK").values())
 
 
 def local_files() -> "list[LocalFiles]":

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from slices import enabled
+from ponto import enabled_slices
 
 ROOT = Path(__file__).parents[2]
 
-_FOLDERS = [ROOT / "docs", *(enabled.FOLDER / name for name in enabled.names()), ROOT / "lab", ROOT / "loadtest"]
+_SLICES = [f"slices/{name}" for name in enabled_slices.names()]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     ROOT / "llms.txt",  # https://llmstxt.org
-    enabled.FOLDER / "README.md",
-    *(path for folder in _FOLDERS for path in sorted(folder.rglob("*.md"))),
+    enabled_slices.FOLDER / "README.md",
+    *(path for folder in ("docs", *_SLICES, "lab", "loadtest") for path in sorted((ROOT / folder).rglob("*.md"))),
 ]
 """The documents of the reference and of the enabled slices."""

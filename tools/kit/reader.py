@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, o
 import click
 from psycopg2 import extensions
 
+from ponto import enabled_slices
 from ponto.reader import packed_rows
 from ponto.reader.query_function import (
     WRITER_TIMEOUT_SECONDS,
@@ -21,7 +22,6 @@ from ponto.reader.query_function import (
     wait_for_writers,
 )
 from ponto.reader.statements import is_historical, to_json_values
-from slices import enabled
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -56,7 +56,7 @@ class Query(NamedTuple, Generic[Row]):
 
     def execute(self, cursor: extensions.cursor) -> Iterator[Row]:
         """Run the query on a cursor and return its rows."""
-        cursor.execute(enabled.statements().sql[self.name], self.values)
+        cursor.execute(enabled_slices.statements().sql[self.name], self.values)
         return self.rows(cursor)
 
 
@@ -222,7 +222,7 @@ def open_direct_reader(
     """
     if allows_historical_reads:
         try:
-            wait_for_writers(connection, enabled.statements().tables_with_write_time, writer_timeout_seconds)
+            wait_for_writers(connection, enabled_slices.statements().tables_with_write_time, writer_timeout_seconds)
         except QueryError as error:
             raise CommandError(str(error)) from None
     begin_snapshot(connection)

@@ -5,14 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from slices import enabled
-from slices.definition import Slice
+from ponto import enabled_slices
 from tools.kit.errors import CommandError
 
 
@@ -35,14 +33,14 @@ def enabled_manifests() -> tuple[SliceManifest, ...]:
     Raises:
         CommandError: a slice is missing, needs a slice that is not listed before it, or has an invalid aws.yml.
     """
-    return () if _are_slices_hidden.get() else read_manifests(enabled.FOLDER)
+    return () if _are_slices_hidden.get() else read_manifests(enabled_slices.FOLDER)
 
 
 @cache
 def read_manifests(folder: Path) -> tuple[SliceManifest, ...]:
     """Read the enabled slices of a folder; see `enabled_manifests`."""
     manifests: dict[str, SliceManifest] = {}
-    for name in enabled.names(folder):
+    for name in enabled_slices.names(folder):
         if name in manifests:
             raise CommandError(f"`slices/enabled.txt` lists `{name}` twice. Remove one of the lines.")
         if not (folder / name).is_dir():
@@ -87,29 +85,14 @@ def check() -> None:
     """Check that the enabled slices can be used.
 
     Raises:
-        CommandError: see `enabled_manifests`; or a `slice.py` cannot be imported, has a method that `Slice` lacks, or
-            has statements without a file or types.
+        CommandError: see `enabled_manifests`; or `commands.py` or `statements.py` of a slice is invalid.
     """
-    for manifest in enabled_manifests():
-        file = f"slices/{manifest.name}/slice.py"
-        try:
-            slice_class = type(import_module(f"slices.{manifest.name}.slice").SLICE)
-        except (ImportError, AttributeError) as error:
-            raise CommandError(
-                f"{file}: {error}. It must define `SLICE`, an instance of a subclass of `Slice`."
-            ) from None
-        if unknown := _public_names(slice_class) - _public_names(Slice, *slice_class.__bases__):
-            methods = ", ".join(sorted(_public_names(Slice)))
-            raise CommandError(f"{file}: `Slice` has no method `{min(unknown)}`. Use one of {methods}.")
+    enabled_manifests()
     try:
-        enabled.statements()
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-
-
-def _public_names(*classes: type) -> set[str]:
-    """Return the public attribute names of classes."""
-    return {name for class_ in classes for name in dir(class_) if name[0] != "_"}
+        enabled_slices.collect("commands", "COMMANDS")
+        enabled_slices.statements()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CommandError(f"{error}. Correct the slice.") from None
 
 
 @contextmanager

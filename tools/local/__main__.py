@@ -14,13 +14,13 @@ from pathlib import Path
 
 import click
 
-from slices import enabled
-from slices.definition import Slice
 from tools.kit import commands, event, jmeter, slices
 from tools.kit import options as opt
+from tools.kit.deploy_hook import local_files
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE, Address
+from tools.kit.static import LocalFiles
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, flow, watch
 from tools.local.errors import UnsavedError
@@ -95,12 +95,11 @@ def print_instructions(
     stack: Stack,
     state: Path,
     jmeter_home: Path = jmeter.HOME,
-    load_slices: Callable[[], Mapping[str, Slice]] = enabled.load,
+    served_files: Callable[[], Iterable[LocalFiles]] = local_files,
     endpoints: Callable[[], Iterable[tuple[str, Mapping[str, str]]]] = slices.endpoints,
 ) -> None:
     """Print the addresses of the stack, and commands to try."""
     address = stack.address
-    definitions = load_slices().values()
     conflict_id = uuid7()
     is_default = state.resolve() == STATE
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
@@ -109,20 +108,13 @@ def print_instructions(
     if jmeter.is_available(jmeter_home):
         to_try += f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
     to_try += f"  make chaos{make_args}     inject faults, and check that nothing is lost\n"  # only in the reference
-    suggestions = "".join(
-        f"  . .venv/bin/activate && ponto {name}{state_option}\n                 {command.suggestion}\n"
-        for definition in definitions
-        for name, command in definition.commands().items()
-        if command.suggestion
-    )
     punch_id = uuid7()
     get_commands = "".join(
         f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
         for _, entry in endpoints()
         if "nextStep" in entry
     )
-    hooks = [hook for definition in definitions if (hook := definition.deploy_hook())]
-    link_texts = [hook.local_files.link_text for hook in hooks if hook.local_files]
+    link_texts = [files.link_text for files in served_files()]
     address_text = f":\n\n  {address.root_url}#key={address.api_key}\n\nor with curl"
     print(
         f"""
@@ -136,7 +128,7 @@ Ready. {"".join(link_text + address_text for link_text in link_texts) or "Send a
 
 Then try, in another terminal:
 
-{to_try}{suggestions}
+{to_try}
 Send two punches with the same id; the second becomes a dead letter:
 
 {_dead_letter_command(address, conflict_id)}

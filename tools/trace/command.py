@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ponto import enabled_slices
 from ponto.fields import parse_any_uuid
 from ponto.parser import InvalidPunchError, parse
 from ponto.punch import EVENT, Punch
-from slices import enabled
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, reader, target
 from tools.kit import options as opt
@@ -185,7 +185,7 @@ def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, si
 
 
 def _collect_trace_notes() -> list[TraceNotes]:
-    return enabled.collect(lambda each: each.trace_notes())
+    return list(enabled_slices.collect("trace_notes", "NOTES").values())
 
 
 def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) -> list[PunchRow]:

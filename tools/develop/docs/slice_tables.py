@@ -2,7 +2,7 @@
 
 import re
 
-from slices import enabled
+from ponto import enabled_slices
 from tools.develop.docs.tables import leaf_commands, table
 from tools.kit import slices
 from tools.kit.project import ROOT
@@ -40,8 +40,8 @@ def _features(prefix: str, sentence: re.Pattern[str], head: tuple[str, str, str]
 def commands(prefix: str) -> str:
     """Return the commands of all slices; `prefix` leads from the document to `slices/`."""
     rows = []
-    for slice_name, definition in enabled.load().items():
-        names = tuple(f"ponto {command} " for command in definition.commands())
+    for slice_name, slice_commands in enabled_slices.collect("commands", "COMMANDS").items():
+        names = tuple(f"ponto {command} " for command in slice_commands)
         rows += [
             (f"`{name}`", summary, _link(slice_name, prefix))
             for name, summary, _ in leaf_commands()

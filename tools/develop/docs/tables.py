@@ -9,9 +9,9 @@ from typing import Any
 import click
 import psycopg2.extensions
 
+from ponto import enabled_slices
 from ponto.punch import EVENT
 from ponto.sql_names import SCHEMA
-from slices import enabled
 from tools import cli
 from tools.develop.docs.schema import describe_field
 from tools.kit import parameters, slices
@@ -54,7 +54,8 @@ def _shorten_type(type_: str) -> str:
 def commands(slice_name: str | None = None) -> str:
     """Return the commands of a slice or of the reference with their exit statuses; the most common is shown once."""
     slice_commands = {
-        name: tuple(f"ponto {command} " for command in manifest.commands()) for name, manifest in enabled.load().items()
+        name: tuple(f"ponto {command} " for command in commands)
+        for name, commands in enabled_slices.collect("commands", "COMMANDS").items()
     }
     all_slice_commands = tuple(chain.from_iterable(slice_commands.values()))
     rows = []

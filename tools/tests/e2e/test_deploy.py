@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ponto import enabled_slices
 from ponto.punch import EVENT
-from slices import enabled
 from tests.commands import CommandResult, run_process
 from tests.database import execute, migrations
 from tools.deploy.proof import RESERVED_EMPLOYEE_ID
@@ -67,7 +67,7 @@ def account() -> Iterator[Account]:
 
 def call_slices(function: str, *arguments: Any) -> list[Any]:
     """Call a function of each slice's module `tests.e2e.deploying` that defines it; return the results."""
-    names = [f"slices.{name}.tests.e2e.deploying" for name in enabled.names()]
+    names = [f"slices.{name}.tests.e2e.deploying" for name in enabled_slices.names()]
     modules = [import_module(name) for name in names if find_spec(name)]
     return [getattr(module, function)(*arguments) for module in modules if hasattr(module, function)]
 

@@ -25,8 +25,8 @@ FILES = {
     "ponto/schema/0001_batida.sql": "",
     "ponto/schema/0002_more.sql": "create table ponto.more ();\n",
     "slices/enabled.txt": "clocks\nimports\n",
-    "slices/clocks/slice.py": "",
-    "slices/imports/slice.py": "",
+    "slices/clocks/commands.py": "",
+    "slices/imports/commands.py": "",
 }
 
 
@@ -109,7 +109,7 @@ def test_slice_is_kept_if_asked_for(project: Project, tmp_path: Path) -> None:
     assert project.new(tmp_path / "copy", "--event", ORDER, "--slices", "imports").status == 0
 
     assert (tmp_path / "copy" / "slices" / "enabled.txt").read_text() == "imports\n"
-    assert (tmp_path / "copy" / "slices" / "imports" / "slice.py").exists()
+    assert (tmp_path / "copy" / "slices" / "imports" / "commands.py").exists()
 
 
 def test_uncommitted_changes_are_left_out_with_a_notice(project: Project, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_second_run_adds_a_commit_to_the_branch_that_merges(project: Project, tm
     assert (copy / "README.md").read_text() == "Mine.\n"
     assert (copy / "docs" / "deploy.md").read_text() == "About an order.\n"
     assert (copy / "shoporders" / "schema" / "0005_more.sql").read_text() == "-- more\n"
-    assert (copy / "slices" / "imports" / "slice.py").exists()
+    assert (copy / "slices" / "imports" / "commands.py").exists()
 
 
 def test_second_run_without_changes_adds_no_commit(project: Project, tmp_path: Path) -> None:

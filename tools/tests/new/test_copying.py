@@ -7,10 +7,10 @@ from tools.new.copying import adapt, is_copied, select_slices
 
 SLICES = {
     "slices/enabled.txt": "# a comment\nimports\nclocks\nother\nextra\n",
-    "slices/imports/slice.py": "",
-    "slices/clocks/slice.py": "",
-    "slices/other/slice.py": "",
-    "slices/extra/slice.py": "",
+    "slices/imports/commands.py": "",
+    "slices/clocks/commands.py": "",
+    "slices/other/commands.py": "",
+    "slices/extra/commands.py": "",
     "slices/extra/aws.yml": "needs: [other]\nhttp: !Ref x\n",
 }
 
@@ -61,9 +61,9 @@ def test_wrong_mark_is_reported_with_its_line(text: str, message: str) -> None:
         ("tools/develop/pictures.py", False),
         ("tools/tests/page/test_view.py", False),
         ("tests/unit/test_handler.py", True),
-        ("slices/enabled.py", True),
-        ("slices/receipts/slice.py", True),
-        ("slices/imports/slice.py", False),
+        ("ponto/enabled_slices.py", True),
+        ("slices/receipts/commands.py", True),
+        ("slices/imports/commands.py", False),
     ],
 )
 def test_copy_has_files_that_are_not_only_for_the_reference(path: str, expected: bool) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from ponto import enabled_slices
 from ponto.parser import Reason
-from slices import enabled
 from tests.documents import FENCE, blocks
 from tools.kit import commands as kit_commands
 from tools.kit import parameters, slices
@@ -157,10 +157,10 @@ def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
 
 
 def test_readme_of_each_slice_has_its_parameters_and_reasons_of_dead_letters() -> None:
+    events = enabled_slices.collect("dead_letters", "EVENT")
+    commands = enabled_slices.collect("commands", "COMMANDS")
     for manifest in slices.enabled_manifests():
         text = "".join(document.read_text(encoding="utf-8") for document in manifest.folder.glob("*.md"))
         assert _listed_parameters(text) == sorted(parameters.slice_declarations(manifest)), manifest.name
-        definition = enabled.load()[manifest.name]
-        event = definition.dead_letter_event()
-        assert event is None or f"`{event.reason}`" in text, manifest.name
-        assert f"<!-- from ponto --help: {manifest.name} -->" in text or not definition.commands(), manifest.name
+        assert manifest.name not in events or f"`{events[manifest.name].reason}`" in text, manifest.name
+        assert manifest.name not in commands or f"<!-- from ponto --help: {manifest.name} -->" in text, manifest.name

@@ -43,7 +43,7 @@ def instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable
     """Return a function that prints the instructions, and returns what was printed."""
 
     def print_and_read(http: Mapping[str, Any]) -> str:
-        local.print_instructions(fake_stack(), tmp_path, load_slices=dict, endpoints=http.items)
+        local.print_instructions(fake_stack(), tmp_path, served_files=tuple, endpoints=http.items)
         return capsys.readouterr().out
 
     return print_and_read

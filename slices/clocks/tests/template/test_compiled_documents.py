@@ -27,5 +27,5 @@ def test_no_policy_without_uploads(compile_stage: CompileStage) -> None:
 
 def test_zip_has_the_files_that_the_import_function_loads(package_stage: PackageStage) -> None:
     assert slice_files(package_stage("prod"), "clocks") == {
-        f"{name}.py" for name in ("__init__", "slice", "file_format", "afd", "document_table")
+        f"{name}.py" for name in ("__init__", "file_format", "afd", "document_table")
     }

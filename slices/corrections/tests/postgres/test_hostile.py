@@ -3,9 +3,9 @@
 from contextlib import closing
 from datetime import UTC, date, datetime
 
+from ponto import enabled_slices
 from ponto.connection import connect
 from ponto.reader import packed_rows, query_function, statements
-from slices import enabled
 from slices.corrections.write import Correction, write_corrections
 from slices.reports import employees
 from tests.postgres.hostile_database import create_hostile_database
@@ -32,7 +32,7 @@ def test_planted_functions_are_not_called(server: Server) -> None:
         "correction_list": {"mes": month},
     }
     request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}
-    result, log = query_function.handle(request, lambda: log_in("ponto_reader", owner), 60, enabled.statements())
+    result, log = query_function.handle(request, lambda: log_in("ponto_reader", owner), 60, enabled_slices.statements())
 
     assert log.error == ""
     assert len(list(packed_rows.unpack(result["rows"]["correction_list"]))) == 1

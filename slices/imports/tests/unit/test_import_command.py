@@ -63,18 +63,10 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 class Machine:
-    """A file format whose lines are numbers, and its inspector."""
-
-    SUMMARY_KEY = "machine"
+    """An inspector of a file whose lines are numbers."""
 
     def __init__(self) -> None:
         self._lines = 0
-
-    def matches_first_line(self, first_line: bytes) -> bool:
-        return first_line.startswith(b"machine ")
-
-    def create_inspector(self, _: bytes) -> "Machine":
-        return Machine()
 
     def add(self, line: bytes) -> None:
         if not line.strip().isdigit():
@@ -84,14 +76,20 @@ class Machine:
     def summary(self) -> dict[str, int]:
         return {"lines": self._lines}
 
-    def describe(self, summary: Any) -> Iterator[str]:
-        yield f"a machine's {summary['lines']} lines"
+
+def describe(summary: Any) -> Iterator[str]:
+    yield f"a machine's {summary['lines']} lines"
+
+
+FORMAT = file_formats.FileFormat(
+    "machine", lambda line: line.startswith(b"machine "), lambda _: Machine(), lambda *_: lambda _: None, describe
+)
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file in the format of `Machine`, which is the only one available."""
-    monkeypatch.setattr(file_formats, "available_formats", lambda: (Machine(),))
+    """A file in the format `FORMAT`, which is the only one available."""
+    monkeypatch.setattr(file_formats, "available_formats", lambda: (FORMAT,))
     file = tmp_path / "machine.txt"
     file.write_bytes(CONTENT)
     return file

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from slices.page import publish, site
-from slices.page.slice import SLICE
+from slices.page.deploy_hook import HOOK
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, tls_only_statement
 from tools.deploy import compiled_stage
 from tools.kit.packaging import Template
@@ -171,10 +171,8 @@ def test_a_sign_in_changes_the_pages_policy_and_adds_outputs(
 
 def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
     protection, page = compiled_stage.read_compiled_stage(
-        package_stage("prod", "site=true").folder, [SLICE.deploy_hook()]
+        package_stage("prod", "site=true").folder, [HOOK]
     ).deferred_resources
     assert page.parameter == "site=false"
     assert "AWS refuses CloudFront to an account that it has not verified" in page.reason
-    assert compiled_stage.read_compiled_stage(
-        package_stage("prod").folder, [SLICE.deploy_hook()]
-    ).deferred_resources == (protection,)
+    assert compiled_stage.read_compiled_stage(package_stage("prod").folder, [HOOK]).deferred_resources == (protection,)

@@ -10,7 +10,7 @@ from tools.kit.errors import CommandError
 
 def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> None:
     assert slice_files(package_stage("prod"), "reports") == {
-        *(f"{name}.py" for name in ("__init__", "slice", "statements", "schema_hooks", "employees", "employer")),
+        *(f"{name}.py" for name in ("__init__", "statements", "schema_hooks", "employees", "employer")),
         *(f"reads/{name}.sql" for name in STATEMENTS.parameters),
         *(f"sql/{name}.sql" for name in ("compare", "store", "employer")),
     }

@@ -1,22 +1,19 @@
-"""The slices that `enabled.txt` lists, for Lambda entry points and commands.
+"""The slices that `slices/enabled.txt` lists, and what they add to functions and commands.
 
-`handler.py` passes them to the package `ponto`, which does not import this module.
+An addition is an object in a module that has the same name in each slice, such as `STATEMENTS` in `statements`
+(slices/README.md).
 """
 
-from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ponto.admin.actions import SchemaHooks
     from ponto.reader.statements import Catalogue
-    from slices.definition import Slice
 
-FOLDER = Path(__file__).parent
-
-T = TypeVar("T")
+FOLDER = Path(__file__).parents[1] / "slices"
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -25,15 +22,19 @@ def names(folder: Path = FOLDER) -> list[str]:
     return [name for line in lines if (name := line.partition("#")[0].strip())]
 
 
-@cache
-def load() -> "dict[str, Slice]":
-    """Return the enabled slices by name."""
-    return {name: import_module(f"slices.{name}.slice").SLICE for name in names()}
+def collect(module: str, name: str) -> dict[str, Any]:
+    """Return an object of a module by slice, for the enabled slices that have the module.
 
-
-def collect(method: "Callable[[Slice], T | None]") -> list[T]:
-    """Return the result of a method for each enabled slice, without empty results."""
-    return [result for each in load().values() if (result := method(each))]
+    Raises:
+        ImportError: a module cannot be imported.
+        AttributeError: a module lacks the object.
+    """
+    folders = {slice_name: FOLDER / slice_name for slice_name in names()}
+    return {
+        slice_name: getattr(import_module(f"slices.{slice_name}.{module}"), name)
+        for slice_name, folder in folders.items()
+        if (folder / f"{module}.py").exists()
+    }
 
 
 def schema_folders() -> dict[str, Path]:
@@ -43,7 +44,7 @@ def schema_folders() -> dict[str, Path]:
 
 def schema_hooks() -> "list[SchemaHooks]":
     """Return the slices' actions and post-migration steps for the function `schema`."""
-    return collect(lambda each: each.schema_hooks())
+    return list(collect("schema_hooks", "HOOKS").values())
 
 
 @cache
@@ -51,4 +52,4 @@ def statements() -> "Catalogue":
     """Return all statements for the function `read`: those of the reference and of the slices."""
     from ponto.reader.statements import combine  # only the function `read` needs it
 
-    return combine(collect(lambda each: each.statements()))
+    return combine(collect("statements", "STATEMENTS").values())

@@ -1,5 +1,0 @@
-"""The receipts slice, which adds nothing to the commands and to the functions of the reference."""
-
-from slices.definition import Slice
-
-SLICE = Slice()
