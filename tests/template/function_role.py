@@ -3,7 +3,7 @@
 import json
 
 from tests.template.compiled import CompileStage
-from tests.template.test_permissions import NETWORK_INTERFACES, connect_permission, extract_permissions
+from tests.template.test_permissions import NETWORK_INTERFACES, connect_permission, extract_permissions, writes_log
 from tools.kit.packaging import Template
 
 
@@ -25,9 +25,8 @@ def require_function_role(compile_stage: CompileStage, prod: Template, local: Te
             if resource.startswith(name)
         }
 
-    writes_its_log = {(f"logs:{action}", f"{name}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
-    connects = connect_permission(user)
-    assert resource_permissions(prod) == {f"{name}Role": {connects, *writes_its_log, *NETWORK_INTERFACES}}
+    common = writes_log(name) | NETWORK_INTERFACES
+    assert resource_permissions(prod) == {f"{name}Role": {connect_permission(user), *common}}
     assert ("lambda:InvokeFunction", f"{name}LambdaFunction.Arn") in extract_permissions(prod)["ApiRole"]
     function = prod.properties(f"{name}LambdaFunction")
     assert function["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
@@ -39,8 +38,7 @@ def require_function_role(compile_stage: CompileStage, prod: Template, local: Te
     # With passwords, the function has a separate secret.
     prod_with_passwords = compile_stage("prod", "dbLogin=secret")
     reads_its_secret = ("secretsmanager:GetSecretValue", f"{name}Secret")
-    expected = {f"{name}Role": {reads_its_secret, *writes_its_log, *NETWORK_INTERFACES}}
-    assert resource_permissions(prod_with_passwords) == expected
+    assert resource_permissions(prod_with_passwords) == {f"{name}Role": {reads_its_secret, *common}}
     for template, secret in ((prod, None), (prod_with_passwords, {"Ref": f"{name}Secret"}), (local, "")):
         variables = template.properties(f"{name}LambdaFunction")["Environment"]["Variables"]
         assert (variables["DB_USER"], variables.get("DB_SECRET_ARN")) == (user, secret)

@@ -21,12 +21,15 @@ from tests.template.compiled import ARN, CompileStage, PackageStage
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Template
 
-ACCOUNT_ROOT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
-
 Permissions = dict[str, set[tuple[str, str]]]  # role or separate policy -> (action, resource)
 
 STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*"
 DESCRIBE_STACK = ("cloudformation:DescribeStacks", json.dumps({"Fn::Sub": STACK}))
+
+
+def writes_log(function: str) -> set[tuple[str, str]]:
+    return {(f"logs:{action}", f"{function}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
+
 
 ROLES: Permissions = {
     "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
@@ -37,18 +40,11 @@ ROLES: Permissions = {
         ("sqs:GetQueueAttributes", "PunchQueue.Arn"),
         ("sqs:ChangeMessageVisibility", "PunchQueue.Arn"),
         ("sqs:SendMessage", "DeadLetterQueue.Arn"),
-        ("logs:CreateLogStream", "BatidaPontoLogGroup.Arn"),
-        ("logs:PutLogEvents", "BatidaPontoLogGroup.Arn"),
+        *writes_log("BatidaPonto"),
     },
-    "ReadRole": {
-        ("logs:CreateLogStream", "ReadLogGroup.Arn"),
-        ("logs:PutLogEvents", "ReadLogGroup.Arn"),
-    },
+    "ReadRole": writes_log("Read"),
     "ReaderRole": {("lambda:InvokeFunction", "ReadLambdaFunction.Arn"), DESCRIBE_STACK},
-    "SchemaRole": {
-        ("logs:CreateLogStream", "SchemaLogGroup.Arn"),
-        ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
-    },
+    "SchemaRole": writes_log("Schema"),
 }
 FUNCTION_ROLES = ("BatidaPontoRole", "ReadRole", "SchemaRole")
 NETWORK_INTERFACES = {
@@ -91,7 +87,6 @@ def for_functions(permissions: set[tuple[str, str]]) -> Permissions:
     ("stage", "parameters", "expected"),  # `expected` adds to ROLES
     [
         ("prod", [], [token_login(), for_functions(NETWORK_INTERFACES)]),
-        ("dev", [], [token_login(), for_functions(NETWORK_INTERFACES)]),
         (
             "prod",
             ["dbLogin=secret"],
@@ -103,7 +98,6 @@ def for_functions(permissions: set[tuple[str, str]]) -> Permissions:
             [token_login("cluster-ABC", "owner")],
         ),
         ("prod", ["database=express"], [token_login("cluster-UNKNOWN")]),
-        ("local", [], []),
         ("local", ["accessLogs=true", "tracing=true"], [for_functions(TRACING)]),
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], [password_login(ARN)]),
         (
@@ -122,43 +116,31 @@ def test_roles_have_exactly_these_permissions(
     }
 
 
-def test_each_role_is_assumed_by_one_service_or_by_the_accounts_operators(template: Template) -> None:
-    assert {
-        name: [
-            (grant["Effect"], grant["Action"], grant["Principal"])
-            for grant in role["AssumeRolePolicyDocument"]["Statement"]
-        ]
-        for name, role in template.by_type("AWS::IAM::Role").items()
-    } == {
-        "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
-        # The account's IAM policies decide which identities may assume these two roles.
-        "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT_ROOT}})],
-        "ReaderRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT_ROOT}})],
-        "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
-        "ReadRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
-        "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+def test_each_role_is_assumed_by_one_service_or_by_the_accounts_operators(prod: Template) -> None:
+    def trust(principal: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]
+
+    # The account's IAM policies decide which of its identities may assume the operator's and the reader's role.
+    account = trust({"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}})
+    roles = prod.by_type("AWS::IAM::Role").items()
+    assert {name: role["AssumeRolePolicyDocument"]["Statement"] for name, role in roles} == {
+        "ApiRole": trust({"Service": "apigateway.amazonaws.com"}),
+        "OperatorRole": account,
+        "ReaderRole": account,
+        **{name: trust({"Service": "lambda.amazonaws.com"}) for name in FUNCTION_ROLES},
     }
-    assert {name: _name(function["Role"]) for name, function in template.by_type("AWS::Lambda::Function").items()} == {
+    assert {name: _name(function["Role"]) for name, function in prod.by_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "ReadLambdaFunction": "ReadRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }
 
 
-def test_every_role_has_the_configured_boundary_or_none(package_with_slices: PackageStage, stage: str) -> None:
+def test_every_role_has_the_configured_boundary_or_none(package_with_slices: PackageStage) -> None:
     boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
     for parameters, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
-        roles = package_with_slices(stage, *SWITCHES, *parameters).template().by_type("AWS::IAM::Role")
+        roles = package_with_slices("prod", *SWITCHES, *parameters).template().by_type("AWS::IAM::Role")
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
-
-
-def test_stage_has_inline_policies_only(prod_with_slices: Template) -> None:
-    # The deploying role may neither create nor attach managed policies (.github/deploy-role.yml).
-    assert prod_with_slices.by_type("AWS::IAM::ManagedPolicy") == {}
-    assert [role for role in prod_with_slices.by_type("AWS::IAM::Role").values() if "ManagedPolicyArns" in role] == []
-    for policy in prod_with_slices.by_type("AWS::IAM::Policy").values():
-        assert policy["Roles"]
-        assert not policy.keys() & {"Users", "Groups"}
 
 
 DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
@@ -180,16 +162,16 @@ def test_boundary_admits_only_the_secrets_of_the_stage(cluster: str, *, expected
     assert not is_allowed(role, "secretsmanager:GetSecretValue", secret)
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        ["tracing=true", "accessLogs=true", *SWITCHES],
-        ["dbLogin=secret"],
-        ["database=express"],
-        ["database=existing", f"dbSecretArn={ARN}"],
-    ],
-    ids=" ".join,
-)
+PARAMETER_SETS = [
+    ["tracing=true", "accessLogs=true", *SWITCHES],
+    ["dbLogin=secret"],
+    ["database=express"],
+    ["database=existing", f"dbSecretArn={ARN}"],
+]
+"""Parameters with which a stage has all kinds of resources."""
+
+
+@pytest.mark.parametrize("parameters", PARAMETER_SETS, ids=" ".join)
 def test_boundary_of_a_deploy_from_github_allows_every_granted_permission(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
@@ -248,13 +230,21 @@ def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(package_w
             assert not is_allowed(role, action, resource, function=get_arn(template, name))
 
 
-def test_permissions_are_granted_only_by_roles(template: Template) -> None:
-    types = {resource["Type"] for resource in template.resources.values()}
+def test_permissions_are_granted_only_by_roles(prod: Template) -> None:
+    types = {resource["Type"] for resource in prod.resources.values()}
     assert {name for name in types if name.startswith("AWS::IAM::")} == {"AWS::IAM::Role"}
     assert "AWS::Lambda::Permission" not in types
     for name in ("PunchQueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
-        policy = template.properties(name)
+        policy = prod.properties(name)
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
+
+
+def test_slices_add_inline_policies_only(prod_with_slices: Template) -> None:
+    # The deploying role may neither create nor attach managed policies (.github/deploy-role.yml).
+    assert prod_with_slices.by_type("AWS::IAM::ManagedPolicy") == {}
+    assert not any("ManagedPolicyArns" in role for role in prod_with_slices.by_type("AWS::IAM::Role").values())
+    for policy in prod_with_slices.by_type("AWS::IAM::Policy").values():
+        assert policy.keys() == {"PolicyName", "PolicyDocument", "Roles"}
 
 
 def extract_permissions(template: Template) -> Permissions:
