@@ -27,7 +27,7 @@ const invocations = (source) => [
 /** Return the graphs of each column. */
 function createColumns(stackName, reasons, clusterName) {
   const api = ['AWS/ApiGateway', 'ApiName', stackName, 'Method', 'POST', 'Resource', '/ponto', 'Stage', '${ApiStage}']; // of POST /ponto
-  const [punches, deadLetters] = ['PunchQueue', 'DeadLetterQueue'].map((id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`]);
+  const [punches, deadLetters] = ['Queue', 'DeadLetterQueue'].map((id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`]);
   const drainMetrics = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // logged by ponto/log.py
   const drain = lambda('BatidaPonto');
   const cluster = ['AWS/RDS', 'DBClusterIdentifier', clusterName?.Ref ? `\${${clusterName.Ref}}` : clusterName];

@@ -12,7 +12,7 @@ async function lookUp(context, StackName) {
     if (!error.message.includes('does not exist')) throw error;
   });
   const outputs = Object.fromEntries((stacks?.Stacks[0].Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
-  if (!outputs.PunchQueueUrl) return null; // osls first creates the stack with its bucket alone
+  if (!outputs.QueueUrl) return null; // osls first creates the stack with its bucket alone
   if (!outputs.Database) {
     fail(
       `${StackName} was deployed by a version before 1.0, and cannot be updated. Deploy another stage, and copy the rows ` +

@@ -64,7 +64,7 @@ function check(where, slice, name, entry) {
 }
 
 /** References to the resource of each path of the API. */
-const paths = new Map([['', { 'Fn::GetAtt': ['Api', 'RootResourceId'] }], ['/ponto', { Ref: 'PunchResource' }]]);
+const paths = new Map([['', { 'Fn::GetAtt': ['Api', 'RootResourceId'] }], ['/ponto', { Ref: 'EventResource' }]]);
 
 /** Return the methods of an endpoint, and new resources for its paths. */
 function route(id, name, entry) {

@@ -120,7 +120,7 @@ async function template(context) {
   return { Resources: await collect(context, 'Resources'), Outputs: await collect(context, 'Outputs') };
 }
 
-const sendsPunches = ({ Action, Resource }) => [Action].flat().includes('sqs:SendMessage') && /\bPunchQueue\b/.test(JSON.stringify(Resource));
+const sendsPunches = ({ Action, Resource }) => [Action].flat().includes('sqs:SendMessage') && /\bQueue\b/.test(JSON.stringify(Resource));
 
 /** Return the ARNs of the roles that may send to the queue of punches, including slices' roles whose policies allow it. */
 async function senders(context) {

@@ -63,7 +63,7 @@ class DeadLetterStage:
         self.sqs: Any = boto3.client("sqs")
         self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
         self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url} | API
+        self.outputs = {"QueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url} | API
         self.drain = ["Enabled"]  # states of the event source mapping at the next calls; the last one stays
         self.drain_changed: dict[str, datetime] = {}  # LastModified of the mapping, if it is known
         self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))

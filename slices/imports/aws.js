@@ -8,7 +8,7 @@ module.exports = async (context) => {
   if (!(await resolveVariable('file(resources/parameters.js):uploads'))) return {};
   const { importacao, Resources, ...others } = await resolveVariable('file(slices/imports/uploads.yml)');
   const group = (await resolveVariable('file(resources/parameters.js):fairQueue')) ? { MESSAGE_GROUP: GROUP } : {};
-  const statements = ['PunchQueue', 'DeadLetterQueue'].map((queue) => allow('sqs:SendMessage', { 'Fn::GetAtt': [queue, 'Arn'] }));
+  const statements = ['Queue', 'DeadLetterQueue'].map((queue) => allow('sqs:SendMessage', { 'Fn::GetAtt': [queue, 'Arn'] }));
   return {
     functions: { importacao: { ...importacao, environment: { ...importacao.environment, ...group } } },
     Resources: { ...Resources, ImportacaoRole: await role(context, 'Importacao', { statements, isInNetwork: false }) },

@@ -45,8 +45,8 @@ module.exports = async ({ resolveVariable }) => {
       // The stage requires tokens before the function does. In the other order, the function would dead-letter punches that were
       // accepted without a token.
       BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // merged with what osls generates
-      PostPunch: requireSignIn,
-      PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOW_HEADER}Methods`]: "'GET,POST,OPTIONS'" }),
+      PostEvent: requireSignIn,
+      EventPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOW_HEADER}Methods`]: "'GET,POST,OPTIONS'" }),
       ...Object.fromEntries(
         employeeMethods.map(({ id, method }) => [
           id,

@@ -200,7 +200,7 @@ def ratio_point(count: float, requests: float) -> Point:
 
 
 _GATEWAY = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
-_QUEUE = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
+_QUEUE = {"QueueName": {"Fn::GetAtt": ["Queue", "QueueName"]}}
 _DEAD_LETTERS = {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
 _FUNCTION = {"FunctionName": {"Ref": "BatidaPontoLambdaFunction"}}
 _CLUSTER = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}

@@ -30,15 +30,15 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "nothing": lambda _: None,
     "a key's limits": lambda api: api["UsagePlan"]["Throttle"].update(RateLimit=1),
     "a key's plan": lambda api: api.pop("UsagePlanKey"),
-    "a field's description": lambda api: next(iter(api["PunchModel"]["Schema"]["properties"].values())).update(
+    "a field's description": lambda api: next(iter(api["EventModel"]["Schema"]["properties"].values())).update(
         description="When."
     ),
-    "whether a key is required": lambda api: api["PostPunch"].update(ApiKeyRequired=False),
+    "whether a key is required": lambda api: api["PostEvent"].update(ApiKeyRequired=False),
     "a gateway response": lambda api: api["ServerError"]["ResponseTemplates"].update({"application/json": "{}"}),
     "another gateway response": lambda api: api.update(Throttled={"ResponseType": "THROTTLED"}),
-    "the preflight": lambda api: api.pop("PunchPreflight"),
+    "the preflight": lambda api: api.pop("EventPreflight"),
     "validation": lambda api: api["BodyValidator"].update(ValidateRequestBody=False),
-    "the path": lambda api: api["PunchResource"].update(PathPart="elsewhere"),
+    "the path": lambda api: api["EventResource"].update(PathPart="elsewhere"),
 }
 UNPUBLISHED = {"nothing", "a key's limits", "a key's plan"}
 

@@ -145,7 +145,7 @@ def test_endpoints_admit_only_the_actions_that_the_functions_need(
             for name, endpoint in template.by_type("AWS::EC2::VPCEndpoint").items()
         }
 
-    queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
+    queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("Queue", "DeadLetterQueue"))
     secrets = [OWNER_SECRET, *({"Ref": name} for name in SECRETS)]
     sqs = [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)]
     reads = {"SecretsManagerEndpoint": [("Allow", "*", "secretsmanager:GetSecretValue", secrets)]}

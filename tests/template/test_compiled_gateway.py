@@ -24,22 +24,22 @@ def test_old_tls_is_refused(template: Template) -> None:
 
 
 def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(template: Template) -> None:
-    method = template.properties("PostPunch")
-    assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "PunchResource"})
-    assert template.properties("PunchResource")["PathPart"] == EVENT.path.removeprefix("/")
+    method = template.properties("PostEvent")
+    assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "EventResource"})
+    assert template.properties("EventResource")["PathPart"] == EVENT.path.removeprefix("/")
     assert method["ApiKeyRequired"] is True
     assert method["RequestValidatorId"] == {"Ref": "BodyValidator"}
     assert template.properties("BodyValidator")["ValidateRequestBody"] is True
     # Without $default, bodies of other content types would not be validated.
-    assert method["RequestModels"] == {"application/json": {"Ref": "PunchModel"}, "$default": {"Ref": "PunchModel"}}
-    model = template.properties("PunchModel")
+    assert method["RequestModels"] == {"application/json": {"Ref": "EventModel"}, "$default": {"Ref": "EventModel"}}
+    model = template.properties("EventModel")
     assert model["ContentType"] == "application/json"
     assert model["Schema"] == json.loads((ROOT / "ponto" / "punch.schema.json").read_text())
 
 
 def test_body_is_sent_to_the_queue_without_a_function(template: Template) -> None:
-    integration = template.properties("PostPunch")["Integration"]
-    queue = "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/${PunchQueue.QueueName}"
+    integration = template.properties("PostEvent")["Integration"]
+    queue = "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/${Queue.QueueName}"
     assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("AWS", "POST")
     assert integration["Uri"] == {"Fn::Sub": queue}
     assert integration["Credentials"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
@@ -102,7 +102,7 @@ def test_message_has_the_id_of_the_api_key_and_never_its_value(template: Templat
     }
     # SQS would refuse an empty id. With the default ApiKeySourceType, the gateway reads the key from the header
     # X-Api-Key, and refuses requests without it.
-    assert template.properties("PostPunch")["ApiKeyRequired"] is True
+    assert template.properties("PostEvent")["ApiKeyRequired"] is True
     assert "ApiKeySourceType" not in template.properties("Api")
 
 
@@ -119,10 +119,10 @@ def test_message_has_the_id_of_the_api_key_and_never_its_value(template: Templat
 def test_only_sqs_errors_caused_by_the_body_are_client_errors(
     prod: Template, code: str | None, reason: str | None, status: int | None, message: str
 ) -> None:
-    _, refused = prod.properties("PostPunch")["Integration"]["IntegrationResponses"]
+    _, refused = prod.properties("PostEvent")["Integration"]["IntegrationResponses"]
     assert refused["StatusCode"] == "500"
     assert "SelectionPattern" not in refused  # used for every response that is not accepted
-    limit = prod.properties("PunchQueue")["MaximumMessageSize"]
+    limit = prod.properties("Queue")["MaximumMessageSize"]
     assert f"larger than {limit} bytes" in refused["ResponseTemplates"]["application/json"]
 
     override: dict[str, int] = {}
@@ -155,8 +155,8 @@ def test_every_response_has_the_cors_headers_of_the_configured_origin(
         declared = {response["StatusCode"]: _headers(response).keys() for response in method["MethodResponses"]}
         assert declared == {status: values.keys() for status, values in responses.items()}
 
-    expected_responses = {"DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY", "PostPunch 202", "PostPunch 500"}
-    assert headers.keys() == expected_responses | {"PunchPreflight 204"}
+    expected_responses = {"DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY", "PostEvent 202", "PostEvent 500"}
+    assert headers.keys() == expected_responses | {"EventPreflight 204"}
     assert {values["Access-Control-Allow-Origin"] for values in headers.values()} == {f"'{origin}'"}
     assert {headers[name]["Access-Control-Expose-Headers"] for name in expected_responses} == {f"'{EXPOSED_HEADERS}'"}
     assert headers["DEFAULT_5XX"]["Retry-After"] == "'15'"
@@ -212,4 +212,4 @@ def throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]
 
 
 def _request_template(template: Template) -> str:
-    return str(template.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"])
+    return str(template.properties("PostEvent")["Integration"]["RequestTemplates"]["application/json"])

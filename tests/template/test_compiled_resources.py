@@ -56,7 +56,7 @@ def test_document_lists_each_resource(package_with_slices: PackageStage) -> None
     assert {name for name in names if f"`{name}`" not in document} == set()
 
 
-QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueuePolicy"}
+QUEUES = {"Queue", "DeadLetterQueue", "QueuePolicy", "DeadLetterQueuePolicy"}
 DATABASE = {
     *("DatabaseCluster", "DatabaseInstance", "DatabaseParameters", "DatabaseSubnets"),
     "DatabaseSecurityGroup",
@@ -88,9 +88,9 @@ def test_resources_with_punches_are_retained_in_prod_and_deleted_elsewhere(
 
 
 def test_retained_resources_refer_to_no_deleted_ones(prod: Template) -> None:
-    senders = {"ApiRole", "OperatorRole"}  # PunchQueuePolicy may refer to deleted roles, which no longer send
+    senders = {"ApiRole", "OperatorRole"}  # QueuePolicy may refer to deleted roles, which no longer send
     for name in RETAINED:
-        assert _references(prod.resources[name]) <= RETAINED | (senders if name == "PunchQueuePolicy" else set()), name
+        assert _references(prod.resources[name]) <= RETAINED | (senders if name == "QueuePolicy" else set()), name
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(prod: Template)
     url = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/prod/ponto"
     assert {name: output["Value"] for name, output in prod.outputs.items()} == {
         "ServerlessDeploymentBucketName": {"Ref": "ServerlessDeploymentBucket"},
-        "PunchQueueUrl": {"Ref": "PunchQueue"},
+        "QueueUrl": {"Ref": "Queue"},
         "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
         "OperatorRoleArn": {"Fn::GetAtt": ["OperatorRole", "Arn"]},
         "ReaderRoleArn": {"Fn::GetAtt": ["ReaderRole", "Arn"]},

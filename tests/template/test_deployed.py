@@ -77,7 +77,7 @@ def test_express_cluster_that_does_not_exist_or_cannot_be_used_stops_the_deploy(
 
 def create_stack(account: Account, stage: str, outputs: dict[str, str]) -> None:
     template = {
-        "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
     account.aws.client("cloudformation").create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
@@ -92,7 +92,7 @@ def test_preview_stops_at_a_change_of_the_database(account: Account, tmp_path: P
 
 
 EXISTING = ("database=existing",)
-QUEUE_ONLY = {"PunchQueueUrl": "https://sqs.example.com"}
+QUEUE_ONLY = {"QueueUrl": "https://sqs.example.com"}
 
 
 def deployed(database: str, login: str) -> dict[str, str]:

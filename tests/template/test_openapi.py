@@ -15,10 +15,10 @@ PUNCH = OPERATIONS["POST", "/ponto"]
 
 
 def test_document_has_methods_keys_and_bodies_of_the_template(prod: Template) -> None:
-    assert prod.by_type("AWS::ApiGateway::Method").keys() == {"PostPunch", "PunchPreflight"}
+    assert prod.by_type("AWS::ApiGateway::Method").keys() == {"PostEvent", "EventPreflight"}
     assert OPERATIONS.keys() == {("POST", "/ponto")}
 
-    post = prod.properties("PostPunch")
+    post = prod.properties("PostEvent")
     schemes = DOCUMENT["components"]["securitySchemes"]
     assert schemes["signIn"]["scheme"] == "bearer"
     assert (schemes["apiKey"]["in"], schemes["apiKey"]["name"]) == ("header", "x-api-key")
@@ -27,14 +27,14 @@ def test_document_has_methods_keys_and_bodies_of_the_template(prod: Template) ->
     assert PUNCH["requestBody"]["content"].keys() == post["Integration"]["RequestTemplates"].keys()
     schema = DOCUMENT["components"]["schemas"]["Punch"]
     assert schema == {
-        name: value for name, value in prod.properties("PunchModel")["Schema"].items() if name != "$schema"
+        name: value for name, value in prod.properties("EventModel")["Schema"].items() if name != "$schema"
     }
 
 
 def test_document_has_the_statuses_of_the_gateway(prod: Template) -> None:
     gateways_own = {"400", "401", "403", "415", "429"}  # schema, sign-in, key, content type, throttle
     from_sqs = set[str]()
-    for response in prod.properties("PostPunch")["Integration"]["IntegrationResponses"]:
+    for response in prod.properties("PostEvent")["Integration"]["IntegrationResponses"]:
         overridden = re.findall(r"status = (\d+)", "".join(response["ResponseTemplates"].values()))
         from_sqs |= {status if status < "500" else "5XX" for status in (response["StatusCode"], *overridden)}
     assert PUNCH["responses"].keys() == gateways_own | from_sqs
@@ -44,7 +44,7 @@ def test_document_has_the_headers_of_all_responses(prod: Template) -> None:
     """The integration's responses and the gateway's own responses have the same headers."""
     integration_headers = {
         header.rpartition(".")[2]
-        for response in prod.properties("PostPunch")["MethodResponses"]
+        for response in prod.properties("PostEvent")["MethodResponses"]
         for header in response["ResponseParameters"]
     }
     gateway_responses = prod.by_type("AWS::ApiGateway::GatewayResponse").values()

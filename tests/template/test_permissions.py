@@ -32,13 +32,13 @@ def writes_log(function: str) -> set[tuple[str, str]]:
 
 
 ROLES: Permissions = {
-    "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
-    "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
+    "ApiRole": {("sqs:SendMessage", "Queue.Arn")},
+    "OperatorRole": {("sqs:SendMessage", "Queue.Arn")},
     "BatidaPontoRole": {
-        ("sqs:ReceiveMessage", "PunchQueue.Arn"),
-        ("sqs:DeleteMessage", "PunchQueue.Arn"),
-        ("sqs:GetQueueAttributes", "PunchQueue.Arn"),
-        ("sqs:ChangeMessageVisibility", "PunchQueue.Arn"),
+        ("sqs:ReceiveMessage", "Queue.Arn"),
+        ("sqs:DeleteMessage", "Queue.Arn"),
+        ("sqs:GetQueueAttributes", "Queue.Arn"),
+        ("sqs:ChangeMessageVisibility", "Queue.Arn"),
         ("sqs:SendMessage", "DeadLetterQueue.Arn"),
         *writes_log("BatidaPonto"),
     },
@@ -206,8 +206,8 @@ def test_boundary_of_a_deploy_from_github_allows_every_granted_permission(
 def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
     prod: Template, deployer: Principal, boundary: Documents | None
 ) -> None:
-    queue = get_arn(prod, "PunchQueue")
-    queue_policy = resolve_policy(prod, prod.properties("PunchQueuePolicy")["PolicyDocument"])
+    queue = get_arn(prod, "Queue")
+    queue_policy = resolve_policy(prod, prod.properties("QueuePolicy")["PolicyDocument"])
     trust = resolve_policy(prod, prod.properties("OperatorRole")["AssumeRolePolicyDocument"])
     operator = get_role(prod, "OperatorRole", boundary)
     assert not is_allowed(deployer, "sqs:SendMessage", queue, queue_policy)
@@ -234,7 +234,7 @@ def test_permissions_are_granted_only_by_roles(prod: Template) -> None:
     types = {resource["Type"] for resource in prod.resources.values()}
     assert {name for name in types if name.startswith("AWS::IAM::")} == {"AWS::IAM::Role"}
     assert "AWS::Lambda::Permission" not in types
-    for name in ("PunchQueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
+    for name in ("QueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
         policy = prod.properties(name)
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 

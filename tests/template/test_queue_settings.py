@@ -11,7 +11,7 @@ from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
-MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
+MAPPING = "BatidaPontoEventSourceMappingSQSQueue"
 DAY_SECONDS = 86_400
 OUTAGE_SECONDS = 30 * 3600
 MAX_RECEIVES = 1000  # largest maxReceiveCount of SQS
@@ -43,7 +43,7 @@ def test_connection_limits_follow_from_the_concurrency(
 def test_mapping_receives_batches_and_reports_item_failures(template: Template, prod: Template) -> None:
     ((name, mapping),) = template.by_type("AWS::Lambda::EventSourceMapping").items()
     assert name == MAPPING
-    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["PunchQueue", "Arn"]}
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
     assert mapping["FunctionName"] == {"Fn::GetAtt": [FUNCTION, "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["Enabled"] is True
@@ -74,14 +74,14 @@ def test_message_is_hidden_for_six_timeouts_and_survives_an_outage_of_30_hours(
     compile_stage: CompileStage, parameters: list[str], visibility: int
 ) -> None:
     template = compile_stage("prod", *parameters)
-    queue, variables = template.properties("PunchQueue"), template.properties(FUNCTION)["Environment"]["Variables"]
+    queue, variables = template.properties("Queue"), template.properties(FUNCTION)["Environment"]["Variables"]
     assert queue["VisibilityTimeout"] == visibility
     assert visibility != MIN_VISIBILITY_SECONDS or count_receives(visibility - 1) > MAX_RECEIVES
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
     assert 5 <= receives <= MAX_RECEIVES
     assert receives == count_receives(visibility)
     # Variables by which the function sets the visibility timeout of failed messages.
-    assert variables["QUEUE_URL"] == {"Ref": "PunchQueue"}
+    assert variables["QUEUE_URL"] == {"Ref": "Queue"}
     assert variables["VISIBILITY_TIMEOUT"] == str(visibility)
     delays = [5 * 2**receive for receive in range(20) if 5 * 2**receive < visibility]
     assert variables["RETRY_DELAYS"] == ",".join(map(str, delays))
@@ -94,7 +94,7 @@ def test_message_is_hidden_for_six_timeouts_and_survives_an_outage_of_30_hours(
 
 def test_dead_letter_queue_has_larger_messages_and_a_longer_retention(template: Template) -> None:
     queues = template.by_type("AWS::SQS::Queue")
-    queue, dead_letters = queues["PunchQueue"], queues["DeadLetterQueue"]
+    queue, dead_letters = queues["Queue"], queues["DeadLetterQueue"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     # A dead letter's age counts from the original message; the alarm dead-letters-expire fires after three days.
     assert dead_letters["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"] + 4 * DAY_SECONDS
@@ -105,16 +105,16 @@ def test_dead_letter_queue_has_larger_messages_and_a_longer_retention(template: 
 
 def test_only_the_gateway_and_operators_send_to_the_punch_queue(template: Template) -> None:
     senders = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ApiRole", "OperatorRole")]
-    _, deny_others = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
+    _, deny_others = template.properties("QueuePolicy")["PolicyDocument"]["Statement"]
     assert deny_others == {
         "Sid": "GatewayAndRedrivesSend",
         "Effect": "Deny",  # overrides any Allow
         "Principal": "*",
         "Action": "sqs:SendMessage",
-        "Resource": {"Fn::GetAtt": ["PunchQueue", "Arn"]},
+        "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},
         "Condition": {"ArnNotEquals": {"aws:PrincipalArn": senders}},  # also true for requests without a principal
     }
-    assert template.properties("PostPunch")["Integration"]["Credentials"] in senders
+    assert template.properties("PostEvent")["Integration"]["Credentials"] in senders
 
 
 def test_only_the_drain_has_a_dead_letter_queue_and_concurrency_is_reserved(template: Template) -> None:

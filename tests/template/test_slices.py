@@ -131,7 +131,7 @@ def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProjec
         ("Resources: { Queue: }", "Resources.Queue is empty"),
         ("graphs: { P: { column: Function, unit: punches, invocationsOf: Reed } }", "invocationsOf is Reed"),
         # What the reference defines.
-        ("Resources: { PunchQueue: { Type: AWS::SQS::Queue } }", "Resources.PunchQueue exists"),
+        ("Resources: { Queue: { Type: AWS::SQS::Queue } }", "Resources.Queue exists"),
         ("Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "ReadLambdaFunction exists"),
         ("Outputs: { ApiUrl: { Value: here } }", "Outputs.ApiUrl exists"),
         ("functions: { schema: { handler: slices/one/function.main } }", "functions.schema exists"),
@@ -165,7 +165,7 @@ def test_invalid_slice_stops_osls_with_one_message(
     ("aws", "message"),
     [
         ("Outputs: {{ Path: {{ Value: {} }} }}", "Outputs.Path is defined by another slice"),
-        ("Resources: {{ PunchQueue: {{ Properties: {{ QueueName: {} }} }} }}", "another slice sets differently"),
+        ("Resources: {{ Queue: {{ Properties: {{ QueueName: {} }} }} }}", "another slice sets differently"),
     ],
     ids=["definition", "change"],
 )
@@ -184,9 +184,9 @@ def test_dependencies_that_several_slices_add_to_a_resource_are_merged(
 ) -> None:
     for name, role in (("one", "ReadRole"), ("two", "[ApiRole]")):
         change = f"{{ DependsOn: {role}, Properties: {{ DelaySeconds: 0 }} }}"
-        add_slice(bare_project, name, f"needs:\nResources: {{ PunchQueue: {change} }}")
+        add_slice(bare_project, name, f"needs:\nResources: {{ Queue: {change} }}")
 
-    queue = package_project(bare_project, "dev").template().resources["PunchQueue"]
+    queue = package_project(bare_project, "dev").template().resources["Queue"]
 
     assert queue["DependsOn"] == ["ReadRole", "ApiRole"]
     assert queue["Properties"]["DelaySeconds"] == 0
@@ -202,7 +202,7 @@ def test_parameter_of_a_disabled_slice_stops_osls(package_project: PackageProjec
         package_project(bare_project, "prod")
 
 
-@pytest.mark.parametrize("resource", ["!GetAtt PunchQueue.Arn", "!Sub '${PunchQueue.Arn}'"])
+@pytest.mark.parametrize("resource", ["!GetAtt Queue.Arn", "!Sub '${Queue.Arn}'"])
 def test_queue_policy_admits_a_slices_role_that_sends_punches(
     package_project: PackageProject, bare_project: Path, resource: str
 ) -> None:
@@ -211,7 +211,7 @@ def test_queue_policy_admits_a_slices_role_that_sends_punches(
     role = f"{{ Type: AWS::IAM::Role, Properties: {{ {policies} }} }}"
     add_slice(bare_project, "one", f"Resources: {{ SenderRole: {role} }}")
 
-    policy = package_project(bare_project, "dev").template().properties("PunchQueuePolicy")
+    policy = package_project(bare_project, "dev").template().properties("QueuePolicy")
 
     assert {"Fn::GetAtt": ["SenderRole", "Arn"]} in [
         role

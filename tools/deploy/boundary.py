@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import parameters
-from tools.kit.osls import DATABASE_CLUSTER, find_stack_by_name, has_resource, service, stack_name
+from tools.kit.osls import DATABASE_CLUSTER, drain_name, find_stack_by_name, has_resource, service, stack_name
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
@@ -77,9 +77,7 @@ def print_narrowing(session: "boto3.Session", stage: str) -> None:
         if values.get("ClusterResourceId") == "*" and (resource_id := _find_cluster_resource_id(session, stage)):
             overrides.append(f"ClusterResourceId={resource_id}")
         if values.get("VpcId") == "*":
-            function = session.client("lambda").get_function_configuration(
-                FunctionName=f"{stack_name(stage)}-batidaPonto"
-            )
+            function = session.client("lambda").get_function_configuration(FunctionName=drain_name(stage))
             overrides.append(f"VpcId={function.get('VpcConfig', {}).get('VpcId') or _NO_VPC}")
     except (BotoCoreError, ClientError) as error:
         print_status(f"not looked up: what narrows the deploying role ({explain(error)})")

@@ -214,4 +214,4 @@ def _deploy(
             update(package, name=", second update of two")
         else:
             update(package)
-        return compiled, code_sha256(package, read_template(package)["Resources"]["BatidaPontoLambdaFunction"])
+        return compiled, code_sha256(package, read_template(package)["Resources"][f"{osls.DRAIN_ID}LambdaFunction"])

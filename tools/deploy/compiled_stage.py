@@ -78,7 +78,7 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
     deferred_resources = tuple(candidate for candidate in candidates if candidate and candidate.logical_id in resources)
     return CompiledStage(
         is_protected=configuration["provider"]["deletionProtection"],
-        needs_token=resources["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
+        needs_token=resources["PostEvent"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.read_demand(template, deferred_resources),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
         deferred_resources=deferred_resources,

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.fields import MAX_SAFE_INTEGER
+from ponto.punch import EVENT
 from tools.kit.client import PUBLICATION_SECONDS, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.event import new_event
 from tools.kit.functions import FunctionFailedError, invoke
-from tools.kit.osls import stack_name
+from tools.kit.osls import DRAIN, drain_name, stack_name
 from tools.kit.target import Target
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def require_code(functions: "LambdaClient", stage: str, code_sha256: str) -> Non
     Raises:
         CommandError: it has other code.
     """
-    name = f"{stack_name(stage)}-batidaPonto"
+    name = drain_name(stage)
     if functions.get_function_configuration(FunctionName=name)["CodeSha256"] != code_sha256:
         raise CommandError(
             f"the function {name} does not have the code that this deploy packaged; another deploy may have replaced "
@@ -117,9 +118,9 @@ def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, A
     # Read from the API's settings, because a refused request would count for the alarm gateway-4xx-hours.
     if punch_authorization_type(deployment) == "NONE":
         raise CommandError(
-            f"POST /ponto of the API {deployment.api_id} requires no token (authorizationType NONE), which was set "
-            "outside the template, so every holder of a key can send punches of every employee.\nThe stage is deployed "
-            "and migrated. Disable its keys until the method has its authorizer again and is published "
+            f"POST {EVENT.path} of the API {deployment.api_id} requires no token (authorizationType NONE), which was "
+            "set outside the template, so every holder of a key can send punches of every employee.\nThe stage is "
+            "deployed and migrated. Disable its keys until the method has its authorizer again and is published "
             "(aws apigateway update-method ...)",
             status=1,
         )
@@ -127,7 +128,9 @@ def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, A
         QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
         # As the gateway sets it from the verified token.
-        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE_ID)}},
+        MessageAttributes={
+            EVENT.fields[EVENT.subject].name: {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE_ID)}
+        },
     )
     return sent["MessageId"]
 
@@ -152,9 +155,9 @@ def punch_authorization_type(deployment: Target) -> str:
     """
     gateway, api = deployment.gateway(), deployment.api_id
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
-    ids = [resource["id"] for page in pages for resource in page["items"] if resource["path"] == "/ponto"]
+    ids = [resource["id"] for page in pages for resource in page["items"] if resource["path"] == EVENT.path]
     if not ids:
-        raise CommandError(f"the API {api} has no /ponto, so it does not accept punches", status=1)
+        raise CommandError(f"the API {api} has no {EVENT.path}, so it does not accept punches", status=1)
     return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
 
 
@@ -172,7 +175,7 @@ def wait_for_row(
             raise CommandError(
                 f"the punch {punch_id} was accepted as message {message_id}, but has no row after {seconds} s.\n"
                 f"Check whether the drain is paused or fails: ponto dlq list --stage {stage}; "
-                f"npx sls logs --stage {stage} -f batidaPonto. The punch stays in the queue. Deploy again to try once "
+                f"npx sls logs --stage {stage} -f {DRAIN}. The punch stays in the queue. Deploy again to try once "
                 "more.",
                 status=1,
             )

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tools.kit import slices, target
 from tools.kit.deploy_hook import DeferredResource
-from tools.kit.osls import DATABASE_CLUSTER
+from tools.kit.osls import DATABASE_CLUSTER, DRAIN
 from tools.kit.output import print_status
 from tools.kit.parameters import declarations
 
@@ -168,7 +168,7 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
 def _unreserved(reserved: Mapping[str, int]) -> list[str]:
     """Return the parameters, NAME=VALUE, with which these functions reserve no concurrency."""
     named = {
-        "batidaPonto": "reservedConcurrency",
+        DRAIN: "reservedConcurrency",
         "read": "readConcurrency",
         **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
         **{declaration["reserves"]: name for name, declaration in declarations().items() if "reserves" in declaration},

@@ -354,7 +354,7 @@ def _send_and_delete(
             failed |= unsent | _delete(reader, batch, unsent)
             display.advance(bar, len(batch))
         for event in events:  # one at a time: repeating an event, unlike a punch, is not always harmless
-            function = f"{deployment.stack}-{event.function}" if event.function else deployment.function
+            function = f"{deployment.stack}-{event.function}" if event.function else deployment.drain
             unsent = queue_reader.invoke(functions, function, event)
             failed |= unsent | _delete(reader, [event], unsent)
             display.advance(bar)

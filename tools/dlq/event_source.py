@@ -113,7 +113,7 @@ def has_crashed(target: Target) -> bool:
 
 def _read_maximums(target: Target, namespace: str, name: str, start: datetime, end: datetime) -> dict[datetime, float]:
     """Return the maximum of a metric of the queue or the drain for each five minutes, by their start."""
-    dimension = ("FunctionName", target.function)
+    dimension = ("FunctionName", target.drain)
     if namespace == "AWS/SQS":
         dimension = ("QueueName", target.queue_url.rpartition("/")[2])
     response = target.metrics().get_metric_statistics(
@@ -129,8 +129,8 @@ def _read_maximums(target: Target, namespace: str, name: str, start: datetime, e
 
 
 def _mappings(target: Target) -> list[str]:
-    pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
+    pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.drain)
     identifiers = list(pages.search("EventSourceMappings[].UUID"))
     if not identifiers:
-        raise CommandError(f"function {target.function} has no event source mapping; deploy the stage again")
+        raise CommandError(f"function {target.drain} has no event source mapping; deploy the stage again")
     return identifiers

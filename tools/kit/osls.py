@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _CONFIGURATION = ROOT / "serverless.yml"
-_REQUIRED_OUTPUTS = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
+_REQUIRED_OUTPUTS = {"QueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
 
 # Types of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
 # node_modules/@aws-sdk/credential-provider-ini.
@@ -38,6 +38,12 @@ _CREDENTIAL_SETTINGS = (
 DATABASE_CLUSTER = "DatabaseCluster"
 """Logical id of the database cluster that is part of a stack."""
 
+DRAIN = "batidaPonto"
+"""Key of the drain in serverless.yml; the drain's name on AWS ends with it."""
+
+DRAIN_ID = f"{DRAIN[0].upper()}{DRAIN[1:]}"
+"""Prefix of the logical ids that osls gives the drain."""
+
 
 @cache
 def service() -> str:
@@ -50,6 +56,11 @@ def service() -> str:
 def stack_name(stage: str) -> str:
     """Return the name of a stage's CloudFormation stack, which also prefixes the names of its functions."""
     return f"{service()}-{stage}"
+
+
+def drain_name(stage: str) -> str:
+    """Return the name of a stage's drain."""
+    return f"{stack_name(stage)}-{DRAIN}"
 
 
 def run(

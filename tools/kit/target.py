@@ -16,10 +16,11 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
+from ponto.punch import EVENT
 from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.osls import stack_name, stack_outputs
+from tools.kit.osls import drain_name, stack_name, stack_outputs
 from tools.kit.output import print_status
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ class Target(NamedTuple):
         return stack_name(self.stage)
 
     @property
-    def function(self) -> str:
+    def drain(self) -> str:
         """Name of the function that drains the queue."""
-        return f"{self.stack}-batidaPonto"
+        return drain_name(self.stage)
 
     @property
     def has_metrics(self) -> bool:
@@ -293,11 +294,11 @@ def from_outputs(session: "boto3.Session", stage: str, outputs: Mapping[str, str
     api_id = outputs["ApiId"]
     return Target(
         stage=stage,
-        queue_url=outputs["PunchQueueUrl"],
+        queue_url=outputs["QueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         session=session,
         api_id=api_id,
-        api_url=f"{endpoint}/restapis/{api_id}/{stage}/_user_request_/ponto" if endpoint else outputs["ApiUrl"],
+        api_url=f"{endpoint}/restapis/{api_id}/{stage}/_user_request_{EVENT.path}" if endpoint else outputs["ApiUrl"],
         # An emulator does not enforce policies; the local stack's guard admits only one access key.
         operator_role_arn=None if endpoint else outputs.get("OperatorRoleArn"),
         backup_days=int(outputs["BackupDays"]) if "BackupDays" in outputs else None,

@@ -52,7 +52,7 @@ class Guard:
     - The API is open to every Origin, as on AWS; the emulator checks its keys and CORS. Only the API's id, the method,
       the path, a few headers and a body of limited length are passed on.
     - Methods that need a signature on AWS need the run's access key id, without an Origin.
-    - Files of slices are served beside `POST /ponto`.
+    - Files of slices are served beside the method for punches.
     - The view needs its own key, in a header that pages of other origins cannot send.
     - The public keys of a user pool, and the page at the root, which has no secrets, need no key.
     - Everything else needs the run's access key id, without an Origin, and is passed on unchanged.

@@ -46,8 +46,8 @@ def _set_validator(deployment: LocalDeployment) -> None:
     )
     deployment.api.update_method(
         restApiId=api,
-        resourceId=deployment.ids["PunchResource"],
-        httpMethod=deployment.properties("PostPunch")["HttpMethod"],
+        resourceId=deployment.ids["EventResource"],
+        httpMethod=deployment.properties("PostEvent")["HttpMethod"],
         patchOperations=[{"op": "replace", "path": "/requestValidatorId", "value": validator["id"]}],
     )
 

@@ -16,6 +16,7 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from ponto.punch import EVENT
 from tools.develop.install import explain_network
 from tools.kit import deploy_hook, osls
 from tools.kit.files import draft, tail
@@ -112,11 +113,11 @@ def run_local_stack(
             _migrate(aws, deployment, print_status)
 
         address = Address(
-            api_url=f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_/ponto",
+            api_url=f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_{EVENT.path}",
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
-            queue_url=_current_queue_url(aws, outputs["PunchQueueUrl"]),
+            queue_url=_current_queue_url(aws, outputs["QueueUrl"]),
             dlq_url=_current_queue_url(aws, outputs["DeadLetterQueueUrl"]),
             aws_endpoint_url=aws.url,
             aws_access_key_id=aws.key,

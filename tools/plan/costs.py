@@ -31,7 +31,7 @@ MIN_ACU = 0.5  # capacity of a database that is not paused
 # Numbers of this project, which tests compare with serverless.yml's resources.
 METRICS = 14  # in each line of the function's log
 ESSENTIAL_METRICS = 3  # used by the alarms of a stage with `alarms: essential`
-GATEWAY_METRICS = 5  # detailed metrics of POST /ponto, priced as custom metrics
+GATEWAY_METRICS = 5  # detailed metrics of the method for punches, priced as custom metrics
 MAX_MESSAGES_PER_REQUEST = 10  # messages that one request to SQS receives or deletes
 LONG_POLL_SECONDS = 20  # time that a receive request waits at an empty queue
 

@@ -27,7 +27,7 @@ class FakeSls:
         self.code = b"code"  # the zip of the functions
         self.template: dict[str, Any] = {
             "Resources": {
-                "PostPunch": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
+                "PostEvent": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
                 "SchemaLambdaFunction": _function(
                     "schema", Environment={"Variables": {"TIME_ZONE": "America/Sao_Paulo"}}
                 ),

@@ -266,7 +266,7 @@ def test_api_key_is_passed_in_a_private_file_that_is_deleted(tmp_path: Path, key
 # Deployed stages
 
 OUTPUTS = {
-    "PunchQueueUrl": "https://sqs/punches",
+    "QueueUrl": "https://sqs/punches",
     "DeadLetterQueueUrl": "https://sqs/dead",
     "ApiUrl": "https://abc.execute-api.us-east-1.amazonaws.com/dev/ponto",
     "ApiId": "abc",

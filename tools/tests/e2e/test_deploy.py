@@ -76,7 +76,7 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     new = account.deploy("--preview", "--json")
     assert new.status == 0, new.out + new.err
     assert (new.json["isNew"], new.json["changed"], new.json["deleted"]) == (True, [], [])
-    assert {"PunchQueue", "SchemaLambdaFunction"} <= {change["logicalId"] for change in new.json["added"]}
+    assert {"Queue", "SchemaLambdaFunction"} <= {change["logicalId"] for change in new.json["added"]}
     assert account.aws.client("cloudformation").describe_stacks()["Stacks"] == []
 
     # A stack whose first change set failed, here because it is empty. osls refuses to deploy to such a stack.
@@ -134,4 +134,4 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     assert {f"emptying {bucket}" for bucket in buckets} <= set(removed.err.splitlines())
     assert s3.list_buckets()["Buckets"] == []
     remaining_queues = account.aws.client("sqs").list_queues()["QueueUrls"]
-    assert set(remaining_queues) == {outputs["PunchQueueUrl"], outputs["DeadLetterQueueUrl"]}  # whenDeleted: Retain
+    assert set(remaining_queues) == {outputs["QueueUrl"], outputs["DeadLetterQueueUrl"]}  # whenDeleted: Retain

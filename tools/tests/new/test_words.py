@@ -33,7 +33,7 @@ to_scans = Renaming(SCANS).rename
         ("class Punch(NamedTuple):", "class Scan(NamedTuple):"),
         ("punches = [add_punch(punch_id) for punch_id in IDS]", "scans = [add_scan(scan_id) for scan_id in IDS]"),
         ("PUNCH_IDS", "SCAN_IDS"),
-        ("PunchQueue, SQSPunchQueue", "ScanQueue, SQSScanQueue"),
+        ("InvalidPunchError, SQSPunch", "InvalidScanError, SQSScan"),
         ("employee_id, EMPLOYEES, EmployeeRows, firstEmployee", "parcel_id, PARCELS, ParcelRows, firstParcel"),
         ("usuario_id and usuarioId", "parcel_number and parcelNumber"),
         ("from ponto.punch import EVENT", "from parcelscans.scan import EVENT"),
@@ -41,9 +41,9 @@ to_scans = Renaming(SCANS).rename
         ("Fluxo de batidas", "Fluxo de leituras"),
         ("ponto_reader pontodb", "parcelscans_reader parcelscansdb"),
         ("PONTO_POSTGRES, batida_semana_usuario_id_idx", "PARCELSCANS_POSTGRES, leitura_semana_parcel_number_idx"),
-        ("batida-ponto-prod-batidaPonto, BatidaPontoRole", "parcel-scans-prod-parcelScans, ParcelScansRole"),
+        ("batida-ponto-prod-batidaPonto, BatidaPontoLogGroup", "parcel-scans-prod-parcelScans, ParcelScansLogGroup"),
         ("name = 'batida-ponto-serverless'", "name = 'parcel-scans'"),
-        (r'r"\bponto \bPunchQueue\npunch"', r'r"\bparcelscans \bScanQueue\nscan"'),
+        (r'r"\bponto \bPunchRow\npunch"', r'r"\bparcelscans \bScanRow\nscan"'),
     ],
 )
 def test_word_is_renamed_in_each_form(text: str, renamed: str) -> None:

@@ -74,7 +74,7 @@ class Stage:
         self.stubs = calls.stubs
         self.stubs |= {
             "DescribeStacks": stack(
-                PunchQueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url, ApiId="abc", ApiUrl="https://abc"
+                QueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url, ApiId="abc", ApiUrl="https://abc"
             ),
             "Invoke": self._invoke,
             "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},

@@ -10,7 +10,7 @@ from tools.plan.costs import PRICES, total
 
 HOURS = 730  # hours of a month, as AWS counts them
 POLLS_PER_MONTH = 365 / 12 * 86_400 / 20  # requests of one poller in a month; each waits for 20 s
-MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
+MAPPING = "BatidaPontoEventSourceMappingSQSQueue"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ CODE_SHA256 = "VpTQii5T/8rgwxA+Wtb2B2q9lg6x+KVldwQLwQKPcCs="
 """Hash of the code of the fake `sls`."""
 
 OUTPUTS = {
-    "PunchQueueUrl": "https://queue",
+    "QueueUrl": "https://queue",
     "DeadLetterQueueUrl": "https://other",
     "ApiId": "abc",
     "Database": "create",
@@ -510,7 +510,7 @@ def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, ga
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     gateway.answers = [(404, "{}"), (401, '{"message":"Unauthorized"}')]
-    deployed = deployment(PunchQueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
+    deployed = deployment(QueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
     calls = prod.calls
     calls.history.clear()
 

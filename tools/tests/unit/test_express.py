@@ -104,13 +104,13 @@ class Dev:
     def stack(self, database: str) -> None:
         """Create a stack, which `sls remove` deletes."""
         outputs = {
-            "PunchQueueUrl": "https://a",
+            "QueueUrl": "https://a",
             "DeadLetterQueueUrl": "https://b",
             "ApiId": "abc",
             "Database": database,
         }
         template = {
-            "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
+            "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
         }
         cloudformation = boto3.client("cloudformation")
@@ -343,8 +343,8 @@ def test_deployed_stage_keeps_its_kind_of_database(dev: Dev) -> None:
 
 
 def test_stage_of_an_older_version_gets_no_second_database(dev: Dev) -> None:
-    outputs = {name: {"Value": "https://a"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
-    template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    outputs = {name: {"Value": "https://a"} for name in ("QueueUrl", "DeadLetterQueueUrl", "ApiId")}
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
     for leaves in (False, True):
         dev.described = DESCRIBED | {"LeaveDatabase": leaves}

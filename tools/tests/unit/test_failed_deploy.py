@@ -185,7 +185,7 @@ def test_role_that_rds_needs_is_created_before_the_first_cluster(
 
 def create_abandoned_stack(dev: Dev, *, stack: str = STACK) -> str:
     """Create a stack with a change set that is never executed, as after Ctrl-C; return the stack's id."""
-    template = json.dumps({"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}})
+    template = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
     created: str = boto3.client("cloudformation").create_change_set(
         StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody=template
     )["StackId"]

@@ -27,7 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         gateway.put_integration(**method, type="MOCK")
         gateway.create_deployment(restApiId=api["id"], stageName="dev")
         calls = Calls(monkeypatch)
-        queues = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
+        queues = {"QueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
         calls.stubs["DescribeStacks"] = stack(**queues, ApiId=api["id"], ApiUrl="https://api")
         yield calls
 

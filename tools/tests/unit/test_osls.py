@@ -75,7 +75,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
 
 
 def test_stack_outputs_are_read(calls: Calls) -> None:
-    outputs = {name: f"of {name}" for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
+    outputs = {name: f"of {name}" for name in ("QueueUrl", "DeadLetterQueueUrl", "ApiId")}
     calls.stubs["DescribeStacks"] = stack(**outputs)
 
     assert osls.stack_outputs(boto3.client("cloudformation", "sa-east-1"), "dev") == outputs
@@ -87,7 +87,7 @@ def test_stack_outputs_are_read(calls: Calls) -> None:
     [
         (NO_STACK, "there is no stack batida-ponto-dev in sa-east-1; check --stage, --region and --profile"),
         (
-            stack(PunchQueueUrl="https://queue", ApiId="abc"),
+            stack(QueueUrl="https://queue", ApiId="abc"),
             "stack batida-ponto-dev in sa-east-1 (CREATE_COMPLETE) has no output DeadLetterQueueUrl; deploy it again",
         ),
     ],

@@ -28,7 +28,7 @@ from tools.tests.sls import FakeSls
 STACK = "batida-ponto-dev"
 BUCKET = f"{STACK}-deployment-1"  # of the deployed stage
 OUTPUTS = {
-    "PunchQueueUrl": "https://queue",
+    "QueueUrl": "https://queue",
     "DeadLetterQueueUrl": "https://dead",
     "ApiId": "abc",
     "Database": "create",
@@ -99,14 +99,14 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_resources_of_a_new_stage_are_listed_without_a_change_in_the_account(dev: Dev) -> None:
-    dev.sls.add("PunchQueue", "AWS::SQS::Queue")
+    dev.sls.add("Queue", "AWS::SQS::Queue")
     dev.sls.add("DeadLetterQueue", "AWS::SQS::Queue")
 
     result = dev.preview()
 
     assert result.status == 0, result.err
     assert "batida-ponto-dev would be created; nothing was deployed" in result.out
-    assert "added      AWS::SQS::Queue: PunchQueue, DeadLetterQueue\n" in result.out
+    assert "added      AWS::SQS::Queue: Queue, DeadLetterQueue\n" in result.out
     assert "not seen   whether CloudFormation accepts the template" in result.out
     assert not [name for name in dev.calls.operations if name.startswith(("Create", "Put", "Delete"))]
 

@@ -23,7 +23,7 @@ BUCKETS = {
         "Properties": {"VersioningConfiguration": {"Status": "Enabled"}},
     },
     "KeptBucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate"},
-    "PunchQueue": {"Type": "AWS::SQS::Queue"},
+    "Queue": {"Type": "AWS::SQS::Queue"},
 }
 
 

@@ -53,7 +53,7 @@ def api(punch_database: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
-    queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
+    queues = {"QueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
     calls = Calls(monkeypatch)
     calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
     reports = Functions(punch_database.url, "ponto_reader")

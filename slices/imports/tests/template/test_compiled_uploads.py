@@ -55,7 +55,7 @@ def test_uploads_change_only_the_senders_of_the_queue(compile_stage: CompileStag
     for name in other_policies(template):
         del resources[name]
     assert template["Outputs"].pop("UploadBucketName") == {"Value": {"Ref": "UploadBucket"}}
-    _, denied = resources["PunchQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    _, denied = resources["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = denied["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
     assert senders.pop() == {"Fn::GetAtt": ["ImportacaoRole", "Arn"]}
     for compared in (resources, plain["Resources"]):
@@ -70,7 +70,7 @@ def test_bucket_and_its_policy_are_retained_like_the_queue(compile_stage: Compil
     resources = compile_stage(stage_name, "uploads=true").resources
     for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
         added = {name: resources[name].get(attribute) for name in UPLOADS}
-        expected = resources["PunchQueue"][attribute]
+        expected = resources["Queue"][attribute]
         assert {name: policy for name, policy in added.items() if policy} == dict.fromkeys(
             ("UploadBucket", "UploadBucketPolicy"), expected
         )
@@ -83,7 +83,7 @@ def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Tem
     assert function["ReservedConcurrentExecutions"] == 2
     assert function["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert "VpcConfig" not in function
-    assert function["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": "PunchQueue"}
+    assert function["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": "Queue"}
     assert "IDENTITY" not in function["Environment"]["Variables"]
     # Not the id of an API key, which has ten characters.
     assert function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
@@ -94,11 +94,11 @@ def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Tem
 
 def test_only_imports_and_redrives_can_set_attributes_of_a_message(compile_stage: CompileStage) -> None:
     template = compile_stage("prod", "uploads=true")
-    permission = ("sqs:SendMessage", "PunchQueue.Arn")
+    permission = ("sqs:SendMessage", "Queue.Arn")
     senders = {name for name, granted in extract_permissions(template).items() if permission in granted}
     expected_senders = ["ApiRole", "OperatorRole", "ImportacaoRole"]
     assert senders == set(expected_senders)
-    _, denied = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
+    _, denied = template.properties("QueuePolicy")["PolicyDocument"]["Statement"]
     arns = [{"Fn::GetAtt": [name, "Arn"]} for name in expected_senders]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"ArnNotEquals": {"aws:PrincipalArn": arns}})
     # A client of the API can set only what the gateway's mapping template sends.
@@ -116,7 +116,7 @@ def test_role_may_only_read_files_write_results_and_send(prod_with_slices: Templ
     )
     assert added == {
         "ImportacaoRole": {
-            ("sqs:SendMessage", "PunchQueue.Arn"),
+            ("sqs:SendMessage", "Queue.Arn"),
             ("sqs:SendMessage", "DeadLetterQueue.Arn"),
             ("logs:CreateLogStream", "ImportacaoLogGroup.Arn"),
             ("logs:PutLogEvents", "ImportacaoLogGroup.Arn"),

@@ -17,7 +17,7 @@ from tools.kit import event
 from tools.kit.collaborators import Collaborators
 
 BUCKET = "batida-ponto-local-uploads"
-OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://dead", "ApiId": "abc"}
+OUTPUTS = {"QueueUrl": "https://queue", "DeadLetterQueueUrl": "https://dead", "ApiId": "abc"}
 CONTENT = b"machine 7\n1\n2\n"
 
 

@@ -16,7 +16,7 @@ def test_receipt_requires_a_key_and_is_returned_by_a_function(template: Template
     assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "ReceiptResource"})
     assert template.properties("ReceiptResource") == {
         "RestApiId": {"Ref": "Api"},
-        "ParentId": {"Ref": "PunchResource"},
+        "ParentId": {"Ref": "EventResource"},
         "PathPart": "{id}",
     }
     assert method["ApiKeyRequired"] is True

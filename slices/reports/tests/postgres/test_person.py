@@ -76,7 +76,7 @@ class Stage:
         self.stubs = calls.stubs
         sqs: Any = boto3.client("sqs")
         url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.outputs = {"PunchQueueUrl": url, "DeadLetterQueueUrl": url, "ApiId": "abc", "ApiUrl": "https://abc"}
+        self.outputs = {"QueueUrl": url, "DeadLetterQueueUrl": url, "ApiId": "abc", "ApiUrl": "https://abc"}
         self.outputs["BackupDays"] = "1"
         self.stubs |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self._invoke}
         self.state = write_stack_with_database(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")

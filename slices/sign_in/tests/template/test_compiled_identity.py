@@ -64,7 +64,7 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
         for name, method in methods.items()
         if any(f"{function}LambdaFunction" in json.dumps(method) for function in employee_functions)
     ]
-    post, *others = (resources[name]["Properties"] for name in ("PostPunch", *employee_methods))
+    post, *others = (resources[name]["Properties"] for name in ("PostEvent", *employee_methods))
     for method in (post, *others):
         assert method.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
@@ -80,16 +80,16 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
     # Everything else is the same without a user pool, except the following.
     for method in (post, *others):
         method["AuthorizationType"] = "NONE"
-    post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
+    post["Integration"]["RequestTemplates"] = before["PostEvent"]["Properties"]["Integration"]["RequestTemplates"]
     allowed = "method.response.header.Access-Control-Allow-"
     for name in (
-        "PunchPreflight",
-        *(name for name, method in methods.items() if method["HttpMethod"] == "OPTIONS" and name != "PunchPreflight"),
+        "EventPreflight",
+        *(name for name, method in methods.items() if method["HttpMethod"] == "OPTIONS" and name != "EventPreflight"),
     ):
         answer, unsigned = _preflight(resources, name), _preflight(before, name)
         headers = unsigned.pop(f"{allowed}Headers").removesuffix("'")
         assert answer.pop(f"{allowed}Headers") == f"{headers},Authorization'"
-        if name == "PunchPreflight":
+        if name == "EventPreflight":
             assert answer.pop(f"{allowed}Methods") == "'GET,POST,OPTIONS'"
             del unsigned[f"{allowed}Methods"]
     for compared in (resources, before):
@@ -158,6 +158,6 @@ def test_verified_number_is_sent_as_an_attribute(template_with_sign_in: Template
 
 
 def _render_request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:
-    mapping = template.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"]
+    mapping = template.properties("PostEvent")["Integration"]["RequestTemplates"]["application/json"]
     variables = {"util": Util(), "input": Input(BODY), "context": KEY | {"authorizer": {"claims": claims}}}
     return parse_qs(render(mapping, variables), keep_blank_values=True, strict_parsing=True)
