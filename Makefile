@@ -45,12 +45,12 @@ setup setup-run setup-dev:
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot create virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -I tools/develop/install.py $*
+	@$(PYTHON) -I tools/kit/install.py $*
 
 node_modules: ; @: # installed with each set, and again where it was removed
 
 .venv-%/.installed: locks/%.txt | .venv/.installed-dev
-	@.venv/bin/python -I tools/develop/install.py $*
+	@.venv/bin/python -I tools/kit/install.py $*
 
 # What needs no packages is checked before they are installed.
 check-port:

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.develop.install import uv_environment
 from tools.kit import commands
+from tools.kit.install import uv_environment
 from tools.kit.project import ROOT
 
 # Requirements of each lock. One environment may have the first five, so `dev` determines their versions.

@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from ponto.punch import EVENT
-from tools.develop.install import explain_network
 from tools.kit import deploy_hook, osls
 from tools.kit.files import draft, tail
+from tools.kit.install import explain_network
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.parameters import local_values
 from tools.kit.project import ROOT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.develop import install
+from tools.kit import install
 from tools.kit.project import ROOT
 
 REFUSED = "NewConnectionError('Failed to establish a new connection: [Errno 111] Connection refused')"
