@@ -22,27 +22,16 @@ def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
         AssertionError: The line breaks the specification: CloudWatch would ignore it, or some of its metrics.
     """
     line = json.loads(text)
-    assert len(text.encode()) < 256 * 1024  # maximum size of a log event in CloudWatch
-    assert line["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}
     assert type(line["_aws"]["Timestamp"]) is int  # ms
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    (names,) = directive["Dimensions"]
+    dimensions = {name: line[name] for name in names}  # at the top level of the line
+    assert all(re.fullmatch("[!-~]{1,1024}", value) for value in dimensions.values())
     metrics: dict[tuple[str, str], Metric] = {}
-    for directive in line["_aws"]["CloudWatchMetrics"]:
-        assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
-        assert re.fullmatch("[A-Za-z0-9._/#:-]{1,255}", directive["Namespace"])
-        assert not directive["Namespace"].startswith("AWS/")
-        (names,) = directive["Dimensions"]
-        assert 1 <= len(names) <= 30
-        for name in names:  # the value of a dimension is a string at the top level of the line
-            assert isinstance(line[name], str)
-            assert re.fullmatch("[!-~]{1,1024}", line[name])
-        assert 1 <= len(directive["Metrics"]) <= 100
-        for metric in directive["Metrics"]:
-            assert metric.keys() == {"Name", "Unit"}
-            assert metric["Unit"] in _UNITS
-            value = line[metric["Name"]]
-            assert isinstance(value, int | float)
-            assert not isinstance(value, bool)
-            key = (directive["Namespace"], metric["Name"])
-            assert key not in metrics
-            metrics[key] = Metric({name: line[name] for name in names}, value, metric["Unit"])
+    for metric in directive["Metrics"]:
+        value = line[metric["Name"]]
+        assert type(value) in (int, float)
+        assert metric["Unit"] in _UNITS
+        metrics[directive["Namespace"], metric["Name"]] = Metric(dimensions, value, metric["Unit"])
+    assert len(metrics) == len(directive["Metrics"]) <= 100
     return metrics

@@ -1,14 +1,11 @@
-"""Evaluation of compiled alarms on recorded metrics, with CloudWatch's rules.
+"""Evaluation of compiled alarms on recorded metrics, by the rules of CloudWatch that this project's alarms use.
 
-This module implements the parts of the user guide (alarm evaluation, missing data, metric math) that this project's
-alarms use: periods of whole minutes, M out of N datapoints, `notBreaching` for missing data, and values above a
-threshold.
+These are periods of whole minutes, M out of N data points, `notBreaching` for missing data, and a threshold to exceed.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tools.kit.packaging import Template
@@ -28,11 +25,6 @@ class Point(NamedTuple):
 
 
 Series = Mapping[int, Point]  # by minute; a minute without data is absent
-
-
-class State(StrEnum):
-    OK = "OK"
-    ALARM = "ALARM"
 
 
 _STATISTICS: dict[str, Callable[[Sequence[Point]], float]] = {
@@ -62,78 +54,51 @@ def alarm_metrics(alarm: Any) -> list[Metric]:
 
 
 def period(alarm: Any) -> int:
-    """Return the alarm's period in minutes.
-
-    Raises:
-        ValueError: CloudWatch would reject the alarm: its metrics have different periods, the period is not a number
-            of whole minutes, or the evaluated range is too long.
-    """
-    periods = {seconds for _, _, seconds in _sources(alarm).values()}
-    (seconds,) = periods if len(periods) == 1 else (0,)
-    reach = seconds * alarm["EvaluationPeriods"]
-    if seconds % 60 or not 0 < reach <= (604_800 if seconds >= 3600 else 86_400):
-        raise ValueError(f"{alarm['AlarmName']}: periods {periods}, looks back {reach} s")
+    """Return the alarm's period in minutes."""
+    (seconds,) = {seconds for _, _, seconds in _sources(alarm).values()}  # CloudWatch refuses different periods
+    assert seconds % 60 == 0
+    assert seconds * alarm["EvaluationPeriods"] <= (604_800 if seconds >= 3600 else 86_400)
     return int(seconds // 60)
 
 
-def states(alarm: Any, recorded: Mapping[Metric, Series], minutes: int, phase: int = 0) -> Iterator[tuple[int, State]]:
-    """Evaluate an alarm at the end of each of its periods.
+def firing_minutes(alarm: Any, recorded: Mapping[Metric, Series], minutes: int) -> Iterator[list[int]]:
+    """Yield the minutes at which an alarm fires, for several phases of its periods, because CloudWatch may choose any.
 
     Args:
         alarm: Properties of the alarm in the template.
         recorded: Data of the metrics. A metric without an entry has no data.
         minutes: Length of the evaluated time.
-        phase: Minute at which the first period begins; CloudWatch may choose any.
-
-    Yields:
-        The minute at which a period ends, and the alarm's state from then on.
     """
     assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
-    length, sources = period(alarm), _sources(alarm)
+    length, sources, periods = period(alarm), _sources(alarm), alarm["EvaluationPeriods"]
     expression = next((query["Expression"] for query in alarm.get("Metrics", []) if "Expression" in query), "value")
-    breaches: list[bool | None] = []
-    for start in range(phase, minutes - length + 1, length):
-        values: dict[str, float | None] = {}
-        for name, (source, statistic, _) in sources.items():
-            series = recorded.get(source, {})
-            points = [series[minute] for minute in range(start, start + length) if minute in series]
-            values[name] = _STATISTICS[statistic](points) if points else None
-        value = calculate(expression, values)
-        breaches.append(None if value is None else value > alarm["Threshold"])
-        yield start + length, evaluate(alarm, breaches[-alarm["EvaluationPeriods"] - _EXTRA_PERIODS :])
+    for phase in range(0, length, max(1, length // 5)):
+        breaches: list[bool | None] = []  # by period; None if data is missing
+        firing = []
+        for start in range(phase, minutes - length + 1, length):
+            values = {}
+            for name, (source, statistic, _) in sources.items():
+                series = recorded.get(source, {})
+                if points := [series[minute] for minute in range(start, start + length) if minute in series]:
+                    values[name] = _STATISTICS[statistic](points)
+            value = _calculate(expression, values)
+            breaches.append(None if value is None else value > alarm["Threshold"])
+            present = [breach for breach in breaches[-periods - _EXTRA_PERIODS :] if breach is not None]
+            if sum(present[-periods:]) >= alarm.get("DatapointsToAlarm", periods):
+                firing.append(start + length)
+        yield firing
 
 
-def evaluate(alarm: Any, breaches: Sequence[bool | None]) -> State:
-    """Return the state of an alarm after a sequence of periods.
-
-    Args:
-        alarm: Properties of the alarm.
-        breaches: Whether the threshold was breached in each period, the latest last; None if data is missing.
-    """
-    evaluated = [breach for breach in breaches if breach is not None][-alarm["EvaluationPeriods"] :]
-    needed = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
-    return State.ALARM if sum(evaluated) >= needed else State.OK
-
-
-def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """Calculate a metric math expression for one period.
-
-    Args:
-        expression: Expression of +, /, comparisons, AND, OR, IF, FILL with an id, and MAX with a list.
-        values: Values by metric id; None if data is missing.
-
-    Returns:
-        The result, or None if CloudWatch would produce no data point.
-    """
-    present = {name: value for name, value in values.items() if value is not None}
+def _calculate(expression: str, values: Mapping[str, float]) -> float | None:
+    """Calculate a metric math expression from values by metric id; None if CloudWatch would produce no data point."""
     functions = {
-        "FILL": present.get,
+        "FILL": values.get,
         "IF": lambda condition, then, otherwise: then if condition else otherwise,
         "MAX": max,
     }
     python = re.sub(r"\bFILL\((\w+)", r'FILL("\1"', expression).replace(" AND ", " and ").replace(" OR ", " or ")
     try:
-        return float(eval(python, functions, present))  # noqa: S307  the expression is from this project's template
+        return float(eval(python, functions, values))  # noqa: S307  the expression is from this project's template
     except (NameError, ZeroDivisionError):
         return None
 

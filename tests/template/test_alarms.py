@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,17 +16,7 @@ from ponto.punch import Punch
 from ponto.store import Entry
 from tests.emf import parse_metrics
 from tests.events import message
-from tests.template.cloudwatch import (
-    ALARM,
-    Metric,
-    Point,
-    State,
-    alarm_metrics,
-    alarms,
-    metric,
-    period,
-    states,
-)
+from tests.template.cloudwatch import ALARM, Metric, Point, alarm_metrics, alarms, firing_minutes, metric, period
 from tests.template.compiled import TOPIC, CompileStage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -63,9 +53,6 @@ def existing_metrics(template: Template, logged_metric_names: set[str]) -> set[M
     """Return all metrics that exist in a deployed stage."""
     gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
     clusters: list[Any] = [{"Ref": cluster} for cluster in template.by_type("AWS::RDS::DBCluster")]
-    if template.outputs["Database"]["Value"] == "express":
-        clusters = ["batida-ponto-prod"]  # the express cluster has the stack's name
-    queues = template.by_type("AWS::SQS::Queue")
     resources: dict[str, list[dict[str, Any]]] = {
         "AWS/ApiGateway": [
             gateway
@@ -74,8 +61,9 @@ def existing_metrics(template: Template, logged_metric_names: set[str]) -> set[M
             if method.get("MetricsEnabled")
         ],
         "AWS/Lambda": [{"FunctionName": {"Ref": name}} for name in template.by_type("AWS::Lambda::Function")],
-        "AWS/RDS": [{"DBClusterIdentifier": cluster} for cluster in clusters],
-        "AWS/SQS": [{"QueueName": {"Fn::GetAtt": [name, "QueueName"]}} for name in queues],
+        # An express cluster has the stack's name.
+        "AWS/RDS": [{"DBClusterIdentifier": cluster} for cluster in clusters or ["batida-ponto-prod"]],
+        "AWS/SQS": [{"QueueName": {"Fn::GetAtt": [name, "QueueName"]}} for name in template.by_type("AWS::SQS::Queue")],
         log.NAMESPACE: [_FUNCTION],
     }
     names = AWS_METRIC_NAMES | {log.NAMESPACE: logged_metric_names}
@@ -85,6 +73,11 @@ def existing_metrics(template: Template, logged_metric_names: set[str]) -> set[M
         for dimensions in dimension_sets
         for name in names[namespace]
     }
+
+
+def watched_metrics(template: Template) -> set[Metric]:
+    """Return all metrics that alarms evaluate."""
+    return {source for alarm in template.by_type(ALARM).values() for source in alarm_metrics(alarm)}
 
 
 def dashboard_metrics(template: Template) -> set[Metric]:
@@ -107,7 +100,6 @@ def dashboard_metrics(template: Template) -> set[Metric]:
     [
         ("prod", ()),
         ("dev", ("alarms=all", "dashboard=true")),
-        ("local", ()),
         ("prod", ("database=express",)),
         ("prod", ("database=existing", "dbHost=db.example.com")),
     ],
@@ -116,17 +108,16 @@ def test_metrics_of_alarms_and_dashboard_exist(
     compile_stage: CompileStage, logged_metric_names: set[str], stage: str, parameters: tuple[str, ...]
 ) -> None:
     template = compile_stage(stage, *parameters)
-    watched = {source for alarm in alarms(template, stage).values() for source in alarm_metrics(alarm)}
     on_dashboard = dashboard_metrics(template)
-    assert watched <= on_dashboard <= existing_metrics(template, logged_metric_names)
+    assert watched_metrics(template) <= on_dashboard <= existing_metrics(template, logged_metric_names)
     assert {name for namespace, name, _ in on_dashboard if namespace == log.NAMESPACE} == logged_metric_names
 
 
 def test_metrics_that_slices_add_to_the_dashboard_exist(
     prod_with_slices: Template, logged_metric_names: set[str]
 ) -> None:
-    watched = {source for alarm in alarms(prod_with_slices).values() for source in alarm_metrics(alarm)}
-    assert watched <= dashboard_metrics(prod_with_slices) <= existing_metrics(prod_with_slices, logged_metric_names)
+    existing = existing_metrics(prod_with_slices, logged_metric_names)
+    assert watched_metrics(prod_with_slices) <= dashboard_metrics(prod_with_slices) <= existing
 
 
 def test_each_alarm_has_a_section_of_the_runbook_and_an_incident(prod: Template) -> None:
@@ -154,19 +145,22 @@ def test_mail_is_sent_when_an_incident_begins_and_ends(compile_stage: CompileSta
     assert json.loads(attributes) == {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps(policy)}
 
 
-def test_every_alarm_notifies_the_stacks_topic_or_the_configured_one(compile_stage: CompileStage, stage: str) -> None:
-    with_existing_topic = compile_stage(stage, f"alarmTopicArn={TOPIC}")
+def test_every_alarm_notifies_the_stacks_topic_or_the_configured_one(
+    compile_stage: CompileStage, prod: Template
+) -> None:
+    with_existing_topic = compile_stage("prod", f"alarmTopicArn={TOPIC}")
     assert '"AlarmTopic"' not in json.dumps(with_existing_topic.document)
-    for template, topic in ((compile_stage(stage), {"Ref": "AlarmTopic"}), (with_existing_topic, TOPIC)):
+    for template, topic in ((prod, {"Ref": "AlarmTopic"}), (with_existing_topic, TOPIC)):
         assert template.outputs["AlarmTopicArn"] == {"Value": topic}
-        for alarm_name, alarm in alarms(template, stage).items():
+        for alarm_name, alarm in alarms(template).items():
             assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], alarm_name
-            assert alarm.get("ActionsEnabled", True) is True
+            assert "ActionsEnabled" not in alarm
 
 
-def test_only_alarms_of_this_account_may_publish(template: Template, stage: str) -> None:
+@pytest.mark.parametrize(("stage", "has_key"), [("prod", True), ("dev", False)])
+def test_only_alarms_of_this_account_may_publish(compile_stage: CompileStage, stage: str, has_key: bool) -> None:
+    template = compile_stage(stage)
     # Without a key or with the stack's key: CloudWatch may not use the AWS managed key, so notifications would be lost.
-    has_key = stage != "dev"
     assert template.properties("AlarmTopic") == ({"KmsMasterKeyId": {"Ref": "AlarmKey"}} if has_key else {})
     publish = {
         "Sid": "AlarmsPublish",
@@ -174,21 +168,14 @@ def test_only_alarms_of_this_account_may_publish(template: Template, stage: str)
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
     }
-    policy = template.properties("AlarmTopicPolicy")
-    assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
-    assert policy["PolicyDocument"]["Statement"] == [
-        publish | {"Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
-    ]
-    account_statement = {
-        "Sid": "TheAccountDecides",
-        "Effect": "Allow",
-        "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
-        "Action": "kms:*",
-        "Resource": "*",  # in a key policy, this is the key itself
-    }
-    alarms_statement = publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
-    keys = template.by_type("AWS::KMS::Key").values()
-    assert [key["KeyPolicy"]["Statement"] for key in keys] == [[account_statement, alarms_statement]] * has_key
+    topic_statement = publish | {"Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
+    assert template.properties("AlarmTopicPolicy")["PolicyDocument"]["Statement"] == [topic_statement]
+    # In a key policy, the resource `*` is the key itself.
+    key_statement = publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
+    for key in template.by_type("AWS::KMS::Key").values():
+        of_account, of_alarms = key["KeyPolicy"]["Statement"]
+        assert of_account["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+        assert of_alarms == key_statement
 
 
 # A normal day
@@ -296,16 +283,10 @@ def record_days(
     return recorded
 
 
-def firing_minutes(alarm: Any, days: int, *incident: Any) -> Iterator[list[int]]:
-    """Yield the minutes in which an alarm fires, for several phases of its periods; see `record_days`."""
-    for phase in range(0, period(alarm), max(1, period(alarm) // 5)):
-        alarm_states = states(alarm, record_days(days, *incident), days * DAY, phase)
-        yield [minute for minute, state in alarm_states if state is State.ALARM]
-
-
 @pytest.mark.parametrize("alarm_name", SECTIONS)
 def test_a_normal_week_raises_no_alarm(prod: Template, alarm_name: str) -> None:
-    assert list(chain.from_iterable(firing_minutes(alarms(prod)[alarm_name], days=7))) == []
+    firing = firing_minutes(alarms(prod)[alarm_name], record_days(7), 7 * DAY)
+    assert list(chain.from_iterable(firing)) == []
 
 
 # Incidents: each function returns the metrics that replace the usual ones, by minutes since the incident began
@@ -395,13 +376,11 @@ def test_alarm_fires_in_time_keeps_firing_and_clears(prod: Template, alarm_name:
     start = DAY + incident.start
     end = start + incident.duration
     step = period(alarm)
-    for minutes in firing_minutes(alarm, end // DAY + 2, incident.minute_at, start, end):
+    days = end // DAY + 2
+    for minutes in firing_minutes(alarm, record_days(days, incident.minute_at, start, end), days * DAY):
         assert minutes, "the alarm never fires"
         assert start < minutes[0] <= start + incident.fires_within
         assert minutes[-1] < end + incident.clears_within
         if incident.keeps_firing:
             assert minutes == list(range(minutes[0], minutes[-1] + 1, step))
             assert minutes[-1] >= end - step
-
-
-# Evaluation of alarms, compared with the tables of AWS's user guide
