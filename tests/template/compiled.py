@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import subprocess
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -89,20 +88,8 @@ class OslsProcess:
     command again.
     """
 
-    def __init__(
-        self,
-        sls: Path = ROOT / "node_modules" / ".bin" / "sls",
-        timeouts_seconds: Sequence[float] = (60, DEADLINE_SECONDS),
-    ) -> None:
-        """Start the process.
-
-        Args:
-            sls: Path of the `sls` program.
-            timeouts_seconds: Timeout of each attempt.
-        """
-        self._sls = str(sls)
-        self._timeouts_seconds = timeouts_seconds
-        self._process = self._start()
+    def __init__(self) -> None:
+        self._start()
 
     def run(
         self, command: str, options: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
@@ -115,48 +102,39 @@ class OslsProcess:
     def output(self, project: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run osls in a project; return its exit status and output."""
         request = {
-            "sls": self._sls,
+            "sls": str(ROOT / "node_modules" / ".bin" / "sls"),
             "project": str(project),
             "options": arguments,
             "environment": {**environment, "PATH": osls.search_path(environment)},
         }
-        for timeout_seconds in self._timeouts_seconds:
-            if response := self._send(json.dumps(request), timeout_seconds):
+        for timeout_seconds in (60, DEADLINE_SECONDS):
+            self._input.write(f"{json.dumps(request)}\n")
+            self._input.flush()
+            if select([self._output], [], [], timeout_seconds)[0]:
+                response = self._output.readline()
+                assert response, "osls.js has ended; its output is above"
                 result = json.loads(response)
                 return int(result["status"]), str(result["printed"])
-        raise AssertionError(f"sls {' '.join(arguments)} did not end in {len(self._timeouts_seconds)} attempts")
+            self._kill()
+            self._start()
+        raise AssertionError(f"sls {' '.join(arguments)} did not end")
 
     def close(self) -> None:
         self._process.communicate()
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> None:
         environment = {**os.environ, "PATH": osls.search_path(os.environ)}
         program = Path(__file__).with_name("osls.js")
-        return subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
-
-    def _send(self, request: str, timeout_seconds: float) -> str | None:
-        """Return the line that the process responds with, or None after a timeout and a restart of the process."""
+        self._process = subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
         assert self._process.stdin
         assert self._process.stdout
-        print(request, file=self._process.stdin, flush=True)
-        if select([self._process.stdout], [], [], timeout_seconds)[0]:
-            response = self._process.stdout.readline()
-            assert response, "osls.js has ended; its output is above"
-            return response
+        self._input, self._output = self._process.stdin, self._process.stdout
+
+    def _kill(self) -> None:
         node = psutil.Process(self._process.pid)  # on some machines `node` is a program that starts Node
-        processes = [node, *node.children(recursive=True)]
-        files = [file.path for process in processes for file in process.open_files()]
-        for process in processes:
+        for process in [node, *node.children(recursive=True)]:
             process.kill()
         self._process.communicate()
-        self._process = self._start()
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")  # report the warning instead of raising it
-            warnings.warn(
-                f"osls did not end within {timeout_seconds} s, with {files} open, and was killed: {request}",
-                stacklevel=2,
-            )
-        return None
 
 
 @pytest.fixture(scope="session")
@@ -215,11 +193,6 @@ def prod_with_slices(package_with_slices: PackageStage) -> Template:
 
 
 @pytest.fixture
-def dev(compile_stage: CompileStage) -> Template:
-    return compile_stage("dev")
-
-
-@pytest.fixture
 def local(compile_stage: CompileStage) -> Template:
     return compile_stage("local")
 
@@ -246,15 +219,3 @@ def slice_files(package: Package, name: str) -> set[str]:
     folder = f"slices/{name}/"
     files = {file.removeprefix(folder) for file in zip_names(package) if file.startswith(folder)}
     return {file for file in files if not file.startswith("schema/")}
-
-
-def tls_only_statement(action: str, *resources: object) -> dict[str, object]:
-    """Return the statement of a resource policy that denies requests without TLS."""
-    return {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": action,
-        "Resource": list(resources) if len(resources) > 1 else resources[0],
-        "Condition": {"Bool": {"aws:SecureTransport": False}},
-    }

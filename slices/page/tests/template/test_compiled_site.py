@@ -7,7 +7,7 @@ import pytest
 
 from slices.page import publish, site
 from slices.page.deploy_hook import HOOK
-from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, tls_only_statement
+from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage
 from tools.deploy import compiled_stage
 from tools.kit.packaging import Template
 
@@ -68,7 +68,9 @@ def test_the_bucket_is_read_by_this_distribution_only_and_by_tls(template: Templ
     assert policy["Bucket"] == {"Ref": "SiteBucket"}
     denied, allowed = policy["PolicyDocument"]["Statement"]
     objects = {"Fn::Sub": "${SiteBucket.Arn}/*"}
-    assert denied == tls_only_statement("s3:*", {"Fn::GetAtt": ["SiteBucket", "Arn"]}, objects)
+    assert denied.items() >= {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}.items()
+    assert denied["Resource"] == [{"Fn::GetAtt": ["SiteBucket", "Arn"]}, objects]
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": False}}
     arn = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${SiteDistribution}"
     assert allowed == {
         "Sid": "Site",
