@@ -1,6 +1,6 @@
 // The slices of slices/enabled.txt, and their additions to serverless.yml and to the other files of this folder (slices/README.md).
 const { existsSync, readFileSync } = require('node:fs');
-const { join } = require('node:path');
+const { join, posix } = require('node:path');
 const http = require('./http.js');
 const fail = require('./fail.js');
 const read = require('./yaml.js');
@@ -136,8 +136,10 @@ const slicesWithMigrations = [...SLICES.keys()].filter((name) => existsSync(reso
 /** Return the patterns of files to zip: the functions' code, and rds_config.py if it exists. */
 async function patterns({ resolveVariable }) {
   const standardFiles = ['__init__.py', 'function.py', 'statements.py', 'reads', 'schema_hooks.py', 'schema']; // if the slice has them
-  const files = ([name, { zip }]) =>
-    [...standardFiles, ...zip].map((entry) => `slices/${name}/${entry}`).flatMap((path) => [path, `${path}/**`]);
+  const files = ([name, { zip, endpoints }]) =>
+    [...standardFiles, ...zip, ...(endpoints.length ? ['../http.py'] : [])]
+      .map((entry) => posix.join('slices', name, entry))
+      .flatMap((path) => [path, `${path}/**`]);
   const code = ['handler.py', 'ponto/**', 'slices/__init__.py', 'slices/enabled.txt', ...[...SLICES].flatMap(files)];
   return ['!**', ...code, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }

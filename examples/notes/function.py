@@ -2,7 +2,8 @@
 
 import time
 
-from ponto import config, connection, fields, http
+from ponto import config, connection, fields
+from slices import http
 
 FIELDS = {  # by column of the table
     "id": fields.Field("nota", fields.integer(1, fields.MAX_SAFE_INTEGER, ""), required=True),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ponto.employee_numbers import cpf_check_digits
+from slices.employee_numbers import cpf_check_digits
 from slices.imports.file_formats import FatalLineError, InvalidLineError
 
 MAX_LISTED = 500

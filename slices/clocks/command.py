@@ -5,8 +5,9 @@ from typing import BinaryIO
 import click
 
 from slices.clocks import document_table
+from slices.faults import require_no_faults
 from slices.imports.bucket import find_bucket
-from tools.kit import commands, loading, target
+from tools.kit import commands, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result
@@ -39,7 +40,7 @@ def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_j
     if len(content) > document_table.MAX_TABLE_BYTES:
         raise CommandError(f"{file.name} is larger than {document_table.MAX_TABLE_BYTES} bytes; nothing was stored")
     employee_ids, faults = document_table.parse_table(content)
-    loading.require_no_faults(faults, file.name, as_json=as_json)
+    require_no_faults(faults, file.name, as_json=as_json)
     bucket = find_bucket(target_options)
     bucket.s3.put_object(Bucket=bucket.name, Key=document_table.TABLE_KEY, Body=content)
     counts = {"documents": len(employee_ids), "employees": len(set(employee_ids.values()))}

@@ -5,10 +5,10 @@ No message of this module quotes a CPF or PIS.
 
 import re
 
-from ponto import spreadsheet
-from ponto.employee_numbers import CPF_PIS_DIGITS, MAX_EMPLOYEE_ID, employee_id_error, is_cpf, is_pis
-from ponto.spreadsheet import Faults, Row
+from slices import spreadsheet
+from slices.employee_numbers import CPF_PIS_DIGITS, MAX_EMPLOYEE_ID, employee_id_error, is_cpf, is_pis
 from slices.imports.file_formats import GetObject, InvalidFileError, ObjectNotFoundError
+from slices.spreadsheet import Faults, Row
 
 TABLE_KEY = "documents/documents.csv"
 """Key of the table in the bucket."""
@@ -24,7 +24,7 @@ _has_too_few_digits = re.compile(r"[0-9]{8,10}").fullmatch
 
 
 def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
-    """Parse a table: CSV with the columns `COLUMNS`, as `ponto.spreadsheet` reads it.
+    """Parse a table: CSV with the columns `COLUMNS`, as `slices.spreadsheet` reads it.
 
     An employee may have several documents; a document belongs to one employee.
 

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 
 import click
 
-from ponto import spreadsheet
-from ponto.spreadsheet import Fault, Faults
+from slices import spreadsheet
 from slices.corrections.rows import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.send import send_corrections
 from slices.corrections.write import CorrectionsRefusedError
+from slices.spreadsheet import Fault, Faults
 from tools.kit import commands, listing, reader
 from tools.kit import options as opt
 from tools.kit.clock import Clock

@@ -14,7 +14,7 @@ import psycopg2
 import psycopg2.errors
 from psycopg2 import extensions
 
-from ponto import config, http
+from ponto import config
 from ponto.connection import (
     CannotConnectError,
     Parameters,
@@ -23,7 +23,7 @@ from ponto.connection import (
     connect,
     is_login_refused,
 )
-from ponto.http import HttpError, Request, Result
+from slices import http
 from slices.corrections.write import (
     MAX_CORRECTIONS,
     Correction,
@@ -32,6 +32,7 @@ from slices.corrections.write import (
     to_json,
     write_corrections,
 )
+from slices.http import HttpError, Request, Result
 
 TIMEOUTS = Timeouts(connect_seconds=8, attempt_seconds=4)
 """A paused Aurora takes longer to resume: the client gets a 503 with Retry-After, and sends the request again."""

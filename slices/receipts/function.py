@@ -5,8 +5,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from ponto import config, http
-from ponto.http import HttpError, Request, Result
+from ponto import config
+from slices import http
+from slices.http import HttpError, Request, Result
 from slices.receipts.lookup import Receipts, open_session
 
 NOT_FOUND_RETRY_SECONDS = 5

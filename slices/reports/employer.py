@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ponto import fields
 from ponto.admin.owner import Connection, lock_and_check_tables
-from ponto.employee_numbers import is_cpf
 from ponto.sql_names import read_sql
+from slices.employee_numbers import is_cpf
 
 _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ponto import http
 from ponto.connection import Session, Timeouts
+from slices import http
 from tests.database import Database
 from tests.events import Context
 

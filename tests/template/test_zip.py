@@ -4,6 +4,8 @@ import re
 import shutil
 import stat
 import struct
+import subprocess
+import sys
 import sysconfig
 from collections.abc import Callable
 from functools import cache
@@ -12,7 +14,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.template.compiled import PackageProject, zip_names
+from tests.template.compiled import SIGN_IN_PARAMETERS, PackageProject, PackageStage, zip_names
+from tools.develop.templates import SWITCHES
 from tools.kit.packaging import NO_AWS, Package, copy_project, package
 from tools.kit.project import ROOT
 from tools.local.stack import quick_package
@@ -85,6 +88,22 @@ def test_zip_has_the_code_and_in_the_cloud_rds_config(
         *code,
         *configuration,
     }
+
+
+def test_functions_find_all_that_they_import_in_the_zip(package_with_slices: PackageStage, tmp_path: Path) -> None:
+    package = package_with_slices("prod", *SWITCHES, *SIGN_IN_PARAMETERS)
+    handlers = [function["Handler"] for function in package.template().by_type("AWS::Lambda::Function").values()]
+    modules = ["ponto.admin.actions", *(handler.replace("/", ".").rpartition(".")[0] for handler in handlers)]
+    program = (
+        f"import sys; from importlib import import_module; [import_module(name) for name in {modules}];"
+        "from ponto import enabled_slices as slices; slices.statements(); slices.schema_hooks();"
+        "slices.collect('file_format', 'FORMAT'); raise SystemExit('tools' in sys.modules)"
+    )
+
+    with ZipFile(package.zip_file) as archive:
+        archive.extractall(tmp_path)
+
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])

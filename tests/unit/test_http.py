@@ -8,10 +8,10 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from ponto import http
 from ponto.connection import CannotConnectError, NoTimeLeftError
 from ponto.fields import Field, display_text, integer
-from ponto.http import EMPLOYEE_CLAIM, HttpError, Request, Result
+from slices import http
+from slices.http import EMPLOYEE_CLAIM, HttpError, Request, Result
 from tests.events import Context
 
 EVENT: dict[str, Any] = {"requestContext": {}}

@@ -27,7 +27,7 @@ def installed(names: set[str]) -> set[str]:
 def test_handler_loads_only_psycopg2_and_orjson() -> None:
     loaded = loaded_modules("import handler") - loaded_modules("")
     assert installed(loaded) == {"orjson", "psycopg2"}
-    assert not loaded & {"ponto.http", "ponto.reader", "ponto.admin", "slices"}  # a batch does not need them
+    assert not loaded & {"ponto.reader", "ponto.admin", "slices"}  # a batch does not need them
     assert not packages(loaded) & {"tools", "tests"}  # they are not in the zip
 
 

@@ -19,12 +19,12 @@ _LEFT_OUT = (
     "docs/pictures/",
     "examples/orders/",
     "lab/",
-    "ponto/employee_numbers.py",  # only slices use it that a copy cannot keep
-    "ponto/spreadsheet.py",  # as employee_numbers.py
+    "slices/employee_numbers.py",  # only slices use it that a copy cannot keep
+    "slices/faults.py",  # as employee_numbers.py
+    "slices/spreadsheet.py",  # as employee_numbers.py
     "tests/e2e/test_examples.py",
     "tests/event/",
     "tools/develop/pictures.py",
-    "tools/kit/loading.py",  # as employee_numbers.py
     "tools/new/",
     "tools/tests/new/",
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import NamedTuple
 
-from ponto.employee_numbers import cpf_check_digits
+from slices.employee_numbers import cpf_check_digits
 
 CLOCK = "00004000070000123"
 EIGHT = datetime(2026, 10, 1, 8)

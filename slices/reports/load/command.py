@@ -6,10 +6,11 @@ from typing import Any, BinaryIO
 
 import click
 
+from slices.faults import require_no_faults
 from slices.reports.employees import store
 from slices.reports.load import employees
 from slices.reports.rows import ZONES
-from tools.kit import commands, database, loading, reader, target
+from tools.kit import commands, database, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoke
@@ -55,7 +56,7 @@ def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_
     def parse_file(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
         """Return the employees of the file; raise a CommandError if a line is wrong."""
         rows, faults = employees.parse_employees(content, {zone.name for zone in zones})
-        loading.require_no_faults(faults, file.name, as_json=as_json)
+        require_no_faults(faults, file.name, as_json=as_json)
         return [employee._asdict() for employee in rows]
 
     if not target_options.reads_by_function:

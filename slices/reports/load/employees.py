@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ponto import spreadsheet
-from ponto.employee_numbers import employee_id_error, is_cpf
-from ponto.spreadsheet import Faults, Row
+from slices import spreadsheet
+from slices.employee_numbers import employee_id_error, is_cpf
+from slices.spreadsheet import Faults, Row
 
 _MAX_NAME_LENGTH = 200  # characters
 _CPF_DIGITS = 11
@@ -34,7 +34,7 @@ COLUMNS = Employee._fields
 
 
 def parse_employees(content: bytes, zones: Collection[str]) -> tuple[list[Employee], Faults]:
-    """Parse a CSV file of employees with the columns of `COLUMNS`; see `ponto.spreadsheet`.
+    """Parse a CSV file of employees with the columns of `COLUMNS`; see `slices.spreadsheet`.
 
     Cells of cpf, fuso and corte may be empty. Empty lines are skipped.
 

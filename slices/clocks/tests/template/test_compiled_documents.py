@@ -3,7 +3,7 @@
 import json
 
 from slices.clocks import document_table
-from tests.template.compiled import CompileStage, PackageStage, slice_files
+from tests.template.compiled import CompileStage
 from tests.template.test_permissions import extract_permissions
 from tools.kit.packaging import Template
 
@@ -23,9 +23,3 @@ def test_table_does_not_expire(prod_with_slices: Template) -> None:
 
 def test_no_policy_without_uploads(compile_stage: CompileStage) -> None:
     assert "DocumentsPolicy" not in compile_stage("prod").resources
-
-
-def test_zip_has_the_files_that_the_import_function_loads(package_stage: PackageStage) -> None:
-    assert slice_files(package_stage("prod"), "clocks") == {
-        f"{name}.py" for name in ("__init__", "file_format", "afd", "document_table")
-    }

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.employee_numbers import MAX_EMPLOYEE_ID, is_cpf, is_pis
 from slices.clocks.document_table import parse_table
 from slices.clocks.tests.clock_files import cpf, pis
+from slices.employee_numbers import MAX_EMPLOYEE_ID, is_cpf, is_pis
 
 HEADER = "documento;usuarioId\n"
 tables = st.dictionaries(

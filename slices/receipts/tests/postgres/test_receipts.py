@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from ponto.connection import Parameters
-from ponto.http import UNAVAILABLE_RETRY_SECONDS, Response
 from ponto.parser import parse
 from ponto.punch import EVENT
 from ponto.sql_names import read_sql
 from ponto.store import Entry, Store
+from slices.http import UNAVAILABLE_RETRY_SECONDS, Response
 from slices.receipts import function
 from slices.receipts.function import LIST_FIELD, NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE_MESSAGE
 from slices.receipts.lookup import TIMEOUTS, Receipts, open_session

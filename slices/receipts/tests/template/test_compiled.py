@@ -2,7 +2,7 @@
 
 import pytest
 
-from ponto.http import UNAVAILABLE_RETRY_SECONDS
+from slices.http import UNAVAILABLE_RETRY_SECONDS
 from slices.receipts import function
 from tests.template.compiled import CompileStage
 from tests.template.function_role import require_function_role

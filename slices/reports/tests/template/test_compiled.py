@@ -2,18 +2,9 @@
 
 import pytest
 
-from slices.reports.statements import STATEMENTS
-from tests.template.compiled import PackageStage, slice_files
+from tests.template.compiled import PackageStage
 from tools.deploy import compiled_stage
 from tools.kit.errors import CommandError
-
-
-def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> None:
-    assert slice_files(package_stage("prod"), "reports") == {
-        *(f"{name}.py" for name in ("__init__", "statements", "schema_hooks", "employees", "employer")),
-        *(f"reads/{name}.sql" for name in STATEMENTS.parameters),
-        *(f"sql/{name}.sql" for name in ("compare", "store", "employer")),
-    }
 
 
 def test_invalid_employer_stops_the_deploy(package_stage: PackageStage) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.employee_numbers import MAX_EMPLOYEE_ID, cpf_check_digits, is_cpf
+from slices.employee_numbers import MAX_EMPLOYEE_ID, cpf_check_digits, is_cpf
 from slices.reports.load.employees import COLUMNS, Employee, parse_employees
 
 ZONES = {"America/Sao_Paulo", "America/Rio_Branco", "UTC"}

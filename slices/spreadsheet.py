@@ -1,7 +1,4 @@
-"""Parser of tables that people edit in a spreadsheet and save as CSV. It reports all faults of a file at once.
-
-The module is in ponto because a deployed function uses it too, and the deployed package does not contain tools.
-"""
+"""Parser of tables that people edit in a spreadsheet and save as CSV. It reports all faults of a file at once."""
 
 import csv
 import io

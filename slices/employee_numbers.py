@@ -1,7 +1,4 @@
-"""Validation of employee ids, and of CPF and PIS numbers.
-
-The module is in ponto because deployed functions of several slices use it.
-"""
+"""Validation of employee ids, and of CPF and PIS numbers."""
 
 import re
 

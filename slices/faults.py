@@ -1,6 +1,6 @@
 """Report of the faults of a file that a command loads into a table."""
 
-from ponto.spreadsheet import Faults
+from slices.spreadsheet import Faults
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_status
 
