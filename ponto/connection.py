@@ -124,7 +124,7 @@ class Session:
         self,
         parameters: Callable[[], Parameters],
         timeouts: Timeouts,
-        application_name: str = "batidaPonto",
+        application_name: str = "ponto drain",
         settings: Settings = MappingProxyType({}),
         driver: Driver = DRIVER,
     ) -> None:

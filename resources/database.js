@@ -116,7 +116,7 @@ module.exports = async (context) => {
     cluster: connection.cluster,
     sslRootCert: dbSslRootCert || (database === 'express' ? PUBLIC_CERTIFICATES : ''),
     permissions,
-    ...Object.fromEntries(FUNCTIONS.map(({ name }) => [`${name}Secret`, secrets[name]])), // functionSecret, ...
+    ...Object.fromEntries(FUNCTIONS.map(({ name }) => [`${name}Secret`, secrets[name]])), // drainSecret, ...
     schemaEnvironment: await schemaEnvironment(context, database, owner, secrets),
     template: {
       ...(database === 'express' && { Metadata: await resolveVariable('file(resources/cluster.yml):express') }),

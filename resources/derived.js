@@ -11,9 +11,9 @@ const FIRST_RETRY_SECONDS = 5;
 const MIN_VISIBILITY_SECONDS = 109; // with less, such an outage would need more than 1,000 receives, SQS's maximum maxReceiveCount
 
 /** Return the batching window. Fails early on a value that AWS would refuse during the deploy. */
-async function batchingWindow(context) {
-  const { batchSize, batchingWindow: window } = await resolveParameters(context, 'batchSize', 'batchingWindow');
-  if (batchSize > 10 && window < 1) fail(`batchingWindow: must be 1 s or more with a batchSize above 10 (it is ${batchSize}).`);
+async function drainBatchingWindow(context) {
+  const { drainBatchSize, drainBatchingWindow: window } = await resolveParameters(context, 'drainBatchSize', 'drainBatchingWindow');
+  if (drainBatchSize > 10 && window < 1) fail(`drainBatchingWindow: must be 1 s or more with a drainBatchSize above 10 (it is ${drainBatchSize}).`);
   return window;
 }
 
@@ -21,19 +21,19 @@ async function batchingWindow(context) {
  * Return how many batches Lambda processes at once. If it exceeded the function's reserved concurrency, Lambda would still receive
  * messages for more batches, and each throttled receive counts towards maxReceiveCount.
  */
-async function maximumConcurrency(context) {
-  const { maximumConcurrency: maximum, reservedConcurrency: reserved } = await resolveParameters(context, 'maximumConcurrency', 'reservedConcurrency');
+async function drainMaximumConcurrency(context) {
+  const { drainMaximumConcurrency: maximum, drainConcurrency: reserved } = await resolveParameters(context, 'drainMaximumConcurrency', 'drainConcurrency');
   if (reserved === null || maximum <= reserved) return maximum;
   return fail(
-    `maximumConcurrency: ${maximum} is above reservedConcurrency (${reserved}), so throttled receives would turn good punches into ` +
-      'dead letters. Lower maximumConcurrency, or raise reservedConcurrency.'
+    `drainMaximumConcurrency: ${maximum} is above drainConcurrency (${reserved}), so throttled receives would turn good punches into ` +
+      'dead letters. Lower drainMaximumConcurrency, or raise drainConcurrency.'
   );
 }
 
 /** Return the queue's visibility timeout. AWS recommends six times the function's timeout, plus the batching window. */
 async function visibilityTimeout(context) {
-  const { timeout } = await resolveParameters(context, 'timeout');
-  return Math.max(6 * timeout + (await batchingWindow(context)), MIN_VISIBILITY_SECONDS);
+  const { drainTimeout: timeout } = await resolveParameters(context, 'drainTimeout');
+  return Math.max(6 * timeout + (await drainBatchingWindow(context)), MIN_VISIBILITY_SECONDS);
 }
 
 /** Return how long a message is hidden after its first, second, ... failure: twice as long each time, below the visibility timeout. */
@@ -69,10 +69,10 @@ async function dataApi(context) {
   return (await resolveParameters(context, 'dataApi')).dataApi ?? (await login(context)) === 'secret';
 }
 
-/** Return the concurrency of a function of functions.js: its reserved concurrency, or else maximumConcurrency. */
-async function functionConcurrency(context, { concurrencyParameter }) {
-  const values = await resolveParameters(context, concurrencyParameter, 'maximumConcurrency');
-  return values[concurrencyParameter] ?? values.maximumConcurrency;
+/** Return the concurrency of a function of functions.js: its reserved concurrency, or else drainMaximumConcurrency. */
+async function functionConcurrency(context, { name }) {
+  const values = await resolveParameters(context, `${name}Concurrency`, 'drainMaximumConcurrency');
+  return values[`${name}Concurrency`] ?? values.drainMaximumConcurrency;
 }
 
 /**
@@ -151,6 +151,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, functionConcurrency,
+  drainBatchingWindow, drainMaximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, functionConcurrency,
   connectionAlarmThreshold, secrets, endpointServiceNames, zones, endpointSubnets, deletionPolicy, signIn, permissionsBoundary, stackName, tags,
 };

@@ -1,5 +1,5 @@
-// The functions that connect to the database. `name` is the prefix of a function's secret and variables, `id` of its logical ids; `role`
-// is its role in the database; `purpose` completes "the function that ..."; `concurrencyParameter` sets its reserved concurrency.
+// The functions that connect to the database. `name` is the prefix of a function's role, secret, variables and parameters, `id` of the
+// logical ids that osls derives from its key; `role` is its role in the database; `purpose` completes "the function that ...".
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { ENDPOINTS } = require('./slices.js');
@@ -9,14 +9,17 @@ const names = readFileSync(join(__dirname, '..', 'ponto', 'sql_names.py'), 'utf8
 const [, prefix] = /^ROLE_PREFIX = "(\w+)"$/m.exec(names);
 
 const FUNCTIONS = [
-  { name: 'function', id: 'BatidaPonto', role: 'ponto_drain', purpose: 'stores punches', concurrencyParameter: 'reservedConcurrency' },
-  { name: 'read', id: 'Read', role: 'ponto_reader', purpose: 'reads', concurrencyParameter: 'readConcurrency' },
+  { name: 'drain', id: 'BatidaPonto', role: 'ponto_drain', purpose: 'stores punches' },
+  { name: 'read', id: 'Read', role: 'ponto_reader', purpose: 'reads' },
   ...ENDPOINTS,
 ];
 
-/** `secret` is the logical id of the function's secret: FunctionSecret. */
+const capitalised = (text) => text[0].toUpperCase() + text.slice(1);
+
+/** `secret` and `iamRole` are logical ids: DrainSecret, DrainRole. */
 module.exports = FUNCTIONS.map((lambda) => ({
   ...lambda,
   role: lambda.role.replace(/^ponto_/, prefix),
-  secret: `${lambda.name[0].toUpperCase()}${lambda.name.slice(1)}Secret`,
+  secret: `${capitalised(lambda.name)}Secret`,
+  iamRole: `${capitalised(lambda.name)}Role`,
 }));

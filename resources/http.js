@@ -19,7 +19,6 @@ const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'purpose', 'description'
  * @property {string} id prefix of its logical ids, such as `Request`
  * @property {string} role its role in the database
  * @property {string} purpose verb phrase that completes "the function that ..."
- * @property {string} concurrencyParameter parameter that sets its reserved concurrency
  * @property {'devices' | 'users' | 'iam'} callers
  * @property {Method[]} methods
  * @property {Resource[]} resources
@@ -29,7 +28,7 @@ const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'purpose', 'description'
 const capitalised = (text) => text[0].toUpperCase() + text.slice(1);
 const listVerbs = (entry) => Object.keys(entry).filter((key) => key in VERBS);
 
-const BUILT_IN_FUNCTIONS = ['function', 'read', 'schema']; // named in functions.js and serverless.yml
+const BUILT_IN_FUNCTIONS = ['drain', 'read', 'schema']; // named in functions.js and serverless.yml
 
 /** Methods that the API already has. */
 const existingMethods = new Set(['POST /ponto', 'OPTIONS /ponto']);
@@ -105,7 +104,7 @@ const endpoints = (slice, { http }) =>
     const { role, callers = 'devices' } = entry;
     const { methods, resources } = route(id, name, entry);
     const { purpose = `answers ${methods[0].method} ${methods[0].path}` } = entry;
-    return { slice, name, id, role, purpose, concurrencyParameter: `${name}Concurrency`, callers, methods, resources, entry };
+    return { slice, name, id, role, purpose, callers, methods, resources, entry };
   });
 
 /** Return the templates of http.yml with their `<placeholders>` replaced by values. */

@@ -15,8 +15,8 @@ module.exports = async (context) => {
   const { statements, Resources, Outputs } = await resolveVariable('file(resources/roles.yml)');
   const login = await resolveVariable('file(resources/database.js):permissions');
   const roles = { ...Resources, ApiRole: apiRole(Resources.ApiRole), SchemaRole: await role(context, 'Schema', { statements: login.schema }) };
-  for (const { name, id } of FUNCTIONS) {
-    roles[`${id}Role`] = await role(context, id, { statements: [...(statements[id] ?? []), ...login[name]] });
+  for (const { name, id, iamRole } of FUNCTIONS) {
+    roles[iamRole] = await role(context, id, { statements: [...(statements[name] ?? []), ...login[name]] });
   }
   return { Resources: roles, Outputs };
 };

@@ -74,7 +74,7 @@ async function readModule(context, file, key) {
 
 /** Return the slices' values of a key, as pairs of file and value. */
 async function collectParts(context, key) {
-  await context.resolveVariable('param:memory'); // checks all parameters before a missing one is resolved
+  await context.resolveVariable('param:functionMemory'); // checks all parameters before a missing one is resolved
   const parts = [];
   for (const [name, slice] of SLICES) {
     const [yml, js] = [`slices/${name}/aws.yml`, `slices/${name}/aws.js`];

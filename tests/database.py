@@ -25,7 +25,7 @@ TIME_ZONE = "America/Sao_Paulo"
 SCHEMA = REFERENCE_FOLDERS | enabled_slices.schema_folders()
 """The migrations of the reference and of all slices."""
 ROLES = {
-    "ponto_drain": "FUNCTION",
+    "ponto_drain": "DRAIN",
     "ponto_reader": "READ",
     **{entry["role"]: name.upper() for name, entry in slices.endpoints()},
 }
@@ -59,7 +59,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.owner = parse_dsn(url)  # libpq's keywords, to connect as the owner
-        self.function = self.owner | {"user": "ponto_drain"}
+        self.drain = self.owner | {"user": "ponto_drain"}
         self.session = self.connect()
         self.session.autocommit = True
 

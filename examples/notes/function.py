@@ -10,7 +10,7 @@ FIELDS = {  # by column of the table
     "texto": fields.Field("texto", fields.display_text(200, ""), required=True),
 }
 SESSION = connection.Session(
-    lambda: config.load_database().connection_parameters(), connection.Timeouts(connect_seconds=6)
+    lambda: config.load_database().connection_parameters(), connection.Timeouts(connect_seconds=6), "ponto note"
 )
 INSERT = "insert into ponto.nota values (%(id)s, %(texto)s) on conflict do nothing returning id"
 

@@ -176,7 +176,7 @@ def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
     assert simulated.counts_by_state(outcome) == {"stored": 600}
 
 
-@pytest.mark.parametrize("stage", [("prod",), ("local",), ("dev", "timeout=30")])
+@pytest.mark.parametrize("stage", [("prod",), ("local",), ("dev", "drainTimeout=30")])
 def test_function_ends_in_time_while_sqs_does_not_answer(simulated: OutageSimulation, stage: tuple[str, ...]) -> None:
     faults = [fault(0, 60, FaultKind.REFUSING), fault(0, 60, FaultKind.SQS_SILENT)]
 

@@ -59,7 +59,7 @@ def connect_as_owner(parameters: Parameters) -> Iterator[Connection]:
         psycopg2.Error: all attempts of `connect` failed.
     """
     settings = {"default_transaction_isolation": "read committed"}
-    with closing(connect(parameters, "batidaPonto schema", _OWNER_TIMEOUTS, settings=settings)) as connection:
+    with closing(connect(parameters, "ponto schema", _OWNER_TIMEOUTS, settings=settings)) as connection:
         with connection.cursor() as cursor:
             _refuse_other_role(cursor)
             _require_exclusive_schema(cursor)
@@ -171,7 +171,7 @@ def create_database(parameters: Parameters, maintenance_database: str) -> list[s
     """
     name = str(parameters["dbname"])
     existing = {**parameters, "dbname": maintenance_database}
-    with closing(connect(existing, "batidaPonto schema", _OWNER_TIMEOUTS)) as connection:
+    with closing(connect(existing, "ponto schema", _OWNER_TIMEOUTS)) as connection:
         connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
         with connection.cursor() as cursor:
             _refuse_other_role(cursor)

@@ -48,7 +48,7 @@ def open_session(
 ) -> Session:
     """Return a read-only session. It connects when it executes its first statement."""
     settings = {"default_transaction_read_only": "on", "timezone": "UTC"}
-    return Session(parameters, timeouts, "batidaPonto receipts", settings, driver)
+    return Session(parameters, timeouts, "ponto receipts", settings, driver)
 
 
 class Receipts:

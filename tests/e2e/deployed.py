@@ -12,7 +12,7 @@ import pytest
 
 from tests.commands import Run, runner
 from tests.e2e.client import Client
-from tests.e2e.snapshot import FUNCTION, take_snapshot
+from tests.e2e.snapshot import DRAIN, take_snapshot
 from tools.local import emulator
 from tools.local.stack import Parameters, Stack, run_local_stack
 
@@ -90,11 +90,11 @@ def redelivery(client: Client, stack: Stack) -> Iterator[None]:
     seconds = 12
     queue, functions = client.address.queue_url, stack.client("lambda")
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
+    variables = functions.get_function_configuration(FunctionName=DRAIN)["Environment"]["Variables"]
     shorter = variables | {"RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": str(seconds)}
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": shorter})
+    functions.update_function_configuration(FunctionName=DRAIN, Environment={"Variables": shorter})
     yield
     client.wait_until_drained()
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
+    functions.update_function_configuration(FunctionName=DRAIN, Environment={"Variables": variables})
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)

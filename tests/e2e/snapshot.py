@@ -6,7 +6,7 @@ from typing import Any
 from tests.e2e.client import Client
 from tools.local.stack import Stack
 
-FUNCTION = "batida-ponto-local-batidaPonto"
+DRAIN = "batida-ponto-local-batidaPonto"
 
 # State that a fault or a test may change in the database: settings, refused connections, triggers and constraints.
 _DATABASE = """
@@ -22,16 +22,16 @@ def take_snapshot(stack: Stack) -> dict[str, object]:
     """Wait until the queue is drained, unless the drain is disabled; return the shared state by name."""
     client, functions, api = Client(stack), stack.client("lambda"), stack.client("apigateway")
     stack.require_running()
-    (mapping,) = functions.list_event_source_mappings(FunctionName=FUNCTION)["EventSourceMappings"]
+    (mapping,) = functions.list_event_source_mappings(FunctionName=DRAIN)["EventSourceMappings"]
     if mapping["State"] == "Enabled":
         with contextlib.suppress(AssertionError):  # the snapshot contains the number of remaining messages
             client.wait_until_drained()
-    function = functions.get_function_configuration(FunctionName=FUNCTION)
+    function = functions.get_function_configuration(FunctionName=DRAIN)
     return {
         "punches": _read_queue(client, client.address.queue_url),
         "dead letters": _read_queue(client, client.address.dlq_url),
         "drain": mapping["State"],
-        "concurrency": functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"],
+        "concurrency": functions.get_function_concurrency(FunctionName=DRAIN)["ReservedConcurrentExecutions"],
         "code": function["CodeSha256"],
         "environment": function["Environment"]["Variables"],
         "keys": {key["id"] for key in api.get_api_keys(limit=500)["items"]},

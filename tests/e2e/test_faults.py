@@ -15,7 +15,7 @@ import pytest
 from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, Response, expected_message
 from tests.e2e.deployed import Deployed
-from tests.e2e.snapshot import FUNCTION
+from tests.e2e.snapshot import DRAIN
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.kit.invalid_bodies import INVALID_BODIES
@@ -144,13 +144,13 @@ def crashing_function(deployed: Deployed, client: Client) -> Iterator[None]:
     client.sqs.set_queue_attributes(
         QueueUrl=queue, Attributes={"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(policy)}
     )
-    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
+    variables = functions.get_function_configuration(FunctionName=DRAIN)["Environment"]["Variables"]
     changed = variables | {"RETRY_DELAYS": "", "VISIBILITY_TIMEOUT": "1"}
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": changed})
-    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_add_crashing_handler(package))
+    functions.update_function_configuration(FunctionName=DRAIN, Environment={"Variables": changed})
+    functions.update_function_code(FunctionName=DRAIN, ZipFile=_add_crashing_handler(package))
     yield
-    functions.update_function_code(FunctionName=FUNCTION, ZipFile=package)
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
+    functions.update_function_code(FunctionName=DRAIN, ZipFile=package)
+    functions.update_function_configuration(FunctionName=DRAIN, Environment={"Variables": variables})
     client.wait_until_drained()
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before["Attributes"])
 

@@ -35,7 +35,7 @@ def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
     columns = ", ".join((*expected, "mensagem_id"))
     rows = client.query(f"select {columns} from ponto.batida where {EVENT.subject} = %s", employee)
     assert rows == [(*expected.values(), response.body["messageId"])]
-    sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
+    sessions = "select distinct usename from pg_stat_activity where application_name = 'ponto drain'"
     assert client.query(sessions) == [("ponto_drain",)]  # the role of the drain
     assert client.query("show fsync") == [("on",)]  # so that stored rows survive a power failure
 

@@ -157,5 +157,5 @@ def owner(server: Server) -> dict[str, str]:
 @pytest.fixture
 def store(database: Database) -> Iterator[Store]:
     """Yield the function's store, connected to `database` as its role."""
-    with closing(Store(lambda: database.function, QUICK)) as store:
+    with closing(Store(lambda: database.drain, QUICK)) as store:
         yield store

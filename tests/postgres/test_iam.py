@@ -22,7 +22,7 @@ from tests.postgres.servers import Server
 from tests.postgres.tls import Authority
 from tests.waiting import wait_for
 
-OWNER, FUNCTION, READER = "master", "ponto_drain", "ponto_reader"
+OWNER, DRAIN, READER = "master", "ponto_drain", "ponto_reader"
 MISSING_PERMISSION = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
 SESSION_TOKEN = "CANARY/+=" * 230  # 2,070 characters
 IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
@@ -36,7 +36,7 @@ class System:
         self.queue = DeadLetterQueue()
         rds.server.create_owner(OWNER)
         rds.server.execute(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
-        for role in (OWNER, FUNCTION, READER):
+        for role in (OWNER, DRAIN, READER):
             rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION_TOKEN, frozenset({role}))
         self.functions = Functions(make_dsn(host=HOST, dbname=OWNER), "")
         self.environment = self.functions.environment
@@ -66,7 +66,7 @@ class System:
 
     def deliver(self, *records: Record) -> list[str]:
         """Call the drain; return the ids of the failed messages."""
-        self.sign_in_as(FUNCTION)
+        self.sign_in_as(DRAIN)
         return self.functions.deliver(*records)
 
     def read(self) -> Any:
@@ -76,7 +76,7 @@ class System:
 
     def parameters(self) -> dict[str, Any]:
         """Return the drain's connection parameters, with the function that generates its tokens."""
-        self.sign_in_as(FUNCTION)
+        self.sign_in_as(DRAIN)
         return {**config.load_drain(self.environment).database.connection_parameters()}
 
     def end_sessions(self) -> None:
@@ -115,7 +115,7 @@ def test_schema_drain_and_read_functions_work_without_passwords(system: System) 
     assert "rows" in system.read()
     assert system.queue.dead_letters() == []
     assert system.rds.refused == []
-    tokens = [token for token in system.rds.tokens if f"DBUser={FUNCTION}&" in token]
+    tokens = [token for token in system.rds.tokens if f"DBUser={DRAIN}&" in token]
     assert len(tokens) == 3  # one for each connection
     assert min(map(len, tokens)) > 2_500  # like the tokens of AWS
     log = system.functions.log.getvalue()
@@ -124,8 +124,8 @@ def test_schema_drain_and_read_functions_work_without_passwords(system: System) 
 
 def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: System) -> None:
     system.apply_schema()
-    key = system.rds.keys[f"ASIA{FUNCTION.upper()}"]
-    system.rds.keys[f"ASIA{FUNCTION.upper()}"] = key._replace(roles=frozenset({READER}))
+    key = system.rds.keys[f"ASIA{DRAIN.upper()}"]
+    system.rds.keys[f"ASIA{DRAIN.upper()}"] = key._replace(roles=frozenset({READER}))
     batch = [new_punch(), new_punch()]
 
     assert sorted(system.deliver(*batch)) == sorted(record["messageId"] for record in batch)
@@ -133,10 +133,10 @@ def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: S
     assert system.queue.dead_letters() == []
     assert system.rds.refused == [["rds-db:connect"]] * 2  # the drain retries once with a new token
     log = system.functions.log.getvalue()
-    assert json.loads(log)["errors"] == [refusal(FUNCTION)[:200]]
+    assert json.loads(log)["errors"] == [refusal(DRAIN)[:200]]
     assert not [secret for secret in ("CANARY", "X-Amz", "Signature") if secret in log]
 
-    system.rds.keys[f"ASIA{FUNCTION.upper()}"] = key
+    system.rds.keys[f"ASIA{DRAIN.upper()}"] = key
     system.apply_schema()
     assert system.deliver(*batch) == []
 

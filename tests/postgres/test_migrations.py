@@ -311,7 +311,7 @@ def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection
 
 def save_entry(empty: Database) -> tuple[Outcome, float]:
     """Store a punch as the function does; return the outcome and the duration in seconds."""
-    with closing(Store(lambda: empty.function)) as store:
+    with closing(Store(lambda: empty.drain)) as store:
         started_at = time.monotonic()
         [outcome] = store.save([entry()])
         return outcome, time.monotonic() - started_at

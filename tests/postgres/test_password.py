@@ -16,7 +16,7 @@ from tests.postgres.servers import Server
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-OWNER, FUNCTION, READER = "owner's", "function's", "reports'"  # names of secrets
+OWNER, DRAIN, READER = "owner's", "drain's", "reports'"  # names of secrets
 
 
 class System:
@@ -30,7 +30,7 @@ class System:
         self._arns: dict[str, str] = {}
         owner = server.create_owner("master")
         self.put_secret(OWNER, "master", "master")
-        self.put_secret(FUNCTION, "ponto_drain", "CANARY-1")
+        self.put_secret(DRAIN, "ponto_drain", "CANARY-1")
         self.functions = Functions(make_dsn(host=owner["host"], dbname=owner["dbname"]), "")
         self.functions.environment["DLQ_URL"] = self.queue.url
         session: Any = boto3.DEFAULT_SESSION
@@ -49,17 +49,17 @@ class System:
 
     def _use(self, secret: str, **others: str) -> None:
         """Set the environment of the function that uses a secret."""
-        arns = {"DB_SECRET_ARN": self._arns[secret], "FUNCTION_SECRET_ARN": "", "READ_SECRET_ARN": ""}
+        arns = {"DB_SECRET_ARN": self._arns[secret], "DRAIN_SECRET_ARN": "", "READ_SECRET_ARN": ""}
         self.functions.environment |= arns | others
 
     def apply_schema(self) -> Any:
         """Call the schema function."""
-        self._use(OWNER, FUNCTION_SECRET_ARN=self._arns[FUNCTION], READ_SECRET_ARN=self._arns.get(READER, ""))
+        self._use(OWNER, DRAIN_SECRET_ARN=self._arns[DRAIN], READ_SECRET_ARN=self._arns.get(READER, ""))
         return self.functions.call("schema", {})
 
     def deliver(self, *records: Record) -> list[str]:
         """Call the drain; return the ids of the failed messages."""
-        self._use(FUNCTION)
+        self._use(DRAIN)
         return self.functions.deliver(*records)
 
     def read(self) -> str:
@@ -84,26 +84,26 @@ def system(server: Server) -> Iterator[System]:
 def test_schema_function_sets_the_password_and_each_function_fetches_its_secret(system: System) -> None:
     assert system.apply_schema()["applied"]
     assert system.apply_schema() == {"applied": [], "notices": ["password set: ponto_drain"]}
-    assert system.fetched == [OWNER, FUNCTION] * 2
+    assert system.fetched == [OWNER, DRAIN] * 2
     system.fetched.clear()
 
     for _ in range(3):
         assert system.deliver(new_punch()) == []
         system.end_sessions()
 
-    assert system.fetched == [FUNCTION]  # once for all connections
+    assert system.fetched == [DRAIN]  # once for all connections
     assert system.stored() == 3
 
 
 def test_secret_of_the_function_cannot_set_passwords_of_other_roles(system: System) -> None:
     system.apply_schema()
     for name in ("master", "ponto_reader", "PONTO_FUNCTION", ""):
-        system.put_secret(FUNCTION, name, "CANARY-2")
+        system.put_secret(DRAIN, name, "CANARY-2")
         with pytest.raises(MigrationError, match=f"has the username {name!r}; it must be ponto_d") as caught:
             system.apply_schema()
         assert "CANARY" not in str(caught.value)
 
-    system.put_secret(FUNCTION, "ponto_drain", "CANARY-1")
+    system.put_secret(DRAIN, "ponto_drain", "CANARY-1")
     system.apply_schema()  # as the owner, whose password is the same
 
 
@@ -112,13 +112,13 @@ def test_rotated_password_causes_no_failure_of_a_running_function(system: System
     assert system.deliver(new_punch()) == []
 
     for number in (2, 3):
-        system.put_secret(FUNCTION, "ponto_drain", f"CANARY-{number}")
+        system.put_secret(DRAIN, "ponto_drain", f"CANARY-{number}")
         system.apply_schema()
         assert system.deliver(new_punch()) == []  # open connections stay valid
         system.end_sessions()
         system.fetched.clear()
         assert system.deliver(new_punch(), new_punch()) == []
-        assert system.fetched == [FUNCTION]
+        assert system.fetched == [DRAIN]
 
     assert system.stored() == 7
     assert system.queue.dead_letters() == []

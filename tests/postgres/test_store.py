@@ -32,7 +32,7 @@ from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED,
 from tests.waiting import wait_for
 from tools.kit.event import CONFLICTING, OPTIONAL_FIELDS, VALID, body
 
-SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto'"
+SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'ponto drain'"
 
 
 def punches(database: Database) -> list[tuple[str, int, datetime]]:
@@ -65,7 +65,7 @@ def end_session(database: Database) -> None:
 @pytest.fixture
 def patient_store(database: Database) -> Iterator[Store]:
     """Yield a store with long timeouts, so that a test on a busy machine can release a lock in time."""
-    with closing(Store(lambda: database.function, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
+    with closing(Store(lambda: database.drain, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
         yield store
 
 
@@ -256,7 +256,7 @@ def test_existing_id_whose_row_is_not_visible_fails(store: Store, database: Data
 
     existing = entry()
     store.save([existing])
-    with closing(Store(lambda: database.function, QUICK, SessionWithHiddenRow)) as store_with_hidden_row:
+    with closing(Store(lambda: database.drain, QUICK, SessionWithHiddenRow)) as store_with_hidden_row:
         assert statuses(store_with_hidden_row.save([existing, entry()])) == [Status.FAILED, Status.STORED]
 
     assert statuses(store.save([existing, entry()])) == [Status.REDELIVERED, Status.STORED]
@@ -269,7 +269,7 @@ def test_concurrent_workers_store_the_same_ids_once_without_deadlock(
 
     def work(seed: int) -> list[Outcome]:
         shuffled = random.Random(seed).sample(entries, len(entries))  # noqa: S311
-        with closing(Store(lambda: database.function)) as store:
+        with closing(Store(lambda: database.drain)) as store:
             return [outcome for at in range(0, 300, 50) for outcome in store.save(shuffled[at : at + 50])]
 
     with ThreadPoolExecutor(5) as threads:
@@ -329,7 +329,7 @@ def test_no_password_appears_when_a_connection_fails(database: Database) -> None
         {"nothing": "1"},
     ]
     for password, fault in product(passwords, faults):
-        parameters = {**database.function, "password": password, **fault}
+        parameters = {**database.drain, "password": password, **fault}
 
         [outcome] = Store(lambda parameters=parameters: parameters, QUICK).save([entry()])  # type: ignore[misc]
 
@@ -365,7 +365,7 @@ def test_first_failure_of_a_message_is_stored_until_its_retention_ends(store: St
 def test_failing_messages_cannot_be_recorded_without_the_database(
     database: Database, changes: dict[str, str], message: str
 ) -> None:
-    store = Store(lambda: database.function | changes, QUICK)
+    store = Store(lambda: database.drain | changes, QUICK)
     with pytest.raises(QueryFailedError) as caught:
         store.record_failures(["a"], time.monotonic() + 60)
     assert str(caught.value).startswith(message)
@@ -490,7 +490,7 @@ def test_after_a_database_failure_no_other_part_of_the_batch_is_tried(
                 raise psycopg2.OperationalError("gone")
             return super().execute(*arguments)
 
-    with closing(Store(lambda: database.function, QUICK, FailsAfterTheFirst)) as store:
+    with closing(Store(lambda: database.drain, QUICK, FailsAfterTheFirst)) as store:
         outcomes = store.save([entry(), entry()._replace(api_key_id="\x00"), entry(), entry()])
 
     assert outcomes == [Outcome(Status.FAILED, "OperationalError: gone")] * 4
@@ -502,7 +502,7 @@ def test_commits_are_synchronous_despite_the_servers_default(database: Database,
     name = database.owner["dbname"] if level == "database" else "ponto_drain"
     database.execute(f"alter {level} {name} set synchronous_commit = off")
     try:
-        store = Store(lambda: database.function, QUICK)
+        store = Store(lambda: database.drain, QUICK)
         store.save([entry()])
         assert store._session.execute("show synchronous_commit", {}, math.inf) == [("on",)]
         store.close()
@@ -542,7 +542,7 @@ def test_detail_is_one_line_of_at_most_200_printable_characters() -> None:
 
 
 def test_statement_timeout_fails_the_entry(database: Database) -> None:
-    store = Store(lambda: database.function, QUICK._replace(statement_ms=100, lock_ms=0))
+    store = Store(lambda: database.drain, QUICK._replace(statement_ms=100, lock_ms=0))
     database.execute(LOCK)
 
     [outcome] = store.save([entry()])
@@ -551,7 +551,7 @@ def test_statement_timeout_fails_the_entry(database: Database) -> None:
 
 
 def test_idle_timeout_of_a_kept_connection_causes_no_failure(database: Database) -> None:
-    store = Store(lambda: database.function, Timeouts(idle_ms=50))
+    store = Store(lambda: database.drain, Timeouts(idle_ms=50))
     store.save([entry()])
     wait_for(lambda: session_pid(database) is None, "the session to be gone")
 

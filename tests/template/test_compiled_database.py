@@ -48,7 +48,7 @@ def test_cluster_does_not_log_failed_statements_or_details(prod: Template) -> No
     }
 
 
-SECRETS = ("FunctionSecret", "ReadSecret")
+SECRETS = ("DrainSecret", "ReadSecret")
 OWNER_SECRET = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
 
 
@@ -73,15 +73,15 @@ def test_each_function_connects_to_the_cluster_as_a_separate_role(
         for name, user in (("BatidaPonto", "ponto_drain"), ("Read", "ponto_reader"), ("Schema", "ponto"))
     }
     connection["DB_LOGIN"] = "secret"
-    function_secret, read_secret = ({"Ref": name} for name in SECRETS)
+    drain_secret, read_secret = ({"Ref": name} for name in SECRETS)
     assert database_variables(prod_with_passwords) == {
-        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_drain", "DB_SECRET_ARN": function_secret},
+        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_drain", "DB_SECRET_ARN": drain_secret},
         "ReadLambdaFunction": connection | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": read_secret},
         "SchemaLambdaFunction": connection
         | {
             "DB_USER": "ponto",
             "DB_SECRET_ARN": OWNER_SECRET,
-            "FUNCTION_SECRET_ARN": function_secret,
+            "DRAIN_SECRET_ARN": drain_secret,
             "READ_SECRET_ARN": read_secret,
         },
     }
@@ -159,16 +159,16 @@ def test_existing_database_only_sets_variables_of_the_functions(compile_stage: C
         assert "VpcConfig" not in function
     for variables in database_variables(template).values():
         assert (variables["DB_HOST"], variables["DB_PORT"]) == ("db.example.com", "5432")
-        assert variables["DB_SECRET_ARN"] == variables.get("FUNCTION_SECRET_ARN", "") == ""
+        assert variables["DB_SECRET_ARN"] == variables.get("DRAIN_SECRET_ARN", "") == ""
 
     # If the owner has a secret, separate secrets are created for the functions.
     with_secret = database_variables(compile_stage("dev", "database=existing", f"dbSecretArn={ARN}"))
-    function_secret, read_secret = ({"Ref": name} for name in SECRETS)
-    assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == function_secret
+    drain_secret, read_secret = ({"Ref": name} for name in SECRETS)
+    assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == drain_secret
     assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == read_secret
     schema = with_secret["SchemaLambdaFunction"]
-    secrets = [schema[f"{prefix}_SECRET_ARN"] for prefix in ("DB", "FUNCTION", "READ")]
-    assert secrets == [ARN, function_secret, read_secret]
+    secrets = [schema[f"{prefix}_SECRET_ARN"] for prefix in ("DB", "DRAIN", "READ")]
+    assert secrets == [ARN, drain_secret, read_secret]
 
 
 def test_express_cluster_needs_no_vpc_and_uses_public_certificates(compile_stage: CompileStage) -> None:

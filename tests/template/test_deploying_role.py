@@ -34,7 +34,7 @@ REQUEST = {  # conditions that a caller can meet
 }
 OWN = "batida-ponto-prod"
 OWN_NAMES = f"""
-    {OWN} {OWN}/1 {OWN}-read {OWN}-OperatorRole-1 /aws/lambda/{OWN}-read /aws/apigateway/{OWN}:* FunctionSecret-1
+    {OWN} {OWN}/1 {OWN}-read {OWN}-OperatorRole-1 /aws/lambda/{OWN}-read /aws/apigateway/{OWN}:* DrainSecret-1
     default:1 1
 """.split()
 """Ends of ARNs of the stage's resources."""

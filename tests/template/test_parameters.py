@@ -17,7 +17,7 @@ def declare(project: Path, declaration: str) -> None:
 @pytest.mark.parametrize(
     ("parameter", "allowed"),
     [
-        ("memory=64", "a whole number from 128 to 10240"),
+        ("functionMemory=64", "a whole number from 128 to 10240"),
         ("maximumAcu=256.5", "a number from 1 to 256"),
         ("keyRateLimit=-1", "a number of 0 or more"),
         ("tracing=yes", "one of true, false"),

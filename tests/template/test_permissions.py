@@ -34,7 +34,7 @@ def writes_log(function: str) -> set[tuple[str, str]]:
 ROLES: Permissions = {
     "ApiRole": {("sqs:SendMessage", "Queue.Arn")},
     "OperatorRole": {("sqs:SendMessage", "Queue.Arn")},
-    "BatidaPontoRole": {
+    "DrainRole": {
         ("sqs:ReceiveMessage", "Queue.Arn"),
         ("sqs:DeleteMessage", "Queue.Arn"),
         ("sqs:GetQueueAttributes", "Queue.Arn"),
@@ -46,7 +46,7 @@ ROLES: Permissions = {
     "ReaderRole": {("lambda:InvokeFunction", "ReadLambdaFunction.Arn"), DESCRIBE_STACK},
     "SchemaRole": writes_log("Schema"),
 }
-FUNCTION_ROLES = ("BatidaPontoRole", "ReadRole", "SchemaRole")
+FUNCTION_ROLES = ("DrainRole", "ReadRole", "SchemaRole")
 NETWORK_INTERFACES = {
     ("ec2:CreateNetworkInterface", "*"),
     ("ec2:DescribeNetworkInterfaces", "*"),
@@ -74,7 +74,7 @@ def token_login(resource_id: str = CLUSTER_RESOURCE_ID, owner: str = "ponto") ->
 
 def password_login(owner_secret: str, *extra: tuple[str, str]) -> Permissions:
     """Return the permissions of each function's role to read secrets; `extra` are those for the owner's secret."""
-    own = [("secretsmanager:GetSecretValue", secret) for secret in ("FunctionSecret", "ReadSecret")]
+    own = [("secretsmanager:GetSecretValue", secret) for secret in ("DrainSecret", "ReadSecret")]
     owners = {*own, ("secretsmanager:GetSecretValue", owner_secret), *extra}
     return dict(zip(FUNCTION_ROLES, ({own[0]}, {own[1]}, owners), strict=True))
 
@@ -130,7 +130,7 @@ def test_each_role_is_assumed_by_one_service_or_by_the_accounts_operators(prod: 
         **{name: trust({"Service": "lambda.amazonaws.com"}) for name in FUNCTION_ROLES},
     }
     assert {name: _name(function["Role"]) for name, function in prod.by_type("AWS::Lambda::Function").items()} == {
-        "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
+        "BatidaPontoLambdaFunction": "DrainRole.Arn",
         "ReadLambdaFunction": "ReadRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }
@@ -218,7 +218,7 @@ def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
     assert not is_allowed(operator, "sqs:ReceiveMessage", queue, queue_policy)
     assert not is_allowed(operator._replace(boundary=[]), "sqs:SendMessage", queue, queue_policy)
     assert not is_allowed(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
-    assert not is_allowed(get_role(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, queue_policy)
+    assert not is_allowed(get_role(prod, "DrainRole", boundary), "sqs:SendMessage", queue, queue_policy)
 
 
 def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(package_with_slices: PackageStage) -> None:

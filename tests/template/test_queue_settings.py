@@ -10,7 +10,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS
 from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 
-FUNCTION = "BatidaPontoLambdaFunction"
+DRAIN = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSQueue"
 DAY_SECONDS = 86_400
 OUTAGE_SECONDS = 30 * 3600
@@ -20,7 +20,7 @@ MIN_VISIBILITY_SECONDS = 109  # with a shorter timeout, an outage would need mor
 
 def test_maximum_concurrency_of_pollers_is_within_reserved_concurrency(template: Template) -> None:
     maximum = template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]
-    assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
+    assert 2 <= maximum <= template.properties(DRAIN)["ReservedConcurrentExecutions"]
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_maximum_concurrency_of_pollers_is_within_reserved_concurrency(template:
 def test_connection_limits_follow_from_the_concurrency(
     compile_stage: CompileStage, reserved: str, maximum: str, read: str, expected: tuple[int, int]
 ) -> None:
-    concurrency = {"reserved": reserved, "maximum": maximum, "read": read}
+    concurrency = {"drain": reserved, "drainMaximum": maximum, "read": read}
     template = compile_stage("prod", *(f"{name}Concurrency={value}" for name, value in concurrency.items()))
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(number) for number in expected]
+    assert [variables[f"{name}_CONCURRENCY"] for name in ("DRAIN", "READ")] == [str(number) for number in expected]
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
     # Without a reservation, no function has the property (0 would disable it); the mapping determines the limits.
-    reservations = dict(zip((FUNCTION, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
+    reservations = dict(zip((DRAIN, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
     assert _select_property(template.by_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
 
 
@@ -44,14 +44,14 @@ def test_mapping_receives_batches_and_reports_item_failures(template: Template, 
     ((name, mapping),) = template.by_type("AWS::Lambda::EventSourceMapping").items()
     assert name == MAPPING
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
-    assert mapping["FunctionName"] == {"Fn::GetAtt": [FUNCTION, "Arn"]}
+    assert mapping["FunctionName"] == {"Fn::GetAtt": [DRAIN, "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["Enabled"] is True
     assert mapping["BatchSize"] == prod.properties(MAPPING)["BatchSize"]
 
 
 def test_slowest_save_and_dead_lettering_fit_into_the_timeout(prod: Template) -> None:
-    timeout = prod.properties(FUNCTION)["Timeout"]
+    timeout = prod.properties(DRAIN)["Timeout"]
     save_seconds = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     lookup_seconds = save_seconds + TIMEOUTS.statement_ms / 1000
     assert save_seconds < timeout - DEAD_LETTER_SECONDS  # otherwise the look-up would not start
@@ -64,17 +64,17 @@ def test_slowest_save_and_dead_lettering_fit_into_the_timeout(prod: Template) ->
     ("parameters", "visibility"),
     [
         ([], 6 * 75 + 1),
-        (["timeout=17"], MIN_VISIBILITY_SECONDS),
-        (["timeout=18"], 6 * 18 + 1),
-        (["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
-        (["timeout=900"], 6 * 900 + 1),
+        (["drainTimeout=17"], MIN_VISIBILITY_SECONDS),
+        (["drainTimeout=18"], 6 * 18 + 1),
+        (["drainTimeout=30", "drainBatchingWindow=2"], 6 * 30 + 2),
+        (["drainTimeout=900"], 6 * 900 + 1),
     ],
 )
 def test_message_is_hidden_for_six_timeouts_and_survives_an_outage_of_30_hours(
     compile_stage: CompileStage, parameters: list[str], visibility: int
 ) -> None:
     template = compile_stage("prod", *parameters)
-    queue, variables = template.properties("Queue"), template.properties(FUNCTION)["Environment"]["Variables"]
+    queue, variables = template.properties("Queue"), template.properties(DRAIN)["Environment"]["Variables"]
     assert queue["VisibilityTimeout"] == visibility
     assert visibility != MIN_VISIBILITY_SECONDS or count_receives(visibility - 1) > MAX_RECEIVES
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
@@ -120,8 +120,8 @@ def test_only_the_gateway_and_operators_send_to_the_punch_queue(template: Templa
 def test_only_the_drain_has_a_dead_letter_queue_and_concurrency_is_reserved(template: Template) -> None:
     functions = template.by_type("AWS::Lambda::Function")
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
-    assert _select_property(functions, "DeadLetterConfig") == {FUNCTION: target}
-    assert _select_property(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
+    assert _select_property(functions, "DeadLetterConfig") == {DRAIN: target}
+    assert _select_property(functions, "ReservedConcurrentExecutions") == {DRAIN: 5, "ReadLambdaFunction": 2}
 
 
 def count_receives(visibility_seconds: int) -> int:

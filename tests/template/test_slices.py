@@ -124,7 +124,10 @@ def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProjec
         ("needs: [two]", "there is no folder slices/two"),
         ("Resorces: {}", "unknown key `Resorces`"),
         ("Outputs: { Path: { Value: '${param:path}' } }", "uses the parameter `path`"),
-        ("parameters: { memory: { type: integer, default: 1, reason: None. } }", "declares the parameter `memory`"),
+        (
+            "parameters: { functionMemory: { type: integer, default: 1, reason: None. } }",
+            "declares the parameter `functionMemory`",
+        ),
         ("zip: [model.bin]", "has no model.bin to zip"),
         ("functions: { one: { handler: slices/one/functon.main } }", "there is no slices/one/functon.py"),
         ("Resources: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }", "PostPunsh has no Type"),

@@ -22,8 +22,8 @@ EXPRESS = "database=express"
         (["database=existing", "dbLogin=iam"], "dbResourceId: '' is not a resource id"),
         (["dbResourceId=cluster-ABC"], "with database: create leave it out"),
         ([EXPRESS, "vpcName=company"], "has no VPC"),
-        (["reservedConcurrency=0"], "'0' is not a whole number"),  # would disable the function
-        (["maximumConcurrency=6"], "is above reservedConcurrency"),
+        (["drainConcurrency=0"], "'0' is not a whole number"),  # would disable the function
+        (["drainMaximumConcurrency=6"], "is above drainConcurrency"),
         (["permissionsBoundary=boundary"], "is not the ARN of a managed policy"),
         (["tags=owner"], "is not name=value"),
         ([f"alarmTopicArn={TOPIC.replace('us-east-1', 'sa-east-1')}"], "standard topic in us-east-1"),

@@ -156,9 +156,9 @@ def test_schema_needs_only_its_own_variables() -> None:
             "KEPT_CONCURRENCY": "2",
             "READ_SECRET_ARN": READ_ROLE,
             "READ_CONCURRENCY": "1000",
-            "FUNCTION_CONCURRENCY": "",
+            "DRAIN_CONCURRENCY": "",
             "SLICES": "kept,needs_it",
-            "ROLES": "ponto_drain:FUNCTION,ponto_reader:READ,ponto_kept:KEPT",
+            "ROLES": "ponto_drain:DRAIN,ponto_reader:READ,ponto_kept:KEPT",
             "DLQ_URL": None,
         }
     )

@@ -18,7 +18,7 @@ from tests.events import RECEIVED_MS, message
 
 ABSENT: dict[str, Any] = dict.fromkeys(Punch._fields)
 SECOND = 1_000
-FUNCTION = "batida-ponto-prod-batidaPonto"
+DRAIN = "batida-ponto-prod-batidaPonto"
 REASONS = {f"rejected{reason.capitalize()}": 0 for reason in Reason}
 
 
@@ -42,7 +42,7 @@ def log_batch(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
     """Log a `BatchResult` that was complete 5 s after RECEIVED_MS; return the line."""
     now, batch = RECEIVED_MS / 1000 + 5, BatchResult(**processed)
     times = {"milliseconds": 12.3, **batch.ages(now)}
-    log.write_batch("request-1", FUNCTION, now, batch.counts(requires_sign_in=True), times, batch.errors)
+    log.write_batch("request-1", DRAIN, now, batch.counts(requires_sign_in=True), times, batch.errors)
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1
@@ -113,7 +113,7 @@ def test_line_contains_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> N
         "batchSize": 4,
     }
     times = {"milliseconds": 12.3, "oldestMilliseconds": 5 * SECOND, "oldestFailedMilliseconds": 6 * SECOND}
-    dimensions = {"FunctionName": FUNCTION}
+    dimensions = {"FunctionName": DRAIN}
     assert parse_metrics(text) == {
         **{("BatidaPonto", name): Metric(dimensions, value, "Count") for name, value in counts.items()},
         **{("BatidaPonto", name): Metric(dimensions, value, "Milliseconds") for name, value in times.items()},

@@ -168,7 +168,7 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
 def _unreserved(reserved: Mapping[str, int]) -> list[str]:
     """Return the parameters, NAME=VALUE, with which these functions reserve no concurrency."""
     named = {
-        DRAIN: "reservedConcurrency",
+        DRAIN: "drainConcurrency",
         "read": "readConcurrency",
         **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
         **{declaration["reserves"]: name for name, declaration in declarations().items() if "reserves" in declaration},

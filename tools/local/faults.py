@@ -18,7 +18,7 @@ _ALLOW = f"alter database {postgres.DATABASE} allow_connections true"
 _READ_ONLY = f"alter database {postgres.DATABASE} set default_transaction_read_only = on"
 _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
 # Waits up to 10 s for each session to end, as it occupies a connection until then.
-_END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
+_END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'ponto drain'"
 _LOCK = f"begin; lock table {SCHEMA}.{EVENT.table} in access exclusive mode"
 
 

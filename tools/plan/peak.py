@@ -43,7 +43,7 @@ def forecast(peak: Peak, settings: StageSettings) -> Forecast:
     limits = {
         settings.concurrency * settings.batch / seconds: (
             f"{settings.concurrency:,} batches at once x {settings.batch:,} punches / {seconds:.4g} s",
-            "reservedConcurrency and maximumConcurrency",
+            "drainConcurrency and drainMaximumConcurrency",
         ),
         settings.database_rows: ("the database, at maximumAcu", "maximumAcu"),
     }

@@ -68,18 +68,18 @@ def read(
             )
         return min(map(float, texts))
 
-    reserved = [name for name in ["reservedConcurrency"] if values[name] not in _NONE]
-    batch = int(lowest("batchSize"))
+    reserved = [name for name in ["drainConcurrency"] if values[name] not in _NONE]
+    batch = int(lowest("drainBatchSize"))
     secrets = _secrets(values)
     creates_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
     services = 1 + bool(secrets)  # with a VPC endpoint: SQS and, for passwords, Secrets Manager
     return StageSettings(
         stage_rate=lowest("stageRateLimit", "keyRateLimit"),
-        concurrency=int(lowest("maximumConcurrency", *reserved)),
+        concurrency=int(lowest("drainMaximumConcurrency", *reserved)),
         batch=batch,
         batch_milliseconds=BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,
         database_rows=lowest("maximumAcu") * DATABASE_ROWS,
-        memory=int(lowest("memory")),
+        memory=int(lowest("functionMemory")),
         pause_seconds=int(lowest("secondsUntilAutoPause")),
         fair_queue=values["fairQueue"] == "true",
         all_alarms=values["alarms"] == "all",

@@ -74,10 +74,12 @@ def _declared(file: Path) -> Iterator[_Row]:
         description = _DESCRIPTION.search(rest)
         yield _Row([logical_id], name, "", comment or (description[1] if description else ""))
     for key, purpose, rest in _split(_FUNCTION, text):
-        suffixes = ["LambdaFunction", "LogGroup", "Role"]
+        suffixes = ["LambdaFunction", "LogGroup"]
         suffixes += [f"EventSourceMappingSQS{queue}" for queue in re.findall(r"arn: !GetAtt (\w+)\.Arn", rest)]
         suffixes += ["LambdaEvConf"] if "maximumEventAge" in rest else []
-        yield _Row([_capitalise(key) + suffix for suffix in suffixes], name, f"`{key}`", purpose or "")
+        ids = [_capitalise(key) + suffix for suffix in suffixes]
+        ids += re.findall(r"^ +role: (\w+)", rest, re.MULTILINE)
+        yield _Row(ids, name, f"`{key}`", purpose or "")
     for section, purpose in _ALARM.findall(text):
         alarm = "".join(map(_capitalise, section.split("-"))) + "Alarm"
         yield _Row([alarm], name, f"`{section}`", purpose)

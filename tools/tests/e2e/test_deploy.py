@@ -122,7 +122,7 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     unchanged = account.deploy("--preview", "--json", *cloud)
     assert unchanged.status == 0, unchanged.out + unchanged.err
     assert [unchanged.json[word] for word in ("added", "changed", "replaced", "deleted")] == [[], [], [], []]
-    changed = account.deploy("--preview", *cloud, "--param=memory=512", "--param=alarms=essential")
+    changed = account.deploy("--preview", *cloud, "--param=functionMemory=512", "--param=alarms=essential")
     assert changed.status == 0, changed.out + changed.err
     assert "changed    BatidaPontoLambdaFunction (AWS::Lambda::Function): MemorySize\n" in changed.out
     assert f"{osls.stack_name('local')} would be updated; nothing was deployed" in changed.out

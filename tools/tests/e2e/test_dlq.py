@@ -10,7 +10,7 @@ from ponto.punch import EVENT
 from tests.commands import Run, runner
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.snapshot import FUNCTION
+from tests.e2e.snapshot import DRAIN
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.local.stack import Stack
@@ -104,7 +104,7 @@ def test_redriven_asynchronous_event_that_fails_again_becomes_a_new_dead_letter(
     client: Client, stack: Stack, dlq: Run
 ) -> None:
     invalid_event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}
-    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(invalid_event))
+    stack.client("lambda").invoke(FunctionName=DRAIN, InvocationType="Event", Payload=json.dumps(invalid_event))
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter of the event")
     (first,) = dlq("list", "--json").json["deadLetters"]
     assert first["reason"] == "asynchronous"

@@ -228,7 +228,7 @@ def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) 
     (line,) = (line for line in result.err.splitlines() if "make deploy" in line)
     assert line == (
         "  make deploy STAGE=prod ARGS=\"--region sa-east-1 --param 'alarmEmail=a b@example.com' "
-        '--param database=express --param reservedConcurrency=none"'
+        '--param database=express --param drainConcurrency=none"'
     )
 
 

@@ -88,7 +88,7 @@ def test_lowest_limit_gives_rows_a_second_and_minutes_to_drain(
     [
         ({"stage_rate": 1_999}, "answered 429 and sent again: raise stageRateLimit .* to 2,000"),
         ({"database_rows": 50}, "more than 15 minutes: raise maximumAcu"),
-        ({"batch_milliseconds": 4_000}, "more than 15 minutes: raise reservedConcurrency and maximumConcurrency"),
+        ({"batch_milliseconds": 4_000}, "more than 15 minutes: raise drainConcurrency and drainMaximumConcurrency"),
     ],
 )
 def test_peak_that_does_not_fit_names_the_parameter_to_raise(change: dict[str, Any], advice: str) -> None:
@@ -186,9 +186,9 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
     assert [prod[name] for name in watching] == [True, 1, 1]
     expected = {
         "stageRate": default["stageRateLimit"],
-        "concurrency": default["reservedConcurrency"],
-        "batch": default["batchSize"],
-        "memory": default["memory"],
+        "concurrency": default["drainConcurrency"],
+        "batch": default["drainBatchSize"],
+        "memory": default["functionMemory"],
         "pauseSeconds": default["secondsUntilAutoPause"],
         "databaseRows": default["maximumAcu"] * settings.DATABASE_ROWS,
     }
@@ -199,10 +199,10 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
     ("changed", "settings_of"),
     [
         # Where no concurrency is reserved, the queue's own counts.
-        ({"reservedConcurrency": "", "maximumConcurrency": "3"}, {"concurrency": 3}),
-        ({"reservedConcurrency": "none", "maximumConcurrency": "3"}, {"concurrency": 3}),
+        ({"drainConcurrency": "", "drainMaximumConcurrency": "3"}, {"concurrency": 3}),
+        ({"drainConcurrency": "none", "drainMaximumConcurrency": "3"}, {"concurrency": 3}),
         ({"keyRateLimit": "70"}, {"stage_rate": 70}),  # the lowest
-        ({"batchSize": "10000"}, {"batch": 10_000}),
+        ({"drainBatchSize": "10000"}, {"batch": 10_000}),
     ],
     ids=str,
 )

@@ -344,7 +344,7 @@ def test_refusals_are_listed_with_a_remedy_unless_forced(dev: Dev) -> None:
     assert (refused.status, forced.status) == (2, 0)
     assert "refused    the account may run 10 functions at once" in refused.out
     assert "refused    the names of stage dev and stage dev-eu overlap" in refused.out
-    assert '\nremedy     make deploy STAGE=dev ARGS="--param reservedConcurrency=none"\n' in refused.out
+    assert '\nremedy     make deploy STAGE=dev ARGS="--param drainConcurrency=none"\n' in refused.out
     assert "forced     the account may run 10 functions at once" in forced.out
     assert "forced     the names of stage dev and stage dev-eu overlap" in forced.out
     assert "remedy" not in forced.out

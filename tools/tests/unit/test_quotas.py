@@ -105,14 +105,13 @@ def test_insufficient_concurrency_stops_the_deploy_with_what_to_request(
         f"the account may run {limit} functions at once in us-east-1, of which {unreserved} are not reserved; "
         f"this stage reserves {more} more.",
         "AWS may refuse that: by its documentation 100 must stay unreserved.",
-        "Until the quota is raised, deploy without reservations: --param reservedConcurrency=none "
-        "(docs/deploy.md#quotas)",
+        "Until the quota is raised, deploy without reservations: --param drainConcurrency=none (docs/deploy.md#quotas)",
         "Request an increase: aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
         f"L-B99A9384 --desired-value {value} --region us-east-1",
         "Or deploy with --force.",
         "",
         "Deploy with what the account allows:",
-        remedy("reservedConcurrency=none"),
+        remedy("drainConcurrency=none"),
         "",
         "Nothing was deployed.",
     ]
@@ -145,7 +144,7 @@ def test_free_plan_stops_the_deploy_of_a_cluster(calls: Calls) -> None:
 
     calls.stubs |= limits(10, 10) | plan("FREE")
     large = FIVE._replace(creates_cluster=True, maximum_acu=8, unverified_parameters=("gate=false",))
-    command = remedy("database=express", "reservedConcurrency=none", "gate=false", "maximumAcu=4")
+    command = remedy("database=express", "drainConcurrency=none", "gate=false", "maximumAcu=4")
     with pytest.raises(CommandError, match=f"\n{command}\n"):
         require_demand(large)
 
@@ -164,7 +163,7 @@ def test_express_cluster_is_checked_against_the_free_plan(calls: Calls, capsys: 
     with pytest.raises(CommandError, match=r"at most 4 ACU, but maximumAcu is 8\. Deploy with --param maximumAcu=4"):
         require_demand(express._replace(maximum_acu=8))
     calls.stubs |= limits(10, 10)
-    with pytest.raises(CommandError, match=f"\n{remedy('maximumAcu=4', 'reservedConcurrency=none')}\n"):
+    with pytest.raises(CommandError, match=f"\n{remedy('maximumAcu=4', 'drainConcurrency=none')}\n"):
         require_demand(express._replace(maximum_acu=8, reserved={DRAIN: 5}))
     calls.stubs |= plan("PAID")
     require_demand(express._replace(maximum_acu=8))

@@ -247,7 +247,7 @@ def test_terminated_session_is_replaced_without_an_error(
 ) -> None:
     punch = entry()
     store.save([punch])
-    sessions = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto receipts'"
+    sessions = "from pg_stat_activity where datname = current_database() and application_name = 'ponto receipts'"
     assert receipt_function.status(punch.punch.id) == 200
     assert database.execute(f"select usename {sessions}") == [("ponto_receipts",)]
 

@@ -218,7 +218,7 @@ insert into batida (id, usuario_id, ponto, recebida_em) values (gen_random_uuid(
 
 def open_writer(url: str, user: str, statement: str) -> psycopg2.extensions.connection:
     """Return a connection with a transaction that is open after a statement."""
-    connection = psycopg2.connect(url, application_name="batidaPonto", user=user)
+    connection = psycopg2.connect(url, application_name="ponto drain", user=user)
     connection.cursor().execute(statement)
     return connection
 
@@ -232,7 +232,7 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
         for report in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
             refused = run(*report, *target_options)
             assert (refused.status, refused.out) == (2, "")
-            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_drain); a result" in refused.err
+            assert f"pid {writer.info.backend_pid} (ponto drain, as ponto_drain); a result" in refused.err
         assert run("totals", *target_options).status == 0
         writer.rollback()  # close() would end the transaction only some time later
     assert run("totals", *AS_OF, *target_options).status == 0
@@ -245,7 +245,7 @@ def require_wait_for_writer(url: str, user: str, statement: str) -> None:
             kit_reader.open_direct_reader, reading, allows_historical_reads=True, writer_timeout_seconds=0.2
         )
         pid = writer.info.backend_pid
-        with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\); a result"), begin():
+        with pytest.raises(CommandError, match=rf"pid {pid} \(ponto drain, as {user}\); a result"), begin():
             pass
         writer.rollback()
         with begin() as source:
