@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Account(NamedTuple):
     """Existing network in the emulator's account."""
 
-    environment: dict[str, str]
+    environment: dict[str, str]  # with the variables AWS_...
     vpc: str
     subnet_a: str
     subnet_b: str
@@ -32,7 +32,7 @@ def account(aws: Emulator) -> Account:
     for zone, block in (("a", "10.1.2.0/24"), ("b", "10.1.3.0/24")):
         _subnet(ec2, vpc, "twice", block, zone)
     return Account(
-        environment=aws.environment(),
+        environment={name: value for name, value in aws.environment().items() if name.startswith("AWS_")},
         vpc=vpc,
         subnet_a=_subnet(ec2, vpc, "private-a", "10.1.0.0/24", "a"),
         subnet_b=_subnet(ec2, vpc, "private-b", "10.1.1.0/24", "b"),
@@ -42,8 +42,7 @@ def account(aws: Emulator) -> Account:
 
 def look_up(compile_stage: CompileStage, account: Account, vpc: str, subnets: str, group: str) -> Template:
     parameters = (f"vpcName={vpc}", f"subnetNames={subnets}", f"securityGroupNames={group}")
-    aws = {name: value for name, value in account.environment.items() if name.startswith("AWS_")}
-    return compile_stage("dev", *parameters, **aws)
+    return compile_stage("dev", *parameters, **account.environment)
 
 
 def test_names_are_replaced_by_the_accounts_ids(compile_stage: CompileStage, account: Account) -> None:

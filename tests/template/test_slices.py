@@ -65,49 +65,30 @@ def load_project(project: Path) -> set[str]:
     return set(names)
 
 
-def command_names(*names: str) -> set[str]:
-    """Return the names of the commands that slices add."""
-    commands = enabled_slices.collect("commands", "COMMANDS")
-    return {command for name in names for command in commands.get(name, ())}
-
-
-def test_template_without_slices_is_the_reference(package_project: PackageProject, tmp_path: Path) -> None:
-    project = copy_without_requirements(tmp_path)
-    disable_slices(project, *MANIFESTS)
-
-    template = package_project(project, "prod").template()
-
-    assert template.by_type("AWS::Lambda::Function").keys() == FUNCTIONS
-    methods = template.by_type("AWS::ApiGateway::Method").values()
-    assert {method["HttpMethod"] for method in methods} == {"POST", "OPTIONS"}
-    assert load_project(project) == cli.COMMANDS.keys() - command_names(*MANIFESTS)
-
-
-@pytest.mark.parametrize("name", MANIFESTS)
-def test_disabled_slice_adds_nothing(
-    package_project: PackageProject, tmp_path: Path, package_with_slices: PackageStage, name: str
+@pytest.mark.parametrize("disabled", [*map(dependent_slices, MANIFESTS), {*MANIFESTS}], ids=[*MANIFESTS, "all slices"])
+def test_disabled_slices_add_nothing(
+    package_project: PackageProject, tmp_path: Path, package_with_slices: PackageStage, disabled: set[str]
 ) -> None:
     complete = package_with_slices("prod", *ALL_PARAMETERS).template()
-    project, disabled = copy_without_requirements(tmp_path), dependent_slices(name)
+    project = copy_without_requirements(tmp_path)
     disable_slices(project, *disabled)
-    declared = {
-        parameter
-        for slice_name, manifest in MANIFESTS.items()
-        if slice_name not in disabled
-        for parameter in parameters.slice_declarations(manifest)
+    disabled_parameters = {
+        parameter for name in disabled for parameter in parameters.slice_declarations(MANIFESTS[name])
     }
+    options = [option for option in ALL_PARAMETERS if option.partition("=")[0] not in disabled_parameters]
 
-    template = package_project(
-        project, "prod", *(parameter for parameter in ALL_PARAMETERS if parameter.partition("=")[0] in declared)
-    ).template()
+    template = package_project(project, "prod", *options).template()
 
     is_stable = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # the Deployment's id depends on the API
     removed = set(filter(is_stable, complete.resources.keys() - template.resources.keys()))
-    assert removed >= {f"{function.capitalize()}LambdaFunction" for function in MANIFESTS[name].http}
+    functions = {f"{name.capitalize()}LambdaFunction" for slice_name in disabled for name in MANIFESTS[slice_name].http}
+    assert removed >= functions
     assert removed & set(re.findall(r"\w+", json.dumps(template.document))) == set()
     assert set(filter(is_stable, template.resources.keys() - complete.resources.keys())) == set()
     assert template.by_type("AWS::Lambda::Function").keys() >= FUNCTIONS
-    assert load_project(project) == cli.COMMANDS.keys() - command_names(*disabled)
+    commands = enabled_slices.collect("commands", "COMMANDS")
+    disabled_commands = {command for name in disabled for command in commands.get(name, ())}
+    assert load_project(project) == cli.COMMANDS.keys() - disabled_commands
 
 
 def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
