@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
 from loadtest.system import TargetSystem
+from ponto.reader.punch_statements import RUN_COUNT, RUN_ROWS
 from tools.kit import queue_reader
 from tools.kit.functions import FunctionBusyError
 from tools.kit.reader import Reader
-from tools.kit.rows import RUN_COUNT, RUN_ROWS
 
 EMPLOYEES_PER_RUN = 10**9
 """Employee numbers that are reserved for each run."""

@@ -49,7 +49,7 @@ def schema_hooks() -> "list[SchemaHooks]":
 
 @cache
 def statements() -> "Catalogue":
-    """Return all statements for the function `read`: those of the reference and of the slices."""
-    from ponto.reader.statements import combine  # only the function `read` needs it
+    """Return all statements for the function `read`, with those of the slices."""
+    from ponto.reader.punch_statements import STATEMENTS  # only the function `read` needs it
 
-    return combine(collect("statements", "STATEMENTS").values())
+    return STATEMENTS.combine(collect("statements", "STATEMENTS").values())

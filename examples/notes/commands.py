@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def _notes() -> "click.Command":
-    from slices.notes.rows import notes
+    from slices.notes.command import notes
 
     return notes
 

@@ -1,7 +1,17 @@
-"""The statements of `reads`, with the types of their parameters."""
+"""Statement that reads notes; its SQL is in `reads/`."""
 
 from pathlib import Path
+from typing import NamedTuple
 
-from ponto.reader.statements import Catalogue, read_folder
+from ponto.reader.statements import Catalogue
 
-STATEMENTS = Catalogue(read_folder(Path(__file__).parent / "reads"), {"notes": {}})
+
+class NoteRow(NamedTuple):
+    """A note."""
+
+    id: int
+    texto: str
+
+
+STATEMENTS = Catalogue(Path(__file__).parent / "reads")
+NOTES = STATEMENTS.add("notes", NoteRow)

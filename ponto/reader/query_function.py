@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import psycopg2
@@ -23,8 +24,8 @@ from ponto.connection import (
 )
 from ponto.log import type_and_location
 from ponto.reader.packed_rows import MAX_CHUNK_ROWS, PackedRows
-from ponto.reader.statements import REFERENCE_CATALOGUE, Catalogue, InvalidRequestError, is_historical
-from ponto.sql_names import SCHEMA
+from ponto.reader.statements import Catalogue, InvalidRequestError, is_historical
+from ponto.sql_names import SCHEMA, read_sql
 
 MAX_RESULT_BYTES = 4_400_000
 """Maximum size of the compressed rows, not counting zlib's buffer. Base64 adds a third; Lambda allows 6 MB."""
@@ -40,6 +41,7 @@ _RESPONSE_SECONDS = 5  # reserved at the end of an invocation for building and s
 _SETTINGS: Settings = {"default_transaction_read_only": "on", "timezone": "UTC", "max_parallel_workers_per_gather": 0}
 # cursor_tuple_fraction = 1 makes the planner optimize for all rows of a cursor, not for the first ones.
 _BEGIN = "set local cursor_tuple_fraction = 1; set local timezone = 'UTC'"
+_OPEN_WRITERS = read_sql(Path(__file__).parent / "sql" / "open_writers.sql")
 _SET_TIMEOUT = "select set_config('statement_timeout', %(milliseconds)s, true)"
 
 
@@ -112,7 +114,7 @@ def handle(
                 wait_for_writers(database, catalogue.tables_with_write_time, writer_timeout_seconds)
             begin_snapshot(database)
             for name, values in request.items():
-                for types, rows in _fetch_chunks(database, name, catalogue.sql[name], values, deadline):
+                for types, rows in _fetch_chunks(database, name, catalogue.statements[name].sql, values, deadline):
                     packed.setdefault(name, PackedRows()).add(types, rows)
                     if sum(packed_rows.size for packed_rows in packed.values()) > max_bytes:
                         raise QueryError(ErrorCode.TOO_LARGE)  # noqa: TRY301  handled with the errors of the functions
@@ -148,9 +150,7 @@ def wait_for_writers(
     writers: dict[str, str] | None = None  # descriptions by transaction; only those that the first query found
     while True:
         with database.cursor() as cursor:
-            cursor.execute(
-                REFERENCE_CATALOGUE.sql["open_writers"], {"tables": [f"{SCHEMA}.{table}" for table in tables]}
-            )
+            cursor.execute(_OPEN_WRITERS, {"tables": [f"{SCHEMA}.{table}" for table in tables]})
             current: dict[str, str] = dict(cursor.fetchall())
         database.rollback()
         writers = {name: text for name, text in current.items() if writers is None or name in writers}

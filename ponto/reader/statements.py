@@ -1,4 +1,4 @@
-"""Statements that the function `read` may run: one file in `sql/` per name, with the types of its parameters.
+"""Statements that the function `read` may run: a SQL file, its row type and its parameters are declared in one place.
 
 Callers send names and JSON values, never SQL.
 """
@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ponto.reader import parameter_types as types
 from ponto.sql_names import read_sql
+
+Row = TypeVar("Row", bound=NamedTuple)
 
 MAX_RANGE = timedelta(days=366)
 """Maximum range from `de` to `ate`, the first and last day or instant of a statement."""
@@ -20,13 +23,68 @@ class InvalidRequestError(ValueError):
     """The statement is unknown, or the values do not match its parameters. The message contains no values."""
 
 
-class Catalogue(NamedTuple):
-    """Statements of the reference, of one slice (`STATEMENTS` in its module `statements`), or of all combined."""
+class Query(NamedTuple, Generic[Row]):
+    """A statement with the values of its parameters."""
 
-    sql: Mapping[str, str]  # statements by name, with psycopg2's named placeholders
-    parameters: Mapping[str, Mapping[str, types.ParameterType]]  # by statement; any value may be null
-    unbounded_statements: AbstractSet[str] = frozenset()  # statements whose `de` or `ate` may be null
-    tables_with_write_time: AbstractSet[str] = frozenset()  # they can be queried as of an earlier instant
+    statement: "Statement[Row]"
+    values: Mapping[str, object]
+
+
+class Statement(NamedTuple, Generic[Row]):
+    """A statement of the function `read`."""
+
+    name: str
+    sql: str  # with psycopg2's named placeholders
+    row_type: type[Row]  # its fields are the columns, in order
+    parameters: Mapping[str, types.ParameterType]  # any value may be null
+    is_unbounded: bool  # whether `de` or `ate` may be null
+
+    def bind(self, **values: object) -> Query[Row]:
+        """Return a query of the statement with the values of its parameters."""
+        return Query(self, values)
+
+
+class Catalogue:
+    """Statements of this project, of one slice (`STATEMENTS` in its module `statements`), or of all combined."""
+
+    def __init__(self, folder: Path, tables_with_write_time: AbstractSet[str] = frozenset()) -> None:
+        """Create a catalogue without statements.
+
+        Args:
+            folder: folder of their SQL files.
+            tables_with_write_time: tables that can be queried as of an earlier instant.
+        """
+        self._folder = folder
+        self.tables_with_write_time = tables_with_write_time
+        self.statements: dict[str, Statement[Any]] = {}
+
+    def add(
+        self,
+        name: str,
+        row_type: type[Row],
+        parameters: Mapping[str, types.ParameterType] = MappingProxyType({}),
+        *,
+        is_unbounded: bool = False,
+    ) -> Statement[Row]:
+        """Add the statement of the file NAME.sql, and return it; see `Statement`."""
+        sql = read_sql(self._folder / f"{name}.sql")
+        statement = Statement(name, sql, row_type, parameters, is_unbounded)
+        self.statements[name] = statement
+        return statement
+
+    def combine(self, others: Iterable["Catalogue"]) -> "Catalogue":
+        """Return a catalogue of these statements and those of other catalogues.
+
+        Raises:
+            ValueError: two statements have the same name.
+        """
+        combined = Catalogue(self._folder, self.tables_with_write_time)
+        for catalogue in (self, *others):
+            if names := combined.statements.keys() & catalogue.statements.keys():
+                raise ValueError(f"{min(names)}.sql: another statement already has this name; rename the file")
+            combined.statements |= catalogue.statements
+            combined.tables_with_write_time |= catalogue.tables_with_write_time
+        return combined
 
     def parse_values(self, name: str, values: Any) -> dict[str, object]:
         """Parse values that `to_json_values` produced into psycopg2 parameters of a statement.
@@ -35,9 +93,9 @@ class Catalogue(NamedTuple):
             InvalidRequestError: the statement is unknown; a value is missing, unknown or has the wrong type; or the
                 range is longer than MAX_RANGE.
         """
-        if name not in self.parameters:
+        if name not in self.statements:
             raise InvalidRequestError("unknown statement")
-        parameters = self.parameters[name]
+        parameters = self.statements[name].parameters
         if not isinstance(values, dict) or values.keys() != parameters.keys():
             raise InvalidRequestError(f"{name}: expected parameters: {', '.join(parameters) or 'none'}")
         parsed: dict[str, object] = {}
@@ -50,55 +108,10 @@ class Catalogue(NamedTuple):
             case {"de": date() as first, "ate": date() as last}:  # also matches datetimes
                 is_too_long = last - first > MAX_RANGE
             case _:
-                is_too_long = {"de", "ate"} <= parsed.keys() and name not in self.unbounded_statements
+                is_too_long = {"de", "ate"} <= parsed.keys() and not self.statements[name].is_unbounded
         if is_too_long:
             raise InvalidRequestError(f"{name}: the range from de to ate is more than a year, or one of them is null")
         return parsed
-
-
-def read_folder(folder: Path) -> dict[str, str]:
-    """Return the statements in the `.sql` files of a folder, by file name without extension."""
-    return {path.stem: read_sql(path) for path in folder.glob("*.sql")}
-
-
-_RUN_PARAMETERS = {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
-REFERENCE_CATALOGUE = Catalogue(
-    read_folder(Path(__file__).parent / "sql"),
-    {
-        "message": {"message_id": types.uuid, "since": types.instant},
-        "now": {},
-        "punch": {"id": types.uuid},
-        "punches": {"employee_id": types.integer, "de": types.instant, "ate": types.instant},
-        "run_count": _RUN_PARAMETERS,
-        "run_rows": _RUN_PARAMETERS,
-        "zone": {},
-    },
-    tables_with_write_time={"batida"},
-)
-
-
-def combine(catalogues: Iterable[Catalogue]) -> Catalogue:
-    """Return a catalogue of the reference's statements and those of slices.
-
-    Raises:
-        ValueError: two statements have the same name, or a statement lacks its SQL or its parameter types.
-    """
-    combined = REFERENCE_CATALOGUE
-    for other in catalogues:
-        if incomplete := other.sql.keys() ^ other.parameters.keys():
-            raise ValueError(
-                f"{min(incomplete)}.sql: a statement needs this file, and parameter types in the Catalogue of its "
-                "slice; add the missing one"
-            )
-        if names := combined.sql.keys() & other.sql.keys():
-            raise ValueError(f"{min(names)}.sql: another statement already has this name; rename the file")
-        combined = Catalogue(
-            {**combined.sql, **other.sql},
-            {**combined.parameters, **other.parameters},
-            combined.unbounded_statements | other.unbounded_statements,
-            combined.tables_with_write_time | other.tables_with_write_time,
-        )
-    return combined
 
 
 def is_historical(values: Mapping[str, object]) -> bool:

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 import click
 
+from ponto.reader.statements import Query
 from slices import spreadsheet
-from slices.corrections.rows import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.send import send_corrections
+from slices.corrections.statements import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.write import CorrectionsRefusedError
 from slices.spreadsheet import Fault, Faults
 from tools.kit import commands, listing, reader
@@ -19,7 +20,6 @@ from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
-from tools.kit.reader import Query
 from tools.kit.tables import Column
 
 _EPILOG = f"""examples:

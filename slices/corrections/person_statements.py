@@ -1,5 +1,5 @@
 """The statement about corrections that `ponto person` runs."""
 
-from slices.corrections.rows import PERSON_CORRECTIONS
+from slices.corrections.statements import PERSON_CORRECTIONS
 
 STATEMENTS = [PERSON_CORRECTIONS]

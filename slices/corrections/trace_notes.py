@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from slices.corrections.rows import CORRECTION, DISREGARDED
-from slices.reports.rows import CORRECTIONS, ArrivalRow
+from ponto.reader.punch_statements import PunchRow
+from slices.corrections.statements import CORRECTION, DISREGARDED
+from slices.reports.statements import CORRECTIONS, ArrivalRow
 from tools.kit.reader import Reader
-from tools.kit.rows import PunchRow
 from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 

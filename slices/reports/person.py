@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from ponto import enabled_slices
+from ponto.reader.statements import Statement
 from slices.reports.report import i18n, options, timecard
 from slices.reports.report.card import Card, author_label
 from slices.reports.report.dead_letters import UnreadQueue, read_messages
@@ -18,14 +19,13 @@ from slices.reports.report.i18n import Language
 from slices.reports.report.output import render_html, to_json
 from slices.reports.report.report_context import ReportContext
 from slices.reports.report.table import TEXT, ColumnFormat, Report, ReportColumn, ReportTable, instant_format
-from slices.reports.rows import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
+from slices.reports.statements import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
 from tools.kit import commands, files, reader, target
 from tools.kit import options as opt
 from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result, print_status
-from tools.kit.reader import Statement
 
 _EPILOG = f"""examples:
   ponto person 123 --output folder

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from slices.reports.rows import EMPLOYEE_ZONE, WORKING_DAY
+from ponto.reader.punch_statements import PunchRow
+from slices.reports.statements import EMPLOYEE_ZONE, WORKING_DAY
 from tools.kit.reader import Reader
-from tools.kit.rows import PunchRow
 from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 

@@ -16,7 +16,7 @@ from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
 from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
 from ponto.reader import packed_rows, query_function
-from ponto.reader.statements import REFERENCE_CATALOGUE
+from ponto.reader.punch_statements import STATEMENTS
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, Database, execute
 from tests.database import TIME_ZONE as ZONE
@@ -42,7 +42,7 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
         assert store.record_failures(["message"], float("inf")) == {}
     event = {"read": {"zone": {}, "punch": {"id": PUNCH_ID}}, "timeout": 0}
-    result, log = query_function.handle(event, lambda: log_in("ponto_reader", owner), 60, REFERENCE_CATALOGUE)
+    result, log = query_function.handle(event, lambda: log_in("ponto_reader", owner), 60, STATEMENTS)
 
     assert log.error == ""
     assert list(packed_rows.unpack(result["rows"]["zone"])) == [(ZONE,)]

@@ -14,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 from ponto import enabled_slices
 from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
-from ponto.reader.statements import Catalogue, to_json_values
+from ponto.reader.statements import Catalogue, Statement, to_json_values
 from tests.aws import refusal
 from tests.documents import blocks
 from tests.postgres.storing import add_punch
@@ -33,7 +33,10 @@ def query(
 
 def replace_sql(**statements: str) -> Catalogue:
     """Return the catalogue with some statements replaced."""
-    return CATALOGUE._replace(sql={**CATALOGUE.sql, **statements})
+    catalogue = CATALOGUE.combine([])
+    for name, sql in statements.items():
+        catalogue.statements[name] = catalogue.statements[name]._replace(sql=sql)
+    return catalogue
 
 
 def create_event(timeout: float = 0, **read: Any) -> dict[str, Any]:
@@ -92,11 +95,13 @@ def test_statements_of_a_request_see_one_instant(migrated_url: str) -> None:
 
 
 def test_error_of_the_function_is_logged_without_its_text(migrated_url: str) -> None:
-    class Failing(dict[str, str]):
-        def __getitem__(self, name: str) -> str:
+    class Failing(dict[str, Statement[Any]]):
+        def __getitem__(self, name: str) -> Statement[Any]:
             raise KeyError("a value")
 
-    result, stats = query(migrated_url, create_event(zone={}), CATALOGUE._replace(sql=Failing()))
+    catalogue = CATALOGUE.combine([])
+    catalogue.statements = Failing(CATALOGUE.statements)
+    result, stats = query(migrated_url, create_event(zone={}), catalogue)
 
     assert result["why"] == ErrorCode.FAILED
     assert stats.error.startswith("KeyError at test_reader.py:")

@@ -3,8 +3,6 @@
 import re
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from importlib import import_module
-from typing import Any
 
 import psycopg2
 import pytest
@@ -12,9 +10,7 @@ import pytest
 from ponto import enabled_slices
 from ponto.reader import parameter_types as types
 from tests.database import Database
-from tools.kit import rows
 from tools.kit.project import ROOT
-from tools.kit.reader import Statement
 
 VALUES: dict[types.ParameterType, object] = {
     types.boolean: True,
@@ -27,17 +23,6 @@ VALUES: dict[types.ParameterType, object] = {
     types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
 }
 CATALOGUE = enabled_slices.statements()
-SLICE_ROW_MODULES = [
-    import_module(f"slices.{name}.rows")
-    for name in enabled_slices.names()
-    if (enabled_slices.FOLDER / name / "rows.py").exists()
-]
-DECLARED: dict[str, Statement[Any]] = {
-    statement.name: statement
-    for module in [rows, *SLICE_ROW_MODULES]
-    for statement in vars(module).values()
-    if isinstance(statement, Statement)
-}
 WITHOUT_COMMENT = """
 with objects (class, id, number, schema) as (
     select 'pg_class'::regclass, oid, 0, relnamespace
@@ -71,27 +56,23 @@ def find_statement_file(name: str) -> str:
     return next(file for file in FILES if file.endswith((f"/reads/{name}.sql", f"/reader/sql/{name}.sql")))
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE.parameters))
+@pytest.mark.parametrize("name", sorted(CATALOGUE.statements))
 def test_fields_of_a_row_type_are_the_columns_of_its_statement(name: str, migrated_url: str) -> None:
-    file = find_statement_file(name)
-    values = {parameter: VALUES[parse] for parameter, parse in CATALOGUE.parameters[name].items()}
+    file, statement = find_statement_file(name), CATALOGUE.statements[name]
+    values = {parameter: VALUES[parse] for parameter, parse in statement.parameters.items()}
 
     with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
         try:
-            cursor.execute(CATALOGUE.sql[name], values)
+            cursor.execute(statement.sql, values)
         except KeyError as error:
-            pytest.fail(
-                f"{file}: the Catalogue of the slice has no type of the parameter {error}. Add it.", pytrace=False
-            )
+            pytest.fail(f"{file}: its statement in statements.py lacks the parameter {error}. Add it.", pytrace=False)
         except psycopg2.Error as error:
             pytest.fail(f"{file}: {error.diag.message_primary}. Correct it, or add a migration.", pytrace=False)
         columns = [column.name for column in cursor.description or ()]
 
-    fields = list(DECLARED[name].row_type._fields) if name in DECLARED else []
+    fields = list(statement.row_type._fields)
     if fields != columns:
-        pytest.fail(
-            f"{file} has the columns {columns}, and its row type in rows.py {fields}. Correct one.", pytrace=False
-        )
+        pytest.fail(f"{file} has the columns {columns}, and its row type {fields}. Correct one.", pytrace=False)
 
 
 def test_each_table_view_column_and_function_has_a_comment(database: Database) -> None:

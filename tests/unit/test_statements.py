@@ -8,7 +8,8 @@ import pytest
 
 from ponto import enabled_slices
 from ponto.reader import parameter_types
-from ponto.reader.statements import REFERENCE_CATALOGUE, Catalogue, InvalidRequestError, combine, to_json_values
+from ponto.reader.punch_statements import STATEMENTS
+from ponto.reader.statements import InvalidRequestError, to_json_values
 from tools.kit.project import ROOT
 
 PATHS = [
@@ -21,17 +22,15 @@ FILES = {path.stem: path for path in PATHS}
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
     catalogue = enabled_slices.statements()
     # The function itself runs `open_writers`, which callers cannot request.
-    assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "open_writers"])
-    for name, parameters in catalogue.parameters.items():
-        sql = FILES[name].read_text(encoding="utf-8")
-        assert catalogue.sql[name] == sql
-        assert set(re.findall(r"%\((\w+)\)s", sql)) == set(parameters), name
+    assert sorted(path.stem for path in PATHS) == sorted([*catalogue.statements, "open_writers"])
+    for name, statement in catalogue.statements.items():
+        assert set(re.findall(r"%\((\w+)\)s", statement.sql)) == set(statement.parameters), name
 
 
 def test_duplicate_statement_names_are_refused() -> None:
     """Otherwise a slice could replace a statement of the reference."""
-    with pytest.raises(ValueError, match=r"^now\.sql: another statement already has this name"):
-        combine([Catalogue({"now": "select 1"}, {"now": {}})])
+    with pytest.raises(ValueError, match=r"^message\.sql: another statement already has this name"):
+        STATEMENTS.combine([STATEMENTS])
 
 
 PUNCHES_VALUES: dict[str, Any] = {
@@ -51,7 +50,7 @@ PUNCHES_VALUES: dict[str, Any] = {
     ],
 )
 def test_values_survive_conversion_to_json_and_parsing(name: str, values: dict[str, Any]) -> None:
-    assert REFERENCE_CATALOGUE.parse_values(name, to_json_values(values)) == values
+    assert STATEMENTS.parse_values(name, to_json_values(values)) == values
 
 
 @pytest.mark.parametrize(
@@ -67,13 +66,12 @@ def test_values_survive_conversion_to_json_and_parsing(name: str, values: dict[s
 )
 def test_invalid_values_are_refused_without_quoting_them(name: str, values: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidRequestError) as error:
-        REFERENCE_CATALOGUE.parse_values(name, values)
+        STATEMENTS.parse_values(name, values)
     assert reason in str(error.value)
     assert "november" not in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["gate", ["a\0"], [1]])
 def test_invalid_list_of_texts_is_refused(value: object) -> None:
-    catalogue = Catalogue({"keys": "select 1"}, {"keys": {"ids": parameter_types.texts}})
-    with pytest.raises(InvalidRequestError, match="ids has the wrong type"):
-        catalogue.parse_values("keys", {"ids": value})
+    with pytest.raises(TypeError):
+        parameter_types.texts(value)

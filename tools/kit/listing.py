@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from ponto.reader.statements import Query, Row
 from tools.kit import commands, reader, tables
 from tools.kit import options as opt
 from tools.kit.output import camel_case, print_json, print_result
-from tools.kit.reader import Query, Row
 from tools.kit.tables import Column
 
 
@@ -57,7 +57,7 @@ def command(
             elif not results:
                 print_result(empty)
             else:
-                tables.show(columns or [*map(Column, query.row_type._fields)], map(to_cells, results))
+                tables.show(columns or [*map(Column, query.statement.row_type._fields)], map(to_cells, results))
 
         call.__module__ = function.__module__  # the module that defines the command
         result = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))

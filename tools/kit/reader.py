@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 import click
 from psycopg2 import extensions
@@ -21,7 +21,7 @@ from ponto.reader.query_function import (
     begin_snapshot,
     wait_for_writers,
 )
-from ponto.reader.statements import is_historical, to_json_values
+from ponto.reader.statements import Query, Row, is_historical, to_json_values
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -33,7 +33,6 @@ from tools.kit.waiting import retry_pauses
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-Row = TypeVar("Row", bound=NamedTuple)
 Row2 = TypeVar("Row2", bound=NamedTuple)
 
 _FETCH_SIZE = 2_000  # rows that the server sends at a time
@@ -41,34 +40,6 @@ EPILOG = """By default, the command reads the local stack's database. With --sta
 stage's, through a function that it invokes with your AWS credentials.
 """
 _MISSING_OBJECT_SQLSTATES = ("42P01", "42883", "42704")  # undefined table, function, object
-
-
-class Query(NamedTuple, Generic[Row]):
-    """A statement of `ponto.reader` with the values of its parameters."""
-
-    name: str
-    row_type: type[Row]
-    values: Mapping[str, object]
-
-    def rows(self, tuples: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
-        """Convert tuples to rows, and remove control characters."""
-        return map(self.row_type._make, remove_control_characters(tuples))
-
-    def execute(self, cursor: extensions.cursor) -> Iterator[Row]:
-        """Run the query on a cursor and return its rows."""
-        cursor.execute(enabled_slices.statements().sql[self.name], self.values)
-        return self.rows(cursor)
-
-
-class Statement(NamedTuple, Generic[Row]):
-    """Name and row type of a statement of `ponto.reader`. The row type's fields are the columns, in order."""
-
-    name: str
-    row_type: type[Row]
-
-    def bind(self, **values: object) -> Query[Row]:
-        """Return a query of the statement with the values of its parameters."""
-        return Query(self.name, self.row_type, values)
 
 
 _clean_text = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
@@ -88,6 +59,17 @@ def remove_control_characters(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple
                 break
         else:
             yield row
+
+
+def parse_rows(query: Query[Row], tuples: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
+    """Convert tuples to rows of a query, and remove control characters."""
+    return map(query.statement.row_type._make, remove_control_characters(tuples))
+
+
+def execute(query: Query[Row], cursor: extensions.cursor) -> Iterator[Row]:
+    """Run a query on a cursor and return its rows."""
+    cursor.execute(query.statement.sql, query.values)
+    return parse_rows(query, cursor)
 
 
 def _clean_value(value: Any) -> Any:
@@ -198,9 +180,9 @@ class DirectReader:
         return EmployeeRows(self.read(*shared), iter([self.read(*per_employee)]), None)
 
     def _rows(self, query: Query[Row]) -> Iterator[Row]:
-        with self._connection.cursor(name=f"ponto_{query.name}") as cursor:
+        with self._connection.cursor(name=f"ponto_{query.statement.name}") as cursor:
             cursor.itersize = _FETCH_SIZE
-            yield from query.execute(cursor)
+            yield from execute(query, cursor)
 
 
 @contextmanager
@@ -264,7 +246,7 @@ class FunctionReader:
             FunctionBusyError: the function already runs as many times in parallel as it may.
             CommandError: the function is missing, cannot reach the database, or failed.
         """
-        read = {query.name: to_json_values(query.values) for query in queries}
+        read = {query.statement.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout_seconds}
         pauses = retry_pauses(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
@@ -276,7 +258,7 @@ class FunctionReader:
                 break
         if "why" in response:
             raise self._to_error(response)
-        return [query.rows(packed_rows.unpack(response["rows"][query.name])) for query in queries]
+        return [parse_rows(query, packed_rows.unpack(response["rows"][query.statement.name])) for query in queries]
 
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]

@@ -91,7 +91,7 @@ def check() -> None:
     try:
         enabled_slices.collect("commands", "COMMANDS")
         enabled_slices.statements()
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, OSError, ValueError) as error:
         raise CommandError(f"{error}. Correct the slice.") from None
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from ponto.reader.punch_statements import PunchRow
 from tools.kit.reader import Reader
-from tools.kit.rows import PunchRow
 
 
 class TraceRequest(NamedTuple):

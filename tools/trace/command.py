@@ -14,6 +14,7 @@ from ponto import enabled_slices
 from ponto.fields import parse_any_uuid
 from ponto.parser import InvalidPunchError, parse
 from ponto.punch import EVENT, Punch
+from ponto.reader.punch_statements import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, reader, target
 from tools.kit import options as opt
@@ -21,7 +22,6 @@ from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, pluralize, print_json, print_result
 from tools.kit.queue_reader import Depth
-from tools.kit.rows import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow, to_json
 from tools.kit.target import Target, explain
 from tools.kit.trace_notes import Notes, TraceNotes, TraceRequest
 
@@ -52,6 +52,9 @@ _NOT_BY_MESSAGE_ID = (
     "first message"
 )
 _DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a message
+
+INSTANT_KEY = "punched"
+"""Name of the instant of a punch, in --json and in tables."""
 
 T = TypeVar("T")
 Unread = dict[str, str]  # a source that could not be read: its name as `what`, and the error as `why`
@@ -300,9 +303,10 @@ def _redrive_command(target_options: reader.TargetOptions, letter: DeadLetter) -
 
 
 def _row_to_json(row: PunchRow) -> dict[str, Any]:
+    names = {"employee_id": "employee", "instant": INSTANT_KEY}
     return {
         name: _format_utc(value, "milliseconds") if isinstance(value, datetime) else value
-        for name, value in to_json(row).items()
+        for name, value in camel_case({names.get(name, name): value for name, value in row._asdict().items()}).items()
     }
 
 

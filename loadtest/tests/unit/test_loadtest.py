@@ -16,10 +16,12 @@ from loadtest import jmeter, proof, results, system
 from loadtest.jmeter import JMeter
 from loadtest.ledger import PunchKey, StoredPunch
 from loadtest.system import TargetSystem
+from ponto.reader.punch_statements import RUN_COUNT
+from ponto.reader.statements import Query
 from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
 from tools.kit.errors import CommandError
-from tools.kit.reader import Query
+from tools.kit.reader import parse_rows
 from tools.kit.target import TargetOptions
 
 HEADER = (
@@ -120,9 +122,9 @@ class FakeStorage:
         self._rows = [(row.key, row.punch.employee_id, row.stored_at) for row in rows]
 
     def read(self, query: Query[Any]) -> Any:
-        if query.name == "run_count":
-            return [query.rows([(len(self._rows), query.values["primeiro"])])]
-        return [query.rows(self._rows)]
+        if query.statement is RUN_COUNT:
+            return [parse_rows(query, [(len(self._rows), query.values["primeiro"])])]
+        return [parse_rows(query, self._rows)]
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
         return {"Attributes": dict.fromkeys(AttributeNames, "0") | {AttributeNames[0]: str(int(QueueUrl == "queue"))}}

@@ -6,16 +6,16 @@ from typing import Any, BinaryIO
 
 import click
 
+from ponto.reader.punch_statements import ZoneRow
 from slices.faults import require_no_faults
 from slices.reports.employees import store
 from slices.reports.load import employees
-from slices.reports.rows import ZONES
+from slices.reports.statements import ZONES
 from tools.kit import commands, database, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoke
 from tools.kit.output import pluralize, print_json, print_result
-from tools.kit.rows import ZoneRow
 
 _MAX_REQUEST_BYTES = 6_000_000  # AWS limits an invocation's payload to 6 MiB
 
@@ -61,7 +61,7 @@ def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_
 
     if not target_options.reads_by_function:
         with database.connect(target_options, read_only=dry_run) as connection, connection.cursor() as cursor:
-            counts = store(cursor, parse_file(ZONES.bind().execute(cursor)), dry_run=dry_run)
+            counts = store(cursor, parse_file(reader.execute(ZONES.bind(), cursor)), dry_run=dry_run)
             connection.commit()
     else:
         with reader.open_reader(target_options) as source:

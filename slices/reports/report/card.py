@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.text import Text
 
 from slices.reports.report.i18n import Language, format_minutes, mask_cpf
-from slices.reports.rows import ArrivalRow, TotalsRow
+from slices.reports.statements import ArrivalRow, TotalsRow
 from tools.kit.console import Console
 
 MIN_SPLIT_DAYS = 3

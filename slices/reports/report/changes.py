@@ -27,7 +27,7 @@ from slices.reports.report.table import (
     ReportTable,
     instant_format,
 )
-from slices.reports.rows import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
+from slices.reports.statements import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import options as opt
 from tools.kit.reader import EmployeeRows, TargetOptions
 

@@ -25,7 +25,7 @@ from slices.reports.report.table import (
     ReportColumn,
     ReportTable,
 )
-from slices.reports.rows import EXCEPTIONS, ExceptionRow
+from slices.reports.statements import EXCEPTIONS, ExceptionRow
 from tools.kit import options as opt
 from tools.kit.dead_letters import reasons
 from tools.kit.output import print_status

@@ -23,7 +23,7 @@ from slices.reports.report.table import (
     ReportTable,
     instant_format,
 )
-from slices.reports.rows import CUTOFFS, GAPS, RECEIVED, TOTALS, GapRow, TotalsRow
+from slices.reports.statements import CUTOFFS, GAPS, RECEIVED, TOTALS, GapRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption
 from tools.kit.reader import TargetOptions
 

@@ -9,15 +9,16 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection
 
+from ponto.reader.punch_statements import NOW, ZONE
+from ponto.reader.statements import Query, Statement
 from slices.reports.report import period
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
-from slices.reports.rows import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
+from slices.reports.statements import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
 from tools.kit import files, reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import EmployeeRows, Query, Reader, Statement, TargetOptions
-from tools.kit.rows import NOW, ZONE
+from tools.kit.reader import EmployeeRows, Reader, TargetOptions
 
 EmployeeIds = list[int] | None
 """Employee numbers in ascending order; None: all employees."""

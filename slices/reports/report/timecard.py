@@ -16,7 +16,7 @@ from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output, render_html, to_json, write_csv
 from slices.reports.report.report_context import EmployeeIds, ReportContext
 from slices.reports.report.table import ReportColumn, ReportTable
-from slices.reports.rows import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
+from slices.reports.statements import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption, ParsedType
 from tools.kit.reader import EmployeeRows, TargetOptions
 

@@ -12,7 +12,7 @@ import pytest
 
 from ponto.parser import parse
 from ponto.punch import EVENT
-from ponto.reader.statements import REFERENCE_CATALOGUE
+from ponto.reader import punch_statements
 from tests.aws import Calls, refusal, stack
 from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.database import execute
@@ -20,7 +20,7 @@ from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
 from tools.kit import queue_reader
-from tools.kit.rows import INSTANT_KEY
+from tools.trace.command import INSTANT_KEY
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 ID_AT_NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
@@ -198,7 +198,7 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
         first,
     )
     execute(migrated_url, "vacuum analyze batida")
-    statement = REFERENCE_CATALOGUE.sql["message"].replace("%(message_id)s", "'24990'")
+    statement = punch_statements.MESSAGE.sql.replace("%(message_id)s", "'24990'")
     statement = statement.replace("%(since)s", "now() - interval '31 days'")
 
     plan = execute(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto import enabled_slices
 from slices.corrections.tests.correcting import CorrectionsDatabase, HistoryRow, counted_punches, histories, store
 from slices.corrections.tests.correcting import database as database
+from slices.reports.statements import CHANGES
 from slices.reports.tests.reporting import (
     DAY,
     HOUR,
@@ -55,7 +55,7 @@ def changes(database: CorrectionsDatabase, month: date, since: datetime, until: 
     """Return the rows of `changes` for all employees."""
     values = {"mes": month, "employee_ids": None, "momento": until, "antes": since}
     with database.session.cursor() as cursor:
-        cursor.execute(enabled_slices.statements().sql["changes"], values)
+        cursor.execute(CHANGES.sql, values)
         return cursor.fetchall()
 
 

@@ -11,7 +11,10 @@ import psycopg2
 import pytest
 
 from ponto.reader import packed_rows, query_function
+from ponto.reader.punch_statements import ZONE
 from ponto.reader.query_function import ErrorCode
+from ponto.reader.statements import Statement
+from slices.reports.statements import CARDS
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run, fill, runner, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
@@ -21,7 +24,6 @@ from tests.functions import Functions
 from tests.postgres.test_reader import CATALOGUE, create_event, handle_with_small_limit, query
 from tools.kit import reader as kit_reader
 from tools.kit.errors import CommandError
-from tools.kit.rows import ZONE
 
 AS_OF = ("--as-of", "2026-11-26T20:00")
 REPORTS = {
@@ -132,13 +134,14 @@ def test_reading_stops_at_the_size_limit(url: str) -> None:
 
 
 def test_all_statements_of_a_request_see_one_instant(url: str) -> None:
-    class ChangingSql(dict[str, str]):
-        def __getitem__(self, name: str) -> str:
-            if name == "cards":  # after the rows of totals
-                fill(url, "update funcionario set nome = 'another'")
-            return super().__getitem__(name)
+    class ChangingStatement(Statement[Any]):
+        @property
+        def sql(self) -> str:  # after the rows of totals
+            fill(url, "update funcionario set nome = 'another'")
+            return CARDS.sql
 
-    catalogue = CATALOGUE._replace(sql=ChangingSql(CATALOGUE.sql))
+    catalogue = CATALOGUE.combine([])
+    catalogue.statements["cards"] = ChangingStatement(*CARDS)
     answer, _ = query(url, create_event(totals=november_values(), cards=november_values()), catalogue)
 
     names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]

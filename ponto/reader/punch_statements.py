@@ -1,10 +1,11 @@
-"""The reference's statements of `ponto.reader` and their row types; a slice's are in its `rows.py`."""
+"""Statements about punches, and about the stage."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.kit.output import camel_case
-from tools.kit.reader import Statement
+from ponto.reader import parameter_types as types
+from ponto.reader.statements import Catalogue
 
 
 class EmployeeRow(NamedTuple):
@@ -60,19 +61,15 @@ class ZoneRow(NamedTuple):
     name: str
 
 
-INSTANT_KEY = "punched"
-"""Name of the instant of a punch, in --json and in tables."""
-
-MESSAGE = Statement("message", MessageRow)
-NOW = Statement("now", NowRow)
-PUNCH = Statement("punch", PunchRow)
-PUNCHES = Statement("punches", PunchRow)
-RUN_COUNT = Statement("run_count", RunCountRow)
-RUN_ROWS = Statement("run_rows", RunRow)
-ZONE = Statement("zone", ZoneRow)
-
-
-def to_json(row: PunchRow) -> dict[str, Any]:
-    """Return the fields of a punch by their names in --json."""
-    names = {"employee_id": "employee", "instant": INSTANT_KEY}
-    return camel_case({names.get(name, name): value for name, value in row._asdict().items()})
+STATEMENTS = Catalogue(Path(__file__).parent / "sql", tables_with_write_time={"batida"})
+MESSAGE = STATEMENTS.add("message", MessageRow, {"message_id": types.uuid, "since": types.instant})
+NOW = STATEMENTS.add("now", NowRow)
+PUNCH = STATEMENTS.add("punch", PunchRow, {"id": types.uuid})
+PUNCHES = STATEMENTS.add("punches", PunchRow, {"employee_id": types.integer, "de": types.instant, "ate": types.instant})
+RUN_COUNT = STATEMENTS.add(
+    "run_count", RunCountRow, {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
+)
+RUN_ROWS = STATEMENTS.add(
+    "run_rows", RunRow, {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
+)
+ZONE = STATEMENTS.add("zone", ZoneRow)
