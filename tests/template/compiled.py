@@ -212,10 +212,3 @@ def zip_names(package: Package) -> set[str]:
     """Return the names of the files in a zip."""
     with ZipFile(package.zip_file) as archive:
         return {name for name in archive.namelist() if not name.endswith("/")}
-
-
-def slice_files(package: Package, name: str) -> set[str]:
-    """Return the files of a slice in a zip, except its migrations, as paths relative to the slice's folder."""
-    folder = f"slices/{name}/"
-    files = {file.removeprefix(folder) for file in zip_names(package) if file.startswith(folder)}
-    return {file for file in files if not file.startswith("schema/")}

@@ -30,7 +30,7 @@ def define(package_project: PackageProject, bare_project: Path) -> Define:
     return define
 
 
-def test_method_and_role_create_a_function_with_its_permissions(define: Define) -> None:
+def test_entry_creates_a_function_with_its_permissions_and_a_method_with_a_key_and_throttles(define: Define) -> None:
     template = define("{ post: /solicitacao, role: ponto_requests }")
 
     function: Any = template.properties("RequestLambdaFunction")
@@ -41,6 +41,10 @@ def test_method_and_role_create_a_function_with_its_permissions(define: Define) 
     assert function["Role"] == {"Fn::GetAtt": ["RequestRole", "Arn"]}
     assert connect_permission("ponto_requests") in extract_permissions(template)["RequestRole"]
     assert ("lambda:InvokeFunction", "RequestLambdaFunction.Arn") in extract_permissions(template)["ApiRole"]
+    method = template.properties("PostRequest")
+    assert (method["HttpMethod"], method["AuthorizationType"], method["ApiKeyRequired"]) == ("POST", "NONE", True)
+    assert template.properties("RequestResource")["PathPart"] == "solicitacao"
+    assert throttles(template)["POST", "/~1solicitacao"] == (5, 10)
 
 
 def test_roles_hold_the_permissions_of_twelve_functions(define: Define) -> None:
@@ -56,15 +60,6 @@ def test_roles_hold_the_permissions_of_twelve_functions(define: Define) -> None:
     assert all(is_allowed(roles["ApiRole"], "lambda:InvokeFunction", get_arn(template, name)) for name in functions)
     for role in roles.values():
         assert sum(len(json.dumps(policy, separators=(",", ":"))) for policy in role.policies) <= MAX_ROLE_CHARACTERS
-
-
-def test_method_requires_a_key_and_is_throttled(define: Define) -> None:
-    template = define("{ post: /solicitacao, role: ponto_requests }")
-
-    method = template.properties("PostRequest")
-    assert (method["HttpMethod"], method["AuthorizationType"], method["ApiKeyRequired"]) == ("POST", "NONE", True)
-    assert template.properties("RequestResource")["PathPart"] == "solicitacao"
-    assert throttles(template)["POST", "/~1solicitacao"] == (5, 10)
 
 
 def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(define: Define) -> None:
