@@ -1,8 +1,8 @@
 // A stage's alarms (alarms.yml), and the topic that they notify: an existing one, or the stack's (alarm-topic.yml), with an e-mail
 // subscription if an address is configured.
 const { origins, collect } = require('./slices.js');
-const fail = require('./fail.js');
-const resolveParameters = require('./resolve-parameters.js');
+const fail = require('./lib/fail.js');
+const resolveParameters = require('./lib/resolve-parameters.js');
 
 // Alarms of a stage for trials (`alarms: essential`): punches may be lost, or are not stored.
 const ESSENTIAL = ['dead-letters', 'keeps-failing', 'function-errors'];

@@ -1,7 +1,7 @@
 // The CloudWatch dashboard. Its columns follow the data: gateway, queue, function, database, dead letters.
-const FUNCTIONS = require('./functions.js');
+const FUNCTIONS = require('./lib/functions.js');
 const { origins, collect } = require('./slices.js');
-const fail = require('./fail.js');
+const fail = require('./lib/fail.js');
 
 const GRAPH_KEYS = ['column', 'unit', 'invocationsOf', 'metrics']; // keys of a slice's graph
 const WIDTH = 24; // in units of CloudWatch's grid

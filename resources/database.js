@@ -3,13 +3,13 @@
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const derived = require('./derived.js');
-const checkDeployed = require('./deployed.js');
-const express = require('./express-cluster.js');
-const FUNCTIONS = require('./functions.js');
-const { passwordLogin, iamLogin } = require('./login.js');
+const checkDatabaseChange = require('./lib/check-database-change.js');
+const express = require('./lib/express-cluster.js');
+const FUNCTIONS = require('./lib/functions.js');
+const { passwordLogin, iamLogin } = require('./lib/login.js');
 const { slicesWithMigrations } = require('./slices.js');
-const fail = require('./fail.js');
-const resolveParameters = require('./resolve-parameters.js');
+const fail = require('./lib/fail.js');
+const resolveParameters = require('./lib/resolve-parameters.js');
 
 const CERTIFICATES = 'ponto/certificates/rds.pem';
 const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // for the internet access gateway of an express cluster
@@ -106,7 +106,7 @@ module.exports = async (context) => {
   const { database, dbUser: owner, dbSslRootCert } = parameters;
   const login = await derived.login(context);
   check({ database, login, parameters, dataApi: await derived.dataApi(context), region: await resolveVariable('self:provider.region') });
-  await checkDeployed(context, { database, login });
+  await checkDatabaseChange(context, { database, login });
 
   const connection = await { create: stackCluster, existing: existingDatabase, express }[database](context, { login, parameters });
   const { secrets, permissions, resources } = login === 'iam' ? iamLogin({ ...connection, owner }) : passwordLogin(connection);

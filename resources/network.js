@@ -2,9 +2,9 @@
 //
 // A look-up needs an AWS account, so it happens only if a name is configured.
 
-const { createClient } = require('./aws.js');
-const fail = require('./fail.js');
-const resolveParameters = require('./resolve-parameters.js');
+const { createClient } = require('./lib/aws.js');
+const fail = require('./lib/fail.js');
+const resolveParameters = require('./lib/resolve-parameters.js');
 
 const getName = (resource, field) => resource[field] ?? resource.Tags?.find(({ Key }) => Key === 'Name')?.Value;
 

@@ -1,7 +1,7 @@
 // The gateway's access log and X-Ray traces, if the parameters accessLogs and tracing turn them on.
 const { stackName } = require('./derived.js');
-const { allow } = require('./iam.js');
-const resolveParameters = require('./resolve-parameters.js');
+const { allow } = require('./lib/iam.js');
+const resolveParameters = require('./lib/resolve-parameters.js');
 
 // One line for each response. It has no body and no error message, which may quote the body; the API key's id and not the key; and no IP
 // address, which would reveal where the sender is.

@@ -2,10 +2,10 @@
 // to a number, although values from --param are strings. `stages` fails on a value that the declaration excludes.
 const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
-const { PARAMETERS: API_FUNCTION_DECLARATIONS } = require('./http.js');
+const { PARAMETERS: API_FUNCTION_DECLARATIONS } = require('./lib/api-functions.js');
 const { SLICES, check: checkSlices } = require('./slices.js');
-const fail = require('./fail.js');
-const readYaml = require('./yaml.js');
+const fail = require('./lib/fail.js');
+const readYaml = require('./lib/yaml.js');
 
 // resources/parameters.yml has the core's declarations and the values of all parameters, slices' included: values in a slice's folder would
 // be ignored without an error while the slice is disabled.
@@ -14,7 +14,7 @@ for (const stage of Object.keys(STAGES)) STAGES[stage] ??= {};
 const DECLARATIONS = { ...coreDeclarations };
 const ROOT = join(__dirname, '..');
 
-/** Return a slice's declarations. http.yml declares the parameters of API functions; the slice may override its values. */
+/** Return a slice's declarations. api-functions.yml declares the parameters of API functions; the slice may override its values. */
 function listDeclarations({ parameters, endpoints }) {
   const declared = { ...parameters };
   for (const { name } of endpoints) {

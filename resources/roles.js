@@ -1,6 +1,6 @@
 // IAM roles: one for each function, and those of roles.yml. Each role allows only the actions that it needs, on named resources.
-const FUNCTIONS = require('./functions.js');
-const { allow, document, role } = require('./iam.js');
+const FUNCTIONS = require('./lib/functions.js');
+const { allow, document, role } = require('./lib/iam.js');
 const { ENDPOINTS } = require('./slices.js');
 
 /** Return the gateway's role, which may also invoke the functions of the API's methods. */

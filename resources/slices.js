@@ -1,9 +1,9 @@
 // The slices of slices/enabled.txt, and their additions to serverless.yml and to the other files of this folder (slices/README.md).
 const { existsSync, readFileSync } = require('node:fs');
 const { join, posix } = require('node:path');
-const http = require('./http.js');
-const fail = require('./fail.js');
-const read = require('./yaml.js');
+const apiFunctions = require('./lib/api-functions.js');
+const fail = require('./lib/fail.js');
+const read = require('./lib/yaml.js');
 
 const KEYS = ['needs', 'zip', 'parameters', 'http', 'functions', 'Resources', 'Outputs', 'identity', 'alarms', 'graphs'];
 
@@ -11,7 +11,7 @@ const resolvePath = (file) => join(__dirname, '..', file);
 
 /**
  * The slices by name, in the order of enabled.txt, each with the content of its aws.yml.
- * @type {Map<string, { needs: string[], zip: string[], parameters: object, http: object, endpoints: http.Endpoint[] }>}
+ * @type {Map<string, { needs: string[], zip: string[], parameters: object, http: object, endpoints: apiFunctions.Endpoint[] }>}
  */
 const SLICES = new Map();
 
@@ -38,7 +38,7 @@ function load(name) {
     const advice = `which \`slices/enabled.txt\` does not list before it. Add it above \`${name}\`, or remove \`${name}\`.`;
     fail(`\`${name}\` needs \`${missingSlice}\`, ${advice}`);
   }
-  SLICES.set(name, { ...slice, endpoints: http.endpoints(name, slice) });
+  SLICES.set(name, { ...slice, endpoints: apiFunctions.endpoints(name, slice) });
   const zipped = Object.keys(slice.http).length ? ['function.py', ...slice.zip] : slice.zip;
   const missingFile = zipped.find((path) => !existsSync(resolvePath(`${folder}/${path}`)));
   if (missingFile) fail(`${file}: ${folder} has no ${missingFile} to zip. Correct the name, or add the file.`);
@@ -56,7 +56,7 @@ try {
   SLICES.clear();
 }
 
-/** @type {http.Endpoint[]} */
+/** @type {apiFunctions.Endpoint[]} */
 const ENDPOINTS = [...SLICES.values()].flatMap(({ endpoints }) => endpoints);
 
 /** Fail if a slice's declaration is invalid; resources/parameters.js calls this first. */
@@ -80,7 +80,7 @@ async function collectParts(context, key) {
     const [yml, js] = [`slices/${name}/aws.yml`, `slices/${name}/aws.js`];
     if (key in slice) parts.push([yml, await context.resolveVariable(`file(${yml}):${key}, null`)]);
     if (existsSync(resolvePath(js))) parts.push([js, await readModule(context, js, key)]);
-    for (const endpoint of slice.endpoints) parts.push([`${yml}: http.${endpoint.name}`, (await http.template(context, endpoint))[key]]);
+    for (const endpoint of slice.endpoints) parts.push([`${yml}: http.${endpoint.name}`, (await apiFunctions.template(context, endpoint))[key]]);
   }
   const present = parts.filter(([, part]) => part);
   for (const [origin, part] of present) {

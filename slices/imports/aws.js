@@ -1,5 +1,5 @@
 // Adds the bucket and the function of uploads.yml if the parameter uploads is true.
-const { allow, role } = require('../../resources/iam.js');
+const { allow, role } = require('../../resources/lib/iam.js');
 
 const GROUP = 'imports'; // message group of all files; groups of devices are ids of API keys
 

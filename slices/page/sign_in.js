@@ -1,6 +1,6 @@
 // The page's sign-in (the domain and app client of its user pool), and the Content-Security-Policy that allows it.
 const headers = require('./headers.json'); // site.py uses them for `make run`
-const fail = require('../../resources/fail.js');
+const fail = require('../../resources/lib/fail.js');
 
 const HOST_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // strict, because it becomes part of the policy
 const CLIENT_ID = /^[A-Za-z0-9_+]{1,128}$/;

@@ -1,7 +1,7 @@
 // Sign-in of employees. On a stage with a user pool, this module's value is merged into the template: POST /ponto and the slices'
 // methods for employees then require the pool's ID token.
 const { ENDPOINTS } = require('../../resources/slices.js');
-const fail = require('../../resources/fail.js');
+const fail = require('../../resources/lib/fail.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // a user attribute, which only ID tokens have

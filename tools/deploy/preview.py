@@ -48,7 +48,7 @@ _FATES = {  # of the resource, by CloudFormation's PolicyAction
     "ReplaceAndSnapshot": "the new one is empty, and the old one is deleted after a snapshot",
 }
 _PRICES_REGION = "us-east-1"  # for regions whose prices are unknown
-_PREVIEW_VARIABLE = "PONTO_PREVIEW"  # resources/aws.js: look up what exists in the account, as in a deploy
+_PREVIEW_VARIABLE = "PONTO_PREVIEW"  # resources/lib/aws.js: look up what exists in the account, as in a deploy
 _WORDS = ("added", "changed", "replaced", "deleted")
 
 Document = Mapping[str, Any]

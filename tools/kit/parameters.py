@@ -9,7 +9,7 @@ from tools.kit import slices
 from tools.kit.project import ROOT
 
 _FILE = ROOT / "resources" / "parameters.yml"
-_HTTP_FILE = ROOT / "resources" / "http.yml"
+_API_FUNCTIONS_FILE = ROOT / "resources" / "lib" / "api-functions.yml"
 
 
 def declarations() -> dict[str, dict[str, Any]]:
@@ -24,7 +24,7 @@ def slice_declarations(manifest: slices.SliceManifest) -> dict[str, dict[str, An
     """Return the declarations of a slice's parameters, including those of its API functions."""
     declared: dict[str, dict[str, Any]] = dict(manifest.aws.get("parameters") or {})
     for name in manifest.http:
-        for suffix, declaration in _texts(_HTTP_FILE)["parameters"].items():
+        for suffix, declaration in _texts(_API_FUNCTIONS_FILE)["parameters"].items():
             declared[name + suffix] = declaration | declared.get(name + suffix, {})
     return declared
 

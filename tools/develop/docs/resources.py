@@ -18,8 +18,8 @@ _RESOURCE = re.compile(r"^ *([A-Z]\w+):(?: \{)?(?: (?:#|//) (.*))?\n *Type: '?AW
 _DESCRIPTION = re.compile(r"Description: '?(.*?)'?(?: \})?$", re.MULTILINE)
 _ALARM = re.compile(r"^ +([a-z\d-]+):\n(?: *#.*\n)* +AlarmDescription: (.*?\.)(?: |$)", re.MULTILINE)
 _FUNCTION = re.compile(r"^ *(?:- )?(\w+):.*\n +handler: .*\n +description: (.*)\n", re.MULTILINE)
-_METHODS = {"get": "Get", "list": "List", "post": "Post", "put": "Put", "delete": "Delete"}
-_TEMPLATES = "resources/http.yml"  # of the slices' functions, not resources
+_VERBS = ("get", "list", "post", "put", "delete")
+_TEMPLATES = "resources/lib/api-functions.yml"  # of the slices' functions, not resources
 
 
 class _Row(NamedTuple):
@@ -49,7 +49,8 @@ _FIXED = [
 
 def resource_table() -> str:
     """Return the resources of the reference and of the enabled slices."""
-    folders = [ROOT / "resources", *(manifest.folder for manifest in slices.enabled_manifests())]
+    resources = ROOT / "resources"
+    folders = [resources, resources / "lib", *(manifest.folder for manifest in slices.enabled_manifests())]
     files = [ROOT / "serverless.yml", *(file for folder in folders for file in sorted(folder.glob("*.[yj]*")))]
     rows = [*_FIXED, *(row for file in files for row in _declared(file)), *_endpoints()]
     return table(
@@ -96,7 +97,7 @@ def _split(declaration: re.Pattern[str], text: str) -> Iterator[tuple[str, str |
 
 
 def _endpoints() -> Iterator[_Row]:
-    """Yield the resources of the slices' API functions, with the ids that resources/http.js gives them."""
+    """Yield the resources of the slices' API functions, with the ids that resources/lib/api-functions.js gives them."""
     paths = {"", EVENT.path}
     for manifest in slices.enabled_manifests():
         for name, entry in manifest.http.items():
@@ -104,8 +105,8 @@ def _endpoints() -> Iterator[_Row]:
             ids = [prefix + suffix for suffix in ("LambdaFunction", "LogGroup", "Role", "Secret")]
             resources: list[str] = []
             for verb, path in entry.items():
-                if verb in _METHODS:
-                    ids.append(_METHODS[verb] + prefix + ("s" if verb == "list" else ""))
+                if verb in _VERBS:
+                    ids.append(verb.capitalize() + prefix + ("s" if verb == "list" else ""))
                     count = len(resources)
                     for parent in accumulate(path.split("/")[1:], lambda *segments: "/".join(segments), initial=""):
                         if parent not in paths:

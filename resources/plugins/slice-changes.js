@@ -3,7 +3,7 @@
 // merge silently.
 const ServerlessError = require('osls/lib/serverless-error.js');
 const merge = require('osls/lib/utils/merge-plain-objects.js');
-const { origins } = require('./slices.js');
+const { origins } = require('../slices.js');
 
 const fail = (message) => {
   throw new ServerlessError(message, 'SLICE_REFUSED');

@@ -1,11 +1,11 @@
 // API functions that slices declare under `http` in aws.yml, such as `note: { post: /note, role: ponto_notes }`.
-// Their templates are in http.yml.
+// Their templates are in api-functions.yml.
 const { existsSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const read = require('./yaml.js');
 const fail = require('./fail.js');
 
-const { parameters: PARAMETERS, callers: CALLERS, ...TEMPLATES } = read('resources/http.yml');
+const { parameters: PARAMETERS, callers: CALLERS, ...TEMPLATES } = read('resources/lib/api-functions.yml');
 const VERBS = { get: 'GET', list: 'GET', post: 'POST', put: 'PUT', delete: 'DELETE' };
 const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'purpose', 'description', 'environment', 'timeout', 'nextStep'];
 
@@ -35,7 +35,7 @@ const existingMethods = new Set(['POST /ponto', 'OPTIONS /ponto']);
 
 /** Return whether a slice creates a database role. */
 function createsRole(slice, role) {
-  const file = join(__dirname, '..', 'slices', slice, 'schema', 'roles.sql');
+  const file = join(__dirname, '..', '..', 'slices', slice, 'schema', 'roles.sql');
   return existsSync(file) && RegExp(`^create role ${role}\\b`, 'm').test(readFileSync(file, 'utf8'));
 }
 
@@ -107,7 +107,7 @@ const endpoints = (slice, { http }) =>
     return { slice, name, id, role, purpose, callers, methods, resources, entry };
   });
 
-/** Return the templates of http.yml with their `<placeholders>` replaced by values. */
+/** Return the templates of api-functions.yml with their `<placeholders>` replaced by values. */
 function fillTemplates(values) {
   const fill = (word, key) => (key in values ? JSON.stringify(values[key]).slice(1, -1) : word);
   return JSON.parse(JSON.stringify(TEMPLATES).replace(/<(\w+)>/g, fill));
