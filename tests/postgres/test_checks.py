@@ -5,13 +5,14 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg2.errors
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.parser import InvalidPunchError, parse
@@ -45,16 +46,19 @@ def entry(punch: Punch) -> Entry:
     return Entry(punch._replace(id=str(uuid.uuid4())), str(uuid.uuid4()), RECEIVED_MS)
 
 
-@given(good_bodies())
+@given(good_bodies(), st.integers(0, 4_102_444_800_000))  # to the year 2100
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_any_punch_is_stored_unchanged(store: Store, database: Database, body: dict[str, Any]) -> None:
-    any_punch = entry(parse(json.dumps(body), ZoneInfo("America/Sao_Paulo")))
+def test_any_punch_is_stored_unchanged(store: Store, database: Database, body: dict[str, Any], ms: int) -> None:
+    any_punch = entry(parse(json.dumps(body), ZoneInfo("America/Sao_Paulo")))._replace(received_ms=ms, api_key_id="k4r")
+    before = datetime.now(UTC)
 
     assert store.save([any_punch]) == [STORED]
 
-    columns = ", ".join(Punch._fields)
-    rows = database.execute(f"select {columns} from batida where id = %s", any_punch.punch.id)
-    assert rows == [any_punch.punch]
+    columns = ", ".join([*Punch._fields, "mensagem_id", "chave", "recebida_em", "gravada_em"])
+    [row] = database.execute(f"select {columns} from batida where id = %s", any_punch.punch.id)
+    received_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    assert row[:-1] == (*any_punch.punch, any_punch.message_id, "k4r", received_at)
+    assert before <= row[-1] <= datetime.now(UTC)
 
 
 VALUES_BEYOND_LIMITS: list[tuple[str, Any]] = [

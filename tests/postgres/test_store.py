@@ -6,29 +6,27 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, timezone
-from itertools import product
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import psycopg2
 import psycopg2.extensions
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto.connection import Parameters, Session, Timeouts
+from ponto.connection import NoTimeLeftError, Parameters, Session, Timeouts
 from ponto.parser import parse
 from ponto.punch import EVENT, Punch
 from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.fakes import InMemoryStore
-from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, add_punch, entry, statuses
+from tests.postgres.storing import DUPLICATE, QUICK, REDELIVERED, STORED, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.event import CONFLICTING, OPTIONAL_FIELDS, VALID, body
 
@@ -50,85 +48,32 @@ def session_pid(database: Database) -> int | None:
     return next((pid for (pid,) in database.execute(f"select pid {SESSION}")), None)
 
 
-def wait_for_the_store_to_wait(database: Database) -> None:
-    wait_for(
-        lambda: database.execute(f"select pid {SESSION} and wait_event_type = 'Lock'"), "the store to wait for a lock"
-    )
-
-
 def end_session(database: Database) -> None:
     pid = session_pid(database)
     assert database.execute("select pg_terminate_backend(%s)", pid) == [(True,)]
     wait_for(lambda: session_pid(database) != pid, "the session to be gone")
 
 
-@pytest.fixture
-def patient_store(database: Database) -> Iterator[Store]:
-    """Yield a store with long timeouts, so that a test on a busy machine can release a lock in time."""
-    with closing(Store(lambda: database.drain, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
-        yield store
-
-
-@pytest.fixture
-def other_session(database: Database) -> Iterator[Connection]:
-    """Yield another connection, whose statements run in a transaction."""
-    with closing(database.connect()) as connection:
-        yield connection
-
-
-@pytest.fixture
-def statements(patient_store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list to which each statement that `patient_store` sends is appended."""
-    sent: list[str] = []
-    run = patient_store._session._run
-
-    def run_and_record(connection: Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        sent.append(statement)
-        return run(connection, statement, values)
-
-    monkeypatch.setattr(patient_store._session, "_run", run_and_record)
-    return sent
-
-
 # Rows
 
 
-def test_every_column_has_the_value_of_the_punch(store: Store, database: Database) -> None:
-    full = entry_from_body(VALID[-1])._replace(api_key_id="k4r2p0x9ab")
-    before = datetime.now(UTC)
-
-    assert store.save([full]) == [STORED]
-
-    columns = ", ".join([*Punch._fields, "mensagem_id", "chave", "recebida_em", "gravada_em"])
-    [row] = database.execute(f"select {columns} from batida")
-    assert row[:-4] == full.punch
-    assert row[-4:-2] == (full.message_id, "k4r2p0x9ab")
-    assert row[-2] == datetime(2026, 10, 1, 11, 0, 1, 234_000, tzinfo=UTC)
-    assert before <= row[-1] <= datetime.now(UTC)
-
-
-@given(st.integers(0, 4_102_444_800_000))  # to the year 2100
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_time_of_receipt_is_kept_to_the_millisecond(store: Store, database: Database, ms: int) -> None:
-    only = entry()._replace(received_ms=ms)
-
-    assert store.save([only]) == [STORED]
-
-    [(received,)] = database.execute("select recebida_em from batida where id = %s", only.punch.id)
-    assert received == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
-
-
-def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
-    patient_store: Store, database: Database, statements: list[str]
-) -> None:
-    sessions = set()
+def test_a_batch_of_new_punches_is_one_statement_on_one_connection(database: Database) -> None:
+    session: Any = Mock(wraps=Session(lambda: database.drain, Timeouts()))
+    store = Store(dict, create_session=lambda *_: session)
+    pids = set()
     for _ in range(3):
-        assert patient_store.save([entry() for _ in range(100)]) == [STORED] * 100
-        sessions.add(session_pid(database))
+        assert store.save([entry() for _ in range(100)]) == [STORED] * 100
+        pids.add(session_pid(database))
+    store.close()
 
-    assert len(sessions) == 1
-    assert len(statements) == 3
-    assert all("insert into ponto.batida" in statement for statement in statements)
+    assert len(pids) == 1
+    assert session.execute.call_count == 3
+
+
+def test_time_of_writing_differs_between_rows_of_a_statement(store: Store, database: Database) -> None:
+    store.save([entry() for _ in range(100)])
+
+    assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]
 
 
 # Repeated ids
@@ -146,37 +91,27 @@ def test_same_punch_in_another_zone_or_with_more_fields_is_a_duplicate(store: St
         assert database.execute(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
 
 
-def test_redelivered_message_differs_from_a_duplicate_punch(store: Store) -> None:
+def test_redelivered_message_differs_from_a_duplicate_punch_and_a_new_copy(store: Store) -> None:
+    def repeat(original: Entry) -> list[Entry]:
+        return [original, original._replace(message_id="another"), original._replace(is_new_copy=True)]
+
     first, other = entry(), entry()
-    another = first._replace(message_id="another")
     store.save([first])
 
-    assert statuses(store.save([first, another, other, other, other._replace(message_id="another")])) == [
-        *(Status.REDELIVERED, Status.DUPLICATE),
-        *(Status.STORED, Status.REDELIVERED, Status.DUPLICATE),
-    ]
-
-
-def test_new_copy_of_a_message_is_a_duplicate(store: Store) -> None:
-    first, other = entry(), entry()
-    copies = [original._replace(is_new_copy=True) for original in (first, other)]
-    store.save([first])
-
-    assert store.save([copies[0], other, copies[1]]) == [DUPLICATE, STORED, DUPLICATE]
+    repeated = [Status.REDELIVERED, Status.DUPLICATE, Status.DUPLICATE]
+    assert statuses(store.save([*repeat(first), other, *repeat(other)])) == [*repeated, Status.STORED, *repeated]
 
 
 @pytest.mark.parametrize(("stored_body", "new_body", "difference"), CONFLICTING)
 def test_different_punch_with_an_existing_id_is_a_conflict(
-    store: Store, database: Database, stored_body: dict[str, Any], new_body: dict[str, Any], difference: str
+    store: Store, stored_body: dict[str, Any], new_body: dict[str, Any], difference: str
 ) -> None:
     first = entry_from_body(stored_body)
     store.save([first])
-    before = punches(database)
 
     [outcome] = store.save([entry_from_body(new_body, first.punch.id)])
 
     assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {difference}")
-    assert punches(database) == before
 
 
 _CONTESTED = [entry(employee, id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
@@ -193,9 +128,7 @@ _ENTRIES = st.builds(
 def test_outcomes_are_those_of_the_in_memory_store(
     store: Store, database: Database, batches: list[list[Entry]]
 ) -> None:
-    database.execute(
-        "set session_replication_role = replica; truncate batida"
-    )  # disable the trigger that refuses truncate
+    database.execute("set session_replication_role = replica; truncate batida")  # without the trigger that refuses it
     in_memory = InMemoryStore([])
 
     for batch in batches:
@@ -221,31 +154,25 @@ def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database)
 
 
 @pytest.mark.parametrize(
-    ("other_employee", "commit", "status"),
-    [(1, True, Status.DUPLICATE), (2, True, Status.CONFLICT), (1, False, Status.STORED)],
-    ids=["the same, committed", "another, committed", "rolled back"],
+    ("other_employee", "end", "status"),
+    [(1, "commit", Status.DUPLICATE), (2, "commit", Status.CONFLICT), (1, "rollback", Status.STORED)],
 )
 def test_outcome_of_a_contested_id_depends_on_the_other_session(
-    patient_store: Store,
-    database: Database,
-    other_session: Connection,
-    other_employee: int,
-    commit: bool,
-    status: Status,
+    database: Database, other_employee: int, end: str, status: Status
 ) -> None:
     contested = entry(1)
-    add_punch(other_session, other_employee, id=contested.punch.id)
-    with ThreadPoolExecutor() as threads:
-        outcomes_future = threads.submit(patient_store.save, [entry(), contested, entry()])
-        wait_for_the_store_to_wait(database)
-        if commit:
-            other_session.commit()
-        else:
-            other_session.rollback()
-        outcomes = outcomes_future.result()
+    patient_store = Store(lambda: database.drain, Timeouts(statement_ms=120_000, lock_ms=60_000))
+    with ThreadPoolExecutor() as threads, closing(patient_store), closing(database.connect()) as other_session:
+        add_punch(other_session, other_employee, id=contested.punch.id)
+        outcomes = threads.submit(patient_store.save, [entry(), contested, entry()])
+        wait_for(
+            lambda: database.execute(f"select pid {SESSION} and wait_event_type = 'Lock'"), "the store to wait for it"
+        )
+        getattr(other_session, end)()
+        assert statuses(outcomes.result()) == [Status.STORED, status, Status.STORED]
 
-    assert statuses(outcomes) == [Status.STORED, status, Status.STORED]
-    assert [row[1] for row in punches(database) if row[0] == contested.punch.id] == [other_employee if commit else 1]
+    stored_employee = other_employee if end == "commit" else 1
+    assert [row[1] for row in punches(database) if row[0] == contested.punch.id] == [stored_employee]
 
 
 @pytest.mark.parametrize("condition", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
@@ -262,9 +189,7 @@ def test_existing_id_whose_row_is_not_visible_fails(store: Store, database: Data
     assert statuses(store.save([existing, entry()])) == [Status.REDELIVERED, Status.STORED]
 
 
-def test_concurrent_workers_store_the_same_ids_once_without_deadlock(
-    database: Database,
-) -> None:
+def test_concurrent_workers_store_the_same_ids_once_without_deadlock(database: Database) -> None:
     entries = [entry(number) for number in range(1, 301)]
 
     def work(seed: int) -> list[Outcome]:
@@ -280,20 +205,29 @@ def test_concurrent_workers_store_the_same_ids_once_without_deadlock(
     assert len(punches(database)) == 300
 
 
-LOCK = "begin; lock table batida in access exclusive mode"
-
-
-def test_locked_table_fails_the_batch_and_the_next_try_stores_it(store: Store, database: Database) -> None:
+@pytest.mark.parametrize(
+    ("timeouts", "detail"),
+    [
+        (QUICK, "LockNotAvailable (SQLSTATE 55P03): canceling statement due to lock timeout"),
+        (
+            QUICK._replace(statement_ms=200, lock_ms=20_000),
+            "QueryCanceled (SQLSTATE 57014): canceling statement due to statement timeout",
+        ),
+    ],
+)
+def test_locked_table_fails_the_batch_and_the_next_try_stores_it(
+    database: Database, timeouts: Timeouts, detail: str
+) -> None:
     entries = [entry(), entry()]
-    database.execute(LOCK)
-    started_at = time.monotonic()
+    with closing(Store(lambda: database.drain, timeouts)) as store:
+        database.execute("begin; lock table batida in access exclusive mode")
+        started_at = time.monotonic()
 
-    detail = "LockNotAvailable (SQLSTATE 55P03): canceling statement due to lock timeout"
-    assert store.save(entries) == [Outcome(Status.FAILED, detail)] * 2
+        assert store.save(entries) == [Outcome(Status.FAILED, detail)] * 2
 
-    assert time.monotonic() - started_at < 1.5
-    database.execute("rollback")
-    assert store.save(entries) == [STORED, STORED]
+        assert time.monotonic() - started_at < 1.5
+        database.execute("rollback")
+        assert store.save(entries) == [STORED, STORED]
 
 
 @pytest.mark.parametrize(
@@ -319,16 +253,18 @@ def test_text_of_a_trigger_that_users_added_is_not_logged(
 # Connections
 
 
-def test_no_password_appears_when_a_connection_fails(database: Database) -> None:
-    passwords = ("hunter2", "hunter2' \\ = host", "hunter2\nhost=x", "hunter2 é", "hunter2%s")
-    faults: list[dict[str, str]] = [
-        {"host": "127.0.0.1", "port": "1"},
-        {"port": "hunter"},
-        {"dbname": "nowhere"},
-        {"sslmode": "no"},
-        {"nothing": "1"},
-    ]
-    for password, fault in product(passwords, faults):
+FAULTS: list[dict[str, str]] = [
+    {"host": "127.0.0.1", "port": "1"},
+    {"port": "hunter"},
+    {"dbname": "nowhere"},
+    {"sslmode": "no"},
+    {"nothing": "1"},
+]
+
+
+@pytest.mark.parametrize("password", ["hunter2", "hunter2' \\ = host", "hunter2\nhost=x", "hunter2 é", "hunter2%s"])
+def test_no_password_appears_when_a_connection_fails(database: Database, password: str) -> None:
+    for fault in FAULTS:
         parameters = {**database.drain, "password": password, **fault}
 
         [outcome] = Store(lambda parameters=parameters: parameters, QUICK).save([entry()])  # type: ignore[misc]
@@ -355,20 +291,10 @@ def test_first_failure_of_a_message_is_stored_until_its_retention_ends(store: St
     assert store.record_failures(["c"], soon).keys() == {"c"}  # on a new connection
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"host": "/nowhere"}, "OperationalError: "),
-        ({"dbname": "postgres"}, "UndefinedTable (SQLSTATE 42P01): "),
-    ],
-)
-def test_failing_messages_cannot_be_recorded_without_the_database(
-    database: Database, changes: dict[str, str], message: str
-) -> None:
-    store = Store(lambda: database.drain | changes, QUICK)
-    with pytest.raises(QueryFailedError) as caught:
+def test_failing_messages_cannot_be_recorded_without_the_table_or_time(database: Database) -> None:
+    store = Store(lambda: database.drain | {"dbname": "postgres"}, QUICK)
+    with pytest.raises(QueryFailedError, match=r"^UndefinedTable \(SQLSTATE 42P01\): "):
         store.record_failures(["a"], time.monotonic() + 60)
-    assert str(caught.value).startswith(message)
     with pytest.raises(QueryFailedError, match="no time left"):
         store.record_failures(["a"], time.monotonic() - 1)
 
@@ -386,35 +312,14 @@ create index on batida (wide(chave))
 @pytest.mark.parametrize(
     ("poison", "status", "detail"),
     [
-        (
-            entry()._replace(api_key_id="secret\x00"),
-            Status.REFUSED,
-            "SQLSTATE 22P05: unsupported Unicode escape sequence",
-        ),
-        (
-            entry()._replace(api_key_id="secret\ud800"),
-            Status.REFUSED,
-            "SQLSTATE 22P02: invalid input syntax for type json",
-        ),
-        *(
-            (entry(**{column: f"secret{character}"}), Status.REFUSED, detail)
-            for column in TEXTS
-            for character, detail in (
-                ("\x00", "SQLSTATE 22P05: unsupported Unicode escape sequence"),
-                ("\ud800", "SQLSTATE 22P02: invalid input syntax for type json"),
-            )
-        ),
+        (entry()._replace(api_key_id="secret\x00"), Status.REFUSED, "SQLSTATE 22P05: unsupported Unicode escape"),
+        (entry()._replace(api_key_id="secret\ud800"), Status.REFUSED, "SQLSTATE 22P02: invalid input syntax"),
         (entry(id='secret"\n"'), Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
         (entry(**{EVENT.subject: 2**63}), Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
         *(
             (entry(**{column: float("nan")}), Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")
             for column, field in EVENT.fields.items()
             if field.kind.type == "number"
-        ),
-        (
-            entry(**{EVENT.instant: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))}),
-            Status.REFUSED,
-            "SQLSTATE 22009: time zone displacement out of range: ...",
         ),
         # Errors that another schema causes delay the punch.
         (entry(**{EVENT.subject: None}), Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
@@ -447,17 +352,16 @@ class Unwritable(Entry):
         raise KeyError("personal data")
 
 
-def break_column(good: Entry) -> Entry:
-    def refuse(_punch: Punch) -> NoReturn:
-        raise KeyError("personal data")
-
-    incomparable = type("Incomparable", (Punch,), {EVENT.subject: property(refuse)})
-    return good._replace(punch=incomparable(*good.punch))
+class Incomparable(Punch):
+    def __getattribute__(self, name: str) -> Any:
+        if name == EVENT.subject:
+            raise KeyError("personal data")
+        return super().__getattribute__(name)
 
 
 @pytest.mark.parametrize(
     "break_entry",
-    [lambda good: Unwritable(*good), break_column],
+    [lambda good: Unwritable(*good), lambda good: good._replace(punch=Incomparable(*good.punch))],
     ids=["values", "comparison key"],
 )
 def test_punch_with_an_unexpected_error_does_not_affect_its_batch(
@@ -465,49 +369,46 @@ def test_punch_with_an_unexpected_error_does_not_affect_its_batch(
 ) -> None:
     entries = [entry(number) for number in range(1, 11)]
     store.save(entries[:8])
-    entries[2] = break_entry(entries[2])
+    broken = break_entry(entries.pop(2))
 
-    outcomes = store.save([*entries, entries[2], entries[3]])
+    broken_outcome, *outcomes, repeated = store.save([broken, *entries, broken])
 
-    assert {outcomes[2].status, outcomes[10].status} == {Status.UNEXPECTED}
-    assert re.fullmatch(r"KeyError at test_store\.py:\d+", outcomes[2].detail)
-    others = {outcomes[index].status for index in range(8) if index != 2}
-    assert others == {Status.REDELIVERED}
-    assert {outcomes[8].status, outcomes[9].status} <= {Status.STORED, Status.REDELIVERED}
-    assert outcomes[11].status is Status.REDELIVERED
+    assert {broken_outcome.status, repeated.status} == {Status.UNEXPECTED}
+    assert re.fullmatch(r"KeyError at test_store\.py:\d+", broken_outcome.detail)
+    assert {outcome.status for outcome in outcomes[:7]} == {Status.REDELIVERED}
+    assert {outcome.status for outcome in outcomes[7:]} <= {Status.STORED, Status.REDELIVERED}
 
 
-def test_after_a_database_failure_no_other_part_of_the_batch_is_tried(
-    database: Database,
-) -> None:
+@pytest.mark.parametrize("error", [psycopg2.OperationalError("gone"), NoTimeLeftError("no time left")])
+def test_after_a_database_failure_no_other_part_of_the_batch_is_tried(database: Database, error: Exception) -> None:
     tried = 0
 
-    class FailsAfterTheFirst(Session):
+    class FailsAfterTheThird(Session):
         def execute(self, *arguments: Any) -> list[tuple[Any, ...]]:
             nonlocal tried
             tried += 1
-            if tried > 1:
-                raise psycopg2.OperationalError("gone")
+            if tried > 3:
+                raise error
             return super().execute(*arguments)
 
-    with closing(Store(lambda: database.drain, QUICK, FailsAfterTheFirst)) as store:
-        outcomes = store.save([entry(), entry()._replace(api_key_id="\x00"), entry(), entry()])
+    entries = [entry() for _ in range(8)]
+    entries[3] = entry()._replace(api_key_id="\x00")
+    with closing(Store(lambda: database.drain, QUICK, FailsAfterTheThird)) as store:
+        outcomes = store.save(entries)
 
-    assert outcomes == [Outcome(Status.FAILED, "OperationalError: gone")] * 4
-    assert tried == 2
+    assert statuses(outcomes) == [Status.STORED] * 2 + [Status.FAILED] * 6
+    assert str(error) in outcomes[7].detail
+    assert len(punches(database)) == 2
+    assert tried == 4
 
 
-@pytest.mark.parametrize("level", ["database", "role"])
-def test_commits_are_synchronous_despite_the_servers_default(database: Database, level: str) -> None:
-    name = database.owner["dbname"] if level == "database" else "ponto_drain"
-    database.execute(f"alter {level} {name} set synchronous_commit = off")
+def test_commits_are_synchronous_despite_the_roles_default(database: Database) -> None:
+    database.execute("alter role ponto_drain set synchronous_commit = off")
     try:
-        store = Store(lambda: database.drain, QUICK)
-        store.save([entry()])
-        assert store._session.execute("show synchronous_commit", {}, math.inf) == [("on",)]
-        store.close()
+        with closing(Session(lambda: database.drain, QUICK)) as session:
+            assert session.execute("show synchronous_commit", {}, math.inf) == [("on",)]
     finally:
-        database.execute(f"alter {level} {name} reset synchronous_commit")
+        database.execute("alter role ponto_drain reset synchronous_commit")
 
 
 # Time
@@ -519,19 +420,6 @@ def test_no_statement_is_started_after_the_deadline(store: Store, database: Data
     assert len(punches(database)) == 1
 
 
-def test_deadline_during_a_batch_fails_only_the_remaining_entries(
-    patient_store: Store, database: Database, statements: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    entries = [*(entry() for _ in range(4)), entry()._replace(api_key_id="\x00")]
-    clock = SimpleNamespace(monotonic=lambda: 0.0 if len(statements) < 2 else 10.0)
-    monkeypatch.setattr("ponto.connection.time", clock)
-
-    outcomes = patient_store.save(entries, deadline=5)
-
-    assert statuses(outcomes) == [Status.STORED] * 2 + [Status.FAILED] * 3
-    assert len(punches(database)) == 2
-
-
 def test_detail_is_one_line_of_at_most_200_printable_characters() -> None:
     def refuse() -> Parameters:
         raise ValueError("~ é" * 100 + "\nanother line")
@@ -541,24 +429,9 @@ def test_detail_is_one_line_of_at_most_200_printable_characters() -> None:
     assert outcome.detail == f"cannot connect to the database: ValueError: {'~ ?' * 100}"[:200]
 
 
-def test_statement_timeout_fails_the_entry(database: Database) -> None:
-    store = Store(lambda: database.drain, QUICK._replace(statement_ms=100, lock_ms=0))
-    database.execute(LOCK)
-
-    [outcome] = store.save([entry()])
-
-    assert outcome.detail == "QueryCanceled (SQLSTATE 57014): canceling statement due to statement timeout"
-
-
 def test_idle_timeout_of_a_kept_connection_causes_no_failure(database: Database) -> None:
     store = Store(lambda: database.drain, Timeouts(idle_ms=50))
     store.save([entry()])
     wait_for(lambda: session_pid(database) is None, "the session to be gone")
 
     assert store.save([entry()]) == [STORED]
-
-
-def test_time_of_writing_differs_between_rows_of_a_statement(store: Store, database: Database) -> None:
-    store.save([entry() for _ in range(100)])
-
-    assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]
