@@ -1,18 +1,21 @@
 """Faults of the database and the network: a batch waits and is then stored once, without dead letters."""
 
-import contextlib
-import tempfile
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import psutil
 import pytest
+from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import migrate
-from ponto.connection import Timeouts
+from ponto.connection import DRIVER, Driver, Session, Timeouts
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.message import read_messages
@@ -20,7 +23,6 @@ from ponto.retry_backoff import RetryBackoff
 from ponto.store import Store
 from tests.database import Database, execute
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
-from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
 from tools.local import temporary
 from tools.local.faults import DatabaseFaults
@@ -29,15 +31,18 @@ from tools.local.postgres import Postgres
 ZONE = "America/Sao_Paulo"
 QUICK = Timeouts(connect_seconds=2, statement_ms=500, lock_ms=200)
 MANY_RECEIVES = 200  # receives in an outage of a day
+OTHER_SESSIONS = (
+    "select count(*) from pg_stat_activity where backend_type ~ '^client' and pid <> pg_backend_pid()"
+)
+WAITING = "select count(*) from pg_locks where not granted and locktype = 'relation'"
 
 
 class System:
     """A drain with its database and a dead-letter queue."""
 
-    def __init__(self, parameters: dict[str, str], timeouts: Timeouts, through: Proxy | None) -> None:
+    def __init__(self, parameters: dict[str, str], timeouts: Timeouts, driver: Driver) -> None:
         self.queue = DeadLetterQueue()
-        drain_parameters = parameters | ({"host": through.host} if through else {})
-        self.store = Store(lambda: drain_parameters, timeouts)
+        self.store = Store(lambda: parameters, timeouts, partial(Session, driver=driver))
         self._parameters = parameters
         self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url), RetryBackoff("", ()))
 
@@ -69,23 +74,14 @@ def create_system() -> Iterator[CreateSystem]:
     """Yield a function that creates a system; close the connections at the end."""
     systems: list[System] = []
 
-    def create_system(parameters: dict[str, str], timeouts: Timeouts = QUICK, through: Proxy | None = None) -> System:
-        systems.append(System(parameters, timeouts, through))
+    def create_system(parameters: dict[str, str], timeouts: Timeouts = QUICK, driver: Driver = DRIVER) -> System:
+        systems.append(System(parameters, timeouts, driver))
         return systems[-1]
 
     with aws():
         yield create_system
         for system in systems:
             system.store.close()
-
-
-@pytest.fixture
-def proxy(database: Database) -> Iterator[Proxy]:
-    with (
-        tempfile.TemporaryDirectory(prefix="ponto-") as folder,  # not pytest's: the path of a socket has to be short
-        Proxy(Path(folder), database.owner["host"]).running() as proxy,
-    ):
-        yield proxy
 
 
 def punches(count: int = 3, receives: int = 1) -> list[Record]:
@@ -97,32 +93,21 @@ def ids(records: list[Record]) -> list[str]:
     return sorted(record["messageId"] for record in records)
 
 
-def sessions(server: Postgres) -> list[psutil.Process]:
-    """Return the processes of a server's sessions."""
-    message_id = []
-    for process in psutil.Process(server.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
-            if "[local]" in "".join(process.cmdline()):
-                message_id.append(process)
-    return message_id
-
-
 # The database is unavailable
 
 
-@pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 @pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
 def test_batch_waits_while_the_database_is_unavailable_and_is_stored_once(
-    server: Postgres, create_system: CreateSystem, kind: str, keeps_connection: bool
+    server: Postgres, create_system: CreateSystem, kind: str
 ) -> None:
-    wait_for(lambda: not sessions(server), "the sessions of the previous test to end")
-    system, batch = create_system(parse_dsn(server.url)), punches(receives=MANY_RECEIVES)
-    if keeps_connection:
-        assert system.deliver(*punches(1)) == []
+    parameters = parse_dsn(server.url)
+    wait_for(lambda: execute(parameters, OTHER_SESSIONS) == [(0,)], "the sessions of the previous test to end")
+    system, batch = create_system(parameters), punches(receives=MANY_RECEIVES)
+    assert system.deliver(*punches(1)) == []
 
     with DatabaseFaults(server).kinds[kind]():
-        assert sorted(system.deliver(*batch)) == ids(batch)
-        assert sorted(system.deliver(*batch)) == ids(batch)
+        assert sorted(system.deliver(*batch)) == ids(batch)  # on the open connection
+        assert sorted(system.deliver(*batch)) == ids(batch)  # on a new one
 
     for _ in range(2):  # and again a day later
         assert system.deliver(*batch) == []
@@ -133,22 +118,34 @@ def test_batch_waits_while_the_database_is_unavailable_and_is_stored_once(
 # The connection breaks
 
 
+class RecordingDriver(Driver):
+    """Driver that keeps the newest connection."""
+
+    def connect(self, **arguments: Any) -> Connection:
+        self.connection = super().connect(**arguments)
+        return self.connection
+
+
 @pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 def test_connection_cut_between_insert_and_response_stores_one_row(
-    database: Database, create_system: CreateSystem, proxy: Proxy, keeps_connection: bool
+    database: Database, create_system: CreateSystem, keeps_connection: bool
 ) -> None:
-    system, batch = create_system(database.owner, through=proxy), punches()
+    driver, patient = RecordingDriver(), Timeouts(statement_ms=120_000, lock_ms=60_000)
+    system, batch = create_system(database.owner, patient, driver), punches()
     if keeps_connection:
         assert system.deliver(*punches(1)) == []
 
-    proxy.cut_after = b"insert into ponto.batida"
-    failed = system.deliver(*batch)
+    with closing(database.connect()) as other, ThreadPoolExecutor() as threads:
+        other.cursor().execute("lock table batida")
+        delivered = threads.submit(system.deliver, *batch)
+        wait_for(lambda: database.execute(WAITING) == [(1,)], "the insert to wait")
+        with socket.socket(fileno=os.dup(driver.connection.fileno())) as client:
+            client.shutdown(socket.SHUT_RDWR)  # the server notices it when it responds, after its commit
+        other.rollback()
+        failed = delivered.result()
 
-    assert proxy.cuts == 1
-    assert system.stored(*batch) == ids(batch)  # although the store got no response
-    assert sorted(failed) == (
-        [] if keeps_connection else ids(batch)
-    )  # the store repeats after a kept connection breaks
+    wait_for(lambda: system.stored(*batch) == ids(batch), "the commit, although the store gets no response")
+    assert sorted(failed) == ([] if keeps_connection else ids(batch))  # repeated after an open connection breaks
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []
