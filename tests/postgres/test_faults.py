@@ -31,9 +31,7 @@ from tools.local.postgres import Postgres
 ZONE = "America/Sao_Paulo"
 QUICK = Timeouts(connect_seconds=2, statement_ms=500, lock_ms=200)
 MANY_RECEIVES = 200  # receives in an outage of a day
-OTHER_SESSIONS = (
-    "select count(*) from pg_stat_activity where backend_type ~ '^client' and pid <> pg_backend_pid()"
-)
+OTHER_SESSIONS = "select count(*) from pg_stat_activity where backend_type ~ '^client' and pid <> pg_backend_pid()"
 WAITING = "select count(*) from pg_locks where not granted and locktype = 'relation'"
 
 
