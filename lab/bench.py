@@ -89,7 +89,7 @@ def make_event(size: int) -> Event:
                     {
                         "id": str(uuid.uuid4()),
                         "ponto": "2026-10-01T08:00:00-03:00",
-                        "usuarioId": random.randint(1, 1_000_000),  # noqa: S311  not a secret
+                        "usuarioId": random.randint(1, 1_000_000),
                         "offline": True,
                     }
                 ),

@@ -1,5 +1,5 @@
 # Targets that a copy of `make new` does not have.
-.PHONY: new check-new chaos simulate bench pictures check-forms
+.PHONY: new check-new chaos simulate bench pictures check-lab check-forms
 
 # Only variables on the command line count, as for STAGE.
 on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
@@ -24,6 +24,10 @@ bench: setup-dev ## measure the handler, and compare it with alternatives
 
 pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs Chromium
 	@python -m tools.develop.pictures
+
+check-code: check-lab
+check-lab:
+	@lint-imports lab/imports.toml --no-cache --no-logo
 
 check-template: check-forms
 check-forms:

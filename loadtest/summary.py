@@ -1,5 +1,7 @@
 """Summary of a run: for JSON, as a table, and as a sentence."""
 
+import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from loadtest.ledger import Ledger, StoredPunch
@@ -11,6 +13,9 @@ from tools.kit.tables import Column
 _MAX_EXAMPLES = 20  # ids of missing and twice stored punches
 
 MISSING, ERRORS = 1, 4
+
+_COMPARISON = Path(__file__).with_name("comparison.json")
+"""Optional file with further columns of the table: cells by the name of the row, by the name of the column."""
 
 
 class TestPlan(NamedTuple):
@@ -89,21 +94,6 @@ class LoadResult(NamedTuple):
         return summary
 
 
-# only in the reference: begin
-_ORIGINAL = {  # of the proof of concept of 2020
-    "requests": "20,000",
-    "seconds": "22",
-    "requests/s": "909.1",
-    "average, ms": "197",
-    "min": "141",
-    "max": "1,559",
-    "errors": "0.00 %",
-    "accepted punches": "unreadable",
-    "rows": "not counted",
-}
-# only in the reference: end
-
-
 def to_json(summary: dict[str, Any]) -> dict[str, Any]:
     """Return a summary with names in camel case, except the descriptions of failures."""
     plain = {name: value for name, value in summary.items() if name not in ("failures", "open_model")}
@@ -120,9 +110,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     runs = [run for run in (summary, summary.get("open_model")) if run]
     columns = {run["model"]: _format_cells(run) for run in runs}
     row_names = list(columns[summary["model"]])
-    # only in the reference: begin
-    columns = {"the original": _ORIGINAL, **columns}
-    # only in the reference: end
+    if _COMPARISON.exists():
+        columns = json.loads(_COMPARISON.read_text(encoding="utf-8")) | columns
     rows = [(name, *(cells.get(name, "") for cells in columns.values())) for name in row_names]
     tables.show([Column(name, align_right=bool(name), wraps=True) for name in ("", *columns)], rows)
     print_result("")

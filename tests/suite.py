@@ -51,19 +51,11 @@ _SHARED = "tests/e2e"
 _HARMED = "tests/e2e/harmed"  # group of a second system, for tests that stop its database or load it: the slowest
 _SEPARATE_MODULES = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
 _SEPARATE_SLICE_TESTS = "tests/e2e/alone"
-_GROUP_BY_MODULE = {  # modules that belong to another group than that of their folder
-    "tests/e2e/test_faults.py": _HARMED,
-    "tools/tests/e2e/test_flow.py": _HARMED,
-    "loadtest/tests/e2e/test_loadtest.py": _HARMED,
-    "lab/tests/test_chaos.py": _HARMED,  # only in the reference
-    "lab/tests/test_simulate.py": "tests/template",  # only in the reference
-}
 _ORDER = (
     _SHARED,
     *_SEPARATE_MODULES,
     _SEPARATE_SLICE_TESTS,
     "tests/template",
-    "lab/tests",  # only in the reference
     "tests/postgres",
     "tests/page",
     "tests/sockets",
@@ -71,9 +63,9 @@ _ORDER = (
 )
 
 
-# The tests of slices, tools, load test and event have the same folders as tests/: without this prefix they are in the
-# same groups.
-_PREFIX = re.compile(r"^(?:slices/\w+|tools|loadtest)/(?=tests/)|(?<=^tests/)event/")
+# Tests beside what they test, and tests of the event, are in the same folders as those of tests/: without this prefix
+# they are in the same groups.
+_PREFIX = re.compile(r"^(?:slices/)?\w+/(?=tests/)|(?<=tests/)event/")
 
 
 def get_group(node_id: str) -> str:
@@ -83,7 +75,7 @@ def get_group(node_id: str) -> str:
     a group.
     """
     module = node_id.partition("::")[0]
-    folder = _GROUP_BY_MODULE.get(module, _PREFIX.sub("", str(PurePath(module).parent)))
+    folder = _PREFIX.sub("", str(PurePath(module).parent))
     return (
         folder
         if folder in {_SHARED, _HARMED, "tests/template"} and _PREFIX.sub("", module) not in _SEPARATE_MODULES

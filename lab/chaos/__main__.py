@@ -97,8 +97,8 @@ class Chaos:
         """
         self._address = address
         self._seed = seed
-        self._rng, self._kill_rng = Random(seed), Random(seed)  # noqa: S311  two, so that kills do not change the order of faults
-        self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)  # noqa: S311
+        self._rng, self._kill_rng = Random(seed), Random(seed)  # two, so that kills do not change the order of faults
+        self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)
         self._messages = make_messages(self._rng, punches, first)
         self._traffic = Traffic(address, self._messages, clients, seed)
         self._faults = DatabaseFaults(postgres.attach(state / "postgres"))
@@ -224,7 +224,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     emulator.isolate()
     state = state or STATE
     address = local_stack.find(state, suggests_stage=False)
-    seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
+    seed = Random().randrange(2**32) if seed is None else seed
     _print(f"seed {seed}")
     raise_on_first_signal(lambda _: _print("\nundoing the faults ..."))
     try:

@@ -58,8 +58,7 @@ class Traffic:
         self._error: Exception | None = None
         self._started_at = 0.0
         self._threads = [
-            threading.Thread(target=self._run, args=(Random(seed + number),), daemon=True)  # noqa: S311
-            for number in range(clients)
+            threading.Thread(target=self._run, args=(Random(seed + number),), daemon=True) for number in range(clients)
         ]
 
     def start(self) -> None:

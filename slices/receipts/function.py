@@ -16,8 +16,7 @@ NOT_FOUND_RETRY_SECONDS = 5
 EXPOSED_HEADERS = "Date,Retry-After"
 """Response headers that a page of another origin may read."""
 
-LIST_FIELD = "batidas"  # only in the reference
-# only in a copy: LIST_FIELD = "punches"
+LIST_FIELD = "batidas"
 """The only field of a list of receipts."""
 
 NOT_FOUND_MESSAGE = (

@@ -107,7 +107,6 @@ def print_instructions(
     to_try = f"  make rows{make_args}      print the newest rows\n"
     if jmeter.is_available(jmeter_home):
         to_try += f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
-    to_try += f"  make chaos{make_args}     inject faults, and check that nothing is lost\n"  # only in the reference
     punch_id = uuid7()
     get_commands = "".join(
         f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"

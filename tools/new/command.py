@@ -36,6 +36,8 @@ request is wrong, 3 generated again, but the table needs, or may need, a migrati
 you write
 """
 _TEMPLATES = Path(__file__).parent / "templates"
+_VERSION_FILE = "ponto/__init__.py"
+_FIRST_VERSION = "0.1.0"
 _MIGRATION = re.compile(r".*/schema/\d{4}_[^/]*\.sql")
 
 
@@ -269,11 +271,13 @@ def build(
     print_status(f"copying {pluralize(len(copied), 'file')} of commit {commit[:12]}")
     texts = {path: copying.adapt(path, texts[path]) for path in copied if path in texts}
     texts[copying.ENABLED_SLICES] = "\n".join(kept or ["# no slices"]) + "\n"
+    texts[_VERSION_FILE] = re.sub('(?<=__version__ = ").*(?=")', _FIRST_VERSION, texts[_VERSION_FILE])
     texts["CHANGELOG.md"] = (_TEMPLATES / "CHANGELOG.md").read_text(encoding="utf-8")
     texts["README.md"] = (_TEMPLATES / "README.md").read_text(encoding="utf-8") + "\n" + texts["README.md"].lstrip("\n")
     origin = Template((_TEMPLATES / "origin.md").read_text(encoding="utf-8"))
     written = {
         "docs/origin.md": origin.substitute(commit=commit, declaration=_declaration_path(names)),
+        "ruff.toml": (_TEMPLATES / "ruff_settings.toml").read_text(encoding="utf-8"),
         **sql.generate(declared.event, names.package, kept),
         _declaration_path(names): _rename_imports(declared.text, words.REFERENCE.package, names.package),
     }
@@ -323,7 +327,9 @@ def _run(folder: Path, *command: str) -> None:
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTEST", "STAGE"))
     }
     environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(  # noqa: S603  the commands of `_finish`
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if run.returncode:
         output = "\n".join((run.stdout + run.stderr).splitlines()[-15:])
         raise CommandError(f"{' '.join(command[-3:])} failed in the copy, a mistake of this project:\n{output}", 1)

@@ -1,4 +1,4 @@
-"""Files of the reference that a copy gets, their blocks that only the reference has, and links to missing files."""
+"""Files of the reference that a copy gets, parts of documents that it does not get, and links to missing files."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,27 +11,28 @@ import yaml
 from tools.kit.errors import CommandError
 
 _LEFT_OUT = (
-    ".ci/copy",
+    ".ci/checks/",
     ".github/ISSUE_TEMPLATE/",
+    ".github/workflows/laboratory.yml",
     "README.pt-BR.md",
     "docs/adapt.md",
     "docs/original.md",
     "docs/pictures/",
     "examples/orders/",
     "lab/",
+    "loadtest/comparison.json",
     "slices/employee_numbers.py",  # only slices use it that a copy cannot keep
     "slices/faults.py",  # as employee_numbers.py
     "slices/spreadsheet.py",  # as employee_numbers.py
     "tests/e2e/test_examples.py",
-    "tests/event/",
     "tools/develop/pictures.py",
     "tools/new/",
     "tools/tests/new/",
 )
 """Files and folders that a copy does not get. Slices are chosen by name."""
 
-_EXAMPLE = re.compile(r"(?:slices/\w+/)?examples/[^/]+")
-"""Files that show something with punches, which a copy does not get either."""
+_ABOUT_PUNCHES = re.compile(r"(?:slices/\w+/)?(?:examples/[^/]+|tests/event/.+)")
+"""Examples and tests with punches, which a copy does not get either."""
 
 TESTS_OF_TOOLS = ("loadtest/tests/", "tools/tests/")
 """Folders that a copy gets only if it is asked for: this project has run these tests."""
@@ -49,11 +50,10 @@ VERBATIM = ("LICENSE",)
 """Files without the names of the copy."""
 
 ENABLED_SLICES = "slices/enabled.txt"
-_MARK = r"(?:#|//|--|/\*|<!--) *only in the reference"
-_END = r" *(?:\*/|-->)?$"
-_BEGIN_BLOCK, _END_BLOCK = re.compile(rf"\s*{_MARK}: begin{_END}"), re.compile(rf"\s*{_MARK}: end{_END}")
-_COPY_LINE = re.compile(rf"(\s*)(?:#|//|--|/\*|<!--) *only in a copy: (.*?){_END}")
-_MARKED_LINE = re.compile(rf".*\S.*{_MARK}{_END}")
+_MARK = "<!-- only in the reference"
+_MARKED = re.compile(  # with the blank lines after it, if one is before it
+    rf"(\A|(?<=\n)\n)?^(?:{_MARK}: begin -->\n.*?^{_MARK}: end|[^\n]+{_MARK}) -->\n(?(1)\n*)", re.MULTILINE | re.DOTALL
+)
 _LINK = re.compile(r"\]\(([^()\s]+)\)|<img src=\"([^\"]+)\"")
 
 
@@ -98,7 +98,7 @@ def available_slices(existing: Collection[str]) -> list[str]:
 def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:
     """Return whether a copy with these slices, and perhaps with the tests of tools, gets a file of the reference."""
     parts = path.split("/")
-    if _EXAMPLE.fullmatch(path):
+    if _ABOUT_PUNCHES.fullmatch(path):
         return False
     if len(parts) > 2 and parts[0] == "slices":
         return parts[1] in slices
@@ -112,33 +112,18 @@ def is_test_of_tools(path: str) -> bool:
 
 
 def adapt(path: str, text: str) -> str:
-    """Return a text without what is marked as only for the reference, and with what is marked as only for a copy.
+    """Return a document without its parts that only the reference has.
 
-    A block of the reference stands between lines with only a comment, `only in the reference: begin` and `only in the
-    reference: end`; a single line ends with the comment `only in the reference`. A line of a copy is a comment that
-    begins with `only in a copy:`.
+    Such a line ends with the comment `only in the reference`; several lines are between two lines with only a comment,
+    `only in the reference: begin` and `only in the reference: end`.
 
     Raises:
-        CommandError: a block does not end, or does not begin, or contains another.
+        CommandError: a begin has no end, or an end no begin.
     """
-    lines: list[str] = []
-    begin = 0  # number of the line with which the current block begins
-    was_block = False  # whether a block, and perhaps blank lines, are directly before the line
-    for number, line in enumerate(text.split("\n"), 1):
-        if _BEGIN_BLOCK.fullmatch(line) and not begin:
-            begin = number
-        elif _END_BLOCK.fullmatch(line) and begin:
-            begin, was_block = 0, True
-        elif _BEGIN_BLOCK.fullmatch(line) or _END_BLOCK.fullmatch(line):
-            mistake = "contains another" if begin else "does not begin"
-            raise CommandError(f"{path}:{number}: the block that is only in the reference {mistake}", 1)
-        elif not begin and not _MARKED_LINE.fullmatch(line):
-            was_block = was_block and not line
-            if not was_block or (lines and lines[-1]):  # a block between blank lines leaves one of them
-                lines.append(_COPY_LINE.sub(r"\1\2", line))
-    if begin:
-        raise CommandError(f"{path}:{begin}: the block that is only in the reference does not end", 1)
-    return "\n".join(lines)
+    text = _MARKED.sub(r"\1", text)
+    if _MARK in text:
+        raise CommandError(f"{path}: `only in the reference: begin` and `: end` must follow each other", 1)
+    return text
 
 
 def find_dead_links(texts: Mapping[str, str], paths: Collection[str]) -> Iterator[str]:

@@ -50,8 +50,8 @@ def git(folder: Path, *arguments: str, stdin: str | None = None, **variables: st
         if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER", "GIT_CONFIG"))
     }
     try:
-        run = subprocess.run(
-            ["git", *_UNCHANGED_TEXT, *arguments],
+        run = subprocess.run(  # noqa: S603  git, with arguments of this module
+            ["git", *_UNCHANGED_TEXT, *arguments],  # noqa: S607  the git of the PATH
             cwd=folder,
             env=inherited | variables,
             input=stdin,

@@ -108,6 +108,7 @@ def _pairs(old: Names, new: Names) -> Iterator[tuple[str, str]]:
     yield old.subject_column, new.subject_column
     yield old.subject_field, new.subject_field
     yield old.plural_pt, new.plural_pt
+    yield f'"{old.plural_pt}"', f'"{new.noun[1]}"'  # key of a list
     yield "punched", "instant"  # key of the instant in --json
     for old_word, new_word in (
         (old.package, new.package),

@@ -1,5 +1,6 @@
 """`make new`: copies of a small reference with the declaration of examples/orders, and requests that it refuses."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ FILES = {
     "LICENSE": "The authors of batida-ponto-serverless.\n",
     "docs/deploy.md": "",
     "lab/README.md": "",
+    "ponto/__init__.py": '__version__ = "9.0.0"\n',
     "ponto/punch.py": "",
     "ponto/store.py": "from ponto.punch import Punch\n",
     "ponto/schema/0001_batida.sql": "",
@@ -89,8 +91,8 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
 
     paths = {path for path in git(tmp_path / "copy", "ls-files").splitlines() if "sql" not in path}
     assert paths == {
-        *("CHANGELOG.md", "LICENSE", "README.md", "docs/deploy.md", "docs/origin.md"),
-        *("shoporders/order.py", "shoporders/store.py", "slices/enabled.txt"),
+        *("CHANGELOG.md", "LICENSE", "README.md", "docs/deploy.md", "docs/origin.md", "ruff.toml"),
+        *("shoporders/__init__.py", "shoporders/order.py", "shoporders/store.py", "slices/enabled.txt"),
     }
     copy = tmp_path / "copy"
     assert (copy / "shoporders" / "store.py").read_text() == "from shoporders.order import Order\n"
@@ -100,6 +102,7 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
     assert (copy / "shoporders" / "schema" / "0002_more.sql").read_text() == "create table shoporders.more ();\n"
     assert (copy / "README.md").read_text().endswith("\n\nAn order of a shop.\n")
     assert "lab" not in (copy / "README.md").read_text()
+    assert (copy / "shoporders" / "__init__.py").read_text() == '__version__ = "0.1.0"\n'
     assert "History" not in (copy / "CHANGELOG.md").read_text()
     assert "batida-ponto-serverless" in (copy / "LICENSE").read_text()
     assert git(project.root, "rev-parse", "HEAD") in (copy / "docs" / "origin.md").read_text()
@@ -284,3 +287,11 @@ def test_missing_author_is_refused(project: Project, tmp_path: Path) -> None:
     assert result.status == 2
     assert "git config --global user.name NAME" in result.err
     assert not (tmp_path / "copy").exists()
+
+
+def test_target_without_folder_is_refused_before_packages_are_installed() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of make test
+    run = subprocess.run(["make", "new"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "DIR: name the folder" in run.stderr

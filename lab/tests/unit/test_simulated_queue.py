@@ -14,7 +14,7 @@ DAY = 86_400
 
 def queue(**changes: Any) -> SimulatedQueue:
     settings = {"visibility_timeout_seconds": 60, "retention_seconds": 4 * DAY, "max_receive_count": 3}
-    sqs = SimulatedQueue(Random(1), **settings | changes)  # noqa: S311
+    sqs = SimulatedQueue(Random(1), **settings | changes)
     sqs.has_anomalies = False
     return sqs
 

@@ -72,7 +72,7 @@ def receive(queue: SimulatedQueue, clock: SimulatedClock, size: int) -> list[Que
 
 def longest_wait(deployed: SimulationSettings, crashing: int, good: int, batch_size: int, seed: int) -> float:
     """Drain a queue of crashing and good messages; return the seconds until the last good punch is stored."""
-    rng, clock = Random(seed), SimulatedClock()  # noqa: S311  not secret
+    rng, clock = Random(seed), SimulatedClock()
     queue = SimulatedQueue(
         rng, deployed.visibility_timeout_seconds, deployed.retention_seconds, deployed.max_receive_count
     )
