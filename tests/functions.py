@@ -18,15 +18,6 @@ from ponto.reader import query_function
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.events import Context, Record, sqs_event
 
-IAM_LOGIN_ENVIRONMENT = {
-    "DB_LOGIN": "iam",
-    "AWS_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "none",
-    "AWS_SESSION_TOKEN": "none",
-}
-"""Environment variables of functions that sign in by IAM. The test server trusts its socket and ignores the tokens."""
-
 
 class Functions:
     """The functions of the local stack on a test database; each call gets a copy of `environment`."""

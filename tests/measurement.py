@@ -37,6 +37,8 @@ class Measurement(NamedTuple):
     batch: Annotated[str | None, uuid("Batch of measurements.")] = None
 
 
+_BODY = {"sensorId": 7, "channel": "A1", "unit": "°C", "value": "-1.5", "takenAt": "2026-10-01T08:00-03", "label": "N1"}
+
 EVENT = Event(
     row=Measurement,
     noun=("measurement", "measurements"),
@@ -49,27 +51,6 @@ EVENT = Event(
     offset="utc_offset",
     same=("sensor_id", "channel", "taken_at", "value", "unit", "label"),
     derived_id=("sensor_id", "channel", "label"),
-    examples=(
-        {
-            "sensorId": 7,
-            "channel": "A1",
-            "unit": "°C",
-            "value": "-1.5",
-            "takenAt": "2026-10-01T08:00:00-03:00",
-            "label": "north",
-        },
-        {
-            "sensorId": 7,
-            "channel": "B-x",
-            "unit": "kWh",
-            "value": "12.500",
-            "takenAt": "2026-10-01T08:00:01-03:00",
-            "label": "south",
-            "quality": 0.5,
-        },
-    ),
-    conflicting=(
-        {"sensorId": 7, "channel": "A1", "unit": "°C", "value": "1", "takenAt": "2026-10-01T08:00Z", "label": "north"},
-        {"sensorId": 7, "channel": "A1", "unit": "°C", "value": "2", "takenAt": "2026-10-01T08:00Z", "label": "north"},
-    ),
+    examples=(_BODY, {**_BODY, "channel": "B-x"}),
+    conflicting=(_BODY, {**_BODY, "value": "2"}),
 )

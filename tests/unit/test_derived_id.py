@@ -53,15 +53,12 @@ def test_javascript_derives_the_documents_ids() -> None:
     assert json.loads(printed) == [derived for *_, derived in VECTORS]
 
 
-def test_derived_id_of_a_naive_time_is_refused() -> None:
-    with pytest.raises(ValueError, match="naive"):
-        derive_id(1, datetime(2026, 10, 1, 8))
-
-
-def test_derived_id_before_the_minimum_time_is_refused() -> None:
+def test_derived_id_of_a_naive_time_or_before_the_minimum_is_refused() -> None:
     assert derive_id(1, BEGIN) == "00000000-0000-8a8b-ad4d-62e8c2d37b86"
     with pytest.raises(ValueError, match="before 1899-12-31"):
         derive_id(1, BEGIN - timedelta(microseconds=1))
+    with pytest.raises(ValueError, match="naive"):
+        derive_id(1, datetime(2026, 10, 1, 8))
 
 
 @pytest.mark.parametrize(("source_key", "derived"), derived_ids(r"`(\d{17}/\d+)`"))
@@ -81,20 +78,7 @@ def test_id_of_an_imported_record_contains_its_source_key(
     assert derived[0] == "f" != derive_id(employee, instant)[0]
 
 
-@pytest.mark.parametrize(
-    "source_key",
-    [
-        "",
-        "00004000070000123",
-        "/1",
-        "00004000070000123/0",
-        "00004000070000123/01",
-        "00004000070000123/1000000000",
-        "00004000070000123/1\n",
-        "00004000070000123/\u0661",
-        "000040000700001230/1",
-    ],
-)
-def test_invalid_source_key_is_refused(source_key: str) -> None:
+@pytest.mark.parametrize("record", ["", "/0", "/01", "/1000000000", "/1\n", "/\u0661", "0/1"])
+def test_invalid_source_key_is_refused(record: str) -> None:
     with pytest.raises(InvalidSourceKeyError):
-        derive_source_id(source_key)
+        derive_source_id(f"00004000070000123{record}")

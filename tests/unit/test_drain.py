@@ -4,6 +4,7 @@ import re
 import time
 from datetime import tzinfo
 from itertools import chain
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,6 @@ def text(value: str) -> Claim:
 
 
 def process(target: Fakes | Drain, *messages: Message) -> BatchResult:
-    if isinstance(target, Buggy):
-        target = target.buggy_drain()
     drain = target if isinstance(target, Drain) else target.drain()
     return drain.process(messages, time.monotonic() + 60)
 
@@ -58,12 +57,12 @@ class Buggy(Fakes):
         if where == "store":
             self.store.outcomes = {f"m{BUG}": KeyError("usuario_id of an employee")}
 
-    def buggy_drain(self) -> Drain:
-        return self.drain(parse=self._parse if self._is_in_parser else parse)
+    def drain(self, **options: Any) -> Drain:
+        return super().drain(**options, parse=self._parse)
 
     def _parse(self, body: str, zone: tzinfo) -> Punch:
         read = parse(body, zone)
-        if EVENT.subject_id(read) == BUG:
+        if self._is_in_parser and EVENT.subject_id(read) == BUG:
             raise ZeroDivisionError(body)
         return read
 
@@ -165,7 +164,7 @@ def test_message_that_fails_for_less_than_half_an_hour_fails_alone(fakes: Buggy,
     assert reasons(fakes) == []
 
 
-@pytest.mark.parametrize("size", [1, 2, 54])
+@pytest.mark.parametrize("size", [1, 54])
 @pytest.mark.parametrize("breaks", ["parser", "store"])
 def test_release_that_fails_for_every_message_dead_letters_nothing(size: int, breaks: str) -> None:
     is_broken = False
@@ -187,14 +186,13 @@ def test_release_that_fails_for_every_message_dead_letters_nothing(size: int, br
     processed = drain.process(batch, time.monotonic() + GRACE_SECONDS + 60)
 
     assert len(processed.failures) == size
-    assert not any(
-        failure.is_transient for failure in processed.failures.values()
-    )  # they come back after the queue's own timeout
+    # They come back after the queue's own timeout.
+    assert not any(failure.is_transient for failure in processed.failures.values())
     assert reasons(fakes) == []
 
 
 def test_message_alone_in_its_batch_is_dead_lettered_if_another_was_stored_since(fakes: Buggy) -> None:
-    drain, alone = fakes.buggy_drain(), message(BUG)
+    drain, alone = fakes.drain(), message(BUG)
     fakes.store.failing_seconds = {f"m{BUG}": GRACE_SECONDS}
     assert list(process(drain, alone).failures) == [f"m{BUG}"]  # no stored punch shows that the code works
 
@@ -205,7 +203,7 @@ def test_message_alone_in_its_batch_is_dead_lettered_if_another_was_stored_since
 
 
 def test_several_failing_messages_are_not_dead_lettered(fakes: Buggy) -> None:
-    drain, twin = fakes.buggy_drain(), message(BUG)._replace(id="twin")
+    drain, twin = fakes.drain(), message(BUG)._replace(id="twin")
     fakes.store.outcomes |= dict.fromkeys(["twin"], KeyError("usuario_id of an employee"))
     fakes.store.failing_seconds = {f"m{BUG}": GRACE_SECONDS, "twin": GRACE_SECONDS}
     process(drain, message(1))
@@ -262,24 +260,25 @@ def test_suspects_are_not_spread_in_an_outage_or_without_a_visibility_timeout() 
     assert "set_visibility" not in call_names(fakes)
 
 
-def test_spreading_takes_at_most_15_seconds_and_leaves_time_for_dead_letters() -> None:
+@pytest.mark.parametrize(("seconds", "latest"), [(60, 15), (20, 20 - DEAD_LETTER_SECONDS)])
+def test_spreading_may_fail_takes_at_most_15_seconds_and_leaves_time_for_dead_letters(
+    seconds: float, latest: float
+) -> None:
     fakes = Fakes()
-    drain = spreading_drain(fakes)
+    fakes.retry_backoff.error = ConnectionError("SQS")
 
     begin = time.monotonic()
-    drain.process([*suspects(1), message(2)], begin + 60)
-    assert begin + 15 <= dict(fakes.calls)["set_visibility"] < begin + 16
+    processed = spreading_drain(fakes).process([*suspects(1), message(2)], begin + seconds)
 
-    begin = time.monotonic()
-    drain.process([*suspects(3), message(4)], begin + 20)
-    assert dict(fakes.calls)["set_visibility"] == begin + 20 - DEAD_LETTER_SECONDS
+    assert begin + latest <= dict(fakes.calls)["set_visibility"] < begin + latest + 1
+    assert (len(processed.stored), processed.warnings) == (2, ["redelivery: ConnectionError: SQS"])
 
 
 # Sign-in
 
 
 NO_CLAIM: list[Claim | None] = [None, text("")]
-OTHER_CLAIMS = [text(value) for value in ("8", " 7", "07", "7\n", "\u0667", "seven")]
+OTHER_CLAIMS = [text(value) for value in ("8", "07", "7\n", "\u0667")]
 
 
 @pytest.mark.parametrize("claim", [*NO_CLAIM, *OTHER_CLAIMS], ids=repr)
@@ -295,13 +294,3 @@ def test_punch_of_another_employee_than_the_sign_in_is_dead_lettered_alone(claim
     assert (message_id, reason) == ("m7", Reason.IDENTITY)
     assert ("names no signed-in user" in detail) == (claim in NO_CLAIM)
     assert not any(character.isdigit() for character in detail)  # the detail must not contain an employee id
-
-
-def test_suspects_are_stored_with_a_warning_if_sqs_refuses_to_spread_them() -> None:
-    fakes = Fakes()
-    fakes.retry_backoff.error = ConnectionError("SQS")
-
-    processed = process(spreading_drain(fakes), *suspects(1, 2), message(3))
-
-    assert len(processed.stored) == 3
-    assert processed.warnings == ["redelivery: ConnectionError: SQS"]

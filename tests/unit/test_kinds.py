@@ -88,16 +88,22 @@ def test_decimal_is_parsed_without_loss_within_its_digits(value: Decimal) -> Non
         assert kind.parse(f"{value:f}") == value
 
 
-@pytest.mark.parametrize(("value", "is_valid"), [("A1", True), ("C99", True), ("A1\n", False), ("xA1", False)])
-def test_pattern_matches_the_whole_text(value: str, is_valid: bool) -> None:
-    body = json.dumps(GOOD | {"channel": value})
+@pytest.mark.parametrize(
+    ("name", "value", "is_valid"),
+    [
+        *(("channel", value, is_valid) for value, is_valid in (("A1", True), ("A1\n", False), ("xA1", False))),
+        *(("label", value, is_valid) for value, is_valid in (("é", False), ("éé", True), ("x" * 13, False))),
+        *(("price", value, is_valid) for value, is_valid in (("0.5", True), ("-0.5", False))),
+    ],
+)
+def test_text_matches_its_pattern_and_lengths_as_a_whole(name: str, value: str, is_valid: bool) -> None:
+    body = json.dumps(GOOD | {name: value})
     assert (is_parsed(body), is_admitted(body, SCHEMA)) == (is_valid, is_valid)
 
 
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        (enumeration(("site", "app"), ""), "must be one of site, app"),
         (enumeration(("°C", "°F"), ""), "must be one of °C, °F"),
         (enumeration([f"value {number}" for number in range(50)], ""), "must be one of the 50 texts in the schema"),
         (text(9, "[0-9]{9}", ""), "must be a string of at most 9 characters that matches [0-9]{9}"),
@@ -141,13 +147,13 @@ def test_equal_events_have_the_same_comparison_key() -> None:
         "taken_at": datetime(2026, 10, 1, 11, tzinfo=UTC).timestamp() * 1_000_000,
         "value": "-1.500",
         "unit": "°C",
-        "label": "north",
+        "label": "N1",
     }
     assert EVENT.comparison_key(second) == EVENT.comparison_key(first)
     assert EVENT.comparison_key(read(value="-1.501")) != EVENT.comparison_key(first)
 
 
-@pytest.mark.parametrize("label", ["north", "\ud800"], ids=["orjson", "json"])
+@pytest.mark.parametrize("label", ["N1", "\ud800"], ids=["orjson", "json"])
 def test_decimal_is_sent_to_postgresql_as_text(label: str) -> None:
     sent: list[Mapping[str, Any]] = []
 
@@ -166,7 +172,7 @@ def test_decimal_is_sent_to_postgresql_as_text(label: str) -> None:
 
 def test_id_is_derived_from_all_columns_that_are_declared_and_the_instant() -> None:
     instant = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
-    assert read().id == derive_id("7|A1|north", instant)
+    assert read().id == derive_id("7|A1|N1", instant)
 
 
 def test_enumeration_of_one_text_instead_of_a_tuple_is_refused() -> None:
@@ -181,14 +187,3 @@ def test_enumeration_does_not_change_with_the_list_of_its_values() -> None:
     values.append("shop")
 
     assert not accepts(kind, "shop")
-
-
-def test_unsigned_decimal_refuses_a_sign() -> None:
-    assert accepts(EVENT.fields["price"].kind, "0.5")
-    assert not accepts(EVENT.fields["price"].kind, "-0.5")
-
-
-@pytest.mark.parametrize(("value", "is_valid"), [("", False), ("é", False), ("éé", True), ("x" * 13, False)])
-def test_text_to_display_has_a_minimum_length(value: str, is_valid: bool) -> None:
-    body = json.dumps(GOOD | {"label": value})
-    assert (is_parsed(body), is_admitted(body, SCHEMA)) == (is_valid, is_valid)

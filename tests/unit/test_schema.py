@@ -56,20 +56,14 @@ def test_patterns_use_only_portable_syntax(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u0085", "\u2028", "\u2029"], ids=ascii)
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *((name, time) for name in TIMESTAMP_FIELDS for time in ("2026-10-01T08:00", "2026-10-01T08:00Z")),
-        ("id", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
-        *((name, "a") for name in TEXT_FIELDS),
-    ],
-)
-def test_pattern_does_not_match_before_a_last_line_break(name: str, value: str, end: str) -> None:
-    # Python's `$` also matches before a last newline, Java's before any line break. The patterns must not depend on it.
-    for dollar in (r"(?=\n?\Z)", r"(?=(?:\r\n|[\n\r\u0085\u2028\u2029])?\Z)"):
-        pattern = PATTERNS[name][:-1] + dollar
-        assert re.search(pattern, value)
-        assert not re.search(pattern, value + end)
+def test_pattern_does_not_match_before_a_last_line_break(end: str) -> None:
+    values = {"id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"} | dict.fromkeys(TEXT_FIELDS, "a")
+    for name, value in (values | dict.fromkeys(TIMESTAMP_FIELDS, "2026-10-01T08:00Z")).items():
+        # Python's `$` also matches before a last newline, Java's before any line break.
+        for dollar in (r"(?=\n?\Z)", r"(?=(?:\r\n|[\n\r\u0085\u2028\u2029])?\Z)"):
+            pattern = PATTERNS[name][:-1] + dollar
+            assert re.search(pattern, value)
+            assert not re.search(pattern, value + end)
 
 
 @pytest.mark.parametrize(("name", "values"), BAD_VALUES.items(), ids=BAD_VALUES)
@@ -91,13 +85,7 @@ def test_parser_and_schema_agree_one_edit_away_from_good(body: dict[str, Any], e
     assert is_parsed(text) == is_admitted(text)
 
 
-@given(json_values())
-def test_parser_and_schema_agree_on_any_json(value: Any) -> None:
-    text = json.dumps(value)
-    assert is_parsed(text) == is_admitted(text)
-
-
-@given(st.text())
+@given(st.text() | json_values().map(json.dumps))
 @example("")
 @example("\ufeff{}")
 @example("[" * 100_000)

@@ -10,11 +10,11 @@ import pytest
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import Parameters
 from slices.receipts.lookup import TIMEOUTS, Receipts, open_session
-from tests.unit.test_connection import REFUSALS, Attempt, Server
+from tests.unit.test_connection import Attempt, Server, with_each_refusal
 
 
 @pytest.mark.parametrize(("resume_seconds", "connected_before"), [(3, False), (3, True), (3600, False)])
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@with_each_refusal
 def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resume_seconds: int, connected_before: bool) -> None:
     server = Server()
     connection = server.connected = MagicMock(closed=0)
