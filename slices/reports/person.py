@@ -11,14 +11,14 @@ import click
 
 from ponto import enabled_slices
 from ponto.reader.statements import Statement
-from slices.reports.report import i18n, options, timecard
-from slices.reports.report.card import Card, author_label
+from slices.reports.report import i18n, options, time_card
 from slices.reports.report.dead_letters import UnreadQueue, read_messages
 from slices.reports.report.exceptions import format_reason
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import render_html, to_json
 from slices.reports.report.report_context import ReportContext
 from slices.reports.report.table import TEXT, ColumnFormat, Report, ReportColumn, ReportTable, instant_format
+from slices.reports.report.time_card_layout import TimeCard, author_label
 from slices.reports.statements import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
 from tools.kit import commands, files, reader, target
 from tools.kit import options as opt
@@ -57,7 +57,7 @@ class PersonRecords(NamedTuple):
     row: Row | None  # row of funcionario
     punches: list[Row]
     corrections: list[Row]
-    cards: list[Card]
+    time_cards: list[TimeCard]
     dead_letters: list[DeadLetter]
     unread_queue: UnreadQueue | None  # why `dead_letters` is unknown
 
@@ -103,7 +103,7 @@ def person(
             raise CommandError(f"nothing is stored about employee {employee_id}; no file was written", status=1)
         backup_days = _backup_days(target_options, records)
         page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
-        card_values = timecard.template_values(context, context.employer, language)
+        time_card_values = time_card.template_values(context, context.employer, language)
         text = to_json(_to_json_fields(records, context, _list_other_places(backup_days, context.now, Language("en"))))
     _create_folder(folder)
     with files.draft(output_files[0]) as out:
@@ -116,14 +116,14 @@ def person(
             report=page,
             tables=page.visible_tables(language),
             contents=_build_contents(records, language),
-            cards=records.cards,
+            time_cards=records.time_cards,
             punches=_build_punch_report(records, language),
-            **card_values,
+            **time_card_values,
         )
     counts = {
         "punches": len(records.punches),
         "corrections": len(records.corrections),
-        "timeCards": len(records.cards),
+        "timeCards": len(records.time_cards),
         "deadLetters": None if records.unread_queue else len(records.dead_letters),
     }
     if as_json:
@@ -132,7 +132,7 @@ def person(
         print_result(
             f"{pluralize(len(records.punches), 'punch', 'punches')}, "
             f"{pluralize(len(records.corrections), 'correction')}, "
-            f"{pluralize(len(records.cards), 'time card')}, "
+            f"{pluralize(len(records.time_cards), 'time card')}, "
             f"{pluralize(len(records.dead_letters), 'dead letter')}",
             *map(str, output_files),
         )
@@ -159,19 +159,19 @@ def _read_records(
         list, context.source.read(*(statement.bind(employee_id=employee_id) for statement in statements))
     )
     punches: list[Row] = []
-    cards: list[Card] = []
+    time_cards: list[TimeCard] = []
     with progress() as display:
         for month in display.track(months, description="months"):
             (rows,) = context.source.read(PERSON_PUNCHES.bind(employee_id=employee_id, mes=month.mes))
             punches += _parse_rows(rows)
-            cards += timecard.read_cards(context, month.mes, [employee_id])
+            time_cards += time_card.read_time_cards(context, month.mes, [employee_id])
     return PersonRecords(
         employee_id,
         ZoneInfo(person.fuso),
         person.funcionario and _parse_instants(person.funcionario),
         punches,
         list(_parse_rows(chain.from_iterable(slice_rows))),
-        cards,
+        time_cards,
         [] if isinstance(dead_letters, UnreadQueue) else _filter_dead_letters(dead_letters, employee_id),
         dead_letters if isinstance(dead_letters, UnreadQueue) else None,
     )
@@ -221,7 +221,7 @@ def _to_json_fields(records: PersonRecords, context: ReportContext, other_places
         "funcionario": records.row,
         "batidas": records.punches,
         "correcoes": records.corrections,
-        "espelhos": [timecard.card_to_json(card, context, context.employer) for card in records.cards],
+        "espelhos": [time_card.time_card_to_json(each, context, context.employer) for each in records.time_cards],
         "nao_gravadas": None if records.unread_queue else [letter.details() for letter in records.dead_letters],
         "onde_mais": other_places,
     }
@@ -299,7 +299,7 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
     counts = {
         "corrections": len(records.corrections),
         "rejected": "?" if records.unread_queue else len(records.dead_letters),
-        "cards": len(records.cards),
+        "time_cards": len(records.time_cards),
         "punches": len(records.punches),
     }
     entries = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]

@@ -33,7 +33,7 @@ class ArrivalRow(NamedTuple):
         return " ".join(filter(None, parts))
 
 
-class CardRow(NamedTuple):
+class TimeCardRow(NamedTuple):
     """A calendar day of an employee's time card."""
 
     usuario_id: int
@@ -175,7 +175,7 @@ STATEMENTS = Catalogue(
     tables_with_write_time={"funcionario"},  # zona_mudou_em: when the time zone or the cut-off changed
 )
 ARRIVALS = STATEMENTS.add("arrivals", ArrivalRow, _CHANGES)
-CARDS = STATEMENTS.add("cards", CardRow, _MONTH)
+TIME_CARDS = STATEMENTS.add("time_cards", TimeCardRow, _MONTH)
 CHANGES = STATEMENTS.add("changes", ChangeRow, _CHANGES)
 CORRECTIONS = STATEMENTS.add("corrections", ArrivalRow, _MONTH)
 CUTOFFS = STATEMENTS.add(

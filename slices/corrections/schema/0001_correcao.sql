@@ -19,7 +19,7 @@ create table ponto.correcao (
     -- An addition says when, all others what they are of.
     check ((tipo = 'inclusao') = (ponto is not null)),
     check ((tipo = 'inclusao') = (alvo is null)),
-    -- A reason must not look empty on a signed card, so three of its characters are visible: not of INVISIBLE_CHARACTERS of
+    -- A reason must not look empty on a signed time card, so three of its characters are visible: not of INVISIBLE_CHARACTERS of
     -- ponto/fields.py.
     constraint correcao_motivo_visivel check (
         char_length(regexp_replace(

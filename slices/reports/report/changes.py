@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from slices.reports.report import options, period, report_context
-from slices.reports.report.card import author_label
 from slices.reports.report.i18n import Language, format_time
 from slices.reports.report.output import Output
 from slices.reports.report.report_context import EmployeeIds
@@ -27,6 +26,7 @@ from slices.reports.report.table import (
     ReportTable,
     instant_format,
 )
+from slices.reports.report.time_card_layout import author_label
 from slices.reports.statements import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import options as opt
 from tools.kit.reader import EmployeeRows, TargetOptions

@@ -1,6 +1,6 @@
 """The command group `ponto report`; each report has a separate module."""
 
-from slices.reports.report import changes, exceptions, listings, options, timecard
+from slices.reports.report import changes, exceptions, listings, options, time_card
 from tools.kit import commands
 
 _EPILOG = f"""examples:
@@ -30,7 +30,7 @@ def report() -> None:
 
 
 for _command in (
-    *(changes.command, exceptions.command, timecard.command),
+    *(changes.command, exceptions.command, time_card.command),
     *(listings.cutoffs, listings.gaps, listings.totals),
 ):
     report.add_command(_command)

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from slices.reports.report import options, report_context
-from slices.reports.report.card import MIN_SPLIT_DAYS
 from slices.reports.report.i18n import Language, format_minutes
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
@@ -23,6 +22,7 @@ from slices.reports.report.table import (
     ReportTable,
     instant_format,
 )
+from slices.reports.report.time_card_layout import MIN_SPLIT_DAYS
 from slices.reports.statements import CUTOFFS, GAPS, RECEIVED, TOTALS, GapRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption
 from tools.kit.reader import TargetOptions
@@ -88,8 +88,8 @@ def totals(
         notes = [
             word("totals", "sum", len(rows), format_minutes(worked), format_minutes(night)),
             *([word("totals", "changed")] if has_changed_zone else []),
-            word("timecard", "night") + ".",
-            word("timecard", "certified"),
+            word("time_card", "night") + ".",
+            word("time_card", "certified"),
         ]
         table = ReportTable([*_TOTALS, ReportColumn("zona_mudou_em", instant_format(context.zone))], rows, notes=notes)
         output.write(

@@ -113,13 +113,13 @@ class ReportDatabase(tests.database.Database):
             punches,
         )
 
-    def card(self, employee_id: int, *months: str) -> list[str]:
+    def time_card(self, employee_id: int, *months: str) -> list[str]:
         """Return the days with punches of time cards: local times, minutes worked and night minutes."""
         return [
             f"{day} {' '.join(f'{local:%H:%M}' for local in locals_)} = {minutes}, {night}{' incomplete' * odd}"
             for month in months
             for day, locals_, minutes, night, odd in self.read(
-                f"ponto.espelho({employee_id}, '{month}-01')", "dia, locais, minutos, minutos_noturnos, incompleta"
+                f"ponto.espelho('{month}-01', {employee_id})", "dia, locais, minutos, minutos_noturnos, incompleta"
             )
             if locals_
         ]

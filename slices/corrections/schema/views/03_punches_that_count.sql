@@ -2,7 +2,7 @@
 -- Punches that count: sent and added punches that are not disregarded. The reports' file that this file replaces has only
 -- sent punches.
 
--- Only a union all and one anti-join, so that planning and reading a card takes no longer than without corrections.
+-- Only a union all and one anti-join, so that planning and reading a time card takes no longer than without corrections.
 create or replace function ponto.batidas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )

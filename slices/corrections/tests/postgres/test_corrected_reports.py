@@ -27,7 +27,7 @@ def test_added_punches_count_and_disregarded_ones_do_not(database: CorrectionsDa
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
     database.correct(1, "desconsideracao", alvo=double, written="2026-11-04 09:00")
 
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
+    assert database.time_card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
     assert database.read("espelho_totais('2026-11-01', 1)", FIGURES) == [(1, 480, 0, 0)]
     assert database.read("jornada", "incluidas") == [([4],)]
     assert database.read("batida_valida", "local::time::text, origem, recebida_em is null") == [
@@ -89,7 +89,7 @@ def reports(database: CorrectionsDatabase, months: list[date], instant: datetime
         database.read(report)
         for month in months
         for report in (
-            f"espelho(1, '{month}', {as_of})",
+            f"espelho('{month}', 1, {as_of})",
             f"espelhos('{month}', {as_of})",
             f"espelho_totais('{month}', 1, {as_of})",
             f"espelho_totais('{month}', {as_of})",

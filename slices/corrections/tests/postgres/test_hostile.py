@@ -28,7 +28,7 @@ def test_planted_functions_are_not_called(server: Server) -> None:
         assert len(write_corrections(database, [correction], "arn:of:ana")) == 1
     month = date(2026, 10, 1)
     values: dict[str, dict[str, object]] = {
-        "cards": {"mes": month, "employee_ids": [EMPLOYEE_ID], "momento": None},
+        "time_cards": {"mes": month, "employee_ids": [EMPLOYEE_ID], "momento": None},
         "correction_list": {"mes": month},
     }
     request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}
@@ -36,4 +36,4 @@ def test_planted_functions_are_not_called(server: Server) -> None:
 
     assert log.error == ""
     assert len(list(packed_rows.unpack(result["rows"]["correction_list"]))) == 1
-    assert len(list(packed_rows.unpack(result["rows"]["cards"]))) == 31
+    assert len(list(packed_rows.unpack(result["rows"]["time_cards"]))) == 31

@@ -30,12 +30,12 @@ def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:
         "select id::text from correcao where usuario_id = 106 order by criada_em"
     )
     assert set(found["correcoes"][0]) == dev.fields("correcao")
-    assert [card["mes"] for card in found["espelhos"]] == ["2024-12", "2025-05", "2026-11"]
-    assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 1, 6]
+    assert [each["mes"] for each in found["espelhos"]] == ["2024-12", "2025-05", "2026-11"]
+    assert [sum(day["batidas"] for day in each["dias"]) for each in found["espelhos"]] == [1, 1, 6]
     page = dev.text("html")
     assert "of 101" not in dev.text() + page
     assert "&lt;b&gt;Tapped twice" in page
-    assert page.count('<main class="sheet card">') == 3
+    assert page.count('<main class="sheet time-card">') == 3
 
 
 def test_function_and_connection_return_the_same(dev: Stage) -> None:

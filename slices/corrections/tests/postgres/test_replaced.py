@@ -17,7 +17,7 @@ REPLACED = "views/04_punches_that_count.sql"
 
 
 class Stage(CorrectionsDatabase):
-    """A database with a card whose hours a correction changed."""
+    """A database with a time card whose hours a correction changed."""
 
     def run(self, schema: Mapping[str, Path]) -> MigrationResult:
         return migrate(self.owner, TIME_ZONE, schema)
@@ -28,11 +28,11 @@ def stage(migrated_url: str) -> Iterator[Stage]:
     with closing(Stage(migrated_url)) as stage:
         stage.punch(1, "2026-11-03 08:00 12:00 13:00")
         stage.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
-        assert stage.card(1, "2026-11") == CORRECTED
+        assert stage.time_card(1, "2026-11") == CORRECTED
         yield stage
 
 
-def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(stage: Stage) -> None:
+def test_disabled_slice_leaves_time_cards_of_punches_and_enabled_again_corrects_them(stage: Stage) -> None:
     rows = stage.read("correcao", "id, motivo")
 
     result = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
@@ -42,7 +42,7 @@ def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(
         "another database uses them",
         "revoked: select on table ponto.correcao from ponto_reader",
     ]
-    assert stage.card(1, "2026-11") == AS_PUNCHED
+    assert stage.time_card(1, "2026-11") == AS_PUNCHED
     assert stage.read("correcoes('2026-11-01', '2026-11-30')") == []
     assert stage.read("correcao", "id, motivo") == rows
 
@@ -51,4 +51,4 @@ def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(
     assert again.notices == []
     assert {name.partition("/")[0] for name in again.applied} == {"corrections"}
     assert stage.execute("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
-    assert stage.card(1, "2026-11") == CORRECTED
+    assert stage.time_card(1, "2026-11") == CORRECTED

@@ -20,8 +20,8 @@ from slices.reports.tests.postgres.test_report import run as run
 
 EXCEPTIONS = ("exceptions", *NOVEMBER, "--no-queue")
 REPORTS = {
-    "timecard": ("timecard", "--employee", "106", *MONTH),
-    "timecards": ("timecard", "--employee", "101", "--employee", "106", *MONTH),
+    "time_card": ("timecard", "--employee", "106", *MONTH),
+    "time_cards": ("timecard", "--employee", "101", "--employee", "106", *MONTH),
     "exceptions": (*EXCEPTIONS, "--employee", "106"),
     "changes": (*CHANGES, "--employee", "106"),
 }
@@ -47,7 +47,7 @@ def url(migrated_url: str) -> str:
 
 
 def test_time_card_equals_its_golden_file(run: Run) -> None:
-    require_golden(GOLDEN / "timecard.en.txt", REPORTS["timecard"], run)
+    require_golden(GOLDEN / "time_card.en.txt", REPORTS["time_card"], run)
 
 
 # Details
@@ -66,9 +66,9 @@ def test_time_card_equals_its_golden_file(run: Run) -> None:
     ids=lambda words: " ".join(words[1::2]) if isinstance(words, tuple) else "",
 )
 def test_correction_after_midnight_has_the_date_of_its_time(words: tuple[str, ...], expected: str, run: Run) -> None:
-    card = run("timecard", "--employee", 111, "--month", "2026-10", *words).out
+    text = run("timecard", "--employee", 111, "--month", "2026-10", *words).out
 
-    assert expected in " ".join(card.split())
+    assert expected in " ".join(text.split())
 
 
 # As of an instant

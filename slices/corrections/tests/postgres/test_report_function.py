@@ -18,7 +18,7 @@ INSERT_LATE_CORRECTION = (
 )
 
 
-@pytest.mark.parametrize("name", ["timecards", "exceptions", "timecards as of", "changes"])
+@pytest.mark.parametrize("name", ["time_cards", "exceptions", "time_cards as of", "changes"])
 def test_report_by_the_function_equals_that_by_a_connection(name: str, run: Run) -> None:
     words = (*REPORTS[name], "--format", "json")
     assert run(*words, "--stage", "local") == run(*words)

@@ -63,7 +63,7 @@ begin atomic
 end;
 
 create or replace function ponto.espelho(
-    usuario bigint, mes date, momento timestamptz default null
+    mes date, usuario bigint, momento timestamptz default null
 ) returns setof ponto.jornada
 language sql stable parallel safe
 begin atomic

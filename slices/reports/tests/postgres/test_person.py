@@ -155,8 +155,8 @@ def test_files_have_all_data_of_the_employee_and_none_of_others(dev: Stage) -> N
     )
     assert document["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL_PUNCH
     assert document["correcoes"] == []
-    assert [card["mes"] for card in document["espelhos"]] == ["2024-12", "2026-11"]
-    assert [sum(day["batidas"] for day in card["dias"]) for card in document["espelhos"]] == [1, 6]
+    assert [each["mes"] for each in document["espelhos"]] == ["2024-12", "2026-11"]
+    assert [sum(day["batidas"] for day in each["dias"]) for each in document["espelhos"]] == [1, 6]
     assert [letter["id"] for letter in document["naoGravadas"]] == [
         letter["MessageId"] for letter in dev.dead_letters[:2]
     ]

@@ -12,7 +12,7 @@ from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, Database, migrations
 
 VIEWS = [name for name in migrations() if "/views/" in name]
-TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS = (
+TYPES, PUNCHES, NIGHT, DAYS, TIME_CARDS, CUT_OFFS = (
     f"reports/views/{name}.sql"
     for name in (
         "01_row_types", "03_punches", "05_night", "06_working_days", "07_time_cards", "09_cut_offs"
@@ -94,7 +94,7 @@ class Stage:
 
     def drop_a_column(self) -> None:
         """Remove the column `repetidas` of working days, which cannot be done in place."""
-        self.change(CARDS, "        coalesce(repetidas, 0),\n", "")
+        self.change(TIME_CARDS, "        coalesce(repetidas, 0),\n", "")
         self.change(DAYS, "repetidas int, ", "")
         self.change(DAYS, "        repetidas,\n", "")
         count = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
@@ -211,7 +211,7 @@ def test_removed_column_recreates_all_objects_with_the_same_privileges(stage: St
             "lost because its object was dropped: select (repetidas) on table ponto.jornada of reader_of_a_column",
         ]
         assert stage.execute(privileges) == before
-        assert stage.execute("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
+        assert stage.execute("select minutos from espelho('2026-11-01', 1) where batidas > 0") == [(240,)]
         assert stage.execute("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
     finally:
         stage.execute(f"drop owned by {roles}; drop role {roles}")

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from botocore.config import Config
 
-from slices.reports.report import report_context, timecard
+from slices.reports.report import report_context, time_card
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
@@ -35,15 +35,22 @@ TOTALS = ("totals", *MONTH)
 CHANGES = ("changes", *MONTH, "--since", "2026-11-26T20:00")
 CUTOFFS = ("cutoffs", *MONTH)
 REPORTS = {
-    "timecard": ("timecard", "--employee", "107", *MONTH),
-    "timecards": ("timecard", "--employee", "103", "--employee", "107", *MONTH),
+    "time_card": ("timecard", "--employee", "107", *MONTH),
+    "time_cards": ("timecard", "--employee", "103", "--employee", "107", *MONTH),
     "totals": TOTALS,
     "exceptions": EXCEPTIONS,
     "cutoffs": CUTOFFS,
     "changes": CHANGES,
 }
 GOLDEN_FILES = [
-    *("timecards.en.txt", "totals.en.txt", "exceptions.en.txt", "cutoffs.en.txt", "timecard.pt.txt", "changes.pt.txt"),
+    *(
+        "time_cards.en.txt",
+        "totals.en.txt",
+        "exceptions.en.txt",
+        "cutoffs.en.txt",
+        "time_card.pt.txt",
+        "changes.pt.txt",
+    ),
     *("totals.pt.csv", "exceptions.pt.csv"),
 ]
 
@@ -122,28 +129,28 @@ def test_month_is_the_same_as_its_first_and_last_day(report: str, run: Run) -> N
     assert f"--month is not allowed with {NOVEMBER[0]}" in run(report, *MONTH, NOVEMBER[0], NOVEMBER[1]).err
 
 
-def test_card_has_the_employer_of_the_stage_or_of_the_option(run: Run, url: str) -> None:
-    card = ("timecard", "--employee", 101, *MONTH)
-    assert "\nEmployer: Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81\n" in run(*card).out
+def test_time_card_has_the_employer_of_the_stage_or_of_the_option(run: Run, url: str) -> None:
+    words = ("timecard", "--employee", 101, *MONTH)
+    assert "\nEmployer: Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81\n" in run(*words).out
 
     functions = Functions(url, "postgres")
     functions.environment |= SCHEMA_ENVIRONMENT | {"EMPLOYER": "Sol & Lua Ltda., 11222333000181"}
     functions.call("schema", {})
     stage_employer = "Sol & Lua Ltda., CNPJ 11.222.333/0001-81"
-    assert f"\nEmployer: {stage_employer}\n" in run(*card).out
-    page = run(*card, "--format", "html", "--lang", "pt").out
+    assert f"\nEmployer: {stage_employer}\n" in run(*words).out
+    page = run(*words, "--format", "html", "--lang", "pt").out
     assert '<dd>Sol &amp; Lua Ltda., <span class="whole">CNPJ 11.222.333/0001-81</span></dd>' in page
-    assert run(*card, "--format", "json").json["empregador"] == stage_employer
+    assert run(*words, "--format", "json").json["empregador"] == stage_employer
 
     other = ("--employer", "Maria Souza, 52998224725")
-    assert "\nEmployer: Maria Souza, CPF 529.982.247-25\n" in run(*card, *other).out
-    assert stage_employer not in run(*card, *other, "--format", "html").out
-    assert "not a name with a CNPJ or CPF, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
+    assert "\nEmployer: Maria Souza, CPF 529.982.247-25\n" in run(*words, *other).out
+    assert stage_employer not in run(*words, *other, "--format", "html").out
+    assert "not a name with a CNPJ or CPF, like Padaria Sol" in run(*words, "--employer", "Maria Souza").err
 
     del functions.environment["EMPLOYER"]
     functions.call("schema", {})
-    assert "Employer" not in run(*card).out
-    assert run(*card, "--format", "json").json["empregador"] is None
+    assert "Employer" not in run(*words).out
+    assert run(*words, "--format", "json").json["empregador"] is None
 
 
 # As of an instant
@@ -170,17 +177,19 @@ def test_report_as_of_an_instant_shows_the_earlier_state(run: Run) -> None:
     exceptions = run(*EXCEPTIONS, "--no-queue", *before, "--format", "json").json
     assert exceptions["momento"] == "2026-11-14T10:00:00Z"
     assert "atrasada" not in exceptions["totais"]
-    card = REPORTS["timecard"]
-    for report in (card, (*card, "--format", "html"), TOTALS, (*EXCEPTIONS, "--no-queue")):
+    words = REPORTS["time_card"]
+    for report in (words, (*words, "--format", "html"), TOTALS, (*EXCEPTIONS, "--no-queue")):
         assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF).out
 
 
-def test_card_and_totals_as_of_an_instant_note_later_zone_changes(run: Run, url: str) -> None:
+def test_time_card_and_totals_as_of_an_instant_note_later_zone_changes(run: Run, url: str) -> None:
     def has_note(employee_id: int, *words: object) -> bool:
         options = ("--employee", employee_id, *MONTH, *words)
-        card = "Calculated with the current time zone and cut-off, which changed on" in run("timecard", *options).out
-        assert ("zone or cut-off changed" in run("totals", *options).out) == card
-        return card
+        is_noted = (
+            "Calculated with the current time zone and cut-off, which changed on" in run("timecard", *options).out
+        )
+        assert ("zone or cut-off changed" in run("totals", *options).out) == is_noted
+        return is_noted
 
     assert has_note(103, *AS_OF)  # the cut-off of employee 103 was loaded later
     assert not has_note(103)
@@ -388,7 +397,7 @@ def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> No
 
 def test_report_does_not_show_concurrent_writes(connection: psycopg2.extensions.connection, url: str) -> None:
     with report_context.open_connection_context(connection) as context:
-        before = list(timecard.read_cards(context, date(2026, 11, 1)))
+        before = list(time_card.read_time_cards(context, date(2026, 11, 1)))
         fill(url, INSERT_PUNCH)
 
-        assert list(timecard.read_cards(context, date(2026, 11, 1))) == before
+        assert list(time_card.read_time_cards(context, date(2026, 11, 1))) == before

@@ -14,7 +14,7 @@ from ponto.reader import packed_rows, query_function
 from ponto.reader.punch_statements import ZONE
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Statement
-from slices.reports.statements import CARDS
+from slices.reports.statements import TIME_CARDS
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run, fill, runner, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
@@ -27,15 +27,15 @@ from tools.kit.errors import CommandError
 
 AS_OF = ("--as-of", "2026-11-26T20:00")
 REPORTS = {
-    "timecards": ("timecard", "--all", *MONTH),
-    "timecard": ("timecard", "--employee", "103", "--employee", "101", *MONTH),
+    "time_cards": ("timecard", "--all", *MONTH),
+    "time_card": ("timecard", "--employee", "103", "--employee", "101", *MONTH),
     "totals": ("totals", *MONTH),
     "total": ("totals", *MONTH, "--employee", "102"),
     "exceptions": ("exceptions", *NOVEMBER, "--no-queue"),
     "cutoffs": ("cutoffs", *MONTH, "--all"),
     "gaps": ("gaps", "--all"),
     "gaps of a month": ("gaps", *MONTH),
-    "timecards as of": ("timecard", "--all", *MONTH, *AS_OF),
+    "time_cards as of": ("timecard", "--all", *MONTH, *AS_OF),
     "totals as of": ("totals", *MONTH, *AS_OF),
     "exceptions as of": ("exceptions", *NOVEMBER, "--no-queue", *AS_OF),
     "changes": ("changes", *MONTH, "--since", "2026-11-26T20:00"),
@@ -87,7 +87,7 @@ def november_values(employees: list[int] | None = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "form"),
     # The last two run other statements or pass other values.
-    [*((name, "json") for name in REPORTS), ("timecards", "csv"), ("exceptions", "text")],
+    [*((name, "json") for name in REPORTS), ("time_cards", "csv"), ("exceptions", "text")],
 )
 def test_report_by_function_equals_report_by_connection(name: str, form: str, run: Run, calls: Calls) -> None:
     direct = run(*REPORTS[name], "--format", form)
@@ -103,7 +103,7 @@ def test_report_by_function_equals_report_by_connection(name: str, form: str, ru
 
 @pytest.mark.usefixtures("three_employee_limit")
 @pytest.mark.parametrize(
-    ("name", "form"), [("timecards", "text"), ("timecards", "csv"), ("timecards", "html"), ("totals", "json")]
+    ("name", "form"), [("time_cards", "text"), ("time_cards", "csv"), ("time_cards", "html"), ("totals", "json")]
 )
 def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str, run: Run) -> None:
     direct = run(*REPORTS[name], "--format", form)
@@ -138,11 +138,11 @@ def test_all_statements_of_a_request_see_one_instant(url: str) -> None:
         @property
         def sql(self) -> str:  # after the rows of totals
             fill(url, "update funcionario set nome = 'another'")
-            return CARDS.sql
+            return TIME_CARDS.sql
 
     catalogue = CATALOGUE.combine([])
-    catalogue.statements["cards"] = ChangingStatement(*CARDS)
-    answer, _ = query(url, create_event(totals=november_values(), cards=november_values()), catalogue)
+    catalogue.statements["time_cards"] = ChangingStatement(*TIME_CARDS)
+    answer, _ = query(url, create_event(totals=november_values(), time_cards=november_values()), catalogue)
 
     names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]
     assert names[0] == names[1] != {"another", None}

@@ -93,7 +93,7 @@ def open_report(
 
 # Headings of a time card that are wider than their columns.
 _WIDE_HEADINGS = """
-[...document.querySelectorAll(".card th")].filter(th => th.scrollWidth > th.clientWidth).map(th => th.textContent)
+[...document.querySelectorAll(".time-card th")].filter(th => th.scrollWidth > th.clientWidth).map(th => th.textContent)
 """
 
 

@@ -47,7 +47,7 @@ from tests.database import cloned
 # Time cards, computed by hand
 
 
-CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
+TIME_CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
     # A day with lunch: 08:00 to 12:00 is 4 h, 13:00 to 18:00 is 5 h: 9 x 60; nothing before 05:00 or after 22:00
     (SAO_PAULO, None, "2026-11-03 08:00 12:00 13:00 18:00", ["2026-11-03 08:00 12:00 13:00 18:00 = 540, 0"]),
     # Seconds are truncated: 08:00 to 12:00 is 240 and 13:00 to 18:30 is 330, though 239 min and 329 min 2 s passed
@@ -111,7 +111,7 @@ CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
 """Time zone, cut-off and punches of an employee; days of the time card, with minutes worked and night minutes."""
 
 
-@pytest.mark.parametrize(("zone", "cutoff", "punches", "days"), CARDS)
+@pytest.mark.parametrize(("zone", "cutoff", "punches", "days"), TIME_CARDS)
 def test_time_card_has_the_days_and_minutes_computed_by_hand(
     database: ReportDatabase, zone: ZoneInfo, cutoff: time | None, punches: str, days: list[str]
 ) -> None:
@@ -119,17 +119,17 @@ def test_time_card_has_the_days_and_minutes_computed_by_hand(
     database.punch(1, punches)
 
     months = {f"{instant + side:%Y-%m}" for instant in parse_instants(punches, zone) for side in (-DAY, DAY)}
-    assert database.card(1, *sorted(months)) == days
+    assert database.time_card(1, *sorted(months)) == days
 
 
 def test_late_punch_completes_its_day_and_updates_gravada_em(database: ReportDatabase) -> None:
     database.punch(1, "2026-11-03 08:00 18:00 13:00")
-    before = database.card(1, "2026-11")
+    before = database.time_card(1, "2026-11")
 
     database.punch(1, "2026-11-03 12:00", received=9 * DAY)
 
     assert before == ["2026-11-03 08:00 13:00 18:00 = 300, 0 incomplete"]  # 08:00 to 13:00
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 18:00 = 540, 0"]
+    assert database.time_card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 18:00 = 540, 0"]
     # Received 9 days after 12:00, written a second later
     assert database.read("jornada", "gravada_em") == [(parse_instant("2026-11-12 12:00:01"),)]
 
@@ -141,10 +141,12 @@ def test_time_cards_of_all_equal_those_of_each_employee(database: ReportDatabase
     database.punch(3, "2026-10-31 22:00 32:00 2026-11-10 22:00")
     database.punch(4, "2026-10-31 08:00 2026-12-01 08:00")  # not in November, and not in funcionario
 
-    single_cards = [row for employee_id in (1, 2, 3) for row in database.read(f"espelho({employee_id}, '2026-11-07')")]
+    single_time_cards = [
+        row for employee_id in (1, 2, 3) for row in database.read(f"espelho('2026-11-07', {employee_id})")
+    ]
 
-    assert database.read("espelhos('2026-11-07')") == single_cards
-    assert len(single_cards) == 3 * 30
+    assert database.read("espelhos('2026-11-07')") == single_time_cards
+    assert len(single_time_cards) == 3 * 30
 
 
 def test_the_totals_of_a_month(database: ReportDatabase) -> None:
@@ -173,7 +175,7 @@ def list_reports(employee_id: int) -> list[str]:
         "jornada",
         f"jornadas({days})",
         f"jornadas({days}, {employee_id})",
-        f"espelho({employee_id}, '2026-11-01')",
+        f"espelho('2026-11-01', {employee_id})",
         "espelhos('2026-11-01')",
         "espelho_totais('2026-11-01')",
         f"espelho_totais('2026-11-01', {employee_id})",
@@ -373,7 +375,7 @@ def test_split_nights_are_marked_and_get_another_cutoff(database: ReportDatabase
 
     # 06:00 of one shift to 22:00 of the next, 16 h on each of 31 days; 22:00 to 06:00 is no rest
     assert database.read(october, figures) == [(31, 31 * 16 * 60, 0, 0, 31)]
-    assert set(database.read("espelho(1, '2026-10-01')", "minutos_descanso")) == {(480,)}
+    assert set(database.read("espelho('2026-10-01', 1)", "minutos_descanso")) == {(480,)}
     assert database.read("excecoes('2026-10-30', '2026-10-31')", "tipo, dia, medida, batidas") == [
         (tipo, date(2026, 10, day), hours * HOUR, 2)
         for day in (30, 31)
@@ -499,11 +501,11 @@ ALL_EMPLOYEES_CONDITION = "ponto >= '2026-10-31 "
 
 PLANS = [
     ("batidas('2026-11-01', '2026-11-30', 1)", ONE_EMPLOYEE_CONDITION),
-    ("espelho(1, '2026-11-01')", ONE_EMPLOYEE_CONDITION),
+    ("espelho('2026-11-01', 1)", ONE_EMPLOYEE_CONDITION),
     ("jornadas('2026-11-01', '2026-11-30', 1)", ONE_EMPLOYEE_CONDITION),
     ("jornada where usuario_id = 1", r"date_bin\(.* = ANY .*usuario_id = 1\)"),
     ("jornadas('2026-11-01', '2026-11-30')", ALL_EMPLOYEES_CONDITION),
-    ("espelho(1, '2026-11-01', '2026-11-20 00:00Z')", ONE_EMPLOYEE_CONDITION),
+    ("espelho('2026-11-01', 1, '2026-11-20 00:00Z')", ONE_EMPLOYEE_CONDITION),
     ("espelhos('2026-11-01', momento => '2026-11-20 00:00Z')", ALL_EMPLOYEES_CONDITION),
     ("espelhos('2026-11-01')", ALL_EMPLOYEES_CONDITION),
     ("espelho_totais('2026-11-01', 1)", ONE_EMPLOYEE_CONDITION),
@@ -543,7 +545,7 @@ def sixty_days(postgres: str, template_database: str) -> Iterator[ReportDatabase
 @pytest.mark.parametrize(
     "report",
     [
-        "espelho(7, '2026-10-01')",
+        "espelho('2026-10-01', 7)",
         "espelho_totais('2026-10-01', 7)",
         "unnest(array[7, 8, 9]::bigint[]) as quem cross join lateral jornadas('2026-10-01', '2026-10-31', quem)",
         "unnest(array[7, 8, 9]::bigint[]) as quem cross join lateral cortes('2026-10-01', '2026-10-31', quem)",
@@ -615,7 +617,7 @@ def test_punches_of_some_days_equal_those_of_a_full_scan(database: ReportDatabas
 @given(drawn=employee_punches())
 @example(drawn=(SAO_PAULO, NOON_CUTOFF, parse_instants("2018-02-17 22:00 30:00")))
 @property_settings
-def test_working_days_cards_and_totals_equal_those_of_plain_python(
+def test_working_days_time_cards_and_totals_equal_those_of_plain_python(
     writable_database: ReportDatabase, drawn: EmployeePunches
 ) -> None:
     zone, _, punches = drawn
@@ -632,8 +634,8 @@ def test_working_days_cards_and_totals_equal_those_of_plain_python(
         view = writable_database.read("jornada")
         assert writable_database.read(f"jornadas({period})") == view
         assert writable_database.read(f"jornadas({period}, 1)") == view
-        cards = [writable_database.read(f"espelho(1, '{month}')") for month in months]
-        assert [writable_database.read(f"espelhos('{month}')") for month in months] == cards
+        time_cards = [writable_database.read(f"espelho('{month}', 1)") for month in months]
+        assert [writable_database.read(f"espelhos('{month}')") for month in months] == time_cards
         totals = [writable_database.read(f"espelho_totais('{month}')") for month in months]
 
     days = working_days(*drawn)
@@ -656,9 +658,9 @@ def test_working_days_cards_and_totals_equal_those_of_plain_python(
         )
         for day, instants in days.items()
     ]
-    assert [row for card in cards for row in card if row[5]] == view
-    for card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(cards, totals, strict=True):
-        punched = [row for row in card if row[5]]
+    assert [row for time_card in time_cards for row in time_card if row[5]] == view
+    for time_card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(time_cards, totals, strict=True):
+        punched = [row for row in time_card if row[5]]
         assert (worked, minutes, night, odd, split) == (
             len(punched),
             sum(row[7] for row in punched),

@@ -40,7 +40,7 @@ def test_invalid_employer_is_refused_without_quoting_it(text: str, message: str)
     assert text not in str(caught.value).partition("; expected a value like")[0]
 
 
-def test_employer_parameter_is_optional_and_stored_in_the_format_of_cards() -> None:
+def test_employer_parameter_is_optional_and_stored_in_the_format_of_time_cards() -> None:
     step = schema_hooks.employer_step({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
     assert step.keywords == {"employer": "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"}
     assert schema_hooks.employer_step({}).keywords == {"employer": ""}

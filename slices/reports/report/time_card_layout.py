@@ -44,7 +44,7 @@ class Day(NamedTuple):
     correcoes: list[ArrivalRow]  # corrections in force
 
 
-class Card(NamedTuple):
+class TimeCard(NamedTuple):
     """The time card of an employee and month."""
 
     mes: date  # its first day
@@ -52,8 +52,8 @@ class Card(NamedTuple):
     dias: list[Day]  # every calendar day
 
 
-class CardPunch(NamedTuple):
-    """A punch as displayed on a card."""
+class TimeCardPunch(NamedTuple):
+    """A punch as displayed on a time card."""
 
     text: str  # HH:MM
     is_next_day: bool
@@ -61,12 +61,12 @@ class CardPunch(NamedTuple):
     is_added: bool
 
 
-def pair_punches(day: Day) -> list[list[CardPunch]]:
+def pair_punches(day: Day) -> list[list[TimeCardPunch]]:
     """Return the punches of a day in pairs, in order; if their number is odd, the last pair has one punch."""
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     has_several_offsets = len(set(offsets)) > 1
     punches = [
-        CardPunch(
+        TimeCardPunch(
             f"{local:%H:%M}",
             local.date() > day.dia,
             _format_offset(offset) if has_several_offsets else "",
@@ -103,24 +103,24 @@ def split_warning(totals: TotalsRow, language: Language) -> str | None:
     """Return the warning that the cut-off seems to split many shifts, or None."""
     if totals.dias_divididos < MIN_SPLIT_DAYS:
         return None
-    return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
+    return language.word("time_card", "warning", language.number(totals.dias_divididos), totals.usuario_id)
 
 
 def zone_note(totals: TotalsRow, language: Language) -> str | None:
-    """Return the note that the time zone or cut-off changed after the instant of the card, or None."""
+    """Return the note that the time zone or cut-off changed after the instant of the time card, or None."""
     if totals.zona_mudou_em is None:
         return None
     return language.word(
-        "timecard", "changed", language.date_time(totals.zona_mudou_em.astimezone(ZoneInfo(totals.fuso)))
+        "time_card", "changed", language.date_time(totals.zona_mudou_em.astimezone(ZoneInfo(totals.fuso)))
     )
 
 
-def corrections(card: Card, language: Language) -> list[str]:
+def corrections(time_card: TimeCard, language: Language) -> list[str]:
     """Return a sentence for each correction: the punch, its author, the time and the reason."""
-    zone = ZoneInfo(card.totais.fuso)
+    zone = ZoneInfo(time_card.totais.fuso)
     return [
         language.word(
-            "timecard",
+            "time_card",
             correction.tipo,
             language.date(correction.local.date()),
             f"{correction.local:%H:%M}",
@@ -128,14 +128,14 @@ def corrections(card: Card, language: Language) -> list[str]:
             language.date_time(correction.escrita_em.astimezone(zone)),
             correction.motivo,
         )
-        for day in card.dias
+        for day in time_card.dias
         for correction in day.correcoes
     ]
 
 
 def author_label(author: str | None, language: Language) -> str:
     """Return the author of a correction, with a note if the identity was not verified; empty for None."""
-    return f"{author} ({language.word('timecard', 'not_verified')})" if author == UNVERIFIED_AUTHOR else author or ""
+    return f"{author} ({language.word('time_card', 'not_verified')})" if author == UNVERIFIED_AUTHOR else author or ""
 
 
 def counts(totals: TotalsRow) -> list[tuple[str, int]]:
@@ -145,7 +145,7 @@ def counts(totals: TotalsRow) -> list[tuple[str, int]]:
 
 
 def legend(days: Sequence[Day], language: Language) -> str:
-    """Return the legend of the marks that occur on a card."""
+    """Return the legend of the marks that occur on a time card."""
     notes = {
         "night": True,
         "next_day": any(local.date() > day.dia for day in days for local in day.locais),
@@ -154,23 +154,23 @@ def legend(days: Sequence[Day], language: Language) -> str:
         "split": any(day.minutos_descanso is not None for day in days),
         "added": any(day.incluidas for day in days),
     }
-    return ". ".join(language.word("timecard", name) for name, applies in notes.items() if applies) + "."
+    return ". ".join(language.word("time_card", name) for name, applies in notes.items() if applies) + "."
 
 
-def print_cards(
-    out: IO[str], cards: Iterable[Card], employer: str, as_of: str, generated: str, language: Language
+def print_time_cards(
+    out: IO[str], time_cards: Iterable[TimeCard], employer: str, as_of: str, generated: str, language: Language
 ) -> None:
     """Write time cards as text, with styles if `out` is a terminal."""
     console = Console(out)
-    for card in cards:
-        footer = (legend(card.dias, language), language.word("timecard", "certified"), generated)
+    for time_card in time_cards:
+        footer = (legend(time_card.dias, language), language.word("time_card", "certified"), generated)
         lines = [
-            *_head(card, employer, as_of, language),
+            *_head(time_card, employer, as_of, language),
             Text(),
-            *_table(card, language, console.width),
+            *_table(time_card, language, console.width),
             Text(),
-            Text("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais))),
-            *map(Text, corrections(card, language)),
+            Text("   ".join(f"{language.column(name)}: {count}" for name, count in counts(time_card.totais))),
+            *map(Text, corrections(time_card, language)),
             *(Text(text, "dim") for text in footer),
             Text(),
         ]
@@ -182,13 +182,13 @@ def print_cards(
             console.write("".join(f"{line.plain}\n" for line in lines))
 
 
-def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator[Text]:
-    totals = card.totais
-    yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
+def _head(time_card: TimeCard, employer: str, as_of: str, language: Language) -> Iterator[Text]:
+    totals = time_card.totais
+    yield Text(f"{language.word('time_card', 'title')}, {language.month(time_card.mes)}", "bold")
     cpf = f"CPF {mask_cpf(totals.cpf)}" if totals.cpf else ""
     employee = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
     if employer:
-        yield Text(f"{language.word('timecard', 'employer')}: {employer}")
+        yield Text(f"{language.word('time_card', 'employer')}: {employer}")
     yield Text(_GAP.join(filter(None, employee)))
     if as_of:
         yield Text(as_of)
@@ -196,9 +196,9 @@ def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator
         yield Text(text, "yellow")
 
 
-def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
-    """Format the days as aligned lines, without rich's tables, which are too slow for thousands of cards."""
-    days, totals = card.dias, card.totais
+def _table(time_card: TimeCard, language: Language, width: int) -> Iterator[Text]:
+    """Format the days as aligned lines, without rich's tables, which are too slow for thousands of time cards."""
+    days, totals = time_card.dias, time_card.totais
     heading = (language.column("dia"), "", *map(language.column, ("locais", "minutos", "minutos_noturnos")))
     total = ("", "", language.column("total"), format_minutes(totals.minutos), format_minutes(totals.minutos_noturnos))
     dates = [(f"{day.dia.day:2}", language.weekday(day.dia)) for day in days]
@@ -239,6 +239,6 @@ def _wrap_words(words: Sequence[str], width: int) -> list[str]:
     return lines or [""]
 
 
-def _format_punch(punch: CardPunch) -> str:
+def _format_punch(punch: TimeCardPunch) -> str:
     offset = f"({punch.offset})" if punch.offset else ""
     return punch.text + offset + ("+1" if punch.is_next_day else "") + ("*" if punch.is_added else "")

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from slices.reports.employer import parse_employer
-from slices.reports.report import card, i18n, options, period, report_context
-from slices.reports.report.card import Card, Day
+from slices.reports.report import i18n, options, period, report_context, time_card_layout
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output, render_html, to_json, write_csv
 from slices.reports.report.report_context import EmployeeIds, ReportContext
 from slices.reports.report.table import ReportColumn, ReportTable
-from slices.reports.statements import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
+from slices.reports.report.time_card_layout import Day, TimeCard
+from slices.reports.statements import CORRECTIONS, TIME_CARDS, TOTALS, ArrivalRow, TimeCardRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption, ParsedType
 from tools.kit.reader import EmployeeRows, TargetOptions
 
@@ -61,61 +61,68 @@ def command(
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
         if output.format == "csv" and employee_ids is None:  # without totals
-            employee_rows = context.read_month(month, None, CARDS, CORRECTIONS)
+            employee_rows = context.read_month(month, None, TIME_CARDS, CORRECTIONS)
             status = report_context.require_known_employees(month, None, (), employee_rows.shared[0])
             days = chain.from_iterable(starmap(_build_days, employee_rows.by_range))
             total = employee_rows.employee_count and employee_rows.employee_count * period.last_day_of_month(month).day
             _write_csv(output, output.track(days, "days", total))
             return status
-        employee_rows = context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS)
-        cards = _build_cards(month, employee_rows)
-        selected_cards = [] if employee_ids is None else list(cards)
-        known_ids = (card_.totais.usuario_id for card_ in selected_cards)
+        employee_rows = context.read_month(month, employee_ids, TOTALS, TIME_CARDS, CORRECTIONS)
+        time_cards = _build_time_cards(month, employee_rows)
+        selected = [] if employee_ids is None else list(time_cards)
+        known_ids = (time_card.totais.usuario_id for time_card in selected)
         status = report_context.require_known_employees(month, employee_ids, known_ids, employee_rows.shared[0])
-        cards = output.track(selected_cards or cards, "time cards", employee_rows.employee_count)
+        time_cards = output.track(selected or time_cards, "time cards", employee_rows.employee_count)
         if output.format == "csv":
-            _write_csv(output, (day for card_ in cards for day in card_.dias))
+            _write_csv(output, (day for time_card in time_cards for day in time_card.dias))
             return status
         employer = employer or context.employer
         with output.open_stream() as out:
             if output.format == "json":
                 indent = 2 if employee_ids is not None and len(employee_ids) == 1 else None
-                for card_ in cards:
-                    out.write(to_json(card_to_json(card_, context, employer), indent) + "\n")
+                for time_card in time_cards:
+                    out.write(to_json(time_card_to_json(time_card, context, employer), indent) + "\n")
             elif output.format == "html":
                 values = template_values(context, employer, language)
-                render_html(out, "timecard.html", language, cards=cards, month=language.month(month), **values)
+                render_html(
+                    out, "time_card_page.html", language, time_cards=time_cards, month=language.month(month), **values
+                )
             else:
-                card.print_cards(
-                    out, cards, employer, context.format_as_of(language), context.format_generated(language), language
+                time_card_layout.print_time_cards(
+                    out,
+                    time_cards,
+                    employer,
+                    context.format_as_of(language),
+                    context.format_generated(language),
+                    language,
                 )
     return status
 
 
-def read_cards(context: ReportContext, month: date, employee_ids: EmployeeIds = None) -> Iterator[Card]:
+def read_time_cards(context: ReportContext, month: date, employee_ids: EmployeeIds = None) -> Iterator[TimeCard]:
     """Return the time cards of a month.
 
     Args:
         context: context of the report.
         month: its first day.
-        employee_ids: the employees; those who neither punched nor are in `funcionario` have no card.
+        employee_ids: the employees; those who neither punched nor are in `funcionario` have no time card.
     """
-    return _build_cards(month, context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS))
+    return _build_time_cards(month, context.read_month(month, employee_ids, TOTALS, TIME_CARDS, CORRECTIONS))
 
 
 def template_values(context: ReportContext, employer: str, language: Language) -> dict[str, Any]:
-    """Return the values of the template `cards.html`, except for the cards."""
+    """Return the values of the template `time_cards.html`, except for the time cards."""
     return {
         "employer": employer,
         "as_of": context.format_as_of(language),
         "generated": context.format_generated(language),
-        "card_functions": card,
+        "time_card_functions": time_card_layout,
         "format_minutes": i18n.format_minutes,
         "format_cpf": i18n.format_cpf,
     }
 
 
-def _build_cards(month: date, employee_rows: EmployeeRows) -> Iterator[Card]:
+def _build_time_cards(month: date, employee_rows: EmployeeRows) -> Iterator[TimeCard]:
     for all_totals, rows, corrections in employee_rows.by_range:
         days_by_employee = groupby(_build_days(rows, corrections), attrgetter("usuario_id"))
         totals: TotalsRow
@@ -124,10 +131,10 @@ def _build_cards(month: date, employee_rows: EmployeeRows) -> Iterator[Card]:
             days = next((list(days) for employee_id, days in days_by_employee if employee_id == totals.usuario_id), [])
             if len(days) != period.last_day_of_month(month).day:
                 raise AssertionError(f"the days of employee {totals.usuario_id} do not match the totals")
-            yield Card(month.replace(day=1), totals, days)
+            yield TimeCard(month.replace(day=1), totals, days)
 
 
-def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> Iterator[Day]:
+def _build_days(rows: Iterable[TimeCardRow], corrections: Iterable[ArrivalRow]) -> Iterator[Day]:
     """Yield the days of time cards, each with its corrections."""
     corrections_by_day = defaultdict(list)
     for correction in corrections:
@@ -164,7 +171,7 @@ def _csv_row(day: Day) -> Sequence[Any]:
     return (*others, "; ".join(correction.to_text() for correction in corrections))
 
 
-def card_to_json(time_card: Card, context: ReportContext, employer: str) -> dict[str, Any]:
+def time_card_to_json(time_card: TimeCard, context: ReportContext, employer: str) -> dict[str, Any]:
     """Return the fields of a time card for json."""
     totals = time_card.totais._asdict()
     employee = {name: totals.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso", "zona_mudou_em")}
