@@ -48,15 +48,10 @@ class Rds:
         self.tokens: list[str] = []  # received tokens
         self.refused: list[list[str]] = []  # reasons of each refusal
         self.port = 0
-        self.supports_options = True  # RDS Proxy does not support them
 
     @contextlib.contextmanager
     def running(self, certificate: Path | None) -> Iterator[TlsRelay]:
-        """Serve while the context is open.
-
-        Args:
-            certificate: As for `TlsRelay`.
-        """
+        """Serve with a certificate, as `TlsRelay`, while the context is open."""
         with TlsRelay(self.server.as_superuser()["host"], certificate, self._admit).running() as relay:
             self.port = relay.port
             yield relay
@@ -67,11 +62,6 @@ class Rds:
         words = startup[4:].decode().split("\0")  # after the protocol version
         fields = dict(zip(words[::2], words[1::2], strict=False))
         user = fields["user"]
-        if not self.supports_options and "options" in fields:
-            _refuse(
-                client, "0A000", "Feature not supported: RDS Proxy currently doesn\u2019t support command-line options."
-            )
-            return None
         if execute(self.server.as_superuser(), _IS_RDS_IAM_MEMBER, user) == [(False,)]:
             return size + startup
         client.sendall(_ASK_PASSWORD)
@@ -83,7 +73,8 @@ class Rds:
         if not faults:
             return size + startup
         self.refused.append(faults)
-        _refuse(client, "28000", f'PAM authentication failed for user "{user}"')
+        error = f'SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
+        client.sendall(b"E" + (4 + len(error)).to_bytes(4) + error)
         return None
 
     def _find_token_faults(self, password: str, user: str) -> list[str]:
@@ -108,17 +99,8 @@ class Rds:
         return [name for name, passed in checks.items() if not passed]
 
 
-def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:
-    text = f"SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0\0".encode()
-    client.sendall(b"E" + (4 + len(text)).to_bytes(4) + text)
-
-
 def _receive_exactly(client: socket.socket, size: int) -> bytes:
-    """Receive exactly `size` bytes.
-
-    Raises:
-        OSError: The connection ended or timed out.
-    """
+    """Receive exactly `size` bytes; raise an OSError if the connection ends or times out."""
     received = b""
     while len(received) < size:
         chunk = client.recv(size - len(received))

@@ -100,6 +100,10 @@ class Server:
         """Set the password of each function's role, for `log_in`."""
         self.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
 
+    def end_sessions(self) -> None:
+        """End the functions' database sessions, as an idle timeout does."""
+        self.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
+
     def run_printed_statements(self, error: Exception, database: str = "postgres") -> None:
         """Run the statements that an error message asks an administrator to run; ignore roles that do not exist."""
         [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))

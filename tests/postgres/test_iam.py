@@ -1,19 +1,14 @@
 """Login with IAM tokens, which a fake RDS checks as AWS does."""
 
 import json
-import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn
 
-from ponto import config
-from ponto.connection import resolve_password
 from tests.database import ROLES, migrations
 from tests.events import DeadLetterQueue, Record, aws, new_punch
 from tests.functions import Functions
@@ -23,7 +18,6 @@ from tests.postgres.tls import Authority
 from tests.waiting import wait_for
 
 OWNER, DRAIN, READER = "master", "ponto_drain", "ponto_reader"
-MISSING_PERMISSION = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
 SESSION_TOKEN = "CANARY/+=" * 230  # 2,070 characters
 IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
 
@@ -69,35 +63,12 @@ class System:
         self.sign_in_as(DRAIN)
         return self.functions.deliver(*records)
 
-    def read(self) -> Any:
-        """Call the function `read`."""
-        self.sign_in_as(READER)
-        return self.functions.call("read", {"read": {"zone": {}}, "timeout": 0})
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the drain's connection parameters, with the function that generates its tokens."""
-        self.sign_in_as(DRAIN)
-        return {**config.load_drain(self.environment).database.connection_parameters()}
-
-    def end_sessions(self) -> None:
-        """End the functions' database sessions, as an idle timeout does."""
-        self.rds.server.execute(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'"
-        )
-
-
-def refusal(role: str) -> str:
-    return f'cannot connect to the database: FATAL:  PAM authentication failed for user "{role}": {MISSING_PERMISSION}'
-
 
 @pytest.fixture
 def system(server: Server, tmp_path: Path) -> Iterator[System]:
     rds, authority = Rds(server), Authority(tmp_path, "rds")
     with aws(), rds.running(authority.server(HOST)):
         yield System(rds, authority.file)
-
-
-# From end to end
 
 
 def test_schema_drain_and_read_functions_work_without_passwords(system: System) -> None:
@@ -109,10 +80,11 @@ def test_schema_drain_and_read_functions_work_without_passwords(system: System) 
 
     for _ in range(3):
         assert system.deliver(new_punch(), new_punch()) == []
-        system.end_sessions()
+        system.rds.server.end_sessions()
 
     assert system.rds.server.execute("select count(*) from batida", OWNER) == [(6,)]
-    assert "rows" in system.read()
+    system.sign_in_as(READER)
+    assert "rows" in system.functions.call("read", {"read": {"zone": {}}, "timeout": 0})
     assert system.queue.dead_letters() == []
     assert system.rds.refused == []
     tokens = [token for token in system.rds.tokens if f"DBUser={DRAIN}&" in token]
@@ -133,7 +105,8 @@ def test_batch_fails_while_a_permission_is_missing_and_is_stored_later(system: S
     assert system.queue.dead_letters() == []
     assert system.rds.refused == [["rds-db:connect"]] * 2  # the drain retries once with a new token
     log = system.functions.log.getvalue()
-    assert json.loads(log)["errors"] == [refusal(DRAIN)[:200]]
+    [error] = json.loads(log)["errors"]
+    assert f'FATAL:  PAM authentication failed for user "{DRAIN}": the function lacks the permission rds-db' in error
     assert not [secret for secret in ("CANARY", "X-Amz", "Signature") if secret in log]
 
     system.rds.keys[f"ASIA{DRAIN.upper()}"] = key
@@ -152,35 +125,6 @@ def test_schema_function_waits_until_its_permission_is_effective(system: System)
     assert {reason for reasons in system.rds.refused for reason in reasons} == {"rds-db:connect"}
 
 
-# Messages and settings
-
-
-def test_no_exception_contains_a_token(system: System) -> None:
-    system.apply_schema()
-    parameters = resolve_password(system.parameters())
-    invalid_parameters: list[dict[str, Any]] = [
-        {"user": "nobody"},
-        {"port": 1},
-        {"sslmode": "CANARY"},
-        {"nothing": "x"},
-        {"port": "x"},
-        {"options": "-c CANARY=1"},
-        {"dbname": "none"},
-        {"connect_timeout": "x"},
-    ]
-    for changes in invalid_parameters:
-        with pytest.raises(psycopg2.Error) as caught:
-            psycopg2.connect(**{**parameters, **changes})
-        error = caught.value
-        assert "X-Amz" not in "".join(traceback.format_exception(error)) + f"{error!r} {error.args} {vars(caught)}"
-
-    with closing(psycopg2.connect(**parameters)) as connection:
-        assert "X-Amz" not in f"{connection!r} {connection.dsn} {connection.get_dsn_parameters()}"
-
-
-# The database itself
-
-
 def test_schema_function_creates_a_missing_database(system: System) -> None:
     system.environment |= {"DB_CREATED_FROM": "postgres", "DB_NAME": "Ponto-db"}
 
@@ -188,6 +132,3 @@ def test_schema_function_creates_a_missing_database(system: System) -> None:
     assert system.apply_schema() == {"applied": [], "notices": []}
 
     assert system.deliver(new_punch()) == []
-    assert system.rds.server.execute("select pg_get_userbyid(datdba) from pg_database where datname = 'Ponto-db'") == [
-        (OWNER,)
-    ]

@@ -14,8 +14,7 @@ from tests.postgres.storing import QUICK, entry
 from tests.postgres.tls import Authority, TlsRelay
 from tools.kit.project import ROOT
 
-CERTIFICATES = ROOT / "ponto" / "certificates"
-BUNDLE = CERTIFICATES / "rds.pem"
+BUNDLE = ROOT / "ponto" / "certificates" / "rds.pem"
 STORED = Outcome(Status.STORED)
 
 Save = Callable[..., Outcome]
@@ -73,28 +72,20 @@ def test_server_with_a_valid_certificate_is_accepted(authority: Authority, serve
     assert relay.connections == ["TLS"]
 
 
-def test_a_certificate_of_another_name_is_refused(authority: Authority, serve: Serve, save: Save) -> None:
+def test_a_certificate_of_another_name_is_refused_unless_names_are_not_verified(
+    authority: Authority, serve: Serve, save: Save
+) -> None:
     relay = serve(authority.server("db.example.com"))
 
-    refused = save(relay, rds_certificates=authority.file)
-    unnamed = save(relay, rds_certificates=authority.file, DB_SSLMODE="verify-ca")
-
-    assert_refused(refused, 'does not match host name "localhost"')
-    assert unnamed == STORED
+    assert_refused(save(relay, rds_certificates=authority.file), 'does not match host name "localhost"')
+    assert save(relay, rds_certificates=authority.file, DB_SSLMODE="verify-ca") == STORED
 
 
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
-def test_a_certificate_of_an_unknown_authority_is_refused_in_every_mode(
-    authority: Authority, serve: Serve, save: Save, tmp_path: Path, mode: str
+def test_only_certificates_of_rds_are_trusted_in_every_mode(
+    authority: Authority, serve: Serve, save: Save, mode: str
 ) -> None:
-    outcome = save(
-        serve(Authority(tmp_path, "stranger").server("localhost")), rds_certificates=authority.file, DB_SSLMODE=mode
-    )
-    assert_refused(outcome, "certificate verify failed")
-
-
-def test_only_certificates_of_rds_are_trusted_by_default(authority: Authority, serve: Serve, save: Save) -> None:
-    assert_refused(save(serve(authority.server("localhost"))), "certificate verify failed")
+    assert_refused(save(serve(authority.server("localhost")), DB_SSLMODE=mode), "certificate verify failed")
 
 
 def test_system_authorities_are_trusted_with_sslrootcert_system(
@@ -112,6 +103,3 @@ def test_server_without_tls_is_refused_unless_tls_is_disabled(serve: Serve, save
 
     assert save(relay, DB_SSLMODE="disable") == STORED
     assert relay.connections == ["plain"]
-
-
-# The certificates of RDS, and Amazon's public ones
