@@ -58,7 +58,7 @@ _REFUSED_TEXTS = [
 ]
 
 
-def _values_beyond_limits(rule: dict[str, Any]) -> list[Any]:
+def values_beyond_limits(rule: dict[str, Any]) -> list[Any]:
     """Return values outside the limits of a field."""
     if "maxLength" in rule:
         shortest = ["x" * (rule["minLength"] - 1)] if "minLength" in rule else []
@@ -81,7 +81,7 @@ def _texts_at_limits(rule: dict[str, Any]) -> list[str]:
 
 # Invalid values of each field.
 BAD_VALUES: dict[str, list[Any]] = {
-    name: _BAD_VALUES_BY_TYPE[rule["type"]] + _values_beyond_limits(rule) for name, rule in FIELDS.items()
+    name: _BAD_VALUES_BY_TYPE[rule["type"]] + values_beyond_limits(rule) for name, rule in FIELDS.items()
 } | {
     **dict.fromkeys(TIMESTAMP_FIELDS, _timestamps),
     "id": [

@@ -126,12 +126,8 @@ def test_derived_id_of_another_clients_punch_is_refused(stage: Stage, other: int
     "text",
     [
         "'); drop table batida; --",
-        "' or '1'='1",
-        "$$; drop table batida; $$",
         "%s %(entries)s %%",
-        "\\'; drop table batida; --",
         "\"}]'::jsonb); drop table batida; --",
-        "2026-10-01T08:00Z'; drop table batida; --",
     ],
 )
 def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:

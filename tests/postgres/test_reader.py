@@ -147,16 +147,6 @@ def test_query_of_the_runbook_lists_the_punches_of_a_key(migrated_url: str) -> N
         assert cursor.rowcount == 1
 
 
-def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
-    """Run statements as if a result with more than three employees were too large."""
-    employee_ids = [
-        values["employee_ids"] for values in event["read"].values() if "employee_ids" in values and "de" not in values
-    ]
-    is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
-    max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
-    return query_function.handle(event, parameters, seconds, catalogue, max_bytes)
-
-
 def test_waiting_for_writers_ignores_tables_that_do_not_exist_yet(migrated_url: str) -> None:
     with closing(psycopg2.connect(migrated_url)) as database:
         query_function.wait_for_writers(database, ["batida", "not_made_yet"])

@@ -13,7 +13,7 @@ import pytest
 from ponto.reader import packed_rows, query_function
 from ponto.reader.punch_statements import ZONE
 from ponto.reader.query_function import ErrorCode
-from ponto.reader.statements import Statement
+from ponto.reader.statements import Catalogue, Statement
 from slices.reports.statements import TIME_CARDS
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run, fill, runner, shared_database
 from slices.reports.tests.company import database as database
@@ -21,7 +21,7 @@ from slices.reports.tests.company import url as url
 from tests.aws import Calls, invoke_stub, refusal
 from tests.commands import write_stack_with_database
 from tests.functions import Functions
-from tests.postgres.test_reader import CATALOGUE, create_event, handle_with_small_limit, query
+from tests.postgres.test_reader import CATALOGUE, create_event, query
 from tools.kit import reader as kit_reader
 from tools.kit.errors import CommandError
 
@@ -53,6 +53,16 @@ unchanged_database = shared_database(NUMBERED_PUNCHES)
 @pytest.fixture
 def function(database: str) -> Functions:
     return Functions(database, "ponto_reader")
+
+
+def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
+    """Run statements as if a result with more than three employees were too large."""
+    employee_ids = [
+        values["employee_ids"] for values in event["read"].values() if "employee_ids" in values and "de" not in values
+    ]
+    is_too_large = any(ids is None or len(ids) > 3 for ids in employee_ids)
+    max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
+    return query_function.handle(event, parameters, seconds, catalogue, max_bytes)
 
 
 @pytest.fixture
