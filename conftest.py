@@ -12,6 +12,5 @@ pytest_plugins = [
     "tests.events",
     "tests.postgres.servers",
     "tests.e2e.deployed",
-    "tests.page.browsers",
     "tests.template.compiled",
 ]

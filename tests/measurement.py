@@ -24,7 +24,7 @@ class Measurement(NamedTuple):
 
     id: Annotated[str, uuid("Idempotency key created by the client.")]
     sensor_id: Annotated[int, integer(1, MAX_SAFE_INTEGER, "Number of the sensor.")]
-    channel: Annotated[str, text(8, "[A-C]-?[0-9a-z]{1,6}", "Channel of the sensor.")]
+    channel: Annotated[str, text(7, "[A-C]-?[0-9a-z]{1,6}", "Channel of the sensor.")]
     unit: Annotated[str, enumeration(("°C", "kWh", "m³"), "Unit of the value.")]
     value: Annotated[Decimal, decimal(4, 3, "Measured value.", signed=True)]
     taken_at: Annotated[datetime, timestamp("When the sensor measured.")]

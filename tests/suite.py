@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,60 +45,29 @@ _boto3.setattr(Loader, "list_available_services", _list_services_once)
 TERMINAL_VARIABLES = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """Variables from which Rich and Click take layout and colours. Without them the tests do not depend on the terminal."""
 
-# Groups of tests that share a resource, such as a deployed system, and run in one process. The slowest group starts
-# first; modules that start a separate system come after the system that the others share.
-_SHARED = "tests/e2e"
-_HARMED = "tests/e2e/harmed"  # group of a second system, for tests that stop its database or load it: the slowest
-_SEPARATE_MODULES = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
-_SEPARATE_SLICE_TESTS = "tests/e2e/alone"
-_ORDER = (
-    _SHARED,
-    *_SEPARATE_MODULES,
-    _SEPARATE_SLICE_TESTS,
-    "tests/template",
-    "tests/postgres",
-    "tests/page",
-    "tests/sockets",
-    "tests/unit",
+# Groups of modules by a pattern of their paths, the slowest first, and whether a group runs in one process,
+# because its modules share a resource.
+_GROUPS = (
+    ("tests/e2e/harmed/", True),  # a second system, for tests that stop its database or load it
+    ("tests/e2e/(?!alone/|test_(command|deploy|leftovers))", True),  # the system that the others share
+    ("tests/e2e/", False),  # each starts a system
+    ("tests/template/", True),  # the compiled templates
+    ("tests/(event/)?(postgres|page|sockets)/", False),
+    ("", False),
 )
-
-
-# Tests beside what they test, and tests of the event, are in the same folders as those of tests/: without this prefix
-# they are in the same groups.
-_PREFIX = re.compile(r"^(?:slices/)?\w+/(?=tests/)|(?<=tests/)event/")
-
-
-def get_group(node_id: str) -> str:
-    """Return the group of a test: the tests of a group run in one process, one after the other.
-
-    The tests of a group share an expensive resource: a deployed system, or the compiled templates. Each other module is
-    a group.
-    """
-    module = node_id.partition("::")[0]
-    folder = _PREFIX.sub("", str(PurePath(module).parent))
-    return (
-        folder
-        if folder in {_SHARED, _HARMED, "tests/template"} and _PREFIX.sub("", module) not in _SEPARATE_MODULES
-        else module
-    )
 
 
 class _GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Assigns whole groups to the workers, the slowest first."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return get_group(nodeid)
+        module = nodeid.partition("::")[0]
+        rank = next(rank for rank, (pattern, _) in enumerate(_GROUPS) if re.search(pattern, module))
+        return str(rank) if _GROUPS[rank][1] else f"{rank} {module}"
 
     def _assign_work_unit(self, node: Any) -> None:
-        first = min(self.workqueue, key=_rank)
-        self.workqueue.move_to_end(first, last=False)
+        self.workqueue.move_to_end(min(self.workqueue), last=False)
         super()._assign_work_unit(node)
-
-
-def _rank(group: str) -> int:
-    group = _PREFIX.sub("", group)
-    matches = [index for index, prefix in enumerate(_ORDER) if group.startswith(prefix)]
-    return matches[-1] if matches else len(_ORDER)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ponto.punch import EVENT
-from tests.page.axe import require_no_violations
-from tests.page.browsers import Window, open_window
 from tools.kit import event
 from tools.tests.page import view
+from tools.tests.page.axe import require_no_violations
+from tools.tests.page.browsers import Window, open_window
 from tools.tests.page.view import FakeStack, serve_view
 
 KEY = f"#key={view.KEY}"

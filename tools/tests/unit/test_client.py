@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from tests.clock import FakeClock
-from tests.gateway import Response, answer_requests
 from tools.kit.client import FINAL_STATUSES, ApiResponse, Client, NoFinalResponseError
 from tools.kit.errors import CommandError
+from tools.tests.gateway import Response, answer_requests
 
 URL = "https://api.example.com/dev/ponto"
 ACCEPTED: Response = (202, '{"message":"accepted","messageId":"1"}', {})

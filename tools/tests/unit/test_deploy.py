@@ -18,7 +18,6 @@ from tests.aws import NO_STACK, ROLE_EXISTS, Calls, invoke_stub, receive_all, re
 from tests.clock import FakeClock
 from tests.commands import runner
 from tests.events import aws
-from tests.gateway import Response, answer_requests
 from tools.cli import main
 from tools.deploy import proof
 from tools.kit import osls, target
@@ -26,6 +25,7 @@ from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.errors import CommandError
 from tools.kit.event import new_event
+from tools.tests.gateway import Response, answer_requests
 from tools.tests.sls import FakeSls, write_sls
 
 URL = "https://api.example.com/dev/ponto"

@@ -14,8 +14,8 @@ from tests.aws import Calls, invoke_stub, stack
 from tests.clock import FakeClock
 from tests.database import Database
 from tests.functions import Functions
-from tests.gateway import Response, answer_requests
 from tools.kit.collaborators import Collaborators
+from tools.tests.gateway import Response, answer_requests
 
 ADD = ("add", "--employee", ANA, "--at", "2026-10-01T18:00", "--reason", "no tablet")
 HEADER = "tipo,usuario_id,ponto,alvo,motivo\n"

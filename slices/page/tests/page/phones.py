@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, Playwright, expect
 
-from tests.page.browsers import TIMEOUT_MS, Window, open_window
 from tests.waiting import wait_for
 from tools.develop import chromium
+from tools.tests.page.browsers import TIMEOUT_MS, Window, open_window
 
 _DEFAULT_OPTIONS: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
 

@@ -5,8 +5,8 @@ from playwright.sync_api import Browser, Page, expect
 from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, PlannedResponse
 from slices.page.tests.page.phones import clock_script, make_kiosk, press_repeatedly, punch
-from tests.page.axe import require_no_violations
 from tests.serving import json_response
+from tools.tests.page.axe import require_no_violations
 
 MAX_EMPLOYEE_ID = 9_007_199_254_740_991
 

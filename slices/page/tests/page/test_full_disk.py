@@ -27,10 +27,10 @@ from playwright.sync_api import Error, Page, expect, sync_playwright
 from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, accept, run_fake_server
 from slices.page.tests.page.phones import Phone, export_punches, punch, trigger_online, trigger_visibility
-from tests.page.browsers import Window
 from tests.waiting import wait_for
 from tools.develop import chromium
 from tools.kit.project import ROOT
+from tools.tests.page.browsers import Window
 
 MOUNT_COMMANDS = (
     ("unshare", "--mount"),

@@ -19,9 +19,9 @@ from slices.page.tests.page.phones import (
     wait_for_states,
     wait_until_drawn,
 )
-from tests.page.axe import require_no_violations
 from tests.serving import json_response
 from tests.waiting import DEADLINE_SECONDS
+from tools.tests.page.axe import require_no_violations
 
 KEY_FRAGMENT = "#key=first"
 NEW_KEY = "another-key-of-40-characters-that-is-good"

@@ -17,8 +17,8 @@ from slices.page.tests.page.phones import (
     refusal_text,
     wait_for_states,
 )
-from tests.page.axe import require_no_violations
 from tests.serving import json_response
+from tools.tests.page.axe import require_no_violations
 
 EMPLOYEE = 123
 KEY_FRAGMENT = "#key=first"

@@ -13,8 +13,8 @@ from playwright.sync_api import Page, expect
 from slices.page import site
 from slices.page.tests.page.fake_server import FakeServer, accept
 from slices.page.tests.page.phones import SENT, WAITING, Phone, press_repeatedly, punch, wait_for_states
-from tests.page.axe import require_no_violations
 from tests.serving import Request, Response, http_server, json_response
+from tools.tests.page.axe import require_no_violations
 
 CLIENT = "app client"
 

@@ -7,11 +7,11 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.client import EMPLOYEES, Client
-from tests.page.axe import require_no_violations
-from tests.page.browsers import open_window
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.local import flow, watch
+from tools.tests.page.axe import require_no_violations
+from tools.tests.page.browsers import open_window
 
 PUNCHES = 20
 
