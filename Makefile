@@ -36,7 +36,7 @@ setup: .venv/.installed-tools ## for operators: commands, osls, Node
 setup-run: .venv/.installed-run ## and make run: emulator, PostgreSQL
 setup-dev: .venv/.installed-dev .venv-audit/.installed ## and make check and test
 setup setup-run setup-dev:
-	@.venv/bin/python -m tools.kit.slices
+	@.venv/bin/python -m tools.kit.slice_manifests
 
 .venv/.installed-%: locks/%.txt pyproject.toml package.json package-lock.json $(if $(wildcard node_modules/.installed),,node_modules)
 	@command -v $(PYTHON) >/dev/null || \

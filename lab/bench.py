@@ -24,8 +24,7 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
-from tools.kit import commands
-from tools.kit import options as opt
+from tools.kit import commands, shared_options
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
 from tools.local import socket_folder
@@ -237,7 +236,7 @@ def _print_table(results: list[dict[str, Any]]) -> None:
     metavar="N",
     help="Punches of the handler in each round; the original gets a tenth, and a delay leaves a fifth.",
 )
-@opt.as_json
+@shared_options.as_json
 def bench(delays: tuple[float, ...], rounds: int, punches: int, *, as_json: bool) -> None:
     """Measure the handler beside the original's way of storing a batch, on a temporary PostgreSQL."""
     environment = dict(os.environ)

@@ -25,11 +25,11 @@ from loadtest.remote import RemoteServers, stop_servers
 from loadtest.results import ResultsTail, read_samples, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import TargetSystem
-from tools.kit import commands, files, target
-from tools.kit import options as opt
+from tools.kit import commands, files, shared_options, target
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
 from tools.kit.output import confirm, print_json, print_status
+from tools.kit.target import TargetOptions
 from tools.plan import costs, settings
 from tools.plan.peak import Peak
 
@@ -58,34 +58,50 @@ class LoadTestCollaborators:
     """Functions that find JMeter and the system; tests replace them."""
 
     find_jmeter: Callable[[], JMeter] = jmeter.find_jmeter
-    find_system: Callable[[str | None, target.TargetOptions], TargetSystem] = systems.find_system
+    find_system: Callable[[str | None, TargetOptions], TargetSystem] = systems.find_system
 
 
 @commands.command(epilog=_EPILOG)
 @click.option(
-    "--repeats", type=opt.PERCENT, default=0, metavar="PERCENT", help="Share of the punches that are sent twice."
+    "--repeats",
+    type=shared_options.PERCENT,
+    default=0,
+    metavar="PERCENT",
+    help="Share of the punches that are sent twice.",
 )
 @click.option(
     "--malformed",
-    type=opt.PERCENT,
+    type=shared_options.PERCENT,
     default=0,
     metavar="PERCENT",
     help="Additional malformed requests, as a share of the punches.",
 )
 @click.option(
-    "--threads", type=opt.POSITIVE, default=200, metavar="N", help="Concurrent users, each with its own connection."
+    "--threads",
+    type=shared_options.POSITIVE,
+    default=200,
+    metavar="N",
+    help="Concurrent users, each with its own connection.",
 )
-@click.option("--loops", type=opt.POSITIVE, metavar="N", help="Punches of each thread (default 100).")
-@click.option("--ramp-up", type=opt.POSITIVE, default=1, metavar="SECONDS", help="Time until all threads run.")
-@click.option("--duration", type=opt.POSITIVE, metavar="SECONDS", help="Duration of a soak test, in place of --loops.")
-@click.option("--rate", type=opt.POSITIVE, metavar="N", help="Maximum requests/s of all threads (default: no limit).")
+@click.option("--loops", type=shared_options.POSITIVE, metavar="N", help="Punches of each thread (default 100).")
+@click.option(
+    "--ramp-up", type=shared_options.POSITIVE, default=1, metavar="SECONDS", help="Time until all threads run."
+)
+@click.option(
+    "--duration", type=shared_options.POSITIVE, metavar="SECONDS", help="Duration of a soak test, in place of --loops."
+)
+@click.option(
+    "--rate", type=shared_options.POSITIVE, metavar="N", help="Maximum requests/s of all threads (default: no limit)."
+)
 @click.option(
     "--open-rate",
-    type=opt.COUNT,
+    type=shared_options.COUNT,
     metavar="N",
     help=f"Arrivals/s of the open model, which runs second; 0: skip it (default {_OPEN_RATE}, at most --rate).",
 )
-@click.option("--open-seconds", type=opt.POSITIVE, default=20, metavar="SECONDS", help="Duration of the open model.")
+@click.option(
+    "--open-seconds", type=shared_options.POSITIVE, default=20, metavar="SECONDS", help="Duration of the open model."
+)
 @click.option(
     "--remote",
     default="",
@@ -93,10 +109,10 @@ class LoadTestCollaborators:
     metavar="HOST,...",
     help="JMeter servers, as host or host:port, that send the load in place of this machine; each sends all of it.",
 )
-@click.option("--keystore", type=opt.FILE, help="Keystore for TLS to the servers (default: no TLS).")
+@click.option("--keystore", type=shared_options.FILE, help="Keystore for TLS to the servers (default: no TLS).")
 @click.option(
     "--patience",
-    type=opt.POSITIVE,
+    type=shared_options.POSITIVE,
     default=180,
     metavar="SECONDS",
     help="Stop waiting for rows when none was added for this time.",
@@ -107,10 +123,10 @@ class LoadTestCollaborators:
     show_default=False,
     help="Stage to load; make sets it to STAGE (default: the local stack).",
 )
-@opt.state
+@shared_options.state
 @target.account_options
-@opt.yes
-@opt.as_json
+@shared_options.yes
+@shared_options.as_json
 @click.make_pass_decorator(LoadTestCollaborators, ensure=True)
 def loadtest(
     collaborators: LoadTestCollaborators,
@@ -127,7 +143,7 @@ def loadtest(
     keystore: Path | None,
     patience: int,
     stage_name: str | None,
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     *,
     yes: bool,
     as_json: bool,
@@ -212,7 +228,7 @@ def _run(
     plans: Sequence[TestPlan],
     servers: RemoteServers,
     stage_name: str | None,
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     patience: int,
     *,
     yes: bool,

@@ -12,6 +12,7 @@ from tools.deploy import proof
 from tools.kit import local_stack, queue_reader, reader, target
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_outputs
+from tools.kit.target import TargetOptions
 from tools.local import emulator
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class TargetSystem(NamedTuple):
             raise CommandError(f"the queue cannot be read: {target.explain(error)}") from None
 
 
-def find_system(stage: str | None, target_options: target.TargetOptions) -> TargetSystem:
+def find_system(stage: str | None, target_options: TargetOptions) -> TargetSystem:
     """Return the system to load.
 
     Args:
@@ -76,11 +77,11 @@ def _local(state: Path) -> TargetSystem:
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
-        lambda: reader.open_reader(target.TargetOptions(state=state)),
+        lambda: reader.open_reader(TargetOptions(state=state)),
     )
 
 
-def _deployed(target_options: target.TargetOptions) -> TargetSystem:
+def _deployed(target_options: TargetOptions) -> TargetSystem:
     account = target.announce(target_options)
     outputs = stack_outputs(account.session.client("cloudformation"), target_options.stage)
     stage = target.from_outputs(account.session, target_options.stage, outputs)

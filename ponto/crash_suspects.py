@@ -8,11 +8,11 @@ from typing import NamedTuple
 from ponto.message import Message
 
 MAX_TRUSTED_RECEIVES = 3
-"""Receive count up to which a message is trusted. A message with more receives is a crash suspect if its first receive
-was at least this number of visibility timeouts ago."""
+"""A message received at most this often is trusted. One received more often is a crash suspect if its first receive was
+at least this number of visibility timeouts ago; it is trusted if the time of its first receive is unknown."""
 
 MAX_EARLY_RECEIVES = 6
-"""Receive count up to which a suspect may be hidden for less than the visibility timeout."""
+"""A suspect received at most this often may be hidden for less than the visibility timeout."""
 
 
 class Division(NamedTuple):
@@ -32,14 +32,17 @@ def divide_by_crash_risk(messages: Sequence[Message], visibility_timeout_seconds
 
     Args:
         messages: the batch.
-        visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown. If unknown, all messages received
-            more often than MAX_TRUSTED_RECEIVES are suspects, and there are no delays.
+        visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown. If unknown, each message received
+            more often than MAX_TRUSTED_RECEIVES whose first receive is known is a suspect, and there are no delays.
     """
     suspect_before_ms = 1000 * (time.time() - MAX_TRUSTED_RECEIVES * visibility_timeout_seconds)
     trusted: list[Message] = []
     suspects: list[Message] = []
     for message in messages:
-        (suspects if _is_suspect(message, suspect_before_ms) else trusted).append(message)
+        if _is_suspect(message, suspect_before_ms):
+            suspects.append(message)
+        else:
+            trusted.append(message)
     suspects.sort(key=_digest)
     delays = {}
     if visibility_timeout_seconds:
@@ -56,7 +59,7 @@ def split_into_growing_groups(suspects: Sequence[Message]) -> Iterator[Sequence[
 
 
 def spread_delay_seconds(message: Message, visibility_timeout_seconds: int) -> int:
-    """Return how long to hide a suspect: 0.5 to 1 visibility timeouts at first, 1 to 2 from the seventh receive on.
+    """Return how long to hide a suspect: 0.5 to 1 visibility timeouts up to MAX_EARLY_RECEIVES, then 1 to 2.
 
     The longer delays ensure that the queue's maxReceiveCount outlasts an outage of 30 hours.
     """

@@ -17,7 +17,7 @@ from ponto import enabled_slices
 from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.admin.repeatable import select_files
 from ponto.sql_names import SCHEMA as SCHEMA_NAME
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.local import postgres as local_postgres
 from tools.local import temporary
 
@@ -27,7 +27,7 @@ SCHEMA = REFERENCE_FOLDERS | enabled_slices.schema_folders()
 ROLES = {
     "ponto_drain": "DRAIN",
     "ponto_reader": "READ",
-    **{entry["role"]: name.upper() for name, entry in slices.endpoints()},
+    **{entry["role"]: name.upper() for name, entry in slice_manifests.endpoints()},
 }
 """Database role of each function -> prefix of its variables in the environment of the function `schema`."""
 SCHEMA_ENVIRONMENT = {

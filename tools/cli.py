@@ -8,7 +8,7 @@ import click
 from click.shell_completion import shell_complete
 
 from ponto import __version__
-from tools.kit import commands, slices
+from tools.kit import commands, slice_manifests
 from tools.kit.commands import LazyCommand
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error
@@ -96,7 +96,7 @@ _REFERENCE_COMMANDS = {
     ),
 }
 try:
-    slices.check()
+    slice_manifests.check()
     COMMANDS = commands.collect(_REFERENCE_COMMANDS)
 except CommandError as error:  # raised at import, before `commands.run` could report it
     print_error(f"ponto: {error}")

@@ -22,8 +22,7 @@ from lab.chaos.traffic import Traffic
 from lab.faults import FaultKind
 from loadtest.ledger import DeadLetteredMessage, Ledger, build_ledger
 from loadtest.rows import read_rows
-from tools.kit import commands, local_stack, queue_reader
-from tools.kit import options as opt
+from tools.kit import commands, local_stack, queue_reader, shared_options
 from tools.kit.client import NoFinalResponseError
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
@@ -209,10 +208,10 @@ class Chaos:
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--punches", type=opt.POSITIVE, default=20_000, help="Number of messages to send.")
-@click.option("--clients", type=opt.POSITIVE, default=50, help="Number of concurrent connections.")
+@click.option("--punches", type=shared_options.POSITIVE, default=20_000, help="Number of messages to send.")
+@click.option("--clients", type=shared_options.POSITIVE, default=50, help="Number of concurrent connections.")
 @click.option("--seed", type=int, help="Seed of the messages and faults (default: random).")
-@opt.state
+@shared_options.state
 def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> int:
     """Inject faults into the running local stack under load, and prove that nothing is lost.
 

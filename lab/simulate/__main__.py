@@ -18,8 +18,7 @@ from lab.simulate.mutants import MUTANTS
 from lab.simulate.plan import Plan, SimulationResult
 from lab.simulate.settings import SimulationSettings
 from lab.simulate.simulation import Simulation
-from tools.kit import commands
-from tools.kit import options as opt
+from tools.kit import commands, shared_options
 from tools.kit.files import draft, require_writable
 from tools.kit.output import print_result, print_status
 from tools.local.temporary import migrated_database
@@ -46,19 +45,23 @@ exit status: 0 every rule held, 1 a rule was broken and the shortest trace that 
 @click.option(
     "--seed", type=click.IntRange(0, _MAX_SEED), show_default=False, help="Seed of the first run (default: random)."
 )
-@click.option("--seeds", type=opt.POSITIVE, default=1, metavar="N", help="Number of runs, with consecutive seeds.")
-@click.option("--days", type=opt.POSITIVE, default=365, metavar="N", help="Days that each run simulates.")
-@click.option("--employees", type=opt.POSITIVE, default=_EMPLOYEES, metavar="N", help="Number of employees who punch.")
+@click.option(
+    "--seeds", type=shared_options.POSITIVE, default=1, metavar="N", help="Number of runs, with consecutive seeds."
+)
+@click.option("--days", type=shared_options.POSITIVE, default=365, metavar="N", help="Days that each run simulates.")
+@click.option(
+    "--employees", type=shared_options.POSITIVE, default=_EMPLOYEES, metavar="N", help="Number of employees who punch."
+)
 @click.option("--stage", default="prod", help="Stage whose template is compiled and simulated.")
 @click.option(
     "--template",
-    type=opt.FILE,
+    type=shared_options.FILE,
     metavar="FILE",
     help="Compiled template, in place of --stage: cloudformation-template-update-stack.json.",
 )
 @click.option("--fault", type=click.Choice(list(MUTANTS)), metavar="NAME", help="Simulate one of the mutants below.")
-@click.option("--trace", type=opt.FILE, metavar="FILE", help="Write the trace of the last run to this file.")
-@opt.force
+@click.option("--trace", type=shared_options.FILE, metavar="FILE", help="Write the trace of the last run to this file.")
+@shared_options.force
 def simulate(
     seed: int | None,
     seeds: int,

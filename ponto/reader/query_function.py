@@ -48,7 +48,7 @@ _SET_TIMEOUT = "select set_config('statement_timeout', %(milliseconds)s, true)"
 class ErrorCode(StrEnum):
     """Reason why a request failed."""
 
-    INVALID_REQUEST = "not asked"  # unknown statement or wrong parameters; the caller may be of another version
+    INVALID_REQUEST = "invalid request"  # unknown statement or wrong parameters; the caller may be of another version
     UNREACHABLE = "unreachable"  # connecting failed, for example because a paused database is resuming
     SIGN_IN = "sign-in"  # the database or IAM rejected the login
     TOO_LARGE = "too large"  # the rows exceed the maximum size of a result
@@ -59,7 +59,7 @@ class QueryResult(TypedDict):
     """Response to the caller: `rows`, or the other keys if the request failed."""
 
     rows: NotRequired[dict[str, str]]  # by statement, packed by `packed_rows`
-    why: NotRequired[str]  # an ErrorCode
+    error: NotRequired[str]  # an ErrorCode
     message: NotRequired[str]  # may quote the request
     sqlstate: NotRequired[str]
 
@@ -121,7 +121,7 @@ def handle(
         result: QueryResult = {"rows": {name: packed_rows.to_text() for name, packed_rows in packed.items()}}
     except Exception as failure:  # noqa: BLE001  Lambda would log its text
         code, message, error = _describe_failure(failure)
-        result = {"why": code, "message": message, "sqlstate": getattr(failure, "pgcode", None) or ""}
+        result = {"error": code, "message": message, "sqlstate": getattr(failure, "pgcode", None) or ""}
     row_count = sum(packed_rows.row_count for packed_rows in packed.values())
     return result, QueryStats(list(packed), row_count, sum(map(len, result.get("rows", {}).values())), error)
 

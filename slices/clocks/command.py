@@ -7,10 +7,10 @@ import click
 from slices.clocks import document_table
 from slices.faults import require_no_faults
 from slices.imports.bucket import find_bucket
-from tools.kit import commands, target
-from tools.kit import options as opt
+from tools.kit import commands, shared_options, target
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result
+from tools.kit.target import TargetOptions
 
 _EPILOG = """examples:
   ponto load documents documents.csv
@@ -22,9 +22,9 @@ exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
 
 @commands.command("documents", epilog=_EPILOG)
 @click.argument("file", type=click.File("rb"))
-@opt.as_json
+@shared_options.as_json
 @target.options
-def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_json: bool) -> None:
+def load_documents(file: BinaryIO, target_options: TargetOptions, *, as_json: bool) -> None:
     """Load a table that maps CPF or PIS numbers to employees.
 
     FILE (- for standard input) is CSV in UTF-8, separated by ; or , with these columns in its first line:

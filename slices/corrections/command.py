@@ -14,13 +14,13 @@ from slices.corrections.send import send_corrections
 from slices.corrections.statements import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.write import CorrectionsRefusedError
 from slices.spreadsheet import Fault, Faults
-from tools.kit import commands, listing, reader
-from tools.kit import options as opt
+from tools.kit import commands, listing, reader, shared_options
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
 from tools.kit.tables import Column
+from tools.kit.target import TargetOptions
 
 _EPILOG = f"""examples:
   ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"
@@ -78,19 +78,21 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=False,
         help="Id of the correction, a UUID of version 8 that begins with c (default: a derived id).",
     )
-    return reason(identifier(opt.as_json(reader.options(pass_collaborators(call)))))
+    return reason(identifier(shared_options.as_json(reader.options(pass_collaborators(call)))))
 
 
 @correct.command(epilog='example:\n  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"\n')
-@click.option("--employee", "employee_id", type=opt.EMPLOYEE, required=True, metavar="N", help="The employee's number.")
+@click.option(
+    "--employee", "employee_id", type=shared_options.EMPLOYEE, required=True, metavar="N", help="The employee's number."
+)
 @click.option(
     "--at",
-    type=opt.TIME,
+    type=shared_options.TIME,
     required=True,
     help="Time of the forgotten punch; without an offset, in the employee's time zone.",
 )
 @_writing_options
-def add(target_options: reader.TargetOptions, employee_id: int, at: datetime, **values: Any) -> None:
+def add(target_options: TargetOptions, employee_id: int, at: datetime, **values: Any) -> None:
     """Add a forgotten punch."""
     _write_correction(target_options, {"tipo": "inclusao", "usuarioId": employee_id, "ponto": at.isoformat()}, **values)
 
@@ -105,20 +107,20 @@ def add(target_options: reader.TargetOptions, employee_id: int, at: datetime, **
 @click.option(
     "--employee",
     "employee_id",
-    type=opt.EMPLOYEE,
+    type=shared_options.EMPLOYEE,
     metavar="N",
     show_default=False,
     help="Instead of ID, with --at: the employee's number.",
 )
 @click.option(
     "--at",
-    type=opt.TIME,
+    type=shared_options.TIME,
     show_default=False,
     help="Minute of the punch; without an offset, in the employee's time zone.",
 )
 @_writing_options
 def disregard(
-    target_options: reader.TargetOptions,
+    target_options: TargetOptions,
     target: str | None,
     employee_id: int | None,
     at: datetime | None,
@@ -142,7 +144,7 @@ def disregard(
 @correct.command(epilog='example:\n  ponto correct undo cf32fcf9-0c91-818c-96b7-a3aed8ff92a0 --reason "at home"\n')
 @click.argument("target", metavar="ID")
 @_writing_options
-def undo(target_options: reader.TargetOptions, target: str, **values: Any) -> None:
+def undo(target_options: TargetOptions, target: str, **values: Any) -> None:
     """Undo a correction.
 
     ID is that of the correction which added or disregarded a punch.
@@ -154,10 +156,10 @@ def undo(target_options: reader.TargetOptions, target: str, **values: Any) -> No
 @click.option(
     "--file", type=click.File("rb"), required=True, show_default=False, help="CSV file; - reads the standard input."
 )
-@opt.as_json
+@shared_options.as_json
 @reader.options
 @pass_collaborators
-def apply(collaborators: Collaborators, target_options: reader.TargetOptions, file: BinaryIO, *, as_json: bool) -> None:
+def apply(collaborators: Collaborators, target_options: TargetOptions, file: BinaryIO, *, as_json: bool) -> None:
     """Write the corrections of a file, all or nothing.
 
     The file is CSV in UTF-8, separated by ; or by commas. Its first line names all of these columns, in any order:
@@ -191,7 +193,7 @@ def apply(collaborators: Collaborators, target_options: reader.TargetOptions, fi
 
 
 def _write_correction(
-    target_options: reader.TargetOptions,
+    target_options: TargetOptions,
     fields: Mapping[str, Any],
     reason: str,
     identifier: str | None,
@@ -217,7 +219,7 @@ def _report_refusal(*, as_json: bool) -> Iterator[None]:
         raise CommandError(f"refused: {reason}; nothing was written", status=1) from None
 
 
-def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: datetime) -> str:
+def _find_punch_id(target_options: TargetOptions, employee_id: int, at: datetime) -> str:
     """Return the id of the only punch, sent or added, of an employee in a minute.
 
     Args:
@@ -296,7 +298,7 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
     to_json=_to_json,
     empty="no corrections",
 )
-@click.option("--month", type=opt.MONTH, required=True, help="Month of the corrected punches.")
+@click.option("--month", type=shared_options.MONTH, required=True, help="Month of the corrected punches.")
 def list_corrections(month: date) -> Query[ListedCorrectionRow]:
     """List a month's corrections, including those that were undone."""
     return CORRECTION_LIST.bind(mes=month)

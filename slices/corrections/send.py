@@ -14,6 +14,7 @@ from tools.kit.client import Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
+from tools.kit.target import TargetOptions
 
 if TYPE_CHECKING:
     import boto3
@@ -31,7 +32,7 @@ _NOTICE = (
 
 
 def send_corrections(
-    target_options: target.TargetOptions, corrections: JsonCorrections, clock: Clock = CLOCK
+    target_options: TargetOptions, corrections: JsonCorrections, clock: Clock = CLOCK
 ) -> list[dict[str, Any]]:
     """Write corrections, all or nothing, through the API of a deployment.
 

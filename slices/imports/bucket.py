@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from tools.kit import target
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_outputs
+from tools.kit.target import TargetOptions
 
 
 class Bucket(NamedTuple):
@@ -18,7 +19,7 @@ class Bucket(NamedTuple):
         return f"s3://{self.name}/{key}"
 
 
-def find_bucket(target_options: target.TargetOptions) -> Bucket:
+def find_bucket(target_options: TargetOptions) -> Bucket:
     """Find the bucket in the outputs of the stage's stack.
 
     Raises:

@@ -14,13 +14,13 @@ from slices.imports.bucket import Bucket, find_bucket
 from slices.imports.file_formats import FileFormat, InvalidFileError
 from slices.imports.lines import count_lines, inspect_file
 from slices.imports.uploads import FAILURE_FILE, INCOMING_PREFIX, REFUSED_FILE, SUMMARY_FILE, results_prefix
-from tools.kit import commands, files, target
-from tools.kit import options as opt
+from tools.kit import commands, files, shared_options, target
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
+from tools.kit.target import TargetOptions
 
 MAX_LINES = 1_000_000
 """Maximum number of lines of a file, a third of what one invocation sends in 14 minutes (README.md, *A long file*)."""
@@ -37,13 +37,11 @@ exit status: 0 done, 1 some lines were refused, or there is no result yet, 2 the
 
 
 @commands.command("import", epilog=_EPILOG)
-@click.argument("file", type=opt.FILE)
-@opt.as_json
+@click.argument("file", type=shared_options.FILE)
+@shared_options.as_json
 @target.options
 @pass_collaborators
-def import_file(
-    collaborators: Collaborators, target_options: target.TargetOptions, file: Path, *, as_json: bool
-) -> int:
+def import_file(collaborators: Collaborators, target_options: TargetOptions, file: Path, *, as_json: bool) -> int:
     """Import a file of punches.
 
     FILE is NDJSON or CSV, gzipped or not (slices/imports/README.md), or in the format of another slice. It is uploaded

@@ -20,12 +20,12 @@ from slices.reports.report.report_context import ReportContext
 from slices.reports.report.table import TEXT, ColumnFormat, Report, ReportColumn, ReportTable, instant_format
 from slices.reports.report.time_card_layout import TimeCard, author_label
 from slices.reports.statements import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
-from tools.kit import commands, files, reader, target
-from tools.kit import options as opt
+from tools.kit import commands, files, reader, shared_options, target
 from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result, print_status
+from tools.kit.target import TargetOptions
 
 _EPILOG = f"""examples:
   ponto person 123 --output folder
@@ -63,21 +63,21 @@ class PersonRecords(NamedTuple):
 
 
 @commands.command(epilog=_EPILOG)
-@click.argument("employee_id", type=opt.EMPLOYEE, metavar="N")
+@click.argument("employee_id", type=shared_options.EMPLOYEE, metavar="N")
 @click.option(
     "--output",
     "folder",
-    type=opt.FILE,
+    type=shared_options.FILE,
     required=True,
     metavar="FOLDER",
     help="Folder for the files; created if necessary.",
 )
 @options.language("Language of the page.")
-@opt.force
-@opt.as_json
+@shared_options.force
+@shared_options.as_json
 @reader.options
 def person(
-    target_options: reader.TargetOptions,
+    target_options: TargetOptions,
     employee_id: int,
     folder: Path,
     language: Language,
@@ -198,7 +198,7 @@ def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -
     return [letter for letter in dead_letters if letter.employee_id == employee_id or is_sent_by_employee(letter)]
 
 
-def _backup_days(target_options: reader.TargetOptions, records: PersonRecords) -> int | None:
+def _backup_days(target_options: TargetOptions, records: PersonRecords) -> int | None:
     """Return the number of days for which backups are kept, from the deployed stack; None: unknown."""
     # If AWS refused to read the queue, it may also refuse to describe the stack.
     is_known = target_options.reads_by_function and not records.unread_queue

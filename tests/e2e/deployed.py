@@ -14,7 +14,7 @@ from tests.commands import Run, runner
 from tests.e2e.client import Client
 from tests.e2e.snapshot import DRAIN, take_snapshot
 from tools.local import emulator
-from tools.local.stack import Parameters, Stack, run_local_stack
+from tools.local.stack import LoadParameters, Stack, run_local_stack
 
 
 class Deployed(NamedTuple):
@@ -27,14 +27,14 @@ _running: list[Deployed] = []
 
 
 @contextmanager
-def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
+def deploy(load_parameters: LoadParameters = lambda _: {}) -> Iterator[Deployed]:
     """Deploy serverless.yml to a separate emulator; for the parameters, see `run_local_stack`."""
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(emulator.environment()):
             patch.delenv(name)  # boto3 must not use the developer's AWS profile
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
-            with run_local_stack(state, emulator.find_free_port(), parameters=parameters) as stack:
+            with run_local_stack(state, emulator.find_free_port(), load_parameters=load_parameters) as stack:
                 _running.append(Deployed(stack, state, take_snapshot(stack)))
                 yield _running[-1]
                 _running.pop()

@@ -9,10 +9,10 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.project import ROOT
 
-FOLDERS = [ROOT / "examples", *(manifest.folder / "examples" for manifest in slices.enabled_manifests())]
+FOLDERS = [ROOT / "examples", *(manifest.folder / "examples" for manifest in slice_manifests.enabled_manifests())]
 FILES = [path for folder in FOLDERS for path in sorted(folder.glob("*.*")) if path.suffix in {".py", ".sh", ".sql"}]
 
 

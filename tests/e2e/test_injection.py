@@ -18,6 +18,7 @@ from tests.strategies import fill_text_fields
 from tests.waiting import DEADLINE_SECONDS
 from tools.dlq import event_source
 from tools.kit import event, target
+from tools.kit.target import TargetOptions
 
 JSON = "application/json"
 MAX_MESSAGE_BYTES = 65_536
@@ -111,7 +112,7 @@ def paused(deployed: Deployed) -> Iterator[Client]:
     """Pause the drain; yield a client."""
     client = Client(deployed.stack)
     client.wait_until_drained()
-    deployment = target.find(target.TargetOptions(state=deployed.state))
+    deployment = target.find(TargetOptions(state=deployed.state))
     event_source.switch(deployment, enabled=False)
     yield client
     event_source.switch(deployment, enabled=True)

@@ -69,7 +69,10 @@ def test_function_reads_as_ponto_reader_and_cannot_write(migrated_url: str) -> N
 def test_only_named_statements_with_valid_values_are_run(event: Any, migrated_url: str) -> None:
     result, stats = query(migrated_url, event)
 
-    assert (result["why"], stats) == (ErrorCode.INVALID_REQUEST, query_function.QueryStats([], 0, 0, "not asked"))
+    assert (result["error"], stats) == (
+        ErrorCode.INVALID_REQUEST,
+        query_function.QueryStats([], 0, 0, "invalid request"),
+    )
 
 
 def test_statements_of_a_request_see_one_instant(migrated_url: str) -> None:
@@ -103,7 +106,7 @@ def test_error_of_the_function_is_logged_without_its_text(migrated_url: str) -> 
     catalogue.statements = Failing(CATALOGUE.statements)
     result, stats = query(migrated_url, create_event(zone={}), catalogue)
 
-    assert result["why"] == ErrorCode.FAILED
+    assert result["error"] == ErrorCode.FAILED
     assert stats.error.startswith("KeyError at test_reader.py:")
     assert "a value" not in json.dumps([result, stats])
 
@@ -123,7 +126,7 @@ def test_statement_timeout_leaves_time_to_respond(migrated_url: str, timeout: in
 def test_statement_is_canceled_when_the_time_is_used_up(migrated_url: str) -> None:
     result, _ = query(migrated_url, create_event(zone={}), replace_sql(zone="select pg_sleep(1)"), 1)
 
-    assert (result["why"], result["sqlstate"]) == (ErrorCode.FAILED, "57014")
+    assert (result["error"], result["sqlstate"]) == (ErrorCode.FAILED, "57014")
 
 
 def test_deadline_covers_all_chunks_of_a_result(migrated_url: str) -> None:
@@ -133,7 +136,7 @@ def test_deadline_covers_all_chunks_of_a_result(migrated_url: str) -> None:
 
     result, _ = query(migrated_url, create_event(2, zone={}, now={}), replace_sql(zone=slow, now=slow), 100)
 
-    assert (result["why"], result["sqlstate"]) == (ErrorCode.FAILED, "57014")
+    assert (result["error"], result["sqlstate"]) == (ErrorCode.FAILED, "57014")
     assert time.monotonic() - begin < 30  # without the deadline, it would take a minute
 
 
@@ -158,6 +161,6 @@ def test_unreadable_secret_is_reported() -> None:
 
     result, stats = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
 
-    assert result["why"] == ErrorCode.FAILED
+    assert result["error"] == ErrorCode.FAILED
     assert "the password cannot be fetched" in result["message"]
     assert "not the secret" not in stats.error

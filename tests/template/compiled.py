@@ -16,7 +16,7 @@ import pytest
 
 from tests.waiting import DEADLINE_SECONDS
 from tools.develop.templates import SWITCHES
-from tools.kit import osls, parameters, slices
+from tools.kit import osls, parameters, slice_manifests
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
 
@@ -24,7 +24,7 @@ ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # sec
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
-with slices.without_slices():
+with slice_manifests.without_slices():
     _REFERENCE_PARAMETERS = parameters.declarations().keys()
 SIGN_IN_PARAMETERS = [
     f"{name}=arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI"

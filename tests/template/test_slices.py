@@ -19,10 +19,10 @@ from tests.template.compiled import (
 )
 from tools import cli
 from tools.develop.templates import SWITCHES
-from tools.kit import parameters, slices
+from tools.kit import parameters, slice_manifests
 from tools.kit.packaging import PackagingError
 
-MANIFESTS = {manifest.name: manifest for manifest in slices.enabled_manifests()}
+MANIFESTS = {manifest.name: manifest for manifest in slice_manifests.enabled_manifests()}
 ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
 ADDITIONS = [  # modules of slices, and their objects
     ("commands", "COMMANDS"),

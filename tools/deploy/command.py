@@ -16,13 +16,13 @@ from tools.deploy.compiled_stage import (
     read_compiled_stage,
     read_template,
 )
-from tools.kit import commands, osls, target
-from tools.kit import options as opt
+from tools.kit import commands, osls, shared_options, target
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.deploy_hook import DeployedStage, DeployHook, HookResult
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
+from tools.kit.target import TargetOptions
 
 _EPILOG = """examples:
   ponto deploy --stage dev
@@ -54,12 +54,12 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
     show_default=False,
     help="Print what a deploy would change, cost and be refused for; deploy nothing.",
 )
-@opt.as_json
+@shared_options.as_json
 @target.account_options
 @pass_collaborators
 def deploy(
     collaborators: Collaborators,
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     params: Sequence[str],
     *,
     yes: bool,
@@ -152,7 +152,7 @@ def _deploy(
     collaborators: Collaborators,
     hooks: Sequence[DeployHook],
     account: target.Account,
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     params: Sequence[str],
     *,
     is_confirmed: bool,

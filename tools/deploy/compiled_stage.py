@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from ponto import config, enabled_slices
 from tools.deploy import boundary, express, quotas
-from tools.kit import parameters, target
+from tools.kit import parameters
 from tools.kit.deploy_hook import DeferredResource, DeployHook
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER
 from tools.kit.output import print_status
+from tools.kit.target import TargetOptions
 
 CLUSTER_PROTECTION = DeferredResource(
     DATABASE_CLUSTER,
@@ -46,7 +47,7 @@ def add_deployed_database(stage: str, params: Sequence[str], deployed: str | Non
     return [*params, "database=express"]
 
 
-def deploy_command(target_options: target.TargetOptions, params: Sequence[str], *changes: str) -> str:
+def deploy_command(target_options: TargetOptions, params: Sequence[str], *changes: str) -> str:
     """Return the shell command that deploys a stage with some parameters changed."""
     names = {change.partition("=")[0] for change in changes}
     unchanged = [param for param in params if param.partition("=")[0] not in names]

@@ -20,6 +20,7 @@ from tools.kit.collaborators import Collaborators
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
 from tools.kit.output import pluralize, print_json, print_result, print_status
+from tools.kit.target import TargetOptions
 from tools.plan import costs
 from tools.plan import settings as plan_settings
 
@@ -57,7 +58,7 @@ Document = Mapping[str, Any]
 
 def run(
     collaborators: Collaborators,
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     params: Sequence[str],
     *,
     force: bool,
@@ -75,7 +76,7 @@ def run(
 
 
 def _preview(
-    collaborators: Collaborators, target_options: target.TargetOptions, params: Sequence[str], *, force: bool
+    collaborators: Collaborators, target_options: TargetOptions, params: Sequence[str], *, force: bool
 ) -> Document:
     stage = target_options.stage
     session, account, _ = target.announce(target_options)

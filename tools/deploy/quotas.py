@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from tools.kit import slices, target
+from tools.kit import slice_manifests, target
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.osls import DATABASE_CLUSTER, DRAIN
 from tools.kit.output import print_status
@@ -170,7 +170,7 @@ def _unreserved(reserved: Mapping[str, int]) -> list[str]:
     named = {
         DRAIN: "drainConcurrency",
         "read": "readConcurrency",
-        **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
+        **{name: f"{name}Concurrency" for name, _ in slice_manifests.endpoints()},
         **{declaration["reserves"]: name for name, declaration in declarations().items() if "reserves" in declaration},
     }
     functions = [name.rpartition("-")[2] for name in reserved]

@@ -12,8 +12,7 @@ import click
 
 from ponto.sqs import in_batches
 from tools.dlq import event_source
-from tools.kit import commands, files, queue_reader, tables, target
-from tools.kit import options as opt
+from tools.kit import commands, files, queue_reader, shared_options, tables, target
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter, Source, reasons
@@ -21,6 +20,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import confirm, json_escape, pluralize, print_json, print_result, print_status
 from tools.kit.queue_reader import QueueReader
 from tools.kit.tables import Column
+from tools.kit.target import TargetOptions
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -70,13 +70,15 @@ def dlq() -> None:
 @_reasons
 @click.option("--employee", type=click.INT, metavar="N", help="Only punches of this employee.")
 @click.option(
-    "--since", type=opt.INSTANT_MS, help="Only punches received at or after this time: ISO 8601, or an age such as 2h."
+    "--since",
+    type=shared_options.INSTANT_MS,
+    help="Only punches received at or after this time: ISO 8601, or an age such as 2h.",
 )
-@click.option("--until", type=opt.INSTANT_MS, help="Only punches received before this time.")
-@opt.as_json
+@click.option("--until", type=shared_options.INSTANT_MS, help="Only punches received before this time.")
+@shared_options.as_json
 @target.options
 def list_dead_letters(
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     reasons: Sequence[str],
     employee: int | None,
     since: int | None,
@@ -107,9 +109,9 @@ def list_dead_letters(
 
 @dlq.command(epilog="example:\n  ponto dlq show 5f3c\n")
 @click.argument("prefix", metavar="ID")
-@opt.as_json
+@shared_options.as_json
 @target.options
-def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) -> None:
+def show(target_options: TargetOptions, prefix: str, *, as_json: bool) -> None:
     """Print all fields of a dead letter.
 
     ID is the beginning of its id, or of the messageId in the response to the punch, or the complete id of the punch.
@@ -132,10 +134,10 @@ def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) ->
 @click.option("--all", "every", is_flag=True, show_default=False, help="Redrive all dead letters.")
 @_reasons
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would be sent, without sending it.")
-@opt.as_json
+@shared_options.as_json
 @target.options
 def redrive(
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     ids: Sequence[str],
     reasons: Sequence[str],
     *,
@@ -170,11 +172,11 @@ def redrive(
 
 
 @dlq.command(epilog="example:\n  ponto dlq export dead-letters.jsonl\n")
-@click.argument("file", type=opt.FILE)
-@opt.force
-@opt.as_json
+@click.argument("file", type=shared_options.FILE)
+@shared_options.force
+@shared_options.as_json
 @target.options
-def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_json: bool) -> None:
+def export(target_options: TargetOptions, file: Path, *, force: bool, as_json: bool) -> None:
     """Write all dead letters to a file, one JSON object per line."""
     files.require_writable(file, force=force)
     messages = queue_reader.read_all(target.find(target_options))
@@ -188,18 +190,22 @@ def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_
 @dlq.command(epilog="example:\n  ponto dlq purge --older-than 7d\n")
 @click.option(
     "--older-than",
-    type=opt.INSTANT_MS,
+    type=shared_options.INSTANT_MS,
     required=True,
     metavar="AGE",
     help="Only punches received before this time: ISO 8601, or an age such as 7d.",
 )
 @click.option(
-    "--export", "file", type=opt.FILE, metavar="FILE", help="File for the export (default: dead-letters-TIME.jsonl)."
+    "--export",
+    "file",
+    type=shared_options.FILE,
+    metavar="FILE",
+    help="File for the export (default: dead-letters-TIME.jsonl).",
 )
-@opt.yes
-@opt.as_json
+@shared_options.yes
+@shared_options.as_json
 @target.options
-def purge(target_options: target.TargetOptions, older_than: int, file: Path | None, *, yes: bool, as_json: bool) -> int:
+def purge(target_options: TargetOptions, older_than: int, file: Path | None, *, yes: bool, as_json: bool) -> int:
     """Export old dead letters, then delete them."""
     file = file or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     files.require_writable(file)
@@ -225,10 +231,10 @@ def purge(target_options: target.TargetOptions, older_than: int, file: Path | No
 
 
 @dlq.command(epilog="example:\n  ponto dlq pause --stage dev\n")
-@opt.as_json
+@shared_options.as_json
 @target.options
 @pass_collaborators
-def pause(collaborators: Collaborators, target_options: target.TargetOptions, *, as_json: bool) -> None:
+def pause(collaborators: Collaborators, target_options: TargetOptions, *, as_json: bool) -> None:
     """Pause the drain. Accepted punches wait in the queue."""
     deployment = target.find(target_options)
     changed = event_source.switch(deployment, enabled=False, clock=collaborators.clock)
@@ -249,10 +255,10 @@ def pause(collaborators: Collaborators, target_options: target.TargetOptions, *,
     show_default=False,
     help="Resume even if an outage after the pause could make punches expire.",
 )
-@opt.as_json
+@shared_options.as_json
 @target.options
 @pass_collaborators
-def resume(collaborators: Collaborators, target_options: target.TargetOptions, *, force: bool, as_json: bool) -> None:
+def resume(collaborators: Collaborators, target_options: TargetOptions, *, force: bool, as_json: bool) -> None:
     """Resume the drain after a pause."""
     deployment = target.find(target_options)
     caveat = "" if force else _require_retention(deployment)

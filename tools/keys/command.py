@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import commands, tables, target
-from tools.kit import options as opt
+from tools.kit import commands, shared_options, tables, target
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, pluralize, print_json, print_result, print_status
 from tools.kit.tables import Column
-from tools.kit.target import explain
+from tools.kit.target import TargetOptions, explain
 from tools.kit.waiting import retry_pauses
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def _parse_name(text: str) -> str:
     return text
 
 
-NAME = opt.ParsedType(
+NAME = shared_options.ParsedType(
     "NAME",
     "not a name of at most 64 letters, digits, dots, hyphens and underscores that begins with a letter or digit",
     _parse_name,
@@ -85,14 +84,12 @@ def keys() -> None:
 
 @keys.command(epilog="example:\n  ponto keys create site-1 --rate 5 --stage dev\n")
 @click.argument("name", type=NAME)
-@click.option("--rate", type=opt.RATE, default=_RATE, metavar="N", help="Sustained requests per second.")
-@click.option("--burst", type=opt.POSITIVE, default=_BURST, metavar="N", help="Requests in a burst.")
-@click.option("--quota", type=opt.POSITIVE, default=_QUOTA, metavar="N", help="Requests per day.")
-@opt.as_json
+@click.option("--rate", type=shared_options.RATE, default=_RATE, metavar="N", help="Sustained requests per second.")
+@click.option("--burst", type=shared_options.POSITIVE, default=_BURST, metavar="N", help="Requests in a burst.")
+@click.option("--quota", type=shared_options.POSITIVE, default=_QUOTA, metavar="N", help="Requests per day.")
+@shared_options.as_json
 @target.options
-def create(
-    target_options: target.TargetOptions, name: str, rate: float, burst: int, quota: int, *, as_json: bool
-) -> None:
+def create(target_options: TargetOptions, name: str, rate: float, burst: int, quota: int, *, as_json: bool) -> None:
     """Create a key and print its value, which is not shown again.
 
     NAME is the name of the device or site: at most 64 letters, digits, dots, hyphens and underscores.
@@ -134,9 +131,9 @@ def create(
 
 
 @keys.command("list", epilog="example:\n  ponto keys list --stage dev\n")
-@opt.as_json
+@shared_options.as_json
 @target.options
-def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
+def list_keys(target_options: TargetOptions, *, as_json: bool) -> None:
     """Print the keys with their limits."""
     deployment = target.find(target_options)
     created_keys = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
@@ -163,19 +160,19 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
 
 @keys.command(epilog="example:\n  ponto keys revoke site-1 --stage dev\n")
 @click.argument("name")
-@opt.yes
+@shared_options.yes
 @click.option(
     "--forget",
     is_flag=True,
     show_default=False,
     help="Also delete the key; its punches can then be found only by its id, not by its name.",
 )
-@opt.as_json
+@shared_options.as_json
 @target.options
 @pass_collaborators
 def revoke(
     collaborators: Collaborators,
-    target_options: target.TargetOptions,
+    target_options: TargetOptions,
     name: str,
     *,
     yes: bool,

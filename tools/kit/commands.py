@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from ponto import enabled_slices
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error, print_status, printable_streams
 
@@ -125,7 +125,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     """
     with printable_streams():
         try:
-            slices.check()
+            slice_manifests.check()
             status: int | None = command.main(arguments, prog_name=name, obj=obj, standalone_mode=False)
         except click.ClickException as error:
             _show(error, name)

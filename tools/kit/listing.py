@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from ponto.reader.statements import Query, Row
-from tools.kit import commands, reader, tables
-from tools.kit import options as opt
+from tools.kit import commands, reader, shared_options, tables
 from tools.kit.output import camel_case, print_json, print_result
 from tools.kit.tables import Column
+from tools.kit.target import TargetOptions
 
 
 def row_to_json(row: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def command(
     """
 
     def decorate(function: Callable[..., Query[Any]]) -> click.Command:
-        def call(target_options: reader.TargetOptions, *, as_json: bool, **options: Any) -> None:
+        def call(target_options: TargetOptions, *, as_json: bool, **options: Any) -> None:
             query = function(**options)
             with reader.open_reader(target_options) as source:
                 (rows,) = source.read(query)
@@ -60,7 +60,7 @@ def command(
                 tables.show(columns or [*map(Column, query.statement.row_type._fields)], map(to_cells, results))
 
         call.__module__ = function.__module__  # the module that defines the command
-        result = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
+        result = commands.command(name, epilog=epilog)(shared_options.as_json(reader.options(call)))
         result.help = function.__doc__
         result.params[:0] = reversed(getattr(function, "__click_params__", []))
         return result

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.project import ROOT
 
 _FILE = ROOT / "resources" / "parameters.yml"
@@ -15,12 +15,12 @@ _API_FUNCTIONS_FILE = ROOT / "resources" / "lib" / "api-functions.yml"
 def declarations() -> dict[str, dict[str, Any]]:
     """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
-    for manifest in slices.enabled_manifests():
+    for manifest in slice_manifests.enabled_manifests():
         declared |= slice_declarations(manifest)
     return declared
 
 
-def slice_declarations(manifest: slices.SliceManifest) -> dict[str, dict[str, Any]]:
+def slice_declarations(manifest: slice_manifests.SliceManifest) -> dict[str, dict[str, Any]]:
     """Return the declarations of a slice's parameters, including those of its API functions."""
     declared: dict[str, dict[str, Any]] = dict(manifest.aws.get("parameters") or {})
     for name in manifest.http:

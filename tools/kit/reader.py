@@ -22,12 +22,11 @@ from ponto.reader.query_function import (
     wait_for_writers,
 )
 from ponto.reader.statements import Query, Row, is_historical, to_json_values
-from tools.kit import database, target
-from tools.kit import options as opt
+from tools.kit import database, shared_options, target
 from tools.kit.errors import CommandError
 from tools.kit.functions import RESUME_TIMEOUT_SECONDS, invoke
 from tools.kit.output import print_status
-from tools.kit.target import TargetOptions as TargetOptions
+from tools.kit.target import TargetOptions
 from tools.kit.waiting import retry_pauses
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ options = target.with_options(
     ),
     target.PROFILE,
     target.REGION,
-    opt.state,
+    shared_options.state,
     click.option(
         "--timeout",
         "timeout_seconds",
@@ -254,9 +253,9 @@ class FunctionReader:
         )
         while True:
             response = invoke(self._functions, self._name, self._stage, request)
-            if response.get("why") != ErrorCode.UNREACHABLE or not next(pauses, False):
+            if response.get("error") != ErrorCode.UNREACHABLE or not next(pauses, False):
                 break
-        if "why" in response:
+        if "error" in response:
             raise self._to_error(response)
         return [parse_rows(query, packed_rows.unpack(response["rows"][query.statement.name])) for query in queries]
 
@@ -295,7 +294,7 @@ class FunctionReader:
     def _to_error(self, response: Mapping[str, str]) -> CommandError:
         message = response["message"]
         schema = f"run ponto schema --stage {self._stage}"
-        match response["why"]:
+        match response["error"]:
             case ErrorCode.TOO_LARGE:
                 return ResponseTooLargeError(
                     "the result is larger than the 6 MB that AWS allows in a response; request less at a time"

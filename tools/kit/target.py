@@ -17,8 +17,7 @@ from botocore.exceptions import (
 )
 
 from ponto.punch import EVENT
-from tools.kit import local_stack
-from tools.kit import options as opt
+from tools.kit import local_stack, shared_options
 from tools.kit.errors import CommandError
 from tools.kit.osls import drain_name, stack_name, stack_outputs
 from tools.kit.output import print_status
@@ -137,14 +136,14 @@ class TargetOptions(NamedTuple):
     reads_by_function: bool = False  # whether the stage's function reads the database
 
 
-def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt.Function]:
+def with_options(*options: Callable[[Any], Any]) -> Callable[[shared_options.Function], shared_options.Function]:
     """Add options to a command, which receives their values in one argument, `target_options`.
 
     Args:
         options: decorators of Click; the name of each option is a field of `TargetOptions`.
     """
 
-    def decorate(function: opt.Function) -> opt.Function:
+    def decorate(function: shared_options.Function) -> shared_options.Function:
         @wraps(function)
         def call(*args: Any, **values: Any) -> Any:
             fields = {name: values.pop(name) for name in TargetOptions._fields if name in values}
@@ -153,7 +152,7 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt
         command: Callable[..., Any] = call
         for option in reversed(options):
             command = option(command)
-        return cast(opt.Function, command)
+        return cast(shared_options.Function, command)
 
     return decorate
 
@@ -169,7 +168,7 @@ account_options = with_options(PROFILE, REGION)
 
 options = with_options(
     click.option("--stage", default=LOCAL, help="Deployed stage; `local` is the stack of make run."),
-    opt.state,
+    shared_options.state,
     PROFILE,
     REGION,
 )

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import click
 
-from tools.kit import commands, event, jmeter, slices
-from tools.kit import options as opt
+from tools.kit import commands, event, jmeter, shared_options, slice_manifests
 from tools.kit.deploy_hook import local_files
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
@@ -37,8 +36,8 @@ failed, 2 the request is wrong, 3 not everything was saved: the output says whic
 
 
 @commands.command("run", epilog=_EPILOG)
-@click.option("--port", type=opt.PORT, default=4566, help="Port of the emulator.")
-@opt.state
+@click.option("--port", type=shared_options.PORT, default=4566, help="Port of the emulator.")
+@shared_options.state
 def run_stack(port: int, state: Path | None) -> int:
     """Run the whole system on this machine: PostgreSQL, an AWS emulator, and serverless.yml deployed to it.
 
@@ -96,7 +95,7 @@ def print_instructions(
     state: Path,
     jmeter_home: Path = jmeter.HOME,
     served_files: Callable[[], Iterable[LocalFiles]] = local_files,
-    endpoints: Callable[[], Iterable[tuple[str, Mapping[str, str]]]] = slices.endpoints,
+    endpoints: Callable[[], Iterable[tuple[str, Mapping[str, str]]]] = slice_manifests.endpoints,
 ) -> None:
     """Print the addresses of the stack, and commands to try."""
     address = stack.address

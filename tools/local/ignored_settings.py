@@ -30,7 +30,7 @@ def apply_all(deployment: LocalDeployment) -> None:
     """Set everything that the emulator ignored; may be repeated."""
     _set_validator(deployment)
     _set_concurrency(deployment)
-    _set_dead_letters(deployment)
+    _set_dead_letter_queues(deployment)
     _set_method_throttles(deployment)
 
 
@@ -64,7 +64,7 @@ def _set_concurrency(deployment: LocalDeployment) -> None:
         deployment.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
-def _set_dead_letters(deployment: LocalDeployment) -> None:
+def _set_dead_letter_queues(deployment: LocalDeployment) -> None:
     for name, config in _functions_with_property(deployment, "DeadLetterConfig"):
         queue, _ = config["TargetArn"]["Fn::GetAtt"]
         function = deployment.functions.get_function_configuration(FunctionName=name)

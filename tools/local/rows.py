@@ -10,8 +10,7 @@ from psycopg2 import sql
 
 from ponto.punch import EVENT
 from ponto.sql_names import SCHEMA
-from tools.kit import commands, local_stack, tables
-from tools.kit import options as opt
+from tools.kit import commands, local_stack, shared_options, tables
 from tools.kit.errors import CommandError
 from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.output import print_result
@@ -53,8 +52,8 @@ exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or 
 
 
 @commands.command(epilog=_EPILOG)
-@click.argument("count", type=opt.POSITIVE, default=10)
-@opt.state
+@click.argument("count", type=shared_options.POSITIVE, default=10)
+@shared_options.state
 def rows(count: int, state: Path | None) -> None:
     """Print the newest COUNT rows of the running local stack (default 10)."""
     address = local_stack.find(state, suggests_stage=False)

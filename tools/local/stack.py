@@ -29,7 +29,7 @@ from tools.local.faults import DatabaseFaults
 
 _RESTART_SECONDS = 15  # time that PostgreSQL may be down, as fault injection restarts it
 
-Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
+LoadParameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
 
 class Stack(NamedTuple):
@@ -60,7 +60,7 @@ def run_local_stack(
     state: Path,
     port: int,
     print_status: emulator.PrintStatus = lambda _: None,
-    parameters: Parameters = lambda _: {},
+    load_parameters: LoadParameters = lambda _: {},
 ) -> Iterator[Stack]:
     """Run the stack while the context is open.
 
@@ -68,8 +68,8 @@ def run_local_stack(
         state: folder for its data; rows, queues and logs are kept for the next run.
         port: port of the emulator.
         print_status: called with the progress.
-        parameters: returns parameters that differ from the stage's, by name; called with the running emulator, so that
-            it can create what they name.
+        load_parameters: returns parameters that differ from the stage's, by name; called with the running emulator, so
+            that it can create what they name.
 
     Raises:
         LocalError: the folder or the port cannot be used, or a step failed; nothing is left running.
@@ -106,7 +106,7 @@ def run_local_stack(
 
         with explain_failures(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
-            deployment, outputs, key = _deploy(state, aws, database, local_values() | dict(parameters(aws)))
+            deployment, outputs, key = _deploy(state, aws, database, local_values() | dict(load_parameters(aws)))
             ignored_settings.apply_all(deployment)
 
             print_status("applying the migrations")

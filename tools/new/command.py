@@ -16,8 +16,7 @@ import click
 
 from ponto import __version__
 from ponto.event import Event
-from tools.kit import commands
-from tools.kit import options as opt
+from tools.kit import commands, shared_options
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_error, print_json, print_result, print_status
 from tools.kit.project import ROOT
@@ -56,11 +55,11 @@ class Reference(NamedTuple):
 
 
 @commands.command(epilog=_EPILOG)
-@click.argument("folder", type=opt.FILE, metavar="DIR", required=False)
-@click.option("--event", "file", type=opt.FILE, metavar="FILE", help="Python file that declares the event.")
+@click.argument("folder", type=shared_options.FILE, metavar="DIR", required=False)
+@click.option("--event", "file", type=shared_options.FILE, metavar="FILE", help="Python file that declares the event.")
 @click.option("--slices", metavar="NAMES", help="Slices to keep, separated by commas; by default none.")
 @click.option("--tests", type=click.Choice(["all"]), help="Keep the tests of tools and of the load test, too.")
-@opt.as_json
+@shared_options.as_json
 @click.pass_obj
 def new(
     reference: Reference | None,

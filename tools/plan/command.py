@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from tools.kit import commands, tables
-from tools.kit import options as opt
+from tools.kit import commands, shared_options, tables
 from tools.kit.output import camel_case, print_json, print_result
 from tools.kit.tables import Column
 from tools.kit.target import LOCAL
@@ -22,7 +21,7 @@ _REGION = "us-east-1"
 
 
 @commands.command(epilog=_EPILOG)
-@click.argument("employees", type=opt.POSITIVE)
+@click.argument("employees", type=shared_options.POSITIVE)
 @click.option("--stage", default=LOCAL, help="Stage whose parameters are used; `local` is the stack of make run.")
 @click.option(
     "--minutes",
@@ -31,7 +30,7 @@ _REGION = "us-east-1"
     metavar="M",
     help="Minutes within which every employee sends a punch.",
 )
-@opt.as_json
+@shared_options.as_json
 def plan(employees: int, stage: str, minutes: int, *, as_json: bool) -> int:
     """Forecast rows a second, the time to drain a peak, and a month's bill.
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tools.kit import parameters, slices
+from tools.kit import parameters, slice_manifests
 from tools.kit.errors import CommandError
 
 # Duration of a batch, and of each punch in it. The handler stores 10, 100 and 1,000 punches in 0.8, 2.4 and 21 ms on a
@@ -96,4 +96,4 @@ def _secrets(values: Mapping[str, str]) -> int:
     login = values["dbLogin"] if values["dbLogin"] not in _NONE else ("secret" if existing else "iam")
     if login == "iam" or (existing and not values["dbSecretArn"]):
         return 0
-    return 2 + len(list(slices.endpoints())) + (not existing)
+    return 2 + len(list(slice_manifests.endpoints())) + (not existing)

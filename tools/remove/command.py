@@ -7,11 +7,11 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import express, stack_state
-from tools.kit import commands, osls, target
-from tools.kit import options as opt
+from tools.kit import commands, osls, shared_options, target
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, print_result, print_status
+from tools.kit.target import TargetOptions
 
 if TYPE_CHECKING:
     import boto3
@@ -32,10 +32,10 @@ exit status: 0 done, 1 partly done (run it again), 2 nothing was removed
 
 @commands.command(epilog=_EPILOG)
 @click.option("--stage", required=True, help="Stage to remove.")
-@opt.yes
+@shared_options.yes
 @target.account_options
 @pass_collaborators
-def remove(collaborators: Collaborators, target_options: target.TargetOptions, *, yes: bool) -> None:
+def remove(collaborators: Collaborators, target_options: TargetOptions, *, yes: bool) -> None:
     """Remove a stage, with the contents of its buckets.
 
     Prints the account and region, and asks for confirmation. Then empties the buckets that are deleted with the stage,

@@ -1,11 +1,11 @@
 """`ponto schema`: apply the migrations to a stage's database."""
 
-from tools.kit import commands, target
-from tools.kit import options as opt
+from tools.kit import commands, shared_options, target
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.functions import FunctionFailedError, invoke
 from tools.kit.output import print_json, print_result, print_status
+from tools.kit.target import TargetOptions
 
 _EPILOG = """examples:
   ponto schema --stage dev
@@ -16,10 +16,10 @@ exit status: 0 done, 1 the function failed, 2 the request or the stage is wrong
 
 
 @commands.command(epilog=_EPILOG)
-@opt.as_json
+@shared_options.as_json
 @target.options
 @pass_collaborators
-def schema(collaborators: Collaborators, target_options: target.TargetOptions, *, as_json: bool) -> None:
+def schema(collaborators: Collaborators, target_options: TargetOptions, *, as_json: bool) -> None:
     """Apply the migrations; set the roles' limits and logins.
 
     Invokes the function `schema` of a stage once, and waits at most 15 minutes. `ponto deploy` does this, too. Run it

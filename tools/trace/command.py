@@ -16,13 +16,12 @@ from ponto.parser import InvalidPunchError, parse
 from ponto.punch import EVENT, Punch
 from ponto.reader.punch_statements import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow
 from tools.dlq import event_source
-from tools.kit import commands, local_stack, queue_reader, reader, target
-from tools.kit import options as opt
+from tools.kit import commands, local_stack, queue_reader, reader, shared_options, target
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, pluralize, print_json, print_result
 from tools.kit.queue_reader import Depth
-from tools.kit.target import Target, explain
+from tools.kit.target import Target, TargetOptions, explain
 from tools.kit.trace_notes import Notes, TraceNotes, TraceRequest
 
 _EPILOG = """examples:
@@ -69,7 +68,7 @@ class StoredRows(NamedTuple):
     day: tuple[datetime, datetime] | None  # start and end of the requested day; None: an id was requested
 
 
-ID = opt.ParsedType(
+ID = shared_options.ParsedType(
     "ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", parse_any_uuid
 )
 
@@ -77,20 +76,23 @@ ID = opt.ParsedType(
 @commands.command(epilog=_EPILOG)
 @click.argument("identifier", type=ID, required=False, metavar="[ID]")
 @click.option(
-    "--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID: all punches of this employee on --day."
+    "--employee",
+    type=shared_options.EMPLOYEE,
+    metavar="N",
+    help="Instead of ID: all punches of this employee on --day.",
 )
-@click.option("--day", type=opt.DAY, help="Day of the punches; needs --employee.")
+@click.option("--day", type=shared_options.DAY, help="Day of the punches; needs --employee.")
 @click.option(
     "--since",
     "since_ms",
-    type=opt.INSTANT_MS,
+    type=shared_options.INSTANT_MS,
     show_default=False,
     help="If ID is a message's: search only messages received at or after this time (default: 31d ago).",
 )
-@opt.as_json
+@shared_options.as_json
 @reader.options
 def trace(
-    target_options: reader.TargetOptions,
+    target_options: TargetOptions,
     identifier: str | None,
     employee: int | None,
     day: date | None,
@@ -172,7 +174,7 @@ def _read_or_record_error(unread: list[Unread], source: str, read: Callable[[], 
     return None
 
 
-def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, since: datetime) -> StoredRows:
+def _stored_rows(target_options: TargetOptions, request: TraceRequest, since: datetime) -> StoredRows:
     with reader.open_reader(target_options) as source:
         day = None
         if request.id:
@@ -264,7 +266,7 @@ def _describe_unknowns(
     dead_letters: list[DeadLetter] | None,
     stored: StoredRows | None,
     deployment: Target,
-    target_options: reader.TargetOptions,
+    target_options: TargetOptions,
 ) -> list[str]:
     unknowns = list(_ALWAYS_UNKNOWN)
     if deployment.has_metrics:
@@ -289,7 +291,7 @@ def _describe_unknowns(
     return unknowns
 
 
-def _redrive_command(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
+def _redrive_command(target_options: TargetOptions, letter: DeadLetter) -> str:
     """Return the command that redrives a dead letter."""
     stage = target_options.stage if target_options.reads_by_function else None
     options = {

@@ -12,7 +12,8 @@ from tests.aws import Calls
 from tests.commands import write_stack_with_database
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
-from tools.kit import reader, target
+from tools.kit import reader
+from tools.kit.target import TargetOptions
 
 FIRST = 7_000_000_000_000_000
 
@@ -22,7 +23,7 @@ def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> proof.RunTable:
     if request.param == "direct":
-        target_options = target.TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
+        target_options = TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
         return proof.RunTable(lambda: reader.open_reader(target_options), FIRST)
     Calls(monkeypatch).stubs["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return function_table()

@@ -300,7 +300,7 @@ def test_stage_is_found_by_the_outputs_of_its_stack(calls: Calls) -> None:
     host = "abc.execute-api.us-east-1.amazonaws.com"
     assert stage.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
     assert (stage.api_key, stage.queue_url, stage.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
-    calls.stubs["Invoke"] = invoke_stub({"why": "not asked", "message": "unknown statement"})
+    calls.stubs["Invoke"] = invoke_stub({"error": "invalid request", "message": "unknown statement"})
     with pytest.raises(CommandError, match="batida-ponto-dev-read and this command have different versions"):
         proof.RunTable(stage.reader, FIRST).count()
 

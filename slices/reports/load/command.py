@@ -11,11 +11,11 @@ from slices.faults import require_no_faults
 from slices.reports.employees import store
 from slices.reports.load import employees
 from slices.reports.statements import ZONES
-from tools.kit import commands, database, reader, target
-from tools.kit import options as opt
+from tools.kit import commands, database, reader, shared_options, target
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoke
 from tools.kit.output import pluralize, print_json, print_result
+from tools.kit.target import TargetOptions
 
 _MAX_REQUEST_BYTES = 6_000_000  # AWS limits an invocation's payload to 6 MiB
 
@@ -33,9 +33,9 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 @commands.command("employees", epilog=_EPILOG)
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
-@opt.as_json
+@shared_options.as_json
 @reader.options
-def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_run: bool, as_json: bool) -> None:
+def load_employees(file: BinaryIO, target_options: TargetOptions, *, dry_run: bool, as_json: bool) -> None:
     """Store the employees' names, time zones and cut-offs for the reports.
 
     FILE is CSV in UTF-8, separated by ; or , (- reads standard input). Its first line names all of these columns, in
@@ -77,7 +77,7 @@ def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_
 
 
 def _store_by_function(
-    target_options: reader.TargetOptions, stage: str, rows: list[dict[str, Any]], *, dry_run: bool
+    target_options: TargetOptions, stage: str, rows: list[dict[str, Any]], *, dry_run: bool
 ) -> dict[str, int]:
     """Store employees by the function `schema` of the stage; return the counts of `store`."""
     request = {"action": "load_employees", "employees": rows, "dryRun": dry_run}

@@ -28,8 +28,9 @@ from slices.reports.report.table import (
 )
 from slices.reports.report.time_card_layout import author_label
 from slices.reports.statements import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
-from tools.kit import options as opt
-from tools.kit.reader import EmployeeRows, TargetOptions
+from tools.kit import shared_options
+from tools.kit.reader import EmployeeRows
+from tools.kit.target import TargetOptions
 
 
 class Change(NamedTuple):
@@ -58,7 +59,7 @@ _WORKED_CHANGE, _NUMBER_CHANGE = _before_and_after(WORKED), _before_and_after(NU
 @options.month
 @click.option(
     "--since",
-    type=opt.TIME,
+    type=shared_options.TIME,
     required=True,
     help="Earlier time to compare with, at least two minutes ago; usually the --as-of of the report used for payroll.",
 )

@@ -12,7 +12,7 @@ from slices.reports.report.report_context import EmployeeIds
 from tools.kit import queue_reader, target
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
-from tools.kit.reader import TargetOptions
+from tools.kit.target import TargetOptions
 
 
 class DeadLetterGroup(NamedTuple):

@@ -26,10 +26,10 @@ from slices.reports.report.table import (
     ReportTable,
 )
 from slices.reports.statements import EXCEPTIONS, ExceptionRow
-from tools.kit import options as opt
+from tools.kit import shared_options
 from tools.kit.dead_letters import reasons
 from tools.kit.output import print_status
-from tools.kit.reader import TargetOptions
+from tools.kit.target import TargetOptions
 
 
 def format_reason(name: str, language: Language) -> str:
@@ -73,7 +73,7 @@ _limit_options = options.collect_options(
     "limits",
     dict,
     **{
-        field: click.option(name, field, type=opt.AGE, default=default, help=text)
+        field: click.option(name, field, type=shared_options.AGE, default=default, help=text)
         for field, (name, default, text) in _DURATION_LIMITS.items()
     },
     dias=click.option(

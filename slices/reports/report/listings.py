@@ -24,8 +24,8 @@ from slices.reports.report.table import (
 )
 from slices.reports.report.time_card_layout import MIN_SPLIT_DAYS
 from slices.reports.statements import CUTOFFS, GAPS, RECEIVED, TOTALS, GapRow, TotalsRow
-from tools.kit.options import MutuallyExclusiveOption
-from tools.kit.reader import TargetOptions
+from tools.kit.shared_options import MutuallyExclusiveOption
+from tools.kit.target import TargetOptions
 
 _TOTALS = (
     ReportColumn("usuario_id", FIGURE),
@@ -82,7 +82,7 @@ def totals(
         employees = chain.from_iterable(rows for (rows,) in ranges.by_range)
         rows: list[TotalsRow] = list(output.track(employees, "employees", ranges.employee_count))
         known_ids = (row.usuario_id for row in rows)
-        status = report_context.require_known_employees(month, employee_ids, known_ids, ranges.shared[0])
+        status = report_context.check_employees(month, employee_ids, known_ids, ranges.shared[0])
         has_changed_zone = any(row.zona_mudou_em for row in rows)
         worked, night = sum(row.minutos for row in rows), sum(row.minutos_noturnos for row in rows)
         notes = [

@@ -10,8 +10,7 @@ from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import FORMATS, SEPARATORS, Output
 from slices.reports.report.period import DEFAULT_DAYS, Days
 from slices.reports.report.report_context import EmployeeIds
-from tools.kit import commands, reader
-from tools.kit import options as opt
+from tools.kit import commands, reader, shared_options
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
@@ -77,9 +76,9 @@ def output_options(*formats: str) -> Callable[[Function], Function]:
         ),
         language=language(f"Language of {' and '.join(('text', *formats))}."),
         file=click.option(
-            "--output", "file", type=opt.FILE, metavar="FILE", help="Write to a file that only you may read."
+            "--output", "file", type=shared_options.FILE, metavar="FILE", help="Write to a file that only you may read."
         ),
-        force=opt.force,
+        force=shared_options.force,
     )
     return lambda function: add_output(reader.options(function))
 
@@ -91,13 +90,21 @@ def employees(text: str) -> Option:
         return sorted(set(numbers)) or None
 
     return click.option(
-        "--employee", "employee_ids", type=opt.EMPLOYEE, multiple=True, metavar="N", callback=sort_distinct, help=text
+        "--employee",
+        "employee_ids",
+        type=shared_options.EMPLOYEE,
+        multiple=True,
+        metavar="N",
+        callback=sort_distinct,
+        help=text,
     )
 
 
-month = click.option("--month", type=opt.MONTH, required=True, help="Month of the report.")
+month = click.option("--month", type=shared_options.MONTH, required=True, help="Month of the report.")
 
-as_of = click.option("--as-of", type=opt.TIME, help="Report as of this time, at least two minutes ago (default: now).")
+as_of = click.option(
+    "--as-of", type=shared_options.TIME, help="Report as of this time, at least two minutes ago (default: now)."
+)
 
 
 def days(label: str = "working day", reason: str = "") -> Callable[[Function], Function]:
@@ -112,13 +119,13 @@ def days(label: str = "working day", reason: str = "") -> Callable[[Function], F
         Days,
         month=click.option(
             "--month",
-            cls=opt.MutuallyExclusiveOption,
+            cls=shared_options.MutuallyExclusiveOption,
             excludes=("--from", "--to"),
-            type=opt.MONTH,
+            type=shared_options.MONTH,
             help="Whole month, instead of --from and --to.",
         ),
         first=click.option(
-            "--from", "first", type=opt.DAY, help=f"First {label} (default: {DEFAULT_DAYS} days up to --to)."
+            "--from", "first", type=shared_options.DAY, help=f"First {label} (default: {DEFAULT_DAYS} days up to --to)."
         ),
-        last=click.option("--to", "last", type=opt.DAY, help=f"Last {label} (default: yesterday{reason})."),
+        last=click.option("--to", "last", type=shared_options.DAY, help=f"Last {label} (default: yesterday{reason})."),
     )

@@ -18,7 +18,8 @@ from slices.reports.statements import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
 from tools.kit import files, reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import EmployeeRows, Reader, TargetOptions
+from tools.kit.reader import EmployeeRows, Reader
+from tools.kit.target import TargetOptions
 
 EmployeeIds = list[int] | None
 """Employee numbers in ascending order; None: all employees."""
@@ -187,10 +188,10 @@ def require_received(received: Iterable[ExistenceRow], first: date | None, last:
         )
 
 
-def require_known_employees(
+def check_employees(
     month: date, employee_ids: EmployeeIds, known_ids: Iterable[int], has_punches: Iterable[ExistenceRow]
 ) -> int:
-    """Require that the employees of a report are known, and warn if none of them punched in the month.
+    """Check that the employees of a report are known, and warn if none of them punched in the month.
 
     Args:
         month: its first day.

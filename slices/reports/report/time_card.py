@@ -17,8 +17,9 @@ from slices.reports.report.report_context import EmployeeIds, ReportContext
 from slices.reports.report.table import ReportColumn, ReportTable
 from slices.reports.report.time_card_layout import Day, TimeCard
 from slices.reports.statements import CORRECTIONS, TIME_CARDS, TOTALS, ArrivalRow, TimeCardRow, TotalsRow
-from tools.kit.options import MutuallyExclusiveOption, ParsedType
-from tools.kit.reader import EmployeeRows, TargetOptions
+from tools.kit.reader import EmployeeRows
+from tools.kit.shared_options import MutuallyExclusiveOption, ParsedType
+from tools.kit.target import TargetOptions
 
 _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
 
@@ -62,7 +63,7 @@ def command(
     with report_context.open_context(target_options, output, as_of) as context:
         if output.format == "csv" and employee_ids is None:  # without totals
             employee_rows = context.read_month(month, None, TIME_CARDS, CORRECTIONS)
-            status = report_context.require_known_employees(month, None, (), employee_rows.shared[0])
+            status = report_context.check_employees(month, None, (), employee_rows.shared[0])
             days = chain.from_iterable(starmap(_build_days, employee_rows.by_range))
             total = employee_rows.employee_count and employee_rows.employee_count * period.last_day_of_month(month).day
             _write_csv(output, output.track(days, "days", total))
@@ -71,7 +72,7 @@ def command(
         time_cards = _build_time_cards(month, employee_rows)
         selected = [] if employee_ids is None else list(time_cards)
         known_ids = (time_card.totais.usuario_id for time_card in selected)
-        status = report_context.require_known_employees(month, employee_ids, known_ids, employee_rows.shared[0])
+        status = report_context.check_employees(month, employee_ids, known_ids, employee_rows.shared[0])
         time_cards = output.track(selected or time_cards, "time cards", employee_rows.employee_count)
         if output.format == "csv":
             _write_csv(output, (day for time_card in time_cards for day in time_card.dias))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.plan import costs, settings
 from tools.plan.costs import BillLine
 from tools.plan.peak import Peak
@@ -20,7 +20,7 @@ _MILLION = 1_000_000
 
 def idle(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
     """Return the bill of a month without punches, for a stage of the reference deployed with these parameters."""
-    with slices.without_slices():
+    with slice_manifests.without_slices():
         return costs.idle_bill(settings.read(stage, parameters), _REGION)
 
 
@@ -68,7 +68,7 @@ class _Totals(NamedTuple):
 @cache
 def _totals() -> _Totals:
     trials, million = Peak(100, costs.PEAK_SECONDS), Peak(_MILLION, costs.PEAK_SECONDS)
-    with slices.without_slices():
+    with slice_manifests.without_slices():
         stages = [settings.read(stage, parameters) for stage, parameters in _STAGES.values()]
     return _Totals(
         _prices(costs.total(costs.idle_bill(stage, _REGION)) for stage in stages),

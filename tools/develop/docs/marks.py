@@ -18,7 +18,7 @@ import psycopg2.extensions
 
 from tools import cli
 from tools.develop.docs import bills, examples, resources, slice_tables, tables
-from tools.kit import slices
+from tools.kit import slice_manifests
 
 _WIDTH = "160"  # columns of commands' output, independent of the terminal
 
@@ -46,7 +46,11 @@ def fill(text: str, connection: psycopg2.extensions.connection | None = None) ->
 
 def _command_output(words: str) -> str:
     output = io.StringIO()
-    with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH), slices.without_slices():
+    with (
+        contextlib.redirect_stdout(output),
+        mock.patch.dict(os.environ, COLUMNS=_WIDTH),
+        slice_manifests.without_slices(),
+    ):
         cli.main(shlex.split(words))
     lines = [line.rstrip() for line in output.getvalue().rstrip().split("\n")]  # tables are padded
     return "\n".join(["```text", *lines, "```"])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ponto.punch import EVENT
 from tools.develop.docs.tables import table
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.project import ROOT
 
 _RESOURCE = re.compile(r"^ *([A-Z]\w+):(?: \{)?(?: (?:#|//) (.*))?\n *Type: '?AWS::", re.MULTILINE)
@@ -50,7 +50,7 @@ _FIXED = [
 def resource_table() -> str:
     """Return the resources of the reference and of the enabled slices."""
     resources = ROOT / "resources"
-    folders = [resources, resources / "lib", *(manifest.folder for manifest in slices.enabled_manifests())]
+    folders = [resources, resources / "lib", *(manifest.folder for manifest in slice_manifests.enabled_manifests())]
     files = [ROOT / "serverless.yml", *(file for folder in folders for file in sorted(folder.glob("*.[yj]*")))]
     rows = [*_FIXED, *(row for file in files for row in _declared(file)), *_endpoints()]
     return table(
@@ -99,7 +99,7 @@ def _split(declaration: re.Pattern[str], text: str) -> Iterator[tuple[str, str |
 def _endpoints() -> Iterator[_Row]:
     """Yield the resources of the slices' API functions, with the ids that resources/lib/api-functions.js gives them."""
     paths = {"", EVENT.path}
-    for manifest in slices.enabled_manifests():
+    for manifest in slice_manifests.enabled_manifests():
         for name, entry in manifest.http.items():
             prefix = _capitalise(name)
             ids = [prefix + suffix for suffix in ("LambdaFunction", "LogGroup", "Role", "Secret")]

@@ -4,7 +4,7 @@ import re
 
 from ponto import enabled_slices
 from tools.develop.docs.tables import leaf_commands, table
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.project import ROOT
 
 _FIRST_SENTENCE = re.compile(r"\A# [^\n]*\n\n(.*?\.)\s", re.DOTALL)
@@ -24,7 +24,7 @@ def features_in_portuguese(prefix: str) -> str:
 
 def _features(prefix: str, sentence: re.Pattern[str], head: tuple[str, str, str]) -> str:
     rows = []
-    for manifest in slices.enabled_manifests():
+    for manifest in slice_manifests.enabled_manifests():
         text = (manifest.folder / "README.md").read_text(encoding="utf-8")
         description, command = sentence.search(text), _FIRST_COMMAND.search(text)
         rows.append(
@@ -52,7 +52,7 @@ def commands(prefix: str) -> str:
 
 def examples() -> str:
     """Return the names of the files in the folders `examples`, for the READMEs of the project."""
-    folders = [ROOT / "examples", *(manifest.folder / "examples" for manifest in slices.enabled_manifests())]
+    folders = [ROOT / "examples", *(manifest.folder / "examples" for manifest in slice_manifests.enabled_manifests())]
     lines = []
     for folder in folders:
         names = ", ".join(f"`{path.name}`" for path in sorted(folder.glob("*.*")))

@@ -14,7 +14,7 @@ from ponto.punch import EVENT
 from ponto.sql_names import SCHEMA
 from tools import cli
 from tools.develop.docs.schema import describe_field
-from tools.kit import parameters, slices
+from tools.kit import parameters, slice_manifests
 from tools.kit.commands import LazyCommand
 
 _EXIT_STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -87,7 +87,7 @@ def leaf_commands(
 
 def reference_parameters(first: str, last: str) -> str:
     """Return the reference's parameters from one to another, in the order of their declarations."""
-    with slices.without_slices():
+    with slice_manifests.without_slices():
         names = list(parameters.declarations())
     return _parameters(names[names.index(first) : names.index(last) + 1])
 
@@ -95,7 +95,9 @@ def reference_parameters(first: str, last: str) -> str:
 def slice_parameters(name: str) -> str:
     """Return a slice's parameters."""
     (declarations,) = (
-        parameters.slice_declarations(manifest) for manifest in slices.enabled_manifests() if manifest.name == name
+        parameters.slice_declarations(manifest)
+        for manifest in slice_manifests.enabled_manifests()
+        if manifest.name == name
     )
     return _parameters(declarations)
 

@@ -11,14 +11,14 @@ import click
 import pytest
 
 from tests.commands import write_stack
-from tools.kit import commands, local_stack, options
+from tools.kit import commands, local_stack, shared_options
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 from tools.local import rows
 
 
 @commands.command(epilog="examples:\n  try 1\n      as it stands\n")
-@click.argument("count", type=options.POSITIVE)
+@click.argument("count", type=shared_options.POSITIVE)
 def attempt(count: int) -> int | None:
     """Return, or fail, as the count says."""
     match count:
@@ -60,19 +60,19 @@ def test_closed_pipe_is_not_an_error() -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
-        (options.MONTH, "2026-11", date(2026, 11, 1)),
-        (options.DAY, "2026-11-23", date(2026, 11, 23)),
-        (options.AGE, "90s", timedelta(seconds=90)),
-        (options.AGE, "30m", timedelta(minutes=30)),
-        (options.AGE, "2h", timedelta(hours=2)),
-        (options.AGE, "7d", timedelta(days=7)),
-        (options.AGE, "1w", timedelta(weeks=1)),
-        (options.RATE, "0.5", 0.5),
-        (options.POSITIVE, "1", 1),
-        (options.INSTANT_MS, "1970-01-01", 0),
-        (options.INSTANT_MS, "1970-01-01T00:00:01", 1_000),
-        (options.INSTANT_MS, "1970-01-01T00:00:01.234Z", 1_234),
-        (options.INSTANT_MS, "1970-01-01T01:00:01+01:00", 1_000),
+        (shared_options.MONTH, "2026-11", date(2026, 11, 1)),
+        (shared_options.DAY, "2026-11-23", date(2026, 11, 23)),
+        (shared_options.AGE, "90s", timedelta(seconds=90)),
+        (shared_options.AGE, "30m", timedelta(minutes=30)),
+        (shared_options.AGE, "2h", timedelta(hours=2)),
+        (shared_options.AGE, "7d", timedelta(days=7)),
+        (shared_options.AGE, "1w", timedelta(weeks=1)),
+        (shared_options.RATE, "0.5", 0.5),
+        (shared_options.POSITIVE, "1", 1),
+        (shared_options.INSTANT_MS, "1970-01-01", 0),
+        (shared_options.INSTANT_MS, "1970-01-01T00:00:01", 1_000),
+        (shared_options.INSTANT_MS, "1970-01-01T00:00:01.234Z", 1_234),
+        (shared_options.INSTANT_MS, "1970-01-01T01:00:01+01:00", 1_000),
     ],
 )
 def test_option_value_is_parsed(kind: click.ParamType[Any], text: str, value: object) -> None:
@@ -82,17 +82,17 @@ def test_option_value_is_parsed(kind: click.ParamType[Any], text: str, value: ob
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        (options.MONTH, "2026-13", "'2026-13' is not a month, like 2026-11"),
-        (options.MONTH, "1999-12", "'1999-12': the years are 2000 to 2099"),
-        (options.DAY, "2026-02-30", "'2026-02-30' is not a date, like 2026-11-23"),
-        (options.AGE, "3y", "'3y' is not a length of time"),
-        (options.AGE, "99999999999999999d", "is not a length of time"),
-        (options.COUNT, "1.5", "'1.5' is not a valid integer"),
-        (options.EMPLOYEE, "9007199254740992", "9007199254740992 is not in the range"),
-        (options.EMPLOYEE, "9" * 5_000, "is not a valid integer"),
-        (options.PORT, "99999", "99999 is not in the range 1<=x<=65535"),
-        (options.INSTANT_MS, "yesterday", "'yesterday' is neither"),
-        (options.INSTANT_MS, "99999999999d", "is neither"),
+        (shared_options.MONTH, "2026-13", "'2026-13' is not a month, like 2026-11"),
+        (shared_options.MONTH, "1999-12", "'1999-12': the years are 2000 to 2099"),
+        (shared_options.DAY, "2026-02-30", "'2026-02-30' is not a date, like 2026-11-23"),
+        (shared_options.AGE, "3y", "'3y' is not a length of time"),
+        (shared_options.AGE, "99999999999999999d", "is not a length of time"),
+        (shared_options.COUNT, "1.5", "'1.5' is not a valid integer"),
+        (shared_options.EMPLOYEE, "9007199254740992", "9007199254740992 is not in the range"),
+        (shared_options.EMPLOYEE, "9" * 5_000, "is not a valid integer"),
+        (shared_options.PORT, "99999", "99999 is not in the range 1<=x<=65535"),
+        (shared_options.INSTANT_MS, "yesterday", "'yesterday' is neither"),
+        (shared_options.INSTANT_MS, "99999999999d", "is neither"),
     ],
 )
 def test_invalid_option_value_is_reported_with_the_expected_format(

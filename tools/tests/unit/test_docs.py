@@ -14,7 +14,7 @@ from ponto import enabled_slices
 from ponto.parser import Reason
 from tests.documents import FENCE, blocks
 from tools.kit import commands as kit_commands
-from tools.kit import parameters, slices
+from tools.kit import parameters, slice_manifests
 from tools.kit.dead_letters import Source
 from tools.kit.project import DOCUMENTS, ROOT
 
@@ -151,7 +151,7 @@ def _listed_parameters(text: str) -> list[str]:
 
 
 def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
-    with slices.without_slices():
+    with slice_manifests.without_slices():
         declared = parameters.declarations()
     assert _listed_parameters((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)
 
@@ -159,7 +159,7 @@ def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
 def test_readme_of_each_slice_has_its_parameters_and_reasons_of_dead_letters() -> None:
     events = enabled_slices.collect("dead_letters", "EVENT")
     commands = enabled_slices.collect("commands", "COMMANDS")
-    for manifest in slices.enabled_manifests():
+    for manifest in slice_manifests.enabled_manifests():
         text = "".join(document.read_text(encoding="utf-8") for document in manifest.folder.glob("*.md"))
         assert _listed_parameters(text) == sorted(parameters.slice_declarations(manifest)), manifest.name
         assert manifest.name not in events or f"`{events[manifest.name].reason}`" in text, manifest.name

@@ -14,7 +14,7 @@ from ponto import log
 from ponto.drain import BatchResult
 from tests.commands import CommandResult
 from tools.cli import main
-from tools.kit import parameters, slices
+from tools.kit import parameters, slice_manifests
 from tools.plan import costs, settings
 from tools.plan.costs import PRICES, Month, tiered
 from tools.plan.peak import Peak, forecast
@@ -167,7 +167,7 @@ def test_bill_counts_the_custom_metrics(capsys: pytest.CaptureFixture[str]) -> N
 def test_endpoints_and_secrets_depend_on_database_and_login(
     given: dict[str, str], endpoints: int, secrets: int
 ) -> None:
-    with slices.without_slices():
+    with slice_manifests.without_slices():
         stage = settings.read("dev", given)
 
     assert (stage.endpoints, stage.secrets) == (endpoints, secrets)

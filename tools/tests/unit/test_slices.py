@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools import cli
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
@@ -29,13 +29,13 @@ def create_slices(folder: Path, **needs: list[str]) -> None:
 
 def test_slices_are_in_the_order_of_the_list(tmp_path: Path) -> None:
     create_slices(tmp_path, b=[], a=["b"], c=[])
-    assert [manifest.name for manifest in slices.read_manifests(tmp_path)] == ["b", "a", "c"]
+    assert [manifest.name for manifest in slice_manifests.read_manifests(tmp_path)] == ["b", "a", "c"]
 
 
 def test_slice_in_a_comment_is_disabled(tmp_path: Path) -> None:
     create_slices(tmp_path, a=[], b=[])
     (tmp_path / "enabled.txt").write_text("# The slices\n\n#a\nb  # the second\n")
-    assert [manifest.name for manifest in slices.read_manifests(tmp_path)] == ["b"]
+    assert [manifest.name for manifest in slice_manifests.read_manifests(tmp_path)] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_invalid_list_of_slices_is_refused(
     create_slices(tmp_path, **needs)
     (tmp_path / "enabled.txt").write_text(listed.replace(" ", "\n"))
     with pytest.raises(CommandError, match=error):
-        slices.read_manifests(tmp_path)
+        slice_manifests.read_manifests(tmp_path)
 
 
 LOADED_COMMANDS = {name: command.load() for name, command in cli.COMMANDS.items()}

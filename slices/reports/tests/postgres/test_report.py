@@ -29,6 +29,7 @@ from tests.functions import Functions
 from tools.kit import database as kit_database
 from tools.kit import target
 from tools.kit.queue_reader import depth
+from tools.kit.target import TargetOptions
 
 EXCEPTIONS = ("exceptions", *NOVEMBER)
 TOTALS = ("totals", *MONTH)
@@ -73,7 +74,7 @@ def run(
 @pytest.fixture
 def connection(database: str, tmp_path: Path) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the company's database as a report does."""
-    target_options = target.TargetOptions(state=write_stack_with_database(tmp_path, database), timeout_seconds=60)
+    target_options = TargetOptions(state=write_stack_with_database(tmp_path, database), timeout_seconds=60)
     with kit_database.connect(target_options, read_only=True) as connection:
         yield connection
 

@@ -135,7 +135,7 @@ def test_reading_stops_at_the_size_limit(url: str) -> None:
 
     answer, stats = query(url, create_event(totals=november_values()), max_bytes=100_000)
 
-    assert (answer["why"], stats.error) == (ErrorCode.TOO_LARGE, "too large")
+    assert (answer["error"], stats.error) == (ErrorCode.TOO_LARGE, "too large")
     assert stats.rows < 9_000
     assert "rows" in query(url, create_event(totals=november_values()), max_bytes=400_000)[0]
 
@@ -208,10 +208,10 @@ def test_resuming_database_is_awaited_with_one_message(run: Run, function: Funct
         (refusal("TooManyRequestsException"), "try again later"),
         (refusal("AccessDeniedException", "no"), "AccessDeniedException: no"),
         (invoke_stub({"errorMessage": "Task timed out"}, failed=True), "Task timed out"),
-        (invoke_stub({"why": "sign-in", "message": "no"}), "run ponto schema"),
-        (invoke_stub({"why": "not asked", "message": "no"}), "different versions"),
-        (invoke_stub({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
-        (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
+        (invoke_stub({"error": "sign-in", "message": "no"}), "run ponto schema"),
+        (invoke_stub({"error": "invalid request", "message": "no"}), "different versions"),
+        (invoke_stub({"error": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
+        (invoke_stub({"error": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],
 )
 def test_error_of_a_stage_says_what_to_do(answer: Any, message: str, run: Run, calls: Calls) -> None:

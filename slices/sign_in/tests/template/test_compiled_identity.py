@@ -12,7 +12,7 @@ from tests.template.compiled import CompileStage
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
 from tests.template.test_stops import stop_message
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.kit.packaging import Template
 from tools.local.velocity import Input, Util, render
 
@@ -58,7 +58,9 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
     }
     before = plain["Resources"]
     methods = {name: each["Properties"] for name, each in before.items() if each["Type"] == "AWS::ApiGateway::Method"}
-    employee_functions = [name.capitalize() for name, entry in slices.endpoints() if entry.get("callers") == "users"]
+    employee_functions = [
+        name.capitalize() for name, entry in slice_manifests.endpoints() if entry.get("callers") == "users"
+    ]
     employee_methods = [
         name
         for name, method in methods.items()

@@ -18,12 +18,12 @@ from tests.commands import CommandResult, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
-from tools.kit import slices
+from tools.kit import slice_manifests
 from tools.local.emulator import Emulator
 
 EMPLOYEE_PATHS = [
     entry[verb]
-    for _, entry in slices.endpoints()
+    for _, entry in slice_manifests.endpoints()
     if entry.get("callers") == "users"
     for verb in ("get", "list")
     if verb in entry
