@@ -83,16 +83,17 @@ def _text_field(name: str, error: str, parse: Callable[[object], str], *, requir
     return fields.Field(name, fields.Kind("text", "", error, parse), required)
 
 
+REASON_FIELD = _text_field(
+    "motivo",
+    f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, at least "
+    f"{MIN_REASON_CHARACTERS} of them visible, without leading or trailing spaces",
+    _parse_reason,
+)
 _FIELDS = {
     "usuario_id": fields.Field("usuarioId", fields.integer(1, fields.MAX_SAFE_INTEGER, ""), required=True),
     "ponto": fields.Field("ponto", fields.timestamp(""), required=True),
     "alvo": _text_field("alvo", "must be the full id of a punch or of a correction", fields.parse_any_uuid),
-    "motivo": _text_field(
-        "motivo",
-        f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, at least "
-        f"{MIN_REASON_CHARACTERS} of them visible, without leading or trailing spaces",
-        _parse_reason,
-    ),
+    "motivo": REASON_FIELD,
     "id": _text_field("id", "must be a UUID of version 8 that begins with c", _parse_id, required=False),
 }
 

@@ -1,5 +1,6 @@
 """`ponto person`: the data stored about an employee, for a request of access to personal data."""
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -19,7 +20,7 @@ from slices.reports.report.output import render_html, to_json
 from slices.reports.report.report_context import ReportContext
 from slices.reports.report.table import TEXT, ColumnFormat, Report, ReportColumn, ReportTable, instant_format
 from slices.reports.report.time_card_layout import TimeCard, author_label
-from slices.reports.statements import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
+from slices.reports.statements import PERSON, PERSON_MONTHS, PERSON_PUNCHES, PersonSection, RecordRow
 from tools.kit import commands, files, reader, shared_options, target
 from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter
@@ -40,7 +41,7 @@ exit status: 0 done, 1 the dead-letter queue was not read, or nothing is stored 
 employee, 2 the request or the database is wrong
 """
 
-_INSTANT_COLUMNS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
+_INSTANT_COLUMNS = re.compile(r"ponto|enviado|\w+_em")
 _MAIN_COLUMNS = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, without `ponto`
 _ID_COLUMNS = ("id", "mensagem_id")
 _MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; the names of hardware clocks have 17
@@ -57,6 +58,7 @@ class PersonRecords(NamedTuple):
     row: Row | None  # row of funcionario
     punches: list[Row]
     corrections: list[Row]
+    sections: list[tuple[PersonSection, list[Row]]]  # of other slices
     time_cards: list[TimeCard]
     dead_letters: list[DeadLetter]
     unread_queue: UnreadQueue | None  # why `dead_letters` is unknown
@@ -99,7 +101,8 @@ def person(
         records = _read_records(context, employee_id, dead_letters)
         if records.unread_queue:
             print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.text(Language('en'))}")
-        if not any((records.row, records.punches, records.corrections, records.dead_letters)):
+        sections = (rows for _, rows in records.sections)
+        if not any((records.row, records.punches, records.corrections, records.dead_letters, *sections)):
             raise CommandError(f"nothing is stored about employee {employee_id}; no file was written", status=1)
         backup_days = _backup_days(target_options, records)
         page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
@@ -150,9 +153,13 @@ def _read_records(
     context: ReportContext, employee_id: int, dead_letters: list[DeadLetter] | UnreadQueue
 ) -> PersonRecords:
     """Read the database month by month, so that each response of the function is small."""
+    sections: list[PersonSection] = list(
+        chain.from_iterable(enabled_slices.collect("person_sections", "SECTIONS").values())
+    )
     statements: list[Statement[Any]] = [
         PERSON,
         PERSON_MONTHS,
+        *(section.statement for section in sections),
         *chain.from_iterable(enabled_slices.collect("person_statements", "STATEMENTS").values()),
     ]
     (person,), months, *slice_rows = map(
@@ -170,7 +177,8 @@ def _read_records(
         ZoneInfo(person.fuso),
         person.funcionario and _parse_instants(person.funcionario),
         punches,
-        list(_parse_rows(chain.from_iterable(slice_rows))),
+        list(_parse_rows(chain.from_iterable(slice_rows[len(sections) :]))),
+        [(section, list(_parse_rows(rows))) for section, rows in zip(sections, slice_rows, strict=False)],
         time_cards,
         [] if isinstance(dead_letters, UnreadQueue) else _filter_dead_letters(dead_letters, employee_id),
         dead_letters if isinstance(dead_letters, UnreadQueue) else None,
@@ -183,7 +191,7 @@ def _parse_rows(rows: Iterable[RecordRow]) -> Iterator[Row]:
 
 def _parse_instants(row: Row) -> Row:
     return {
-        name: datetime.fromisoformat(value) if value and name in _INSTANT_COLUMNS else value
+        name: datetime.fromisoformat(value) if value and _INSTANT_COLUMNS.fullmatch(name) else value
         for name, value in row.items()
     }
 
@@ -221,6 +229,7 @@ def _to_json_fields(records: PersonRecords, context: ReportContext, other_places
         "funcionario": records.row,
         "batidas": records.punches,
         "correcoes": records.corrections,
+        **{section.name: rows for section, rows in records.sections},
         "espelhos": [time_card.time_card_to_json(each, context, context.employer) for each in records.time_cards],
         "nao_gravadas": None if records.unread_queue else [letter.details() for letter in records.dead_letters],
         "onde_mais": other_places,
@@ -275,6 +284,10 @@ def _build_report(
                 motivo=TEXT,
                 autor=author,
             )._replace(anchor="corrections"),
+            *(
+                table(section.titles[language.name], rows, criada_em=instant, motivo=TEXT)._replace(anchor=section.name)
+                for section, rows in records.sections
+            ),
             table(
                 word("person", "rejected"),
                 map(_build_dead_letter_row, records.dead_letters),
@@ -303,6 +316,9 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
         "punches": len(records.punches),
     }
     entries = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
+    entries[1:1] = [
+        (section.name, f"{section.titles[language.name]}: {len(rows)}") for section, rows in records.sections
+    ]
     return [*entries, ("elsewhere", language.word("person", "elsewhere"))]
 
 

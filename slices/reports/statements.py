@@ -1,12 +1,13 @@
 """Statements of the reports, each with its row type and its parameters; their SQL is in `reads/`."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ponto.reader import parameter_types as types
 from ponto.reader.punch_statements import EmployeeRow, ZoneRow
-from ponto.reader.statements import Catalogue
+from ponto.reader.statements import Catalogue, Statement
 
 
 class ArrivalRow(NamedTuple):
@@ -139,6 +140,14 @@ class RecordRow(NamedTuple):
     """A row of a table as a dictionary of its columns."""
 
     registro: dict[str, Any]
+
+
+class PersonSection(NamedTuple):
+    """Rows about an employee that another slice adds to `ponto person`."""
+
+    name: str  # field of the JSON file
+    titles: Mapping[str, str]  # by language
+    statement: Statement[RecordRow]
 
 
 class TotalsRow(NamedTuple):

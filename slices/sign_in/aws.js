@@ -50,7 +50,7 @@ module.exports = async ({ resolveVariable }) => {
       ...Object.fromEntries(
         employeeMethods.map(({ id, method }) => [
           id,
-          method === 'OPTIONS' ? preflight("'X-Api-Key,Authorization'") : requireSignIn,
+          method === 'OPTIONS' ? preflight("'Content-Type,X-Api-Key,Authorization'") : requireSignIn,
         ])
       ),
     },

@@ -73,4 +73,4 @@ def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(defin
         (response,) = preflight["Integration"]["IntegrationResponses"]
         allowed = response["ResponseParameters"]
         assert allowed["method.response.header.Access-Control-Allow-Methods"] == "'GET,OPTIONS'"
-        assert allowed["method.response.header.Access-Control-Allow-Headers"] == "'X-Api-Key'"
+        assert allowed["method.response.header.Access-Control-Allow-Headers"] == "'Content-Type,X-Api-Key'"

@@ -44,7 +44,7 @@ UNAVAILABLE_SLICES = {
     "reports": "it computes time cards from punches",
     "sign_in": "it signs employees in",
 }
-"""Slices that a copy cannot keep, with the reason. All others are generic."""
+"""Slices that a copy cannot keep, with the reason. Those that need none of them are generic."""
 
 VERBATIM = ("LICENSE",)
 """Files without the names of the copy."""
@@ -72,27 +72,34 @@ def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
     Raises:
         CommandError: a name is unknown, or its slice cannot be kept, or needs another one.
     """
-    existing = find_slices(texts)
+    existing, unavailable = find_slices(texts), _find_unavailable_slices(texts)
     for name in names:
         if name not in existing:
-            raise CommandError(
-                f"SLICES: there is no slice `{name}`. Use one of {', '.join(available_slices(existing))}."
-            )
-        if name in UNAVAILABLE_SLICES:
-            raise CommandError(
-                f"SLICES: `{name}` cannot be kept, as {UNAVAILABLE_SLICES[name]}. Remove it from SLICES."
-            )
-        manifest = yaml.load(texts.get(f"slices/{name}/aws.yml", ""), yaml.BaseLoader) or {}  # noqa: S506
-        for needed in manifest.get("needs", []):
+            available = ", ".join(sorted(set(existing) - unavailable.keys()))
+            raise CommandError(f"SLICES: there is no slice `{name}`. Use one of {available}.")
+        if name in unavailable:
+            raise CommandError(f"SLICES: `{name}` cannot be kept, as {unavailable[name]}. Remove it from SLICES.")
+        for needed in _find_needs(name, texts):
             if needed not in names:
                 raise CommandError(f"SLICES: `{name}` needs `{needed}`. Add it, or remove `{name}`.")
     order = [line.strip() for line in texts[ENABLED_SLICES].splitlines()]
     return sorted(set(names), key=order.index)
 
 
-def available_slices(existing: Collection[str]) -> list[str]:
-    """Return the slices that a copy can keep."""
-    return sorted(set(existing) - set(UNAVAILABLE_SLICES))
+def _find_needs(name: str, texts: Mapping[str, str]) -> list[str]:
+    manifest = yaml.load(texts.get(f"slices/{name}/aws.yml", ""), yaml.BaseLoader) or {}  # noqa: S506
+    needs: list[str] = manifest.get("needs", [])
+    return needs
+
+
+def _find_unavailable_slices(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the slices that a copy cannot keep, with the reason, also those that need one of them."""
+    reasons = dict(UNAVAILABLE_SLICES)
+    for name in texts[ENABLED_SLICES].split():  # a slice comes after those that it needs
+        for needed in _find_needs(name, texts):
+            if needed in reasons:
+                reasons.setdefault(name, f"it needs `{needed}`")
+    return reasons
 
 
 def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:

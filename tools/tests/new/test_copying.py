@@ -6,9 +6,10 @@ from tools.kit.errors import CommandError
 from tools.new.copying import adapt, is_copied, select_slices
 
 SLICES = {
-    "slices/enabled.txt": "# a comment\nimports\nclocks\nother\nextra\n",
+    "slices/enabled.txt": "# a comment\nimports\nclocks\nwatches\nother\nextra\n",
     "slices/imports/commands.py": "",
     "slices/clocks/commands.py": "",
+    "slices/watches/aws.yml": "needs: [clocks]\n",
     "slices/other/commands.py": "",
     "slices/extra/commands.py": "",
     "slices/extra/aws.yml": "needs: [other]\nhttp: !Ref x\n",
@@ -74,6 +75,7 @@ def test_slices_are_kept_in_the_order_of_the_reference() -> None:
     [
         (["nothing"], "there is no slice `nothing`. Use one of extra, imports, other."),
         (["clocks"], "`clocks` cannot be kept, as .*time clocks. Remove it"),
+        (["watches"], "`watches` cannot be kept, as it needs `clocks`"),
         (["extra"], "`extra` needs `other`. Add it, or remove `extra`."),
     ],
 )

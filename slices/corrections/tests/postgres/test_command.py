@@ -242,11 +242,11 @@ def test_disregard_on_a_stage_looks_up_the_punch_by_the_function(
         ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),
         ((200, "<html>", {}), 2, "answered 200: no corrections"),
         ((500, '{"message":"run ponto schema"}', {}), 2, "ponto: the API answered 500: run ponto schema"),
-        ((503, '{"message":"the database does not answer"}', {}), 2, "try again: no correction is added twice"),
+        ((503, '{"message":"the database does not answer"}', {}), 2, "try again: nothing is written twice"),
         (
             (500, '{"message":"there was an error"}', {"Retry-After": "15"}),
             2,
-            "correcao answered 500: there was an error; try again: no correction is added twice",
+            "correcao answered 500: there was an error; try again: nothing is written twice",
         ),
         (
             (409, '{"recusadas":[{"posicao":0,"razao":"x is added"}]}', {}),

@@ -57,8 +57,8 @@ def test_documented_policy_has_the_permissions_of_the_corrector_role(prod: Templ
     (policy,) = [each for each in policies if "Statement" in each]
     values = {"<region>": "us-east-1", "<account>": ACCOUNT, "<ApiId>": get_arn(prod, "Api")}
     text = re.sub("<.*?>", lambda match: values[match[0]], json.dumps(policy))
-    (role_policy,) = get_role(prod, "CorrectorRole").policies
-    assert json.loads(text)["Statement"] == role_policy["Statement"]
+    role_policies = get_role(prod, "CorrectorRole").policies  # other slices may attach more
+    assert json.loads(text)["Statement"] in [each["Statement"] for each in role_policies]
 
 
 USERS = f"arn:aws:iam::{ACCOUNT}:user"
