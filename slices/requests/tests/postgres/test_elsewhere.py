@@ -1,0 +1,78 @@
+"""Requests in reports, in `ponto person`, in `ponto trace`'s corrections, and in the documented erasure."""
+
+import json
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from slices.reports.tests.company import MONTH, NOVEMBER, runner
+from slices.reports.tests.company import database as database
+from slices.reports.tests.company import url as url
+from slices.reports.tests.postgres.test_person import Stage
+from slices.reports.tests.postgres.test_person import dev as dev
+from tests.commands import write_stack_with_database
+from tests.database import execute
+from tests.documents import erasure_statement
+from tools.kit.project import ROOT
+
+REQUESTS = """
+insert into solicitacao (id, usuario_id, tipo, ponto, motivo, autenticada)
+select overlay(gen_random_uuid()::text placing '7' from 15)::uuid, 101 + n % 7, 'inclusao', '2026-11-26 17:00-03',
+    'forgot', n < 9
+from generate_series(1, 14) as n;
+insert into solicitacao (id, usuario_id, tipo, batida_id, motivo, autenticada)
+select overlay(gen_random_uuid()::text placing '7' from 15)::uuid, usuario_id, 'desconsideracao', id, 'twice', false
+from batida;
+insert into recusa (solicitacao_id, motivo, autor) select id, 'on leave', 'maria' from solicitacao where autenticada;
+"""
+
+
+def test_no_figure_of_a_report_changes_before_a_request_is_accepted(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runner(write_stack_with_database(tmp_path, url), monkeypatch, capsys)
+    reports = (
+        ("timecard", *MONTH, "--all"),
+        ("totals", *MONTH),
+        ("exceptions", *NOVEMBER, "--no-queue"),
+        ("changes", *MONTH, "--since", "2026-11-20T12:00"),
+    )
+
+    def print_all() -> list[str]:
+        results = [run(*words, "--format", "json") for words in reports]
+        assert all(result.out and not result.err for result in results), results
+        return [result.out for result in results]
+
+    before = print_all()
+    execute(url, REQUESTS)
+    assert print_all() == before
+
+
+def test_person_has_the_requests_of_the_employee_only(dev: Stage, url: str) -> None:
+    execute(url, REQUESTS)
+
+    assert dev.run(106).status == 0
+
+    requests = json.loads(dev.text())["solicitacoes"]
+    ids = dev.execute("select id::text from solicitacao where usuario_id = 106 order by criada_em, id")
+    assert [each["id"] for each in requests] == ids
+    assert {each["situacao"] for each in requests} == {"aguardando", "recusada"}
+    assert set(requests[0]) == dev.fields("solicitacao_situacao")
+    assert "on leave" in dev.text("html")
+
+
+def test_only_the_employees_requests_are_erased(migrated_url: str) -> None:
+    for number, employee in enumerate((123, 124)):
+        execute(
+            migrated_url,
+            "insert into solicitacao (id, usuario_id, tipo, ponto, motivo, autenticada)"
+            f" values ('0199a1f2-7c1e-7b52-9d1f-00000000000{number}', {employee}, 'inclusao', now(), 'forgot', true)",
+        )
+    execute(migrated_url, "insert into recusa select id, 'on leave', 'maria' from solicitacao")
+
+    execute(migrated_url, erasure_statement(ROOT / "slices" / "requests" / "README.md", "solicitacao"))
+
+    assert execute(migrated_url, "select usuario_id, recusa_autor from solicitacao_situacao") == [(124, "maria")]
+    with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
+        execute(migrated_url, "delete from recusa")
