@@ -124,13 +124,6 @@ def template_database(postgres: str) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: str, template_database: str) -> Iterator[str]:  # noqa: ARG001  its migrations create the roles
-    """Yield the libpq URI of an empty database."""
-    with cloned(postgres, "template0") as url:
-        yield url
-
-
-@pytest.fixture
 def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
     """Yield the libpq URI of a database with all migrations applied and no punches."""
     with cloned(postgres, template_database) as url:
@@ -138,9 +131,9 @@ def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(database_url: str) -> Iterator[Database]:
+def empty(postgres: str, template_database: str) -> Iterator[Database]:  # noqa: ARG001  its migrations create the roles
     """Yield an empty database."""
-    with closing(Database(database_url)) as database:
+    with cloned(postgres, "template0") as url, closing(Database(url)) as database:
         yield database
 
 

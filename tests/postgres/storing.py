@@ -67,8 +67,3 @@ TEXTS = [
     if field.kind.name == "display_text" and field.kind.keywords["maxLength"] >= 64
 ]
 """Columns that hold any line of text of 64 characters or more; another event may have none."""
-
-
-def fill_texts(value: str | None) -> dict[str, Any]:
-    """Return this value for each column in `TEXTS`."""
-    return dict.fromkeys(TEXTS, value)

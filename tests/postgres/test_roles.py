@@ -109,11 +109,6 @@ PREPARED_ROLES = {
         "master",
         "mallory is a member of ponto_drain",
     ),
-    "admin": (
-        "create role mallory; create role ponto_drain admin mallory",
-        "master",
-        "mallory is a member of ponto_drain and may add other members",
-    ),
     "attributes": (
         "create role ponto_drain createrole bypassrls",
         "master",

@@ -12,7 +12,7 @@ from ponto.admin.migrations import migrate
 from ponto.punch import EVENT
 from ponto.store import Store
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, entry, fill_texts
+from tests.postgres.storing import QUICK, TEXTS, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -34,7 +34,7 @@ SECRET: dict[str, Any] = {
         if field.kind.type == "number"
         and field.kind.keywords["minimum"] <= 12.3456789 <= field.kind.keywords["maximum"]
     },
-    **fill_texts("UNSEEN"),
+    **dict.fromkeys(TEXTS, "UNSEEN"),
 }
 """Valid values that are found in a log only if it quotes the punch."""
 SECRET_PATTERN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")

@@ -41,18 +41,17 @@ def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
     """
     monkeypatch.setitem(sys.modules, "rds_config", None)
 
-    def save(relay: TlsRelay, host: str = "localhost", rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
+    def save(relay: TlsRelay, rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
         settings = {
-            "DB_HOST": host,
+            "DB_HOST": "localhost",
             "DB_PORT": str(relay.port),
             "DB_NAME": parse_dsn(migrated_url)["dbname"],
             "DB_USER": "ponto_drain",
             "DB_PASSWORD": "CANARY",
         }
         database = load_database(settings | environment, rds_certificates=rds_certificates)
-        store = Store(database.connection_parameters, QUICK)
-        [outcome] = store.save([entry()])
-        store.close()
+        with contextlib.closing(Store(database.connection_parameters, QUICK)) as store:
+            [outcome] = store.save([entry()])
         assert "CANARY" not in outcome.detail
         return outcome
 
