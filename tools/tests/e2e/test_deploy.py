@@ -26,15 +26,15 @@ class Account(NamedTuple):
     aws: emulator.Emulator
     database: postgres.Postgres
 
-    def deploy(self, *words: str, database_host: str = "") -> CommandResult:
-        return self._run("deploy", *words, database_host=database_host)
+    def deploy(self, *words: str) -> CommandResult:
+        return self._run("deploy", *words)
 
     def remove(self) -> CommandResult:
         return self._run("remove", "--yes")
 
-    def _run(self, *words: str, database_host: str = "") -> CommandResult:
+    def _run(self, *words: str) -> CommandResult:
         environment = self.aws.environment() | {
-            "LOCAL_DB_HOST": database_host or self.database.host,
+            "LOCAL_DB_HOST": self.database.host,
             "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # shared by the deploys of this test
             "SLS_AWS_MONITORING_FREQUENCY": "250",
             "NODE_OPTIONS": quick_package(),
@@ -85,14 +85,16 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
         StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody='{"Resources": {}}'
     )
 
-    # The deploy succeeds, but the functions cannot connect to their database.
-    failed = account.deploy(database_host="/nowhere")
+    # The deploy succeeds, but the migrations fail, because another project's schema has the name.
+    execute(account.database.url, "create schema ponto; create table ponto.batida ()")
+    failed = account.deploy()
     assert failed.status == 1, failed.err
     assert f"deleting the stack {stack}, which has no resources (REVIEW_IN_PROGRESS)" in failed.err
     assert failed.out == ""
     assert "stage local: account 000000000000, region us-east-1" in failed.err.splitlines()[0]
-    assert "ponto: the function schema failed: connection to server on socket" in failed.err
+    assert "ponto: the function schema failed: " in failed.err
     assert "deploy again" in failed.err
+    execute(account.database.url, "drop schema ponto cascade")
 
     # The emulator's CloudFormation also accepts resources that only stages in the cloud have.
     cloud = [f"--param={parameter}" for parameter in ("whenDeleted=Retain", "alarmEmail=oncall@example.com")]

@@ -55,6 +55,10 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         monkeypatch.setattr(rds_login, "REGION", "us-east-1")
         certificate = authority.server(rds_login.HOST)
         certificate = certificate.rename(state / "server.pem")  # contains its key, which must not be packaged
+        iam = aws.client("iam")
+        iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com")  # a new one is waited for, 10 s
+        # The emulator spells the role's name otherwise than AWS does. This is the one that the deploy looks for.
+        iam.create_role(RoleName="AWSServiceRoleForRDS", AssumeRolePolicyDocument="{}")
         try:
             with rds_api.serve_rds() as (api, url), login.running(certificate) as relay:
                 # The emulator's functions share one access key, which begins with the account id.
