@@ -49,7 +49,7 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
         context.aws_request_id,
         os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"),  # Lambda always sets the variable
         now,
-        result.counts(requires_sign_in=drain.requires_sign_in),
+        result.counts(is_sign_in_required=drain.is_sign_in_required),
         {"milliseconds": round((time.monotonic() - started) * 1000, 1), **result.ages(now)},
         result.errors,
     )

@@ -23,7 +23,7 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 import handler
-from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
+from ponto.admin.migrations import BASE_FOLDERS, migrate
 from tools.kit import commands, shared_options
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
@@ -243,7 +243,7 @@ def bench(delays: tuple[float, ...], rounds: int, punches: int, *, as_json: bool
     began, load = time.strftime("%Y-%m-%d", time.gmtime()), os.getloadavg()[0]
     try:
         with temporary_server() as server:
-            migrate(parse_dsn(server.url), "America/Sao_Paulo", REFERENCE_FOLDERS)
+            migrate(parse_dsn(server.url), "America/Sao_Paulo", BASE_FOLDERS)
             results = measure(server.url, server.host, delays, rounds, punches)
             handler.environment_drain.cache_clear()
     except (psycopg2.Error, LocalError) as error:

@@ -62,7 +62,7 @@ class DrainSettings(NamedTuple):
     database: DatabaseSettings
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
-    requires_sign_in: bool  # whether a punch must belong to the signed-in user
+    is_sign_in_required: bool  # whether a punch must belong to the signed-in user
     queue_url: str  # the queue of punches; if empty, failed messages reappear after its visibility timeout
     retry_delays_seconds: tuple[int, ...]  # after the first receive, the second, ...; then the visibility timeout
     visibility_timeout_seconds: int  # of the queue; 0 if unknown
@@ -100,7 +100,7 @@ def load_drain(environment: Mapping[str, str] = os.environ) -> DrainSettings:
         database=database,
         dlq_url=environment["DLQ_URL"],
         zone=parse_time_zone(environment["TIME_ZONE"]),
-        requires_sign_in=is_sign_in_required(environment),
+        is_sign_in_required=is_sign_in_required(environment),
         queue_url=environment.get("QUEUE_URL", ""),
         retry_delays_seconds=tuple(map(int, delays.split(","))) if delays else (),
         visibility_timeout_seconds=int(environment.get("VISIBILITY_TIMEOUT") or 0),
@@ -129,7 +129,7 @@ def required_variables(environment: Mapping[str, str], *names: str) -> dict[str,
 
 def is_sign_in_required(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether a punch must belong to the signed-in user, because a slice requires sign-in."""
-    return _parse_choice(environment, "IDENTITY", "required") == "required"
+    return _parse_choice(environment, "SIGN_IN_REQUIRED", "true") == "true"
 
 
 def parse_time_zone(name: str) -> ZoneInfo:

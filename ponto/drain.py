@@ -57,14 +57,14 @@ class BatchResult:
         """True if a punch of the batch is stored, which proves that the database and the function's code work."""
         return bool(self.stored or self.duplicates or self.redelivered)
 
-    def counts(self, *, requires_sign_in: bool) -> dict[str, int]:
+    def counts(self, *, is_sign_in_required: bool) -> dict[str, int]:
         """Return the counts to log, by metric name.
 
         Zeros are included, because CloudWatch lists only metrics that were sent: an alarm on an unlisted metric looks
         like an alarm with a misspelt metric name.
 
         Args:
-            requires_sign_in: whether the stage requires sign-in. If not, `rejectedIdentity` is left out: it would
+            is_sign_in_required: whether the stage requires sign-in. If not, `rejectedIdentity` is left out: it would
                 always be zero, and every metric costs the same.
         """
         rejected = Counter(rejection.reason for rejection in self.dead_lettered)
@@ -74,7 +74,7 @@ class BatchResult:
             "redelivered": len(self.redelivered),
             "rejected": rejected.total(),
         }
-        reasons = [reason for reason in Reason if requires_sign_in or reason is not Reason.IDENTITY]
+        reasons = [reason for reason in Reason if is_sign_in_required or reason is not Reason.IDENTITY]
         counts = {
             **handled,
             **{f"rejected{reason.capitalize()}": rejected[reason] for reason in reasons},
@@ -135,7 +135,7 @@ class Drain:
         dead_letters: DeadLetters,
         retry_backoff: RetryBackoff,
         *,
-        requires_sign_in: bool = False,
+        is_sign_in_required: bool = False,
         visibility_timeout_seconds: int = 0,
         parse: Parse = parse,
         clock: Callable[[], float] = lambda: time.monotonic(),
@@ -147,7 +147,7 @@ class Drain:
             store: the table of punches.
             dead_letters: the dead-letter queue.
             retry_backoff: sets the visibility timeouts of failed messages and of crash suspects.
-            requires_sign_in: whether a punch must belong to the signed-in user, whom the gateway verified.
+            is_sign_in_required: whether a punch must belong to the signed-in user, whom the gateway verified.
             visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown.
             parse: parses the body of a message.
             clock: `time.monotonic`, looked up at each call, so that it can be patched.
@@ -156,7 +156,7 @@ class Drain:
         self._store = store
         self._dead_letters = dead_letters
         self._retry_backoff = retry_backoff
-        self.requires_sign_in = requires_sign_in
+        self.is_sign_in_required = is_sign_in_required
         self._visibility_timeout_seconds = visibility_timeout_seconds
         self._parse = parse
         self._clock = clock
@@ -245,7 +245,7 @@ class Drain:
             MissingTimestampError: the message lacks its time of receipt.
         """
         punch = self._parse(message.body, self._zone)
-        if self.requires_sign_in:
+        if self.is_sign_in_required:
             _require_signed_in(message.employee_id, punch)
         if source_key := message.source_key:  # two records of a source may have the same key and instant
             try:
@@ -318,7 +318,7 @@ def create_drain(settings: DrainSettings, parse: Parse = parse) -> Drain:
         Store(settings.database.connection_parameters),
         DeadLetters(settings.dlq_url),
         RetryBackoff(settings.queue_url, settings.retry_delays_seconds),
-        requires_sign_in=settings.requires_sign_in,
+        is_sign_in_required=settings.is_sign_in_required,
         visibility_timeout_seconds=settings.visibility_timeout_seconds,
         parse=parse,
     )

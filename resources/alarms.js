@@ -35,15 +35,15 @@ module.exports = async (context) => {
   const { resolveVariable } = context;
   const { alarms, database, metricMath } = await resolveParameters(context, 'alarms', 'database', 'metricMath');
   const { metricAlarms, expressionAlarms, clusterAlarms } = await resolveVariable('file(resources/alarms.yml)');
-  const coreAlarms = {
+  const baseAlarms = {
     ...metricAlarms,
     ...(metricMath === 'supported' && expressionAlarms),
     ...(database !== 'existing' && clusterAlarms),
   };
   const sliceAlarms = await collect(context, 'alarms');
-  const duplicate = Object.keys(sliceAlarms).find((section) => section in coreAlarms);
+  const duplicate = Object.keys(sliceAlarms).find((section) => section in baseAlarms);
   if (duplicate) fail(`${origins.get(duplicate)} exists already in this project. Choose another name.`);
-  const all = { ...coreAlarms, ...sliceAlarms };
+  const all = { ...baseAlarms, ...sliceAlarms };
   const sections = alarms === 'all' ? Object.keys(all) : ESSENTIAL;
 
   const { arn, resources: topicResources } = await topic(context);
@@ -56,7 +56,7 @@ module.exports = async (context) => {
       Properties: {
         AlarmName: `${stack}-${section}`,
         // Descriptions of slices' alarms contain their own links.
-        AlarmDescription: section in coreAlarms ? `${AlarmDescription} docs/runbook.md#${section}` : AlarmDescription,
+        AlarmDescription: section in baseAlarms ? `${AlarmDescription} docs/runbook.md#${section}` : AlarmDescription,
         ...properties,
         ComparisonOperator: 'GreaterThanThreshold',
         TreatMissingData: 'notBreaching',

@@ -48,7 +48,7 @@ module.exports = async (context) => {
         // When sign-in is turned off, the function must change before the gateway. Otherwise punches without a sign-in would
         // reach a function that still requires one, which would dead-letter them. The slice that turns sign-in on declares the
         // opposite order.
-        ...((await resolveVariable('file(resources/derived.js):signIn, null')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
+        ...((await resolveVariable('file(resources/derived.js):signInRequired, null')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
         Properties: {
           RestApiId: { Ref: 'Api' },
           DeploymentId: { Ref: deployment },

@@ -112,10 +112,10 @@ function createWidgets(columns, alarms) {
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const stackName = await resolveVariable('file(resources/derived.js):stackName');
-  const signIn = await resolveVariable('file(resources/derived.js):signIn, null');
+  const signInRequired = await resolveVariable('file(resources/derived.js):signInRequired, null');
   const cluster = await resolveVariable('file(resources/database.js):cluster, null');
   // Without sign-in, the function logs no metric for the reason `identity`.
-  const isLogged = (reason) => reason !== 'identity' || signIn;
+  const isLogged = (reason) => reason !== 'identity' || signInRequired;
   const columns = createColumns(stackName, REASONS.filter(isLogged), cluster);
   for (const [title, declared] of Object.entries(await collect(context, 'graphs'))) {
     const { column, unit, invocationsOf, metrics } = declared;

@@ -121,8 +121,8 @@ async function deletionPolicy(context) {
 
 // Sign-in.
 
-/** Return `required` if a slice requires sign-in, or else null. */
-const signIn = async (context) => (Object.keys(await collect(context, 'identity')).length ? 'required' : null);
+/** Return `true`, as text for a variable, if a slice requires sign-in, or else null. */
+const signInRequired = async (context) => (Object.keys(await collect(context, 'identity')).length ? 'true' : null);
 
 // The stack.
 
@@ -152,5 +152,5 @@ async function tags(context) {
 
 module.exports = {
   drainBatchingWindow, drainMaximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, functionConcurrency,
-  connectionAlarmThreshold, secrets, endpointServiceNames, zones, endpointSubnets, deletionPolicy, signIn, permissionsBoundary, stackName, tags,
+  connectionAlarmThreshold, secrets, endpointServiceNames, zones, endpointSubnets, deletionPolicy, signInRequired, permissionsBoundary, stackName, tags,
 };

@@ -7,11 +7,11 @@ const { SLICES, check: checkSlices } = require('./slices.js');
 const fail = require('./lib/fail.js');
 const readYaml = require('./lib/yaml.js');
 
-// resources/parameters.yml has the core's declarations and the values of all parameters, slices' included: values in a slice's folder would
+// resources/parameters.yml has the base's declarations and the values of all parameters, slices' included: values in a slice's folder would
 // be ignored without an error while the slice is disabled.
-const { parameters: coreDeclarations, ...STAGES } = readYaml('resources/parameters.yml');
+const { parameters: baseDeclarations, ...STAGES } = readYaml('resources/parameters.yml');
 for (const stage of Object.keys(STAGES)) STAGES[stage] ??= {};
-const DECLARATIONS = { ...coreDeclarations };
+const DECLARATIONS = { ...baseDeclarations };
 const ROOT = join(__dirname, '..');
 
 /** Return a slice's declarations. api-functions.yml declares the parameters of API functions; the slice may override its values. */
@@ -75,7 +75,7 @@ function parse(name, text, stage) {
 async function stages({ options, resolveVariable }) {
   checkSlices();
   if (STAGES.default) fail('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');
-  const declaredNames = new Set(Object.keys(coreDeclarations));
+  const declaredNames = new Set(Object.keys(baseDeclarations));
   for (const [name, slice] of SLICES) {
     const declared = Object.keys(listDeclarations(slice));
     const duplicate = declared.find((parameter) => declaredNames.has(parameter));

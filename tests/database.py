@@ -14,7 +14,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto import enabled_slices
-from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
+from ponto.admin.migrations import BASE_FOLDERS, migrate
 from ponto.admin.repeatable import select_files
 from ponto.sql_names import SCHEMA as SCHEMA_NAME
 from tools.kit import slice_manifests
@@ -22,8 +22,8 @@ from tools.local import postgres as local_postgres
 from tools.local import temporary
 
 TIME_ZONE = "America/Sao_Paulo"
-SCHEMA = REFERENCE_FOLDERS | enabled_slices.schema_folders()
-"""The migrations of the reference and of all slices."""
+SCHEMA = BASE_FOLDERS | enabled_slices.schema_folders()
+"""The migrations of the base and of all slices."""
 ROLES = {
     "ponto_drain": "DRAIN",
     "ponto_reader": "READ",

@@ -58,7 +58,7 @@ def _trace() -> click.Command:
     return trace
 
 
-_REFERENCE_COMMANDS = {
+_BASE_COMMANDS = {
     "deploy": LazyCommand(
         _deploy,
         "Deploy a stage, migrate it, and prove it with one punch.",
@@ -97,7 +97,7 @@ _REFERENCE_COMMANDS = {
 }
 try:
     slice_manifests.check()
-    COMMANDS = commands.collect(_REFERENCE_COMMANDS)
+    COMMANDS = commands.collect(_BASE_COMMANDS)
 except CommandError as error:  # raised at import, before `commands.run` could report it
     print_error(f"ponto: {error}")
     sys.exit(error.status)

@@ -32,8 +32,8 @@ from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
 from ponto.sql_names import ROLE_PREFIX, SCHEMA
 
-REFERENCE_FOLDERS = {"ponto": Path(__file__).parents[1] / "schema"}
-"""Folder of the reference's migrations, by the name under which they are recorded."""
+BASE_FOLDERS = {"ponto": Path(__file__).parents[1] / "schema"}
+"""Folder of the base's migrations, by the name under which they are recorded."""
 
 _CONCURRENT_SUFFIX = ".concurrently.sql"
 
@@ -71,7 +71,7 @@ class _Files(NamedTuple):
 
 
 def migration_folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the folders with the migrations of the reference and of the named slices.
+    """Return the folders with the migrations of the base and of the named slices.
 
     Raises:
         MigrationError: a slice has no such folder. Without this error its views would be dropped, like those of a
@@ -79,7 +79,7 @@ def migration_folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -
     """
     if missing := [name for name in names if name not in slice_schemas]:
         raise MigrationError(f"SLICES: the package has no folder slices/{missing[0]}/schema; package and deploy again")
-    return REFERENCE_FOLDERS | {name: slice_schemas[name] for name in names}
+    return BASE_FOLDERS | {name: slice_schemas[name] for name in names}
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def locked_connection(
 def migrate(
     parameters: Parameters,
     time_zone: str,
-    folders: Mapping[str, Path] = REFERENCE_FOLDERS,
+    folders: Mapping[str, Path] = BASE_FOLDERS,
     retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
 ) -> MigrationResult:
     """Call `apply_pending` on a connection of its own."""
@@ -115,7 +115,7 @@ def migrate(
 def apply_pending(
     connection: Connection,
     time_zone: str,
-    folders: Mapping[str, Path] = REFERENCE_FOLDERS,
+    folders: Mapping[str, Path] = BASE_FOLDERS,
     retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
 ) -> MigrationResult:
     """Apply the pending migrations, and the view files that have changed.

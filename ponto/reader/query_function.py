@@ -50,7 +50,7 @@ class ErrorCode(StrEnum):
 
     INVALID_REQUEST = "invalid request"  # unknown statement or wrong parameters; the caller may be of another version
     UNREACHABLE = "unreachable"  # connecting failed, for example because a paused database is resuming
-    SIGN_IN = "sign-in"  # the database or IAM rejected the login
+    DATABASE_LOGIN = "database-login"  # the database or IAM rejected the login
     TOO_LARGE = "too large"  # the rows exceed the maximum size of a result
     FAILED = "failed"  # a statement or the function's own code failed
 
@@ -203,7 +203,7 @@ def _connect(parameters: Callable[[], Parameters], timeouts: Timeouts, deadline:
     try:
         return connect(current, "ponto read", timeouts, settings=settings)
     except (psycopg2.Error, CannotConnectError) as error:
-        code = ErrorCode.SIGN_IN if is_login_refused(error) else ErrorCode.UNREACHABLE
+        code = ErrorCode.DATABASE_LOGIN if is_login_refused(error) else ErrorCode.UNREACHABLE
         raise QueryError(code, str(error).partition("\n")[0], f"{code}: {type(error).__name__}") from None
 
 

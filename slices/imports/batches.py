@@ -141,7 +141,7 @@ class QueueSender:
         sqs: "SQSClient",
         queue_url: str,
         *,
-        requires_sign_in: bool,
+        is_sign_in_required: bool,
         group: str | None = None,
         first_delay: float = _FIRST_DELAY_SECONDS,
         monotonic: Monotonic = time.monotonic,
@@ -151,8 +151,8 @@ class QueueSender:
         Args:
             sqs: a client without retries, and with a connection for each thread.
             queue_url: the URL of the punch queue.
-            requires_sign_in: add the employee of each punch as a message attribute, as the gateway does for an employee
-                who signed in.
+            is_sign_in_required: add the employee of each punch as a message attribute, as the gateway does for an
+                employee who signed in.
             group: `MessageGroupId` of all punches, so that a fair queue delivers punches of devices first; None: no
                 group.
             first_delay: seconds before the second try; doubled for each further one.
@@ -160,7 +160,7 @@ class QueueSender:
         """
         self._sqs = sqs
         self._url = queue_url
-        self._requires_sign_in = requires_sign_in
+        self._is_sign_in_required = is_sign_in_required
         self._group = group
         self._first_delay, self._monotonic = first_delay, monotonic
 
@@ -225,7 +225,7 @@ class QueueSender:
 
     def _create_entry(self, punch: FileLine) -> dict[str, Any]:
         entry: dict[str, Any] = {"MessageBody": punch.body}
-        attributes: dict[str, object] = {"usuarioId": punch.employee_id} if self._requires_sign_in else {}
+        attributes: dict[str, object] = {"usuarioId": punch.employee_id} if self._is_sign_in_required else {}
         attributes |= punch.attributes or {}
         if attributes:
             entry["MessageAttributes"] = {

@@ -18,7 +18,7 @@ def read_settings() -> uploads.ImportSettings:
     return uploads.ImportSettings(
         queue_url=variables["QUEUE_URL"],
         zone=config.parse_time_zone(variables["TIME_ZONE"]),
-        requires_sign_in=config.is_sign_in_required(),
+        is_sign_in_required=config.is_sign_in_required(),
         message_group=os.environ.get("MESSAGE_GROUP") or None,
     )
 

@@ -37,7 +37,7 @@ class ImportSettings(NamedTuple):
 
     queue_url: str  # of the punch queue
     zone: tzinfo  # in which a time without an offset is local
-    requires_sign_in: bool  # True: the drain requires the employee of each punch as a message attribute
+    is_sign_in_required: bool  # True: the drain requires the employee of each punch as a message attribute
     message_group: str | None  # MessageGroupId of all punches from files; None: no group
 
 
@@ -210,7 +210,7 @@ def create_importer(settings: ImportSettings) -> Importer:
     )
     sqs = boto3.client("sqs", config=queue_config)
     sender = QueueSender(
-        sqs, settings.queue_url, requires_sign_in=settings.requires_sign_in, group=settings.message_group
+        sqs, settings.queue_url, is_sign_in_required=settings.is_sign_in_required, group=settings.message_group
     )
     s3: Any = boto3.client("s3")
     return Importer(settings.zone, s3, sender.send)

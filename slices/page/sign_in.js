@@ -11,8 +11,8 @@ async function getSignIn(resolveVariable) {
     ['userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
   );
   if (!domain && !client) return null;
-  const requiresSignIn = await resolveVariable('file(resources/derived.js):signIn, null');
-  if (!requiresSignIn || !domain || !client) {
+  const signInRequired = await resolveVariable('file(resources/derived.js):signInRequired, null');
+  if (!signInRequired || !domain || !client) {
     fail(
       'userPoolDomain, userPoolClientId and userPoolArn belong together: set all three, or leave the first two empty.'
     );

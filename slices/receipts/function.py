@@ -35,7 +35,7 @@ def create_receipts() -> Receipts:
         ConfigurationError: a value of the environment is missing or invalid.
     """
     session = open_session(config.load_database().connection_parameters)
-    return Receipts(session, requires_sign_in=config.is_sign_in_required())
+    return Receipts(session, is_sign_in_required=config.is_sign_in_required())
 
 
 def main(event: Any, context: Any, *, create: Callable[[], Receipts] = create_receipts) -> http.Response:
@@ -56,7 +56,7 @@ def handle_request(receipts: Receipts, request: Request) -> Result:
         psycopg2.Error, CannotConnectError: the database does not answer.
     """
     punch_id = request.path_parameters.get("id")
-    if punch_id is None and receipts.requires_sign_in:
+    if punch_id is None and receipts.is_sign_in_required:
         return Result({LIST_FIELD: receipts.find_recent(request.employee_id)})
     if punch_id is None:
         raise HttpError(404, NO_LIST_MESSAGE)

@@ -55,16 +55,16 @@ class Receipts:
     """Receipts of one database. Not thread-safe."""
 
     def __init__(
-        self, session: Session, *, requires_sign_in: bool, clock: Callable[[], float] = time.monotonic
+        self, session: Session, *, is_sign_in_required: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Create the look-up. It connects when it executes its first statement.
 
         Args:
             session: executes the statements, and keeps its connection.
-            requires_sign_in: whether a caller with only an API key gets no receipts.
+            is_sign_in_required: whether a caller with only an API key gets no receipts.
             clock: monotonic time in seconds.
         """
-        self.requires_sign_in = requires_sign_in
+        self.is_sign_in_required = is_sign_in_required
         self._session = session
         self._clock = clock
         self._paused_until = 0.0  # time of the clock
@@ -83,7 +83,7 @@ class Receipts:
             punch_id = parse_any_uuid(punch_id)
         except ValueError:
             return None
-        if employee_id is None and (self.requires_sign_in or punch_id[14] not in _RANDOM_UUID_VERSIONS):
+        if employee_id is None and (self.is_sign_in_required or punch_id[14] not in _RANDOM_UUID_VERSIONS):
             return None
         rows = self._execute(_RECEIPT_SQL, {"id": punch_id, "employee_id": employee_id})
         return to_json(rows[0]) if rows else None

@@ -96,15 +96,15 @@ def main(event: Any, context: Any, *, session: Session | None = None) -> http.Re
     elif event["httpMethod"] == "POST":
         admits_keys = os.environ.get("WITHOUT_SIGN_IN") == "true"
         operation = partial(
-            store_request, database, requires_sign_in=config.is_sign_in_required(), admits_keys=admits_keys
+            store_request, database, is_sign_in_required=config.is_sign_in_required(), admits_keys=admits_keys
         )
     else:
-        operation = partial(list_requests, database, requires_sign_in=config.is_sign_in_required())
+        operation = partial(list_requests, database, is_sign_in_required=config.is_sign_in_required())
     headers = _HEADERS | {"Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "")}
     return http.handle(event, context, operation, name="requests", unavailable=_UNAVAILABLE_MESSAGE, headers=headers)
 
 
-def store_request(database: Session, request: Request, *, requires_sign_in: bool, admits_keys: bool) -> Result:
+def store_request(database: Session, request: Request, *, is_sign_in_required: bool, admits_keys: bool) -> Result:
     """Store a request for a correction, unless it is stored already, and return it.
 
     Raises:
@@ -112,18 +112,18 @@ def store_request(database: Session, request: Request, *, requires_sign_in: bool
             punch, or the stage accepts no requests; 409 if another request has this id.
         QUERY_ERRORS: the database does not answer.
     """
-    if requires_sign_in and request.employee_id is None:
+    if is_sign_in_required and request.employee_id is None:
         raise HttpError(403, "your account has no employee number: ask who administers the accounts")
-    if not requires_sign_in and not admits_keys:
+    if not is_sign_in_required and not admits_keys:
         raise HttpError(404, "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)")
     values = _parse_body(request)
-    if requires_sign_in and values["usuario_id"] != request.employee_id:
+    if is_sign_in_required and values["usuario_id"] != request.employee_id:
         raise _field_error("usuarioId", "must be your own number")
     run = partial(database.execute, deadline=time.monotonic() + STATEMENT_START_SECONDS)
     facts = Facts(*run(_SQL["facts"], values)[0])
     if not facts.is_stored:
         _check(values, facts)
-    values |= {"instant": next(iter(facts.instants), None), "autenticada": requires_sign_in}
+    values |= {"instant": next(iter(facts.instants), None), "autenticada": is_sign_in_required}
     is_new = bool(run(_SQL["insert"], values))
     [stored] = map(StoredRequest._make, run(_SQL["requests"], {**values, "usuario_id": None, "max_age": None}))
     is_same = all(getattr(stored, name) == values[name] for name in ("usuario_id", "tipo", "batida_id", "motivo"))
@@ -132,9 +132,9 @@ def store_request(database: Session, request: Request, *, requires_sign_in: bool
     return Result(stored.to_json(), 201 if is_new else 200)
 
 
-def list_requests(database: Session, request: Request, *, requires_sign_in: bool) -> Result:
+def list_requests(database: Session, request: Request, *, is_sign_in_required: bool) -> Result:
     """Return the signed-in employee's requests of the last 60 days, the latest first."""
-    if not requires_sign_in:
+    if not is_sign_in_required:
         raise HttpError(404, "this stage has no sign-in, and so no list of requests")
     values = {"id": None, "usuario_id": request.employee_id, "max_age": MAX_AGE}
     rows = database.execute(_SQL["requests"], values, time.monotonic() + STATEMENT_START_SECONDS)

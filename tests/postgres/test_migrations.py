@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ponto.admin import actions
 from ponto.admin.actions import SchemaHooks
-from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate, migration_folders
+from ponto.admin.migrations import BASE_FOLDERS, LOCK_RETRY_POLICY, MigrationResult, migrate, migration_folders
 from ponto.admin.owner import MigrationError, lock_and_check_tables
 from ponto.derived_id import derive_id
 from ponto.punch import EVENT
@@ -31,7 +31,7 @@ from tests.postgres.storing import STORED, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
-MIGRATIONS = migrations(REFERENCE_FOLDERS)
+MIGRATIONS = migrations(BASE_FOLDERS)
 CREATE_INDEX = "create index concurrently one_more on batida (chave);"
 
 Run = Callable[..., MigrationResult]
@@ -40,7 +40,7 @@ Run = Callable[..., MigrationResult]
 @pytest.fixture
 def run(empty: Database) -> Run:
     """Return a function that applies the migrations."""
-    return lambda time_zone=ZONE, schema=REFERENCE_FOLDERS["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
+    return lambda time_zone=ZONE, schema=BASE_FOLDERS["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
         empty.owner, time_zone, {"ponto": schema}, retry_policy
     )
 
@@ -48,7 +48,7 @@ def run(empty: Database) -> Run:
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
     """Return a copy of the migrations, which the test may change."""
-    return Path(shutil.copytree(REFERENCE_FOLDERS["ponto"], tmp_path / "schema"))
+    return Path(shutil.copytree(BASE_FOLDERS["ponto"], tmp_path / "schema"))
 
 
 def relations(empty: Database) -> set[str]:
@@ -154,7 +154,7 @@ class Stage:
         self._empty = empty
 
     def run(self, *names: str) -> MigrationResult:
-        return migrate(self._empty.owner, ZONE, REFERENCE_FOLDERS | {name: self.folders[name] for name in names})
+        return migrate(self._empty.owner, ZONE, BASE_FOLDERS | {name: self.folders[name] for name in names})
 
     def fetch_flags(self) -> list[tuple[str, bool, bool]]:
         """Return of each slice's role whether it can log in, and whether it has its privilege."""

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from ponto.admin import roles
-from ponto.admin.migrations import REFERENCE_FOLDERS, MigrationResult, migrate
+from ponto.admin.migrations import BASE_FOLDERS, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
 from ponto.punch import EVENT, Punch
 from ponto.store import Status, Store
@@ -139,13 +139,13 @@ def test_role_that_others_prepared_is_refused_until_their_access_is_removed(
     server.execute("create role ponto_reader; grant ponto_drain, ponto_reader to master with admin option")
 
     with pytest.raises(MigrationError, match=rf"others created roles with .* this project: .*{problem}") as caught:
-        migrate(owner, ZONE, REFERENCE_FOLDERS)
+        migrate(owner, ZONE, BASE_FOLDERS)
     assert execute(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
     if query := re.search("listed there by: (.+?regrole)", str(caught.value)):
         assert server.execute(query[1], database) == [("function attic.door()",)]
     server.run_printed_statements(caught.value, database)
-    assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
+    assert migrate(owner, ZONE, BASE_FOLDERS).applied
     assert server.execute("select to_regproc('attic.door')", database) == [(None,)]
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         execute(log_in("ponto_drain", owner), "select")
@@ -158,11 +158,11 @@ def test_role_with_an_open_session_is_refused_until_the_session_is_ended(server:
     arguments: dict[str, Any] = log_in("ponto_reader", owner)
     with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
         with pytest.raises(MigrationError, match=f"ponto_reader has .* pid {connection.info.backend_pid}") as caught:
-            migrate(owner, ZONE, REFERENCE_FOLDERS)
+            migrate(owner, ZONE, BASE_FOLDERS)
 
         server.run_printed_statements(caught.value)
 
-        assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
+        assert migrate(owner, ZONE, BASE_FOLDERS).applied
         with pytest.raises(psycopg2.OperationalError):
             cursor.execute("select from ponto.batida")
 
@@ -195,11 +195,11 @@ def test_error_names_the_statements_that_create_the_roles_for_the_owner(
     server.execute(setup_statement)
 
     with pytest.raises(MigrationError, match=f'"clerk" may not run `{refused_statement}') as caught:
-        migrate(owner, ZONE, REFERENCE_FOLDERS)
+        migrate(owner, ZONE, BASE_FOLDERS)
     assert execute(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
     server.run_printed_statements(caught.value)
-    assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
+    assert migrate(owner, ZONE, BASE_FOLDERS).applied
     set_password(owner, "ponto_drain", "its own")
     assert execute(log_in("ponto_drain", owner), "select id from ponto.batida") == []
 
@@ -207,13 +207,13 @@ def test_error_names_the_statements_that_create_the_roles_for_the_owner(
 def test_role_of_a_removed_slice_is_altered_only_if_it_can_still_log_in(server: Server, tmp_path: Path) -> None:
     owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
-    migrate(owner, ZONE, REFERENCE_FOLDERS | {"gone": tmp_path})
+    migrate(owner, ZONE, BASE_FOLDERS | {"gone": tmp_path})
     server.execute("revoke ponto_gone from master")
 
     with pytest.raises(MigrationError, match=r"grant .*ponto_gone to \"master\" with admin option"):
-        migrate(owner, ZONE, REFERENCE_FOLDERS)
+        migrate(owner, ZONE, BASE_FOLDERS)
     server.execute("alter role ponto_gone nologin")  # as the migrations of another stage do
-    assert migrate(owner, ZONE, REFERENCE_FOLDERS) == MigrationResult([], [])
+    assert migrate(owner, ZONE, BASE_FOLDERS) == MigrationResult([], [])
 
 
 def test_role_of_a_slice_that_another_stage_uses_can_still_log_in(server: Server, tmp_path: Path) -> None:
@@ -222,9 +222,9 @@ def test_role_of_a_slice_that_another_stage_uses_can_still_log_in(server: Server
     (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
     (tmp_path / "privileges.sql").write_text("grant usage on schema ponto to ponto_gone;\n")
     for database in ("master", "second"):
-        migrate({**owner, "dbname": database}, ZONE, REFERENCE_FOLDERS | {"gone": tmp_path})
+        migrate({**owner, "dbname": database}, ZONE, BASE_FOLDERS | {"gone": tmp_path})
 
-    migrate(owner, ZONE, REFERENCE_FOLDERS)
+    migrate(owner, ZONE, BASE_FOLDERS)
 
     set_password(owner, "ponto_gone", "its own")
     gone = log_in("ponto_gone", owner)

@@ -1,4 +1,4 @@
-"""SQL of the reference and of slices on a real database; `make check` runs these tests, too."""
+"""SQL of the base and of slices on a real database; `make check` runs these tests, too."""
 
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta

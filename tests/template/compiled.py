@@ -25,11 +25,11 @@ ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # sec
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
 with slice_manifests.without_slices():
-    _REFERENCE_PARAMETERS = parameters.declarations().keys()
+    _BASE_PARAMETERS = parameters.declarations().keys()
 SIGN_IN_PARAMETERS = [
     f"{name}=arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI"
     for name, declaration in parameters.declarations().items()
-    if name not in _REFERENCE_PARAMETERS and declaration.get("unit") == "ARN"
+    if name not in _BASE_PARAMETERS and declaration.get("unit") == "ARN"
 ]
 """Parameters that require sign-in: the slices' only parameters with the unit ARN."""
 
@@ -160,8 +160,8 @@ def package_with_slices(project: Path, package_project: PackageProject) -> Packa
 
 
 @pytest.fixture(scope="session")
-def package_reference(tmp_path_factory: pytest.TempPathFactory, package_project: PackageProject) -> PackageStage:
-    """Return a function that packages the reference: the project without slices."""
+def package_base(tmp_path_factory: pytest.TempPathFactory, package_project: PackageProject) -> PackageStage:
+    """Return a function that packages the base: the project without slices."""
     return _cached_package(
         copy_without_requirements(tmp_path_factory.mktemp("bare"), with_slices=False), package_project
     )

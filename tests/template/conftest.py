@@ -1,4 +1,4 @@
-"""Fixtures of the template tests, which test the reference; the slices' tests test the slices' additions."""
+"""Fixtures of the template tests, which test the base; the slices' tests test the slices' additions."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from tools.local import emulator
 
 
 @pytest.fixture
-def package_stage(package_reference: PackageStage) -> PackageStage:
-    return package_reference
+def package_stage(package_base: PackageStage) -> PackageStage:
+    return package_base
 
 
 @pytest.fixture(scope="session")

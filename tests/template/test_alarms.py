@@ -45,7 +45,7 @@ def logged_metric_names(capsys: pytest.CaptureFixture[str]) -> set[str]:
     stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
     batch = BatchResult(stored=[stored], failures={"m": failure})
     times = {"milliseconds": 1.0, **batch.ages(1e9)}
-    log.write_batch("", "the-function", 1e9, batch.counts(requires_sign_in=False), times, batch.errors)
+    log.write_batch("", "the-function", 1e9, batch.counts(is_sign_in_required=False), times, batch.errors)
     return {name for _, name in parse_metrics(capsys.readouterr().out)}
 
 

@@ -32,7 +32,7 @@ ADDITIONS = [  # modules of slices, and their objects
     ("statements", "STATEMENTS"),
     ("trace_notes", "NOTES"),
 ]
-FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # of the reference
+FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # of the base
 
 
 def disable_slices(project: Path, *names: str) -> None:
@@ -114,7 +114,7 @@ def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProjec
         ("Resources: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }", "PostPunsh has no Type"),
         ("Resources: { Queue: }", "Resources.Queue is empty"),
         ("graphs: { P: { column: Function, unit: punches, invocationsOf: Reed } }", "invocationsOf is Reed"),
-        # What the reference defines.
+        # What the base defines.
         ("Resources: { Queue: { Type: AWS::SQS::Queue } }", "Resources.Queue exists"),
         ("Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "ReadLambdaFunction exists"),
         ("Outputs: { ApiUrl: { Value: here } }", "Outputs.ApiUrl exists"),

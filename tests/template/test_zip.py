@@ -38,7 +38,7 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
 
 @pytest.fixture(scope="module")
 def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the reference, without requirements, with other files of a developer's folder."""
+    """Return a copy of the base, without requirements, with other files of a developer's folder."""
     project = copy_project(tmp_path_factory.mktemp("littered") / "project", with_slices=False)
     shutil.copy(project / "rds_config.example.py", project / "rds_config.py")
     for name in ("ponto/__pycache__/store.cpython-313.pyc", "dist/prod/batida-ponto.zip", "notes.txt", ".env"):

@@ -108,7 +108,7 @@ def test_settings_without_rds_config_come_from_the_environment() -> None:
         database=DatabaseSettings(ENVIRONMENT_PARAMETERS),
         dlq_url=ENVIRONMENT["DLQ_URL"],
         zone=ZoneInfo("America/Sao_Paulo"),
-        requires_sign_in=False,
+        is_sign_in_required=False,
         queue_url="",
         retry_delays_seconds=(),
         visibility_timeout_seconds=0,
@@ -159,7 +159,9 @@ def test_schema_without_a_list_of_slices_would_drop_their_views_and_is_refused()
     ("changes", "reason"),
     [
         *(({"TIME_ZONE": name}, "is not a time zone") for name in ("Sao_Paulo", "America", "../etc/passwd", "x\u00e9")),
-        *(({"IDENTITY": text}, "is invalid") for text in ("true", " required")),  # a typo must not disable sign-in
+        *(
+            ({"SIGN_IN_REQUIRED": text}, "is invalid") for text in ("required", " true")
+        ),  # a typo must not disable sign-in
         ({"DB_LOGIN": "IAM"}, "is invalid"),
         ({"DB_SSLMODE": "disable", "DB_LOGIN": "iam"}, "unencrypted"),
         ({"DB_SSLMODE": "prefer"}, "does not enforce TLS"),

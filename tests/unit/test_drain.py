@@ -286,7 +286,7 @@ def test_punch_of_another_employee_than_the_sign_in_is_dead_lettered_alone(claim
     fakes = Fakes()
     batch = [message(6, usuarioId=text("6")), message(7, usuarioId=claim), message(8, usuarioId=text("8"))]
 
-    processed = process(fakes.drain(requires_sign_in=True), *batch)
+    processed = process(fakes.drain(is_sign_in_required=True), *batch)
 
     assert stored(fakes) == [[6, 8]]
     assert processed.failures == {}

@@ -269,7 +269,7 @@ def test_batch_is_logged_in_one_line(
 def test_a_metric_of_refused_identities_exists_only_where_employees_sign_in(
     fakes: Fakes, capsys: pytest.CaptureFixture[str], *, required: bool
 ) -> None:
-    run(fakes.drain(requires_sign_in=required), record(punch()))
+    run(fakes.drain(is_sign_in_required=required), record(punch()))
 
     assert ("rejectedIdentity" in json.loads(capsys.readouterr().out)) == required
 

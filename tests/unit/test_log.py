@@ -41,7 +41,7 @@ def log_batch(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
     """Log a `BatchResult` that was complete 5 s after RECEIVED_MS; return the line."""
     now, batch = RECEIVED_MS / 1000 + 5, BatchResult(**processed)
     times = {"milliseconds": 12.3, **batch.ages(now)}
-    log.write_batch("request-1", DRAIN, now, batch.counts(requires_sign_in=True), times, batch.errors)
+    log.write_batch("request-1", DRAIN, now, batch.counts(is_sign_in_required=True), times, batch.errors)
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1

@@ -28,7 +28,7 @@ def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> No
 
 
 def test_duplicate_statement_names_are_refused() -> None:
-    """Otherwise a slice could replace a statement of the reference."""
+    """Otherwise a slice could replace a statement of the base."""
     with pytest.raises(ValueError, match=r"^message\.sql: another statement already has this name"):
         STATEMENTS.combine([STATEMENTS])
 

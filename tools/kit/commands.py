@@ -73,13 +73,13 @@ class LazyCommand(click.Command):
         return self.load().make_context(info_name, args, parent, **extra)
 
 
-def collect(reference: Mapping[str, LazyCommand]) -> dict[str, LazyCommand]:
-    """Return the commands of the reference and of the slices, by name.
+def collect(base: Mapping[str, LazyCommand]) -> dict[str, LazyCommand]:
+    """Return the commands of the base and of the slices, by name.
 
     Raises:
         CommandError: two commands have the same name.
     """
-    commands = dict(reference)
+    commands = dict(base)
     for slice_name, slice_commands in enabled_slices.collect("commands", "COMMANDS").items():
         for name, command in slice_commands.items():
             if name in commands:

@@ -13,7 +13,7 @@ _API_FUNCTIONS_FILE = ROOT / "resources" / "lib" / "api-functions.yml"
 
 
 def declarations() -> dict[str, dict[str, Any]]:
-    """Return the declaration of each parameter by name, the reference's first; numbers and booleans are strings."""
+    """Return the declaration of each parameter by name, the base's first; numbers and booleans are strings."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
     for manifest in slice_manifests.enabled_manifests():
         declared |= slice_declarations(manifest)

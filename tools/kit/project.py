@@ -13,4 +13,4 @@ DOCUMENTS = [
     enabled_slices.FOLDER / "README.md",
     *(path for folder in ("docs", *_SLICES, "lab", "loadtest") for path in sorted((ROOT / folder).rglob("*.md"))),
 ]
-"""The documents of the reference and of the enabled slices."""
+"""The documents of the base and of the enabled slices."""

@@ -301,7 +301,7 @@ class FunctionReader:
                 )
             case ErrorCode.UNREACHABLE:
                 return CommandError(f"{self._name} cannot connect to the database: {message}")
-            case ErrorCode.SIGN_IN:
+            case ErrorCode.DATABASE_LOGIN:
                 return CommandError(
                     f"the database refused the login of {self._name} (IAM token or password): {message}; {schema}"
                 )

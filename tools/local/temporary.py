@@ -10,7 +10,7 @@ import psutil
 from psycopg2.extensions import parse_dsn
 
 from ponto import enabled_slices
-from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
+from ponto.admin.migrations import BASE_FOLDERS, migrate
 from tools.kit.errors import CommandError
 from tools.local import postgres
 from tools.local.errors import LocalError
@@ -66,7 +66,7 @@ def migrated_database() -> Iterator[str]:
     """
     try:
         with unsafe_server() as server:
-            migrate(parse_dsn(server.url), _ZONE, REFERENCE_FOLDERS | enabled_slices.schema_folders())
+            migrate(parse_dsn(server.url), _ZONE, BASE_FOLDERS | enabled_slices.schema_folders())
             yield server.url
     except LocalError as error:
         raise CommandError(str(error)) from None

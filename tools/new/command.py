@@ -21,7 +21,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_error, print_json, print_result, print_status
 from tools.kit.project import ROOT
 from tools.new import copying, declaration, repository, sql, words
-from tools.new.repository import GENERATED, GeneratedCommit, Origin
+from tools.new.repository import GENERATED, GeneratedCommit, Sources
 from tools.new.sql import TableChange
 
 _EPILOG = """examples:
@@ -41,13 +41,13 @@ _MIGRATION = re.compile(r".*/schema/\d{4}_[^/]*\.sql")
 
 
 class Declaration(NamedTuple):
-    """A declared event with the text of its file, which imports the package of the reference."""
+    """A declared event with the text of its file, which imports the package of the origin."""
 
     event: Event
     text: str
 
 
-class Reference(NamedTuple):
+class Origin(NamedTuple):
     """The project of which copies are made; tests pass another one."""
 
     root: Path
@@ -62,7 +62,7 @@ class Reference(NamedTuple):
 @shared_options.as_json
 @click.pass_obj
 def new(
-    reference: Reference | None,
+    origin: Origin | None,
     folder: Path | None,
     file: Path | None,
     slices: str | None,
@@ -79,32 +79,32 @@ def new(
     if folder is None:
         raise CommandError("DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py.")
     folder = folder.resolve()  # without `..`, so that a folder beside this project is not one in it
-    reference = reference or Reference(ROOT, _finish)
+    origin = origin or Origin(ROOT, _finish)
     previous = repository.find_generated(folder) if folder.is_dir() else None
     if previous is None:
-        _check_new_folder(folder, reference.root)
-    commit = repository.head(reference.root)
-    if repository.has_changes(reference.root):
+        _check_new_folder(folder, origin.root)
+    commit = repository.head(origin.root)
+    if repository.has_changes(origin.root):
         print_status("Changes that are not committed are left out: the copy is made of the last commit.")
     with tempfile.TemporaryDirectory(dir=_parent(folder, previous), prefix=".new-") as temporary:
         work = Path(temporary)
         repository.check_author(folder if previous else work)
         declared = _load(file, folder, previous)
         names = get_names(declared.event)
-        names_of_slices = previous.origin.slices if previous and slices is None else _split(slices)
+        names_of_slices = previous.sources.slices if previous and slices is None else _split(slices)
         changes = _compare(folder, previous, declared.event) if previous and file else []
         files = work / "files"
         with_tests = bool(tests) or bool(
             previous and any(map(copying.is_test_of_tools, repository.paths_of(folder, previous.id)))
         )
-        paths, dead_links = build(files, reference, commit, declared, names_of_slices, with_tests=with_tests)
-        origin = Origin(commit, _declaration_path(names), tuple(names_of_slices))
+        paths, dead_links = build(files, origin, commit, declared, names_of_slices, with_tests=with_tests)
+        sources = Sources(commit, _declaration_path(names), tuple(names_of_slices))
         subject = f"Generate {names.service} from {words.PROJECT} {__version__}"
         if previous:
             _keep_migrations(folder, previous, files, paths)
-            generated = repository.add(folder, files, paths, previous, origin, subject)
+            generated = repository.add(folder, files, paths, previous, sources, subject)
         else:
-            generated = repository.create(files, paths, origin, subject)
+            generated = repository.create(files, paths, sources, subject)
             repository.git(files, "clean", "-fdxq")
             files.rename(folder)
     _print(folder, generated, previous, commit, dead_links, changes, as_json=as_json)
@@ -145,13 +145,13 @@ def _load(file: Path | None, folder: Path, previous: GeneratedCommit | None) -> 
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"EVENT: {file} is no text file. Name the Python file that declares the event.") from error
     if previous:
-        text = _import_from_reference(text, previous)
+        text = _import_from_origin(text, previous)
     return Declaration(declaration.load(text, str(file)), text)
 
 
 def _load_again(folder: Path, previous: GeneratedCommit) -> Declaration:
-    path = previous.origin.declaration
-    text = _import_from_reference(repository.read(folder, previous.id, path), previous)
+    path = previous.sources.declaration
+    text = _import_from_origin(repository.read(folder, previous.id, path), previous)
     try:
         return Declaration(declaration.load(text, path), text)
     except CommandError as error:
@@ -162,9 +162,9 @@ def _load_again(folder: Path, previous: GeneratedCommit) -> Declaration:
         ) from error
 
 
-def _import_from_reference(text: str, previous: GeneratedCommit) -> str:
+def _import_from_origin(text: str, previous: GeneratedCommit) -> str:
     """Rename the imports of a declaration of a copy."""
-    return _rename_imports(text, previous.origin.declaration.partition("/")[0], words.REFERENCE.package)
+    return _rename_imports(text, previous.sources.declaration.partition("/")[0], words.ORIGIN.package)
 
 
 def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[TableChange] | None:
@@ -176,8 +176,8 @@ def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[Tabl
     Raises:
         CommandError: the new declaration has other names.
     """
-    path = previous.origin.declaration
-    text = _import_from_reference(repository.read(folder, previous.id, path), previous)
+    path = previous.sources.declaration
+    text = _import_from_origin(repository.read(folder, previous.id, path), previous)
     try:
         old = declaration.execute(text, path)
         get_names(old)
@@ -237,7 +237,7 @@ def _rename_imports(text: str, old: str, new: str) -> str:
 
 def build(
     folder: Path,
-    reference: Reference,
+    origin: Origin,
     commit: str,
     declared: Declaration,
     slices: Sequence[str],
@@ -248,8 +248,8 @@ def build(
 
     Args:
         folder: the folder.
-        reference: the reference.
-        commit: the reference's commit.
+        origin: the origin.
+        commit: the origin's commit.
         declared: the event.
         slices: the slices to keep.
         with_tests: whether to keep the tests of tools.
@@ -263,7 +263,7 @@ def build(
     names = get_names(declared.event)
     renaming = words.Renaming(names)
     original = folder.with_name("original")
-    paths = repository.export(reference.root, commit, original)
+    paths = repository.export(origin.root, commit, original)
     texts = {path: text for path in paths if (text := _read_text(original / path)) is not None}
     kept = copying.select_slices(slices, texts)
     copied = [path for path in paths if copying.is_copied(path, kept, with_tests=with_tests)]
@@ -273,12 +273,12 @@ def build(
     texts[_VERSION_FILE] = re.sub('(?<=__version__ = ").*(?=")', _FIRST_VERSION, texts[_VERSION_FILE])
     texts["CHANGELOG.md"] = (_TEMPLATES / "CHANGELOG.md").read_text(encoding="utf-8")
     texts["README.md"] = (_TEMPLATES / "README.md").read_text(encoding="utf-8") + "\n" + texts["README.md"].lstrip("\n")
-    origin = Template((_TEMPLATES / "origin.md").read_text(encoding="utf-8"))
+    page = Template((_TEMPLATES / "origin.md").read_text(encoding="utf-8"))
     written = {
-        "docs/origin.md": origin.substitute(commit=commit, declaration=_declaration_path(names)),
+        "docs/origin.md": page.substitute(commit=commit, declaration=_declaration_path(names)),
         "ruff.toml": (_TEMPLATES / "ruff_settings.toml").read_text(encoding="utf-8"),
         **sql.generate(declared.event, names.package, kept),
-        _declaration_path(names): _rename_imports(declared.text, words.REFERENCE.package, names.package),
+        _declaration_path(names): _rename_imports(declared.text, words.ORIGIN.package, names.package),
     }
     replaced = {path for path in texts if renaming.rename_name(path) in written}
     _check_collisions({path: text for path, text in texts.items() if path not in replaced}, renaming)
@@ -292,7 +292,7 @@ def build(
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", newline="")
     result = sorted({*map(renaming.rename_name, copied), *written})
-    reference.finish(folder)
+    origin.finish(folder)
     texts = {path: text for path in result if (text := _read_text(folder / path)) is not None}
     return result, list(copying.find_dead_links(texts, result))
 
@@ -345,7 +345,7 @@ def _print(
     folder: Path,
     commit: str,
     previous: GeneratedCommit | None,
-    reference: str,
+    origin: str,
     dead_links: list[str],
     changes: list[TableChange] | None,
     *,
@@ -355,7 +355,7 @@ def _print(
     for link in dead_links:
         print_error(f"make new: dead link, a mistake of this project: {link}")
     if as_json:
-        result = {"folder": str(folder), "commit": commit, "reference": reference, "changed": is_changed}
+        result = {"folder": str(folder), "commit": commit, "origin": origin, "changed": is_changed}
         missing = None if changes is None else [change._asdict() for change in changes]
         print_json({**result, "deadLinks": dead_links, "missingMigration": missing})
     elif previous is None:
@@ -373,7 +373,7 @@ def _print(
             print_result(
                 "It may need a migration: this version cannot read the last declaration, so it compared nothing.",
                 "Compare names, `derived_id` and columns yourself: "
-                f"git -C {shlex.quote(str(folder))} diff {GENERATED}~ {GENERATED} -- {previous.origin.declaration}",
+                f"git -C {shlex.quote(str(folder))} diff {GENERATED}~ {GENERATED} -- {previous.sources.declaration}",
             )
         first = "Commit your changes there, then merge it" if repository.has_changes(folder) else "Merge it"
         print_result(f"{first}:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
@@ -381,6 +381,6 @@ def _print(
         print_result(f"The branch {GENERATED} is up to date.")
 
 
-def main(arguments: Sequence[str] | None = None, reference: Reference | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, origin: Origin | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(new, "make new", arguments, reference)
+    return commands.run(new, "make new", arguments, origin)

@@ -1,4 +1,4 @@
-"""Files of the reference that a copy gets, parts of documents that it does not get, and links to missing files."""
+"""Files of the origin that a copy gets, parts of documents that it does not get, and links to missing files."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ VERBATIM = ("LICENSE",)
 """Files without the names of the copy."""
 
 ENABLED_SLICES = "slices/enabled.txt"
-_MARK = "<!-- only in the reference"
+_MARK = "<!-- only in the origin"
 _MARKED = re.compile(  # with the blank lines after it, if one is before it
     rf"(\A|(?<=\n)\n)?^(?:{_MARK}: begin -->\n.*?^{_MARK}: end|[^\n]+{_MARK}) -->\n(?(1)\n*)", re.MULTILINE | re.DOTALL
 )
@@ -58,7 +58,7 @@ _LINK = re.compile(r"\]\(([^()\s]+)\)|<img src=\"([^\"]+)\"")
 
 
 def find_slices(paths: Collection[str]) -> list[str]:
-    """Return the names of the slices among the files of the reference."""
+    """Return the names of the slices among the files of the origin."""
     return sorted({parts[1] for path in paths if len(parts := path.split("/")) > 2 and parts[0] == "slices"})
 
 
@@ -67,7 +67,7 @@ def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
 
     Args:
         names: the slices that were asked for.
-        texts: the files of the reference.
+        texts: the files of the origin.
 
     Raises:
         CommandError: a name is unknown, or its slice cannot be kept, or needs another one.
@@ -103,7 +103,7 @@ def _find_unavailable_slices(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:
-    """Return whether a copy with these slices, and perhaps with the tests of tools, gets a file of the reference."""
+    """Return whether a copy with these slices, and perhaps with the tests of tools, gets a file of the origin."""
     parts = path.split("/")
     if _ABOUT_PUNCHES.fullmatch(path):
         return False
@@ -119,17 +119,17 @@ def is_test_of_tools(path: str) -> bool:
 
 
 def adapt(path: str, text: str) -> str:
-    """Return a document without its parts that only the reference has.
+    """Return a document without its parts that only the origin has.
 
-    Such a line ends with the comment `only in the reference`; several lines are between two lines with only a comment,
-    `only in the reference: begin` and `only in the reference: end`.
+    Such a line ends with the comment `only in the origin`; several lines are between two lines with only a comment,
+    `only in the origin: begin` and `only in the origin: end`.
 
     Raises:
         CommandError: a begin has no end, or an end no begin.
     """
     text = _MARKED.sub(r"\1", text)
     if _MARK in text:
-        raise CommandError(f"{path}: `only in the reference: begin` and `: end` must follow each other", 1)
+        raise CommandError(f"{path}: `only in the origin: begin` and `: end` must follow each other", 1)
     return text
 
 

@@ -54,7 +54,7 @@ def load(text: str, path: str) -> Event:
     """Return the event that a Python file declares as `EVENT`.
 
     Args:
-        text: the file's text, which imports from the reference.
+        text: the file's text, which imports from the origin.
         path: path of the file, for messages.
 
     Raises:

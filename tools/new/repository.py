@@ -1,4 +1,4 @@
-"""Git: the reference's commit, and the commits of a copy.
+"""Git: the origin's commit, and the commits of a copy.
 
 A copy has a branch `generated`, whose commits `make new` writes without touching the owner's files.
 """
@@ -16,10 +16,10 @@ MAIN, GENERATED = "main", "generated"
 _UNCHANGED_TEXT = ("-c", "core.autocrlf=false", "-c", "core.safecrlf=false")
 
 
-class Origin(NamedTuple):
+class Sources(NamedTuple):
     """Sources of a generated commit, as its message names them."""
 
-    reference: str  # id of the reference's commit
+    commit: str  # id of the origin's commit
     declaration: str  # path in the copy
     slices: tuple[str, ...]
 
@@ -29,7 +29,7 @@ class GeneratedCommit(NamedTuple):
 
     id: str
     tree: str
-    origin: Origin
+    sources: Sources
 
 
 def git(folder: Path, *arguments: str, stdin: str | None = None, **variables: str) -> str:
@@ -67,7 +67,7 @@ def git(folder: Path, *arguments: str, stdin: str | None = None, **variables: st
 
 
 def head(root: Path) -> str:
-    """Return the id of the last commit of the reference.
+    """Return the id of the last commit of the origin.
 
     Raises:
         CommandError: the folder is no clone, or it has no commit.
@@ -106,14 +106,14 @@ def check_author(folder: Path) -> None:
         ) from None
 
 
-def create(folder: Path, paths: Iterable[str], origin: Origin, subject: str) -> str:
+def create(folder: Path, paths: Iterable[str], sources: Sources, subject: str) -> str:
     """Make a folder a repository without remotes: `main` and `generated` are at one commit of its files.
 
     Returns:
         Id of the commit.
     """
     git(folder, "init", "--quiet", f"--initial-branch={MAIN}", "--template=")
-    commit = _commit(folder, folder, folder / ".git" / "index", paths, _message(subject, origin))
+    commit = _commit(folder, folder, folder / ".git" / "index", paths, _message(subject, sources))
     for branch in (MAIN, GENERATED):
         git(folder, "update-ref", f"refs/heads/{branch}", commit)
     return commit
@@ -124,14 +124,16 @@ def find_generated(folder: Path) -> GeneratedCommit | None:
     if not (folder / ".git").exists() or not git(folder, "for-each-ref", f"refs/heads/{GENERATED}"):
         return None
     commit, tree, message = git(folder, "log", "-1", "--format=%H%n%T%n%B", GENERATED).split("\n", 2)
-    trailers = dict(re.findall(r"^(Reference|Declaration|Slices): (.*)$", message, re.MULTILINE))
-    if len(trailers) != len(Origin._fields):
+    trailers = dict(re.findall(r"^(Origin|Declaration|Slices): (.*)$", message, re.MULTILINE))
+    if len(trailers) != len(Sources._fields):
         return None
     slices = tuple(name for name in trailers["Slices"].split(", ") if name != "none")
-    return GeneratedCommit(commit, tree, Origin(trailers["Reference"], trailers["Declaration"], slices))
+    return GeneratedCommit(commit, tree, Sources(trailers["Origin"], trailers["Declaration"], slices))
 
 
-def add(folder: Path, files: Path, paths: Iterable[str], parent: GeneratedCommit, origin: Origin, subject: str) -> str:
+def add(
+    folder: Path, files: Path, paths: Iterable[str], parent: GeneratedCommit, sources: Sources, subject: str
+) -> str:
     """Add a commit to the branch `generated` of a copy, without touching its files and its index.
 
     Args:
@@ -139,7 +141,7 @@ def add(folder: Path, files: Path, paths: Iterable[str], parent: GeneratedCommit
         files: folder with the files of the commit.
         paths: their paths.
         parent: the branch's last commit.
-        origin: the sources of the files.
+        sources: the sources of the files.
         subject: subject of the commit.
 
     Returns:
@@ -151,7 +153,7 @@ def add(folder: Path, files: Path, paths: Iterable[str], parent: GeneratedCommit
     if git(folder, "rev-parse", "--symbolic-full-name", "HEAD") == f"refs/heads/{GENERATED}":
         raise CommandError(f"{folder}: the branch `{GENERATED}` is checked out. Run `git switch {MAIN}` there.")
     index = files.with_name(f"{files.name}.generated")
-    commit = _commit(folder, files, index, paths, _message(subject, origin), parent)
+    commit = _commit(folder, files, index, paths, _message(subject, sources), parent)
     git(folder, "update-ref", f"refs/heads/{GENERATED}", commit, parent.id)
     return commit
 
@@ -182,8 +184,8 @@ def _commit(
     return git(folder, "commit-tree", tree, *parents, "-F", "-", stdin=message)
 
 
-def _message(subject: str, origin: Origin) -> str:
-    slices = ", ".join(origin.slices) or "none"
+def _message(subject: str, sources: Sources) -> str:
+    slices = ", ".join(sources.slices) or "none"
     return f"""\
 {subject}
 
@@ -191,7 +193,7 @@ def _message(subject: str, origin: Origin) -> str:
 named above. Later commits of that project reach this one by `make new`
 again, which adds a commit to the branch `{GENERATED}`: merge it.
 
-Reference: {origin.reference}
-Declaration: {origin.declaration}
+Origin: {sources.commit}
+Declaration: {sources.declaration}
 Slices: {slices}
 """

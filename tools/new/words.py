@@ -1,4 +1,4 @@
-"""Names of the reference and of a copy, the renaming of texts and paths, and names that a renaming would merge."""
+"""Names of the origin and of a copy, the renaming of texts and paths, and names that a renaming would merge."""
 
 import builtins
 import io
@@ -52,7 +52,7 @@ class Names(NamedTuple):
         return (first + "".join(map(str.capitalize, others)))[:_MAX_FUNCTION_ID_LENGTH]
 
 
-REFERENCE = Names(
+ORIGIN = Names(
     "batida-ponto",
     "ponto",
     "/ponto",
@@ -67,9 +67,9 @@ PROJECT = "batida-ponto-serverless"
 
 
 class Renaming:
-    """Replacement of the reference's names in texts and paths."""
+    """Replacement of the origin's names in texts and paths."""
 
-    def __init__(self, new: Names, old: Names = REFERENCE) -> None:
+    def __init__(self, new: Names, old: Names = ORIGIN) -> None:
         self.new = new
         self._words = dict(_pairs(old, new))
         inner = "|".join(_pattern(word) for word in sorted(self._words, key=len, reverse=True))
@@ -146,7 +146,7 @@ def find_taken_names(texts: Mapping[str, str], renaming: Renaming) -> list[str]:
     """Return the new names that are also another name of their file, or a reserved word.
 
     Args:
-        texts: the reference's files by path; those that the copy gets otherwise left out.
+        texts: the origin's files by path; those that the copy gets otherwise left out.
         renaming: the renaming.
     """
     taken = {path for path, count in Counter(map(renaming.rename_name, texts)).items() if count > 1}

@@ -5,7 +5,7 @@ from contextlib import closing
 import psycopg2.errors
 import pytest
 
-from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
+from ponto.admin.migrations import BASE_FOLDERS, migrate
 from tests.database import Database, execute
 from tests.postgres.servers import Server
 from tests.postgres.storing import add_punch
@@ -27,7 +27,7 @@ def test_checks_do_not_depend_on_defaults_of_the_database(server: Server) -> Non
         "alter database master set transform_null_equals = on"
     )
 
-    migrate(owner, "America/Sao_Paulo", REFERENCE_FOLDERS)
+    migrate(owner, "America/Sao_Paulo", BASE_FOLDERS)
 
     with pytest.raises(psycopg2.errors.CheckViolation):
         execute(

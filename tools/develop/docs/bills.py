@@ -19,7 +19,7 @@ _MILLION = 1_000_000
 
 
 def idle(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
-    """Return the bill of a month without punches, for a stage of the reference deployed with these parameters."""
+    """Return the bill of a month without punches, for a stage of the base deployed with these parameters."""
     with slice_manifests.without_slices():
         return costs.idle_bill(settings.read(stage, parameters), _REGION)
 

@@ -67,7 +67,7 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from ponto/punch\.py: comparison": examples.comparison,
     r"from ponto/punch\.py: derived ids": examples.derived_ids,
     r"from ponto/punch\.py: erasure": examples.erasure_block,
-    r"from the parameters: (\w+) to (\w+)": tables.reference_parameters,
+    r"from the parameters: (\w+) to (\w+)": tables.base_parameters,
     r"from the parameters of (\w+)": tables.slice_parameters,
     r"from ponto --help(?:: (\w+))?": tables.commands,
     r"from slices/\*/aws\.yml and resources/": resources.resource_table,

@@ -48,7 +48,7 @@ _FIXED = [
 
 
 def resource_table() -> str:
-    """Return the resources of the reference and of the enabled slices."""
+    """Return the resources of the base and of the enabled slices."""
     resources = ROOT / "resources"
     folders = [resources, resources / "lib", *(manifest.folder for manifest in slice_manifests.enabled_manifests())]
     files = [ROOT / "serverless.yml", *(file for folder in folders for file in sorted(folder.glob("*.[yj]*")))]

@@ -52,7 +52,7 @@ def _shorten_type(type_: str) -> str:
 
 
 def commands(slice_name: str | None = None) -> str:
-    """Return the commands of a slice or of the reference with their exit statuses; the most common is shown once."""
+    """Return the commands of a slice or of the base with their exit statuses; the most common is shown once."""
     slice_commands = {
         name: tuple(f"ponto {command} " for command in commands)
         for name, commands in enabled_slices.collect("commands", "COMMANDS").items()
@@ -85,8 +85,8 @@ def leaf_commands(
         yield name, command.get_short_help_str(limit=200), status
 
 
-def reference_parameters(first: str, last: str) -> str:
-    """Return the reference's parameters from one to another, in the order of their declarations."""
+def base_parameters(first: str, last: str) -> str:
+    """Return the base's parameters from one to another, in the order of their declarations."""
     with slice_manifests.without_slices():
         names = list(parameters.declarations())
     return _parameters(names[names.index(first) : names.index(last) + 1])

@@ -1,4 +1,4 @@
-"""`make new`: copies of a small reference with the declaration of examples/orders, and requests that it refuses."""
+"""`make new`: copies of a small origin with the declaration of examples/orders, and requests that it refuses."""
 
 import os
 import subprocess
@@ -11,11 +11,11 @@ from tests.commands import CommandResult, Run, runner
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 from tools.new import command
-from tools.new.command import Reference
+from tools.new.command import Origin
 
 ORDER = ROOT / "examples" / "orders" / "order.py"
 FILES = {
-    "README.md": "<!-- only in the reference: begin -->\nA [lab](lab/README.md).\n<!-- only in the reference: end -->\n"
+    "README.md": "<!-- only in the origin: begin -->\nA [lab](lab/README.md).\n<!-- only in the origin: end -->\n"
     "\nA punch of an employee.\n",
     "CHANGELOG.md": "History.\n",
     "LICENSE": "The authors of batida-ponto-serverless.\n",
@@ -33,7 +33,7 @@ FILES = {
 
 
 class Project:
-    """A reference with few files, and the command that copies it."""
+    """An origin with few files, and the command that copies it."""
 
     def __init__(self, root: Path, run: Run) -> None:
         self.root = root
@@ -67,21 +67,21 @@ def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
         monkeypatch.delenv(name, raising=False)
     # The real function generates documents and formats files, and leaves caches.
-    reference = Reference(tmp_path / "reference", lambda folder: (folder / "cache").touch())
-    return Project(reference.root, runner(capsys, collaborators=reference, main=command.main))
+    origin = Origin(tmp_path / "origin", lambda folder: (folder / "cache").touch())
+    return Project(origin.root, runner(capsys, collaborators=origin, main=command.main))
 
 
-def test_copy_is_a_repository_with_one_commit_that_names_the_references(project: Project, tmp_path: Path) -> None:
+def test_copy_is_a_repository_with_one_commit_that_names_its_sources(project: Project, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
 
     result = project.new(copy, "--event", ORDER)
 
     assert (result.status, result.out) == (0, f"{copy} has a commit on main. Next:\n  cd {copy} && make run\n")
-    reference = git(project.root, "rev-parse", "HEAD")
+    origin = git(project.root, "rev-parse", "HEAD")
     message = git(copy, "log", "--all", "--format=%D%n%an%n%B").splitlines()
     assert message[:2] == ["HEAD -> main, generated", "Owner"]
     assert message[2].startswith("Generate shop-orders from batida-ponto-serverless ")
-    assert message[-3:] == [f"Reference: {reference}", "Declaration: shoporders/order.py", "Slices: none"]
+    assert message[-3:] == [f"Origin: {origin}", "Declaration: shoporders/order.py", "Slices: none"]
     assert git(copy, "remote") == git(copy, "status", "--porcelain", "--ignored") == ""
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -129,13 +129,13 @@ def test_second_run_adds_a_commit_to_the_branch_that_merges(project: Project, tm
     project.new(copy, "--event", ORDER, "--slices", "imports")
     (copy / "README.md").write_text("Mine.\n")
     git(copy, "commit", "--quiet", "-am", "Mine")
-    reference = project.commit({"docs/deploy.md": "About a punch.\n", "ponto/schema/0005_more.sql": "-- more\n"})
+    origin = project.commit({"docs/deploy.md": "About a punch.\n", "ponto/schema/0005_more.sql": "-- more\n"})
 
     result = project.new(copy)
 
     assert (result.status, result.out.splitlines()[-1]) == (0, f"  cd {copy} && git merge generated")
-    assert git(copy, "log", "-1", "--format=%(trailers:key=Reference,valueonly)%P", "generated") == (
-        f"{reference}\n{git(copy, 'rev-parse', 'main~1')}"
+    assert git(copy, "log", "-1", "--format=%(trailers:key=Origin,valueonly)%P", "generated") == (
+        f"{origin}\n{git(copy, 'rev-parse', 'main~1')}"
     )
     git(copy, "merge", "--quiet", "generated")
     assert (copy / "README.md").read_text() == "Mine.\n"
@@ -246,7 +246,7 @@ def test_ids_of_a_copy_are_derived_from_the_same_columns(
         (["copy", "--event", "none.py"], "EVENT: none.py is no text file. Name the Python file that declares the"),
         (["none/copy", "--event", ORDER], "none does not exist. Create it, or name another folder."),
         (["used", "--event", ORDER], "used is neither new nor empty, and has no branch `generated`"),
-        (["reference/copy", "--event", ORDER], "reference/copy is in this project. Name a folder beside it"),
+        (["origin/copy", "--event", ORDER], "origin/copy is in this project. Name a folder beside it"),
         (["copy", "--event", ORDER, "--slices", "clocks"], "SLICES: `clocks` cannot be kept"),
     ],
     ids=str,
@@ -271,7 +271,7 @@ def test_failed_step_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
 
     before = sorted(tmp_path.iterdir())
 
-    result = runner(capsys, collaborators=Reference(project.root, fail), main=command.main)(
+    result = runner(capsys, collaborators=Origin(project.root, fail), main=command.main)(
         tmp_path / "copy", "--event", ORDER
     )
 

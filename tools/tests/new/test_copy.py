@@ -40,7 +40,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 }
 SLICES = {"short": "receipts,imports", "long": "receipts,imports"}
 """Slices that a copy keeps, by the kind of its names."""
-REFERENCE = re.compile(
+ORIGIN = re.compile(
     r"punch|batida|(?<![a-z])ponto|employee|usuario_?id|relogio|time.clock|clock(s|ed|ing)? (in|out)\b", re.IGNORECASE
 )
 """Names of this project's event, and what is said about time clocks; programs have clocks, too."""
@@ -48,11 +48,11 @@ MISSING = re.compile(
     r"(?<![\w/-])lab/|\bmake (chaos|simulate|bench|pictures|new)\b"
     r"|docs/(adapt|original|pictures)|pt-BR\.md"
 )
-"""Files, folders and targets that only the reference has."""
+"""Files, folders and targets that only the origin has."""
 PATH = re.compile(r"(?<![\w/.*-])(?:docs|loadtest|tests|tools)/[\w/-]+\.(?:js|md|py|yml)\b")
 """Path of a file that a text names."""
 NOTES = {"LICENSE", "docs/origin.md"}
-"""Files that name the reference."""
+"""Files that name the origin."""
 
 
 class Copy:
@@ -102,7 +102,7 @@ def test_copy_names_only_its_event_has_no_dead_link_and_is_formatted(copy: Copy)
         for path, text in copy.files()
         if path not in NOTES
         for line in (path, *text.splitlines())
-        if REFERENCE.search(line) or MISSING.search(line)
+        if ORIGIN.search(line) or MISSING.search(line)
     ]
     paths = {path for path, _ in copy.files()}
     named = {name: path for path, text in copy.files() if path not in NOTES for name in PATH.findall(text)}

@@ -1,4 +1,4 @@
-"""Files that a copy gets, what is marked as only for the reference, slices, and dead links."""
+"""Files that a copy gets, what is marked as only for the origin, slices, and dead links."""
 
 import pytest
 
@@ -16,7 +16,7 @@ SLICES = {
 }
 
 
-BEGIN, END = "<!-- only in the reference: begin -->", "<!-- only in the reference: end -->"
+BEGIN, END = "<!-- only in the origin: begin -->", "<!-- only in the origin: end -->"
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ BEGIN, END = "<!-- only in the reference: begin -->", "<!-- only in the referenc
         (f"a\n\n{BEGIN}\nb\n\nb\n{END}\n\nc\n", "a\n\nc\n"),
         (f"{BEGIN}\nb\n{END}\n\nc\n", "c\n"),
         (f"a\n{BEGIN}\nb\n{END}\n\nc\n{BEGIN}\nd\n{END}\n", "a\n\nc\n"),
-        ("a\n\nb <!-- only in the reference -->\n\nc\n", "a\n\nc\n"),
-        ("| a | <!-- only in the reference -->\n| b |\n", "| b |\n"),
-        ("a\n\n\nb, only in the reference\n", "a\n\n\nb, only in the reference\n"),
+        ("a\n\nb <!-- only in the origin -->\n\nc\n", "a\n\nc\n"),
+        ("| a | <!-- only in the origin -->\n| b |\n", "| b |\n"),
+        ("a\n\n\nb, only in the origin\n", "a\n\n\nb, only in the origin\n"),
     ],
 )
 def test_marked_text_is_left_out(text: str, adapted: str) -> None:
@@ -57,7 +57,7 @@ def test_mark_without_counterpart_is_refused(text: str) -> None:
         ("slices/imports/commands.py", False),
     ],
 )
-def test_copy_has_files_that_are_not_only_for_the_reference(path: str, expected: bool) -> None:
+def test_copy_has_files_that_are_not_only_for_the_origin(path: str, expected: bool) -> None:
     assert is_copied(path, ["receipts"]) == expected
 
 
@@ -66,7 +66,7 @@ def test_copy_with_tests_of_tools_has_none_of_the_generator() -> None:
     assert [is_copied(path, [], with_tests=True) for path in paths] == [True, True, False]
 
 
-def test_slices_are_kept_in_the_order_of_the_reference() -> None:
+def test_slices_are_kept_in_the_order_of_the_origin() -> None:
     assert select_slices(["extra", "other", "imports"], SLICES) == ["imports", "other", "extra"]
 
 

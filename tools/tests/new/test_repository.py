@@ -7,9 +7,9 @@ import pytest
 
 from tools.kit.errors import CommandError
 from tools.new import repository
-from tools.new.repository import Origin
+from tools.new.repository import Sources
 
-ORIGIN = Origin("1" * 40, "scans/scan.py", ("receipts", "imports"))
+SOURCES = Sources("1" * 40, "scans/scan.py", ("receipts", "imports"))
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +37,14 @@ def write(folder: Path, **texts: str) -> list[str]:
 
 
 def create(folder: Path, **texts: str) -> Path:
-    repository.create(folder, write(folder, **texts), ORIGIN, "Generate scans")
+    repository.create(folder, write(folder, **texts), SOURCES, "Generate scans")
     return folder
 
 
 def add(copy: Path, files: Path, **texts: str) -> str:
     previous = repository.find_generated(copy)
     assert previous
-    return repository.add(copy, files, write(files, **texts), previous, ORIGIN, "Generate scans again")
+    return repository.add(copy, files, write(files, **texts), previous, SOURCES, "Generate scans again")
 
 
 def test_copy_has_one_commit_with_its_origin_and_no_remote(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_copy_has_one_commit_with_its_origin_and_no_remote(tmp_path: Path) -> No
     assert git(copy, "status", "--porcelain") == git(copy, "remote") == ""
     generated = repository.find_generated(copy)
     assert generated
-    assert generated.origin == ORIGIN
+    assert generated.sources == SOURCES
 
 
 def test_ignored_files_are_committed_only_if_named(tmp_path: Path) -> None:
@@ -102,16 +102,16 @@ def test_other_repository_is_no_copy(tmp_path: Path, message: str | None) -> Non
     assert repository.find_generated(tmp_path) is None
 
 
-def test_only_committed_files_of_the_reference_are_exported(tmp_path: Path) -> None:
-    reference = create(tmp_path / "reference", a="committed")
-    (reference / "a.txt").chmod(0o755)
-    git(reference, "commit", "-am", "Make it executable")
-    assert not repository.has_changes(reference)
-    write(reference, a="changed", b="new")
+def test_only_committed_files_of_the_origin_are_exported(tmp_path: Path) -> None:
+    origin = create(tmp_path / "origin", a="committed")
+    (origin / "a.txt").chmod(0o755)
+    git(origin, "commit", "-am", "Make it executable")
+    assert not repository.has_changes(origin)
+    write(origin, a="changed", b="new")
 
-    paths = repository.export(reference, repository.head(reference), tmp_path / "files")
+    paths = repository.export(origin, repository.head(origin), tmp_path / "files")
 
-    assert repository.has_changes(reference)
+    assert repository.has_changes(origin)
     assert paths == ["a.txt"]
     assert (tmp_path / "files" / "a.txt").read_text() == "committed"
     assert (tmp_path / "files" / "a.txt").stat().st_mode & 0o100

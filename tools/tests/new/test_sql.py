@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
+from ponto.admin.migrations import BASE_FOLDERS, migrate
 from ponto.event import Event
 from ponto.fields import Kind
 from ponto.punch import EVENT
@@ -97,7 +97,7 @@ def write_schema(event: Event, folder: Path) -> dict[str, str]:
     files = generate(event, "ponto", ["receipts"])
     for name in ("roles.sql", "views/02_zone.sql"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REFERENCE_FOLDERS["ponto"] / name, folder / name)
+        shutil.copy(BASE_FOLDERS["ponto"] / name, folder / name)
     for path, text in files.items():
         if path.startswith("ponto/schema/"):
             (folder / path.removeprefix("ponto/schema/")).write_text(text, encoding="utf-8")
@@ -157,7 +157,7 @@ def test_generated_table_is_the_one_of_this_project(postgres: str, tmp_path: Pat
     write_schema(EVENT, tmp_path)
     definitions = []
 
-    for folder in (REFERENCE_FOLDERS["ponto"], tmp_path):
+    for folder in (BASE_FOLDERS["ponto"], tmp_path):
         with cloned(postgres, "template0") as url, closing(Database(url)) as database:
             migrate(database.owner, TIME_ZONE, {"ponto": folder})
             definitions.append(set(database.execute(DEFINITIONS)))

@@ -1,4 +1,4 @@
-"""Renaming of the reference's texts and paths, and collisions of names."""
+"""Renaming of the origin's texts and paths, and collisions of names."""
 
 from contextlib import closing
 
@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from ponto.punch import EVENT
-from tools.new.words import REFERENCE, SQL_RESERVED, Names, Renaming, find_taken_names
+from tools.new.words import ORIGIN, SQL_RESERVED, Names, Renaming, find_taken_names
 
 SCANS = Names(
     "parcel-scans",
@@ -94,7 +94,7 @@ def test_path_of_another_file_is_taken() -> None:
     assert taken == ["parcelscans/scan.py"]
 
 
-def test_reference_has_the_names_of_its_declaration() -> None:
+def test_origin_has_the_names_of_its_declaration() -> None:
     declared = Names(
         EVENT.service,
         "ponto",
@@ -107,7 +107,7 @@ def test_reference_has_the_names_of_its_declaration() -> None:
         EVENT.plural_pt or "",
     )
 
-    assert declared == REFERENCE
+    assert declared == ORIGIN
 
 
 def test_reserved_words_are_those_of_postgresql(postgres: str) -> None:

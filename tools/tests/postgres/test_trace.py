@@ -48,7 +48,7 @@ ACCESS_DENIED = refusal("AccessDenied")
 
 
 def rows(result: CommandResult) -> list[dict[str, Any]]:
-    """Return the rows of a result with the reference's keys; slices may add keys."""
+    """Return the rows of a result with the base's keys; slices may add keys."""
     return [{name: row[name] for name in ROW} for row in result.json["rows"]]
 
 

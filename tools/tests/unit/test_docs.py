@@ -150,7 +150,7 @@ def _listed_parameters(text: str) -> list[str]:
     return sorted(re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){2} [^|]+\. \|$", "".join(tables), re.MULTILINE))
 
 
-def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
+def test_configuration_lists_each_parameter_of_the_base_once() -> None:
     with slice_manifests.without_slices():
         declared = parameters.declarations()
     assert _listed_parameters((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)

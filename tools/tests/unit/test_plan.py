@@ -142,7 +142,7 @@ def test_database_is_active_during_the_peaks_and_until_it_pauses(
 
 def test_bill_counts_the_custom_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     log.write_batch(
-        "1", "function", time.time(), BatchResult().counts(requires_sign_in=False), {"milliseconds": 1.0}, []
+        "1", "function", time.time(), BatchResult().counts(is_sign_in_required=False), {"milliseconds": 1.0}, []
     )
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
     # The ages are metrics of a batch that stored something, and of one in which something failed.

@@ -84,7 +84,7 @@ def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Tem
     assert function["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert "VpcConfig" not in function
     assert function["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": "Queue"}
-    assert "IDENTITY" not in function["Environment"]["Variables"]
+    assert "SIGN_IN_REQUIRED" not in function["Environment"]["Variables"]
     # Not the id of an API key, which has ten characters.
     assert function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
     config = prod_with_slices.properties("ImportacaoLambdaEvConf")

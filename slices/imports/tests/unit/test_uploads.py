@@ -176,7 +176,7 @@ def send(first: int, last: int, *, seconds: float = 30, **settings: Any) -> dict
     punches = list(lines.read_lines(io.BytesIO(content), ZONE, no_object))
     client = boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}))
     sender = QueueSender(
-        client, os.environ["QUEUE_URL"], **{"requires_sign_in": False, "first_delay": 0.001} | settings
+        client, os.environ["QUEUE_URL"], **{"is_sign_in_required": False, "first_delay": 0.001} | settings
     )
     return sender.send(punches, time.monotonic() + seconds)
 
@@ -209,15 +209,15 @@ def refuse(*failures: dict[int, str] | ClientError | EndpointConnectionError) ->
     return answer
 
 
-@pytest.mark.parametrize("requires_sign_in", [True, False])
+@pytest.mark.parametrize("is_sign_in_required", [True, False])
 @pytest.mark.parametrize("group", ["imports", None])
 def test_messages_have_employee_attribute_if_sign_in_is_required_and_a_message_group(
-    sqs: Calls, monkeypatch: pytest.MonkeyPatch, requires_sign_in: bool, group: str | None
+    sqs: Calls, monkeypatch: pytest.MonkeyPatch, is_sign_in_required: bool, group: str | None
 ) -> None:
     monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
     monkeypatch.setenv("MESSAGE_GROUP", group or "")
-    if requires_sign_in:
-        monkeypatch.setenv("IDENTITY", "required")
+    if is_sign_in_required:
+        monkeypatch.setenv("SIGN_IN_REQUIRED", "true")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="incoming/a", Body=file(1, 2))
@@ -229,7 +229,7 @@ def test_messages_have_employee_attribute_if_sign_in_is_required_and_a_message_g
     assert [entry.get("MessageGroupId") for entry in entries] == [group] * 2
     attributes = [message.get("MessageAttributes") for message in received()]
     assert attributes == [
-        {"usuarioId": {"DataType": "String", "StringValue": str(employee_id)}} if requires_sign_in else None
+        {"usuarioId": {"DataType": "String", "StringValue": str(employee_id)}} if is_sign_in_required else None
         for employee_id in (1, 2)
     ]
 

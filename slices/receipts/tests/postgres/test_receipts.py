@@ -46,12 +46,12 @@ def request(identifier: str | None, claims: dict[str, str] | None = None) -> dic
 class ReceiptFunction:
     """The function on a test database, with a clock that a test can advance."""
 
-    def __init__(self, database: Database, *, requires_sign_in: bool) -> None:
+    def __init__(self, database: Database, *, is_sign_in_required: bool) -> None:
         self.parameter_reads = 0  # how often the connection's parameters were fetched
         self.seconds_later = 0
         self.session = open_session(self._fetch, SHORT_TIMEOUTS)
         self._receipts = Receipts(
-            self.session, requires_sign_in=requires_sign_in, clock=lambda: time.monotonic() + self.seconds_later
+            self.session, is_sign_in_required=is_sign_in_required, clock=lambda: time.monotonic() + self.seconds_later
         )
         self._functions = Functions(database.url, "ponto_receipts")
         self._functions.environment["CORS_ORIGIN"] = ORIGIN
@@ -84,7 +84,7 @@ class ReceiptFunction:
 @pytest.fixture
 def receipt_function(database: Database) -> Iterator[ReceiptFunction]:
     """Yield the function of a stage without sign-in."""
-    receipt_function = ReceiptFunction(database, requires_sign_in=False)
+    receipt_function = ReceiptFunction(database, is_sign_in_required=False)
     with closing(receipt_function.session):
         yield receipt_function
 
@@ -92,7 +92,7 @@ def receipt_function(database: Database) -> Iterator[ReceiptFunction]:
 @pytest.fixture
 def sign_in_function(database: Database) -> Iterator[ReceiptFunction]:
     """Yield the function of a stage with sign-in."""
-    receipt_function = ReceiptFunction(database, requires_sign_in=True)
+    receipt_function = ReceiptFunction(database, is_sign_in_required=True)
     with closing(receipt_function.session):
         yield receipt_function
 

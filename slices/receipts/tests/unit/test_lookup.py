@@ -35,7 +35,7 @@ def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resume_seconds: 
     server.answers = lambda _: refusal if server.now - begin < resume_seconds else (0.1, "")
 
     with pytest.raises(psycopg2.OperationalError):
-        Receipts(session, requires_sign_in=False).find(str(uuid.uuid4()), None)
+        Receipts(session, is_sign_in_required=False).find(str(uuid.uuid4()), None)
 
     assert server.attempts
     assert server.now - begin <= TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)

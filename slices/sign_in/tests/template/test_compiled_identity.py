@@ -72,7 +72,7 @@ def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
         assert "AuthorizationScopes" not in method  # scopes would require an access token, which has no attributes
     for name in (name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Function"):
-        assert resources[name]["Properties"]["Environment"]["Variables"].pop("IDENTITY") == "required"
+        assert resources[name]["Properties"]["Environment"]["Variables"].pop("SIGN_IN_REQUIRED") == "true"
     function = resources["BatidaPontoLambdaFunction"]
     assert function["DependsOn"] == [*before["BatidaPontoLambdaFunction"]["DependsOn"], "ApiStage"]
     function["DependsOn"].remove("ApiStage")
@@ -109,7 +109,7 @@ def test_without_a_user_pool_the_function_is_updated_before_the_stage(
     """Otherwise the function would dead-letter punches that are accepted without sign-in during the update."""
     resources = template.resources
     assert resources["ApiStage"]["DependsOn"] == ["BatidaPontoLambdaFunction"]
-    assert "IDENTITY" not in resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
+    assert "SIGN_IN_REQUIRED" not in resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
     # Until the stage publishes the new deployment, the old one still sends the employee's number.
     assert "ApiStage" not in json.dumps(resources["BatidaPontoLambdaFunction"])
 
