@@ -4,7 +4,6 @@ import json
 import random
 import re
 import uuid
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -162,15 +161,8 @@ class BodyResponse(NamedTuple):
     status: int
     content: Any
 
-    @property
-    def message_id(self) -> str:
-        return str(self.content["messageId"])
 
-
-class DeadLetterContent(NamedTuple):
-    reason: str
-    detail: str
-    body: str
+DeadLetterContent = tuple[str, str, str]  # reason, detail, body
 
 
 class ContractResults(NamedTuple):
@@ -198,7 +190,7 @@ def results(deployed: Deployed) -> ContractResults:
     dead_letters = {}
     for message in client.take_dead_letters():
         texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-        dead_letters[texts["messageId"]] = DeadLetterContent(texts["reason"], texts["detail"], message["Body"])
+        dead_letters[texts["messageId"]] = (texts["reason"], texts["detail"], message["Body"])
     return ContractResults(responses, dead_letters)
 
 
@@ -212,34 +204,28 @@ def test_responses_agree_with_the_schema(results: ContractResults) -> None:
     assert all(message.startswith("there is an error in your request: ") for message in messages)
 
 
-def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
-    """Return the columns in which a punch differs from a stored row."""
-    return [column for column, value in EVENT.comparison_key(punch).items() if stored[column] != value]
-
-
 def test_accepted_body_is_stored_or_dead_lettered_for_an_expected_reason(
     client: Client, results: ContractResults
 ) -> None:
-    accepted = [response for response in results.responses if response.status == 202]
+    accepted = {each.content["messageId"]: each.body.decode() for each in results.responses if each.status == 202}
     punches: dict[str, Punch] = {}
     expected: dict[str, DeadLetterContent] = {}
-    for response in accepted:
-        body = response.body.decode()
+    for message_id, body in accepted.items():
         try:
-            punches[response.message_id] = parse(body, ZONE)
+            punches[message_id] = parse(body, ZONE)
         except InvalidPunchError as error:
-            expected[response.message_id] = DeadLetterContent(error.reason, error.detail, body)
+            expected[message_id] = (error.reason, error.detail, body)
     assert bool(expected) == bool(TEXT_FIELDS)
-    assert {dead_letter.detail for dead_letter in expected.values()} <= DETAILS_BEYOND_SCHEMA
+    assert {detail for _, detail, _ in expected.values()} <= DETAILS_BEYOND_SCHEMA
 
     ids = {punch.id: EVENT.subject_id(punch) for punch in punches.values()}
     rows = client.query(f"select id::text, {EVENT.subject} from ponto.batida where id = any(%s::uuid[])", list(ids))
     assert dict(rows) == ids
     stored = {row.id: row.comparison_key for row in map(ExistingRow._make, client.query(EXISTING, list(ids)))}
     assert len(ids) > 100  # equal punches without an id have the same derived id
-    for response in accepted:  # equal derived ids are conflicts if other fields differ
-        punch = punches.get(response.message_id)
-        if punch and (columns := differing_columns(punch, stored[punch.id])):
+    for message_id, punch in punches.items():  # equal derived ids are conflicts if other fields differ
+        key = EVENT.comparison_key(punch)
+        if columns := [column for column, value in key.items() if stored[punch.id][column] != value]:
             detail = f"id {punch.id} belongs to a punch with another {' and '.join(columns)}"
-            expected[response.message_id] = DeadLetterContent("conflict", detail, response.body.decode())
+            expected[message_id] = ("conflict", detail, accepted[message_id])
     assert results.dead_letters == expected

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ponto.connection import Session
 from ponto.derived_id import derive_id
-from ponto.fields import Kind, decimal, display_text, enumeration, text
+from ponto.fields import Kind, decimal, display_text, enumeration, parse_any_uuid, text
 from ponto.parser import InvalidPunchError, create_parser
 from ponto.store import Entry, Store
 from tests.measurement import EVENT, Measurement
@@ -187,3 +187,13 @@ def test_enumeration_does_not_change_with_the_list_of_its_values() -> None:
     values.append("shop")
 
     assert not accepts(kind, "shop")
+
+
+UUID = "0199a1f2-7c1e-8b52-9d1f-6b1f0a4c2d3e"
+
+
+@pytest.mark.parametrize("value", [UUID[:-1], f"{{{UUID}}}", UUID.replace("-", ""), f"{UUID}\n", f"{UUID[:-1]}é", 1])
+def test_uuid_of_any_version_is_read_as_lower_case_and_other_forms_are_refused(value: object) -> None:
+    assert parse_any_uuid(UUID.upper()) == UUID
+    with pytest.raises(ValueError, match="not a UUID"):
+        parse_any_uuid(value)

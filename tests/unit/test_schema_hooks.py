@@ -20,12 +20,6 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-
-
 def echo(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"user": owner["user"], **event}
 

@@ -1,7 +1,5 @@
 """Selection of view files if one replaces another."""
 
-import re
-
 import pytest
 
 from ponto.admin.owner import MigrationError
@@ -36,11 +34,3 @@ def test_two_files_that_create_one_object_are_refused() -> None:
         match=r"^two/views/01\.sql: creates view v, which one/views/01\.sql creates too.* `-- replaces: one/views",
     ):
         select_files({"one/views/01.sql": VIEW, "two/views/01.sql": VIEW})
-
-
-@pytest.mark.parametrize("target", ["one/views/02.sql", "two/views/01.sql"])
-def test_file_that_replaces_one_that_is_not_applied_is_refused(target: str) -> None:
-    with pytest.raises(
-        MigrationError, match=rf"^two/views/01\.sql: replaces {re.escape(target)}, which is not applied"
-    ):
-        select_files({"one/views/01.sql": VIEW, "two/views/01.sql": f"-- replaces: {target}\n{VIEW}"})

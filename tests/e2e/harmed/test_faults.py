@@ -14,8 +14,7 @@ import pytest
 
 from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, Response, expected_message
-from tests.e2e.deployed import Deployed
-from tests.e2e.snapshot import DRAIN
+from tests.e2e.deployed import DRAIN, Deployed
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.kit.invalid_bodies import INVALID_BODIES

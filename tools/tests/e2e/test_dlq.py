@@ -9,8 +9,7 @@ import pytest
 from ponto.punch import EVENT
 from tests.commands import Run, runner
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.deployed import Deployed
-from tests.e2e.snapshot import DRAIN
+from tests.e2e.deployed import DRAIN, Deployed
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.local.stack import Stack

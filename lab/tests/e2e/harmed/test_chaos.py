@@ -10,16 +10,31 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import DRAIN, Deployed
 from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
 from tools.kit import event
 from tools.kit.output import camel_case
 from tools.kit.project import ROOT
 from tools.local.faults import DatabaseFaults
-
-pytestmark = pytest.mark.usefixtures("redelivery")
+from tools.local.stack import Stack
 
 COMMAND = [sys.executable, "-m", "lab.chaos"]
+
+
+@pytest.fixture(autouse=True)
+def _redelivery(client: Client, stack: Stack) -> Iterator[None]:
+    """Redeliver failed messages after at most 12 s, which is just longer than the function's timeout."""
+    seconds = 12
+    queue, functions = client.address.queue_url, stack.client("lambda")
+    before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    variables = functions.get_function_configuration(FunctionName=DRAIN)["Environment"]["Variables"]
+    shorter = variables | {"RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": str(seconds)}
+    client.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
+    functions.update_function_configuration(FunctionName=DRAIN, Environment={"Variables": shorter})
+    yield
+    client.wait_until_drained()
+    functions.update_function_configuration(FunctionName=DRAIN, Environment={"Variables": variables})
+    client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
 
 
 @pytest.fixture(autouse=True)
