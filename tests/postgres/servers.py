@@ -55,15 +55,12 @@ def as_owner(owner: dict[str, str], action: Callable[[Connection], T]) -> T:
 
 def filter_permitted(parameters: dict[str, str], statements: Iterable[str]) -> list[str]:
     """Run statements as a user; return those that do not fail for lack of privileges."""
-
-    def is_refused(statement: str) -> bool:
-        try:
+    permitted = []
+    for statement in statements:
+        with suppress(psycopg2.errors.InsufficientPrivilege):
             execute(parameters, statement)
-        except psycopg2.errors.InsufficientPrivilege:
-            return True
-        return False
-
-    return [statement for statement in statements if not is_refused(statement)]
+            permitted.append(statement)
+    return permitted
 
 
 class Server:

@@ -83,7 +83,6 @@ def create_system() -> Iterator[CreateSystem]:
 
 
 def punches(count: int = 3, receives: int = 1) -> list[Record]:
-    """Return valid messages with new punches."""
     return [new_punch(receives) for _ in range(count)]
 
 

@@ -10,9 +10,7 @@ from ponto.punch import EVENT
 from tests.database import execute
 from tests.events import punch
 
-FIRST = datetime(
-    1970, 1, 1
-)  # earlier data is still revised, and PostgreSQL's release of the zones may differ from Python's
+FIRST = datetime(1970, 1, 1)  # earlier data is still revised, and PostgreSQL's release may differ from Python's
 ZONES = ["America/Sao_Paulo", "America/New_York", "America/Noronha", "Europe/Lisbon", "Australia/Lord_Howe"]
 
 
@@ -20,17 +18,16 @@ ZONES = ["America/Sao_Paulo", "America/New_York", "America/Noronha", "Europe/Lis
 def test_parser_and_postgresql_agree_around_every_change_of_offset(zone: str, postgres: str) -> None:
     tz = ZoneInfo(zone)
     days = [FIRST + timedelta(days=day) for day in range(70 * 366)]
-    changes = [
-        day for day in days if day.replace(tzinfo=tz).utcoffset() != (day + timedelta(1)).replace(tzinfo=tz).utcoffset()
-    ]
-    assert changes
+    offsets = [day.replace(tzinfo=tz).utcoffset() for day in days]
     local = [
         day + timedelta(minutes=minutes, microseconds=microseconds)
-        for day in changes
+        for day, offset, next_offset in zip(days, offsets, offsets[1:], strict=False)
+        if offset != next_offset
         for minutes in range(-180, 27 * 60, 30)
         for microseconds in (0, -1)
     ]
 
+    assert local
     parsed = [getattr(parse(punch(1, at.isoformat()), tz), EVENT.instant).astimezone(UTC) for at in local]
 
     converted = "select local at time zone %s from unnest(%s::timestamp[]) with ordinality as t(local, n) order by n"

@@ -103,16 +103,13 @@ def test_unknown_time_zone_is_refused_without_changes(empty: Database, run: Run,
 # Refusals
 
 
-def test_a_migration_that_was_edited_is_refused(empty: Database, run: Run, schema: Path) -> None:
+def test_a_migration_that_was_edited_is_refused(run: Run, schema: Path) -> None:
     run(schema=schema)
-    before = relations(empty)
     edited = schema / "0001_batida.sql"
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
 
     with pytest.raises(MigrationError, match=r"^ponto/0001_batida\.sql: was edited .*`make clean`"):
         run(schema=schema)
-
-    assert relations(empty) == before
 
 
 def write_file(path: Path, statements: str) -> None:

@@ -48,12 +48,6 @@ def session_pid(database: Database) -> int | None:
     return next((pid for (pid,) in database.execute(f"select pid {SESSION}")), None)
 
 
-def end_session(database: Database) -> None:
-    pid = session_pid(database)
-    assert database.execute("select pg_terminate_backend(%s)", pid) == [(True,)]
-    wait_for(lambda: session_pid(database) != pid, "the session to be gone")
-
-
 # Rows
 
 
@@ -287,7 +281,7 @@ def test_first_failure_of_a_message_is_stored_until_its_retention_ends(store: St
     assert 31 * 60 <= failing_seconds["a"] < 32 * 60
     assert 0 < failing_seconds["b"] < 60
     assert database.execute("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
-    end_session(database)
+    database.execute(f"select pg_terminate_backend(pid, 5000) {SESSION}")
     assert store.record_failures(["c"], soon).keys() == {"c"}  # on a new connection
 
 

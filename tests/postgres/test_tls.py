@@ -63,12 +63,16 @@ def assert_refused(outcome: Outcome, message: str) -> None:
     assert message in outcome.detail
 
 
-def test_server_with_a_valid_certificate_is_accepted(authority: Authority, serve: Serve, save: Save) -> None:
+def test_certificates_of_a_file_or_of_the_system_are_trusted(
+    authority: Authority, serve: Serve, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
     relay = serve(authority.server("localhost"))
-
     assert save(relay, DB_SSLROOTCERT=str(authority.file)) == STORED
 
-    assert relay.connections == ["TLS"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # which Python reads
+    assert save(relay, DB_SSLROOTCERT="system") == STORED
+
+    assert relay.connections == ["TLS", "TLS"]
 
 
 def test_a_certificate_of_another_name_is_refused_unless_names_are_not_verified(
@@ -85,13 +89,6 @@ def test_only_certificates_of_rds_are_trusted_in_every_mode(
     authority: Authority, serve: Serve, save: Save, mode: str
 ) -> None:
     assert_refused(save(serve(authority.server("localhost")), DB_SSLMODE=mode), "certificate verify failed")
-
-
-def test_system_authorities_are_trusted_with_sslrootcert_system(
-    authority: Authority, serve: Serve, save: Save, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # which Python reads
-    assert save(serve(authority.server("localhost")), DB_SSLROOTCERT="system") == STORED
 
 
 def test_server_without_tls_is_refused_unless_tls_is_disabled(serve: Serve, save: Save) -> None:
