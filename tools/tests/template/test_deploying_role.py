@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -118,7 +119,11 @@ def test_document_lists_what_the_deploying_role_and_the_stages_roles_may_do_outs
     rows = {f"the deploying role may {what}": actions for what, actions in outside(DEPLOYER.policies).items()}
     for when, boundary in (("before", DEPLOY_ROLE.stage_boundary), ("after", narrowed)):
         rows[f"a role of the stage may, {when} `ClusterResourceId` is set"] = sorted(chain(*outside(boundary).values()))
-    table = [f"| {what} | {', '.join(f'`{action}`' for action in actions)} |" for what, actions in rows.items()]
+    table = [
+        f"| {what} | {service} | {', '.join(f'`{action}`' for _, action in group)} |"
+        for what, actions in rows.items()
+        for service, group in groupby((action.split(":") for action in actions), itemgetter(0))
+    ]
     document = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
     assert [row for row in table if row not in document] == []
 
