@@ -1,7 +1,7 @@
--- The table of punches, and that of failing messages.
+-- The table of punches, and the table of failing messages.
 
--- The checks admit whatever POST /ponto can deliver (punch.schema.json) and no more: somebody else who signs in as the
--- function stores no row that breaks a reader. Instants have a day more at both ends, for an offset moves a local year.
+-- The checks accept exactly what POST /ponto can deliver (punch.schema.json), so that another client with the drain's login
+-- cannot store a row that breaks a reader. Instants have a day more at both ends, because an offset moves a local year.
 create table ponto.batida (
     id uuid primary key,
     usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
@@ -13,12 +13,12 @@ create table ponto.batida (
     ),
     offline boolean,
     enviado timestamptz check (enviado >= '1899-12-31 00:00Z' and enviado < '3000-01-02 00:00Z'),
-    -- NaN is above all numbers.
+    -- The upper limits also exclude NaN, which PostgreSQL sorts above all numbers.
     latitude double precision check (latitude between -90 and 90),
     longitude double precision check (longitude between -180 and 180),
     precisao double precision check (precisao between 0 and 20037508),
     recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
-    -- Not now(), which is when the transaction began: maybe well before.
+    -- clock_timestamp(), because now() is the time at which the transaction began, which may be much earlier.
     gravada_em timestamptz not null default clock_timestamp(),
     mensagem_id text check (char_length(mensagem_id) between 1 and 100),
     chave text check (char_length(chave) between 1 and 100),
@@ -30,26 +30,25 @@ comment on column ponto.batida.id is 'Idempotency key: the client''s, or derived
 comment on column ponto.batida.usuario_id is 'Employee';
 comment on column ponto.batida.ponto is 'When the employee punched, by the device''s clock';
 comment on column ponto.batida.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
-comment on column ponto.batida.dispositivo is 'Device, as it calls itself';
-comment on column ponto.batida.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column ponto.batida.dispositivo is 'Name that the device sends';
+comment on column ponto.batida.offline is 'Whether the device was offline at the punch; null: not sent';
 comment on column ponto.batida.enviado is 'When the device sent the punch, by its clock';
 comment on column ponto.batida.latitude is 'Degrees, by the device';
 comment on column ponto.batida.longitude is 'Degrees, by the device';
 comment on column ponto.batida.precisao is 'Accuracy of latitude and longitude, metres';
-comment on column ponto.batida.recebida_em is 'When the queue received it; null: a punch of the first version';
+comment on column ponto.batida.recebida_em is 'When the queue received the punch; null: a punch of the first version';
 comment on column ponto.batida.gravada_em is 'When the row was written';
-comment on column ponto.batida.mensagem_id is 'Message that brought it; null: a punch of the first version';
-comment on column ponto.batida.chave is 'API key''s id, never the key; null: none was sent along';
-comment on column ponto.batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
+comment on column ponto.batida.mensagem_id is 'Id of the punch''s message; null: a punch of the first version';
+comment on column ponto.batida.chave is 'Id of the API key, never the key; null: none was sent';
+comment on column ponto.batida.sequencia is 'Number of the punch on the device; null: none was sent';
 
--- One employee's punches, week by week (Monday to Sunday, UTC), as semana() has them. Today's lie next to each other,
--- whoever punched, so that the drain needs but a few pages of it. Entries that are equal share their key, so that a week
--- is small.
+-- For reading an employee's punches by weeks (Monday to Sunday, UTC, as semana() computes them). All punches of a week are
+-- adjacent, so that the drain changes only a few pages. Equal entries share their key, which keeps the index small.
 create index batida_semana_usuario_id_idx
 on ponto.batida (date_bin('7 days', ponto, timestamptz '2000-01-03 00:00Z'), usuario_id);
 
--- Rows come nearly in the order of these columns, so that a few bytes per 128 pages find a day among years, and
--- cost the intake next to nothing. Of ponto several ranges are kept: a device with a wrong clock would spoil just one.
+-- Rows are stored nearly in the order of these columns, so that a few bytes per 128 pages suffice to find a day, and inserts
+-- cost almost nothing. `minmax_multi` keeps several ranges, of which a device with a wrong clock widens only one.
 create index on ponto.batida using brin (ponto timestamptz_minmax_multi_ops) with (autosummarize = on);
 create index on ponto.batida using brin (recebida_em timestamptz_minmax_multi_ops) with (autosummarize = on);
 create index on ponto.batida using brin (gravada_em) with (autosummarize = on);
@@ -72,9 +71,9 @@ create table ponto.falha (
 );
 
 comment on table ponto.falha is
-    'Messages on which the function''s own code fails, so that none is given up before a bad release can be mended';
+    'Messages on which the drain''s code fails; they are retried until a faulty release can be corrected';
 comment on column ponto.falha.mensagem_id is 'Message of the queue';
-comment on column ponto.falha.desde is 'When it first failed';
+comment on column ponto.falha.desde is 'Time of the first failure';
 
 -- Revoke the privilege TEMPORARY from PUBLIC, because temporary tables can fill the disk. If others use the database too, only
 -- report it.

@@ -1,6 +1,6 @@
--- Corrections: what somebody who answers for it added to the punches, or set aside. Rows of batida never change.
+-- Corrections: punches that a responsible person added or disregarded. Rows of batida never change.
 
--- So that no punch has the id of a correction, whichever is written first: no client may send a UUID of version 8, and one
+-- The check of id keeps punches and corrections from having the same id: no client may send a UUID of version 8, and an id
 -- that is derived for a punch does not begin with c (docs/derived-ids.md).
 create table ponto.correcao (
     id uuid primary key check (id::text ~ '^c.{13}8'),
@@ -14,13 +14,13 @@ create table ponto.correcao (
         and motivo ~ '^\S(.*\S)?$'
     ),
     autor text not null default session_user check (char_length(autor) between 1 and 2048),
-    -- Not now(), which is when the transaction began: maybe well before.
+    -- clock_timestamp(), because now() is the time at which the transaction began, which may be much earlier.
     criada_em timestamptz not null default clock_timestamp(),
-    -- An addition says when, all others what they are of.
+    -- An addition has an instant, all other corrections a target.
     check ((tipo = 'inclusao') = (ponto is not null)),
     check ((tipo = 'inclusao') = (alvo is null)),
-    -- A reason must not look empty on a signed time card, so three of its characters are visible: not of INVISIBLE_CHARACTERS of
-    -- ponto/fields.py.
+    -- A reason must not look empty on a signed time card, so three of its characters must be visible: not among
+    -- INVISIBLE_CHARACTERS of ponto/fields.py.
     constraint correcao_motivo_visivel check (
         char_length(regexp_replace(
             motivo,
@@ -36,20 +36,20 @@ create table ponto.correcao (
 
 comment on table ponto.correcao is 'Corrections of punches. Rows are added, never changed or removed.';
 comment on column ponto.correcao.id is
-    'Idempotency key: chosen, or derived from what the correction is; a UUIDv8 that begins with c, as no id of batida';
+    'Idempotency key: chosen, or derived from the correction; a UUIDv8 that begins with c, unlike all ids of batida';
 comment on column ponto.correcao.usuario_id is 'Employee';
 comment on column ponto.correcao.tipo is
     'inclusao: a punch that was forgotten; desconsideracao: a punch or an inclusao does not count; anulacao: an earlier '
     'inclusao or desconsideracao is undone';
-comment on column ponto.correcao.ponto is 'inclusao: when the employee should have punched; null: of the others';
+comment on column ponto.correcao.ponto is 'inclusao: when the employee should have punched; otherwise null';
 comment on column ponto.correcao.alvo is
-    'desconsideracao: id in batida, or of an inclusao; anulacao: id of the correction; null: of an inclusao';
-comment on column ponto.correcao.motivo is 'Why';
-comment on column ponto.correcao.autor is 'Who answers for it, as AWS or PostgreSQL vouches for';
+    'desconsideracao: id in batida, or of an inclusao; anulacao: id of the correction; inclusao: null';
+comment on column ponto.correcao.motivo is 'Reason';
+comment on column ponto.correcao.autor is 'Author, verified by AWS or PostgreSQL';
 comment on column ponto.correcao.criada_em is 'When the row was written';
 
 create index on ponto.correcao (usuario_id);
-create index on ponto.correcao (alvo, tipo); -- of one kind, for whether it is undone
+create index on ponto.correcao (alvo, tipo); -- finds the correction that undoes another
 
 create function ponto.correcao_append_only() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- The rules that all corrections obey, whoever writes them. They are run with the rights of whoever does, and find
--- PostgreSQL's own names only: an overloaded function of somebody else's in the schema would run instead.
+-- The rules for all corrections, whichever role writes them. The functions run with that role's rights. They search
+-- pg_catalog only, as an overloaded function that another role planted in a schema could run instead.
 
 create function ponto.correcao_usuario(nova ponto.correcao) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -16,7 +16,7 @@ begin
                 select
                 from ponto.batida
                 where usuario_id = nova.usuario_id
-                    -- Texts without a type would let somebody else's function of texts be the better one.
+                    -- Typed literals: for untyped ones, PostgreSQL could prefer a planted function with text parameters.
                     and ponto.semana(ponto) = any(
                         array(select ponto.semanas(timestamptz '-infinity', timestamptz 'infinity'))
                     )
@@ -52,9 +52,9 @@ end
 $$;
 
 comment on function ponto.correcao_usuario is
-    'The employee of a correction; refuses one whose employee, target or instant is not as the table''s comments say';
+    'Employee of a correction; refuses a correction whose employee, target or instant is invalid';
 
--- docs/derived-ids.md explains it.
+-- docs/derived-ids.md describes the derivation.
 create function ponto.correcao_id(nova ponto.correcao, desfeitas bigint) returns uuid
 language sql stable begin atomic
     select encode(
@@ -85,23 +85,24 @@ language sql stable begin atomic
     ) as derivado (id);
 end;
 
-comment on function ponto.correcao_id is 'The id of a correction like which so many were undone';
+comment on function ponto.correcao_id is 'Id of a correction, derived from its columns and from the number of equal corrections that were undone';
 
 create function ponto.correcao_regras() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    desfeitas bigint; -- how many corrections like this one were undone
-    vigente uuid; -- the one that stands
+    desfeitas bigint; -- number of equal corrections that were undone
+    vigente uuid; -- the equal correction that is in effect
     motivo_vigente text;
-    desconsiderada uuid; -- what lets the one that stands not count
+    desconsiderada uuid; -- the correction that disregards `vigente`
 begin
-    -- One after the other, and each sees what was committed before it: a snapshot of an earlier moment would not.
+    -- Corrections are written one after the other, and each must see those that were committed before. At a higher
+    -- isolation level the snapshot would be older than the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
     perform pg_advisory_xact_lock(0x636f72726563616f); -- "correcao" in ASCII
-    -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
+    -- Set after the lock, so that the times have the order of the commits. A restored row keeps its time.
     if new.criada_em >= transaction_timestamp() then
         new.criada_em := clock_timestamp();
     end if;
@@ -124,7 +125,7 @@ begin
         using errcode = 'check_violation';
     end if;
     if vigente = new.id and motivo_vigente = new.motivo then
-        return null; -- a retry
+        return null; -- repeated
     end if;
     if vigente is not null then
         raise exception '% % already, by correction %',
@@ -140,13 +141,13 @@ begin
 end
 $$;
 
-comment on function ponto.correcao_regras is 'Fills in id and usuario_id, refuses what contradicts what is there, and skips a retry';
+comment on function ponto.correcao_regras is 'Sets id and usuario_id, refuses a correction that contradicts an earlier one, and ignores a repeated one';
 
 create trigger regras before insert on ponto.correcao
 for each row execute function ponto.correcao_regras();
 
--- A session that was left open holds up everybody else's corrections, and reports of earlier moments. Reports do not rely
--- on this: whoever sets constraints to be immediate defeats it.
+-- An open transaction blocks all other corrections, and reports as of an earlier instant. Reports do not rely on this
+-- check, as a session can avoid it by `set constraints all immediate`.
 create function ponto.correcao_a_tempo() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -158,7 +159,7 @@ begin
 end
 $$;
 
-comment on function ponto.correcao_a_tempo is 'Refuses to commit a correction a minute after it was written';
+comment on function ponto.correcao_a_tempo is 'Refuses to commit a correction later than a minute after it was written';
 
 create constraint trigger a_tempo after insert on ponto.correcao deferrable initially deferred
 for each row execute function ponto.correcao_a_tempo();

@@ -1,5 +1,5 @@
--- Punches and corrections of a month that were written after `antes` and until `momento` (null: now). usuarios null:
--- all employees.
+-- Punches and corrections of a month that were written after `antes` and until `momento` (null: now).
+-- employee_ids null: all employees.
 select usuario_id, id, tipo, dia, date_trunc('minute', local) as local, dispositivo, autor, motivo, escrita_em
 from (
     select usuario_id, id, 'batida', dia, local, dispositivo, null, null, gravada_em

@@ -1,5 +1,5 @@
 -- Employees whose month differs between `antes` and `momento` (null: now), with the totals of both; and employees whose
--- time zone or cut-off changed in between, for whom both totals use the current ones. usuarios null: all employees.
+-- time zone or cut-off changed in between, for whom both totals use the current ones. employee_ids null: all employees.
 -- Only employees with rows of the month written after `antes` are compared.
 with escrita as (
     select usuario_id

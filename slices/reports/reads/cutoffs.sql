@@ -1,4 +1,4 @@
--- Cut-offs with at least `divididos` split days. usuarios null: all employees who punched.
+-- Cut-offs with at least `divididos` split days. employee_ids null: all employees who punched.
 with corte_sugerido as (
     select cortes.*
     from ponto.cortes(%(de)s, %(ate)s)

@@ -1,6 +1,6 @@
 -- Exceptions and their numbers from one scan of the punches: a row with the number of all exceptions and the largest
--- employee number (ordem 0), a row with the number of each type (1), then the exceptions (2). usuarios null: all
--- employees. With `somadas`, exceptions with the same cause are one row: all punches that an employee's device sent
+-- employee number (ordem 0), a row with the number of each type (1), then the exceptions (2). employee_ids null:
+-- all employees. With `somadas`, exceptions with the same cause are one row: all punches that an employee's device sent
 -- late or ahead of time, all punches of a device whose clock is wrong, all days that a cut-off splits.
 with excecao as materialized (
     select excecoes.*

@@ -1,4 +1,4 @@
--- Days of time cards. usuarios null: all employees. To keep responses small, columns that can be computed from the
+-- Days of time cards. employee_ids null: all employees. To keep responses small, columns that can be computed from the
 -- punches are omitted, and the last write is sent as whole seconds after the last punch: as an instant with
 -- microseconds, it took a third of each response.
 with dia_do_espelho as (

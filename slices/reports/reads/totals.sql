@@ -1,4 +1,4 @@
--- Totals of a month. usuarios null: all employees. Totals as of an instant use the current time zone and cut-off;
+-- Totals of a month. employee_ids null: all employees. Totals as of an instant use the current time zone and cut-off;
 -- zona_mudou_em says when these changed, if it was after that instant.
 with total as (
     select espelho_totais.*

@@ -20,8 +20,8 @@ comment on column ponto.funcionario.corte is
 comment on column ponto.funcionario.zona_mudou_em is
     'When fuso or corte last changed, from the defaults too; by a trigger; null: never, as far as is known';
 
--- AT TIME ZONE also takes abbreviations and POSIX zones, whose sign is the other way round ("UTC+3" is west of
--- Greenwich). Once a statement, for reading all names takes a while.
+-- AT TIME ZONE also accepts abbreviations and POSIX zones, whose sign is inverted ("UTC+3" is west of Greenwich). The
+-- trigger runs once for each statement, because reading all names is slow.
 create function ponto.funcionario_fuso_insert_update() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -42,21 +42,21 @@ $$;
 
 comment on function ponto.funcionario_fuso_insert_update is 'Refuses time zones that are not in pg_timezone_names';
 
--- One each, for a trigger on both events cannot have the changed rows.
+-- Two triggers, because a trigger on both events cannot have a transition table.
 create trigger fuso_insert after insert on ponto.funcionario referencing new table as changed
 for each statement execute function ponto.funcionario_fuso_insert_update();
 create trigger fuso_update after update on ponto.funcionario referencing new table as changed
 for each statement execute function ponto.funcionario_fuso_insert_update();
 
--- A report as of an earlier moment has today's zone and cut-off all the same, and says when they changed. Who is given the
--- defaults by name has had them before.
+-- A report as of an earlier instant uses the current zone and cut-off, and prints when they changed. Setting a value equal
+-- to the default is no change.
 --
--- With the owner's rights, for a login that may write employees may not call fuso_padrao(). That one reads the catalog, so
--- it is called only for a zone that is given or taken away.
+-- The function has the owner's rights, because a role that may write employees may not call fuso_padrao(). This reads the
+-- catalog, so it is called only if the column changes.
 create function ponto.funcionario_zona_mudou() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    -- Of an insert, old is null: the defaults.
+    -- For an insert, old is null, which means the defaults.
     if (
         new.fuso is distinct from old.fuso
         and coalesce(new.fuso, ponto.fuso_padrao()) <> coalesce(old.fuso, ponto.fuso_padrao())
@@ -68,7 +68,7 @@ begin
 end
 $$;
 
-comment on function ponto.funcionario_zona_mudou is 'Keeps when fuso or corte last changed';
+comment on function ponto.funcionario_zona_mudou is 'Sets the time at which fuso or corte last changed';
 
 create trigger zona_mudou before insert or update on ponto.funcionario
 for each row execute function ponto.funcionario_zona_mudou();

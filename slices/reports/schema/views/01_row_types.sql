@@ -41,13 +41,7 @@ create type ponto.excecao as (
 
 comment on type ponto.excecao is 'A row of excecoes()';
 comment on column ponto.excecao.tipo is
-    'incompleta: odd number of punches; longa: more time worked than jornada_maxima; proxima: at most proximas after the '
-    'employee''s previous punch; futura: time more than futuro after the receipt; atrasada: received more than atraso '
-    'after its time; reaberta: a punch or a correction was written more than dias days after the end of the working '
-    'day; relogio: recebida_em and enviado differ by more than desvio; dividida: too little rest until the next '
-    'working day, see jornada.minutos_descanso; redefinida: received on these days, with a time more than redefinicao '
-    'before or after the receipt, as from a clock that was reset; incluida: punch added by a correction; '
-    'desconsiderada: punch disregarded by a correction';
+    'incompleta, longa, proxima, futura, atrasada, reaberta, relogio, dividida, redefinida, incluida or desconsiderada';
 comment on column ponto.excecao.usuario_id is 'Employee''s number';
 comment on column ponto.excecao.nome is 'Employee''s name; null: not in funcionario';
 comment on column ponto.excecao.dia is
@@ -56,15 +50,8 @@ comment on column ponto.excecao.id is
     'Id of the punch, as in batida_valida; incluida and desconsiderada: id of the correction; null: exception of a day';
 comment on column ponto.excecao.local is 'Local time of the punch, truncated to the minute; null: exception of a day';
 comment on column ponto.excecao.dispositivo is 'Device of the punch; null: not sent, or exception of a day';
-comment on column ponto.excecao.medida is
-    'Measure. incompleta and longa: time worked; proxima: distance between the times truncated to the minute; futura: '
-    'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
-    'writing; relogio: recebida_em - enviado, negative for a clock that is fast; dividida: from the last punch to the '
-    'first of the next working day; redefinida: recebida_em - ponto; incluida and desconsiderada: from ponto to the '
-    'writing of the correction';
-comment on column ponto.excecao.batidas is
-    'Number of punches. incompleta, longa and dividida: of the day; reaberta: punches and corrections that were written '
-    'late; otherwise 1';
+comment on column ponto.excecao.medida is 'What the exception is measured by, which depends on tipo';
+comment on column ponto.excecao.batidas is 'Number of punches, which depends on tipo';
 
 
 create type ponto.corte_sugerido as (
@@ -82,7 +69,7 @@ comment on column ponto.corte_sugerido.divididos is 'Of these, days with minutos
 comment on column ponto.corte_sugerido.sugestao is
     'Cut-off that splits fewer shifts, local time; null: keep the current one';
 comment on column ponto.corte_sugerido.restantes is
-    'Days after which sugestao would still split a shift; null if sugestao is null';
+    'Days on which sugestao would still split a shift; null if sugestao is null';
 comment on column ponto.corte_sugerido.folga is
     'Average time between the punches before and after sugestao, each counted as a day at most, truncated to the minute; '
     'null if sugestao is null';
