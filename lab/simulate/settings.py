@@ -9,7 +9,7 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import DRAIN_ID
 from tools.kit.packaging import Template, copy_project, package
 
-_FUNCTION = f"{DRAIN_ID}LambdaFunction"
+_DRAIN = f"{DRAIN_ID}LambdaFunction"
 _MAPPING = f"{DRAIN_ID}EventSourceMappingSQSQueue"
 # Variables that Lambda sets in each function. The login by IAM signs its tokens with them.
 _LAMBDA_VARIABLES = dict.fromkeys(("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "simulated")
@@ -51,7 +51,7 @@ def read_template_file(file: Path) -> SimulationSettings:
 def from_template(template: Template) -> SimulationSettings:
     """Return the settings in a compiled template."""
     queue, dead_letter_queue = template.properties("Queue"), template.properties("DeadLetterQueue")
-    mapping, function = template.properties(_MAPPING), template.properties(_FUNCTION)
+    mapping, function = template.properties(_MAPPING), template.properties(_DRAIN)
     return SimulationSettings(
         visibility_timeout_seconds=queue["VisibilityTimeout"],
         retention_seconds=queue["MessageRetentionPeriod"],

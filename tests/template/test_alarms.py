@@ -64,7 +64,7 @@ def existing_metrics(template: Template, logged_metric_names: set[str]) -> set[M
         # An express cluster has the stack's name.
         "AWS/RDS": [{"DBClusterIdentifier": cluster} for cluster in clusters or ["batida-ponto-prod"]],
         "AWS/SQS": [{"QueueName": {"Fn::GetAtt": [name, "QueueName"]}} for name in template.by_type("AWS::SQS::Queue")],
-        log.NAMESPACE: [_FUNCTION],
+        log.NAMESPACE: [_DRAIN],
     }
     names = AWS_METRIC_NAMES | {log.NAMESPACE: logged_metric_names}
     return {
@@ -189,7 +189,7 @@ def ratio_point(count: float, requests: float) -> Point:
 _GATEWAY = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
 _QUEUE = {"QueueName": {"Fn::GetAtt": ["Queue", "QueueName"]}}
 _DEAD_LETTERS = {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
-_FUNCTION = {"FunctionName": {"Ref": "BatidaPontoLambdaFunction"}}
+_DRAIN = {"FunctionName": {"Ref": "BatidaPontoLambdaFunction"}}
 _CLUSTER = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
 PROD_METRICS = {
     "requests": metric("AWS/ApiGateway", "Count", _GATEWAY),
@@ -198,12 +198,12 @@ PROD_METRICS = {
     "waiting": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _QUEUE),
     "in flight": metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", _QUEUE),
     "age": metric("AWS/SQS", "ApproximateAgeOfOldestMessage", _QUEUE),
-    "stored": metric("BatidaPonto", "stored", _FUNCTION),
-    "duplicates": metric("BatidaPonto", "duplicates", _FUNCTION),
-    "oldest failed": metric("BatidaPonto", "oldestFailedMilliseconds", _FUNCTION),
-    "errors": metric("AWS/Lambda", "Errors", _FUNCTION),
-    "throttles": metric("AWS/Lambda", "Throttles", _FUNCTION),
-    "failed": metric("BatidaPonto", "failed", _FUNCTION),
+    "stored": metric("BatidaPonto", "stored", _DRAIN),
+    "duplicates": metric("BatidaPonto", "duplicates", _DRAIN),
+    "oldest failed": metric("BatidaPonto", "oldestFailedMilliseconds", _DRAIN),
+    "errors": metric("AWS/Lambda", "Errors", _DRAIN),
+    "throttles": metric("AWS/Lambda", "Throttles", _DRAIN),
+    "failed": metric("BatidaPonto", "failed", _DRAIN),
     "connections": metric("AWS/RDS", "DatabaseConnections", _CLUSTER),
     "capacity": metric("AWS/RDS", "ACUUtilization", _CLUSTER),
     "dead letters": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _DEAD_LETTERS),
