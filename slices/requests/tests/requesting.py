@@ -61,7 +61,7 @@ class Api:
         return self.functions["ponto_requests"].environment
 
     def require_sign_in(self) -> None:
-        self.environment["SIGN_IN_REQUIRED"] = "required"
+        self.environment["SIGN_IN_REQUIRED"] = "true"
 
     def call(self, method: str, body: object = None, employee: int | str | None = None) -> tuple[int, Any]:
         """Return status and body of a request, perhaps of an employee who signed in."""
