@@ -36,7 +36,7 @@ class Failure(NamedTuple):
     """A message that SQS has to redeliver."""
 
     message: Message
-    detail: str  # why
+    detail: str  # reason, to log
     is_transient: bool = False  # not caused by the message, so it may be redelivered soon
 
 
@@ -49,7 +49,7 @@ class BatchResult:
     redelivered: list[Entry] = field(default_factory=list)  # stored by an earlier receive of the same message
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
-    redriven: int = 0  # number of redriven dead letters among the stored, duplicate and dead-lettered messages
+    redriven_count: int = 0  # redriven dead letters among the stored, duplicate and dead-lettered messages
     warnings: list[str] = field(default_factory=list)  # about failures that do not affect the outcome of a message
 
     @property
@@ -81,8 +81,8 @@ class BatchResult:
             "failed": len(self.failures),
             "batchSize": sum(handled.values()) + len(self.failures),
         }
-        if self.redriven:  # rare, so the metric is only paid for in hours with a redrive
-            counts["redriven"] = self.redriven
+        if self.redriven_count:  # rare, so the metric is only paid for in hours with a redrive
+            counts["redriven"] = self.redriven_count
         return counts
 
     def ages(self, now: float) -> dict[str, int]:
@@ -160,7 +160,7 @@ class Drain:
         self._visibility_timeout_seconds = visibility_timeout_seconds
         self._parse = parse
         self._clock = clock
-        self._last_stored = -math.inf  # `clock()` seconds of the last batch with a row
+        self._last_stored_at = -math.inf  # `clock()` seconds of the last batch with a row
 
     def process(self, messages: Sequence[Message], deadline: float) -> BatchResult:
         """Store the punches of a batch, and dead-letter messages that can never be stored.
@@ -184,7 +184,7 @@ class Drain:
                 must_spread = False
             bugs += self._process_messages(group, result, deadlines)
         if result.has_rows:
-            self._last_stored = self._clock()
+            self._last_stored_at = self._clock()
         if bugs:
             self._handle_bugs(bugs, result, deadlines, is_only_message=len(messages) == 1)
         return result
@@ -220,10 +220,10 @@ class Drain:
             match status:
                 case Status.STORED:
                     result.stored.append(entry)
-                    result.redriven += message.is_redriven
+                    result.redriven_count += message.is_redriven
                 case Status.DUPLICATE:
                     result.duplicates.append(entry)
-                    result.redriven += message.is_redriven
+                    result.redriven_count += message.is_redriven
                 case Status.REDELIVERED:
                     result.redelivered.append(entry)
                 case Status.CONFLICT | Status.REFUSED:
@@ -281,7 +281,7 @@ class Drain:
             seconds = failing_seconds.get(message.id, 0)
             # Dead-letter a message only if another was stored: in the same batch or, if the message is the only one of
             # its batch, after its first failure.
-            has_stored_another = result.has_rows or (is_only_message and self._clock() - self._last_stored < seconds)
+            has_stored_another = result.has_rows or (is_only_message and self._clock() - self._last_stored_at < seconds)
             if has_stored_another and seconds >= GRACE_SECONDS:
                 rejections.append(Rejection(message, Reason.UNEXPECTED, location))
             else:
@@ -297,7 +297,7 @@ class Drain:
                 result.failures[message.id] = Failure(message, unsent[message.id])
             else:
                 result.dead_lettered.append(rejection)
-                result.redriven += message.is_redriven
+                result.redriven_count += message.is_redriven
 
 
 def _require_signed_in(employee_id: str | None, punch: Punch) -> None:

@@ -3,7 +3,7 @@ const { existsSync, readFileSync } = require('node:fs');
 const { join, posix } = require('node:path');
 const apiFunctions = require('./lib/api-functions.js');
 const fail = require('./lib/fail.js');
-const read = require('./lib/yaml.js');
+const readYaml = require('./lib/yaml.js');
 
 const KEYS = ['needs', 'zip', 'parameters', 'http', 'functions', 'Resources', 'Outputs', 'identity', 'alarms', 'graphs'];
 
@@ -27,7 +27,7 @@ function load(name) {
   if (!existsSync(resolvePath(folder))) {
     fail(`\`slices/enabled.txt\` lists \`${name}\`, but there is no folder ${folder}. Remove the line, or restore the folder.`);
   }
-  const declared = existsSync(resolvePath(file)) ? read(file) : {};
+  const declared = existsSync(resolvePath(file)) ? readYaml(file) : {};
   checkKeys(file, declared);
   const hasValue = ([, value]) => value !== null; // `needs:` without a value is the same as no `needs`
   const slice = { needs: [], zip: [], parameters: {}, http: {}, ...Object.fromEntries(Object.entries(declared).filter(hasValue)) };

@@ -121,7 +121,7 @@ def test_redriven_messages_are_counted_when_they_are_done() -> None:
 
     processed = process(fakes, *copies, message(6))
 
-    assert (len(processed.stored), processed.redriven) == (2, 3)
+    assert (len(processed.stored), processed.redriven_count) == (2, 3)
     assert processed.failures.keys() == {"m4", "m5"}
 
 

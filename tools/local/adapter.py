@@ -27,12 +27,11 @@ from ponto.parser import InvalidPunchError, parse
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity
-from tools.local.adapter_workers import unfinished_events as unfinished_events
 from tools.local.asgi import Application, AsgiResponse
 from tools.local.replacements import patch
 
 _VALIDATION_VARIABLE = b"$context.error.validationErrorString"
-_HEAD_TIMEOUT_SECONDS = 5.0  # interval at which incomplete request heads are checked
+_HEAD_CHECK_SECONDS = 5.0  # interval of checks; a head that is incomplete at two of them is refused
 _MAX_MESSAGES = 10  # limit of one receive
 MAX_KEPT_ENTRIES = 2_000  # log streams of a group, or points of a metric
 
@@ -52,7 +51,7 @@ async def _wait_for_request(_: object, server: Any) -> None:
     has_started = False
     while time.monotonic() < deadline:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(server.context.terminated.wait(), _HEAD_TIMEOUT_SECONDS)
+            await asyncio.wait_for(server.context.terminated.wait(), _HEAD_CHECK_SECONDS)
             break
         head, _ = server.protocol.protocol.connection.trailing_data
         if head and has_started:
@@ -295,13 +294,13 @@ def count_messages() -> dict[str, int]:
     return {queue["name"]: len(queue["messages"]) for _, queue in list(sqs._queues.all_items())}
 
 
-def services() -> dict[str, Callable[[], Any]]:
-    """Return the emulator's functions that return the state of a service, by the name of the service's file."""
+def state_readers() -> dict[str, Callable[[], Any]]:
+    """Return a function for each service of the emulator that returns its state, by the name of its file."""
     functions: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
     return functions
 
 
-def save(folder: Path, name: str, state: Any) -> None:
+def save_state(folder: Path, name: str, state: Any) -> None:
     """Write a service's state to its file. The emulator's own function only logs errors.
 
     Raises:

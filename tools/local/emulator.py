@@ -75,7 +75,7 @@ class Emulator(NamedTuple):
         self.process.terminate()
         self.process.send_signal(signal.SIGCONT)  # it may be suspended
         try:
-            output, _ = self.process.communicate(timeout=watchdog.SAVE_SECONDS)
+            output, _ = self.process.communicate(timeout=watchdog.MAX_SAVE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()

@@ -177,13 +177,13 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP_STEPS) -
     data = data.resolve()
     for number, timeout_seconds in steps:
         deadline = time.monotonic() + timeout_seconds
-        processes, pid = _processes(data), _pid(data)
+        processes, pid = list_processes(data), _pid(data)
         server = [process for process in processes if process.pid == pid]
         for process in server or processes:  # without a server, leftover processes of a killed one
             _signal(process, number if server else signal.SIGKILL)
         for process in processes:
             _signal(process, signal.SIGCONT)  # suspended processes would not handle the signal
-        while (remaining := _processes(data)) and time.monotonic() < deadline:
+        while (remaining := list_processes(data)) and time.monotonic() < deadline:
             time.sleep(0.02)
         if not remaining:
             break
@@ -205,7 +205,7 @@ def _pid(data: Path) -> int | None:
     return pid if pid > 0 else None  # negative: of a single-user server
 
 
-def _processes(data: Path) -> list[psutil.Process]:
+def list_processes(data: Path) -> list[psutil.Process]:
     """Return the processes that use or create the folder."""
     processes = []
     for process in psutil.process_iter():

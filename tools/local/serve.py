@@ -25,7 +25,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import deploy_hook
-from tools.local import adapter, home, replacements, saved_state
+from tools.local import adapter, adapter_workers, home, replacements, saved_state
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, PublicFunctions
 
@@ -84,11 +84,13 @@ async def _serve(guard: Guard, port: int, state: Path, report: int) -> None:
 
 def _save_and_end(state: Path, report: int) -> None:
     """Save everything, report what is not saved, kill all child processes, and end this one."""
-    lost = save(state, adapter.services(), adapter.count_messages)
+    lost = save(state, adapter.state_readers(), adapter.count_messages)
     if not lost:
         saved_state.mark_clean(state)
     lines = [f"Not saved: {'; '.join(lost)}."] if lost else []
-    if count := adapter.unfinished_events():  # only files are imported by events, which the next run does not continue
+    if (
+        count := adapter_workers.unfinished_events()
+    ):  # only files are imported by events, which the next run does not continue
         lines.append(
             f"Uploaded files that were not completely imported: {count}, those without a summary.json in results/. "
             "Upload them again."
@@ -117,7 +119,7 @@ def save(
     for name, get_state in services.items():
         try:
             if (content := get_state()) is not None:
-                adapter.save(saved_state.folder(state), name, content)
+                adapter.save_state(saved_state.folder(state), name, content)
         except Exception as error:  # the other services are still saved
             _logger.exception("the state of %s was not saved", name)
             counts = count_messages() if name == "sqs" else {}

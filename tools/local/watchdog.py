@@ -22,16 +22,16 @@ STATE_VARIABLE = "PONTO_LOCAL_STATE"
 """Environment variable of the emulator, of sls and of their children: the folder of their stack."""
 
 EMULATOR_MODULE = "tools.local.serve"
-SAVE_SECONDS = 300  # until an emulator that does not end is killed, and its queued punches are lost
+MAX_SAVE_SECONDS = 300  # then the emulator is killed, and its queued punches are lost
 
 
 @contextlib.contextmanager
-def watch(state: Path, lock: int) -> Iterator[None]:
-    """Run the process while the context is open; at its end, or if this process is killed, it ends the stack.
+def watch(state: Path, lock_descriptor: int) -> Iterator[None]:
+    """Run the watchdog while the context is open. It ends the stack when the context closes or this process is killed.
 
     Args:
         state: folder of the stack.
-        lock: descriptor of the file whose lock is held until everything has ended.
+        lock_descriptor: descriptor of the file whose lock is held until everything has ended.
     """
     with (state / "watchdog.log").open("wb") as log:
         process = subprocess.Popen(
@@ -40,7 +40,7 @@ def watch(state: Path, lock: int) -> Iterator[None]:
             stdin=subprocess.PIPE,  # other children do not inherit the end of this process
             stdout=log,
             stderr=log,
-            pass_fds=[lock],
+            pass_fds=[lock_descriptor],
             start_new_session=True,  # so that neither Ctrl-C nor a signal for the process group reaches it
         )
     with process:  # closes the pipe and waits
@@ -48,27 +48,29 @@ def watch(state: Path, lock: int) -> Iterator[None]:
 
 
 def end_stack(state: Path) -> None:
-    """End all processes of a stack, as far as there are any: the emulator once it has saved, sls, and PostgreSQL.
+    """End the processes of a stack that still run: the emulator once it has saved, sls, and PostgreSQL.
 
     Raises:
         LocalError: one of PostgreSQL's processes does not end.
     """
-    deadline = time.monotonic() + SAVE_SECONDS
-    for emulator in _processes(state, EMULATOR_MODULE):
+    deadline = time.monotonic() + MAX_SAVE_SECONDS
+    for emulator in _list_processes(state, EMULATOR_MODULE):
         with contextlib.suppress(psutil.NoSuchProcess):
             emulator.terminate()
             emulator.resume()  # it may be suspended
-    while _processes(state, EMULATOR_MODULE) and time.monotonic() < deadline:
+    while _list_processes(state, EMULATOR_MODULE) and time.monotonic() < deadline:
         time.sleep(0.05)
-    postgres.end(state / "postgres")  # first, as the emulator may have restarted it, with its own environment
-    while processes := _processes(state):
+    postgres.end(
+        state / "postgres"
+    )  # before the kill: if the emulator has restarted PostgreSQL, it has STATE_VARIABLE, too
+    while processes := _list_processes(state):
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         time.sleep(0.05)
 
 
-def _processes(state: Path, word: str | None = None) -> list[psutil.Process]:
+def _list_processes(state: Path, word: str | None = None) -> list[psutil.Process]:
     """Return this user's processes with the folder in STATE_VARIABLE, and optionally a word in the command line."""
     processes = []
     for process in psutil.process_iter():

@@ -282,7 +282,7 @@ def test_server_starts_at_the_first_try_after_a_killed_run(
             again = postgres.start(running_server.data, postgres.UNSAFE_SETTINGS)
 
             assert _query(again, "select it from kept") == 1
-            for process in postgres._processes(running_server.data):
+            for process in postgres.list_processes(running_server.data):
                 with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
                     assert again.pid in (process.pid, process.ppid())
 
@@ -293,7 +293,7 @@ def test_incomplete_data_folder_is_created_again(folder: Path, killed: bool) -> 
     command = [sys.executable, "-c", _START, str(data)]
     with background_process(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL):
         wait_for((new_folder / "PG_VERSION").exists, "a part of the data folder")
-    for process in postgres._processes(data):
+    for process in postgres.list_processes(data):
         with contextlib.suppress(psutil.NoSuchProcess):  # without its parent, the process ends at some time
             process.kill() if killed else process.suspend()
     assert not data.exists()
@@ -303,7 +303,7 @@ def test_incomplete_data_folder_is_created_again(folder: Path, killed: bool) -> 
     assert _query(server, "select 1") == 1
     assert list(folder.iterdir()) == [data]
     server.stop()
-    assert postgres._processes(data) == []
+    assert postgres.list_processes(data) == []
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_failed_start_is_reported_in_one_sentence(data_folder: Path, name: str, 
     assert unquoted.startswith(f"PostgreSQL did not start: {reason}")
     assert str(caught.value).endswith(f"; its log is {data_folder / 'log'}")
     assert "\n" not in str(caught.value)
-    assert postgres._processes(data_folder) == []
+    assert postgres.list_processes(data_folder) == []
 
 
 def test_folder_of_another_version_is_refused(folder: Path) -> None:
