@@ -1,5 +1,5 @@
 // The CloudWatch dashboard. Its columns follow the data: gateway, queue, function, database, dead letters.
-const FUNCTIONS = require('./lib/functions.js');
+const FUNCTIONS = require('./functions.js');
 const { origins, collect } = require('./slices.js');
 const fail = require('./lib/fail.js');
 

@@ -1,5 +1,5 @@
 // Values derived from parameters, one export for each: `${file(resources/derived.js):visibilityTimeout}` calls it. Times are in seconds.
-const FUNCTIONS = require('./lib/functions.js');
+const FUNCTIONS = require('./functions.js');
 const { collect } = require('./slices.js');
 const fail = require('./lib/fail.js');
 const resolveParameters = require('./lib/resolve-parameters.js');
@@ -69,7 +69,7 @@ async function dataApi(context) {
   return (await resolveParameters(context, 'dataApi')).dataApi ?? (await login(context)) === 'secret';
 }
 
-/** Return the concurrency of a function of lib/functions.js: its reserved concurrency, or else drainMaximumConcurrency. */
+/** Return the concurrency of a function of functions.js: its reserved concurrency, or else drainMaximumConcurrency. */
 async function functionConcurrency(context, { name }) {
   const values = await resolveParameters(context, `${name}Concurrency`, 'drainMaximumConcurrency');
   return values[`${name}Concurrency`] ?? values.drainMaximumConcurrency;

@@ -1,5 +1,5 @@
 // IAM roles: one for each function, and those of roles.yml. Each role allows only the actions that it needs, on named resources.
-const FUNCTIONS = require('./lib/functions.js');
+const FUNCTIONS = require('./functions.js');
 const { allow, document, role } = require('./lib/iam.js');
 const { ENDPOINTS } = require('./slices.js');
 

@@ -1,6 +1,6 @@
 // How functions sign in to the database: secrets, permissions, and environment variables.
 const FUNCTIONS = require('./functions.js');
-const { allow } = require('./iam.js');
+const { allow } = require('./lib/iam.js');
 
 const generatedSecret = (Description, username) => ({
   Type: 'AWS::SecretsManager::Secret',

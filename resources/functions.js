@@ -2,10 +2,10 @@
 // logical ids that osls derives from its key; `role` is its role in the database; `purpose` completes "the function that ...".
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { ENDPOINTS } = require('../slices.js');
+const { ENDPOINTS } = require('./slices.js');
 
 // Declarations contain role names literally, as SQL files do.
-const names = readFileSync(join(__dirname, '..', '..', 'ponto', 'sql_names.py'), 'utf8');
+const names = readFileSync(join(__dirname, '..', 'ponto', 'sql_names.py'), 'utf8');
 const [, prefix] = /^ROLE_PREFIX = "(\w+)"$/m.exec(names);
 
 const FUNCTIONS = [
