@@ -93,7 +93,7 @@ check-template:
 	@python -m tools.develop.templates
 	@TMPDIR="$(CURDIR)/.cache" cfn-lint
 	@$(CHECKOV)
-	@.venv-audit/bin/python tools/develop/validate.py .cache/templates/*.json .github/deploy-role.yml tools/deploy/tunnel.yml
+	@.venv-audit/bin/python tools/develop/validate.py .cache/templates/*.json .github/deploy-role.yml tools/operate/deploy/tunnel.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv-audit/bin/zizmor --offline --quiet --no-progress --persona pedantic .github
@@ -141,7 +141,7 @@ remove: setup ## remove STAGE (dev), with the contents of its buckets; needs AWS
 	@ponto remove --stage $(STAGE) $(ARGS)
 
 certificates: setup ## renew the certificates that verify AWS's databases
-	@node tools/deploy/certificates.js
+	@node tools/operate/deploy/certificates.js
 
 clean: ## remove all that setup, run and tests created; needs the local stack to be stopped
 	@if [ -e .venv/.installed-run ]; then .venv/bin/python -m tools.local.clean; fi

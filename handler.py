@@ -5,14 +5,14 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ponto import config, log
-from ponto.drain import Drain, create_drain
-from ponto.message import BatchResponse, read_messages
+from ponto.drain.drain import Drain, create_drain
+from ponto.drain.message import BatchResponse, read_messages
+from ponto.shared import config, log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ponto.reader.query_function import QueryResult, QueryStats
+    from ponto.read.query_function import QueryResult, QueryStats
 
 
 @cache  # so that later batches of the execution environment reuse the connection and the clients
@@ -62,10 +62,10 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
 def read(
     event: Any, context: Any, handle: "Callable[..., tuple[QueryResult, QueryStats]] | None" = None
 ) -> "QueryResult":
-    """Run read-only statements, by default with `ponto.reader.query_function.handle`."""
+    """Run read-only statements, by default with `ponto.read.query_function.handle`."""
     # Imported here to keep the cold starts of `main` short.
     from ponto import enabled_slices
-    from ponto.reader import query_function
+    from ponto.read import query_function
 
     started = time.monotonic()
     database = config.load_database()
@@ -82,9 +82,9 @@ def read(
 def schema(event: Any, context: Any) -> dict[str, Any]:
     """Run an administrative action, such as applying migrations, as the database's owner.
 
-    `ponto deploy` and `ponto schema` invoke this function; `ponto.admin.actions.run` describes the actions.
+    `ponto deploy` and `ponto schema` invoke this function; `ponto.schema.actions.run` describes the actions.
     """
     from ponto import enabled_slices
-    from ponto.admin import actions  # imported here for the same reason as in `read`
+    from ponto.schema import actions  # imported here for the same reason as in `read`
 
     return actions.run(event, os.environ, enabled_slices.schema_hooks(), enabled_slices.schema_folders())

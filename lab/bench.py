@@ -23,7 +23,7 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 import handler
-from ponto.admin.migrations import BASE_FOLDERS, migrate
+from ponto.schema.migrations import BASE_FOLDERS, migrate
 from tools.kit import commands, shared_options
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status

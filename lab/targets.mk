@@ -6,7 +6,7 @@ on-command-line = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 new: override ARGS += $(call on-command-line,EVENT,--event) $(call on-command-line,SLICES,--slices) \
   $(call on-command-line,TESTS,--tests) $(call on-command-line,DIR,--)
 new: check-new setup-dev ## generate DIR, an intake of the event that EVENT declares
-	@python -m tools.new $(ARGS)
+	@python -m tools.develop.new $(ARGS)
 
 check-new:
 	@[ -n "$(strip $(DIR)$(ARGS))" ] || { echo "DIR: name the folder of the copy: make new DIR=../scans EVENT=scan.py" >&2; exit 2; }

@@ -30,8 +30,8 @@ from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
 from tools.kit.output import confirm, print_json, print_status
 from tools.kit.target import TargetOptions
-from tools.plan import costs, settings
-from tools.plan.peak import Peak
+from tools.operate.plan import costs, settings
+from tools.operate.plan.peak import Peak
 
 _STOP_TIMEOUT_SECONDS = 10  # for JMeter to end
 _INTERRUPTED_STATUS = 130

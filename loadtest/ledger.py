@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from ponto.parser import Reason
+from ponto.drain.parser import Reason
 
 
 class PunchKey(NamedTuple):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
 from loadtest.system import TargetSystem
-from ponto.reader.punch_statements import RUN_COUNT, RUN_ROWS
+from ponto.read.punch_statements import RUN_COUNT, RUN_ROWS
 from tools.kit import queue_reader
 from tools.kit.functions import FunctionBusyError
 from tools.kit.reader import Reader

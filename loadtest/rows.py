@@ -6,7 +6,7 @@ from psycopg2 import sql
 
 from loadtest.ledger import PunchKey, StoredPunch
 from ponto.punch import EVENT
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection

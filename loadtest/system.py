@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import proof
 from tools.kit import local_stack, queue_reader, reader, target
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_outputs
 from tools.kit.target import TargetOptions
 from tools.local import emulator
+from tools.operate.deploy import proof
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

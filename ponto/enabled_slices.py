@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ponto.admin.actions import SchemaHooks
-    from ponto.reader.statements import Catalogue
+    from ponto.read.statements import Catalogue
+    from ponto.schema.actions import SchemaHooks
 
 FOLDER = Path(__file__).parents[1] / "slices"
 
@@ -50,6 +50,6 @@ def schema_hooks() -> "list[SchemaHooks]":
 @cache
 def statements() -> "Catalogue":
     """Return all statements for the function `read`, with those of the slices."""
-    from ponto.reader.punch_statements import STATEMENTS  # only the function `read` needs it
+    from ponto.read.punch_statements import STATEMENTS  # only the function `read` needs it
 
     return STATEMENTS.combine(collect("statements", "STATEMENTS").values())

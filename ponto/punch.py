@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
-from ponto.event import Event
-from ponto.fields import MAX_SAFE_INTEGER, boolean, display_text, integer, number, timestamp, uuid
+from ponto.shared.event import Event
+from ponto.shared.fields import MAX_SAFE_INTEGER, boolean, display_text, integer, number, timestamp, uuid
 
 
 class Punch(NamedTuple):

@@ -7,7 +7,7 @@ const GRAPH_KEYS = ['column', 'unit', 'invocationsOf', 'metrics']; // keys of a 
 const WIDTH = 24; // in units of CloudWatch's grid
 const HEIGHT = 6;
 
-// Reasons for which a punch is dead-lettered: `Reason` in ponto/parser.py. A test of the dashboard compares them.
+// Reasons for which a punch is dead-lettered: `Reason` in ponto/drain/parser.py. A test of the dashboard compares them.
 const REASONS = ['malformed', 'invalid', 'identity', 'conflict', 'refused', 'unexpected'];
 
 const lambda = (id) => ['AWS/Lambda', 'FunctionName', `\${${id}LambdaFunction}`];
@@ -28,7 +28,7 @@ const invocations = (source) => [
 function createColumns(stackName, reasons, clusterName) {
   const api = ['AWS/ApiGateway', 'ApiName', stackName, 'Method', 'POST', 'Resource', '/ponto', 'Stage', '${ApiStage}']; // of POST /ponto
   const [punches, deadLetters] = ['Queue', 'DeadLetterQueue'].map((id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`]);
-  const drainMetrics = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // logged by ponto/log.py
+  const drainMetrics = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // logged by ponto/shared/log.py
   const drain = lambda('BatidaPonto');
   const cluster = ['AWS/RDS', 'DBClusterIdentifier', clusterName?.Ref ? `\${${clusterName.Ref}}` : clusterName];
   return {

@@ -5,7 +5,7 @@ const { join } = require('node:path');
 const { ENDPOINTS } = require('./slices.js');
 
 // Declarations contain role names literally, as SQL files do.
-const names = readFileSync(join(__dirname, '..', 'ponto', 'sql_names.py'), 'utf8');
+const names = readFileSync(join(__dirname, '..', 'ponto', 'shared', 'sql_names.py'), 'utf8');
 const [, prefix] = /^ROLE_PREFIX = "(\w+)"$/m.exec(names);
 
 const FUNCTIONS = [

@@ -2,7 +2,7 @@
 
 import re
 
-from ponto.fields import MAX_SAFE_INTEGER
+from ponto.shared.fields import MAX_SAFE_INTEGER
 
 MAX_EMPLOYEE_ID = MAX_SAFE_INTEGER - 1
 """Highest id of an employee. The next number is reserved for the smoke test of a deployment."""

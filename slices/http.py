@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypedDict
 
 import psycopg2
 
-from ponto import log
-from ponto.connection import QUERY_ERRORS, message_for_log
-from ponto.fields import Field, parse_object
+from ponto.shared import log
+from ponto.shared.connection import QUERY_ERRORS, message_for_log
+from ponto.shared.fields import Field, parse_object
 
 EMPLOYEE_CLAIM = "custom:usuarioId"
 """The token's claim with the employee id."""

@@ -14,9 +14,9 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto import enabled_slices
-from ponto.admin.migrations import BASE_FOLDERS, migrate
-from ponto.admin.repeatable import select_files
-from ponto.sql_names import SCHEMA as SCHEMA_NAME
+from ponto.schema.migrations import BASE_FOLDERS, migrate
+from ponto.schema.repeatable import select_files
+from ponto.shared.sql_names import SCHEMA as SCHEMA_NAME
 from tools.kit import slice_manifests
 from tools.local import postgres as local_postgres
 from tools.local import temporary

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ponto.message import Message, read_messages
+from ponto.drain.message import Message, read_messages
 from tests.aws import receive_all
 from tools.kit.event import body
 

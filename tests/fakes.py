@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ponto.dead_letters import DeadLetters, Rejection
-from ponto.drain import Drain
-from ponto.message import Message
+from ponto.drain.dead_letters import DeadLetters, Rejection
+from ponto.drain.drain import Drain
+from ponto.drain.message import Message
+from ponto.drain.retry_backoff import RetryBackoff
+from ponto.drain.store import Entry, ExistingRow, Outcome, QueryFailedError, Status, Store, compare
 from ponto.punch import EVENT
-from ponto.retry_backoff import RetryBackoff
-from ponto.store import Entry, ExistingRow, Outcome, QueryFailedError, Status, Store, compare
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 """Time zone of the test drain."""

@@ -14,7 +14,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 import handler
-from ponto.reader import query_function
+from ponto.read import query_function
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.events import Context, Record, sqs_event
 

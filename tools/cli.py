@@ -17,43 +17,43 @@ _COMPLETE = "_PONTO_COMPLETE"  # a shell that asks for completions sets it
 
 
 def _deploy() -> click.Command:
-    from tools.deploy.command import deploy
+    from tools.operate.deploy.command import deploy
 
     return deploy
 
 
 def _dlq() -> click.Command:
-    from tools.dlq.command import dlq
+    from tools.operate.dlq.command import dlq
 
     return dlq
 
 
 def _keys() -> click.Command:
-    from tools.keys.command import keys
+    from tools.operate.keys.command import keys
 
     return keys
 
 
 def _plan() -> click.Command:
-    from tools.plan.command import plan
+    from tools.operate.plan.command import plan
 
     return plan
 
 
 def _remove() -> click.Command:
-    from tools.remove.command import remove
+    from tools.operate.remove.command import remove
 
     return remove
 
 
 def _schema() -> click.Command:
-    from tools.schema.command import schema
+    from tools.operate.schema.command import schema
 
     return schema
 
 
 def _trace() -> click.Command:
-    from tools.trace.command import trace
+    from tools.operate.trace.command import trace
 
     return trace
 

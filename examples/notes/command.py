@@ -1,6 +1,6 @@
 """Command that lists notes."""
 
-from ponto.reader.statements import Query
+from ponto.read.statements import Query
 from slices.notes.statements import NOTES, NoteRow
 from tools.kit import listing
 

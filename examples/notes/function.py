@@ -2,7 +2,7 @@
 
 import time
 
-from ponto import config, connection, fields
+from ponto.shared import config, connection, fields
 from slices import http
 
 FIELDS = {  # by column of the table

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from ponto.reader.statements import Catalogue
+from ponto.read.statements import Catalogue
 
 
 class NoteRow(NamedTuple):

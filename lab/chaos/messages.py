@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
 from loadtest.ledger import PunchKey, SentMessage
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from tools.kit import event
 from tools.kit.invalid_bodies import INVALID_BODIES
 

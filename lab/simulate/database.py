@@ -24,7 +24,7 @@ from lab.faults import FaultKind
 from lab.simulate.clock import SimulatedClock, to_datetime
 from lab.simulate.schedule import RESTARTS, Schedule
 from lab.simulate.settings import SimulationSettings
-from ponto.connection import SET_SETTINGS
+from ponto.shared.connection import SET_SETTINGS
 
 _AUTO_PAUSE_SECONDS = 300
 _RESUME_SECONDS = (15, 40)  # minimum and maximum

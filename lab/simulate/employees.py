@@ -9,7 +9,7 @@ from uuid import UUID
 
 from lab.simulate.clock import DAY, HOUR, to_datetime
 from loadtest.ledger import PunchKey
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from tools.kit import event
 
 _LOCAL = timezone(timedelta(hours=-3))

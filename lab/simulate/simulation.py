@@ -26,7 +26,7 @@ from lab.simulate.queue import QueueMessage, SimulatedQueue
 from lab.simulate.schedule import MAX_OUTAGE_SECONDS, Schedule, ScheduledFault
 from lab.simulate.settings import SimulationSettings
 from loadtest.ledger import DeadLetteredMessage, RowRelation
-from ponto import iam_login
+from ponto.shared import iam_login
 
 # README.md promises that the queues keep messages at least this long.
 _MIN_RETENTION_SECONDS, _MIN_DEAD_LETTER_RETENTION_SECONDS = 9 * DAY, 14 * DAY

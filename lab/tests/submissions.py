@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from lab.simulate.employees import Submission
 from loadtest.ledger import PunchKey
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from tools.kit.event import body
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from ponto.reader.statements import Query
+from ponto.read.statements import Query
 from slices import spreadsheet
 from slices.corrections.send import send_corrections
 from slices.corrections.statements import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow

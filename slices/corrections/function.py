@@ -14,8 +14,8 @@ import psycopg2
 import psycopg2.errors
 from psycopg2 import extensions
 
-from ponto import config
-from ponto.connection import (
+from ponto.shared import config
+from ponto.shared.connection import (
     CannotConnectError,
     Parameters,
     Settings,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ponto.reader.punch_statements import PunchRow
+from ponto.read.punch_statements import PunchRow
 from slices.corrections.statements import CORRECTION, DISREGARDED
 from slices.reports.statements import CORRECTIONS, ArrivalRow
 from tools.kit.reader import Reader

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import psycopg2.errors
 from psycopg2 import extensions
 
-from ponto import fields
-from ponto.connection import error_message
-from ponto.sql_names import read_sql
+from ponto.shared import fields
+from ponto.shared.connection import error_message
+from ponto.shared.sql_names import read_sql
 
 _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 

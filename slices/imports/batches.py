@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ponto.bisection import process_in_halves
-from ponto.sqs import MAX_MESSAGES_PER_CALL, call_batch, is_message_error
+from ponto.drain.bisection import process_in_halves
+from ponto.drain.sqs import MAX_MESSAGES_PER_CALL, call_batch, is_message_error
 from slices.imports.lines import FileLine
 
 if TYPE_CHECKING:

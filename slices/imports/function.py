@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any
 
-from ponto import config, log
+from ponto.shared import config, log
 from slices.imports import uploads
 
 

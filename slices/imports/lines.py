@@ -12,7 +12,7 @@ from datetime import tzinfo
 from itertools import chain
 from typing import IO, NamedTuple, cast
 
-from ponto.parser import InvalidPunchError, parse
+from ponto.drain.parser import InvalidPunchError, parse
 from ponto.punch import EVENT
 from slices.imports import text_formats
 from slices.imports.file_formats import (

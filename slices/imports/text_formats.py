@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from ponto.parser import describe_unknown_name
+from ponto.drain.parser import describe_unknown_name
 from ponto.punch import EVENT
 from slices.imports.file_formats import InvalidFileError, InvalidLineError, PunchMessage, ReadLine
 

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, timedelta
 from typing import Any
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from slices.receipts import function, lookup
 

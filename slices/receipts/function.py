@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from ponto import config
+from ponto.shared import config
 from slices import http
 from slices.http import HttpError, Request, Result
 from slices.receipts.lookup import Receipts, open_session

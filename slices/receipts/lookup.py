@@ -14,10 +14,10 @@ from typing import Any
 
 import psycopg2
 
-from ponto.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
-from ponto.fields import parse_any_uuid
 from ponto.punch import EVENT
-from ponto.sql_names import read_sql
+from ponto.shared.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
+from ponto.shared.fields import parse_any_uuid
+from ponto.shared.sql_names import read_sql
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
 _RECEIPT_SQL = read_sql(_SQL_FOLDER / "receipt.sql")

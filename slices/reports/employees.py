@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from ponto.admin.migrations import locked_connection
-from ponto.admin.owner import connect_as_owner, lock_and_check_tables
-from ponto.connection import Parameters, error_message
-from ponto.sql_names import SCHEMA, read_sql
+from ponto.schema.migrations import locked_connection
+from ponto.schema.owner import connect_as_owner, lock_and_check_tables
+from ponto.shared.connection import Parameters, error_message
+from ponto.shared.sql_names import SCHEMA, read_sql
 
 _SQL = Path(__file__).parent / "sql"
 _COMPARE = read_sql(_SQL / "compare.sql")

@@ -4,9 +4,9 @@ import re
 from itertools import cycle
 from pathlib import Path
 
-from ponto import fields
-from ponto.admin.owner import Connection, lock_and_check_tables
-from ponto.sql_names import read_sql
+from ponto.schema.owner import Connection, lock_and_check_tables
+from ponto.shared import fields
+from ponto.shared.sql_names import read_sql
 from slices.employee_numbers import is_cpf
 
 _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")

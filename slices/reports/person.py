@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from ponto import enabled_slices
-from ponto.reader.statements import Statement
+from ponto.read.statements import Statement
 from slices.reports.report import i18n, options, time_card
 from slices.reports.report.dead_letters import UnreadQueue, read_messages
 from slices.reports.report.exceptions import format_reason

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ponto.admin.actions import SchemaHooks
-from ponto.config import ConfigurationError
-from ponto.connection import Parameters
+from ponto.schema.actions import SchemaHooks
+from ponto.shared.config import ConfigurationError
+from ponto.shared.connection import Parameters
 from slices.reports import employees, employer
 
 

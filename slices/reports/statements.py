@@ -5,9 +5,9 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ponto.reader import parameter_types as types
-from ponto.reader.punch_statements import EmployeeRow, ZoneRow
-from ponto.reader.statements import Catalogue, Statement
+from ponto.read import parameter_types as types
+from ponto.read.punch_statements import EmployeeRow, ZoneRow
+from ponto.read.statements import Catalogue, Statement
 
 
 class ArrivalRow(NamedTuple):

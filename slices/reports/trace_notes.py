@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from ponto.reader.punch_statements import PunchRow
+from ponto.read.punch_statements import PunchRow
 from slices.reports.statements import EMPLOYEE_ZONE, WORKING_DAY
 from tools.kit.reader import Reader
 from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest

@@ -5,8 +5,8 @@ from datetime import date
 
 import click
 
-from ponto.fields import parse_any_uuid
-from ponto.reader.statements import Query
+from ponto.read.statements import Query
+from ponto.shared.fields import parse_any_uuid
 from slices.corrections.send import describe_failure, post_corrections, post_signed
 from slices.corrections.write import CorrectionsRefusedError
 from slices.requests.statements import REQUESTS, RequestRow

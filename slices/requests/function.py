@@ -8,10 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ponto import config
-from ponto.connection import Session, Timeouts
-from ponto.fields import MAX_SAFE_INTEGER, Field, Kind, enumeration, integer, parse_any_uuid, timestamp
-from ponto.sql_names import read_sql
+from ponto.shared import config
+from ponto.shared.connection import Session, Timeouts
+from ponto.shared.fields import MAX_SAFE_INTEGER, Field, Kind, enumeration, integer, parse_any_uuid, timestamp
+from ponto.shared.sql_names import read_sql
 from slices import http
 from slices.corrections.write import REASON_FIELD
 from slices.http import HttpError, Request, Result

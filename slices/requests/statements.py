@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from ponto.reader import parameter_types as types
-from ponto.reader.statements import Catalogue
+from ponto.read import parameter_types as types
+from ponto.read.statements import Catalogue
 from slices.reports.statements import RecordRow
 
 

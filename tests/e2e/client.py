@@ -12,7 +12,7 @@ import urllib3
 
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
 from loadtest.rows import read_rows
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from tests.aws import receive_all
 from tests.database import execute

@@ -13,9 +13,9 @@ import urllib3
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ponto.parser import InvalidPunchError, parse
+from ponto.drain.parser import InvalidPunchError, parse
+from ponto.drain.store import ExistingRow
 from ponto.punch import EVENT, Punch
-from ponto.store import ExistingRow
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tests.strategies import (
@@ -36,7 +36,7 @@ from tools.kit.project import ROOT
 CLIENTS = 8
 ZONE = ZoneInfo("America/Sao_Paulo")  # the stage's
 
-EXISTING = (ROOT / "ponto" / "sql" / "existing.sql").read_text(encoding="utf-8").replace("%(ids)s", "%s")
+EXISTING = (ROOT / "ponto" / "drain" / "sql" / "existing.sql").read_text(encoding="utf-8").replace("%(ids)s", "%s")
 DETAILS_BEYOND_SCHEMA = {f"{name}: contains a lone surrogate" for name in TEXT_FIELDS}
 """Details of dead letters whose bodies the schema admits, because a schema cannot express the rule."""
 

@@ -16,9 +16,9 @@ from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.strategies import fill_text_fields
 from tests.waiting import DEADLINE_SECONDS
-from tools.dlq import event_source
 from tools.kit import event, target
 from tools.kit.target import TargetOptions
+from tools.operate.dlq import event_source
 
 JSON = "application/json"
 MAX_MESSAGE_BYTES = 65_536

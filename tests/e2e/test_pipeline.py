@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from loadtest.ledger import Ledger
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from tests.e2e.client import EMPLOYEES, Client, expected_message
 from tools.kit import event

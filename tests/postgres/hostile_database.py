@@ -5,7 +5,7 @@ import re
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import migrate
+from ponto.schema.migrations import migrate
 from tests.database import SCHEMA, TIME_ZONE, execute
 from tests.postgres.servers import Server
 from tools.kit.project import ROOT

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from ponto.iam_login import generate_token
+from ponto.shared.iam_login import generate_token
 from tests.database import execute
 from tests.postgres.servers import Server
 from tests.postgres.tls import TlsRelay

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import migrate
-from ponto.admin.owner import Connection, connect_as_owner
-from ponto.store import Store
+from ponto.drain.store import Store
+from ponto.schema.migrations import migrate
+from ponto.schema.owner import Connection, connect_as_owner
 from tests.database import ROLES, SCHEMA, TIME_ZONE, Database, execute
 from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary

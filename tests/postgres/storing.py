@@ -10,10 +10,10 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto.connection import Timeouts
-from ponto.parser import parse
+from ponto.drain.parser import parse
+from ponto.drain.store import Entry, Outcome, Status
 from ponto.punch import EVENT, Punch
-from ponto.store import Entry, Outcome, Status
+from ponto.shared.connection import Timeouts
 from tests.events import RECEIVED_MS, punch
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))

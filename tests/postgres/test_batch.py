@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from ponto.parser import Reason, parse
+from ponto.drain.parser import Reason, parse
 from ponto.punch import EVENT
 from tests.database import Database, migrations
 from tests.events import RECEIVED_MS, DeadLetterQueue, punch, record

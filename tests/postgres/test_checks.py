@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto.parser import InvalidPunchError, parse
+from ponto.drain.parser import InvalidPunchError, parse
+from ponto.drain.store import Entry, Store
 from ponto.punch import EVENT, Punch
-from ponto.store import Entry, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import STORED, add_punch

@@ -1,6 +1,6 @@
 """Only declared privileges remain after a migration, except privileges to read that were granted by hand."""
 
-from ponto.admin.migrations import migrate
+from ponto.schema.migrations import migrate
 from tests.database import SCHEMA, execute
 from tests.database import TIME_ZONE as ZONE
 from tests.postgres.servers import Server

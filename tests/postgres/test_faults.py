@@ -14,13 +14,13 @@ import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import migrate
-from ponto.connection import DRIVER, Driver, Session, Timeouts
-from ponto.dead_letters import DeadLetters
-from ponto.drain import Drain
-from ponto.message import read_messages
-from ponto.retry_backoff import RetryBackoff
-from ponto.store import Store
+from ponto.drain.dead_letters import DeadLetters
+from ponto.drain.drain import Drain
+from ponto.drain.message import read_messages
+from ponto.drain.retry_backoff import RetryBackoff
+from ponto.drain.store import Store
+from ponto.schema.migrations import migrate
+from ponto.shared.connection import DRIVER, Driver, Session, Timeouts
 from tests.database import Database, execute
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.waiting import wait_for

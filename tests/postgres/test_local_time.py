@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from tests.database import execute
 from tests.events import punch

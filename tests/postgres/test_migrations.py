@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.admin import actions
-from ponto.admin.actions import SchemaHooks
-from ponto.admin.migrations import BASE_FOLDERS, LOCK_RETRY_POLICY, MigrationResult, migrate, migration_folders
-from ponto.admin.owner import MigrationError, lock_and_check_tables
-from ponto.derived_id import derive_id
+from ponto.drain.store import Store
 from ponto.punch import EVENT
-from ponto.store import Store
+from ponto.schema import actions
+from ponto.schema.actions import SchemaHooks
+from ponto.schema.migrations import BASE_FOLDERS, LOCK_RETRY_POLICY, MigrationResult, migrate, migration_folders
+from ponto.schema.owner import MigrationError, lock_and_check_tables
+from ponto.shared.derived_id import derive_id
 from tests.database import Database, execute, migrations
 from tests.documents import derived_id_code
 from tests.functions import Functions

@@ -11,13 +11,13 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin import roles
-from ponto.admin.actions import find_punch
-from ponto.admin.migrations import migrate
-from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
-from ponto.reader import packed_rows, query_function
-from ponto.reader.punch_statements import STATEMENTS
-from ponto.store import Status, Store
+from ponto.drain.store import Status, Store
+from ponto.read import packed_rows, query_function
+from ponto.read.punch_statements import STATEMENTS
+from ponto.schema import roles
+from ponto.schema.actions import find_punch
+from ponto.schema.migrations import migrate
+from ponto.schema.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
 from tests.database import ROLES, SCHEMA, Database, execute
 from tests.database import TIME_ZONE as ZONE
 from tests.postgres.hostile_database import create_hostile_database
@@ -201,9 +201,9 @@ def test_no_trigger_is_added_between_check_and_write(database: Database) -> None
 
 SCANS = """
 import json, sys
-from ponto import sql_names
+from ponto.shared import sql_names
 sql_names.SCHEMA, sql_names.ROLE_PREFIX = "scans", "scans_"
-from ponto.admin.migrations import migrate
+from ponto.schema.migrations import migrate
 from tests.database import SCHEMA
 migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
 """

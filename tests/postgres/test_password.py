@@ -8,7 +8,7 @@ import boto3
 import pytest
 from psycopg2.extensions import make_dsn
 
-from ponto.admin.owner import MigrationError
+from ponto.schema.owner import MigrationError
 from tests.events import DeadLetterQueue, Record, aws, new_punch
 from tests.functions import Functions
 from tests.postgres.servers import Server

@@ -12,9 +12,9 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto import enabled_slices
-from ponto.reader import packed_rows, query_function
-from ponto.reader.query_function import ErrorCode
-from ponto.reader.statements import Catalogue, Statement, to_json_values
+from ponto.read import packed_rows, query_function
+from ponto.read.query_function import ErrorCode
+from ponto.read.statements import Catalogue, Statement, to_json_values
 from tests.aws import refusal
 from tests.documents import blocks
 from tests.postgres.storing import add_punch

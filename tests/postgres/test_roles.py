@@ -10,11 +10,11 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin import roles
-from ponto.admin.migrations import BASE_FOLDERS, MigrationResult, migrate
-from ponto.admin.owner import MigrationError
+from ponto.drain.store import Status, Store
 from ponto.punch import EVENT, Punch
-from ponto.store import Status, Store
+from ponto.schema import roles
+from ponto.schema.migrations import BASE_FOLDERS, MigrationResult, migrate
+from ponto.schema.owner import MigrationError
 from tests.database import ROLES, SCHEMA, execute, migrations
 from tests.database import TIME_ZONE as ZONE
 from tests.documents import blocks

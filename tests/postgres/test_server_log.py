@@ -8,9 +8,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import migrate
+from ponto.drain.store import Store
 from ponto.punch import EVENT
-from ponto.store import Store
+from ponto.schema.migrations import migrate
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, TEXTS, entry
 from tests.waiting import wait_for

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from ponto import enabled_slices
-from ponto.reader import parameter_types as types
+from ponto.read import parameter_types as types
 from tests.database import Database
 
 VALUES: dict[types.ParameterType, object] = {

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.connection import NoTimeLeftError, Parameters, Session, Timeouts
-from ponto.parser import parse
+from ponto.drain.parser import parse
+from ponto.drain.store import Entry, Outcome, QueryFailedError, Status, Store
 from ponto.punch import EVENT, Punch
-from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
+from ponto.shared.connection import NoTimeLeftError, Parameters, Session, Timeouts
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.fakes import InMemoryStore

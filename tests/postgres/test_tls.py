@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.config import load_database
-from ponto.store import Outcome, Status, Store
+from ponto.drain.store import Outcome, Status, Store
+from ponto.shared.config import load_database
 from tests.postgres.storing import QUICK, entry
 from tests.postgres.tls import Authority, TlsRelay
 from tools.kit.project import ROOT

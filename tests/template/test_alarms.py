@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ponto import log
-from ponto.drain import BatchResult, Failure
+from ponto.drain.drain import BatchResult, Failure
+from ponto.drain.store import Entry
 from ponto.punch import Punch
-from ponto.store import Entry
+from ponto.shared import log
 from tests.emf import parse_metrics
 from tests.events import message
 from tests.template.cloudwatch import ALARM, Metric, Point, alarm_metrics, alarms, firing_minutes, metric, period

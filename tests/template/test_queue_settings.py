@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
-from ponto.connection import TIMEOUTS
-from ponto.dead_letters import DEAD_LETTER_SECONDS
+from ponto.drain.dead_letters import DEAD_LETTER_SECONDS
+from ponto.shared.config import SECRET_FETCH_TIMEOUT_SECONDS
+from ponto.shared.connection import TIMEOUTS
 from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 

@@ -89,7 +89,7 @@ def test_zip_has_the_code_and_in_the_cloud_rds_config(
 def test_functions_find_all_that_they_import_in_the_zip(package_with_slices: PackageStage, tmp_path: Path) -> None:
     package = package_with_slices("prod", *SWITCHES, *SIGN_IN_PARAMETERS)
     handlers = [function["Handler"] for function in package.template().by_type("AWS::Lambda::Function").values()]
-    modules = ["ponto.admin.actions", *(handler.replace("/", ".").rpartition(".")[0] for handler in handlers)]
+    modules = ["ponto.schema.actions", *(handler.replace("/", ".").rpartition(".")[0] for handler in handlers)]
     program = (
         f"import sys; from importlib import import_module; [import_module(name) for name in {modules}];"
         "from ponto import enabled_slices as slices; slices.statements(); slices.schema_hooks();"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from ponto.config import (
+from ponto.shared.config import (
     ConfigurationError,
     DatabaseRole,
     DatabaseSettings,

@@ -9,8 +9,8 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
-from ponto.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_login_refused
+from ponto.shared.config import SECRET_FETCH_TIMEOUT_SECONDS
+from ponto.shared.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_login_refused
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_drain"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_drain"'

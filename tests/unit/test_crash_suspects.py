@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.crash_suspects import divide_by_crash_risk, split_into_growing_groups, spread_delay_seconds
-from ponto.message import Message
+from ponto.drain.crash_suspects import divide_by_crash_risk, split_into_growing_groups, spread_delay_seconds
+from ponto.drain.message import Message
 from tests.events import message
 
 SUSPECTS = [message("{}", str(number), receive_count=9) for number in range(1_100)]

@@ -10,10 +10,10 @@ from botocore.exceptions import EndpointConnectionError, HTTPClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
-from ponto.message import read_messages
-from ponto.parser import Reason
-from ponto.sqs import MAX_CALL_SECONDS
+from ponto.drain.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
+from ponto.drain.message import read_messages
+from ponto.drain.parser import Reason
+from ponto.drain.sqs import MAX_CALL_SECONDS
 from tests.aws import Call, Calls, refusal
 from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, message, record, sqs_event
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.derived_id import InvalidSourceKeyError, derive_id, derive_source_id
+from ponto.shared.derived_id import InvalidSourceKeyError, derive_id, derive_source_id
 from tests.documents import DERIVED_IDS, derived_id_code
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

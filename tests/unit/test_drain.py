@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ponto.dead_letters import DEAD_LETTER_SECONDS
-from ponto.drain import GRACE_SECONDS, BatchResult, Drain
-from ponto.message import Message, read_messages
-from ponto.parser import Reason, parse
+from ponto.drain.dead_letters import DEAD_LETTER_SECONDS
+from ponto.drain.drain import GRACE_SECONDS, BatchResult, Drain
+from ponto.drain.message import Message, read_messages
+from ponto.drain.parser import Reason, parse
+from ponto.drain.store import Outcome, Status
 from ponto.punch import EVENT, Punch
-from ponto.store import Outcome, Status
 from tests.events import RECEIVED_MS, punch, record, sqs_event
 from tests.fakes import Fakes
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import handler
 from ponto import __version__
-from ponto.config import ConfigurationError
-from ponto.dead_letters import DEAD_LETTER_SECONDS
-from ponto.drain import Drain
-from ponto.message import BatchResponse, NotFromSqsError
-from ponto.parser import Reason, parse
+from ponto.drain.dead_letters import DEAD_LETTER_SECONDS
+from ponto.drain.drain import Drain
+from ponto.drain.message import BatchResponse, NotFromSqsError
+from ponto.drain.parser import Reason, parse
+from ponto.drain.store import Outcome, Status
 from ponto.punch import EVENT, Punch
-from ponto.store import Outcome, Status
+from ponto.shared.config import ConfigurationError
 from tests.events import RECEIVED_MS, Context, Record, punch, record, sqs_event
 from tests.fakes import ZONE, Fakes
 from tests.strategies import FIELDS, TIMESTAMP_FIELDS, edited_bodies, good_bodies, json_values

@@ -7,7 +7,7 @@ import boto3
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.iam_login import generate_token
+from ponto.shared.iam_login import generate_token
 
 _LABELS = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-", min_size=1, max_size=30)
 _PRINTABLE = st.characters(min_codepoint=33, max_codepoint=126)

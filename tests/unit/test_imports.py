@@ -27,7 +27,7 @@ def installed(names: set[str]) -> set[str]:
 def test_handler_loads_only_psycopg2_and_orjson() -> None:
     loaded = loaded_modules("import handler") - loaded_modules("")
     assert installed(loaded) == {"orjson", "psycopg2"}
-    assert not loaded & {"ponto.reader", "ponto.admin", "slices"}  # a batch does not need them
+    assert not loaded & {"ponto.read", "ponto.schema", "slices"}  # a batch does not need them
     assert not packages(loaded) & {"tools", "tests"}  # they are not in the zip
 
 
@@ -36,8 +36,8 @@ def test_batch_of_valid_punches_loads_neither_boto3_nor_botocore() -> None:
 import json
 import handler
 from tools.kit.event import body
-from ponto.dead_letters import DeadLetters
-from ponto.retry_backoff import RetryBackoff
+from ponto.drain.dead_letters import DeadLetters
+from ponto.drain.retry_backoff import RetryBackoff
 from tests.fakes import ZONE, InMemoryStore
 
 class Context:

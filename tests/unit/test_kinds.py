@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.connection import Session
-from ponto.derived_id import derive_id
-from ponto.fields import Kind, decimal, display_text, enumeration, parse_any_uuid, text
-from ponto.parser import InvalidPunchError, create_parser
-from ponto.store import Entry, Store
+from ponto.drain.parser import InvalidPunchError, create_parser
+from ponto.drain.store import Entry, Store
+from ponto.shared.connection import Session
+from ponto.shared.derived_id import derive_id
+from ponto.shared.fields import Kind, decimal, display_text, enumeration, parse_any_uuid, text
 from tests.measurement import EVENT, Measurement
 from tests.strategies import edited_bodies, good_bodies, is_admitted
 from tools.develop.docs.schema import json_schema

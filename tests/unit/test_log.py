@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from ponto import log
-from ponto.dead_letters import Rejection
-from ponto.drain import BatchResult, Failure
-from ponto.message import Message, Origin
-from ponto.parser import Reason
+from ponto.drain.dead_letters import Rejection
+from ponto.drain.drain import BatchResult, Failure
+from ponto.drain.message import Message, Origin
+from ponto.drain.parser import Reason
+from ponto.drain.store import Entry
 from ponto.punch import Punch
-from ponto.store import Entry
+from ponto.shared import log
 from tests.emf import Metric, parse_metrics
 from tests.events import RECEIVED_MS, message
 

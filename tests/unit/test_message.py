@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ponto.message import Message, NotFromSqsError, read_messages
+from ponto.drain.message import Message, NotFromSqsError, read_messages
 from tests.events import NOT_SQS, RECEIVED_MS, Record, record, sqs_event
 
 

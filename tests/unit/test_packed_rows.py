@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.reader import packed_rows
+from ponto.read import packed_rows
 
 BIGINT, INT, BOOL, TEXT, UUID = 20, 23, 16, 25, 2950
 DAY, TIME, LOCAL, LOCALS, INSTANT, INSTANTS, SPAN = 1082, 1083, 1114, 1115, 1184, 1185, 1186

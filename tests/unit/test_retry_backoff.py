@@ -7,10 +7,10 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from ponto import sqs
-from ponto.message import Message
-from ponto.retry_backoff import MIN_REMAINING_SECONDS, RetryBackoff, VisibilityNotChangedError
-from ponto.sqs import MAX_CALL_SECONDS
+from ponto.drain import sqs
+from ponto.drain.message import Message
+from ponto.drain.retry_backoff import MIN_REMAINING_SECONDS, RetryBackoff, VisibilityNotChangedError
+from ponto.drain.sqs import MAX_CALL_SECONDS
 from tests.aws import Calls
 from tests.events import aws, message
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ponto import fields
-from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.drain.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT
+from ponto.shared import fields
 from tests.strategies import (
     BAD_VALUES,
     FIELDS,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ponto import enabled_slices
-from ponto.admin.actions import SchemaHooks, run
-from ponto.connection import Parameters
+from ponto.schema.actions import SchemaHooks, run
+from ponto.shared.connection import Parameters
 from tests.database import SCHEMA_ENVIRONMENT
 
 ENVIRONMENT = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ponto.sqs import BatchEntryFailure, call_batch, is_message_error
+from ponto.drain.sqs import BatchEntryFailure, call_batch, is_message_error
 
 
 def test_entry_without_a_result_is_a_failure() -> None:

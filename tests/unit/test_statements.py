@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ponto import enabled_slices
-from ponto.reader import parameter_types
-from ponto.reader.punch_statements import STATEMENTS
-from ponto.reader.statements import InvalidRequestError, to_json_values
+from ponto.read import parameter_types
+from ponto.read.punch_statements import STATEMENTS
+from ponto.read.statements import InvalidRequestError, to_json_values
 from tools.kit.project import ROOT
 
 PATHS = [
-    *(ROOT / "ponto" / "reader" / "sql").glob("*.sql"),
+    *(ROOT / "ponto" / "read" / "sql").glob("*.sql"),
     *(path for name in enabled_slices.names() for path in (enabled_slices.FOLDER / name / "reads").glob("*.sql")),
 ]
 FILES = {path.stem: path for path in PATHS}

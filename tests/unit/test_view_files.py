@@ -2,8 +2,8 @@
 
 import pytest
 
-from ponto.admin.owner import MigrationError
-from ponto.admin.repeatable import select_files
+from ponto.schema.owner import MigrationError
+from ponto.schema.repeatable import select_files
 
 VIEW = "create or replace view ponto.v as select 1;\n"
 LATER_VIEW = "create or replace view ponto.later as select 2;\n"

@@ -8,8 +8,8 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from ponto.connection import SAFE_SETTINGS, Settings, apply_settings
-from ponto.sql_names import ROLE_PREFIX
+from ponto.shared.connection import SAFE_SETTINGS, Settings, apply_settings
+from ponto.shared.sql_names import ROLE_PREFIX
 from tools.kit import local_stack
 from tools.kit.errors import CommandError
 from tools.kit.target import TargetOptions

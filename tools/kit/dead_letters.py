@@ -9,10 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto import enabled_slices
-from ponto.derived_id import InvalidSourceKeyError, derive_source_id
-from ponto.message import parse_origin, read_source_key
-from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.drain.message import parse_origin, read_source_key
+from ponto.drain.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT
+from ponto.shared.derived_id import InvalidSourceKeyError, derive_source_id
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -238,7 +238,7 @@ def _destination_record(body: str) -> dict[str, Any] | None:
 
 def _parse_object(text: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text.removeprefix("\ufeff"))  # ponto/parser.py accepts a byte order mark, too
+        document = json.loads(text.removeprefix("\ufeff"))  # ponto/drain/parser.py accepts a byte order mark, too
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

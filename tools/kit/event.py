@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from tools.kit.values import invalid_value, limit_values
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ponto.parser import Reason
+from ponto.drain.parser import Reason
 from ponto.punch import EVENT
 from tools.kit import event
 

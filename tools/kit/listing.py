@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ponto.reader.statements import Query, Row
+from ponto.read.statements import Query, Row
 from tools.kit import commands, reader, shared_options, tables
 from tools.kit.output import camel_case, print_json, print_result
 from tools.kit.tables import Column

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.sqs import MAX_MESSAGES_PER_CALL, call_batch, in_batches, is_message_error
+from ponto.drain.sqs import MAX_MESSAGES_PER_CALL, call_batch, in_batches, is_message_error
 from tools.kit import dead_letters
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.output import pluralize, print_status

@@ -1,4 +1,4 @@
-"""Readers that run the statements of `ponto.reader`: on a connection, or through the function `read` of a stage.
+"""Readers that run the statements of `ponto.read`: on a connection, or through the function `read` of a stage.
 
 Invoking the function needs AWS credentials, but no access to the database.
 """
@@ -13,15 +13,15 @@ import click
 from psycopg2 import extensions
 
 from ponto import enabled_slices
-from ponto.reader import packed_rows
-from ponto.reader.query_function import (
+from ponto.read import packed_rows
+from ponto.read.query_function import (
     WRITER_TIMEOUT_SECONDS,
     ErrorCode,
     QueryError,
     begin_snapshot,
     wait_for_writers,
 )
-from ponto.reader.statements import Query, Row, is_historical, to_json_values
+from ponto.read.statements import Query, Row, is_historical, to_json_values
 from tools.kit import database, shared_options, target
 from tools.kit.errors import CommandError
 from tools.kit.functions import RESUME_TIMEOUT_SECONDS, invoke
@@ -122,7 +122,7 @@ class EmployeeRows(NamedTuple):
 
 
 class Reader(Protocol):
-    """Interface of readers, which run statements of `ponto.reader`."""
+    """Interface of readers, which run statements of `ponto.read`."""
 
     @overload
     def read(self, query: Query[Row], /) -> tuple[Iterator[Row]]: ...

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ponto.fields import MAX_SAFE_INTEGER
+from ponto.shared.fields import MAX_SAFE_INTEGER
 
 _YEARS = range(2000, 2100)  # so that computed dates stay within Python's calendar
 _MAX_AGE = timedelta(days=365_000)  # the database can still add it to a date

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from ponto.reader.punch_statements import PunchRow
+from ponto.read.punch_statements import PunchRow
 from tools.kit.reader import Reader
 
 

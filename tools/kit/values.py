@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ponto.fields import Kind
+from ponto.shared.fields import Kind
 
 # Characters of one to four bytes in UTF-8, and those that JSON, SQL and psycopg2 escape.
 _TEXT = 'Relógio 日 \U0001f600 "\\ %s '

@@ -22,8 +22,8 @@ from ministack.core.responses import AccountRegionScopedDict  # type: ignore[imp
 from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, sqs  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from ponto.fields import parse_any_uuid
-from ponto.parser import InvalidPunchError, parse
+from ponto.drain.parser import InvalidPunchError, parse
+from ponto.shared.fields import parse_any_uuid
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity

@@ -10,7 +10,7 @@ import psycopg2
 import psycopg2.extensions
 
 from ponto.punch import EVENT
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 from tools.local import postgres
 
 _REFUSE = f"alter database {postgres.DATABASE} allow_connections false"

@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2 import sql
 
 from ponto.punch import EVENT
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 from tools.kit import commands, local_stack, shared_options, tables
 from tools.kit.errors import CommandError
 from tools.kit.event import DISPLAYED_COLUMNS

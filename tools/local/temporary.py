@@ -10,7 +10,7 @@ import psutil
 from psycopg2.extensions import parse_dsn
 
 from ponto import enabled_slices
-from ponto.admin.migrations import BASE_FOLDERS, migrate
+from ponto.schema.migrations import BASE_FOLDERS, migrate
 from tools.kit.errors import CommandError
 from tools.local import postgres
 from tools.local.errors import LocalError

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from psycopg2 import sql
 
 from ponto.punch import EVENT
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 from tools.local import postgres
 
 _COUNT = sql.SQL("""

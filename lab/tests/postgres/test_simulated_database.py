@@ -23,8 +23,8 @@ from lab.simulate.clock import SimulatedClock
 from lab.simulate.database import SimulatedDatabase
 from lab.simulate.schedule import Schedule, ScheduledFault
 from lab.simulate.settings import SimulationSettings
-from ponto.admin.migrations import migrate
-from ponto.connection import SET_SETTINGS
+from ponto.schema.migrations import migrate
+from ponto.shared.connection import SET_SETTINGS
 from tests.postgres.storing import entry
 from tests.waiting import DEADLINE_SECONDS, wait_for
 from tools.local import temporary

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from lab.simulate.clock import HOUR, ProcessKilledError, SimulatedClock
 from lab.simulate.queue import QueueMessage, SimulatedQueue
 from lab.simulate.settings import SimulationSettings, from_template
-from ponto.crash_suspects import spread_delay_seconds
-from ponto.drain import Drain
-from ponto.message import read_messages
-from ponto.retry_backoff import RetryBackoff
-from ponto.store import Entry, Outcome, Status
+from ponto.drain.crash_suspects import spread_delay_seconds
+from ponto.drain.drain import Drain
+from ponto.drain.message import read_messages
+from ponto.drain.retry_backoff import RetryBackoff
+from ponto.drain.store import Entry, Outcome, Status
 from tests.events import message, punch
 from tests.template.compiled import CompileStage
 from tools.kit.event import body

@@ -17,10 +17,10 @@ from lab.simulate.schedule import ScheduledFault
 from lab.simulate.simulation import Simulation
 from lab.tests.submissions import submission
 from loadtest.rows import read_rows
-from ponto import drain
-from ponto.parser import parse
+from ponto.drain import drain
+from ponto.drain.parser import parse
+from ponto.drain.store import Store
 from ponto.punch import Punch
-from ponto.store import Store
 from tests.template.compiled import CompileStage
 
 BEGIN = 300  # seconds of the clock; the database has resumed by then

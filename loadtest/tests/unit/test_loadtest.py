@@ -16,8 +16,8 @@ from loadtest import jmeter, proof, results, system
 from loadtest.jmeter import JMeter
 from loadtest.ledger import PunchKey, StoredPunch
 from loadtest.system import TargetSystem
-from ponto.reader.punch_statements import RUN_COUNT
-from ponto.reader.statements import Query
+from ponto.read.punch_statements import RUN_COUNT
+from ponto.read.statements import Query
 from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
 from tools.kit.errors import CommandError

@@ -20,7 +20,7 @@ create table ponto.correcao (
     check ((tipo = 'inclusao') = (ponto is not null)),
     check ((tipo = 'inclusao') = (alvo is null)),
     -- A reason must not look empty on a signed time card, so three of its characters must be visible: not among
-    -- INVISIBLE_CHARACTERS of ponto/fields.py.
+    -- INVISIBLE_CHARACTERS of ponto/shared/fields.py.
     constraint correcao_motivo_visivel check (
         char_length(regexp_replace(
             motivo,

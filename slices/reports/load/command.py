@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from ponto.reader.punch_statements import ZoneRow
+from ponto.read.punch_statements import ZoneRow
 from slices.faults import require_no_faults
 from slices.reports.employees import store
 from slices.reports.load import employees

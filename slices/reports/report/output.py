@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ponto.fields import INVISIBLE_CHARACTERS
+from ponto.shared.fields import INVISIBLE_CHARACTERS
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import Report, ReportTable, to_plain_value
 from slices.reports.report.text_table import wrap, write_table

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ponto.reader.statements import MAX_RANGE
+from ponto.read.statements import MAX_RANGE
 from tools.kit.errors import CommandError
 
 DEFAULT_DAYS = 30

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection
 
-from ponto.reader.punch_statements import NOW, ZONE
-from ponto.reader.statements import Query, Statement
+from ponto.read.punch_statements import NOW, ZONE
+from ponto.read.statements import Query, Statement
 from slices.reports.report import period
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ponto.connection import Session, Timeouts
+from ponto.shared.connection import Session, Timeouts
 from slices.requests.function import main
 from tests.database import Database
 from tests.functions import Functions

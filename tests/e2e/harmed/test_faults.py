@@ -26,9 +26,9 @@ from tools.local.stack import Stack
 _CRASHING_HANDLER = """
 import os, signal
 from functools import cache
-from ponto import config
-from ponto.drain import create_drain
-from ponto.parser import parse
+from ponto.shared import config
+from ponto.drain.drain import create_drain
+from ponto.drain.parser import parse
 import original
 from original import schema
 

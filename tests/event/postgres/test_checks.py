@@ -5,7 +5,7 @@ from contextlib import closing
 import psycopg2.errors
 import pytest
 
-from ponto.admin.migrations import BASE_FOLDERS, migrate
+from ponto.schema.migrations import BASE_FOLDERS, migrate
 from tests.database import Database, execute
 from tests.postgres.servers import Server
 from tests.postgres.storing import add_punch

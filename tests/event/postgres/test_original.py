@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from ponto.derived_id import derive_id
+from ponto.shared.derived_id import derive_id
 from tests.database import TIME_ZONE, Database
 from tests.documents import blocks, derived_id_code
 from tools.kit.project import ROOT

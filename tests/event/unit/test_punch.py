@@ -13,9 +13,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ponto.derived_id import derive_id
-from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.drain.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT, Punch
+from ponto.shared.derived_id import derive_id
 from tests.strategies import BAD_VALUES, FIELDS, edited_bodies, good_bodies, json_values
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

@@ -5,9 +5,9 @@ from functools import cache
 from typing import NamedTuple
 
 from tools.kit import slice_manifests
-from tools.plan import costs, settings
-from tools.plan.costs import BillLine
-from tools.plan.peak import Peak
+from tools.operate.plan import costs, settings
+from tools.operate.plan.costs import BillLine
+from tools.operate.plan.peak import Peak
 
 _REGION = "us-east-1"
 _STAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by column of the table: stage and parameters

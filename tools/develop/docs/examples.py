@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 
 _ID = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
 _WIDTH = 150  # columns of sentences

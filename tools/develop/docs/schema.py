@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ponto.event import Event
-from ponto.fields import Field
+from ponto.shared.event import Event
+from ponto.shared.fields import Field
 
 
 def json_schema(event: Event) -> dict[str, Any]:

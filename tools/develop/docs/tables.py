@@ -11,7 +11,7 @@ import psycopg2.extensions
 
 from ponto import enabled_slices
 from ponto.punch import EVENT
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 from tools import cli
 from tools.develop.docs.schema import describe_field
 from tools.kit import parameters, slice_manifests

@@ -14,11 +14,11 @@ from ponto import enabled_slices
 from ponto.punch import EVENT
 from tests.commands import CommandResult, run_process
 from tests.database import execute, migrations
-from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit import osls
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
 from tools.local.stack import quick_package
+from tools.operate.deploy.proof import RESERVED_EMPLOYEE_ID
 
 
 class Account(NamedTuple):

@@ -18,10 +18,10 @@ from tests.database import ROLES, migrations
 from tests.postgres import rds as rds_login
 from tests.postgres.servers import Server
 from tests.postgres.tls import Authority, TlsRelay
-from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit.packaging import copy_project
 from tools.local import emulator
 from tools.local.stack import quick_package
+from tools.operate.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.tests import rds_api
 
 OWNER = "master"

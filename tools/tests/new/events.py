@@ -4,8 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
-from ponto.event import Event
-from ponto.fields import (
+from ponto.shared.event import Event
+from ponto.shared.fields import (
     MAX_SAFE_INTEGER,
     boolean,
     decimal,

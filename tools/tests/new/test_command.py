@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.commands import CommandResult, Run, runner
+from tools.develop.new import command
+from tools.develop.new.command import Origin
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
-from tools.new import command
-from tools.new.command import Origin
 
 ORDER = ROOT / "examples" / "orders" / "order.py"
 FILES = {
@@ -23,9 +23,9 @@ FILES = {
     "lab/README.md": "",
     "ponto/__init__.py": '__version__ = "9.0.0"\n',
     "ponto/punch.py": "",
-    "ponto/store.py": "from ponto.punch import Punch\n",
-    "ponto/schema/0001_batida.sql": "",
-    "ponto/schema/0002_more.sql": "create table ponto.more ();\n",
+    "ponto/drain/store.py": "from ponto.punch import Punch\n",
+    "ponto/schema/base/0001_batida.sql": "",
+    "ponto/schema/base/0002_more.sql": "create table ponto.more ();\n",
     "slices/enabled.txt": "clocks\nimports\n",
     "slices/clocks/commands.py": "",
     "slices/imports/commands.py": "",
@@ -92,14 +92,12 @@ def test_copy_has_the_names_of_the_event_and_the_declaration(project: Project, t
     paths = {path for path in git(tmp_path / "copy", "ls-files").splitlines() if "sql" not in path}
     assert paths == {
         *("CHANGELOG.md", "LICENSE", "README.md", "docs/deploy.md", "docs/origin.md", "ruff.toml"),
-        *("shoporders/__init__.py", "shoporders/order.py", "shoporders/store.py", "slices/enabled.txt"),
+        *("shoporders/__init__.py", "shoporders/order.py", "shoporders/drain/store.py", "slices/enabled.txt"),
     }
     copy = tmp_path / "copy"
-    assert (copy / "shoporders" / "store.py").read_text() == "from shoporders.order import Order\n"
-    assert (copy / "shoporders" / "order.py").read_text() == ORDER.read_text().replace(
-        "from ponto.", "from shoporders."
-    )
-    assert (copy / "shoporders" / "schema" / "0002_more.sql").read_text() == "create table shoporders.more ();\n"
+    assert (copy / "shoporders/drain/store.py").read_text() == "from shoporders.order import Order\n"
+    assert (copy / "shoporders/order.py").read_text() == ORDER.read_text().replace("from ponto.", "from shoporders.")
+    assert (copy / "shoporders/schema/base/0002_more.sql").read_text() == "create table shoporders.more ();\n"
     assert (copy / "README.md").read_text().endswith("\n\nAn order of a shop.\n")
     assert "lab" not in (copy / "README.md").read_text()
     assert (copy / "shoporders" / "__init__.py").read_text() == '__version__ = "0.1.0"\n'
@@ -129,7 +127,7 @@ def test_second_run_adds_a_commit_to_the_branch_that_merges(project: Project, tm
     project.new(copy, "--event", ORDER, "--slices", "imports")
     (copy / "README.md").write_text("Mine.\n")
     git(copy, "commit", "--quiet", "-am", "Mine")
-    origin = project.commit({"docs/deploy.md": "About a punch.\n", "ponto/schema/0005_more.sql": "-- more\n"})
+    origin = project.commit({"docs/deploy.md": "About a punch.\n", "ponto/schema/base/0005_more.sql": "-- more\n"})
 
     result = project.new(copy)
 
@@ -140,7 +138,7 @@ def test_second_run_adds_a_commit_to_the_branch_that_merges(project: Project, tm
     git(copy, "merge", "--quiet", "generated")
     assert (copy / "README.md").read_text() == "Mine.\n"
     assert (copy / "docs" / "deploy.md").read_text() == "About an order.\n"
-    assert (copy / "shoporders" / "schema" / "0005_more.sql").read_text() == "-- more\n"
+    assert (copy / "shoporders/schema/base/0005_more.sql").read_text() == "-- more\n"
     assert (copy / "slices" / "imports" / "commands.py").exists()
 
 
@@ -155,15 +153,15 @@ def test_second_run_without_changes_adds_no_commit(project: Project, tmp_path: P
 def test_migrations_of_a_copy_are_not_written_again(project: Project, tmp_path: Path) -> None:
     copy, changed = tmp_path / "copy", tmp_path / "order.py"
     project.new(copy, "--event", ORDER)
-    migration = git(copy, "show", "generated:shoporders/schema/0001_pedidos.sql")
+    migration = git(copy, "show", "generated:shoporders/schema/base/0001_pedidos.sql")
     changed.write_text(ORDER.read_text().replace("display_text(64,", "display_text(32,"))
-    project.commit({"ponto/schema/0002_more.sql": "-- changed\n"})
+    project.commit({"ponto/schema/base/0002_more.sql": "-- changed\n"})
 
     assert project.new(copy, "--event", changed).status == 3
 
     assert "display_text(32," in git(copy, "show", "generated:shoporders/order.py")
-    assert git(copy, "show", "generated:shoporders/schema/0001_pedidos.sql") == migration
-    assert "changed" not in git(copy, "show", "generated:shoporders/schema/0002_more.sql")
+    assert git(copy, "show", "generated:shoporders/schema/base/0001_pedidos.sql") == migration
+    assert "changed" not in git(copy, "show", "generated:shoporders/schema/base/0002_more.sql")
 
 
 def test_changes_of_the_table_that_need_a_migration_are_listed_once(project: Project, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.commands import runner
+from tools.develop.new import command
+from tools.develop.new.copying import is_test_of_tools
 from tools.kit.project import ROOT
-from tools.new import command
-from tools.new.copying import is_test_of_tools
 
 ORDER = (ROOT / "examples" / "orders" / "order.py").read_text(encoding="utf-8")
 NAMES: Mapping[str, Mapping[str, str]] = {

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tools.develop.new.copying import adapt, is_copied, select_slices
 from tools.kit.errors import CommandError
-from tools.new.copying import adapt, is_copied, select_slices
 
 SLICES = {
     "slices/enabled.txt": "# a comment\nimports\nclocks\nwatches\nother\nextra\n",
@@ -45,8 +45,8 @@ def test_mark_without_counterpart_is_refused(text: str) -> None:
     [
         ("README.md", True),
         ("README.pt-BR.md", False),
-        ("tools/plan/command.py", True),
-        ("tools/new/command.py", False),
+        ("tools/operate/plan/command.py", True),
+        ("tools/develop/new/command.py", False),
         ("lab/README.md", False),
         ("slices/receipts/tests/event/unit/test_csv.py", False),
         ("tools/develop/pictures.py", False),

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from ponto.event import Event
+from ponto.shared.event import Event
+from tools.develop.new import declaration, patterns
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
-from tools.new import declaration, patterns
 
 ORDER = (ROOT / "examples" / "orders" / "order.py").read_text()
 
@@ -57,7 +57,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "slow pattern": (TEXT, "text(64, 'a?' * 22, 'x')", "pedido: a client could send a text that takes too many"),
     # Names
     "noun is keyword": ('("order", ', '("return", ', "noun: 'return' is a keyword of Python"),
-    "noun is module": ('("order", ', '("message", ', "noun: ponto/message exists"),
+    "noun is module": ('("order", ', '("drain", ', "noun: ponto/drain exists"),
     "Portuguese noun": ('plural_pt="pedidos"', 'plural_pt="Pedidos"', "plural_pt: 'Pedidos' is not one to three words"),
     "equal nouns": ('("shop", "shops")', '("shop", "shop")', "subject_noun: 'shop' is used twice"),
     "class is not the noun": ('("order", ', '("purchase", ', "row: the class is called Order. Call it Purchase"),

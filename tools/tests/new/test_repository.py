@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.develop.new import repository
+from tools.develop.new.repository import Sources
 from tools.kit.errors import CommandError
-from tools.new import repository
-from tools.new.repository import Sources
 
 SOURCES = Sources("1" * 40, "scans/scan.py", ("receipts", "imports"))
 

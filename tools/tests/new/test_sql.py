@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from ponto.admin.migrations import BASE_FOLDERS, migrate
-from ponto.event import Event
-from ponto.fields import Kind
 from ponto.punch import EVENT
+from ponto.schema.migrations import BASE_FOLDERS, migrate
+from ponto.shared.event import Event
+from ponto.shared.fields import Kind
 from tests.database import TIME_ZONE, Database, cloned
+from tools.develop.new.sql import generate
 from tools.kit.project import ROOT
-from tools.new.sql import generate
 from tools.tests.new.events import MEASUREMENT, ORDER
 
 EVENTS = {event.table: event for event in (ORDER, MEASUREMENT)}
@@ -43,7 +43,7 @@ class Store(Database):
 
     def read(self, name: str, **values: Any) -> list[dict[str, Any]]:
         """Run a statement of the function `read`; return its rows by column."""
-        return self.run(f"ponto/reader/sql/{name}.sql", "ponto_reader", values)
+        return self.run(f"ponto/read/sql/{name}.sql", "ponto_reader", values)
 
     def run(self, path: str, user: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Run a statement as a role; return its rows by column."""
@@ -64,7 +64,9 @@ class Store(Database):
         """Store rows by `store.sql`, as the drain does; return the ids that were inserted."""
         received_ms = RECEIVED.timestamp() * 1000
         entries = json.dumps([[*row, received_ms, f"message {row.id}", key] for row in rows], default=str)
-        statement = self.files["ponto/sql/store.sql"].format(**{name: index for index, name in enumerate(self.names)})
+        statement = self.files["ponto/drain/sql/store.sql"].format(
+            **{name: index for index, name in enumerate(self.names)}
+        )
         with self.as_function.cursor() as cursor:
             cursor.execute(statement, {"entries": entries})
             return [id_ for (id_,) in cursor]
@@ -72,7 +74,7 @@ class Store(Database):
     def find(self, id_: str) -> tuple[str, str, dict[str, Any]]:
         """Return the row of an id by `existing.sql`, as the drain does."""
         with self.as_function.cursor() as cursor:
-            cursor.execute(self.files["ponto/sql/existing.sql"], {"ids": [id_]})
+            cursor.execute(self.files["ponto/drain/sql/existing.sql"], {"ids": [id_]})
             [row] = cursor
             return row
 
@@ -99,8 +101,8 @@ def write_schema(event: Event, folder: Path) -> dict[str, str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(BASE_FOLDERS["ponto"] / name, folder / name)
     for path, text in files.items():
-        if path.startswith("ponto/schema/"):
-            (folder / path.removeprefix("ponto/schema/")).write_text(text, encoding="utf-8")
+        if path.startswith("ponto/schema/base/"):
+            (folder / path.removeprefix("ponto/schema/base/")).write_text(text, encoding="utf-8")
     return files
 
 
@@ -126,12 +128,12 @@ def store(
 
 def test_files_of_this_project_are_generated() -> None:
     generated = {
-        path: text for path, text in generate(EVENT, "ponto", ["receipts"]).items() if "/schema/000" not in path
+        path: text for path, text in generate(EVENT, "ponto", ["receipts"]).items() if "/schema/base/000" not in path
     }
 
     assert len(generated) > 10
     assert [path for path, text in generated.items() if (ROOT / path).read_text(encoding="utf-8") != text] == [], (
-        "change tools/new/templates and these files together"
+        "change tools/develop/new/templates and these files together"
     )
 
 

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from ponto.punch import EVENT
-from tools.new.words import ORIGIN, SQL_RESERVED, Names, Renaming, find_taken_names
+from tools.develop.new.words import ORIGIN, SQL_RESERVED, Names, Renaming, find_taken_names
 
 SCANS = Names(
     "parcel-scans",
@@ -62,17 +62,17 @@ def test_new_name_that_contains_an_old_one_is_renamed_once() -> None:
 
 
 def test_path_of_a_file_is_renamed() -> None:
-    assert Renaming(SCANS).rename_name("ponto/reader/sql/punches.sql") == "parcelscans/reader/sql/scans.sql"
+    assert Renaming(SCANS).rename_name("ponto/read/sql/punches.sql") == "parcelscans/read/sql/scans.sql"
 
 
 @pytest.mark.parametrize(
     ("path", "text", "taken"),
     [
-        ("ponto/log.py", "def show(punch, scan): ...  # scans", ["scan"]),
-        ("ponto/log.py", "def show(punch): return 'scan'  # scan", []),
-        ("ponto/sql/a.sql", "select scan from punch -- scans", ["scan"]),
+        ("ponto/shared/log.py", "def show(punch, scan): ...  # scans", ["scan"]),
+        ("ponto/shared/log.py", "def show(punch): return 'scan'  # scan", []),
+        ("ponto/drain/sql/a.sql", "select scan from punch -- scans", ["scan"]),
         ("resources/a.js", "const scan = punch; // scans", ["scan"]),
-        ("ponto/log.py", "scans = 1", []),
+        ("ponto/shared/log.py", "scans = 1", []),
     ],
 )
 def test_new_name_that_a_file_has_already_is_taken(path: str, text: str, taken: list[str]) -> None:
@@ -80,7 +80,8 @@ def test_new_name_that_a_file_has_already_is_taken(path: str, text: str, taken: 
 
 
 @pytest.mark.parametrize(
-    ("path", "noun"), [("ponto/log.py", "print"), ("ponto/sql/a.sql", "order"), ("resources/a.js", "export")]
+    ("path", "noun"),
+    [("ponto/shared/log.py", "print"), ("ponto/drain/sql/a.sql", "order"), ("resources/a.js", "export")],
 )
 def test_reserved_word_is_taken(path: str, noun: str) -> None:
     renaming = Renaming(SCANS._replace(noun=(noun, f"{noun}s")))

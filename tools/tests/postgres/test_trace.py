@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
-from ponto.reader import punch_statements
+from ponto.read import punch_statements
 from tests.aws import Calls, refusal, stack
 from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.database import execute
@@ -20,7 +20,7 @@ from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
 from tools.kit import queue_reader
-from tools.trace.command import INSTANT_KEY
+from tools.operate.trace.command import INSTANT_KEY
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 ID_AT_NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"

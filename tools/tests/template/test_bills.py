@@ -6,7 +6,7 @@ from tests.template.cloudwatch import ALARM
 from tests.template.compiled import CompileStage
 from tools.develop.docs import bills
 from tools.kit.packaging import Template
-from tools.plan.costs import PRICES, total
+from tools.operate.plan.costs import PRICES, total
 
 HOURS = 730  # hours of a month, as AWS counts them
 POLLS_PER_MONTH = 365 / 12 * 86_400 / 20  # requests of one poller in a month; each waits for 20 s

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.template.compiled import PackageStage
-from tools.deploy import compiled_stage, quotas
 from tools.kit.errors import CommandError
+from tools.operate.deploy import compiled_stage, quotas
 
 
 def test_deploy_reads_demand_and_protection_from_the_package(package_stage: PackageStage) -> None:

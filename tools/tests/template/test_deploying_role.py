@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from ponto.sql_names import SCHEMA
+from ponto.shared.sql_names import SCHEMA
 from tests.iam import ACCOUNT, Principal, as_list, get_deploy_role, is_allowed
 from tests.template.compiled import PackageStage
 from tests.template.test_permissions import DEPLOY_ROLE, PARAMETER_SETS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.template.compiled import PackageProject, PackageStage
-from tools.deploy.preview import DATA
 from tools.develop.templates import SWITCHES
+from tools.operate.deploy.preview import DATA
 
 # Types that the template keeps although they hold nothing: what has data needs them.
 WITHOUT_DATA = {

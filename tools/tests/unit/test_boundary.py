@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from tools.deploy import boundary
+from tools.operate.deploy import boundary
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient

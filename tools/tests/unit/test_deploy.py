@@ -19,12 +19,12 @@ from tests.clock import FakeClock
 from tests.commands import runner
 from tests.events import aws
 from tools.cli import main
-from tools.deploy import proof
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.errors import CommandError
 from tools.kit.event import new_event
+from tools.operate.deploy import proof
 from tools.tests.gateway import Response, answer_requests
 from tools.tests.sls import FakeSls, write_sls
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from tests.aws import Call, receive_all, refusal, skip_long_polling
 from tests.dead_letter_stage import (
@@ -32,8 +32,8 @@ from tests.dead_letter_stage import dev as dev
 from tests.events import RECEIVED_MS
 from tests.events import punch as body_of
 from tests.strategies import fill_text_fields, json_values
-from tools.dlq.command import print_details, print_table
 from tools.kit.dead_letters import DeadLetter, Source, read, reasons
+from tools.operate.dlq.command import print_details, print_table
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageTypeDef

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from ponto import enabled_slices
-from ponto.parser import Reason
+from ponto.drain.parser import Reason
 from tests.documents import FENCE, blocks
 from tools.kit import commands as kit_commands
 from tools.kit import parameters, slice_manifests

@@ -12,9 +12,9 @@ from tests.aws import NO_STACK, ROLE_EXISTS, Calls, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import CommandResult, runner
 from tests.events import aws
-from tools.deploy import stack_state
 from tools.kit.collaborators import Collaborators
 from tools.kit.project import ROOT
+from tools.operate.deploy import stack_state
 from tools.tests.sls import FakeSls
 
 STACK = "batida-ponto-dev"

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from ponto import log
-from ponto.drain import BatchResult
+from ponto.drain.drain import BatchResult
+from ponto.shared import log
 from tests.commands import CommandResult
 from tools.cli import main
 from tools.kit import parameters, slice_manifests
-from tools.plan import costs, settings
-from tools.plan.costs import PRICES, Month, tiered
-from tools.plan.peak import Peak, forecast
-from tools.plan.settings import StageSettings
+from tools.operate.plan import costs, settings
+from tools.operate.plan.costs import PRICES, Month, tiered
+from tools.operate.plan.peak import Peak, forecast
+from tools.operate.plan.settings import StageSettings
 
 # Two concurrent batches of 100 punches in 50 ms: 4,000 punches/s.
 STAGE = StageSettings(

@@ -16,12 +16,12 @@ from tests.aws import Calls, refusal
 from tests.clock import FakeClock
 from tests.commands import CommandResult, runner
 from tests.events import aws
-from tools.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES, OBJECT_KEY
 from tools.kit import osls
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
 from tools.kit.project import ROOT
-from tools.plan.costs import PRICES
+from tools.operate.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES, OBJECT_KEY
+from tools.operate.plan.costs import PRICES
 from tools.tests.cloudformation import FakeCloudFormation
 from tools.tests.sls import FakeSls
 

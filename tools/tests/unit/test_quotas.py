@@ -9,12 +9,12 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
-from tools.deploy.checks import check
-from tools.deploy.compiled_stage import CompiledStage
-from tools.deploy.quotas import Demand, read_demand
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
 from tools.kit.target import TargetOptions
+from tools.operate.deploy.checks import check
+from tools.operate.deploy.compiled_stage import CompiledStage
+from tools.operate.deploy.quotas import Demand, read_demand
 
 DRAIN = "batida-ponto-prod-batidaPonto"
 NO_DEMAND = Demand({}, creates_cluster=False)

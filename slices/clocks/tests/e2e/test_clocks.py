@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ponto.derived_id import derive_source_id
+from ponto.shared.derived_id import derive_source_id
 from slices.clocks.tests.clock_files import CLOCK, EIGHT, HardwareClock, cpf, month_records
 from slices.imports.tests.e2e.test_uploads import Bucket
 from slices.imports.tests.e2e.test_uploads import bucket as bucket

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from slices.clocks.document_table import TABLE_KEY
 from slices.clocks.tests.clock_files import CLOCK, HardwareClock, contains_personal_data, cpf, month_records, pis
 from slices.clocks.tests.unit.test_afd import both_layouts, clocks

@@ -4,8 +4,8 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 
 from ponto import enabled_slices
-from ponto.connection import connect
-from ponto.reader import packed_rows, query_function, statements
+from ponto.read import packed_rows, query_function, statements
+from ponto.shared.connection import connect
 from slices.corrections.write import Correction, write_corrections
 from slices.reports import employees
 from tests.postgres.hostile_database import create_hostile_database

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ponto.admin.migrations import MigrationResult, migrate
+from ponto.schema.migrations import MigrationResult, migrate
 from slices.corrections.tests.correcting import CorrectionsDatabase
 from tests.database import SCHEMA, TIME_ZONE
 

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.fields import INVISIBLE_CHARACTERS
-from ponto.parser import parse
+from ponto.drain.parser import parse
+from ponto.shared.fields import INVISIBLE_CHARACTERS
 from slices.corrections.write import (
     Correction,
     CorrectionsRefusedError,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ponto.parser import InvalidPunchError, parse
+from ponto.drain.parser import InvalidPunchError, parse
 from ponto.punch import EVENT
 from slices.imports.file_formats import InvalidFileError
 from slices.imports.lines import MAX_LINE_BYTES, FileLine, OnLine, read_lines, read_raw_lines

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.parser import parse
+from ponto.drain.parser import parse
 from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import BlockedApi, FakeServer, PlannedResponse, accept
 from slices.page.tests.page.phones import (

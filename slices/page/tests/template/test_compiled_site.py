@@ -8,8 +8,8 @@ import pytest
 from slices.page import publish, site
 from slices.page.deploy_hook import HOOK
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage
-from tools.deploy import compiled_stage
 from tools.kit.packaging import Template
+from tools.operate.deploy import compiled_stage
 
 SITE = {
     "SiteBucket": "AWS::S3::Bucket",

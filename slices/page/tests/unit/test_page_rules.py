@@ -6,8 +6,8 @@ import uuid
 from datetime import UTC
 from typing import Any
 
-from ponto.fields import MAX_SAFE_INTEGER
-from ponto.parser import parse
+from ponto.drain.parser import parse
+from ponto.shared.fields import MAX_SAFE_INTEGER
 from slices.page.site import WEB
 
 RULES = (WEB / "rules.js").as_uri()

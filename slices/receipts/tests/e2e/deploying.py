@@ -3,8 +3,8 @@
 from typing import Any
 
 from slices.receipts.function import NO_LIST_MESSAGE
-from tools.deploy.proof import request_until
 from tools.local.emulator import Emulator
+from tools.operate.deploy.proof import request_until
 
 
 def check_second_deploy(aws: Emulator, output: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ponto.connection import Session, Timeouts
+from ponto.shared.connection import Session, Timeouts
 from slices import http
 from tests.database import Database
 from tests.events import Context

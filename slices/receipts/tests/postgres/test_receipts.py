@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ponto.connection import Parameters
-from ponto.parser import parse
+from ponto.drain.parser import parse
+from ponto.drain.store import Entry, Store
 from ponto.punch import EVENT
-from ponto.sql_names import read_sql
-from ponto.store import Entry, Store
+from ponto.shared.connection import Parameters
+from ponto.shared.sql_names import read_sql
 from slices.http import UNAVAILABLE_RETRY_SECONDS, Response
 from slices.receipts import function
 from slices.receipts.function import LIST_FIELD, NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE_MESSAGE

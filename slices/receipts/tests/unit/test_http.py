@@ -8,8 +8,8 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from ponto.connection import CannotConnectError
-from ponto.fields import Field, display_text, integer
+from ponto.shared.connection import CannotConnectError
+from ponto.shared.fields import Field, display_text, integer
 from slices import http
 from slices.http import EMPLOYEE_CLAIM, HttpError, Request, Result
 from tests.events import Context

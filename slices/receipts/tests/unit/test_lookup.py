@@ -7,8 +7,8 @@ from unittest.mock import MagicMock
 import psycopg2
 import pytest
 
-from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
-from ponto.connection import Parameters
+from ponto.shared.config import SECRET_FETCH_TIMEOUT_SECONDS
+from ponto.shared.connection import Parameters
 from slices.receipts.lookup import TIMEOUTS, Receipts, open_session
 from tests.unit.test_connection import Attempt, Server, with_each_refusal
 

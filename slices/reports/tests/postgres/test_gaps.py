@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ponto.store import Store
+from ponto.drain.store import Store
 from slices.reports.tests.company import Run, runner
 from tests.commands import write_stack_with_database
 from tests.database import Database

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ponto.admin.migrations import locked_connection
+from ponto.schema.migrations import locked_connection
 from slices.reports import employees
 from tests.aws import Calls
 from tests.commands import CommandResult, write_stack

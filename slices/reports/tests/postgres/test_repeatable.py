@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, MigrationResult, migrate
-from ponto.admin.owner import MigrationError
+from ponto.schema.migrations import LOCK_RETRY_POLICY, MigrationResult, migrate
+from ponto.schema.owner import MigrationError
 from tests.database import SCHEMA, Database, migrations
 
 VIEWS = [name for name in migrations() if "/views/" in name]

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.reader import packed_rows, query_function
-from ponto.reader.punch_statements import ZONE
-from ponto.reader.query_function import ErrorCode
-from ponto.reader.statements import Catalogue, Statement
+from ponto.read import packed_rows, query_function
+from ponto.read.punch_statements import ZONE
+from ponto.read.query_function import ErrorCode
+from ponto.read.statements import Catalogue, Statement
 from slices.reports.statements import TIME_CARDS
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run, fill, runner, shared_database
 from slices.reports.tests.company import database as database

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.template.compiled import PackageStage
-from tools.deploy import compiled_stage
 from tools.kit.errors import CommandError
+from tools.operate.deploy import compiled_stage
 
 
 def test_invalid_employer_stops_the_deploy(package_stage: PackageStage) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ponto.config import ConfigurationError
+from ponto.shared.config import ConfigurationError
 from slices.reports import employer, schema_hooks
 
 

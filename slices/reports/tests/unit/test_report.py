@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.fields import INVISIBLE_CHARACTERS
+from ponto.shared.fields import INVISIBLE_CHARACTERS
 from slices.reports.report.exceptions import format_reason
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import write_csv

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ponto.reader.statements import InvalidRequestError, to_json_values
+from ponto.read.statements import InvalidRequestError, to_json_values
 from slices.reports.statements import STATEMENTS
 
 EXCEPTIONS: dict[str, Any] = {

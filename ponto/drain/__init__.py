@@ -1,0 +1,1 @@
+"""The drain: from a batch of the queue to rows and dead letters."""

@@ -1,0 +1,1 @@
+"""The event, settings, connections and logs, which several functions use."""

@@ -1,0 +1,151 @@
+"""Files of the origin that a copy gets, parts of documents that it does not get, and links to missing files."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from posixpath import normpath
+from urllib.parse import unquote
+
+import yaml
+
+from tools.kit.errors import CommandError
+
+_LEFT_OUT = (
+    ".ci/checks/",
+    ".github/ISSUE_TEMPLATE/",
+    ".github/workflows/laboratory.yml",
+    "README.pt-BR.md",
+    "docs/adapt.md",
+    "docs/original.md",
+    "docs/pictures/",
+    "examples/orders/",
+    "lab/",
+    "loadtest/comparison.json",
+    "slices/employee_numbers.py",  # only slices use it that a copy cannot keep
+    "slices/faults.py",  # as employee_numbers.py
+    "slices/spreadsheet.py",  # as employee_numbers.py
+    "tests/e2e/test_examples.py",
+    "tools/develop/pictures.py",
+    "tools/develop/new/",
+    "tools/tests/new/",
+)
+"""Files and folders that a copy does not get. Slices are chosen by name."""
+
+_ABOUT_PUNCHES = re.compile(r"(?:slices/\w+/)?(?:examples/[^/]+|tests/event/.+)")
+"""Examples and tests with punches, which a copy does not get either."""
+
+TESTS_OF_TOOLS = ("loadtest/tests/", "tools/tests/")
+"""Folders that a copy gets only if it is asked for: this project has run these tests."""
+
+UNAVAILABLE_SLICES = {
+    "clocks": "it reads the files of time clocks",
+    "corrections": "it corrects punches in time cards",
+    "page": "its page records punches of employees",
+    "reports": "it computes time cards from punches",
+    "sign_in": "it signs employees in",
+}
+"""Slices that a copy cannot keep, with the reason. Those that need none of them are generic."""
+
+VERBATIM = ("LICENSE",)
+"""Files without the names of the copy."""
+
+ENABLED_SLICES = "slices/enabled.txt"
+_MARK = "<!-- only in the origin"
+_MARKED = re.compile(  # with the blank lines after it, if one is before it
+    rf"(\A|(?<=\n)\n)?^(?:{_MARK}: begin -->\n.*?^{_MARK}: end|[^\n]+{_MARK}) -->\n(?(1)\n*)", re.MULTILINE | re.DOTALL
+)
+_LINK = re.compile(r"\]\(([^()\s]+)\)|<img src=\"([^\"]+)\"")
+
+
+def find_slices(paths: Collection[str]) -> list[str]:
+    """Return the names of the slices among the files of the origin."""
+    return sorted({parts[1] for path in paths if len(parts := path.split("/")) > 2 and parts[0] == "slices"})
+
+
+def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
+    """Return the slices to keep, in the order of enabled.txt.
+
+    Args:
+        names: the slices that were asked for.
+        texts: the files of the origin.
+
+    Raises:
+        CommandError: a name is unknown, or its slice cannot be kept, or needs another one.
+    """
+    existing, unavailable = find_slices(texts), _find_unavailable_slices(texts)
+    for name in names:
+        if name not in existing:
+            available = ", ".join(sorted(set(existing) - unavailable.keys()))
+            raise CommandError(f"SLICES: there is no slice `{name}`. Use one of {available}.")
+        if name in unavailable:
+            raise CommandError(f"SLICES: `{name}` cannot be kept, as {unavailable[name]}. Remove it from SLICES.")
+        for needed in _find_needs(name, texts):
+            if needed not in names:
+                raise CommandError(f"SLICES: `{name}` needs `{needed}`. Add it, or remove `{name}`.")
+    order = [line.strip() for line in texts[ENABLED_SLICES].splitlines()]
+    return sorted(set(names), key=order.index)
+
+
+def _find_needs(name: str, texts: Mapping[str, str]) -> list[str]:
+    manifest = yaml.load(texts.get(f"slices/{name}/aws.yml", ""), yaml.BaseLoader) or {}  # noqa: S506
+    needs: list[str] = manifest.get("needs", [])
+    return needs
+
+
+def _find_unavailable_slices(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the slices that a copy cannot keep, with the reason, also those that need one of them."""
+    reasons = dict(UNAVAILABLE_SLICES)
+    for name in texts[ENABLED_SLICES].split():  # a slice comes after those that it needs
+        for needed in _find_needs(name, texts):
+            if needed in reasons:
+                reasons.setdefault(name, f"it needs `{needed}`")
+    return reasons
+
+
+def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:
+    """Return whether a copy with these slices, and perhaps with the tests of tools, gets a file of the origin."""
+    parts = path.split("/")
+    if _ABOUT_PUNCHES.fullmatch(path):
+        return False
+    if len(parts) > 2 and parts[0] == "slices":
+        return parts[1] in slices
+    is_left_out = any(path == name or (name[-1] == "/" and path.startswith(name)) for name in _LEFT_OUT)
+    return not is_left_out and (with_tests or not is_test_of_tools(path))
+
+
+def is_test_of_tools(path: str) -> bool:
+    """Return whether a file belongs to the tests that a copy gets only if it is asked for."""
+    return path.startswith(TESTS_OF_TOOLS)
+
+
+def adapt(path: str, text: str) -> str:
+    """Return a document without its parts that only the origin has.
+
+    Such a line ends with the comment `only in the origin`; several lines are between two lines with only a comment,
+    `only in the origin: begin` and `only in the origin: end`.
+
+    Raises:
+        CommandError: a begin has no end, or an end no begin.
+    """
+    text = _MARKED.sub(r"\1", text)
+    if _MARK in text:
+        raise CommandError(f"{path}: `only in the origin: begin` and `: end` must follow each other", 1)
+    return text
+
+
+def find_dead_links(texts: Mapping[str, str], paths: Collection[str]) -> Iterator[str]:
+    """Yield the links of Markdown files whose target is not in the copy.
+
+    Args:
+        texts: text files of the copy, by path.
+        paths: all files of the copy.
+    """
+    targets = {
+        normpath(str(parent)) for path in paths for parent in (PurePosixPath(path), *PurePosixPath(path).parents)
+    }
+    for path, text in texts.items():
+        if path.endswith(".md"):
+            for match in _LINK.finditer(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):
+                link = unquote(match[1] or match[2]).partition("#")[0]
+                if link and ":" not in link and normpath(str(PurePosixPath(path).parent / link)) not in targets:
+                    yield f"{path}: {link}"

@@ -1,0 +1,161 @@
+"""Checks of a deploy before it changes anything. A preview makes the same checks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.kit.deploy_hook import DeferredResource
+from tools.kit.errors import CommandError
+from tools.kit.osls import DATABASE_CLUSTER, deployed_database, has_resource, stack_name
+from tools.kit.output import print_status
+from tools.kit.target import TargetOptions, explain
+from tools.operate.deploy import boundary, express, leftovers, quotas, stack_state, stage_names
+from tools.operate.deploy.compiled_stage import CompiledStage, deploy_command
+
+if TYPE_CHECKING:
+    import boto3
+    from types_boto3_cloudformation import CloudFormationClient
+
+_Value = TypeVar("_Value")
+
+
+@dataclass
+class Checks:
+    """Results of the checks of a deploy."""
+
+    force: bool  # whether to continue after those refusals that allow it
+    checked: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)  # with reasons
+    refusals: list[str] = field(default_factory=list)
+    forced: list[str] = field(default_factory=list)  # refusals without effect because of `force`
+    remedy: str | None = None  # command that deploys with what the account allows
+    deferred_resources: Sequence[DeferredResource] = ()  # which a second update adds
+
+    def look_up(
+        self, subject: str, function: Callable[[], _Value], *, hint: str = "", is_required: bool = False
+    ) -> _Value | None:
+        """Return the value of a function, and record what it looked up; None: AWS refused it.
+
+        Args:
+            subject: what the function looks up.
+            function: function that calls AWS.
+            hint: what the user should know if this is not checked.
+            is_required: whether the deploy is refused if AWS refuses; otherwise the subject is recorded as unchecked.
+        """
+        try:
+            value = function()
+        except (BotoCoreError, ClientError) as error:
+            if is_required:
+                self.refusals.append(f"{subject}: {explain(error)}")
+            else:
+                self.unchecked.append(f"{subject} ({explain(error)})\n{hint}".rstrip())
+            return None
+        self.checked.append(subject)
+        return value
+
+    def refuse(self, problem: str | None, *, can_be_forced: bool = False) -> None:
+        """Refuse the deploy if there is a problem; if it can be forced and is, only record the problem."""
+        if problem and can_be_forced and self.force:
+            self.forced.append(problem)
+        elif problem:
+            self.refusals.append(f"{problem}\nOr deploy with --force." if can_be_forced else problem)
+
+    def require(self) -> None:
+        """Print what was forced and what was not checked, and end the deploy if it is refused.
+
+        Raises:
+            CommandError: the message has all refusals.
+        """
+        for text in self.forced:
+            print_status(*text.splitlines(), "Continuing because of --force.")
+        for text in self.unchecked:
+            print_status(*f"not checked: {text}".splitlines())
+        if self.refusals:
+            remedies = [f"Deploy with what the account allows:\n{self.remedy}"] if self.remedy else []
+            raise CommandError("\n\n".join([*self.refusals, *remedies, "Nothing was deployed."]))
+
+
+def require_deployable(cloudformation: "CloudFormationClient", stage: str) -> str | None:
+    """Return the `database` with which a stage was deployed; None if it is not deployed yet.
+
+    Raises:
+        CommandError: no parameter or permission allows to deploy this stage, or its stack has another state.
+    """
+    stage_names.require_allowed(stage)
+    stack_state.require_deployable(cloudformation, stage)
+    database = deployed_database(cloudformation, stage)
+    if database == "unknown":
+        raise CommandError(
+            f"{stack_name(stage)} was deployed by a version before 1.0, and cannot be updated: deploy another stage, "
+            "and copy the rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
+        )
+    return database
+
+
+def check(
+    session: "boto3.Session",
+    target_options: TargetOptions,
+    params: Sequence[str],
+    compiled: CompiledStage,
+    database: str | None,
+    *,
+    force: bool,
+) -> Checks:
+    """Make all checks of a compiled stage. A refusal does not prevent the other checks.
+
+    Args:
+        session: session for the account and region.
+        target_options: the stage's options.
+        params: parameters with which it was compiled, NAME=VALUE.
+        compiled: the compiled stage.
+        database: as `require_deployable` returned it.
+        force: whether to continue after those refusals that allow it.
+    """
+    stage, stack, demand = target_options.stage, stack_name(target_options.stage), compiled.demand
+    command = partial(deploy_command, target_options, params)
+    checks = Checks(force)
+
+    shortages = list[quotas.Shortage]()
+    for subject, found in quotas.find_shortages(session, demand, command):
+        looked_up: list[quotas.Shortage] | None = checks.look_up(subject, partial(list, found))
+        if looked_up is None and subject == quotas.PLAN and database is None:
+            looked_up = list(quotas.unknown_plan(demand, command))
+        shortages += looked_up or []
+    for shortage in shortages:
+        checks.refuse(shortage.text, can_be_forced=True)
+    if shortages and not force and all(shortage.parameters for shortage in shortages):
+        checks.remedy = command(*dict.fromkeys(change for shortage in shortages for change in shortage.parameters))
+
+    overlap = checks.look_up("the names of other stages", lambda: stage_names.find_overlap(session, stage))
+    checks.refuse(overlap, can_be_forced=True)
+
+    if database is None:
+        checks.look_up(
+            "what an earlier deploy left outside the stack",
+            lambda: leftovers.print_leftovers(session, stack),
+            hint="This needs the permissions tag:GetResources and cloudformation:ListStackResources.",
+        )
+
+    if database is not None and not compiled.has_boundary:
+        removal = partial(boundary.describe_removal, session.client("cloudformation"), stage)
+        checks.refuse(checks.look_up("the permissions boundary of the deployed roles", removal))
+
+    if demand.creates_cluster:
+        has_cluster = checks.look_up(
+            "the stack's cluster",
+            lambda: has_resource(session.client("cloudformation"), stack, DATABASE_CLUSTER),
+            hint="Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
+            "protected from the start, so it stays if this deploy fails.",
+        )
+        if has_cluster is False:
+            find_cluster = partial(leftovers.find_cluster, session, stack, database)
+            checks.refuse(checks.look_up("clusters that an earlier stack left", find_cluster, is_required=True))
+            checks.deferred_resources = compiled.deferred_resources
+    if settings := compiled.express_settings:
+        find_obstacle = partial(express.find_obstacle, session, stage, settings, database)
+        checks.refuse(checks.look_up("the express cluster", find_obstacle, is_required=True))
+        checks.deferred_resources = () if database else compiled.deferred_resources
+    return checks
