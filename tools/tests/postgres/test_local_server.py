@@ -82,34 +82,6 @@ def test_server_changes_only_its_folder_and_adds_no_user(folder: Path) -> None:
         postgres.attach(data).stop()
 
 
-def test_long_path_moves_the_socket_to_a_private_temporary_folder(folder: Path) -> None:
-    data = folder / ("long" * 25) / "postgres"
-    data.parent.mkdir()
-    with tempfile.TemporaryDirectory() as scratch:  # whose path is short, unlike that of `folder` with a long package
-        _start_in_subprocess(data, TMPDIR=scratch)
-        server = postgres.attach(data)
-
-        (socket_folder,) = Path(scratch).iterdir()
-        assert server.host == str(socket_folder)
-        assert _mode(socket_folder) == 0o700
-        assert _mode(socket_folder / ".s.PGSQL.5432") == 0o700
-        assert _query(server, "select 1") == 1
-        server.crash()
-        assert _query(postgres.attach(data), "select 1") == 1
-        server.stop()
-        assert list(Path(scratch).iterdir()) == []
-
-
-def test_path_may_contain_special_characters(folder: Path) -> None:
-    name = 'josé\'s a@b+c~d, 100% "new" = data'
-    (folder / name).mkdir()
-
-    server = postgres.start(folder / name / "postgres", postgres.UNSAFE_SETTINGS)
-
-    assert _query(server, "select 1") == 1
-    server.stop()
-
-
 @pytest.mark.parametrize("name", list(postgres.LOG_SETTINGS))
 def test_settings_keep_values_of_statements_out_of_the_log(running_server: postgres.Postgres, name: str) -> None:
     assert _query(running_server, f"show {name}") == postgres.LOG_SETTINGS[name]
@@ -187,16 +159,6 @@ def test_root_without_namespaces_runs_the_server_as_another_user(folder: Path, m
     closed.chmod(0o755)
     with pytest.raises(LocalError, match=f"chmod 700 {closed}$"):
         postgres.start(data, postgres.UNSAFE_SETTINGS)
-
-
-@pytest.mark.root
-def test_root_without_unshare_and_setpriv_gets_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(folder))  # contains neither unshare nor setpriv
-
-    with pytest.raises(LocalError, match=r"^PostgreSQL refuses .* Install setpriv, or run this as another user\.$"):
-        postgres.start(folder / "postgres", postgres.UNSAFE_SETTINGS)
-
-    assert list(folder.iterdir()) == []
 
 
 # States that a killed run may leave
@@ -285,62 +247,6 @@ def test_server_starts_at_the_first_try_after_a_killed_run(
             for process in postgres.list_processes(running_server.data):
                 with contextlib.suppress(psutil.NoSuchProcess):  # the process has just ended
                     assert again.pid in (process.pid, process.ppid())
-
-
-@pytest.mark.parametrize("killed", [True, False], ids=["killed", "frozen"])
-def test_incomplete_data_folder_is_created_again(folder: Path, killed: bool) -> None:
-    data, new_folder = folder / "postgres", folder / "postgres.new"
-    command = [sys.executable, "-c", _START, str(data)]
-    with background_process(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL):
-        wait_for((new_folder / "PG_VERSION").exists, "a part of the data folder")
-    for process in postgres.list_processes(data):
-        with contextlib.suppress(psutil.NoSuchProcess):  # without its parent, the process ends at some time
-            process.kill() if killed else process.suspend()
-    assert not data.exists()
-
-    server = postgres.start(data, postgres.UNSAFE_SETTINGS)
-
-    assert _query(server, "select 1") == 1
-    assert list(folder.iterdir()) == [data]
-    server.stop()
-    assert postgres.list_processes(data) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "reason"),
-    [
-        ("no_such", "thing", "unrecognized configuration parameter no_such"),
-        ("fsync", "perhaps", "parameter fsync requires a Boolean value"),
-        ("wal_level", "minimal", "WAL streaming (max_wal_senders > 0) requires"),
-    ],
-)
-def test_failed_start_is_reported_in_one_sentence(data_folder: Path, name: str, value: str, reason: str) -> None:
-    with pytest.raises(LocalError) as caught:
-        postgres.start(data_folder, {name: value})
-
-    unquoted = str(caught.value).replace('"', "")  # versions of PostgreSQL quote differently
-    assert unquoted.startswith(f"PostgreSQL did not start: {reason}")
-    assert str(caught.value).endswith(f"; its log is {data_folder / 'log'}")
-    assert "\n" not in str(caught.value)
-    assert postgres.list_processes(data_folder) == []
-
-
-def test_folder_of_another_version_is_refused(folder: Path) -> None:
-    data = folder / "postgres"
-    data.mkdir()
-    (data / "PG_VERSION").write_text("15\n")
-    with pytest.raises(LocalError, match=f"not a data folder of PostgreSQL {postgres_programs.version()}"):
-        postgres.start(data)
-
-    with pytest.raises(LocalError, match="No server was started"):
-        postgres.attach(folder / "nothing")
-
-
-def test_libpq_variables_of_the_shell_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGDATA": "/nowhere", "LANG": "xx_XX"}.items():
-        monkeypatch.setenv(name, value)
-
-    postgres.start(folder / "postgres", postgres.UNSAFE_SETTINGS).stop()
 
 
 def _copy_programs(folder: Path) -> Path:

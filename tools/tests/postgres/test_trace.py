@@ -12,10 +12,8 @@ import pytest
 
 from ponto.drain.parser import parse
 from ponto.punch import EVENT
-from ponto.read import punch_statements
 from tests.aws import Calls, refusal, stack
 from tests.commands import CommandResult, Run, runner, write_stack_with_database
-from tests.database import execute
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
@@ -172,42 +170,6 @@ def test_row_is_found_by_id_of_message_that_brought_it(dev: Stage, migrated_url:
     assert (result.status, result.json["queue"], result.json["notKnown"]) == (0, None, [])
 
 
-def test_row_of_message_received_earlier_is_found_with_since(dev: Stage, migrated_url: str) -> None:
-    received = datetime.now(UTC) - timedelta(days=40)
-    add_punch(migrated_url, recebida_em=received, mensagem_id=MESSAGE)
-
-    by_default = dev.run(MESSAGE)
-
-    assert by_default.status == 1
-    assert "not known: rows of messages that were received before " in by_default.out
-    assert dev.run(MESSAGE, "--since", "39d").status == 1
-    assert len(dev.run(MESSAGE, "--since", "41d", "--json").json["rows"]) == 1
-
-
-def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -> None:
-    first = add_punch(migrated_url, mensagem_id="first")
-    execute(
-        migrated_url,
-        """
-        insert into batida
-        select (jsonb_populate_record(source, jsonb_build_object(
-            'id', gen_random_uuid(), 'recebida_em', now() - (25000 - n) * interval '2 minutes', 'mensagem_id', n
-        ))).*
-        from batida as source, generate_series(1, 25000) as n where id = %s
-        """,
-        first,
-    )
-    execute(migrated_url, "vacuum analyze batida")
-    statement = punch_statements.MESSAGE.sql.replace("%(message_id)s", "'24990'")
-    statement = statement.replace("%(since)s", "now() - interval '31 days'")
-
-    plan = execute(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]
-
-    assert plan["Actual Rows"] == 1
-    ((pages,),) = execute(migrated_url, "select pg_relation_size('batida') / 8192")
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < pages / 3
-
-
 def test_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
     result = dev.run(*DAY, "--json")
 
@@ -280,40 +242,6 @@ def test_dead_letter_is_found_by_its_id_and_the_original_message_id(dev: Stage) 
         result = dev.run(searched_id, "--json")
         assert [letter["id"] for letter in result.json["deadLetters"]] == [identifier]
         assert (result.status, result.json["rows"], result.json["queue"]) == (1, [], None)
-
-
-def test_dead_letter_with_a_source_key_is_found_only_by_the_keys_id(dev: Stage) -> None:
-    body = punch(7, "2026-11-24T12:00:00Z")
-    attributes = {"reason": "refused", "detail": "why"}
-    source_records = [
-        dev.dead_letter(text, **attributes, sourceKey=f"00004000070000123/{record}")
-        for text, record in ((body, 7), ("{", 8))
-    ]
-    unreadable = dev.dead_letter(body, **attributes, sourceKey="00004000070000123/")
-
-    def find_dead_letters(identifier: str) -> list[str]:
-        return [letter["id"] for letter in dev.run(identifier, "--json").json["deadLetters"]]
-
-    assert [find_dead_letters(f"f0000400-0070-8000-a123-00000000000{record}") for record in (7, 8)] == [
-        [each] for each in source_records
-    ]
-    assert find_dead_letters(derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
-
-
-def test_dead_letters_of_a_day_include_those_with_an_unknown_time(dev: Stage) -> None:
-    expected_ids = {
-        dev.reject(punch(7, "2026-11-24T08:00:00Z")),  # 05:00
-        dev.reject(punch(7, "2026-11-24T23:00:00Z")),
-        dev.reject(punch(7, "today")),
-    }
-    dev.reject(punch(7, "2026-11-23T23:00:00Z"))
-    dev.reject(punch(7, "2026-11-25T08:00:00Z"))
-    dev.reject(punch(8, "2026-11-24T12:00:00Z"))
-
-    result = dev.run(*DAY, "--json")
-
-    assert {letter["id"] for letter in result.json["deadLetters"]} == expected_ids
-    assert (result.status, len(result.json["rows"])) == (1, 2)
 
 
 # Neither row nor dead letter

@@ -282,13 +282,6 @@ def test_change_is_repeated_while_the_cluster_is_in_another_state(dev: Dev) -> N
     assert (errors, is_complete(dev)) == ([], True)
 
 
-def test_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> None:
-    dev.rds.polls_per_state = 1_000_000
-    result = dev.deploy()
-    assert (result.status, dev.sls) == (2, ["package"])
-    assert "did not become available: after 900 s" in result.err
-
-
 GROUP = "the parameter group that keeps punches out of its log"
 
 

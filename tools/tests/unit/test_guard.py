@@ -261,14 +261,6 @@ HALF: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}
 DISCONNECTED: list[Message] = [*HALF, {"type": "http.disconnect"}]
 
 
-@pytest.mark.usefixtures("_impatient")
-def test_body_is_not_read_without_an_api_key() -> None:
-    emulator = Emulator(403, b"no")
-
-    assert send_request(emulator, PUNCH, parts=[*LARGE])[:2] == (403, b"no")
-    assert [body for *_, body in emulator.called] == [b""]
-
-
 def test_large_body_is_refused_and_not_forwarded() -> None:
     emulator = Emulator()
 
