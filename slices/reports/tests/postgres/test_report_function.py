@@ -208,7 +208,7 @@ def test_resuming_database_is_awaited_with_one_message(run: Run, function: Funct
         (refusal("TooManyRequestsException"), "try again later"),
         (refusal("AccessDeniedException", "no"), "AccessDeniedException: no"),
         (invoke_stub({"errorMessage": "Task timed out"}, failed=True), "Task timed out"),
-        (invoke_stub({"error": "sign-in", "message": "no"}), "run ponto schema"),
+        (invoke_stub({"error": "database-login", "message": "no"}), "run ponto schema"),
         (invoke_stub({"error": "invalid request", "message": "no"}), "different versions"),
         (invoke_stub({"error": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
         (invoke_stub({"error": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),

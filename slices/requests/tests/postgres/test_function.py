@@ -67,7 +67,7 @@ def test_other_content_under_a_stored_id_is_a_conflict(api: Api, database: Datab
         (addition(tipo="anulacao"), "tipo"),
         (addition(ponto=None), "ponto"),
         (addition(ponto="yesterday"), "ponto"),
-        (addition(ponto=(datetime.now(UTC) + timedelta(minutes=1)).isoformat()), "ponto"),
+        (addition(ponto=(datetime.now(UTC) + DAY).isoformat()), "ponto"),
         (addition(ponto=(datetime.now(UTC) - 60 * DAY).isoformat()), "ponto"),
         (addition(batidaId=PUNCH), "batidaId"),
         (disregard(batidaId=None), "batidaId"),
