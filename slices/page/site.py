@@ -1,18 +1,21 @@
-"""Files of the page for employees, with the headers that a server has to send."""
+"""Files of the page for employees, including those of other slices, with the headers that a server has to send."""
 
 import base64
 import hashlib
 import json
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ponto import enabled_slices
 from tools.kit import static
 from tools.kit.static import File
 
 WEB = Path(__file__).parent / "web"
 
 _WORKER = "sw.js"
+_MODULE = "page.js"  # of a slice's folder, imported by the page
 _POLICY = "content-security-policy"
 _HASHES_PLACEHOLDER = b"const SHELL = {}"
 
@@ -45,12 +48,21 @@ class SignIn(NamedTuple):
         return cls(f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"https://{domain}/logout", client)
 
 
-def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
+def slice_folders() -> dict[str, Path]:
+    """Return the folders of files that other enabled slices add to the page, by slice name."""
+    folders = {name: enabled_slices.FOLDER / name / WEB.name for name in enabled_slices.names()}
+    return {name: folder for name, folder in folders.items() if folder != WEB and folder.is_dir()}
+
+
+def files(
+    folder: Path = WEB, sign_in: SignIn | None = None, additions: Mapping[str, Path] | None = None
+) -> dict[str, File]:
     """Read the files of the page.
 
     Args:
         folder: folder of the page's sources.
         sign_in: endpoints of the stage's user pool; None: the stage has none.
+        additions: folders of other slices by name, which is also the folder in the URL; None: `slice_folders`.
 
     Returns:
         The files by their paths below the page's URL, "" for the page itself. The worker contains all hashes.
@@ -58,13 +70,17 @@ def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
     Raises:
         ValueError: The worker does not have exactly one placeholder for the hashes, or a file's type is unknown.
     """
-    headers, settings = HEADERS, {}
+    additions = slice_folders() if additions is None else additions
+    settings: dict[str, Any] = {"modules": [f"{name}/{_MODULE}" for name in additions]}
+    headers = HEADERS
     if sign_in:
         parts = urllib.parse.urlsplit(sign_in.token)
         own_origin, with_pool = "connect-src 'self'", f"connect-src 'self' {parts.scheme}://{parts.netloc}"
         headers = HEADERS | {_POLICY: HEADERS[_POLICY].replace(own_origin, with_pool)}
-        settings = {"signIn": sign_in._asdict()}
+        settings["signIn"] = sign_in._asdict()
     page_files = static.files(folder, headers)
+    for name, addition in additions.items():
+        page_files |= {f"{name}/{file_name}": file for file_name, file in static.files(addition, headers).items()}
     page_files["config.json"] = File(json.dumps(settings).encode(), {"content-type": "application/json", **headers})
     worker = page_files[_WORKER]
     if worker.body.count(_HASHES_PLACEHOLDER) != 1:

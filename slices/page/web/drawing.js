@@ -3,7 +3,7 @@
 import * as database from "./database.js"
 import { REFUSED_STATES, showPunchOutcome, stateElement } from "./outcome.js"
 import { DAY_MS, isOverdue, isSkewed, isTimeout } from "./rules.js"
-import { clockTime, createElement, element, locale, page } from "./state.js"
+import { callModules, clockTime, createElement, element, locale, page } from "./state.js"
 
 const MAX_SHOWN = 100 // punches of each state in the list
 const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, like the oldest punches in the state "sent"
@@ -22,6 +22,7 @@ function punchItem(punch) {
   if (page.isKiosk && (overdue || REFUSED_STATES.includes(punch.state)))
     item.append(createElement("span", page.texts.employeeLabel(punch.body.usuarioId), { className: "whose" }), " ")
   item.append(state, " ", createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
+  item.append(...callModules("punchAction", punch))
   return item
 }
 
@@ -64,8 +65,10 @@ async function drawNow() {
   const outcomePunch = [...lasting, ...accepted].find(({ body }) => body.id === page.shownPunchId)
   if (outcomePunch) showPunchOutcome(outcomePunch)
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shownCount)
+  const focusedId = document.activeElement.id
   element("todays").replaceChildren(...todays.map(punchItem))
   element("earlier").replaceChildren(...earlier.map(punchItem))
+  if (focusedId && document.activeElement.id !== focusedId) element(focusedId)?.focus({ preventScroll: true })
   element("before").hidden = earlier.length === 0
   showWarnings([
     !settings.key && page.texts.noKey,
@@ -96,6 +99,7 @@ async function drawNow() {
   element("device-state").textContent = settings.device
     ? page.texts.deviceState(settings.device.dispositivo)
     : page.texts.deviceUnset
+  callModules("draw", settings)
 }
 
 /** Shows warnings. Those that are already shown are not replaced, or a screen reader would read them again. */

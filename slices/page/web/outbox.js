@@ -77,6 +77,19 @@ async function request(address, key, session, options) {
   }
 }
 
+/**
+ * Sends a request of another slice's module to the API, with this device's key and session. It changes no punch.
+ * @param {string} path path below the page's URL
+ * @param {RequestInit} options
+ * @returns {ReturnType<typeof request>}
+ */
+export async function callApi(path, options = {}, hasRenewed = false) {
+  const { key, session } = await database.getSettings("key", "session")
+  const response = await request(new URL(`./${path}`, import.meta.url), key ?? "", session, options)
+  const canRenew = response.status === 401 && session && !hasRenewed
+  return canRenew && (await renewSession(session)) === "renewed" ? callApi(path, options, true) : response
+}
+
 /** @returns {Promise<boolean>} whether the API accepts a key; also false without a response */
 export async function isKeyValid(key) {
   if (key.length < MIN_KEY_LENGTH) return false // it may be a PIN, which must not be sent

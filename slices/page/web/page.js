@@ -193,6 +193,23 @@ async function requestPersistence() {
   element("storage").textContent = isPersistent ? page.texts.persistent : page.texts.notPersistent
 }
 
+/* Other slices */
+
+/** Starts the modules of other slices. The page does not wait for them, and works without them. */
+async function startModules() {
+  const { modules } = await signIn.fetchConfiguration()
+  await Promise.all(modules.map(address => startModule(address).catch(console.error)))
+  setLanguage(document.documentElement.lang)
+  await draw()
+}
+
+async function startModule(address) {
+  const module = await import(`./${address}`)
+  for (const language in TEXTS) Object.assign(TEXTS[language], module.TEXTS[language])
+  module.start()
+  page.modules.push(module)
+}
+
 /* New versions */
 
 async function installWorker() {
@@ -277,6 +294,7 @@ async function start() {
   }
   await draw()
   offerSignIn().catch(console.error) // fails without network if the worker has not cached the page's configuration
+  startModules().catch(console.error)
   sendNow()
   acceptKey(linkKey).catch(reportError)
   requestPersistence().catch(console.error)

@@ -12,8 +12,13 @@ const REVOKE_TIMEOUT_MS = 5000 // maximum delay of a sign-out
  *     user pool's endpoints, and the id of the app client; null without a user pool
  */
 export async function fetchUserPool() {
+  return (await fetchConfiguration()).signIn ?? null
+}
+
+/** @returns {Promise<{signIn?: object, modules: string[]}>} the file that site.py writes; modules: files of other slices */
+export async function fetchConfiguration() {
   const response = await fetch(new URL("config.json", PAGE_URL), { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) })
-  return (await readJson(response)).signIn ?? null
+  return readJson(response)
 }
 
 /** Navigates to the user pool's page. Stores the verifier and the state for `finishSignIn` on this device. */

@@ -18,6 +18,19 @@ export const page = {
   askedEmployee: null, // employee who is asked whether to punch again
   isUnlocked: false, // the settings were unlocked by the PIN or a key
   isStuck: false, // a store does not respond; after a full disk it responds only if the page is reloaded
+  modules: [], // of other slices
+}
+
+/** Calls a function of each slice's module that exports it, and returns the results. A failure there concerns no punch. */
+export function callModules(name, ...values) {
+  return page.modules.flatMap(module => {
+    try {
+      return module[name]?.(...values) ?? []
+    } catch (error) {
+      console.error(error)
+      return []
+    }
+  })
 }
 
 export const locale = () => document.documentElement.lang

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from slices.page import site
@@ -59,6 +60,7 @@ class FakeServer:
         self.origin = ""  # scheme, host and port
         self.folder = site.WEB
         self.sign_in: site.SignIn | None = None
+        self.additions: Mapping[str, Path] = {}  # folders of other slices, by name
         self.file_headers: dict[str, str] = {}  # override the headers of the page's files
         self.is_down = False  # no request gets a response
         self.is_api_down = False  # punches get no response
@@ -77,10 +79,10 @@ class FakeServer:
         if self.is_down:
             return None
         self.requested_addresses += [request.path, request.headers.get("referer", "")]
-        if request.method == "POST":
-            return self._respond_to_punch(request)
         name = request.path.removeprefix("/stage/").partition("?")[0]
-        file = site.files(self.folder, self.sign_in).get(name)
+        if request.method == "POST":
+            return self._respond_to_punch(request) if name == "ponto" else self.api(name, request.headers, request.body)
+        file = site.files(self.folder, self.sign_in, self.additions).get(name)
         if file:
             return 200, file.headers | self.file_headers, file.body
         return self.api(name, request.headers, None)

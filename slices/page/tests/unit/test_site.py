@@ -3,13 +3,15 @@
 import base64
 import hashlib
 import json
+import posixpath
 import re
+from pathlib import Path
 from typing import Any
 
 from slices.page import site
 from tools.kit.static import File
 
-IMPORTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
+IMPORTS = re.compile(r"\b(?:from|import) \"(\.[\w./-]+)\"")
 
 
 def hashes(files: dict[str, File]) -> Any:
@@ -46,8 +48,9 @@ def test_a_user_pool_is_in_the_settings_and_the_policy_allows_requests_to_it() -
     pool = site.SignIn.from_domain("ponto.example", "client")
     without, with_pool = site.files(), site.files(sign_in=pool)
 
-    assert json.loads(without["config.json"].body) == {}
-    assert json.loads(with_pool["config.json"].body) == {"signIn": pool._asdict()}
+    settings = json.loads(without["config.json"].body)
+    assert "signIn" not in settings
+    assert json.loads(with_pool["config.json"].body) == settings | {"signIn": pool._asdict()}
     assert "connect-src 'self'; " in without[""].headers["content-security-policy"]
     assert "connect-src 'self' https://ponto.example; " in with_pool[""].headers["content-security-policy"]
     endpoints = [
@@ -57,10 +60,21 @@ def test_a_user_pool_is_in_the_settings_and_the_policy_allows_requests_to_it() -
     assert hashes(without)["sw.js"] != hashes(with_pool)["sw.js"]
 
 
+def test_files_of_another_slice_are_part_of_the_version(tmp_path: Path) -> None:
+    (tmp_path / "page.js").write_text("export function start() {}")
+    without, with_slice = site.files(additions={}), site.files(additions={"notes": tmp_path})
+
+    assert with_slice.keys() - without.keys() == {"notes/page.js"}
+    assert json.loads(with_slice["config.json"].body)["modules"] == ["notes/page.js"]
+    assert "notes/page.js" in hashes(with_slice)
+    assert site.WEB not in site.slice_folders().values()
+
+
 def test_the_page_loads_nothing_from_other_origins_and_every_import_is_a_file() -> None:
     files = site.files()
     for name, file in files.items():
         if not name.endswith(".png"):
             text = file.body.decode()
             assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], name
-            assert set(IMPORTS.findall(text)) <= files.keys(), name
+            imported = {posixpath.normpath(f"{name}/../{path}") for path in IMPORTS.findall(text)}
+            assert imported <= files.keys(), name
