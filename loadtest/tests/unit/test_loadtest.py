@@ -1,6 +1,7 @@
 """The load test: its plans, the summary of JMeter's results, and the comparison with the stored rows."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from ponto.read.statements import Query
 from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
 from tools.kit.errors import CommandError
+from tools.kit.jmeter import installed_path
 from tools.kit.reader import parse_rows
 from tools.kit.target import TargetOptions
 
@@ -345,3 +347,12 @@ def test_nothing_is_sent_to_a_stage_without_confirmation(run: Command) -> None:
     assert run(line(0), [row(0)], description=STAGE, typed="").summary is None
     assert run(line(0), [row(0)], description=STAGE, typed="y\n").summary["accepted"] == 1
     assert "Send them?" not in run(line(0), [row(0)], "--yes", description=STAGE).err
+
+
+@pytest.mark.parametrize(("version", "is_used"), [("5.5", False), ("5.6.3", True)])
+def test_old_jmeter_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_used: bool) -> None:
+    program = tmp_path / "jmeter"
+    program.write_text(f"#!/bin/sh\necho {version}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert bool(installed_path()) is is_used

@@ -50,6 +50,10 @@ def test_word_is_renamed_in_each_form(text: str, renamed: str) -> None:
     assert to_scans(text) == renamed
 
 
+def test_function_id_of_a_long_service_is_shortened() -> None:
+    assert SCANS._replace(service="parcel-scans-of-the-north-west").function_id == "parcelScansOfTheNorthWes"
+
+
 @pytest.mark.parametrize("text", ["puncher", "pontos", "appunch"])
 def test_part_of_another_word_is_not_renamed(text: str) -> None:
     assert to_scans(text) == text

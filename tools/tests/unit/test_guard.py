@@ -12,7 +12,7 @@ import pytest
 from ponto.punch import EVENT
 from tools.kit import static
 from tools.kit.clock import CLOCK, Clock
-from tools.local import asgi, flow
+from tools.local import asgi, flow, home
 from tools.local.asgi import Message, Receive, Scope, Send
 from tools.local.emulator import create_key
 from tools.local.guard import MAX_BODY_BYTES, Guard, PublicFunctions
@@ -402,3 +402,8 @@ def test_call_of_aws_at_the_root_reaches_the_emulator_with_the_key() -> None:
 
     assert send_request(emulator, "/", "GET", authorization=SIGNED).body == b"done"
     assert emulator.forwarded == ["/"]
+
+
+def test_page_at_the_root_needs_no_address(tmp_path: Path) -> None:
+    assert flow.PATH.encode() in home.files(tmp_path, {})()[""].body
+    assert "make run prints" in home.api_url(tmp_path)
