@@ -1,0 +1,138 @@
+"""Tests of the page's form and list of requests, in front of a fake server."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from slices.page.tests.page.fake_server import FakeServer, accept, run_fake_server
+from slices.page.tests.page.phones import WAITING, Phone, punch, wait_for_states
+from tests.serving import Response, json_response
+from tools.tests.page.axe import require_no_violations
+
+WEB = Path(__file__).parents[2] / "web"
+STATE = "#ask-state"
+
+
+class Requests:
+    """Fake API of requests."""
+
+    def __init__(self) -> None:
+        self.answers: list[Response] = []
+        self.asked: list[dict[str, Any]] = []
+        self.listed: list[dict[str, Any]] = []
+
+    def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        if path != "solicitacao":
+            return accept(path, headers, body)
+        if body is None:
+            return json_response(200, {"solicitacoes": self.listed})
+        self.asked.append(json.loads(body))
+        return self.answers.pop(0) if self.answers else json_response(201, {})
+
+
+@pytest.fixture
+def api() -> Requests:
+    return Requests()
+
+
+@pytest.fixture
+def server(api: Requests) -> Iterator[FakeServer]:
+    with run_fake_server(api) as server:
+        server.additions = {"requests": WEB}
+        yield server
+
+
+def fill(page: Page, reason: str = "tablet parado") -> None:
+    page.locator("#employee").fill("123")
+    page.get_by_text("Esqueci de bater").click()
+    for name, value in (("day", "2026-11-03"), ("time", "18:00"), ("reason", reason)):
+        page.locator(f"#ask-{name}").fill(value)
+
+
+def send(page: Page) -> None:
+    page.get_by_role("button", name="Pedir a correção").click()
+
+
+def test_request_is_kept_offline_and_every_retry_has_its_id(phone: Phone, api: Requests) -> None:
+    page = phone.open("#key=first", worker=False)
+    fill(page)
+    phone.context.set_offline(True)
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("NÃO foi enviado")
+    punch(page)
+    wait_for_states(page, WAITING)
+    phone.context.set_offline(False)
+    api.answers = [json_response(503, {}), json_response(400, {"message": "ponto: is in the future"})]
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("tente de novo")
+    page.reload()
+    expect(page.locator("#ask-reason")).to_have_value("tablet parado")
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("is in the future")
+    require_no_violations(page)
+    page.locator("#ask-reason").fill("outro motivo")
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("só conta depois")
+
+    first, second, third = api.asked
+    assert first == second
+    assert first["id"][14] == "7"
+    assert third["id"] != first["id"]
+    assert first.items() >= {"usuarioId": 123, "tipo": "inclusao", "ponto": "2026-11-03T18:00"}.items()
+    expect(page.locator("#ask-reason")).to_have_value("")
+
+
+def test_punch_that_is_not_stored_yet_is_asked_about_later(phone: Phone, server: FakeServer, api: Requests) -> None:
+    page = phone.open("#key=first", worker=False)
+    punch(page, 123)
+    page.get_by_role("button", name="Não vale").press("Enter")
+    expect(page.locator("#ask-reason")).to_be_focused()
+    page.keyboard.type("bati duas vezes")
+    api.answers = [json_response(404, {"message": "not stored"})]
+    page.keyboard.press("Enter")
+    expect(page.locator(STATE)).to_contain_text("ainda não foi registrada")
+    require_no_violations(page)
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("só conta depois")
+
+    assert api.asked[0] == api.asked[1]
+    sent = server.punch_requests[0].body["id"]
+    assert api.asked[0].items() >= {"tipo": "desconsideracao", "batidaId": sent}.items()
+
+
+def test_signed_in_employee_sees_own_requests_only(phone: Phone, api: Requests) -> None:
+    api.listed = [
+        {
+            "tipo": "inclusao",
+            "ponto": "2026-11-03T21:00:00Z",
+            "motivo": "tablet parado",
+            "situacao": state,
+            "recusa": why,
+        }
+        for state, why in (
+            ("aguardando", None),
+            ("aceita", None),
+            ("desfeita", None),
+            ("corrigida", None),
+            ("recusada", "férias"),
+        )
+    ]
+    page = phone.open("#key=first", worker=False)
+    expect(page.locator("#requests")).to_be_hidden()
+    fill(page)
+    page.evaluate(
+        """() => import("./database.js")
+          .then(database => database.saveSetting("session", { token: "t", refresh: null, employee: 123 }))
+          .then(() => dispatchEvent(new Event("outbox")))"""
+    )
+
+    expect(page.locator("#requests li")).to_have_count(5)
+    expect(page.locator("#requests li").last).to_contain_text("recusado: férias")
+    expect(page.locator("#ask-reason")).to_have_value("")  # another person's
+    page.locator("#language").click()
+    expect(page.locator("#requests li").first).to_contain_text("waiting")
+    require_no_violations(page)
