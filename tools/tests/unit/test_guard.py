@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +11,8 @@ import pytest
 from ponto.punch import EVENT
 from tools.kit import static
 from tools.kit.clock import CLOCK, Clock
-from tools.local import asgi, flow, home
+from tools.local import asgi, flow
 from tools.local.asgi import Message, Receive, Scope, Send
-from tools.local.emulator import create_key
 from tools.local.guard import MAX_BODY_BYTES, Guard, PublicFunctions
 
 KEY = "LOCALABCDEFGHIJKLMNO"
@@ -115,12 +113,6 @@ def send_request(
 def refused(response: Response) -> Any:
     assert response.status == 403
     return json.loads(response.body)["message"]
-
-
-def test_key_is_random_and_names_no_account() -> None:
-    key = create_key()
-    assert re.fullmatch("LOCAL[A-Z2-7]{15}", key)
-    assert create_key() != key
 
 
 @pytest.mark.parametrize("path", ["/ponto", "/2015-03-31/functions"])
@@ -355,20 +347,6 @@ def test_files_of_the_view_are_public_with_a_strict_policy(view: flow.Flow) -> N
         assert response.headers[b"content-security-policy"].startswith(b"default-src 'none'")
 
 
-def test_view_is_unavailable_until_the_stack_is_ready(tmp_path: Path) -> None:
-    view = flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {})
-    view.record()
-
-    for name in ("numbers", "verdict"):
-        assert send_request(Emulator(), f"/flow/{name}", "GET", view=view, x_run=KEY).status == 503
-
-
-def test_no_verdict_while_punches_wait(view: flow.Flow) -> None:
-    response = send_request(Emulator(), "/flow/verdict", "GET", view=view, x_run=KEY)
-
-    assert (response.status, json.loads(response.body)) == (200, {"lost": None})
-
-
 def test_key_of_the_view_is_valid_for_one_run_and_only_for_the_view(tmp_path: Path) -> None:
     key, other = flow.key(KEY), flow.key(f"{KEY}2")
     view = flow.Flow(tmp_path, key, QUEUES.__getitem__, {})
@@ -402,8 +380,3 @@ def test_call_of_aws_at_the_root_reaches_the_emulator_with_the_key() -> None:
 
     assert send_request(emulator, "/", "GET", authorization=SIGNED).body == b"done"
     assert emulator.forwarded == ["/"]
-
-
-def test_page_at_the_root_needs_no_address(tmp_path: Path) -> None:
-    assert flow.PATH.encode() in home.files(tmp_path, {})()[""].body
-    assert "make run prints" in home.api_url(tmp_path)

@@ -15,7 +15,6 @@ from tools.kit import commands, tables
 from tools.kit.console import Console, progress
 from tools.kit.errors import CommandError
 from tools.kit.output import data_stream, print_json, print_result, print_status, printable
-from tools.kit.project import ROOT
 from tools.kit.tables import Column
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202egnp\u2066\u2028\r\tb\udcff"
@@ -115,46 +114,9 @@ def test_data_is_unchanged_in_a_pipe_and_escaped_on_a_terminal(
     assert is_harmless(terminal.getvalue())
 
 
-def test_output_during_a_progress_bar_is_printed_without_escapes(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    before = (sys.stdout, sys.stderr)
-
-    with progress():
-        print("\x1b[31mred\x1b]8;;http://example.com\x1b\\link")  # noqa: T201
-        print_status("said")
-
-    printed = capsys.readouterr()
-    assert "?[31mred?]8;;http://example.com?\\link" in printed.out + printed.err
-    assert (sys.stdout, sys.stderr) == before
-
-
 def test_json_is_exact_and_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({HOSTILE: HOSTILE})
 
     printed = capsys.readouterr().out
     assert is_harmless(printed)
     assert json.loads(printed) == {HOSTILE: HOSTILE}
-
-
-def test_only_output_and_console_write_to_the_streams() -> None:
-    other_streams = (
-        "rich.console",
-        "rich.print",
-        "__stdout__",
-        "__stderr__",
-        "stdout.buffer",
-        "stderr.buffer",
-        "/dev/tty",
-    )
-    writers = [
-        f"{file.relative_to(ROOT)}: {stream}"
-        for folder in ("tools", "lab", "loadtest")
-        for file in (ROOT / folder).rglob("*.py")
-        if "tests" not in file.parts
-        for stream in other_streams
-        if stream in file.read_text(encoding="utf-8") and file.name not in ("output.py", "console.py")
-    ]
-
-    assert writers == []
