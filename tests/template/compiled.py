@@ -16,7 +16,7 @@ import pytest
 
 from tests.waiting import DEADLINE_SECONDS
 from tools.develop.templates import SWITCHES
-from tools.kit import osls, parameters, slice_manifests
+from tools.kit import osls, slice_manifests, stage_parameters
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
 
@@ -25,10 +25,10 @@ ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # sec
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
 with slice_manifests.without_slices():
-    _BASE_PARAMETERS = parameters.declarations().keys()
+    _BASE_PARAMETERS = stage_parameters.declarations().keys()
 SIGN_IN_PARAMETERS = [
     f"{name}=arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI"
-    for name, declaration in parameters.declarations().items()
+    for name, declaration in stage_parameters.declarations().items()
     if name not in _BASE_PARAMETERS and declaration.get("unit") == "ARN"
 ]
 """Parameters that require sign-in: the slices' only parameters with the unit ARN."""

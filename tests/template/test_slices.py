@@ -19,7 +19,7 @@ from tests.template.compiled import (
 )
 from tools import cli
 from tools.develop.templates import SWITCHES
-from tools.kit import parameters, slice_manifests
+from tools.kit import slice_manifests, stage_parameters
 from tools.kit.packaging import PackagingError
 
 MANIFESTS = {manifest.name: manifest for manifest in slice_manifests.enabled_manifests()}
@@ -73,7 +73,7 @@ def test_disabled_slices_add_nothing(
     project = copy_without_requirements(tmp_path)
     disable_slices(project, *disabled)
     disabled_parameters = {
-        parameter for name in disabled for parameter in parameters.slice_declarations(MANIFESTS[name])
+        parameter for name in disabled for parameter in stage_parameters.slice_declarations(MANIFESTS[name])
     }
     options = [option for option in ALL_PARAMETERS if option.partition("=")[0] not in disabled_parameters]
 

@@ -4,14 +4,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools.kit import parameters, slice_manifests
+from tools.kit import slice_manifests, stage_parameters
 from tools.kit.packaging import copy_project, package
 from tools.kit.project import ROOT
 
 SWITCHES = [  # enable all options of slices that are off by default
     f"{name}=true"
     for manifest in slice_manifests.enabled_manifests()
-    for name, declaration in parameters.slice_declarations(manifest).items()
+    for name, declaration in stage_parameters.slice_declarations(manifest).items()
     if (declaration["type"], declaration["default"]) == ("boolean", "false")
 ]
 

@@ -21,8 +21,8 @@ from tools.kit import deploy_hook, osls
 from tools.kit.files import draft, tail
 from tools.kit.install import explain_network
 from tools.kit.local_stack import STAGE, STATE, Address
-from tools.kit.parameters import local_values
 from tools.kit.project import ROOT
+from tools.kit.stage_parameters import local_values
 from tools.local import emulator, ignored_settings, postgres, saved_state, watchdog
 from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults

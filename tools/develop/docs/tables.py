@@ -14,7 +14,7 @@ from ponto.punch import EVENT
 from ponto.shared.sql_names import SCHEMA
 from tools import cli
 from tools.develop.docs.schema import describe_field
-from tools.kit import parameters, slice_manifests
+from tools.kit import slice_manifests, stage_parameters
 from tools.kit.commands import LazyCommand
 
 _EXIT_STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -88,14 +88,14 @@ def leaf_commands(
 def base_parameters(first: str, last: str) -> str:
     """Return the base's parameters from one to another, in the order of their declarations."""
     with slice_manifests.without_slices():
-        names = list(parameters.declarations())
+        names = list(stage_parameters.declarations())
     return _parameters(names[names.index(first) : names.index(last) + 1])
 
 
 def slice_parameters(name: str) -> str:
     """Return a slice's parameters."""
     (declarations,) = (
-        parameters.slice_declarations(manifest)
+        stage_parameters.slice_declarations(manifest)
         for manifest in slice_manifests.enabled_manifests()
         if manifest.name == name
     )
@@ -103,7 +103,7 @@ def slice_parameters(name: str) -> str:
 
 
 def _parameters(names: Iterable[str]) -> str:
-    declarations, stages = parameters.declarations(), parameters.stages()
+    declarations, stages = stage_parameters.declarations(), stage_parameters.stages()
     rows = []
     for name in names:
         in_stages = (f"{stage} {_format_value(values[name])}" for stage, values in stages.items() if name in values)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import parameters
+from tools.kit import stage_parameters
 from tools.kit.osls import DATABASE_CLUSTER, drain_name, find_stack_by_name, has_resource, service, stack_name
 from tools.kit.output import print_status
 from tools.kit.target import explain
@@ -35,7 +35,9 @@ def add_boundary(cloudformation: "CloudFormationClient", stage: str, params: Seq
     A boundary that the parameters or the stage name is kept. Without the boundary, the deploying role could remove the
     limits of the stage's roles.
     """
-    if _PARAMETER in parameters.stages().get(stage, {}) or any(param.startswith(f"{_PARAMETER}=") for param in params):
+    if _PARAMETER in stage_parameters.stages().get(stage, {}) or any(
+        param.startswith(f"{_PARAMETER}=") for param in params
+    ):
         return params
     try:
         stack = find_stack_by_name(cloudformation, role_stack_name(stage))

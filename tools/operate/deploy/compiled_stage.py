@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ponto import enabled_slices
 from ponto.shared import config
-from tools.kit import parameters
+from tools.kit import stage_parameters
 from tools.kit.deploy_hook import DeferredResource, DeployHook
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER
@@ -41,7 +41,7 @@ def add_deployed_database(stage: str, params: Sequence[str], deployed: str | Non
 
     It is not added if the parameters or the stage name a database. The default, `create`, would be refused.
     """
-    stage_values = parameters.stages().get(stage, {})
+    stage_values = stage_parameters.stages().get(stage, {})
     if deployed != "express" or "database" in stage_values or any(param.startswith("database=") for param in params):
         return params
     print_status("database: express, as in the last deploy")

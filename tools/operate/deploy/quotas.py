@@ -9,7 +9,7 @@ from tools.kit import slice_manifests, target
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.osls import DATABASE_CLUSTER, DRAIN
 from tools.kit.output import print_status
-from tools.kit.parameters import declarations
+from tools.kit.stage_parameters import declarations
 
 if TYPE_CHECKING:
     import boto3

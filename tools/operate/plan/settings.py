@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tools.kit import parameters, slice_manifests
+from tools.kit import slice_manifests, stage_parameters
 from tools.kit.errors import CommandError
 
 # Duration of a batch, and of each punch in it. The handler stores 10, 100 and 1,000 punches in 0.8, 2.4 and 21 ms on a
@@ -52,10 +52,10 @@ def read(
     Raises:
         CommandError: there is no such stage or parameter, or a number is not above 0.
     """
-    stages = parameters.stages()
+    stages = stage_parameters.stages()
     if stage not in stages and not may_be_unlisted:
         raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {', '.join(stages)}")
-    values = parameters.defaults() | stages.get(stage, {})
+    values = stage_parameters.defaults() | stages.get(stage, {})
     if unknown := sorted((parameter_values or {}).keys() - values.keys()):
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
     values |= parameter_values or {}

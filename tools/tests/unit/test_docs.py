@@ -14,7 +14,7 @@ from ponto import enabled_slices
 from ponto.drain.parser import Reason
 from tests.documents import FENCE, blocks
 from tools.kit import commands as kit_commands
-from tools.kit import parameters, slice_manifests
+from tools.kit import slice_manifests, stage_parameters
 from tools.kit.dead_letters import Source
 from tools.kit.project import DOCUMENTS, ROOT
 
@@ -152,7 +152,7 @@ def _listed_parameters(text: str) -> list[str]:
 
 def test_configuration_lists_each_parameter_of_the_base_once() -> None:
     with slice_manifests.without_slices():
-        declared = parameters.declarations()
+        declared = stage_parameters.declarations()
     assert _listed_parameters((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)
 
 
@@ -161,6 +161,6 @@ def test_readme_of_each_slice_has_its_parameters_and_reasons_of_dead_letters() -
     commands = enabled_slices.collect("commands", "COMMANDS")
     for manifest in slice_manifests.enabled_manifests():
         text = "".join(document.read_text(encoding="utf-8") for document in manifest.folder.glob("*.md"))
-        assert _listed_parameters(text) == sorted(parameters.slice_declarations(manifest)), manifest.name
+        assert _listed_parameters(text) == sorted(stage_parameters.slice_declarations(manifest)), manifest.name
         assert manifest.name not in events or f"`{events[manifest.name].reason}`" in text, manifest.name
         assert manifest.name not in commands or f"<!-- from ponto --help: {manifest.name} -->" in text, manifest.name

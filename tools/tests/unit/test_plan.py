@@ -14,7 +14,7 @@ from ponto.drain.drain import BatchResult
 from ponto.shared import log
 from tests.commands import CommandResult
 from tools.cli import main
-from tools.kit import parameters, slice_manifests
+from tools.kit import slice_manifests, stage_parameters
 from tools.operate.plan import costs, settings
 from tools.operate.plan.costs import PRICES, Month, tiered
 from tools.operate.plan.peak import Peak, forecast
@@ -177,7 +177,7 @@ def test_endpoints_and_secrets_depend_on_database_and_login(
 
 
 def test_defaults_are_those_of_the_stage(run: Run) -> None:
-    default = {name: int(value) for name, value in parameters.defaults().items() if value.isdigit()}
+    default = {name: int(value) for name, value in stage_parameters.defaults().items() if value.isdigit()}
 
     dev, prod = (run(f"10 --stage {stage} --json").json["settings"] for stage in ("dev", "prod"))
 
