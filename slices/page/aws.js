@@ -4,7 +4,7 @@ const { getSignIn } = require('./sign_in.js');
 
 /** Paths of the API's methods for users that site.yml does not name. The page reaches no other methods of slices. */
 const userPaths = ENDPOINTS.filter(({ callers }) => callers === 'users').flatMap(({ methods }) => methods.map(({ path }) => path));
-const otherPaths = [...new Set(userPaths)].filter((path) => !path.startsWith('/ponto/'));
+const otherPaths = [...new Set(userPaths)].filter((path) => path !== '/ponto' && !path.startsWith('/ponto/'));
 
 async function template({ resolveVariable }) {
   const signIn = await getSignIn(resolveVariable);

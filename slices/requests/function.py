@@ -108,14 +108,14 @@ def store_request(database: Session, request: Request, *, is_sign_in_required: b
     """Store a request for a correction, unless it is stored already, and return it.
 
     Raises:
-        HttpError: 400 names the invalid field; 403 for an account without a number; 404 if the employee has no such
-            punch, or the stage accepts no requests; 409 if another request has this id.
+        HttpError: 400 names the invalid field; 403 for an account without a number, or if the stage accepts no
+            requests; 404 if the employee has no such punch; 409 if another request has this id.
         QUERY_ERRORS: the database does not answer.
     """
     if is_sign_in_required and request.employee_id is None:
         raise HttpError(403, "your account has no employee number: ask who administers the accounts")
     if not is_sign_in_required and not admits_keys:
-        raise HttpError(404, "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)")
+        raise HttpError(403, "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)")
     values = _parse_body(request)
     if is_sign_in_required and values["usuario_id"] != request.employee_id:
         raise _field_error("usuarioId", "must be your own number")

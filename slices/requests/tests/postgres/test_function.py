@@ -163,7 +163,7 @@ def test_stage_without_sign_in_lists_nothing_and_accepts_requests_only_if_config
 ) -> None:
     assert api.call("GET")[0] == 404
     del api.environment["WITHOUT_SIGN_IN"]
-    assert api.ask(addition())[0] == 404
+    assert api.ask(addition())[0] == 403
     assert count(database) == 0
 
 
