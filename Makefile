@@ -22,7 +22,7 @@ export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test check check-code check-template check-advisories loadtest format budget docs lock package preview deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -117,9 +117,6 @@ loadtest: $(if $(ARGS),,check-stack) setup-run ## JMeter's load, and its proof, 
 format: setup-dev ## format, and fix what ruff can
 	@ruff format .
 	@ruff check --fix .
-
-budget: setup-dev ## count lines of tests for each line of code
-	@python -m tools.develop.budget
 
 docs: setup-dev ## generate parts of documents and files from the code
 	@python -m tools.develop.docs

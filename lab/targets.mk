@@ -28,6 +28,7 @@ pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs
 check-code: check-lab
 check-lab:
 	@lint-imports lab/imports.toml --no-cache --no-logo
+	@python -m lab.budget
 
 check-template: check-forms
 check-forms:

@@ -1,4 +1,4 @@
-"""Count lines of tests for each line of code, and refuse more than the limits that CONTRIBUTING.md explains."""
+"""Count lines of tests for each line of code, and refuse more than CONTRIBUTING.md allows."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tools.kit.project import ROOT
 
-MAX_TEST_LINES = 36_000
+MAX_TEST_LINES = 37_000
 CODE_SUFFIXES = {".css", ".html", ".js", ".mjs", ".py", ".sql", ".yml"}
 
 
