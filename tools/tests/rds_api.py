@@ -32,7 +32,6 @@ class Rds:
         self.endpoint: tuple[str, int] | None = None  # host and port of all clusters; None: moto's, which do not exist
         self.operations: list[str] = []  # all calls, in order
         self.errors: dict[str, tuple[str, str]] = {}  # operation -> code and message
-        self.refused_at_creation: tuple[str, str] | None = None  # parameter of CreateDBCluster, and code of the error
         self._express: set[str] = set()  # names of the express clusters
         self._status: dict[str, str] = {}  # status of each cluster and instance that is not available
         self._unapplied: set[str] = set()  # clusters whose parameter group takes effect at the next restart
@@ -42,12 +41,6 @@ class Rds:
     def changes(self) -> list[str]:
         """The operations that change something."""
         return [operation for operation in self.operations if not operation.startswith("Describe")]
-
-    def finish_changes(self) -> None:
-        """Complete all scheduled changes."""
-        scheduled, self._scheduled = self._scheduled, []
-        for _, change in scheduled:
-            change()
 
     def answer(self, request: Request) -> Response:
         """Return the response to a call in RDS's query protocol."""
@@ -75,8 +68,6 @@ class Rds:
             return _moto(parameters)
         if _find(name) is not None:
             return _refusal("DBClusterAlreadyExistsFault", f"DB Cluster {name} already exists")
-        if self.refused_at_creation and self.refused_at_creation[0] in parameters:
-            return _refusal(self.refused_at_creation[1], f"not beside the express configuration: {name}")
         defaults = {"MasterUsername": "postgres", "EngineVersion": "17.7", "MasterUserPassword": "unused-password"}
         supported = {key: value for key, value in parameters.items() if key != "WithExpressConfiguration"}
         response = _moto({**defaults, **supported})

@@ -192,9 +192,6 @@ def test_keys_of_others_are_neither_listed_nor_changed(
     assert run("list").out == "0 keys created by this command\n"
 
 
-# The command line
-
-
 # Effect of a key
 
 
@@ -209,12 +206,3 @@ def test_key_works_until_it_is_revoked(client: Client, run: Run) -> None:
     assert (refused.status, refused.body) == (403, {"message": "Forbidden"})
     assert client.post(body, x_api_key=other).status == 202
     assert client.post(body).status == 202  # the key of the template
-
-
-@pytest.mark.parametrize("limit", [["--rate", "0.001", "--burst", "2"], ["--quota", "2"]], ids=" ".join)
-def test_key_over_its_limits_is_refused_and_others_are_not(client: Client, run: Run, limit: list[str]) -> None:
-    body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
-    slow, other = run("create", "gate-1", *limit).out.strip(), run("create", "gate-2").out.strip()
-
-    assert [client.post(body, x_api_key=slow).status for _ in range(4)] == [202, 202, 429, 429]
-    assert client.post(body, x_api_key=other).status == 202

@@ -14,8 +14,6 @@ from tools.tests.page.browsers import Window, open_window
 from tools.tests.page.view import FakeStack, serve_view
 
 KEY = f"#key={view.KEY}"
-WRONG_KEY_MESSAGE = "Each run has a new key. Open the link that make run printed last; it ends in #key="
-UNKNOWN = ["\N{EN DASH}"] * 5
 NUMBERS: dict[str, Any] = {
     "accepted": 1200,
     "waiting": 0,
@@ -64,14 +62,6 @@ def require_no_violations_at_any_width(page: Page) -> None:
         require_no_violations(page)
 
 
-def require_unknown(page: Page) -> None:
-    expect(page.locator("output")).to_have_text(UNKNOWN)
-    expect(page.locator("#send")).to_be_disabled()
-    expect(page.locator("#stop")).to_be_disabled()
-    assert "".join(page.locator(".rate, #letters, #scale").all_inner_texts()) == ""
-    require_no_violations_at_any_width(page)
-
-
 def test_all_is_stored_without_waiting_punches_and_dead_letters(numbers: dict[str, Any], screen: Window) -> None:
     numbers |= {"duplicates": 2, "redelivered": 3, "failed": 1234}
     page = screen.open(KEY)
@@ -111,33 +101,3 @@ def test_verdict_is_shown_when_no_punch_waits(numbers: dict[str, Any], screen: W
     numbers |= {"stored": 1101, "verdict": {"lost": None}}
     expect(verdict).to_have_text("")
     assert screen.messages == []
-
-
-@pytest.mark.parametrize("fragment", ["", "#key=of another start"])
-def test_numbers_are_shown_only_with_the_current_key(fragment: str, screen: Window) -> None:
-    page = screen.open(fragment)
-    expect(page.locator("#state")).to_have_text(WRONG_KEY_MESSAGE)
-    require_unknown(page)
-
-    page.goto(screen.url + KEY)
-
-    expect(page.locator("#accepted output")).to_have_text("1,200")
-    assert page.url == screen.url
-    page.reload()
-    expect(page.locator("#accepted output")).to_have_text("1,200")
-
-
-def test_stopped_stack_leaves_no_numbers_and_the_next_one_starts_at_zero(
-    stack: FakeStack, numbers: dict[str, Any], screen: Window
-) -> None:
-    page = screen.open(KEY)
-    expect(page.locator("#send")).to_be_enabled()
-
-    stack.is_down = True
-    expect(page.locator("#state")).to_have_text("The local stack does not answer.")
-    require_unknown(page)
-    numbers |= {"accepted": 7, "stored": 7, "looks": []}
-    stack.is_down = False
-
-    expect(page.locator("#accepted output")).to_have_text("7")
-    expect(page.locator("#accepted .rate")).to_have_text("0 a second")

@@ -273,16 +273,6 @@ def test_missing_punch_is_reported_with_the_state_of_the_queue(dev: Stage) -> No
     assert output.count("not known: ") == len(result.json["notKnown"])
 
 
-def test_paused_drain_is_reported(dev: Stage) -> None:
-    dev.mapping = {"State": "Disabled", "LastModified": datetime(2026, 11, 24, 8, tzinfo=UTC)}
-
-    result = dev.run(UNKNOWN_ID)
-
-    assert result.status == 1
-    assert "drain: paused since 2026-11-24T08:00:00Z (ponto dlq resume)\n" in result.out
-    assert "oldest: CloudWatch has no age\n" in result.out
-
-
 @pytest.mark.parametrize(
     ("namespace", "name"), [("BatidaPonto", "oldestFailedMilliseconds"), ("AWS/Lambda", "Errors")], ids=str
 )
@@ -324,25 +314,6 @@ def test_unreadable_source_does_not_hide_the_others(dev: Stage, operation: str, 
     else:
         assert rows(result)[0] == ROW
     assert dev.run(*words).out.startswith(f"not read: {source}: AWS refused")
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ([], "name the punch either"),
-        ([ID, *DAY], "name the punch either"),
-        (DAY[:2], "name the punch either"),
-        (["m1"], "is not the id of a punch or a message"),
-        ([*DAY, "--since", "2h"], "--since needs the ID of a message"),
-        ([f"{{{ID}}}"], "is not the id of a punch or a message"),
-    ],
-    ids=str,
-)
-def test_invalid_request_is_refused(dev: Stage, words: list[object], message: str) -> None:
-    result = dev.run(*words)
-
-    assert (result.status, result.out) == (2, "")
-    assert message in result.err
 
 
 def test_no_value_of_a_punch_is_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from ponto.punch import EVENT
-from tests.aws import NO_STACK, ROLE_EXISTS, Calls, invoke_stub, receive_all, refusal, stack
+from tests.aws import NO_STACK, ROLE_EXISTS, Calls, invoke_stub, receive_all, stack
 from tests.clock import FakeClock
 from tests.commands import runner
 from tests.events import aws
@@ -188,48 +188,10 @@ def test_stage_whose_name_is_a_prefix_of_another_is_refused(
     assert prod.sls.commands == ["package", "deploy"]
 
 
-@pytest.mark.parametrize(
-    ("operation", "unchecked", "consequence"),
-    [
-        ("ListRoles", "the names of other stages", ""),
-        (
-            "DescribeStackResource",
-            "the stack's cluster",
-            "Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
-            "protected from the start, so it stays if this deploy fails.\n",
-        ),
-        ("GetResources", "what an earlier deploy left outside the stack", "needs the permissions tag:GetResources"),
-    ],
-)
-def test_check_without_permission_is_reported_and_the_deploy_continues(
-    prod: Prod, operation: str, unchecked: str, consequence: str
-) -> None:
-    prod.sls.add_cluster()
-    prod.stubs[operation] = refusal("AccessDenied", "not you", operation)
-    message = prod.run("--yes").err
-    assert f"not checked: {unchecked} (AWS refused {operation}: AccessDenied: not you)" in message
-    assert consequence in message
-    assert prod.sls.commands == ["package", "deploy"]
-
-
 def test_stage_with_the_name_of_a_deploying_roles_stack_is_refused(prod: Prod) -> None:
     result = prod.run("--stage", "deploy-prod")
     assert (result.status, prod.sls.commands) == (2, [])
     assert "cannot be named deploy-prod" in result.err
-
-
-def test_free_plan_stops_the_deploy_and_prints_a_command_that_works(prod: Prod) -> None:
-    prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
-    prod.sls.add_cluster()
-    prod.stubs["GetAccountPlanState"] = {"accountPlanType": "FREE"}
-    options = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
-    result = prod.run(*options)
-    assert (result.status, prod.sls.commands) == (2, ["package"])
-    (line,) = (line for line in result.err.splitlines() if "make deploy" in line)
-    assert line == (
-        "  make deploy STAGE=prod ARGS=\"--region sa-east-1 --param 'alarmEmail=a b@example.com' "
-        '--param database=express --param drainConcurrency=none"'
-    )
 
 
 @pytest.mark.parametrize(

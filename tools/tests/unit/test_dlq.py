@@ -717,10 +717,3 @@ def test_failed_pause_is_reported(dev: DeadLetterStage) -> None:
     assert (timed_out.status, without_mapping.status) == (1, 2)
     assert "m is still Disabling after 300 s" in timed_out.err
     assert "batida-ponto-dev-batidaPonto has no event source mapping" in without_mapping.err
-
-
-# Unreachable deployments
-
-
-NO_STATE = "no local stack runs (nowhere/stack.json does not exist); start it with make run"
-EXPIRED = refusal("ExpiredToken", "The security token is expired")

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws import ROLE_EXISTS, Calls, refusal
+from tests.aws import ROLE_EXISTS, Calls
 from tests.clock import FakeClock
 from tests.commands import CommandResult, runner
 from tests.events import aws
@@ -172,18 +172,6 @@ def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameter", "code"),
-    [("DeletionProtection", "InvalidParameterCombination"), ("BackupRetentionPeriod", "FreeTierRestrictionError")],
-)
-def test_settings_that_aws_refuses_at_creation_are_set_afterwards(dev: Dev, parameter: str, code: str) -> None:
-    dev.rds.refused_at_creation = (parameter, code)
-    output = dev.deploy().err
-    assert output.index(f"CreateDBCluster: {code}") < output.index("changing its protection from deletion (on)")
-    assert dev.rds.changes.count("CreateDBCluster") == 2
-    assert is_complete(dev)
-
-
-@pytest.mark.parametrize(
     ("wanted", "changed"),
     [
         (
@@ -261,27 +249,6 @@ def test_cluster_of_another_owner_is_neither_changed_nor_removed(dev: Dev, other
     assert f"there is no stack {NAME} in us-east-1" in removed.err
 
 
-def test_refused_cluster_is_reported_and_nothing_is_deployed(dev: Dev) -> None:
-    aws_message = "To use Aurora clusters with free plan accounts you need to set ..."
-    dev.rds.errors["CreateDBCluster"] = ("FreeTierRestrictionError", aws_message)
-    result = dev.deploy()
-    assert (result.status, dev.sls) == (2, ["package"])
-    assert f"ponto: AWS refused CreateDBCluster: FreeTierRestrictionError: {aws_message}\n" in result.err
-
-
-def test_change_is_repeated_while_the_cluster_is_in_another_state(dev: Dev) -> None:
-    errors = [refusal("InvalidDBClusterStateFault")]
-
-    def refuse_once(real: Callable[[], Any], _: Any) -> Any:
-        if errors:
-            raise errors.pop()
-        return real()
-
-    dev.calls.stubs["ModifyDBCluster"] = refuse_once
-    dev.deploy()
-    assert (errors, is_complete(dev)) == ([], True)
-
-
 GROUP = "the parameter group that keeps punches out of its log"
 
 
@@ -299,23 +266,6 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
     output = dev.deploy().err
     assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", output) == undone
     assert dev.sls == ["package", "deploy"]
-
-
-def test_parameter_group_set_by_the_operator_is_kept(dev: Dev) -> None:
-    dev.create()
-    rds = boto3.client("rds")
-    group = {
-        "DBClusterParameterGroupName": "custom",
-        "DBParameterGroupFamily": "aurora-postgresql17",
-        "Description": "x",
-    }
-    rds.create_db_cluster_parameter_group(**group)
-    rds.modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="custom")
-    dev.rds.finish_changes()
-    dev.rds.operations.clear()
-    output = dev.deploy().err
-    assert "unchanged: the parameter group custom, which was set outside this command" in output
-    assert dev.rds.changes == []
 
 
 def test_deployed_stage_keeps_its_kind_of_database(dev: Dev) -> None:
@@ -428,14 +378,6 @@ def test_protected_cluster_stops_the_removal(dev: Dev) -> None:
     result = dev.remove()
     assert (result.status, dev.sls, dev.rds.changes) == (2, [], [])
     assert f"the cluster {NAME} is protected from deletion. If you want to remove it, deploy" in result.err
-
-
-@pytest.mark.parametrize("database", ["create", "existing"])
-def test_stage_with_another_database_is_removed_without_calls_of_rds(dev: Dev, database: str) -> None:
-    dev.stack(database)
-    dev.calls.stubs["DescribeDBClusters"] = refusal("AccessDenied")
-    assert dev.remove().status == 0
-    assert dev.rds.operations == []
 
 
 def test_preview_lists_the_creation_and_changes_of_the_cluster_and_makes_none(dev: Dev) -> None:

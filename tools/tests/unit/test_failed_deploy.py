@@ -13,7 +13,6 @@ from tests.clock import FakeClock
 from tests.commands import CommandResult, runner
 from tests.events import aws
 from tools.kit.collaborators import Collaborators
-from tools.kit.project import ROOT
 from tools.operate.deploy import stack_state
 from tools.tests.sls import FakeSls
 
@@ -98,61 +97,6 @@ def test_failed_validation_of_a_change_set_is_explained_by_its_events(dev: Dev) 
         {"ChangeSetName": "arn:new", "Filters": {"FailedEvents": True}},
     ]
     assert "DeleteStack" not in dev.calls.operations
-
-
-def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
-    now = datetime.now(UTC)
-    old = validation_event(Timestamp=now - timedelta(hours=1), OperationId="unlisted")
-    listed = validation_event(Timestamp=now - timedelta(minutes=1), OperationId="listed")
-    warning = validation_event(ValidationFailureMode="WARN")
-    later: Any = {"Timestamp": now + timedelta(minutes=1), "OperationId": "u"}
-    failed = later | {"LogicalResourceId": "Vpc", "ResourceType": "AWS::EC2::VPC", "ResourceStatusReason": "limit"}
-    cancelled = later | {"LogicalResourceId": "Topic", "ResourceStatusReason": "Resource creation cancelled"}
-    dev.calls.stubs["DescribeStacks"] = stack_response("UPDATE_STACK:listed")
-    dev.fail(DescribeEvents={"OperationEvents": [cancelled, failed, warning, listed, old]})
-
-    lines = dev.run("deploy").err.splitlines()
-
-    reasons = lines[lines.index("CloudFormation's reasons:") + 1 :]
-    assert [line for line in reasons if line.startswith("  ")] == [
-        f"  warning: {REASON.strip()}",
-        "  Vpc (AWS::EC2::VPC): limit",
-    ]
-    assert reasons[-1].startswith("ponto: sls deploy failed")
-
-
-def test_reasons_of_the_stack_are_shown_if_those_of_its_change_set_are_refused(dev: Dev) -> None:
-    def describe_events(_: object, parameters: dict[str, Any]) -> Any:
-        if "ChangeSetName" in parameters:
-            raise refusal("AccessDenied", operation="DescribeEvents")
-        return {"OperationEvents": [validation_event()]}
-
-    change_set = {"ChangeSetId": "arn:new", "Status": "CREATE_COMPLETE"}
-    dev.fail(DescribeStacks=stack(), DescribeChangeSet=change_set, DescribeEvents=describe_events)
-    assert REASON in dev.run("deploy").err
-
-
-@pytest.mark.parametrize(("old", "is_shown"), [("arn:old", True), ("arn:new", False)])
-def test_reason_of_a_new_change_set_is_shown_if_there_is_no_event(dev: Dev, old: str, *, is_shown: bool) -> None:
-    dev.calls.stubs |= {"DescribeStacks": stack(), "DescribeChangeSet": {"ChangeSetId": old, "Status": "FAILED"}}
-    failed = {"ChangeSetId": "arn:new", "Status": "FAILED", "StatusReason": "no template"}
-    dev.fail(DescribeChangeSet=failed, DescribeEvents={"OperationEvents": []})
-    assert ("  the stack: no template\n" in dev.run("deploy").err) is is_shown
-
-
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "User: arn:x is not authorized to perform: kms:CreateGrant",
-        "API: s3:CreateBucket Access Denied",
-        "AccessDenied. User doesn't have permission to call iam:GetRole",
-    ],
-)
-def test_refused_action_is_explained_with_the_file_of_the_deploying_role(dev: Dev, reason: str) -> None:
-    dev.fail(
-        DescribeStacks=stack(), DescribeEvents={"OperationEvents": [validation_event(ValidationStatusReason=reason)]}
-    )
-    assert ".github/deploy-role.yml deploys, add the action there" in dev.run("deploy").err
 
 
 ACCESS_DENIED = refusal("AccessDenied", "not you", "CreateServiceLinkedRole")
@@ -275,14 +219,6 @@ def test_state_is_checked_again_before_the_first_change(dev: Dev) -> None:
     assert "is UPDATE_IN_PROGRESS" in result.err
 
 
-@pytest.mark.parametrize(("final", "status"), [("UPDATE_COMPLETE", 1), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", 2)])
-def test_state_of_the_stack_may_lag_behind_its_events(dev: Dev, final: str, status: int) -> None:
-    states = iter(["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"] * 2)
-    dev.calls.stubs["GetFunctionConfiguration"] = {"CodeSha256": "other"}
-    dev.sls.while_running = lambda: dev.calls.stubs.update(DescribeStacks=lambda *_: stack(next(states, final)))
-    assert dev.run("deploy").status == status
-
-
 def test_deploy_is_refused_while_another_one_creates_its_change_set(dev: Dev) -> None:
     dev.calls.stubs |= {"DescribeStacks": stack(), "DescribeChangeSet": {"Status": "CREATE_IN_PROGRESS"}}
     result = dev.run("deploy")
@@ -290,47 +226,8 @@ def test_deploy_is_refused_while_another_one_creates_its_change_set(dev: Dev) ->
     assert f"another deploy may be changing the stack {STACK}" in result.err
 
 
-def test_guide_has_the_table_of_states() -> None:
-    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    for status, (meaning, command) in stack_state.REMEDIES.items():
-        row = f"| `{status}` | {meaning} | `{command.format(stack='batida-ponto-STAGE', stage='STAGE')}` |"
-        assert row.replace("`others`", "others") in guide
-
-
-def test_ctrl_c_says_that_cloudformation_goes_on(dev: Dev) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    dev.sls.while_running = interrupt
-    result = dev.run("deploy")
-    assert result.status == 130
-    for words in ("wait stack-update-complete", "cancel-update-stack"):
-        assert f"  aws cloudformation {words} --stack-name {STACK} --region us-east-1\n" in result.err
-
-
 def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
     stack_id = create_abandoned_stack(dev)
     dev.sls.is_protected = True
     assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nothing is typed to confirm
     assert stack_status(stack_id) == "REVIEW_IN_PROGRESS"
-
-
-def test_resources_outside_the_stack_are_listed_until_the_first_deploy_completes(dev: Dev) -> None:
-    arn = "arn:aws:{}:us-east-1:123456789012:{}"
-    listed = [arn.format("logs", "log-group:/aws/lambda/read"), arn.format("rds", "subgrp:not-deleted")]
-    in_stack = [arn.format("lambda", "function:read"), arn.format("rds", "subgrp:in-stack")]
-    members = [
-        ("AWS::RDS::DBSubnetGroup", "in-stack", "CREATE_COMPLETE"),
-        ("AWS::RDS::DBSubnetGroup", "not-deleted", "DELETE_FAILED"),
-        ("AWS::Lambda::Function", "read", "CREATE_COMPLETE"),  # unlike the log group of this name
-    ]
-    keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
-    dev.calls.stubs |= {
-        "GetResources": {"ResourceTagMappingList": [{"ResourceARN": name} for name in (*in_stack, *listed)]},
-        "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in members]},
-    }
-
-    lines = dev.run("deploy").err.splitlines()
-
-    assert [line for line in lines if line.startswith("  arn:")] == [f"  {name}" for name in sorted(listed)]
-    assert dev.sls.commands == ["package", "deploy"]

@@ -45,26 +45,6 @@ def is_enabled() -> bool:
     return any(key["enabled"] for key in boto3.client("apigateway").get_api_keys()["items"])
 
 
-def test_throttled_change_of_a_usage_plan_is_retried_with_one_message(calls: Calls, run: Run) -> None:
-    refusals = iter([TOO_MANY, TOO_MANY])
-
-    def update(call: Any, _: object) -> Any:
-        assert not is_enabled()
-        for error in refusals:
-            raise error
-        return call()
-
-    calls.stubs["UpdateUsagePlan"] = update
-
-    revoked = run("revoke", "gate-1", "--yes")
-
-    assert revoked.status == 0
-    assert "key gate-1 (" in revoked.out
-    assert revoked.err.count(f"{DISABLED}. Its usage plan is deleted as soon as AWS allows it") == 1
-    assert len(calls.by_operation("UpdateUsagePlan")) == 3
-    assert boto3.client("apigateway").get_usage_plans()["items"] == []
-
-
 @pytest.mark.parametrize(
     ("operation", "error"),
     [
@@ -94,18 +74,3 @@ def test_failed_disabling_is_not_reported_as_disabled(calls: Calls, run: Run) ->
     assert failed.status == 2
     assert "is disabled" not in failed.err
     assert is_enabled()
-
-
-def test_half_revoked_key_is_revoked_by_the_same_command_again(calls: Calls, run: Run) -> None:
-    gateway = boto3.client("apigateway")
-    [plan] = gateway.get_usage_plans()["items"]
-    [key] = gateway.get_api_keys()["items"]
-    calls.stubs["UpdateUsagePlan"] = refusal("AccessDeniedException", "not you", "UpdateUsagePlan")
-    assert run("revoke", "gate-1", "--yes", "--forget").status == 1
-    del calls.stubs["UpdateUsagePlan"]
-    gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])  # as AWS does with a deleted key
-
-    second = run("revoke", "gate-1", "--yes", "--forget")
-
-    assert second.status == 0, second.err
-    assert gateway.get_usage_plans()["items"] == []

@@ -1,6 +1,5 @@
 """Output of commands, in which control characters from any source are replaced."""
 
-import io
 import json
 import sys
 import traceback
@@ -14,7 +13,7 @@ from botocore.exceptions import ClientError
 from tools.kit import commands, tables
 from tools.kit.console import Console, progress
 from tools.kit.errors import CommandError
-from tools.kit.output import data_stream, print_json, print_result, print_status, printable
+from tools.kit.output import print_json, print_result, print_status, printable
 from tools.kit.tables import Column
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202egnp\u2066\u2028\r\tb\udcff"
@@ -24,11 +23,6 @@ CONTROL_CHARACTERS = (  # C0, C1, bidirectional overrides, isolates and marks, s
     *(*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
     *(0x200E, 0x200F, 0x061C, 0x2028, 0x2029, 0xD800),
 )
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def _client_error() -> ClientError:
@@ -100,18 +94,6 @@ def test_line_break_in_a_value_starts_no_new_line(capsys: pytest.CaptureFixture[
 @commands.command(epilog="")
 def _refusing() -> None:
     raise CommandError("c\n0 failed")
-
-
-def test_data_is_unchanged_in_a_pipe_and_escaped_on_a_terminal(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    text = HOSTILE.replace("\udcff", "")
-
-    data_stream().write(text)
-    assert capsys.readouterr().out == text
-    with redirect_stdout(Terminal()) as terminal:
-        data_stream().write(text)
-    assert is_harmless(terminal.getvalue())
 
 
 def test_json_is_exact_and_harmless(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from tests.commands import CommandResult
 from tools.cli import main
 from tools.kit import slice_manifests, stage_parameters
 from tools.operate.plan import costs, settings
-from tools.operate.plan.costs import PRICES, Month, tiered
+from tools.operate.plan.costs import PRICES, Month
 from tools.operate.plan.peak import Peak, forecast
 from tools.operate.plan.settings import StageSettings
 
@@ -99,20 +99,6 @@ def test_peak_that_does_not_fit_names_the_parameter_to_raise(change: dict[str, A
 # The bill
 
 
-def test_tiers_price_each_part_of_a_quantity() -> None:
-    tiers = [(333, 3.5), (1_000, 2.8), (None, 2.38)]
-
-    assert tiered(0, tiers) == [(0, 3.5)]
-    assert tiered(100, tiers) == [(100, 3.5)]
-    assert tiered(333, tiers) == [(333, 3.5)]
-    assert tiered(1_200, tiers) == [(333, 3.5), (667, 2.8), (200, 2.38)]
-
-
-def test_metrics_cost_only_in_hours_with_batches() -> None:
-    lines = {line.what: line for line in costs.bill(Peak(100, 600), STAGE, MONTH, "us-east-1")}
-    assert lines["CloudWatch: metrics"].dollars == pytest.approx((14 + 5) * 22 * 12 / 730 * 0.30)
-
-
 @pytest.mark.parametrize("region", PRICES)
 @pytest.mark.parametrize("employees", [1_000, 1_000_000, 50_000_000])
 def test_formula_of_each_line_gives_its_amount(region: str, employees: int) -> None:
@@ -128,16 +114,6 @@ def test_formula_of_each_line_gives_its_amount(region: str, employees: int) -> N
         parts = [part.replace(",", "").split(" x ") for part in priced[0].split(" + ")]
         assert sum(float(part) for part, _ in parts) == pytest.approx(line.quantity, rel=1e-3)
         assert sum(float(part) * float(price) for part, price in parts) == pytest.approx(line.dollars, rel=1e-3), line
-
-
-@pytest.mark.parametrize(("awake_hours", "peaks_a_day", "hours"), [(12, 4, 12), (0, 4, 1), (0, 200, 24)])
-def test_database_is_active_during_the_peaks_and_until_it_pauses(
-    awake_hours: float, peaks_a_day: int, hours: float
-) -> None:
-    month = MONTH._replace(awake_hours=awake_hours, peaks_a_day=peaks_a_day)
-    (awake,) = [x for x in costs.bill(Peak(1, 600), STAGE, month, "us-east-1") if x.what == "Aurora: awake"]
-
-    assert awake.quantity == pytest.approx(22 * hours * 0.5)  # each peak 600 s, and 300 until the pause
 
 
 def test_bill_counts_the_custom_metrics(capsys: pytest.CaptureFixture[str]) -> None:

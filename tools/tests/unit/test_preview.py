@@ -18,10 +18,9 @@ from tests.commands import CommandResult, runner
 from tests.events import aws
 from tools.kit import osls
 from tools.kit.collaborators import Collaborators
-from tools.kit.deploy_hook import DeferredResource, DeployHook, HookResult
+from tools.kit.deploy_hook import DeployHook
 from tools.kit.project import ROOT
 from tools.operate.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES, OBJECT_KEY
-from tools.operate.plan.costs import PRICES
 from tools.tests.cloudformation import FakeCloudFormation
 from tools.tests.sls import FakeSls
 
@@ -235,61 +234,12 @@ def test_function_with_unchanged_code_keeps_its_key_in_s3(dev: Dev, deployed_cod
     assert call.parameters == {"FunctionName": "batida-ponto-dev-schema"}
 
 
-def test_two_updates_of_a_first_deploy_are_shown_as_one(dev: Dev) -> None:
-    dev.sls.add_cluster(is_protected=True)
-    dev.sls.add("Gate", "AWS::Gate")
-    gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
-    dev.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]
-
-    result = dev.preview()
-
-    ((command, options),) = dev.sls.invocations
-    assert command == "package"
-    assert not [option for option in options if option.startswith("--param")]
-    assert "added      AWS::Gate: Gate\n" in result.out
-    assert [line for line in result.out.splitlines() if line.startswith("updates")] == [
-        "updates    two: the first update creates the cluster without protection from deletion, so that a failed "
-        "deploy leaves no cluster",
-        "updates    two: AWS refuses gates to some accounts",
-    ]
-
-
 def test_stage_is_compiled_with_its_parameters_and_what_exists(dev: Dev) -> None:
     dev.preview("--param", "tracing=true", "--region", "sa-east-1")
     ((_, options),) = dev.sls.invocations
     assert options[:4] == ["--stage", "dev", "--region", "sa-east-1"]
     assert options[-1] == "--param=tracing=true"
     assert dev.sls.environments[0]["PONTO_PREVIEW"] == "true"
-
-
-@pytest.mark.parametrize(("size", "is_uploaded"), [(100, False), (MAX_BODY_BYTES, True)])
-def test_long_template_is_uploaded_for_the_time_of_the_preview(dev: Dev, size: int, *, is_uploaded: bool) -> None:
-    dev.enlarge(size)
-    dev.deploy()
-
-    result = dev.preview()
-
-    assert result.status == 0, result.err
-    (request,) = dev.cloudformation.requests
-    assert dev.sent_template["Resources"]["Topic"]["Properties"]["DisplayName"] == "x" * size
-    url = f"https://s3.amazonaws.com/{BUCKET}/{OBJECT_KEY}"
-    assert request.get("TemplateURL") == (url if is_uploaded else None)
-    puts = dev.calls.by_operation("PutObject")
-    assert [put.parameters["ExpectedBucketOwner"] for put in puts] == ["123456789012"] * is_uploaded
-    assert dev.objects(BUCKET) == []
-
-
-def test_change_that_may_follow_from_another_resource_is_uncertain(dev: Dev) -> None:
-    dev.deploy()
-    target = {"Attribute": "Properties", "Name": "Policies"}
-    for name, evaluations in (("Reader", ["Dynamic"]), ("Writer", ["Dynamic", "Static"])):
-        details = [{"Target": target, "Evaluation": evaluation} for evaluation in evaluations]
-        dev.cloudformation.add_change("Modify", name, "AWS::IAM::Role", Details=details)
-
-    result = dev.preview()
-
-    assert "changed?   Reader (AWS::IAM::Role): Policies\n" in result.out
-    assert "changed    Writer (AWS::IAM::Role): Policies\n" in result.out
 
 
 def validation_event(mode: str, reason: str) -> dict[str, Any]:
@@ -316,14 +266,6 @@ def test_refusal_of_the_validation_is_printed_with_resource_and_path(dev: Dev) -
     assert f"refused    by CloudFormation (FAILED: {dev.cloudformation.reason})\n" in result.out
     assert "           Log (AWS::Logs::LogGroup), /Resources/Log/Properties: it exists\n" in result.out
     assert "           warning: Log (AWS::Logs::LogGroup), /Resources/Log/Properties: nearly full\n" in result.out
-
-
-def test_warnings_of_the_validation_do_not_fail_the_preview(dev: Dev) -> None:
-    dev.deploy()
-    dev.cloudformation.events = [validation_event("WARN", "nearly full")]
-    result = dev.preview()
-    assert result.status == 0
-    assert "validated  by CloudFormation, with warnings\n           warning: Log (AWS::Logs" in result.out
 
 
 def test_nothing_to_change_is_no_failure(dev: Dev) -> None:
@@ -389,17 +331,6 @@ def test_deploy_and_preview_report_all_refusals_at_once(dev: Dev) -> None:
     remedy = f"Deploy with what the account allows:\n{preview.json['remedy']}"
     assert printed == "\n\n".join([*refusals, remedy, "Nothing was deployed."])
     assert dev.sls.commands == ["package", "package"]
-
-
-def test_unknown_price_is_not_shown_as_nothing(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
-    prices = {name: price for name, price in PRICES["us-east-1"].items() if name != "vpc_endpoint"}
-    monkeypatch.setitem(PRICES, "us-east-1", prices)
-
-    result, document = dev.preview(), dev.preview("--json").json
-
-    assert "idle month 0.66 US dollars, and 1 line without a price, by" in result.out
-    assert "Network: endpoints ?," in result.out
-    assert document["idleMonth"]["linesWithoutPrice"] == 1
 
 
 def test_result_as_json(dev: Dev) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
@@ -169,21 +168,6 @@ def test_express_cluster_is_checked_against_the_free_plan(calls: Calls, capsys: 
     require_demand(express._replace(maximum_acu=8))
 
 
-@pytest.mark.parametrize(
-    ("error", "why"),
-    [
-        (refusal("AccessDeniedException", "not you", "GetAccountPlanState"), "AWS refused GetAccountPlanState: Acc"),
-        (EndpointConnectionError(endpoint_url="https://freetier.cn-north-1"), "Could not connect to the endpoint URL"),
-    ],
-)
-def test_failed_check_of_the_plan_does_not_stop_the_update_of_a_stage(
-    calls: Calls, capsys: pytest.CaptureFixture[str], error: Exception, why: str
-) -> None:
-    calls.stubs["GetAccountPlanState"] = error
-    require_demand(CLUSTER)
-    assert capsys.readouterr().err.startswith(f"not checked: the account's plan ({why}")
-
-
 def test_unknown_plan_stops_the_deploy_of_a_new_cluster_unless_forced(
     calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,13 +182,3 @@ def test_unknown_plan_stops_the_deploy_of_a_new_cluster_unless_forced(
     message = capsys.readouterr().err
     assert "not checked: the account's plan" in message
     assert "Continuing because of --force." in message
-
-
-@pytest.mark.parametrize("operation", ["GetAccountSettings", "GetFunctionConcurrency"])
-def test_quota_that_may_not_be_read_is_reported_as_unchecked(
-    calls: Calls, capsys: pytest.CaptureFixture[str], operation: str
-) -> None:
-    calls.stubs |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
-    require_demand(FIVE)
-    reason = f"AWS refused {operation}: AccessDeniedException: not you"
-    assert capsys.readouterr().err == f"not checked: the concurrency of functions ({reason})\n"

@@ -16,7 +16,6 @@ from slices.page.tests.page.phones import (
     WAITING,
     Phone,
     clock_script,
-    enter_key,
     export_punches,
     press_repeatedly,
     punch,
@@ -410,42 +409,6 @@ def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server
     assert punches_in_both_stores(page) == punches
 
 
-def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_others_are_sent(
-    server: FakeServer, phone: Phone
-) -> None:
-    server.is_api_down = True
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    punch(page, EMPLOYEE)
-    press_repeatedly(page, 2)
-    page.evaluate(
-        """async () => {
-            const { copyName } = await import("./plan.js")
-            const [, second] = await (await import("./database.js")).listAllPunches()
-            await (await caches.open("replica")).put(`/replica/${copyName(second)}`, new Response("{"))
-        }"""
-    )
-
-    phone.reopen_without_stores(
-        page,
-        INDEXED_DB,
-        init_script="Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError'))",
-    )
-    server.is_api_down = False
-    trigger_online(page)
-
-    wait_for_states(page, SENT, SENT)
-    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 3]
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
-    expect(page.locator("#warnings")).to_contain_text(RESTORED)
-    assert "NÃO foi guardada" in punch(page, EMPLOYEE)
-    page.close()
-    page = phone.open(worker=False)
-    punch(page, EMPLOYEE)
-    wait_for_states(page, SENT, SENT, SENT)
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert numbers(page) == [1, 3, 4]
-
-
 def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # stops the sending
     page = phone.open(KEY_FRAGMENT, worker=False)
@@ -493,39 +456,3 @@ def test_a_press_waits_for_the_lock_but_not_for_ever(phone: Phone) -> None:
     press_repeatedly(page, 1)
 
     assert numbers(page) == [1, 2]
-
-
-def test_a_key_that_one_store_refuses_is_in_neither(phone: Phone) -> None:
-    page = open_and_name(phone)
-    for failure in (
-        "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))",
-        "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))",
-        "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }",
-    ):
-        page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {failure} }}")
-
-        enter_key(page, "second")
-
-        wait_for(lambda: page.evaluate("errors.length"), "the failure")
-        expect(page.locator("#saved")).to_have_text("")
-        page.reload()
-        require_identity(page)
-        phone.reopen_without_stores(page, INDEXED_DB)
-        require_identity(page)
-
-
-def test_a_key_in_both_stores_is_saved_even_if_the_previous_entry_cannot_be_deleted(phone: Phone) -> None:
-    page = open_and_name(phone)
-    page.evaluate("() => { Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError')) }")
-
-    enter_key(page, "second")
-
-    expect(page.locator("#key-state")).to_contain_text("cond")
-    expect(page.locator("#saved")).to_have_text("Salvo.")
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
-    page.reload()
-    require_identity(page, "cond")
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    phone.reopen_without_stores(page, INDEXED_DB)
-    require_identity(page, "cond")
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
