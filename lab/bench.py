@@ -24,9 +24,10 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.schema.migrations import BASE_FOLDERS, migrate
-from tools.kit import commands, shared_options
+from tools.kit import commands, shared_options, tables
 from tools.kit.errors import CommandError
-from tools.kit.output import print_json, print_result, print_status
+from tools.kit.output import print_json, print_status
+from tools.kit.tables import Column
 from tools.local import socket_folder
 from tools.local.errors import LocalError
 from tools.local.temporary import temporary_server
@@ -197,25 +198,16 @@ def measure(url: str, folder: str, delays: tuple[float, ...], rounds: int, punch
                 count = round(punches * (_ORIGINAL_SHARE if way == "original" else 1) / (5 if milliseconds else 1))
                 rates[milliseconds, batch, way].append(_measure(url, folders[milliseconds], way, batch, count))
     return [
-        {"delayMs": milliseconds, "batch": batch, "way": way, "median": statistics.median(values)}
-        | {"least": min(values), "most": max(values)}
+        {"delayMs": milliseconds, "batch": batch, "way": way}
+        | {"median": round(statistics.median(values)), "least": round(min(values)), "most": round(max(values))}
         for (milliseconds, batch, way), values in rates.items()
     ]
 
 
 def _print_table(results: list[dict[str, Any]]) -> None:
-    print_result(f"{'delay, ms':>9}  {'a batch':>7}  {'way':8}  rows/s, median (least to most)")
-    for row in results:
-        spread = f"{row['median']:,.0f} ({row['least']:,.0f} to {row['most']:,.0f})"
-        print_result(f"{row['delayMs']:9g}  {row['batch']:7}  {row['way']:8}  {spread}")
-    print_result("")
-    for milliseconds in dict.fromkeys(row["delayMs"] for row in results):
-        rate = {(row["way"], row["batch"]): row["median"] for row in results if row["delayMs"] == milliseconds}
-        multiples = " and ".join(f"{rate['handler', 100] / rate['original', size]:.1f}" for size in (100, 10))
-        print_result(
-            f"Delay {milliseconds:g} ms: the handler at 100 a batch stores {multiples} times the rows of the original "
-            "at 100 and 10."
-        )
+    columns = [Column("delay, ms", align_right=True), Column("a batch", align_right=True), Column("way")]
+    columns += [Column(name, align_right=True) for name in ("rows/s, median", "least", "most")]
+    tables.show(columns, [[*map(str, row.values())] for row in results])
 
 
 @commands.command(epilog=_EPILOG)

@@ -5,7 +5,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tools.kit.errors import CommandError
 from tools.kit.osls import DRAIN_ID
 from tools.kit.packaging import Template, copy_project, package
 
@@ -36,18 +35,6 @@ class SimulationSettings(NamedTuple):
     row_milliseconds: float = 0.11
 
 
-def read_template_file(file: Path) -> SimulationSettings:
-    """Read the settings from the file of a compiled template.
-
-    Raises:
-        CommandError: the file is no compiled template, or not one of this project.
-    """
-    try:
-        return from_template(Template(json.loads(file.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{file} is not a compiled template of this project: {error!r}") from None
-
-
 def from_template(template: Template) -> SimulationSettings:
     """Return the settings in a compiled template."""
     queue, dead_letter_queue = template.properties("Queue"), template.properties("DeadLetterQueue")
@@ -74,7 +61,7 @@ def compile_stage(stage: str) -> SimulationSettings:
         CommandError: the stage cannot be compiled.
     """
     with TemporaryDirectory(prefix="ponto-") as folder:
-        return read_template_file(package(copy_project(Path(folder) / "project"), stage).template_file)
+        return from_template(package(copy_project(Path(folder) / "project"), stage).template())
 
 
 def _resolve(value: object) -> str:
