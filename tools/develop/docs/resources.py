@@ -1,6 +1,6 @@
-"""Table of the resources of the compiled template: where each is declared, and what it is for.
+"""Table of the template's resources, with the file of each, and its purpose.
 
-What it is for is the comment beside its logical id, or its description.
+The purpose is the comment beside the logical id, or the resource's description.
 """
 
 import re
@@ -18,8 +18,9 @@ _RESOURCE = re.compile(r"^ *([A-Z]\w+):(?: \{)?(?: (?:#|//) (.*))?\n *Type: '?AW
 _DESCRIPTION = re.compile(r"Description: '?(.*?)'?(?: \})?$", re.MULTILINE)
 _ALARM = re.compile(r"^ +([a-z\d-]+):\n(?: *#.*\n)* +AlarmDescription: (.*?\.)(?: |$)", re.MULTILINE)
 _FUNCTION = re.compile(r"^ *(?:- )?(\w+):.*\n +handler: .*\n +description: (.*)\n", re.MULTILINE)
+_ROLE = re.compile(r"\b(\w+Role): await role\(")
 _VERBS = ("get", "list", "post", "put", "delete")
-_TEMPLATES = "resources/lib/api-functions.yml"  # of the slices' functions, not resources
+_API_FUNCTIONS = "resources/lib/api-functions.yml"  # templates of the slices' functions, not resources
 
 
 class _Row(NamedTuple):
@@ -46,13 +47,18 @@ _FIXED = [
     ),
 ]
 
+_LOGINS = (
+    ("Role", "resources/roles.js", "Roles of the functions that connect to the database"),
+    ("Secret", "resources/login.js", "Passwords of these functions in the database, with `dbLogin: secret`"),
+)
+
 
 def resource_table() -> str:
     """Return the resources of the base and of the enabled slices."""
     resources = ROOT / "resources"
     folders = [resources, resources / "lib", *(manifest.folder for manifest in slice_manifests.enabled_manifests())]
     files = [ROOT / "serverless.yml", *(file for folder in folders for file in sorted(folder.glob("*.[yj]*")))]
-    rows = [*_FIXED, *(row for file in files for row in _declared(file)), *_endpoints()]
+    rows = [*_FIXED, *_logins(), *(row for file in files for row in _declared(file)), *_endpoints()]
     return table(
         ("logical id", "declared in", "what it is for"),
         [
@@ -67,9 +73,9 @@ def resource_table() -> str:
 
 
 def _declared(file: Path) -> Iterator[_Row]:
-    """Yield the resources of a file in its order: literal ids, those that follow from a function's key, alarms."""
+    """Yield the resources of a file: literal ids, those that osls derives from a function's key, roles, alarms."""
     name, text = file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")
-    if name == _TEMPLATES:
+    if name == _API_FUNCTIONS:
         return
     for logical_id, comment, rest in _split(_RESOURCE, text):
         description = _DESCRIPTION.search(rest)
@@ -78,16 +84,12 @@ def _declared(file: Path) -> Iterator[_Row]:
         suffixes = ["LambdaFunction", "LogGroup"]
         suffixes += [f"EventSourceMappingSQS{queue}" for queue in re.findall(r"arn: !GetAtt (\w+)\.Arn", rest)]
         suffixes += ["LambdaEvConf"] if "maximumEventAge" in rest else []
-        ids = [_capitalise(key) + suffix for suffix in suffixes]
-        ids += re.findall(r"^ +role: (\w+)", rest, re.MULTILINE)
-        yield _Row(ids, name, f"`{key}`", purpose or "")
+        yield _Row([_capitalise(key) + suffix for suffix in suffixes], name, f"`{key}`", purpose or "")
+    for role in _ROLE.findall(text):
+        yield _Row([role], name, "", f"Role of the function {role.removesuffix('Role').lower()}")
     for section, purpose in _ALARM.findall(text):
         alarm = "".join(map(_capitalise, section.split("-"))) + "Alarm"
         yield _Row([alarm], name, f"`{section}`", purpose)
-    for function, purpose in re.findall(r"\{ name: '(\w+)',.*purpose: '(.*?)'", text):
-        yield _Row(
-            [f"{_capitalise(function)}Secret"], name, f"`{function}`", f"Password of the function that {purpose}"
-        )
 
 
 def _split(declaration: re.Pattern[str], text: str) -> Iterator[tuple[str, str | None, str]]:
@@ -96,13 +98,22 @@ def _split(declaration: re.Pattern[str], text: str) -> Iterator[tuple[str, str |
     return zip(*[iter(parts)] * 3, strict=True)
 
 
+def _logins() -> Iterator[_Row]:
+    """Yield the roles and secrets of the functions that connect to the database (resources/functions.js)."""
+    functions = (ROOT / "resources" / "functions.js").read_text(encoding="utf-8")
+    names = re.findall(r"\{ name: '(\w+)'", functions)
+    names += [name for manifest in slice_manifests.enabled_manifests() for name in manifest.http]
+    for suffix, file, purpose in _LOGINS:
+        yield _Row([_capitalise(name) + suffix for name in names], file, "", purpose)
+
+
 def _endpoints() -> Iterator[_Row]:
-    """Yield the resources of the slices' API functions, with the ids that resources/lib/api-functions.js gives them."""
+    """Yield the other resources of the slices' API functions, with the ids of resources/lib/api-functions.js."""
     paths = {"", EVENT.path}
     for manifest in slice_manifests.enabled_manifests():
         for name, entry in manifest.http.items():
             prefix = _capitalise(name)
-            ids = [prefix + suffix for suffix in ("LambdaFunction", "LogGroup", "Role", "Secret")]
+            ids = [prefix + suffix for suffix in ("LambdaFunction", "LogGroup")]
             resources: list[str] = []
             for verb, path in entry.items():
                 if verb in _VERBS:
