@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from socket import SHUT_RDWR
 from threading import Thread
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ def http_server(answer: Callable[[Request], Response | None]) -> Iterator[str]:
         headers = {name.lower(): value for name, value in request.headers.items()}
         response = answer(Request(request.method, request.environ["RAW_URI"], headers, request.get_data()))
         if response is None:
+            # werkzeug would keep the connection open, and the client wait for its own timeout.
+            request.environ["werkzeug.socket"].shutdown(SHUT_RDWR)
             raise ConnectionAbortedError
         status, response_headers, body = response
         return werkzeug.Response(body, status, dict(response_headers))
