@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws import ROLE_EXISTS, Calls
+from tests.aws import ROLE_EXISTS, Calls, refusal
 from tests.clock import FakeClock
 from tests.commands import CommandResult, runner
 from tests.events import aws
@@ -172,6 +172,22 @@ def test_complete_cluster_is_created_before_the_stack(dev: Dev) -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "code"),
+    [("DeletionProtection", "InvalidParameterCombination"), ("BackupRetentionPeriod", "FreeTierRestrictionError")],
+)
+def test_settings_that_aws_refuses_at_creation_are_set_afterwards(dev: Dev, setting: str, code: str) -> None:
+    def create(real: Callable[[], Any], parameters: Any) -> Any:
+        if setting in parameters:
+            raise refusal(code)
+        return real()
+
+    dev.calls.stubs["CreateDBCluster"] = create
+    dev.deploy()
+    assert dev.sls == ["package", "deploy"]
+    assert is_complete(dev)
+
+
+@pytest.mark.parametrize(
     ("wanted", "changed"),
     [
         (
@@ -266,6 +282,15 @@ def test_refused_change_is_reported_and_the_stage_is_deployed(dev: Dev, operatio
     output = dev.deploy().err
     assert re.findall(rf"not changed: (.*): AWS refused {operation}: Denied: no\n", output) == undone
     assert dev.sls == ["package", "deploy"]
+
+
+def test_parameter_group_set_by_the_operator_is_kept(dev: Dev) -> None:
+    dev.create()
+    boto3.client("rds").modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="custom")
+    dev.rds.operations.clear()
+    dev.deploy()
+    assert dev.rds.changes == []
+    assert dev.cluster()["DBClusterParameterGroup"] == "custom"
 
 
 def test_deployed_stage_keeps_its_kind_of_database(dev: Dev) -> None:

@@ -231,3 +231,27 @@ def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
     dev.sls.is_protected = True
     assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nothing is typed to confirm
     assert stack_status(stack_id) == "REVIEW_IN_PROGRESS"
+
+
+def test_resources_outside_the_stack_are_listed_before_its_first_deploy(dev: Dev) -> None:
+    tagged = [
+        "logs:us-east-1:1:log-group:/aws/lambda/read",
+        "rds:us-east-1:1:subgrp:not-deleted",
+        "sqs:us-east-1:1:kept",
+    ]
+    in_stack = ["lambda:us-east-1:1:function:read", "rds:us-east-1:1:subgrp:in-stack"]
+    members = [
+        ("AWS::Lambda::Function", "read", "CREATE_COMPLETE"),  # unlike the log group of this name
+        ("AWS::RDS::DBSubnetGroup", "in-stack", "CREATE_COMPLETE"),
+        ("AWS::RDS::DBSubnetGroup", "not-deleted", "DELETE_FAILED"),
+    ]
+    keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
+    dev.calls.stubs |= {
+        "GetResources": {"ResourceTagMappingList": [{"ResourceARN": f"arn:aws:{arn}"} for arn in in_stack + tagged]},
+        "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, row, strict=True)) for row in members]},
+    }
+
+    lines = dev.run("deploy").err.splitlines()
+
+    assert [line for line in lines if line.startswith("  arn:")] == [f"  arn:aws:{arn}" for arn in tagged]
+    assert dev.sls.commands == ["package", "deploy"]
