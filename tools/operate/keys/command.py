@@ -210,7 +210,7 @@ def revoke(
         )
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
-            f"{explain(error)}\n{disabled_message}; repeat the command to delete the rest of it", 1
+            f"{explain(error)}\n{disabled_message}; run ponto keys revoke {key.name} again to delete the rest of it", 1
         ) from None
     if as_json:
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})

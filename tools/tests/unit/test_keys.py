@@ -56,13 +56,14 @@ def is_enabled() -> bool:
 def test_failure_after_the_key_is_disabled_says_what_to_do(
     calls: Calls, run: Run, operation: str, error: Exception
 ) -> None:
+    [key] = boto3.client("apigateway").get_api_keys()["items"]
     calls.stubs[operation] = error
 
-    failed = run("revoke", "gate-1", "--yes", "--forget")
+    failed = run("revoke", key["id"], "--yes", "--forget")
 
     assert (failed.status, failed.out) == (1, "")
     assert f"AWS refused {operation}: " in failed.err
-    assert f"{DISABLED}; repeat the command" in " ".join(failed.err.split())
+    assert f"{DISABLED}; run ponto keys revoke gate-1 again" in " ".join(failed.err.split())  # the id may be gone
     assert not is_enabled()
     del calls.stubs[operation]
     assert run("revoke", "gate-1", "--yes", "--forget").status == 0
@@ -74,3 +75,19 @@ def test_failed_disabling_is_not_reported_as_disabled(calls: Calls, run: Run) ->
     assert failed.status == 2
     assert "is disabled" not in failed.err
     assert is_enabled()
+
+
+def test_half_revoked_key_is_revoked_by_the_same_command_again(calls: Calls, run: Run) -> None:
+    gateway = boto3.client("apigateway")
+    [plan], [key] = gateway.get_usage_plans()["items"], gateway.get_api_keys()["items"]
+
+    def interrupt(*_: object) -> None:
+        gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])  # as AWS does with a deleted key
+        raise KeyboardInterrupt
+
+    calls.stubs["UpdateUsagePlan"] = interrupt
+    assert run("revoke", "gate-1", "--yes", "--forget").status == 130
+    del calls.stubs["UpdateUsagePlan"]
+
+    assert run("revoke", "gate-1", "--yes", "--forget").status == 0
+    assert gateway.get_usage_plans()["items"] == []
