@@ -21,7 +21,7 @@ from tools.develop.new.repository import GENERATED, GeneratedCommit, Sources
 from tools.develop.new.sql import TableChange
 from tools.kit import commands, shared_options
 from tools.kit.errors import CommandError
-from tools.kit.output import pluralize, print_error, print_json, print_result, print_status
+from tools.kit.output import pluralize, print_json, print_result, print_status
 from tools.kit.project import ROOT
 
 _EPILOG = """examples:
@@ -30,9 +30,8 @@ _EPILOG = """examples:
   make new DIR=../scans EVENT=scan.py TESTS=all    with the tests of tools
   make new DIR=../scans    generate the copy again, after changes of this project
 
-exit status: 0 generated, 1 generated with dead links, or a step failed, which is a mistake of this project, 2 the
-request is wrong, 3 generated again, but the table needs, or may need, a migration for the changed declaration, which
-you write
+exit status: 0 generated, 1 a step failed, which is a mistake of this project, 2 the request is wrong, 3 generated
+again, but the table needs, or may need, a migration for the changed declaration, which you write
 """
 _TEMPLATES = Path(__file__).parent / "templates"
 _VERSION_FILE = "ponto/__init__.py"
@@ -97,7 +96,7 @@ def new(
         with_tests = bool(tests) or bool(
             previous and any(map(copying.is_test_of_tools, repository.paths_of(folder, previous.id)))
         )
-        paths, dead_links = build(files, origin, commit, declared, names_of_slices, with_tests=with_tests)
+        paths = build(files, origin, commit, declared, names_of_slices, with_tests=with_tests)
         sources = Sources(commit, _declaration_path(names), tuple(names_of_slices))
         subject = f"Generate {names.service} from {words.PROJECT} {__version__}"
         if previous:
@@ -107,8 +106,18 @@ def new(
             generated = repository.create(files, paths, sources, subject)
             repository.git(files, "clean", "-fdxq")
             files.rename(folder)
-    _print(folder, generated, previous, commit, dead_links, changes, as_json=as_json)
-    return 1 if dead_links else 3 if changes or changes is None else 0
+    is_changed = previous is None or previous.id != generated
+    if as_json:
+        missing = None if changes is None else [change._asdict() for change in changes]
+        result = {"folder": str(folder), "commit": generated, "origin": commit, "changed": is_changed}
+        print_json({**result, "missingMigration": missing})
+    elif previous is None:
+        print_result(f"{folder} has a commit on main. Next:", f"  cd {shlex.quote(str(folder))} && make run")
+    elif is_changed:
+        _print_next_steps(folder, changes)
+    else:
+        print_result(f"The branch {GENERATED} is up to date.")
+    return 3 if changes or changes is None else 0
 
 
 def _parent(folder: Path, previous: GeneratedCommit | None) -> Path | None:
@@ -136,29 +145,26 @@ def _split(slices: str | None) -> list[str]:
 
 def _load(file: Path | None, folder: Path, previous: GeneratedCommit | None) -> Declaration:
     """Load the declaration of a file, by default that of the last generation of a copy."""
-    if file is None:
-        if previous is None:
-            raise CommandError("EVENT: name the file that declares the event: EVENT=scan.py (docs/adapt.md).")
-        return _load_again(folder, previous)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"EVENT: {file} is no text file. Name the Python file that declares the event.") from error
+    if file:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(
+                f"EVENT: {file} is no text file. Name the Python file that declares the event."
+            ) from error
+    elif previous:
+        text = repository.read(folder, previous.id, previous.sources.declaration)
+    else:
+        raise CommandError("EVENT: name the file that declares the event: EVENT=scan.py (docs/adapt.md).")
     if previous:
         text = _import_from_origin(text, previous)
-    return Declaration(declaration.load(text, str(file)), text)
-
-
-def _load_again(folder: Path, previous: GeneratedCommit) -> Declaration:
-    path = previous.sources.declaration
-    text = _import_from_origin(repository.read(folder, previous.id, path), previous)
     try:
-        return Declaration(declaration.load(text, path), text)
+        return Declaration(declaration.load(text, str(file or "the last declaration")), text)
     except CommandError as error:
-        command = f"make new DIR={shlex.quote(str(folder))} EVENT={shlex.quote(str(folder / path))}"
+        if file:
+            raise
         raise CommandError(
-            f"{error}\nThe copy was generated with this {path}, by an earlier version. Correct the file, and name it: "
-            f"{command}."
+            f"{error}\nCorrect a copy of {previous and previous.sources.declaration}, and name it: EVENT=FILE."
         ) from error
 
 
@@ -243,7 +249,7 @@ def build(
     slices: Sequence[str],
     *,
     with_tests: bool = False,
-) -> tuple[list[str], list[str]]:
+) -> list[str]:
     """Write the files of a copy into a new folder.
 
     Args:
@@ -255,7 +261,7 @@ def build(
         with_tests: whether to keep the tests of tools.
 
     Returns:
-        Paths of the files, and dead links in them.
+        Paths of the files.
 
     Raises:
         CommandError: the names collide, or a slice cannot be kept, or a step failed.
@@ -277,11 +283,13 @@ def build(
     written = {
         "docs/origin.md": page.substitute(commit=commit, declaration=_declaration_path(names)),
         "ruff.toml": (_TEMPLATES / "ruff_settings.toml").read_text(encoding="utf-8"),
-        **sql.generate(declared.event, names.package, kept),
+        **sql.generate(texts, declared.event, renaming),
         _declaration_path(names): _rename_imports(declared.text, words.ORIGIN.package, names.package),
     }
-    replaced = {path for path in texts if renaming.rename_name(path) in written}
-    _check_collisions({path: text for path, text in texts.items() if path not in replaced}, renaming)
+    others = {path: text for path, text in texts.items() if renaming.rename_name(path) not in written}
+    if taken := words.find_taken_names(others, renaming):
+        nouns = ", ".join(f"`{noun}`" for noun in (*names.noun, *names.subject_noun))
+        raise CommandError(f"EVENT: choose other nouns than {nouns}, as these names are taken: {', '.join(taken)}.")
     for path in copied:
         target = folder / renaming.rename_name(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -291,10 +299,8 @@ def build(
     for path, text in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", newline="")
-    result = sorted({*map(renaming.rename_name, copied), *written})
     origin.finish(folder)
-    texts = {path: text for path in result if (text := _read_text(folder / path)) is not None}
-    return result, list(copying.find_dead_links(texts, result))
+    return sorted({*map(renaming.rename_name, copied), *written})
 
 
 def _read_text(file: Path) -> str | None:
@@ -303,12 +309,6 @@ def _read_text(file: Path) -> str | None:
         return file.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         return None
-
-
-def _check_collisions(texts: dict[str, str], renaming: words.Renaming) -> None:
-    if taken := words.find_taken_names(texts, renaming):
-        nouns = ", ".join(f"`{noun}`" for noun in (*renaming.new.noun, *renaming.new.subject_noun))
-        raise CommandError(f"EVENT: choose other nouns than {nouns}, as these names are taken: {', '.join(taken)}.")
 
 
 def _finish(folder: Path) -> None:
@@ -339,44 +339,23 @@ def _keep_migrations(folder: Path, previous: GeneratedCommit, files: Path, paths
             (files / path).write_text(repository.read(folder, previous.id, path), encoding="utf-8", newline="")
 
 
-def _print(
-    folder: Path,
-    commit: str,
-    previous: GeneratedCommit | None,
-    origin: str,
-    dead_links: list[str],
-    changes: list[TableChange] | None,
-    *,
-    as_json: bool,
-) -> None:
-    is_changed = previous is None or previous.id != commit
-    for link in dead_links:
-        print_error(f"make new: dead link, a mistake of this project: {link}")
-    if as_json:
-        result = {"folder": str(folder), "commit": commit, "origin": origin, "changed": is_changed}
-        missing = None if changes is None else [change._asdict() for change in changes]
-        print_json({**result, "deadLinks": dead_links, "missingMigration": missing})
-    elif previous is None:
-        print_result(f"{folder} has a commit on main. Next:", f"  cd {shlex.quote(str(folder))} && make run")
-    elif is_changed:
-        print_result(f"The branch {GENERATED} has a new commit.")
-        if changes:
-            print_result(
-                "It has no migration for the changed declaration: the table differs in",
-                *(f"  {line}" for change in changes for line in str(change).split("\n")),
-                "Write that migration in the merged branch before you deploy it, and CHANGELOG.md; the other steps in "
-                "CONTRIBUTING.md (Change something) are done.",
-            )
-        elif changes is None:
-            print_result(
-                "It may need a migration: this version cannot read the last declaration, so it compared nothing.",
-                "Compare names, `derived_id` and columns yourself: "
-                f"git -C {shlex.quote(str(folder))} diff {GENERATED}~ {GENERATED} -- {previous.sources.declaration}",
-            )
-        first = "Commit your changes there, then merge it" if repository.has_changes(folder) else "Merge it"
-        print_result(f"{first}:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
-    else:
-        print_result(f"The branch {GENERATED} is up to date.")
+def _print_next_steps(folder: Path, changes: list[TableChange] | None) -> None:
+    """Print what the owner of a copy does after a new commit on its branch `generated`."""
+    print_result(f"The branch {GENERATED} has a new commit.")
+    if changes:
+        print_result(
+            "It has no migration for the changed declaration: the table differs in",
+            *(f"  {line}" for change in changes for line in str(change).split("\n")),
+            "Write that migration in the merged branch before you deploy it, and CHANGELOG.md; the other steps in "
+            "CONTRIBUTING.md (Change something) are done.",
+        )
+    elif changes is None:
+        print_result(
+            "It may need a migration: this version cannot read the last declaration, so compare names, `derived_id` "
+            "and columns yourself."
+        )
+    first = "Commit your changes there, then merge it" if repository.has_changes(folder) else "Merge it"
+    print_result(f"{first}:", f"  cd {shlex.quote(str(folder))} && git merge {GENERATED}")
 
 
 def main(arguments: Sequence[str] | None = None, origin: Origin | None = None) -> int:

@@ -1,10 +1,7 @@
-"""Files of the origin that a copy gets, parts of documents that it does not get, and links to missing files."""
+"""Files of the origin that a copy gets, and parts of documents that it does not get."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
-from posixpath import normpath
-from urllib.parse import unquote
+from collections.abc import Collection, Mapping, Sequence
 
 import yaml
 
@@ -54,7 +51,6 @@ _MARK = "<!-- only in the origin"
 _MARKED = re.compile(  # with the blank lines after it, if one is before it
     rf"(\A|(?<=\n)\n)?^(?:{_MARK}: begin -->\n.*?^{_MARK}: end|[^\n]+{_MARK}) -->\n(?(1)\n*)", re.MULTILINE | re.DOTALL
 )
-_LINK = re.compile(r"\]\(([^()\s]+)\)|<img src=\"([^\"]+)\"")
 
 
 def find_slices(paths: Collection[str]) -> list[str]:
@@ -131,21 +127,3 @@ def adapt(path: str, text: str) -> str:
     if _MARK in text:
         raise CommandError(f"{path}: `only in the origin: begin` and `: end` must follow each other", 1)
     return text
-
-
-def find_dead_links(texts: Mapping[str, str], paths: Collection[str]) -> Iterator[str]:
-    """Yield the links of Markdown files whose target is not in the copy.
-
-    Args:
-        texts: text files of the copy, by path.
-        paths: all files of the copy.
-    """
-    targets = {
-        normpath(str(parent)) for path in paths for parent in (PurePosixPath(path), *PurePosixPath(path).parents)
-    }
-    for path, text in texts.items():
-        if path.endswith(".md"):
-            for match in _LINK.finditer(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):
-                link = unquote(match[1] or match[2]).partition("#")[0]
-                if link and ":" not in link and normpath(str(PurePosixPath(path).parent / link)) not in targets:
-                    yield f"{path}: {link}"

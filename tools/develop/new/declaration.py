@@ -1,5 +1,6 @@
 """Loading and checking of a file that declares an event."""
 
+import builtins
 import importlib.util
 import json
 import keyword
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, ForwardRef
 
 from ponto.drain.parser import InvalidPunchError, create_parser
+from ponto.punch import EVENT
 from ponto.shared.event import Event
 from ponto.shared.fields import MAX_SAFE_INTEGER, Field, Kind, display_text
 from tools.develop.new import patterns, words
@@ -103,19 +105,15 @@ def _check_types(event: Event) -> Iterator[str]:
     for name in ("service", "path", "table", "subject", "instant"):
         if not isinstance(getattr(event, name), str):
             yield f"{name}: not a text. Put it in quotation marks."
-    for name in ("device", "offset"):
+    for name in ("device", "offset", "plural_pt"):
         if not isinstance(getattr(event, name), str | None):
-            yield f"{name}: neither a text nor None. Name a column, or leave it out."
-    if not isinstance(event.plural_pt, str | None):
-        yield "plural_pt: neither a text nor None. Put it in quotation marks, or leave it out."
-    if not _are_strings(event.same):
-        yield 'same: not a tuple of texts. Name its columns: ("id_of_one_column",) with a comma, if it is one.'
-    if event.derived_id is not None and not _are_strings(event.derived_id):
-        yield 'derived_id: neither None nor a tuple of texts. Name its columns: ("id_of_one_column",) with a comma.'
-    if not _are_bodies(event.examples) or len(event.examples) < 2:
-        yield "examples: not at least two bodies. Give two dictionaries with fields by their names in JSON."
-    if not _are_bodies(event.conflicting) or len(event.conflicting) != 2:
-        yield "conflicting: not two bodies. Give two dictionaries with fields by their names in JSON."
+            yield f"{name}: neither a text nor None. Put it in quotation marks, or leave it out."
+    for name in ("same", *(() if event.derived_id is None else ("derived_id",))):
+        if not _are_strings(getattr(event, name)):
+            yield f'{name}: not a tuple of texts. Name its columns, with a comma if it is one: ("column",).'
+    for name in ("examples", "conflicting"):
+        if not _are_bodies(getattr(event, name)) or len(getattr(event, name)) < 2:
+            yield f"{name}: not at least two bodies. Give two dictionaries with fields by their names in JSON."
 
 
 def _are_strings(values: object) -> bool:
@@ -245,24 +243,20 @@ def _pattern(kind: Kind) -> str:
 def _check_names(event: Event) -> Iterator[str]:
     """Check the names that the files, the resources and the documents of a copy get."""
     nouns = (*event.noun, *event.subject_noun)
+    taken = {path.stem for folder in ("ponto", "ponto/read/sql") for path in (ROOT / folder).iterdir()} - {*EVENT.noun}
     for name, noun in zip(("noun", "noun", "subject_noun", "subject_noun"), nouns, strict=True):
         if not _is_noun(noun):
             yield f"{name}: {noun!r} is not one word of 3 to 30 letters from a to z. Choose another word."
-        elif keyword.iskeyword(noun):
-            yield f"{name}: {noun!r} is a keyword of Python. Choose another word."
+        elif keyword.iskeyword(noun) or hasattr(builtins, noun):
+            yield f"{name}: {noun!r} is a word of Python. Choose another word."
         elif nouns.count(noun) > 1:
             yield f"{name}: {noun!r} is used twice. Choose different words for singular, plural, event and subject."
+        elif noun in taken:
+            yield f"{name}: the project has a file {noun!r}. Choose another word."
     if event.plural_pt is not None and not _is_portuguese(event.plural_pt):
         yield f"plural_pt: {event.plural_pt!r} is not one to three words of lower-case letters. Correct it."
     if _is_noun(event.noun[0]) and event.row.__name__ != event.noun[0].capitalize():
         yield f"row: the class is called {event.row.__name__}. Call it {event.noun[0].capitalize()}, as the noun."
-    modules = {path.stem for path in (ROOT / "ponto").iterdir()} - {"punch"}
-    if event.noun[0] in modules:
-        yield f"noun: ponto/{event.noun[0]} exists, so there can be no such module. Choose another word."
-    statements = {path.stem for path in (ROOT / "ponto/read/sql").iterdir()} - {"punch", "punches"}
-    for statement in event.noun:
-        if statement in statements:
-            yield f"noun: ponto/read/sql/{statement}.sql exists. Choose another word."
     yield from _check_service(event.service)
     if not _is_path(event.path) or len(event.path) > 60:
         yield f"path: {event.path!r} is no `/` and at most 60 letters from a to z, digits and `-`. Write it as /scans."
@@ -281,16 +275,17 @@ def _check_service(service: str) -> Iterator[str]:
             f"service: {service!r} is no name of 3 to {words.MAX_SERVICE_LENGTH} letters from a to z, digits and "
             "single `-` between them, with a letter first; names of functions begin with it. Choose another name."
         )
-    elif package in _FUNCTIONS:
-        yield f"service: the project has a function {package}. Choose another name."
-    elif package in sys.stdlib_module_names or keyword.iskeyword(package):
-        yield f"service: the package {package} would hide a word or a module of Python. Choose another name."
-    elif package in words.SQL_RESERVED or package == "public":
-        yield f"service: the schema {package} would need quotation marks, or exists. Choose another name."
-    elif (ROOT / package).exists() or (ROOT / f"{package}.py").exists():
-        yield f"service: the package {package} would replace a folder or a file of the project. Choose another name."
-    elif importlib.util.find_spec(package):
-        yield f"service: the package {package} would hide an installed one. Choose another name."
+    elif (
+        package in _FUNCTIONS
+        or package in sys.stdlib_module_names
+        or keyword.iskeyword(package)
+        or package in words.SQL_RESERVED
+        or package == "public"
+        or (ROOT / package).exists()
+        or (ROOT / f"{package}.py").exists()
+        or importlib.util.find_spec(package)
+    ):
+        yield f"service: {package} is a word or a module of Python, SQL, the project or a package. Choose another name."
 
 
 def _check_roles(event: Event) -> Iterator[str]:

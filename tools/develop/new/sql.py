@@ -1,29 +1,42 @@
-"""SQL files of a copy of this project, generated from the declaration of its event.
-
-A copy's migrations keep the numbers of this project's, so that later ones can be merged as they are. 0001 creates the
-declared table.
-"""
+"""SQL files of a copy: this project's, with the columns of the declared event."""
 
 import re
 import textwrap
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from string import Template
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ponto.punch import EVENT
 from ponto.shared.event import Event
 from ponto.shared.fields import Kind
+from tools.develop.new.words import ORIGIN, Renaming
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _MAX_WIDTH = 120
 # Control characters, line breaks and bidirectional controls, as `display_text` refuses them; PostgreSQL has no U+0000.
 _CONTROL_CHARACTERS = r"\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-_RECEIPTS = {
-    "schema/privileges.sql": "receipt_privileges",
-    "sql/receipt.sql": "receipt",
-    "sql/receipts.sql": "receipts",
-}
-_COMMENT = re.compile(r"(?:^-- .*\n)+", re.MULTILINE)
+_FILES = (
+    "ponto/schema/base/0001_batida.sql",
+    "ponto/schema/base/privileges.sql",
+    "ponto/schema/base/views/01_weeks.sql",
+    "ponto/drain/sql/store.sql",
+    "ponto/drain/sql/existing.sql",
+    "ponto/read/sql/punch.sql",
+    "ponto/read/sql/punches.sql",
+    "ponto/read/sql/run_rows.sql",
+    "ponto/read/sql/run_count.sql",
+    "slices/receipts/schema/privileges.sql",
+    "slices/receipts/sql/receipt.sql",
+    "slices/receipts/sql/receipts.sql",
+)
+"""Files of this project with columns of the event."""
+
+_TABLE = re.compile(r"(create table ponto\.batida \(\n).*?(    recebida_em .*?    chave [^,\n]*).*?\n\);", re.DOTALL)
+_TABLE_COMMENT = re.compile(r"^comment on table ponto\.batida .*\n", re.MULTILINE)
+_COLUMN_COMMENT = re.compile(rf"^comment on column ponto\.batida\.(?:{'|'.join(EVENT.row._fields)}) .*\n", re.MULTILINE)
+# Long names would not fit into the index's name.
+_ONLY_IN_ORIGIN = re.compile(
+    r"^.* -- of the original\n|; null: a punch of the first version|(?<=_semana)_usuario_id(?=_idx)", re.MULTILINE
+)
+_INSTANT = re.compile(rf"(?<!schema )(?<![\w./]){EVENT.instant}(?![\w./])")  # the column, not the schema or the package
 
 
 class TableChange(NamedTuple):
@@ -39,57 +52,41 @@ class TableChange(NamedTuple):
         return f"{self.name}: {self.before}\n  becomes {self.after}" if self.after else f"{self.name} is gone"
 
 
-def generate(event: Event, package: str, slices: Collection[str] = ()) -> dict[str, str]:
+def generate(texts: Mapping[str, str], event: Event, renaming: Renaming) -> dict[str, str]:
     """Return the SQL files of a copy, by path.
 
     Args:
+        texts: files of this project, by path; those without columns of the event are left out.
         event: declaration of the event.
-        package: name of the copy's package, which is also its schema and, with an underscore, its roles' prefix.
-        slices: slices of the copy.
+        renaming: the names of the copy.
     """
-    (noun, nouns), (subject, subjects) = event.noun, event.subject_noun
-    values = {
-        "schema": package,
-        "table": event.table,
-        "path": event.path,
-        "noun": noun,
-        "nouns": nouns,
-        "subject": subject,
-        "subjects": subjects,
-        "subject_column": event.subject,
-        "instant": event.instant,
-        "selected_subject": _select(event.subject, f"{subject}_id"),
-        "selected_instant": _select(event.instant, "instant"),
-        "selected_device": _select(event.device or "null", "device"),
-        "shown_columns": ",".join(
-            filter(
-                None,
-                ("id", event.subject, event.instant, "recebida_em", "gravada_em", "chave", "mensagem_id", event.device),
-            )
-        ),
-        "column_definitions": ",\n".join(_column_definitions(event)),
-        "column_comments": "\n".join(_column_comments(event, package)),
-        "columns": _fill(", ".join((*event.row._fields, "recebida_em", "mensagem_id", "chave")), "    "),
-        "compared_columns": _fill(", ".join(dict.fromkeys(("id", *event.same, "mensagem_id"))), "    "),
-        "receipt_columns": _fill(", ".join(("id", event.subject, event.instant, "recebida_em", "gravada_em")), "    "),
-        "column_values": ",\n".join(_column_values(event)),
-        "comparison_key": ",\n".join(_comparison_key(event)),
-    }
-    files = {
-        f"schema/base/0001_{event.table}.sql": "table",
-        "schema/base/privileges.sql": "privileges",
-        "schema/base/views/01_weeks.sql": "weeks",
-        "drain/sql/store.sql": "store",
-        "drain/sql/existing.sql": "existing",
-        f"read/sql/{noun}.sql": "event",
-        f"read/sql/{nouns}.sql": "events",
-        "read/sql/run_rows.sql": "run_rows",
-        "read/sql/run_count.sql": "run_count",
-    }
-    result = {f"{package}/{path}": _fill_template(name, values) for path, name in files.items()}
-    if "receipts" in slices:
-        result |= {f"slices/receipts/{path}": _fill_template(name, values) for path, name in _RECEIPTS.items()}
+    result = {}
+    for path in filter(texts.__contains__, _FILES):
+        text = _TABLE.sub(r"\1\0definitions\0,\n\2\n);", _ONLY_IN_ORIGIN.sub("", texts[path]))
+        text = _TABLE_COMMENT.sub(r"\g<0>\0comments\0\n", _COLUMN_COMMENT.sub("", text))
+        for name, part in _parts(EVENT, ORIGIN.package).items():
+            text = text.replace(part, f"\0{name}\0")
+        text = renaming.rename(_INSTANT.sub("\0instant\0", text))
+        for name, part in {**_parts(event, renaming.new.package), "instant": event.instant}.items():
+            text = text.replace(f"\0{name}\0", part)
+        result[renaming.rename_name(path)] = text
     return result
+
+
+def _parts(event: Event, package: str) -> dict[str, str]:
+    """Return the parts of SQL files that follow from the declaration of an event."""
+    shown = ("id", event.subject, event.instant, "recebida_em", "gravada_em", "chave", "mensagem_id", event.device)
+    return {
+        "columns": _fill(*event.row._fields, "recebida_em", "mensagem_id", "chave"),
+        "compared": _fill(*dict.fromkeys(("id", *event.same, "mensagem_id"))),
+        "receipt": _fill("id", event.subject, event.instant, "recebida_em", "gravada_em"),
+        "shown": f"{{{','.join(filter(None, shown))}}}",
+        "device": f"    {event.device or 'null'} as device",
+        "values": ",\n".join(_column_values(event)),
+        "comparison": ",\n".join(_comparison_key(event)),
+        "definitions": ",\n".join(_column_definitions(event)),
+        "comments": "\n".join(_column_comments(event, package)),
+    }
 
 
 def compare_tables(old: Event, new: Event) -> list[TableChange]:
@@ -101,18 +98,11 @@ def compare_tables(old: Event, new: Event) -> list[TableChange]:
     return [change for change in changes if change.before != change.after]
 
 
-def _fill_template(name: str, values: dict[str, str]) -> str:
-    template = Template((_TEMPLATES / f"{name}.sql").read_text(encoding="utf-8"))
-    return _COMMENT.sub(_wrap_comment, template.substitute(values))
+def _fill(*columns: str) -> str:
+    return _wrap(", ".join(columns), "    ")
 
 
-def _wrap_comment(match: re.Match[str]) -> str:
-    """Return lines of a comment, wrapped again: nouns have different lengths."""
-    words = match[0].replace("\n-- ", " ").removeprefix("-- ")
-    return _fill(words, "-- ") + "\n"
-
-
-def _fill(words: str, indent: str) -> str:
+def _wrap(words: str, indent: str) -> str:
     return textwrap.fill(
         words,
         _MAX_WIDTH,
@@ -121,10 +111,6 @@ def _fill(words: str, indent: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _select(column: str, name: str) -> str:
-    return name if column == name else f"{column} as {name}"
 
 
 def _column_definitions(event: Event) -> Iterator[str]:
@@ -140,7 +126,7 @@ def _column_definitions(event: Event) -> Iterator[str]:
 def _wrap_condition(condition: str) -> str:
     """Return a condition, wrapped between the values of a list: spaces in a value are kept."""
     words = re.sub("'[^']*'", lambda match: match[0].replace(" ", "\0"), condition)
-    return _fill(words, "            ").lstrip().replace("\0", " ")
+    return _wrap(words, "            ").lstrip().replace("\0", " ")
 
 
 def _definition(event: Event, column: str) -> str:

@@ -1,8 +1,6 @@
 """Names of the origin and of a copy, the renaming of texts and paths, and names that a renaming would merge."""
 
-import builtins
 import io
-import keyword
 import re
 import tokenize
 from collections import Counter
@@ -17,15 +15,6 @@ _MAX_FUNCTION_ID_LENGTH = 24
 
 SQL_RESERVED = frozenset(Path(__file__).with_name("reserved_words.txt").read_text(encoding="utf-8").split())
 """Reserved words of PostgreSQL 18, which a statement may not use as a name without quotation marks."""
-_JAVASCRIPT_RESERVED = frozenset(
-    re.findall(
-        r"\w+",
-        "arguments await break case catch class const continue debugger default delete do else enum eval export "
-        "extends false finally for function if implements import in instanceof interface let new null package "
-        "private protected public return static super switch this throw true try typeof var void while with yield",
-    )
-)
-_PYTHON_RESERVED = frozenset([*keyword.kwlist, *dir(builtins)])
 
 _SQL_SKIPPED = r"--.*|/\*[\s\S]*?\*/|'(?:[^']|'')*'"
 _JAVASCRIPT_SKIPPED = r"//.*|/\*[\s\S]*?\*/|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
@@ -143,7 +132,7 @@ def _takes_an(word: str) -> bool:
 
 
 def find_taken_names(texts: Mapping[str, str], renaming: Renaming) -> list[str]:
-    """Return the new names that are also another name of their file, or a reserved word.
+    """Return the new names that are also another name of their file.
 
     Args:
         texts: the origin's files by path; those that the copy gets otherwise left out.
@@ -151,26 +140,24 @@ def find_taken_names(texts: Mapping[str, str], renaming: Renaming) -> list[str]:
     """
     taken = {path for path, count in Counter(map(renaming.rename_name, texts)).items() if count > 1}
     for path, text in texts.items():
-        names, reserved = _identifiers(path, text)
+        names = _identifiers(path, text)
         counts = Counter(map(renaming.rename_name, names))
-        changed = {new for name in names if (new := renaming.rename_name(name)) != name}
-        taken |= {name for name in changed if counts[name] > 1 or name in reserved}
+        taken |= {new for name in names if (new := renaming.rename_name(name)) != name and counts[new] > 1}
     return sorted(taken)
 
 
-def _identifiers(path: str, text: str) -> tuple[set[str], frozenset[str]]:
-    """Return the identifiers of a Python, SQL or JavaScript file, and the words that may not be one."""
+def _identifiers(path: str, text: str) -> set[str]:
+    """Return the identifiers of a Python, SQL or JavaScript file."""
     match PurePosixPath(path).suffix:
         case ".py":
             # A module's path in `from ponto.drain.store import Store` is no name of the file.
             code = re.sub(r"^( *)from [\w.]+ import", r"\1from . import", text, flags=re.MULTILINE)
             tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-            return {token.string for token in tokens if token.type == tokenize.NAME}, _PYTHON_RESERVED
+            return {token.string for token in tokens if token.type == tokenize.NAME}
         case ".sql":
             code = re.sub(_SQL_SKIPPED, " ", text)
             code = re.sub(r"\bschema \w+|\b\w+\.", " ", code.lower())  # a schema may have the name of its table
-            return {*re.findall(_WORD, code)}, SQL_RESERVED
+            return {*re.findall(_WORD, code)}
         case ".js" | ".mjs":
-            code = re.sub(_JAVASCRIPT_SKIPPED, " ", text)
-            return {*re.findall(_WORD, code)}, _JAVASCRIPT_RESERVED
-    return set(), frozenset()
+            return {*re.findall(_WORD, re.sub(_JAVASCRIPT_SKIPPED, " ", text))}
+    return set()

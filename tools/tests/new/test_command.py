@@ -24,7 +24,7 @@ FILES = {
     "ponto/__init__.py": '__version__ = "9.0.0"\n',
     "ponto/punch.py": "",
     "ponto/drain/store.py": "from ponto.punch import Punch\n",
-    "ponto/schema/base/0001_batida.sql": "",
+    "ponto/schema/base/0001_batida.sql": "create table ponto.batida (\n    recebida_em date,\n    chave text\n);\n",
     "ponto/schema/base/0002_more.sql": "create table ponto.more ();\n",
     "slices/enabled.txt": "clocks\nimports\n",
     "slices/clocks/commands.py": "",

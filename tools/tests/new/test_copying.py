@@ -1,4 +1,4 @@
-"""Files that a copy gets, what is marked as only for the origin, slices, and dead links."""
+"""Files that a copy gets, what is marked as only for the origin, and slices."""
 
 import pytest
 

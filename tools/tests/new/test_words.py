@@ -83,16 +83,6 @@ def test_new_name_that_a_file_has_already_is_taken(path: str, text: str, taken: 
     assert find_taken_names({path: text}, Renaming(SCANS)) == taken
 
 
-@pytest.mark.parametrize(
-    ("path", "noun"),
-    [("ponto/shared/log.py", "print"), ("ponto/drain/sql/a.sql", "order"), ("resources/a.js", "export")],
-)
-def test_reserved_word_is_taken(path: str, noun: str) -> None:
-    renaming = Renaming(SCANS._replace(noun=(noun, f"{noun}s")))
-
-    assert find_taken_names({path: "punch"}, renaming) == [noun]
-
-
 def test_path_of_another_file_is_taken() -> None:
     taken = find_taken_names({"ponto/punch.py": "", "ponto/scan.py": ""}, Renaming(SCANS))
 
