@@ -2,13 +2,11 @@
 
 import json
 import os
-import re
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from tools.kit.deploy_hook import local_files
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE, Address
-from tools.kit.static import LocalFiles
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, flow, watch
 from tools.local.errors import UnsavedError
@@ -50,9 +47,7 @@ def run_stack(port: int, state: Path | None) -> int:
     return run_until_stopped(port, state or STATE)
 
 
-def run_until_stopped(
-    port: int, state: Path, open_stack: Callable[..., AbstractContextManager[Stack]] = run_local_stack
-) -> int:
+def run_until_stopped(port: int, state: Path) -> int:
     """Run the stack until a signal stops it; return the exit status."""
 
     def stop(_: signal.Signals) -> None:
@@ -63,7 +58,7 @@ def run_until_stopped(
 
     raise_on_first_signal(stop)
     try:
-        with open_stack(state, port, print_status=_print_status) as stack:
+        with run_local_stack(state, port, print_status=_print_status) as stack:
             print_instructions(stack, state)
             _print_progress(stack)
     except CommandError as error:
@@ -90,13 +85,7 @@ def _print_status(step: str) -> None:
     print(f"  {step}" if is_sentence else f"  {step} ...", flush=True)
 
 
-def print_instructions(
-    stack: Stack,
-    state: Path,
-    jmeter_home: Path = jmeter.HOME,
-    served_files: Callable[[], Iterable[LocalFiles]] = local_files,
-    endpoints: Callable[[], Iterable[tuple[str, Mapping[str, str]]]] = slice_manifests.endpoints,
-) -> None:
+def print_instructions(stack: Stack, state: Path) -> None:
     """Print the addresses of the stack, and commands to try."""
     address = stack.address
     conflict_id = uuid7()
@@ -104,15 +93,15 @@ def print_instructions(
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
     make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
     to_try = f"  make rows{make_args}      print the newest rows\n"
-    if jmeter.is_available(jmeter_home):
+    if jmeter.is_available():
         to_try += f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
     punch_id = uuid7()
     get_commands = "".join(
         f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
-        for _, entry in endpoints()
+        for _, entry in slice_manifests.endpoints()
         if "nextStep" in entry
     )
-    link_texts = [files.link_text for files in served_files()]
+    link_texts = [files.link_text for files in local_files()]
     address_text = f":\n\n  {address.root_url}#key={address.api_key}\n\nor with curl"
     print(
         f"""
@@ -153,12 +142,11 @@ Ctrl-C stops everything.
 
 def _dead_letter_command(address: Address, punch_id: str) -> str:
     """Return a shell command that sends two punches with one id, of which the second becomes a dead letter."""
-    example = event.example_body(f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", punch_id)
-    body = json.dumps(example, ensure_ascii=False)
-    escaped = re.sub(r'(["\\$`])', r"\\\1", body).replace("HOUR", "$hour")  # for use in double quotes of the shell
+    body = json.dumps(event.example_body(f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", punch_id), ensure_ascii=False)
+    before, after = map(shlex.quote, body.split("HOUR", 1))
     return (
         f"  for hour in 08 09; do curl -sS {address.api_url} -H 'x-api-key: {address.api_key}' \\\n"
-        f"    -H 'content-type: application/json' -d \"{escaped}\"; done"
+        f"    -H 'content-type: application/json' -d {before}$hour{after}; done"
     )
 
 

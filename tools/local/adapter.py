@@ -3,8 +3,6 @@
 adapter_workers.py does the same for the processes in which functions run. No other file uses private names.
 """
 
-import asyncio
-import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import persistence  # type: ignore[import-untyped]
@@ -31,7 +28,6 @@ from tools.local.asgi import Application, AsgiResponse
 from tools.local.replacements import patch
 
 _VALIDATION_VARIABLE = b"$context.error.validationErrorString"
-_HEAD_CHECK_SECONDS = 5.0  # interval of checks; a head that is incomplete at two of them is refused
 _MAX_MESSAGES = 10  # limit of one receive
 MAX_KEPT_ENTRIES = 2_000  # log streams of a group, or points of a metric
 
@@ -40,24 +36,6 @@ Message = dict[str, Any]
 
 application: Application = app.app
 """The emulator's ASGI application."""
-
-
-# Connections. Hypercorn waits for the rest of a request's head as long as for the next request.
-
-
-@patch(TCPServer, "_idle_timeout", until="hypercorn limits the time for the head of a request")
-async def _wait_for_request(_: object, server: Any) -> None:
-    deadline = time.monotonic() + server.config.keep_alive_timeout
-    has_started = False
-    while time.monotonic() < deadline:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(server.context.terminated.wait(), _HEAD_CHECK_SECONDS)
-            break
-        head, _ = server.protocol.protocol.connection.trailing_data
-        if head and has_started:
-            break
-        has_started = bool(head)
-    await asyncio.shield(server._initiate_server_close())
 
 
 @patch(H11Protocol, "_check_protocol", until="hypercorn has a setting to disable HTTP/2, which no client here uses")

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakSet
 
 from ministack.core import lambda_runtime as runtime  # type: ignore[import-untyped]
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
@@ -102,12 +101,7 @@ def _read_complete_log(_: object, worker: Any) -> str:
 _WAITING = "events wait in the emulator until their function may run"
 
 
-class _Event:
-    """An asynchronous invocation. Only the thread that serves it has a reference to it."""
-
-
-_event: ContextVar[_Event | None] = ContextVar("_event", default=None)
-_events: "WeakSet[_Event]" = WeakSet()
+_is_event: ContextVar[bool] = ContextVar("_is_event", default=False)
 
 
 @patch(lambda_svc, "_acquire_execution_slot", until=_WAITING)
@@ -115,20 +109,13 @@ def _wait_for_slot(
     original: Callable[..., tuple[str | None, str | None]], *values: Any
 ) -> tuple[str | None, str | None]:
     deadline = time.monotonic() + _MAX_WAIT_SECONDS
-    while not (slot := original(*values))[0] and _event.get() and time.monotonic() < deadline:
+    while not (slot := original(*values))[0] and _is_event.get() and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     return slot
 
 
 @patch(lambda_svc, "invoke_async_with_retry", until=_WAITING)
 def _invoke_event(original: Callable[..., None], *values: Any) -> None:
-    event = _Event()
-    _events.add(event)
     context = copy_context()
-    context.run(_event.set, event)
+    context.run(_is_event.set, True)
     context.run(original, *values)  # starts a thread with a copy of the context
-
-
-def unfinished_events() -> int:
-    """Return the number of events that wait, run, or will be retried."""
-    return len(_events)

@@ -19,7 +19,7 @@ import urllib3
 from tools.kit import local_stack
 from tools.kit.files import tail
 from tools.kit.project import ROOT
-from tools.local import saved_state, watchdog
+from tools.local import watchdog
 from tools.local.errors import LocalError, UnsavedError
 
 HOST = "127.0.0.1"
@@ -29,6 +29,17 @@ _SERVICES = (
 )
 _START_SECONDS = 30
 _CLOSE_SECONDS = 2  # until a killed process releases its port
+STATE_FILES = "services"
+"""Folder in the emulator's folder with a file for each service, which it writes when it stops."""
+
+UNSAVED = "unsaved"
+"""File in the emulator's folder that exists while changes are not saved, so that the next run can report a loss."""
+
+LOSS = (
+    "changes since the start of the run are lost: queued punches, dead letters, and keys of `ponto keys`. Stored rows "
+    "are kept"
+)
+"""What is lost if the emulator is killed."""
 
 PrintStatus = Callable[[str], None]
 
@@ -60,11 +71,8 @@ class Emulator(NamedTuple):
         """Return whether the process is running."""
         return self.process.poll() is None
 
-    def stop(self, print_status: PrintStatus = lambda _: None) -> None:
+    def stop(self) -> None:
         """Stop the emulator and its workers, once it has saved its state (queues, functions, API).
-
-        Args:
-            print_status: called with what the next run does not continue.
 
         Raises:
             UnsavedError: not everything was saved; the message says what is missing.
@@ -79,12 +87,8 @@ class Emulator(NamedTuple):
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()
-        report = output.decode().strip()
         if self.process.returncode:
-            since = saved_state.unsaved_since(self.state)
-            raise UnsavedError(f"{report or f'Not saved: all changes since {since}.'} State saved earlier is kept.")
-        if report:
-            print_status(report)
+            raise UnsavedError(f"Not saved: {output.decode() or LOSS}. State saved earlier is kept.")
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
@@ -128,7 +132,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
         "IOT_MTLS_ENABLED": "0",  # it would listen on every address
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(saved_state.folder(state)),
+        "STATE_DIR": str(state / STATE_FILES),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(state / "s3"),
         "TMPDIR": str(scratch),
@@ -157,7 +161,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     except BaseException:  # also Ctrl-C
         process.kill()  # its state has not changed yet
         process.communicate()
-        saved_state.mark_clean(state)
+        (state / UNSAVED).unlink(missing_ok=True)
         raise
     return emulator
 

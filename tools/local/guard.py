@@ -30,7 +30,10 @@ _match_public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fu
 _API_HEADERS = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 _JSON = (b"content-type", b"application/json")
-_SIGN = "sign with this run's access key id: aws_access_key_id in stack.json"
+_SIGN = (
+    "this is the local AWS: open a link that make run printed, send punches to the API's URL, or sign with this run's "
+    "access key id (api_url and aws_access_key_id in stack.json)"
+)
 
 
 Files = Callable[[], Mapping[str, static.File]]
@@ -54,7 +57,7 @@ class Guard:
     - Methods that need a signature on AWS need the run's access key id, without an Origin.
     - Files of slices are served beside the method for punches.
     - The view needs its own key, in a header that pages of other origins cannot send.
-    - The public keys of a user pool, and the page at the root, which has no secrets, need no key.
+    - The public keys of a user pool need no key.
     - Everything else needs the run's access key id, without an Origin, and is passed on unchanged.
     """
 
@@ -66,8 +69,6 @@ class Guard:
         key: str,
         view: flow.Flow | None = None,
         file_sources: Sequence[Files] = (),
-        home: Files = dict,
-        api_url: Callable[[], str] = str,
     ) -> None:
         """Create a guard.
 
@@ -78,15 +79,11 @@ class Guard:
             key: access key id of this run.
             view: view at flow.PATH; None: there is none.
             file_sources: functions that return files to serve beside the API.
-            home: returns the page at the root, by the path "", and the files that it links to.
-            api_url: returns the API's URL, for requests that belong there.
         """
         self._application = application
         self._public = public
         self._view = view
         self._file_sources = file_sources
-        self._home = home
-        self._api_url = api_url
         self._hosts = [[f"127.0.0.1:{port}"], [f"localhost:{port}"]]
         self._key = key
         self._is_closing = False
@@ -130,24 +127,23 @@ class Guard:
             return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
         if self._has_key(scope):
             return None
-        is_punch = any(asgi.header_values(scope, b"x-api-key"))
-        reason = f"this is the local AWS; send punches to {self._api_url()}" if is_punch else _SIGN
-        return self._pool_keys(scope) or self._home_file(scope) or _message(403, reason)
+        match = _match_public_keys(scope["path"]) if scope["method"] == "GET" else None
+        return (match and self._public.public_keys(match["pool"])) or _message(403, _SIGN)
 
     async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> AsgiResponse:
         """Serve a file, or pass a request to the API."""
         method = scope["method"]
-        if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
-            return _file_response(file, method)
+        if method in ("GET", "HEAD"):
+            for read_files in self._file_sources:  # at each request, so that a developer sees changes after a reload
+                if file := read_files().get(path.removeprefix("/")):
+                    return _file_response(file, method)
         is_signed = self._public.is_signed(api, method, path)
         if is_signed and (any(asgi.header_values(scope, b"origin")) or not self._has_key(scope)):
             return _message(403, _SIGN)
-        content: bytes | None = b""
-        if is_signed or any(asgi.header_values(scope, b"x-api-key")):
-            try:
-                content = await body.read(MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES)
-            except TimeoutError:
-                return _message(408, "the body did not arrive in time; send it again")
+        try:
+            content = await body.read(MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES)
+        except TimeoutError:
+            return _message(408, "the body did not arrive in time; send it again")
         if content is None:
             return _message(413, "there is an error in your request: it is larger than 65536 bytes", _ANY_ORIGIN)
         if self._is_closing:
@@ -167,23 +163,8 @@ class Guard:
         status, body = await asyncio.to_thread(view.respond, method, name)
         return AsgiResponse(status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
 
-    def _file(self, name: str) -> static.File | None:
-        """Read a file at each request, so that a developer sees changes after a reload."""
-        return next((file for files in self._file_sources if (file := files().get(name))), None)
-
-    def _home_file(self, scope: Scope) -> AsgiResponse | None:
-        """Return the page at the root, or a file for it; None if the request may be for an AWS service, such as S3."""
-        method = scope["method"]
-        is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_access_key_ids(scope))
-        file = self._home().get(scope["path"].removeprefix("/")) if is_plain else None
-        return _file_response(file, method) if file else None
-
     def _has_key(self, scope: Scope) -> bool:
         return any(hmac.compare_digest(key_id.encode(), self._key.encode()) for key_id in _access_key_ids(scope))
-
-    def _pool_keys(self, scope: Scope) -> AsgiResponse | None:
-        match = _match_public_keys(scope["path"]) if scope["method"] == "GET" else None
-        return self._public.public_keys(match["pool"]) if match else None
 
 
 def _access_key_ids(scope: Scope) -> Iterable[str]:

@@ -38,22 +38,16 @@ def install_patches(set_attribute: Callable[[Any, str, Any], None] = setattr) ->
         set_attribute: sets an attribute; tests pass one that they can undo.
 
     Raises:
-        LocalError: another version of a package is installed; the message lists the patches.
+        LocalError: another version of a package is installed.
     """
-    mismatches = [
-        f"{name} {installed}, not {expected}"
-        for name, expected in VERSIONS.items()
-        if (installed := version(name)) != expected
-    ]
-    if mismatches:
-        lines = [f"  {owner.__name__}.{name} (needed until {until})\n" for owner, name, _, until in _PATCHES]
-        raise LocalError(
-            f"The adapter of the emulator patches:\n{''.join(lines)}"
-            f"It is written for other versions than the installed ones: {' and '.join(mismatches)}. Run make setup-run "
-            "to install the expected versions. To use the new ones, check each patch, the other private names "
-            "that the adapter uses, and the settings in tools/local/ignored_settings.py; then change the versions in "
-            "tools/local/replacements.py."
-        )
+    for package, expected in VERSIONS.items():
+        if (installed := version(package)) != expected:
+            raise LocalError(
+                f"The adapter of the emulator is written for {package} {expected}, but {installed} is installed. Run "
+                "make setup-run. To use the new version, check each patch and private name in tools/local/adapter.py "
+                "and adapter_workers.py, and the settings in ignored_settings.py; then change the version in "
+                "tools/local/replacements.py."
+            )
     for owner, name, value, _ in _PATCHES:
         set_attribute(owner, name, _bind(value, getattr(owner, name)) if callable(value) else value)
 

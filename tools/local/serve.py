@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,15 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import deploy_hook
-from tools.local import adapter, adapter_workers, home, replacements, saved_state
+from tools.local import (
+    adapter,
+    adapter_workers,  # noqa: F401  registers its patches
+    replacements,
+)
+from tools.local.emulator import HOST, STATE_FILES, UNSAVED
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, PublicFunctions
 
-HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0  # limit for running requests at the stop
 
 _logger = logging.getLogger("local")
@@ -43,18 +46,8 @@ def main(port: int, state: Path) -> int:
     public_functions = PublicFunctions(adapter.call_api, adapter.is_signed, adapter.public_keys)
     access_key_id = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(access_key_id), adapter.messages, adapter.accepted_messages)
-    files = deploy_hook.local_files()
-    home_files = home.files(state.parent, {file_set.key: file_set.link_text for file_set in files})
-    guard = Guard(
-        adapter.application,
-        public_functions,
-        port,
-        access_key_id,
-        view,
-        [file_set.read for file_set in files],
-        home_files,
-        partial(home.api_url, state.parent),
-    )
+    files = [file_set.read for file_set in deploy_hook.local_files()]
+    guard = Guard(adapter.application, public_functions, port, access_key_id, view, files)
     _raise_file_limit()
     threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state, report))
@@ -69,7 +62,7 @@ async def _serve(guard: Guard, port: int, state: Path, report: int) -> None:
     config.loglevel = "WARNING"
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    saved_state.mark_running(state)
+    (state / UNSAVED).touch()
     never = asyncio.Event().wait
     server = asyncio.create_task(serve(guard, config, shutdown_trigger=never, mode="asgi"))  # type: ignore[arg-type]
     await asyncio.wait({server, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -86,17 +79,9 @@ def _save_and_end(state: Path, report: int) -> None:
     """Save everything, report what is not saved, kill all child processes, and end this one."""
     lost = save(state, adapter.state_readers(), adapter.count_messages)
     if not lost:
-        saved_state.mark_clean(state)
-    lines = [f"Not saved: {'; '.join(lost)}."] if lost else []
-    if (
-        count := adapter_workers.unfinished_events()
-    ):  # only files are imported by events, which the next run does not continue
-        lines.append(
-            f"Uploaded files that were not completely imported: {count}, those without a summary.json in results/. "
-            "Upload them again."
-        )
+        (state / UNSAVED).unlink()
     with contextlib.suppress(OSError):  # the process that reads it was killed
-        os.write(report, "\n".join(lines).encode())
+        os.write(report, "; ".join(lost).encode())
     for process in psutil.Process().children(recursive=True):
         process.kill()
     with contextlib.suppress(OSError):  # the log's disk may be full
@@ -119,7 +104,7 @@ def save(
     for name, get_state in services.items():
         try:
             if (content := get_state()) is not None:
-                adapter.save_state(saved_state.folder(state), name, content)
+                adapter.save_state(state / STATE_FILES, name, content)
         except Exception as error:  # the other services are still saved
             _logger.exception("the state of %s was not saved", name)
             counts = count_messages() if name == "sqs" else {}

@@ -23,10 +23,11 @@ from tools.kit.install import explain_network
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
 from tools.kit.stage_parameters import local_values
-from tools.local import emulator, ignored_settings, postgres, saved_state, watchdog
+from tools.local import emulator, ignored_settings, postgres, watchdog
 from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults
 
+_CRASH_SECONDS = 5  # until an emulator whose answer failed has ended, if it crashed
 _RESTART_SECONDS = 15  # time that PostgreSQL may be down, as fault injection restarts it
 
 LoadParameters = Callable[[emulator.Emulator], Mapping[str, str]]
@@ -89,8 +90,8 @@ def run_local_stack(
         watchdog.end_stack(state)
         cleanup.enter_context(watchdog.watch(state, lock))
         emulator.require_free(port)
-        if saved_state.unsaved_since(state / "aws"):
-            print_status(f"the last run ended before everything was saved: {_describe_loss(state / 'aws')}")
+        if (state / "aws" / emulator.UNSAVED).exists():
+            print_status(f"the last run ended before everything was saved: {emulator.LOSS}.")
 
         print_status("starting PostgreSQL")
         database = postgres.start(state / "postgres")
@@ -100,8 +101,8 @@ def run_local_stack(
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
-        cleanup.callback(aws.stop, print_status)
-        _write(pid_file, str(aws.process.pid))
+        cleanup.callback(aws.stop)
+        pid_file.write_text(str(aws.process.pid))
         cleanup.callback(pid_file.unlink, missing_ok=True)
 
         with explain_failures(aws):
@@ -112,28 +113,28 @@ def run_local_stack(
             print_status("applying the migrations")
             _migrate(aws, deployment, print_status)
 
+        # The URLs in the stack's outputs have the port of the first deploy.
+        queue_url, dlq_url = (
+            aws.client("sqs").get_queue_url(QueueName=outputs[name].rpartition("/")[2])["QueueUrl"]
+            for name in ("QueueUrl", "DeadLetterQueueUrl")
+        )
         address = Address(
             api_url=f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_{EVENT.path}",
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
-            queue_url=_current_queue_url(aws, outputs["QueueUrl"]),
-            dlq_url=_current_queue_url(aws, outputs["DeadLetterQueueUrl"]),
+            queue_url=queue_url,
+            dlq_url=dlq_url,
             aws_endpoint_url=aws.url,
             aws_access_key_id=aws.key,
             pid=os.getpid(),
         )
         slice_addresses = {files.key: address.root_url for files in deploy_hook.local_files()}
-        _write(file, json.dumps(address._asdict() | slice_addresses, indent=2) + "\n")
+        with draft(file) as new:  # which other users cannot read
+            new.write(json.dumps(address._asdict() | slice_addresses, indent=2) + "\n")
         cleanup.callback(file.unlink, missing_ok=True)
         environment = deployment.resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
         yield Stack(address, database, aws, environment["TIME_ZONE"])
-
-
-def _current_queue_url(aws: emulator.Emulator, url: str) -> str:
-    """Return the present URL of a queue; the one in the stack's outputs has the port of the first deploy."""
-    current_url: str = aws.client("sqs").get_queue_url(QueueName=url.rpartition("/")[2])["QueueUrl"]
-    return current_url
 
 
 def make_private(state: Path, project_state: Path = STATE) -> None:
@@ -156,11 +157,8 @@ def make_private(state: Path, project_state: Path = STATE) -> None:
 
 
 @contextlib.contextmanager
-def explain_failures(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
+def explain_failures(aws: emulator.Emulator) -> Iterator[None]:
     """Convert errors of calls to the emulator, and of files, to a LocalError.
-
-    Args:
-        end_seconds: time to wait for the emulator's end, to find out whether it has crashed.
 
     Raises:
         LocalError: a call failed, or a file could not be used.
@@ -169,37 +167,18 @@ def explain_failures(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator
         yield
     except (BotoCoreError, ClientError, OSError, HTTPError) as error:
         if isinstance(error, OSError) and error.filename is not None:
-            # Not an error of the emulator.
             raise LocalError(f"{error.filename} cannot be used: {error.strerror}") from None
-        try:
-            aws.process.wait(end_seconds)
-        except subprocess.TimeoutExpired:
-            raise LocalError(
-                f"The emulator does not answer as it should ({type(error).__name__}: {error}); its log, {aws.log}, "
-                f"ends:\n{tail(aws.log)}"
-            ) from None
-        raise _ended_error(aws) from None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            aws.process.wait(_CRASH_SECONDS)
+            raise _ended_error(aws) from None
+        raise LocalError(
+            f"The emulator does not answer as it should ({type(error).__name__}: {error}); its log, {aws.log}, "
+            f"ends:\n{tail(aws.log)}"
+        ) from None
 
 
 def _ended_error(aws: emulator.Emulator) -> LocalError:
-    return LocalError(
-        f"The emulator ended by itself; {_describe_loss(aws.state)}. Its log, {aws.log}, ends:\n{tail(aws.log)}"
-    )
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file that other users cannot read."""
-    with draft(file) as new:
-        new.write(text)
-
-
-def _describe_loss(aws: Path) -> str:
-    """Describe what is lost because the emulator was killed."""
-    new = "" if saved_state.folder(aws).exists() else "; the API gets another URL and key"
-    return (
-        f"changes since {saved_state.unsaved_since(aws)} are lost: queued punches, dead letters, and keys of "
-        f"`ponto keys`{new}. Stored rows are kept"
-    )
+    return LocalError(f"The emulator ended by itself; {emulator.LOSS}. Its log, {aws.log}, ends:\n{tail(aws.log)}")
 
 
 @contextlib.contextmanager
@@ -212,7 +191,10 @@ def _lock_state(state: Path, print_status: emulator.PrintStatus) -> Iterator[int
             lock.seek(0)
             pid = lock.read().strip()
             if not pid or _is_running(int(pid)):
-                raise LocalError(_describe_other_run(state, pid)) from None
+                raise LocalError(
+                    f"A stack already runs on this folder, as process {pid or 'unknown'}. Stop it, or use it: once it "
+                    f"is ready, {state / 'stack.json'} has its addresses."
+                ) from None
             print_status("ending the processes of a run that was killed")
             fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate(0)
@@ -227,14 +209,6 @@ def _is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _describe_other_run(state: Path, pid: str) -> str:
-    if (state / "stack.json").exists():
-        advice = f"Stop it, or use it: {state / 'stack.json'} has its addresses."
-    else:
-        advice = "It is starting or stopping. Wait, or stop it."
-    return f"A stack already runs on this folder, as process {pid or 'unknown'}. {advice}"
 
 
 @contextlib.contextmanager

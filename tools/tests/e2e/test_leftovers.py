@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tools.kit.queue_reader import depth
-from tools.local import emulator, saved_state, watchdog
+from tools.local import emulator, watchdog
 from tools.local.emulator import Emulator
 
 
@@ -79,7 +79,7 @@ def test_emulator_starts_at_the_first_try_after_any_end_of_the_last_run(state: P
     for leave in WAYS_TO_LEAVE:
         aws = start(state, port)
         assert count_messages(aws) == expected_count, leave
-        assert saved_state.unsaved_since(state)
+        assert (state / emulator.UNSAVED).exists()
         put_message(aws)
         leave(aws)
         expected_count += leave is not kill  # a killed emulator loses its messages
@@ -87,4 +87,4 @@ def test_emulator_starts_at_the_first_try_after_any_end_of_the_last_run(state: P
     assert count_messages(aws) == expected_count
     aws.stop()
     assert not aws.is_running()
-    assert saved_state.unsaved_since(state) is None
+    assert not (state / emulator.UNSAVED).exists()
