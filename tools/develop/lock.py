@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from itertools import product
 
-from tools.kit import commands
 from tools.kit.install import uv_environment
 from tools.kit.project import ROOT
 
@@ -23,19 +22,12 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 _GLIBCS = {"run": "2_28", "dev": "2_34", "audit": "2_34"}
 """Oldest glibc of the locks whose wheels are checked; the others are parts of them."""
 
-_EPILOG = """example:
-  make lock
 
-exit status: 0 written, 1 a package is not available for one of the Python versions or systems
-"""
-
-
-@commands.command(epilog=_EPILOG)
-def lock() -> int:
+def main() -> int:
     """Write locks/: the packages of requirements.txt and of the groups of pyproject.toml, and their dependencies.
 
-    A lock has versions and hashes, and is valid for all Python versions and systems that the README names. Checks in
-    the registry that each package has a wheel for all of them, so that nothing has to be compiled.
+    A lock has versions and hashes, and is valid for all Python versions and systems that the README names: each package
+    must have a wheel for all of them in the registry, so that nothing has to be compiled.
     """
     for name, requirements in _LOCKS.items():
         file = f"locks/{name}.txt"
@@ -44,12 +36,11 @@ def lock() -> int:
             return 1
         glibc = _GLIBCS.get(name)
         systems = (f"x86_64-manylinux_{glibc}", f"aarch64-manylinux_{glibc}", "aarch64-apple-darwin") if glibc else ()
-        for system in systems:
-            for python in PYTHONS:
-                options = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
-                if not _compile(*requirements, "-o", os.devnull, "-c", file, *options):
-                    sys.stderr.write(f"make lock: not every package has a wheel for Python {python} on {system}\n")
-                    return 1
+        for system, python in product(systems, PYTHONS):
+            options = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
+            if not _compile(*requirements, "-o", os.devnull, "-c", file, *options):
+                sys.stderr.write(f"make lock: not every package has a wheel for Python {python} on {system}\n")
+                return 1
     return 0
 
 
@@ -57,11 +48,6 @@ def _compile(*words: str) -> bool:
     pip_config = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
     command = ["uv", "pip", "compile", "--quiet", *words]
     return subprocess.run(command, cwd=ROOT, env=uv_environment(pip_config, os.environ), check=False).returncode == 0
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; see `commands.run`."""
-    return commands.run(lock, "make lock", words)
 
 
 if __name__ == "__main__":

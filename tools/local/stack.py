@@ -19,7 +19,6 @@ from urllib3.exceptions import HTTPError
 from ponto.punch import EVENT
 from tools.kit import deploy_hook, osls
 from tools.kit.files import draft, tail
-from tools.kit.install import explain_network
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
 from tools.kit.stage_parameters import local_values
@@ -237,9 +236,6 @@ def _deploy(
         if osls.run("deploy", options, environment, log):
             if not aws.is_running():
                 raise _ended_error(aws)
-            output = log.read_text(errors="replace")
-            if "-m pip install" in output and (explanation := explain_network(output)):
-                raise LocalError(f"{explanation} The output of sls is in {log}")
             raise LocalError(f"sls {' '.join(['deploy', *options])} failed; its output, {log}, ends:\n{tail(log, 30)}")
         template = json.loads((ROOT / ".serverless" / "cloudformation-template-update-stack.json").read_text())
     cloudformation = aws.client("cloudformation")
