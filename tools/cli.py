@@ -16,81 +16,39 @@ from tools.kit.output import print_error
 _COMPLETE = "_PONTO_COMPLETE"  # a shell that asks for completions sets it
 
 
-def _deploy() -> click.Command:
-    from tools.operate.deploy.command import deploy
-
-    return deploy
-
-
-def _dlq() -> click.Command:
-    from tools.operate.dlq.command import dlq
-
-    return dlq
-
-
-def _keys() -> click.Command:
-    from tools.operate.keys.command import keys
-
-    return keys
-
-
-def _plan() -> click.Command:
-    from tools.operate.plan.command import plan
-
-    return plan
-
-
-def _remove() -> click.Command:
-    from tools.operate.remove.command import remove
-
-    return remove
-
-
-def _schema() -> click.Command:
-    from tools.operate.schema.command import schema
-
-    return schema
-
-
-def _trace() -> click.Command:
-    from tools.operate.trace.command import trace
-
-    return trace
-
-
 _BASE_COMMANDS = {
     "deploy": LazyCommand(
-        _deploy,
+        "tools.operate.deploy.command:deploy",
         "Deploy a stage, migrate it, and prove it with one punch.",
         "ponto deploy --stage dev         deploy, migrate, and prove it with one punch",
     ),
     "dlq": LazyCommand(
-        _dlq,
+        "tools.operate.dlq.command:dlq",
         "List, redrive, export or purge dead letters; pause the drain.",
         "ponto dlq list                   list the dead letters of the running local stack",
     ),
     "keys": LazyCommand(
-        _keys,
+        "tools.operate.keys.command:keys",
         "Manage API keys, one per device or site.",
         "ponto keys create site-1         create a key for a device or site; its value is shown once",
     ),
     "plan": LazyCommand(
-        _plan,
+        "tools.operate.plan.command:plan",
         "Forecast rows a second, the time to drain a peak, and a month's bill.",
         "ponto plan 20000 --stage dev     forecast the time to drain a peak and a month's bill",
     ),
     "remove": LazyCommand(
-        _remove,
+        "tools.operate.remove.command:remove",
         "Remove a stage, with the contents of its buckets.",
         "ponto remove --stage dev         remove the stage, with the contents of its buckets",
     ),
     "schema": LazyCommand(
-        _schema,
+        "tools.operate.schema.command:schema",
         "Apply the migrations; set the roles' limits and logins.",
         "ponto schema --stage dev         apply the migrations, and set the roles' logins",
     ),
     "trace": LazyCommand(
-        _trace,
+        "tools.operate.trace.command:trace",
         "Find a punch: as a row, as a dead letter, or in the queue.",
         "ponto trace --employee 123 --day 2026-11-24   find punches: row, dead letter or queue",
     ),

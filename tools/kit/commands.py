@@ -4,8 +4,8 @@ A command is a function decorated with `@commands.command(...)`. Its docstring i
 status, or None for 0. `commands.run` runs it.
 """
 
-import errno
 import io
+import pkgutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -44,16 +44,16 @@ def _keep_lines(epilog: str) -> str:
 class LazyCommand(click.Command):
     """A command of `ponto` whose module is imported only when the command or its help is needed."""
 
-    def __init__(self, load: Callable[[], click.Command], summary: str, example: str = "") -> None:
+    def __init__(self, path: str, summary: str, example: str) -> None:
         """Create a command without importing it.
 
         Args:
-            load: imports the command and returns it.
+            path: module and name of the command, such as `slices.notes.command:notes`.
             summary: first sentence of its help.
-            example: line for the examples of `ponto --help`; empty: none.
+            example: line for the examples of `ponto --help`.
         """
         super().__init__(None, short_help=summary)
-        self._load = load
+        self._path = path
         self.example = example
 
     def load(self) -> click.Command:
@@ -63,9 +63,10 @@ class LazyCommand(click.Command):
             CommandError: its module cannot be imported, or lacks the command.
         """
         try:
-            return self._load()
-        except ImportError as error:
-            raise CommandError(f"{error}. Correct the import.") from None
+            command: click.Command = pkgutil.resolve_name(self._path)
+        except (ImportError, AttributeError) as error:
+            raise CommandError(f"{self._path}: {error}. Correct the import.") from None
+        return command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -109,7 +110,7 @@ def group_commands(commands: Mapping[str, LazyCommand]) -> dict[str, click.Comma
 
 def examples(commands: Mapping[str, LazyCommand]) -> str:
     """Return the examples of commands, one on each line."""
-    return "\n".join(f"  {command.example}" for _, command in sorted(commands.items()) if command.example)
+    return "\n".join(f"  {command.example}" for _, command in sorted(commands.items()))
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None, obj: object = None) -> int:
@@ -136,11 +137,6 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         except (KeyboardInterrupt, click.Abort):
             print_status(f"{name}: stopped")
             return 130
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            print_error(f"{name}: {error}")
-            return 2
         except Exception as error:
             # Imported here, as it takes longer than `ponto --help`.
             from botocore.exceptions import BotoCoreError, ClientError
