@@ -49,7 +49,10 @@ def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     post = document["paths"][EVENT.path]["post"]
     post["operationId"] = EVENT.noun[0]
     post["requestBody"]["content"]["application/json"]["example"] = examples.body()
-    post["responses"]["400"]["content"]["application/json"]["example"] = {"message": examples.refusal()}
+    post["responses"]["400"]["content"]["application/json"]["example"]["message"] = (
+        "there is an error in your request: [object has missing required properties "
+        f'(["{EVENT.fields[EVENT.instant].name}"])]'
+    )
     return document
 
 

@@ -64,8 +64,6 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from ponto/punch\.schema\.json": tables.punch_fields,
     r"from ponto/punch\.py: a body": examples.json_block,
     r"from ponto/punch\.py: a request": examples.request_block,
-    r"from ponto/punch\.py: comparison": examples.comparison,
-    r"from ponto/punch\.py: derived ids": examples.derived_ids,
     r"from ponto/punch\.py: erasure": examples.erasure_block,
     r"from the parameters: (\w+) to (\w+)": tables.base_parameters,
     r"from the parameters of (\w+)": tables.slice_parameters,
