@@ -1,18 +1,15 @@
 """Change set that is never executed: CloudFormation compares a template with a deployed stage, and validates it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, WaiterError
 
-from tools.kit.clock import CLOCK, Clock
-from tools.kit.errors import CommandError
-from tools.kit.osls import is_missing
 from tools.kit.output import print_status
 from tools.kit.target import config, explain
-from tools.operate.deploy.failed_events import Failure, read_failures
+from tools.operate.deploy.failed_events import read_failures
 
 if TYPE_CHECKING:
     import boto3
@@ -24,36 +21,19 @@ MAX_BODY_BYTES = 51_200
 CHANGE_SET = "ponto-preview"
 OBJECT_KEY = "preview/template.json"  # osls keeps its objects below `serverless/`
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]  # as osls sends them
-_POLL_SECONDS = 2.0
-_MAX_SECONDS = 600
-_MAX_CLEANUP_SECONDS = 60
+_POLLS = {"Delay": 1, "MaxAttempts": 600}
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 class Comparison(NamedTuple):
     """CloudFormation's comparison of a template with a stack, and its validation of the template."""
 
-    status: str  # of the change set; REFUSED: CloudFormation did not create it
-    reason: str
     changes: list[Any]  # each a ResourceChange of DescribeChangeSet
-    failures: list[Failure]  # and warnings, of the validation and of hooks
-    undeleted: list[str]  # what could not be deleted, and why
-    unread: str | None = None  # why the results of the validation could not be read
-
-    @property
-    def is_accepted(self) -> bool:
-        """True if CloudFormation would execute the change set, or would change nothing."""
-        has_no_changes = self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
-        return self.status == "CREATE_COMPLETE" or has_no_changes
+    validation: Mapping[str, Any]  # as --json prints it
 
 
 def compare(
-    session: "boto3.Session",
-    account: str,
-    stack: "StackTypeDef",
-    template: str,
-    tags: Mapping[str, str],
-    clock: Clock = CLOCK,
+    session: "boto3.Session", account: str, stack: "StackTypeDef", template: str, tags: Mapping[str, str]
 ) -> Comparison:
     """Ask CloudFormation to compare a template with a stack, and to validate it.
 
@@ -65,17 +45,7 @@ def compare(
     """
     cloudformation: Any = session.client("cloudformation", config=config())
     name = {"StackName": stack["StackName"], "ChangeSetName": CHANGE_SET}
-    undeleted = list[str]()
-
-    def try_to(delete: Callable[[], object]) -> None:
-        try:
-            delete()
-        except (BotoCoreError, ClientError, CommandError) as error:
-            reason = str(error) if isinstance(error, CommandError) else explain(error)
-            undeleted.append(f"{reason}. The next preview of this stage tries again")
-            print_status(f"not deleted: {undeleted[-1]}")
-
-    _delete(cloudformation, name, clock, _MAX_SECONDS)  # of a killed preview
+    _delete(cloudformation, name)  # of a killed preview
     with ExitStack() as cleanup:  # also after Ctrl-C while CloudFormation creates the change set
         source = {"TemplateBody": template}
         if len(template) > MAX_BODY_BYTES:
@@ -83,10 +53,10 @@ def compare(
             outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
             bucket = outputs["ServerlessDeploymentBucketName"]
             owned_object = partial(dict[str, Any], Bucket=bucket, Key=OBJECT_KEY, ExpectedBucketOwner=account)
-            cleanup.callback(try_to, partial(s3.delete_object, **owned_object()))
+            cleanup.callback(s3.delete_object, **owned_object())
             s3.put_object(**owned_object(), Body=template.encode())
             source = {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{OBJECT_KEY}"}
-        cleanup.callback(try_to, partial(_delete, cloudformation, name, clock, _MAX_CLEANUP_SECONDS))
+        cleanup.callback(_delete, cloudformation, name)
         print_status(f"asking CloudFormation for a change set of {stack['StackName']}, which is not executed")
         try:
             created = cloudformation.create_change_set(
@@ -100,50 +70,50 @@ def compare(
                 **source,
             )
         except ClientError as error:
-            return Comparison("REFUSED", explain(error), [], [], undeleted)
-        # The result has the list to which the deletions at the end add.
-        return _describe(cloudformation, name, created["Id"], clock)._replace(undeleted=undeleted)
+            return Comparison([], _validation("REFUSED", explain(error), []))
+        return _describe(cloudformation, created["Id"])
 
 
-def _describe(cloudformation: Any, name: Mapping[str, str], arn: str, clock: Clock) -> Comparison:
-    description = _wait_until_created(cloudformation, name, clock, _MAX_SECONDS)
-    if description is None:
-        raise CommandError(
-            f"the change set {CHANGE_SET} of {name['StackName']} was deleted meanwhile, perhaps by another preview of "
-            "this stage. Run this again when that one has ended"
-        )
+def _describe(cloudformation: Any, arn: str) -> Comparison:
+    _wait_until_created(cloudformation, {"ChangeSetName": arn})
+    description = cloudformation.describe_change_set(ChangeSetName=arn)
     pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
     changes = [change["ResourceChange"] for change in pages.search("Changes[]") if "ResourceChange" in change]
-    comparison = Comparison(description["Status"], description.get("StatusReason", ""), changes, [], [])
-    try:
-        # All events are read, as the filter for failed ones may omit warnings.
-        events = cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn).search("OperationEvents[]")
-        errors = [event for event in events if event.get("EventType", "").endswith("_ERROR")]
-    except (BotoCoreError, ClientError) as error:
-        return comparison._replace(unread=f"{explain(error)}. Allow cloudformation:DescribeEvents")
-    return comparison._replace(failures=read_failures(errors))
+    # All events are read, as the filter for failed ones may omit warnings.
+    events = cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn).search("OperationEvents[]")
+    errors = [event for event in events if event.get("EventType", "").endswith("_ERROR")]
+    return Comparison(changes, _validation(description["Status"], description.get("StatusReason", ""), errors))
 
 
-def _wait_until_created(cloudformation: Any, name: Mapping[str, str], clock: Clock, max_seconds: int) -> Any | None:
-    """Return the description of the change set as soon as its creation has ended; None if it does not exist."""
-    deadline = clock.monotonic() + max_seconds
-    while True:
-        try:
-            description = cloudformation.describe_change_set(**name)
-        except ClientError as error:
-            if error.response["Error"].get("Code") != "ChangeSetNotFound" and not is_missing(error):
-                raise
-            return None
-        if description["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
-            return description
-        if clock.monotonic() > deadline:
-            raise CommandError(
-                f"the change set {CHANGE_SET} of {name['StackName']} is {description['Status']} after {max_seconds} s"
-            )
-        clock.sleep(_POLL_SECONDS)
+def _validation(status: str, reason: str, events: list[Any]) -> Mapping[str, Any]:
+    """Return the result of CloudFormation's validation.
+
+    Args:
+        status: of the change set; REFUSED: CloudFormation did not create it.
+        events: its events of errors and warnings, also those of hooks.
+    """
+    has_no_changes = status == "FAILED" and any(text in reason for text in _NO_CHANGES)
+    failures = read_failures(events)
+    return {
+        "isAccepted": status == "CREATE_COMPLETE" or has_no_changes,  # CloudFormation would execute or change nothing
+        "status": status,
+        "reason": reason,
+        "errors": [str(failure) for failure in failures if not failure.is_warning],
+        "warnings": [str(failure) for failure in failures if failure.is_warning],
+    }
 
 
-def _delete(cloudformation: Any, name: Mapping[str, str], clock: Clock, max_seconds: int) -> None:
+def _wait_until_created(cloudformation: Any, name: Mapping[str, str]) -> None:
+    """Wait until the creation of a change set has ended, also if it failed, or there is no such change set."""
+    with suppress(WaiterError):
+        cloudformation.get_waiter("change_set_create_complete").wait(**name, WaiterConfig=_POLLS)
+
+
+def _delete(cloudformation: Any, name: Mapping[str, str]) -> None:
     """Delete the change set if it exists. CloudFormation refuses that during its creation."""
-    if _wait_until_created(cloudformation, name, clock, max_seconds):
+    _wait_until_created(cloudformation, name)
+    try:
         cloudformation.delete_change_set(**name)
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ChangeSetNotFound":
+            raise

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _Value = TypeVar("_Value")
+_PLAN = "the account's plan"
 
 
 @dataclass
@@ -115,19 +116,21 @@ def check(
         force: whether to continue after those refusals that allow it.
     """
     stage, stack, demand = target_options.stage, stack_name(target_options.stage), compiled.demand
-    command = partial(deploy_command, target_options, params)
     checks = Checks(force)
 
-    shortages = list[quotas.Shortage]()
-    for subject, found in quotas.find_shortages(session, demand, command):
-        looked_up: list[quotas.Shortage] | None = checks.look_up(subject, partial(list, found))
-        if looked_up is None and subject == quotas.PLAN and database is None:
-            looked_up = list(quotas.unknown_plan(demand, command))
-        shortages += looked_up or []
+    found = []
+    if demand.creates_cluster or demand.is_express:
+        found.append(checks.look_up(_PLAN, partial(quotas.check_plan, session, demand)))
+        if _PLAN not in checks.checked and database is None and demand.creates_cluster:
+            found.append(quotas.UNKNOWN_PLAN)
+    concurrency = partial(quotas.check_concurrency, session, demand.reserved)
+    found.append(checks.look_up("the concurrency of functions", concurrency))
+    shortages = [*filter(None, found)]
     for shortage in shortages:
         checks.refuse(shortage.text, can_be_forced=True)
-    if shortages and not force and all(shortage.parameters for shortage in shortages):
-        checks.remedy = command(*dict.fromkeys(change for shortage in shortages for change in shortage.parameters))
+    if shortages and not force:
+        changes = dict.fromkeys(change for shortage in shortages for change in shortage.parameters)
+        checks.remedy = deploy_command(target_options, params, *changes)
 
     overlap = checks.look_up("the names of other stages", lambda: stage_names.find_overlap(session, stage))
     checks.refuse(overlap, can_be_forced=True)

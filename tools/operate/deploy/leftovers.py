@@ -1,7 +1,7 @@
 """Resources of an earlier stack of a stage: a failed deploy left them, or they stayed when the stage was removed."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -65,9 +65,8 @@ def find_cluster(session: "boto3.Session", stack: str, database: str | None) -> 
 
 def _stack_members(session: "boto3.Session", stack: str) -> set[tuple[str, str]]:
     """Return the service and the last segment of the id of each resource of a stack."""
-    cloudformation: Any = session.client("cloudformation")
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     try:
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         return {
             (resource["ResourceType"].split("::")[1].lower(), _last_segment(resource.get("PhysicalResourceId", "")))
             for resource in pages.search("StackResourceSummaries[]")

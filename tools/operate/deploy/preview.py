@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
 from tools.kit.errors import CommandError
@@ -19,7 +17,6 @@ from tools.kit.osls import stack_name
 from tools.kit.output import pluralize, print_json, print_result, print_status
 from tools.kit.target import TargetOptions
 from tools.operate.deploy import boundary, change_set, checks, express, stack_state
-from tools.operate.deploy.change_set import Comparison
 from tools.operate.deploy.compiled_stage import add_deployed_database, code_sha256, read_compiled_stage, read_template
 from tools.operate.plan import costs
 from tools.operate.plan import settings as plan_settings
@@ -71,8 +68,7 @@ def run(
     else:
         print_result(*_to_lines(preview))
     validation = preview["validation"]
-    is_refused = preview["refusals"] or preview["undeleted"] or (validation and not validation["isAccepted"])
-    return 2 if is_refused else 0
+    return 2 if preview["refusals"] or (validation and not validation["isAccepted"]) else 0
 
 
 def _preview(
@@ -100,16 +96,16 @@ def _preview(
         if deployed and not stack_state.is_abandoned(deployed):
             deployed_template = cloudformation.get_template(StackName=stack_name(stage))["TemplateBody"]
             _keep_deployed_metadata(template, deployed_template)
-            problem = _keep_unchanged_code(session, template, deployed_template, package)
-            notes = ["whether S3 has the code of changed functions: the deploy uploads it", *filter(None, [problem])]
+            _keep_unchanged_code(session, template, deployed_template, package)
+            note = "whether S3 has the code of changed functions: the deploy uploads it"
             text = json.dumps(template, separators=(",", ":"))
             state = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))
             tags = state["service"]["provider"]["stackTags"]
-            comparison = change_set.compare(session, account, deployed, text, tags, collaborators.clock)
+            comparison = change_set.compare(session, account, deployed, text, tags)
             for resource_change in comparison.changes:
                 _add_change(changes, resource_change)
         else:
-            notes = ["whether CloudFormation accepts the template: it validates that of a new stage during the deploy"]
+            note = "whether CloudFormation accepts the template: it validates that of a new stage during the deploy"
             changes["added"] = [_change(name, resource["Type"]) for name, resource in template["Resources"].items()]
     return {
         "stage": stage,
@@ -126,9 +122,8 @@ def _preview(
         "forced": results.forced,
         "refusals": results.refusals,
         "remedy": results.remedy,
-        "validation": comparison and _validation(comparison),
-        "undeleted": comparison.undeleted if comparison else [],
-        "notSeen": notes,
+        "validation": comparison and comparison.validation,
+        "notSeen": [note],
     }
 
 
@@ -155,28 +150,20 @@ def _keep_deployed_metadata(template: Any, deployed_template: Any) -> None:
                 resource["Metadata"] = deployed["Metadata"]
 
 
-def _keep_unchanged_code(session: "boto3.Session", template: Any, deployed_template: Any, package: Path) -> str | None:
-    """Set the deployed key in S3 of each function whose code is unchanged; osls sets a new one at each packaging.
-
-    Returns:
-        What could not be compared; None: everything was.
-    """
+def _keep_unchanged_code(session: "boto3.Session", template: Any, deployed_template: Any, package: Path) -> None:
+    """Set the deployed key in S3 of each function whose code is unchanged; osls sets a new one at each packaging."""
     functions = session.client("lambda", config=target.config())
     deployed_resources = deployed_template.get("Resources", {})
     for logical_id, resource in template["Resources"].items():
         deployed = deployed_resources.get(logical_id, {})
         if not resource["Type"] == deployed.get("Type") == "AWS::Lambda::Function":
             continue
-        code = resource["Properties"]["Code"]
         try:
             configuration = functions.get_function_configuration(FunctionName=resource["Properties"]["FunctionName"])
         except functions.exceptions.ResourceNotFoundException:
             continue
-        except (BotoCoreError, ClientError) as error:
-            return f"whether the functions' code changed: it is shown as changed ({target.explain(error)})"
         if configuration["CodeSha256"] == code_sha256(package, resource):
-            code["S3Key"] = deployed["Properties"]["Code"]["S3Key"]
-    return None
+            resource["Properties"]["Code"]["S3Key"] = deployed["Properties"]["Code"]["S3Key"]
 
 
 def _change(logical_id: str, kind: str, **fields: Any) -> Document:
@@ -229,17 +216,6 @@ def _idle_month(stage: str, params: Sequence[str], region: str) -> Document:
     return costs.to_json(lines) | {"pricesOf": region}
 
 
-def _validation(comparison: Comparison) -> Document:
-    return {
-        "isAccepted": comparison.is_accepted,
-        "status": comparison.status,
-        "reason": comparison.reason,
-        "errors": [str(failure) for failure in comparison.failures if not failure.is_warning],
-        "warnings": [str(failure) for failure in comparison.failures if failure.is_warning],
-        "unread": comparison.unread,
-    }
-
-
 def _to_lines(preview: Document) -> Iterator[str]:
     """Yield the lines of the output without --json: first what endangers data, last what was not seen."""
     yield "preview    {stage}, account {account}, region {region}: {stack} would be {}; nothing was deployed".format(
@@ -259,11 +235,7 @@ def _to_lines(preview: Document) -> Iterator[str]:
             label = word if change["isCertain"] else f"{word}?"
             yield f"{label:<10} {change['logicalId']} ({change['type']}){properties}"
     validation = preview["validation"]
-    if (
-        validation
-        and validation["isAccepted"]
-        and not any(map(preview.get, ("added", "changed", "replaced", "deleted")))
-    ):
+    if validation and validation["isAccepted"] and not any(preview[word] for word in _WORDS):
         yield "unchanged  all resources of the stack"
     yield from (f"outside    the stack: {line}" for line in preview["outsideStack"])
     yield from (f"updates    two: {reason}" for reason in preview["twoUpdates"])
@@ -276,7 +248,6 @@ def _to_lines(preview: Document) -> Iterator[str]:
         yield f"remedy     {remedy}"
     if validation:
         yield from _validation_lines(validation)
-    yield from (f"left over  {reason}" for reason in preview["undeleted"])
     yield from (f"not seen   {note}" for note in preview["notSeen"])
 
 
@@ -300,8 +271,6 @@ def _validation_lines(validation: Document) -> Iterator[str]:
     reason = f": {validation['reason']}" if validation["reason"] else ""
     if not validation["isAccepted"]:
         yield f"refused    by CloudFormation ({validation['status']}{reason})"
-    elif validation["unread"]:
-        yield f"validated  by CloudFormation, but its warnings could not be read: {validation['unread']}"
     else:
         yield f"validated  by CloudFormation, {'with' if validation['warnings'] else 'without'} warnings"
     yield from (f"           {failure}" for failure in (*validation["errors"], *validation["warnings"]))

@@ -1,14 +1,11 @@
 """Comparison of a stage's demand with the account's plan and its quota of concurrent executions, before a deploy."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from botocore.exceptions import ClientError
 
 from tools.kit import slice_manifests, target
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.osls import DATABASE_CLUSTER, DRAIN
-from tools.kit.output import print_status
 from tools.kit.stage_parameters import declarations
 
 if TYPE_CHECKING:
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 _UNRESERVED = 100
 _CONCURRENCY_QUOTA = "L-B99A9384"
-PLAN = "the account's plan"
 _FREE_ACU = 4  # highest capacity of a cluster on the Free plan
 
 
@@ -30,17 +26,25 @@ class Demand(NamedTuple):
     creates_cluster: bool
     is_express: bool = False  # whether its cluster is created outside the stack
     maximum_acu: float = 0  # of the cluster, in or outside the stack
-    backup_days: int = 0
-    unverified_parameters: tuple[
-        str, ...
-    ] = ()  # NAME=VALUE; they leave out resources that unverified accounts cannot create
+    # NAME=VALUE; they leave out resources that unverified accounts cannot create.
+    unverified_parameters: tuple[str, ...] = ()
 
 
 class Shortage(NamedTuple):
     """A limit of the account that is too low for the stage."""
 
     text: str
-    parameters: tuple[str, ...] = ()  # NAME=VALUE with which the stage fits; empty if no parameter helps
+    parameters: tuple[str, ...]  # NAME=VALUE with which the stage fits
+
+
+UNKNOWN_PLAN = Shortage(
+    "The account's plan is unknown. On AWS's Free plan the first deploy of this database would fail after minutes.\n"
+    "Sign in as the root user, open Account, IAM user and role access to Billing information, and choose Edit, "
+    "Activate IAM Access (docs/deploy.md#the-free-plan). You also need the right freetier:GetAccountPlanState.\n"
+    "Or deploy an express cluster, which both plans allow.",
+    ("database=express",),
+)
+"""What prevents the first deploy of a stage with a cluster if the account's plan cannot be read."""
 
 
 def read_demand(template: Any, deferred_resources: Iterable[DeferredResource] = ()) -> Demand:
@@ -52,17 +56,12 @@ def read_demand(template: Any, deferred_resources: Iterable[DeferredResource] = 
     key = "ReservedConcurrentExecutions"
     new_cluster = resources.get(DATABASE_CLUSTER, {}).get("Properties")
     express_cluster = template.get("Metadata", {}).get("ExpressCluster")  # RDS and CloudFormation use the same names
-    cluster = (
-        new_cluster
-        or express_cluster
-        or {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 0}, "BackupRetentionPeriod": 0}
-    )
+    cluster = new_cluster or express_cluster or {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 0}}
     return Demand(
         reserved={function["FunctionName"]: int(function[key]) for function in functions if key in function},
         creates_cluster=new_cluster is not None,
         is_express=express_cluster is not None,
         maximum_acu=cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"],
-        backup_days=cluster["BackupRetentionPeriod"],
         unverified_parameters=tuple(
             deferred.parameter
             for deferred in deferred_resources
@@ -71,98 +70,52 @@ def read_demand(template: Any, deferred_resources: Iterable[DeferredResource] = 
     )
 
 
-def find_shortages(
-    session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]
-) -> Iterator[tuple[str, Iterator[Shortage]]]:
-    """Yield the limits of an account to which a stage's demand is compared, each with the shortages.
-
-    The calls to AWS are made when the shortages are iterated.
-
-    Args:
-        deploy_command: returns the command that deploys with some parameters changed, given as NAME=VALUE.
-    """
-    if demand.creates_cluster or demand.is_express:
-        yield PLAN, _plan(session, demand, deploy_command)
-    yield "the concurrency of functions", _concurrency(session, demand.reserved)
-
-
-def _plan(session: "boto3.Session", demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
+def check_plan(session: "boto3.Session", demand: Demand) -> Shortage | None:
+    """Return what the account's plan does not allow of a stage that has a cluster; None: it allows all."""
     # botocore sends this to us-east-1 from every region. Some networks do not reach it, so the timeout is short.
     client = session.client("freetier", config=target.config(attempts=2, read_timeout=10))
     try:
         plan = client.get_account_plan_state()["accountPlanType"]
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "ResourceNotFoundException":
-            raise
-        return  # the account has no plan
-    if plan == "FREE":
-        yield from _check_express(demand) if demand.is_express else _require_express(demand, deploy_command)
-
-
-def unknown_plan(demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
-    """Yield what prevents the first deploy of a stage if the account's plan cannot be read."""
-    if demand.creates_cluster:
-        yield Shortage(
-            "The account's plan is unknown. On AWS's Free plan the first deploy of this database would fail after "
-            "minutes.\n"
-            "Sign in as the root user, open Account, IAM user and role access to Billing information, and choose Edit, "
-            "Activate IAM Access (docs/deploy.md#the-free-plan). You also need the right "
-            "freetier:GetAccountPlanState.\n"
-            f"Or deploy an express cluster, which both plans allow:\n{deploy_command('database=express')}"
+    except client.exceptions.ResourceNotFoundException:
+        return None  # the account has no plan
+    limits = [f"maximumAcu={_FREE_ACU}"] if demand.maximum_acu > _FREE_ACU else []
+    if plan != "FREE" or not (demand.creates_cluster or limits):
+        return None
+    if demand.is_express:
+        return Shortage(
+            f"the account is on AWS's Free plan, which allows a cluster at most {_FREE_ACU} ACU, but maximumAcu is "
+            f"{demand.maximum_acu:g}.",
+            tuple(limits),
         )
-
-
-def _require_express(demand: Demand, deploy_command: Callable[..., str]) -> Iterator[Shortage]:
-    changes = ["database=express", *_unreserved(demand.reserved), *demand.unverified_parameters]
-    if demand.maximum_acu > _FREE_ACU:
-        changes.append(f"maximumAcu={_FREE_ACU}")
-    yield Shortage(
+    return Shortage(
         "the account is on AWS's Free plan, which allows Aurora only in its express configuration. This deploy would "
         "fail after minutes with FreeTierRestrictionError.\n"
-        "Deploy an express cluster, without a network, within the limits of the plan (docs/deploy.md#the-free-plan):\n"
-        f"{deploy_command(*changes)}\n"
+        "Deploy an express cluster, without a network, within the limits of the plan (docs/deploy.md#the-free-plan).\n"
         "Or upgrade the plan: aws freetier upgrade-account-plan --account-plan-type PAID (or Billing and Cost "
         "Management in the console). AWS then bills what credits do not cover.\n"
-        "Or deploy with an existing PostgreSQL (database: existing; docs/deploy.md#the-database)."
+        "Or deploy with an existing PostgreSQL (database: existing; docs/deploy.md#the-database).",
+        ("database=express", *limits, *demand.unverified_parameters),
     )
 
 
-def _check_express(demand: Demand) -> Iterator[Shortage]:
-    if demand.maximum_acu > _FREE_ACU:
-        yield Shortage(
-            f"the account is on AWS's Free plan, which allows a cluster at most {_FREE_ACU} ACU, but maximumAcu is "
-            f"{demand.maximum_acu:g}. Deploy with --param maximumAcu={_FREE_ACU}.",
-            (f"maximumAcu={_FREE_ACU}",),
-        )
-    if demand.backup_days > 1:
-        print_status(
-            f"the account is on AWS's Free plan, which keeps backups for one day. AWS may refuse backupDays "
-            f"({demand.backup_days}); the deploy then prints that and continues"
-        )
-    if demand.unverified_parameters:
-        print_status(
-            "AWS allows CloudFront only for accounts that it has verified, but often not those on the Free plan. "
-            f"If AWS refuses it, ask its support, and deploy with {_as_options(demand.unverified_parameters)}"
-        )
-
-
-def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Iterator[Shortage]:
+def check_concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Shortage | None:
+    """Return whether the account's quota is too low for a stage's reserved concurrency; None: it suffices."""
     functions = session.client("lambda")
     more = sum(wanted - _reserved(functions, name) for name, wanted in reserved.items())
     limit = functions.get_account_settings()["AccountLimit"]
     missing = more + _UNRESERVED - limit["UnreservedConcurrentExecutions"]
-    if more > 0 and missing > 0:
-        yield Shortage(
-            f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
-            f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
-            f"AWS may refuse that: by its documentation {_UNRESERVED} must stay unreserved.\n"
-            f"Until the quota is raised, deploy without reservations: {_as_options(_unreserved(reserved))} "
-            "(docs/deploy.md#quotas)\n"
-            "Request an increase: aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
-            f"{_CONCURRENCY_QUOTA} --desired-value {max(limit['ConcurrentExecutions'] + missing, 1_000)} --region "
-            f"{session.region_name}",
-            tuple(_unreserved(reserved)),
-        )
+    if more <= 0 or missing <= 0:
+        return None
+    return Shortage(
+        f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
+        f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
+        f"AWS may refuse that: by its documentation {_UNRESERVED} must stay unreserved.\n"
+        "Until the quota is raised, deploy without reservations (docs/deploy.md#quotas).\n"
+        "Request an increase: aws service-quotas request-service-quota-increase --service-code lambda --quota-code "
+        f"{_CONCURRENCY_QUOTA} --desired-value {max(limit['ConcurrentExecutions'] + missing, 1_000)} --region "
+        f"{session.region_name}",
+        tuple(_unreserved(reserved)),
+    )
 
 
 def _unreserved(reserved: Mapping[str, int]) -> list[str]:
@@ -175,10 +128,6 @@ def _unreserved(reserved: Mapping[str, int]) -> list[str]:
     }
     functions = [name.rpartition("-")[2] for name in reserved]
     return [f"{named[name]}=none" for name in functions if name in named]
-
-
-def _as_options(parameters: Iterable[str]) -> str:
-    return " ".join(f"--param {parameter}" for parameter in parameters)
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:

@@ -1,6 +1,6 @@
 """State of a stage's CloudFormation stack: whether it can be deployed, and whether a deploy has reached a new state."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError, WaiterError
@@ -80,28 +80,21 @@ def prepare(cloudformation: "CloudFormationClient", stage: str, clock: Clock = C
         CommandError: it cannot, another deploy may be running, or the deletion takes too long.
     """
     stack = require_deployable(cloudformation, stage)
-    if stack and not delete_abandoned(cloudformation, stage, clock):
-        _require_no_deploy(cloudformation, stack, stage, clock.now())
-
-
-def is_abandoned(stack: "StackTypeDef") -> bool:
-    """Return whether the resources of a stack were never created, because its first change set was not executed."""
-    return stack["StackStatus"] == _ABANDONED
-
-
-def delete_abandoned(cloudformation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) -> bool:
-    """Delete a stage's stack if it was abandoned, and wait until it is deleted.
-
-    Returns:
-        Whether there was such a stack.
-
-    Raises:
-        CommandError: another deploy may be creating it, or the deletion takes too long.
-    """
-    stack = find_stack(cloudformation, stage)
-    if stack is None or not is_abandoned(stack):
-        return False
-    _require_no_deploy(cloudformation, stack, stage, clock.now())
+    if stack is None:
+        return
+    # A change set has the same name in each deploy, so one of two could execute the other's.
+    status = (find_change_set(cloudformation, stage) or {}).get("Status")
+    age_seconds = (clock.now() - stack["CreationTime"]).total_seconds()
+    reason = f"its change set is {status}" if status in _IN_CREATION else ""
+    if not reason and is_abandoned(stack) and status != "FAILED" and age_seconds < _MIN_AGE_SECONDS:
+        reason = f"it was created {age_seconds:.0f} s ago, and a deploy may take {_MIN_AGE_SECONDS} s to begin"
+    if reason:
+        raise CommandError(
+            f"another deploy may be changing the stack {stack_name(stage)}: {reason}. Wait until it has ended, and run "
+            "this again"
+        )
+    if not is_abandoned(stack):
+        return
     print_status(f"deleting the stack {stack_name(stage)}, which has no resources ({stack['StackStatus']})")
     # By its id, because another deploy may create a stack of the same name meanwhile.
     cloudformation.delete_stack(StackName=stack["StackId"])
@@ -112,7 +105,11 @@ def delete_abandoned(cloudformation: "CloudFormationClient", stage: str, clock: 
             f"the stack {stack['StackName']} could not be deleted: {error}. See its events in the CloudFormation "
             "console, and run this again"
         ) from error
-    return True
+
+
+def is_abandoned(stack: "StackTypeDef") -> bool:
+    """Return whether the resources of a stack were never created, because its first change set was not executed."""
+    return stack["StackStatus"] == _ABANDONED
 
 
 def find_change_set(cloudformation: "CloudFormationClient", stage: str) -> Any | None:
@@ -124,28 +121,6 @@ def find_change_set(cloudformation: "CloudFormationClient", stage: str) -> Any |
         if error.response["Error"].get("Code") != "ChangeSetNotFound" and not is_missing(error):
             raise
         return None
-
-
-def _require_no_deploy(
-    cloudformation: "CloudFormationClient", stack: "StackTypeDef", stage: str, now: datetime
-) -> None:
-    """Refuse while another deploy creates its change set, which has the same name in each deploy.
-
-    Of two deploys one could otherwise execute the other's change set.
-    """
-    status = (find_change_set(cloudformation, stage) or {}).get("Status")
-    age = now - stack["CreationTime"]
-    wait = "Wait until it has ended"
-    if status in _IN_CREATION:
-        reason = f"its change set is {status}"
-    elif is_abandoned(stack) and status != "FAILED" and age < timedelta(seconds=_MIN_AGE_SECONDS):
-        reason = f"it was created {age.total_seconds():.0f} s ago"
-        wait += f", or, if no deploy is running, until the stack is {_MIN_AGE_SECONDS} s old"
-    else:
-        return
-    raise CommandError(
-        f"another deploy may be changing the stack {stack_name(stage)}: {reason}. {wait}, and run this again"
-    )
 
 
 def observe(cloudformation: "CloudFormationClient", stage: str) -> Observation:

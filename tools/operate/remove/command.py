@@ -72,11 +72,9 @@ def remove(collaborators: Collaborators, target_options: TargetOptions, *, yes: 
         raise CommandError("not removed")
 
     if is_abandoned:  # osls would fail, as the stack has no template
-        if not stack_state.delete_abandoned(cloudformation, stage, collaborators.clock):
-            raise CommandError(
-                f"a deploy is creating the stack {osls.stack_name(stage)}. Wait until it has ended, then run this again"
-            )
-    elif stack:
+        stack_state.prepare(cloudformation, stage, collaborators.clock)
+        stack = osls.find_stack(cloudformation, stage)  # None, unless another deploy has created it meanwhile
+    if stack:
         _remove_stack(collaborators, session, stage, buckets)
     if deleted_cluster:
         try:

@@ -12,7 +12,6 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
         {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
         creates_cluster=True,
         maximum_acu=4,
-        backup_days=7,
     )
     prod = package_stage("prod")
     assert compiled_stage.read_compiled_stage(prod.folder) == compiled_stage.CompiledStage(

@@ -185,8 +185,7 @@ def test_stack_that_another_deploy_may_be_creating_is_not_deleted(
     result = dev.run(*command)
 
     assert result.status == 2
-    assert f"ponto: another deploy may be changing the stack {STACK}: {reason}. Wait until it has ended" in result.err
-    assert ("180 s old" in result.err) == ("created" in reason)  # the age does not matter while a change set is created
+    assert f"ponto: another deploy may be changing the stack {STACK}: {reason}" in result.err
     assert "deploy" not in dev.sls.commands
     assert "DeleteStack" not in dev.calls.operations
 
