@@ -15,7 +15,7 @@ from ponto.drain.parser import InvalidPunchError, parse
 from ponto.punch import EVENT, Punch
 from ponto.read.punch_statements import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow
 from ponto.shared.fields import parse_any_uuid
-from tools.kit import commands, local_stack, queue_reader, reader, shared_options, target
+from tools.kit import commands, queue_reader, reader, shared_options, target
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, pluralize, print_json, print_result
@@ -36,19 +36,13 @@ exit status: 0 a row and no dead letter, 1 a dead letter, the id of another obje
 is wrong, or something could not be read
 """
 
-_INEXACT_NUMBERS = "exact numbers: SQS's counts are approximate, and CloudWatch's metrics are minutes late"
-_ALWAYS_UNKNOWN = (
-    "whether the punch waits in the queue: SQS cannot search it. The client knows from its 202 whether the punch was "
-    "accepted",
-    "punches that are lost: those that waited for longer than the queue keeps them, or whose dead letters were purged",
-    "dead letters that another reader hides at present, and punches that have not reached the queue yet",
+_NOT_SEARCHED = (
+    "whether the punch waits in the queue, which SQS cannot search, or is lost: it waited for longer than the queue "
+    "keeps it, or its dead letter was purged"
 )
 _NOT_BY_ID = (
-    "punches that came without an id, unless ID is their message's id or their derived id (docs/derived-ids.md)"
-)
-_NOT_BY_MESSAGE_ID = (
-    "rows of messages that were received before {since} (--since), or that repeated a punch: a row keeps the id of the "
-    "first message"
+    "punches that came without an id, unless ID is their message's id or their derived id (docs/derived-ids.md); rows "
+    "of messages that were received before {since} (--since), or that repeated a punch"
 )
 _DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a message
 
@@ -127,9 +121,7 @@ def trace(
     is_answered = request.id and stored and (rows or matches or has_id)
     queue = None if is_answered else _queue_state(deployment, depth, queue_unread)
     unread += queue_unread if queue else []
-    not_known = (
-        [] if queue is None else _describe_unknowns(request, since, dead_letters, stored, deployment, target_options)
-    )
+    not_known = [] if queue is None else _describe_unknowns(request, since, dead_letters or [])
     redrive = partial(_redrive_command, target_options)
     if as_json:
         print_json(
@@ -153,8 +145,6 @@ def trace(
             print_result(f"{' and '.join(missing) or 'nothing'} was found for {request}")
         if queue:
             _print_queue(queue)
-        if rows and not matches and not_known:
-            not_known = ["whether more punches of that day wait or are lost (--json lists all that is not known)"]
         for unknown in not_known:
             print_result(f"not known: {unknown}")
     if unread:
@@ -260,30 +250,13 @@ def _health(deployment: Target, until: datetime) -> dict[str, Any]:
     }
 
 
-def _describe_unknowns(
-    request: TraceRequest,
-    since: datetime,
-    dead_letters: list[DeadLetter] | None,
-    stored: StoredRows | None,
-    deployment: Target,
-    target_options: TargetOptions,
-) -> list[str]:
-    unknowns = list(_ALWAYS_UNKNOWN)
-    if deployment.has_metrics:
-        unknowns.append(_INEXACT_NUMBERS)
-    else:
-        log = (target_options.state or local_stack.STATE) / "emulator.log"
-        unknowns.append(
-            "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
-            f"its log is {log}"
-        )
+def _describe_unknowns(request: TraceRequest, since: datetime, dead_letters: list[DeadLetter]) -> list[str]:
+    unknowns = [_NOT_SEARCHED]
     if request.id:
-        unknowns += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_format_utc(since))]
-    if stored is None:
-        unknowns.append("the stage's time zone, on which the id or the day of a dead letter may depend")
+        unknowns.append(_NOT_BY_ID.format(since=_format_utc(since)))
     unidentified = [
         letter
-        for letter in dead_letters or []
+        for letter in dead_letters
         if not letter.source.is_event and {letter.employee_id, letter.punch_id, letter.id_from_source_key} == {None}
     ]
     if unidentified:
@@ -353,18 +326,13 @@ def _print_queue(queue: Mapping[str, Any]) -> None:
             f"queue: about {depth['visible']} waiting, {depth['inFlight']} in flight (being stored, or hidden "
             f"after a failure), {depth['delayed']} delayed"
         )
-    is_failing, age, since = queue["failing"], queue["oldestSeconds"], queue["pausedSince"]
-    if is_failing is not None:
-        print_result(
-            f"oldest: {'CloudWatch has no age' if age is None else f'has waited for {timedelta(seconds=round(age))}'}"
-        )
+    is_failing, age = queue["failing"], queue["oldestSeconds"]
     if state := queue["drain"]:
-        is_paused = state == event_source.PAUSED
-        paused = f"paused{f' since {since}' if since else ''} (ponto dlq resume)"
-        print_result(f"drain: {paused if is_paused else state}")
+        since = f" since {queue['pausedSince']}" if queue["pausedSince"] else ""
+        print_result(f"drain: {f'paused{since} (ponto dlq resume)' if state == event_source.PAUSED else state}")
     if is_failing is not None:
-        print_result(
-            "failing: yes (docs/runbook.md, keeps-failing)"
-            if is_failing
-            else "failing: CloudWatch has no failure of the last 15 minutes"
+        waited = "CloudWatch has no age" if age is None else f"has waited for {timedelta(seconds=round(age))}"
+        failing = (
+            "yes (docs/runbook.md, keeps-failing)" if is_failing else "CloudWatch has no failure of the last 15 minutes"
         )
+        print_result(f"oldest: {waited}", f"failing: {failing}")
