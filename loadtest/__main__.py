@@ -36,7 +36,7 @@ from tools.operate.plan.peak import Peak
 _STOP_TIMEOUT_SECONDS = 10  # for JMeter to end
 _INTERRUPTED_STATUS = 130
 # The price is computed for a stage with the defaults of serverless.yml, by the list prices of one region.
-_PRICED_STAGE, _PRICED_REGION = "prod", "us-east-1"
+_PRICED_STAGE = "prod"
 # Pause at the end of the open model, because JMeter interrupts unanswered requests when the schedule ends.
 _PAUSE_SECONDS = 3
 _OPEN_RATE = 200  # arrivals/s, each on a new connection: a quarter of what the local stack can answer on 2 cores
@@ -212,10 +212,10 @@ def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: 
         raise CommandError("--duration without --rate has an unknown price: add --rate")
     stage, requests = settings.read(_PRICED_STAGE), sum(numbers)
     peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
-    dollars = costs.total(costs.punch_bill(peak, stage, _PRICED_REGION))
+    dollars = costs.total(costs.punch_bill(peak, stage))
     sentence = (
         f"About {requests:,} requests to {description}: {dollars:,.2f} US dollars by the list prices of "
-        f"{_PRICED_REGION}, database included. The rows stay."
+        f"{costs.REGION}, database included. The rows stay."
     )
     if is_confirmed:
         print_status(sentence)

@@ -9,7 +9,6 @@ from tools.operate.plan import costs, settings
 from tools.operate.plan.costs import BillLine
 from tools.operate.plan.peak import Peak
 
-_REGION = "us-east-1"
 _STAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by column of the table: stage and parameters
     "`dev`, express": ("dev", {"database": "express"}),
     "`dev`": ("dev", {}),
@@ -21,14 +20,14 @@ _MILLION = 1_000_000
 def idle(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
     """Return the bill of a month without punches, for a stage of the base deployed with these parameters."""
     with slice_manifests.without_slices():
-        return costs.idle_bill(settings.read(stage, parameters), _REGION)
+        return costs.idle_bill(settings.read(stage, parameters))
 
 
 def idle_table() -> str:
     """Return the table of an idle month of each stage, with a row for each item that costs something in one of them."""
     bills = [idle(stage, parameters) for stage, parameters in _STAGES.values()]
     rows = [
-        (lines[0].what, lines[-1].formula, *_prices(line.dollars or 0 for line in lines))
+        (lines[0].what, lines[-1].formula, *_prices(line.dollars for line in lines))
         for lines in zip(*bills, strict=True)
         if any(line.dollars for line in lines)
     ]
@@ -54,9 +53,9 @@ def _totals() -> tuple[list[str], list[str], list[str]]:
     with slice_manifests.without_slices():
         stages = [settings.read(stage, parameters) for stage, parameters in _STAGES.values()]
     return (
-        _prices(costs.total(costs.idle_bill(stage, _REGION)) for stage in stages),
-        _prices(costs.total(costs.bill(trials, stage, costs.Month(), _REGION)) for stage in stages),
-        _prices(costs.total(costs.punch_bill(million, stage, _REGION)) for stage in stages),
+        _prices(costs.total(costs.idle_bill(stage)) for stage in stages),
+        _prices(costs.total(costs.bill(trials, stage, costs.Month())) for stage in stages),
+        _prices(costs.total(costs.punch_bill(million, stage)) for stage in stages),
     )
 
 

@@ -14,7 +14,7 @@ from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
-from tools.kit.output import pluralize, print_json, print_result, print_status
+from tools.kit.output import print_json, print_result, print_status
 from tools.kit.target import TargetOptions
 from tools.operate.deploy import boundary, change_set, checks, express, stack_state
 from tools.operate.deploy.compiled_stage import add_deployed_database, code_sha256, read_compiled_stage, read_template
@@ -45,7 +45,6 @@ _FATES = {  # of the resource, by CloudFormation's PolicyAction
     "ReplaceAndRetain": "the new one is empty, and the old one stays outside the stack",
     "ReplaceAndSnapshot": "the new one is empty, and the old one is deleted after a snapshot",
 }
-_PRICES_REGION = "us-east-1"  # for regions whose prices are unknown
 _PREVIEW_VARIABLE = "PONTO_PREVIEW"  # resources/lib/aws.js: look up what exists in the account, as in a deploy
 _WORDS = ("added", "changed", "replaced", "deleted")
 
@@ -116,7 +115,7 @@ def _preview(
         **changes,
         "outsideStack": outside_stack,
         "twoUpdates": [deferred.reason for deferred in results.deferred_resources],
-        "idleMonth": _idle_month(stage, params, session.region_name),
+        "idleMonth": _idle_month(stage, params),
         "checked": results.checked,
         "unchecked": results.unchecked,
         "forced": results.forced,
@@ -207,13 +206,11 @@ def _describe_data(resource_change: Any) -> str | None:
     return f"{data}; {fate}" if fate else data
 
 
-def _idle_month(stage: str, params: Sequence[str], region: str) -> Document:
+def _idle_month(stage: str, params: Sequence[str]) -> Document:
     """Return the bill of a month without punches, without the resources of slices."""
-    region = region if region in costs.PRICES else _PRICES_REGION
     values = dict(param.split("=", 1) for param in params)
-    lines = costs.idle_bill(plan_settings.read(stage, values, may_be_unlisted=True), region)
-    lines = [line for line in lines if line.quantity]
-    return costs.to_json(lines) | {"pricesOf": region}
+    lines = costs.idle_bill(plan_settings.read(stage, values, may_be_unlisted=True))
+    return costs.to_json([line for line in lines if line.quantity]) | {"pricesOf": costs.REGION}
 
 
 def _to_lines(preview: Document) -> Iterator[str]:
@@ -252,13 +249,9 @@ def _to_lines(preview: Document) -> Iterator[str]:
 
 
 def _idle_month_line(month: Document) -> str:
-    unpriced = month["linesWithoutPrice"]
-    without = f", and {pluralize(unpriced, 'line')} without a price" if unpriced else ""
-    amounts = ", ".join(f"{line.what} {line.amount}" for line in (costs.BillLine(**line) for line in month["lines"]))
-    return (
-        f"idle month {month['dollars']:,.2f} US dollars{without}, by list prices of {month['pricesOf']}, without "
-        f"slices: {amounts}"
-    )
+    amounts = ", ".join(f"{line['what']} {line['dollars']:,.2f}" for line in month["lines"])
+    prices = f"by list prices of {month['pricesOf']}, without slices"
+    return f"idle month {month['dollars']:,.2f} US dollars, {prices}: {amounts}"
 
 
 def _labelled_lines(label: str, texts: Iterable[str]) -> Iterator[str]:

@@ -17,7 +17,6 @@ _EPILOG = """examples:
 
 exit status: 0 the peak fits, 1 the peak does not fit, 2 the request is wrong
 """
-_REGION = "us-east-1"
 
 
 @commands.command(epilog=_EPILOG)
@@ -39,7 +38,7 @@ def plan(employees: int, stage: str, minutes: int, *, as_json: bool) -> int:
     """
     peak, stage_settings = Peak(employees, minutes * 60), settings.read(stage)
     prediction = forecast(peak, stage_settings)
-    bill = costs.bill(peak, stage_settings, costs.Month(), _REGION)
+    bill = costs.bill(peak, stage_settings, costs.Month())
     if as_json:
         print_json(_to_json(stage, peak, stage_settings, prediction, bill))
     else:
@@ -61,8 +60,8 @@ def _print(
         [Column("a month"), Column("formula", wraps=True), Column("US dollars", align_right=True)],
         [*((line.what, line.formula, line.amount) for line in bill), ("total", "", f"{costs.total(bill):,.2f}")],
     )
-    days = sorted(price["dated"] for price in costs.PRICES[_REGION].values())
-    print_result(f"List prices of {_REGION} without free tier, from pages of {days[0]} to {days[-1]}.")
+    days = sorted(price["dated"] for price in costs.PRICES.values())
+    print_result(f"List prices of {costs.REGION} without free tier, from pages of {days[0]} to {days[-1]}.")
 
 
 def _to_json(
@@ -75,5 +74,5 @@ def _to_json(
         **camel_case(prediction._asdict()),
         "fits": not prediction.advice,
         "month": costs.to_json(bill),
-        "prices": {"region": _REGION, "sources": costs.PRICES[_REGION]},
+        "prices": {"region": costs.REGION, "sources": costs.PRICES},
     }

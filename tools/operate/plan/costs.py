@@ -35,8 +35,10 @@ GATEWAY_METRICS = 5  # detailed metrics of the method for punches, priced as cus
 MAX_MESSAGES_PER_REQUEST = 10  # messages that one request to SQS receives or deletes
 LONG_POLL_SECONDS = 20  # time that a receive request waits at an empty queue
 
-PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))["regions"]
-"""Prices of each region by name: unit, price or tiers, source page, and the day on which it was read."""
+_LIST = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))
+REGION: str = _LIST["region"]
+PRICES: dict[str, Any] = _LIST["prices"]
+"""Prices of REGION by name: unit, price or tiers, source page, and the day on which it was read."""
 
 
 def alarm_metrics() -> int:
@@ -63,19 +65,19 @@ class BillLine(NamedTuple):
     """Line of a bill."""
 
     what: str
-    formula: str  # of the dollars, or of the quantity if the region has no price
+    formula: str  # of the dollars
     quantity: float
-    unit: str  # of the quantity; empty if the region has no price
-    dollars: float | None  # None: the region has no price
+    unit: str  # of the quantity
+    dollars: float
 
     @property
     def amount(self) -> str:
-        """The dollars as text; `?` if the price is unknown."""
-        return "?" if self.dollars is None else f"{self.dollars:,.2f}"
+        """The dollars as text."""
+        return f"{self.dollars:,.2f}"
 
 
-def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list[BillLine]:
-    """Return the bill of a month in which every peak is like `peak`, with a region's prices."""
+def bill(peak: Peak, settings: StageSettings, month: Month) -> list[BillLine]:
+    """Return the bill of a month in which every peak is like `peak`."""
     peaks = month.peaks_a_day * month.working_days
     punches = peak.punches * peaks
     # With few punches, each poller invokes the function with a small batch each second.
@@ -125,29 +127,27 @@ def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list
         ("KMS: the topic's key", "kms_key", {"key": settings.keys}, 1),
         ("Secrets Manager", "secret", {"secrets": settings.secrets}, 1),
     ]
-    return [_line(label, PRICES[region].get(name), factors, per) for label, name, factors, per in rows]
+    return [_line(label, PRICES[name], factors, per) for label, name, factors, per in rows]
 
 
-def idle_bill(settings: StageSettings, region: str) -> list[BillLine]:
+def idle_bill(settings: StageSettings) -> list[BillLine]:
     """Return the bill of a month without punches, with 1 GB of rows."""
     nothing = Month(peaks_a_day=0, working_days=0, months_kept=0, awake_hours=0)
-    lines = [line for line in bill(Peak(0, 1), settings, nothing, region) if line.what != "Aurora: rows"]
-    return [*lines, _line("Aurora: storage", PRICES[region].get("aurora_storage"), {"GB": 1}, 1)]
+    lines = [line for line in bill(Peak(0, 1), settings, nothing) if line.what != "Aurora: rows"]
+    return [*lines, _line("Aurora: storage", PRICES["aurora_storage"], {"GB": 1}, 1)]
 
 
-def punch_bill(peak: Peak, settings: StageSettings, region: str) -> list[BillLine]:
+def punch_bill(peak: Peak, settings: StageSettings) -> list[BillLine]:
     """Return the bill of one peak's punches alone, in addition to an idle month."""
     month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
-    fixed = {line.what for line in idle_bill(settings, region) if line.quantity} | {"CloudWatch: metrics"}
-    return [line for line in bill(peak, settings, month, region) if line.quantity and line.what not in fixed]
+    fixed = {line.what for line in idle_bill(settings) if line.quantity} | {"CloudWatch: metrics"}
+    return [line for line in bill(peak, settings, month) if line.quantity and line.what not in fixed]
 
 
-def _line(label: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> BillLine:
+def _line(label: str, price: Mapping[str, Any], factors: Mapping[str, float], per: int) -> BillLine:
     quantity = math.prod(factors.values()) / per
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())
     formula += f" / {per:,}" if per > 1 else ""
-    if price is None:
-        return BillLine(label, formula, quantity, "", None if quantity else 0.0)
     parts = tiered(quantity, price.get("tiers", [[None, price.get("price")]]))
     priced = [
         f"{round(part, 6):,.12g} x {format(unit_price, '.10f').rstrip('0').rstrip('.')}" for part, unit_price in parts
@@ -167,20 +167,11 @@ def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list
     return [part for part in parts if part[0]] or parts[:1]
 
 
-def count_unpriced(lines: Iterable[BillLine]) -> int:
-    """Return the number of lines whose price is unknown."""
-    return sum(line.dollars is None for line in lines)
-
-
 def total(lines: Iterable[BillLine]) -> float:
-    """Return the sum of a bill in US dollars. Lines without a price are left out."""
-    return sum(line.dollars or 0 for line in lines)
+    """Return the sum of a bill in US dollars."""
+    return sum(line.dollars for line in lines)
 
 
 def to_json(lines: Sequence[BillLine]) -> dict[str, Any]:
     """Return a bill as JSON."""
-    return {
-        "lines": [line._asdict() for line in lines],
-        "dollars": round(total(lines), 2),
-        "linesWithoutPrice": count_unpriced(lines),
-    }
+    return {"lines": [line._asdict() for line in lines], "dollars": round(total(lines), 2)}
