@@ -179,9 +179,7 @@ def require_free(port: int) -> None:
     deadline = time.monotonic() + _CLOSE_SECONDS
     while True:
         try:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((HOST, port))
+            socket.create_server((HOST, port)).close()
         except OSError as error:
             if time.monotonic() > deadline:
                 raise LocalError(
@@ -195,8 +193,7 @@ def require_free(port: int) -> None:
 
 def find_free_port() -> int:
     """Return a port on which no process listens."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
+    with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
 
 

@@ -20,6 +20,7 @@ import psycopg2
 from psycopg2.extras import NamedTupleCursor
 from psycopg2.sql import Composable
 
+from tools.kit.files import tail
 from tools.local import postgres_programs as programs
 from tools.local import socket_folder, unprivileged
 from tools.local.errors import LocalError
@@ -251,21 +252,25 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     if not sync:
         command.append("--no-sync")
-    result = subprocess.run(
-        command,
-        cwd=data.parent,
+    result = _run(command, data.parent)
+    if result.returncode:
+        raise LocalError(f"PostgreSQL's data folder {data} could not be created:\n{result.stderr or result.stdout}")
+    new.rename(data)
+
+
+def _run(words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of PostgreSQL, which Ctrl-C does not reach."""
+    return subprocess.run(
+        words,
+        cwd=folder,
         env=programs.environment(),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         errors="replace",
         start_new_session=True,
         check=False,
     )
-    if result.returncode:
-        raise LocalError(f"PostgreSQL's data folder {data} could not be created: {_find_reason(result.stdout)}")
-    new.rename(data)
 
 
 def _require_usable(data: Path, launcher: unprivileged.Launcher) -> None:
@@ -275,13 +280,11 @@ def _require_usable(data: Path, launcher: unprivileged.Launcher) -> None:
             f"{data} is not a data folder of PostgreSQL {programs.version()}. Remove it, or choose another with "
             "--state."
         )
-    if launcher.owner is None:
-        if data.stat().st_uid != os.geteuid():
-            raise LocalError(f"{data} belongs to another user. Remove it, or choose another folder with --state.")
-    elif data.stat().st_uid != launcher.owner:
-        # Created by root with another launcher, for example in a container with other capabilities.
-        for path in (data, *data.rglob("*")):
-            os.chown(path, launcher.owner, -1, follow_symlinks=False)
+    owner = os.geteuid() if launcher.owner is None else launcher.owner
+    if data.stat().st_uid != owner:  # for example, root has created it with another launcher
+        raise LocalError(
+            f"{data} belongs to another user. Choose another folder with --state, or run: chown -R {owner} {data}"
+        )
     if launcher.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:
         raise LocalError(
             f"PostgreSQL runs as user {launcher.owner} instead of root, and that user's other programs could read "
@@ -322,40 +325,16 @@ def command(data: Path) -> list[str]:
         LocalError: this is root, and no other user can run the server here.
     """
     prefix = unprivileged.find(programs.find("initdb"), data.parent).prefix
-    start_command = [
-        str(programs.find("pg_ctl")),
-        "start",
-        "-D",
-        ".",
-        "-l",
-        "log",
-        "-t",
-        str(_START_SECONDS),
-        "--silent",
-    ]
-    return [*prefix, *start_command, "-o", f"-c config_file={_CONFIGURATION}"]
+    words = f"start -D . -l log -t {_START_SECONDS} --silent".split()
+    return [*prefix, str(programs.find("pg_ctl")), *words, "-o", f"-c config_file={_CONFIGURATION}"]
 
 
 def _launch(data: Path) -> None:
-    log = data / "log"
-    old_size = log.stat().st_size if log.exists() else 0
-    result = subprocess.run(
-        command(data),
-        cwd=data,
-        env=programs.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # so that Ctrl-C does not reach it
-        check=False,
-    )
+    result = _run(command(data), data)
     if result.returncode:
-        new_output = log.read_bytes()[old_size:].decode(errors="replace") if log.exists() else ""
         end(data)  # it may still be starting
-        if "did not start in time" in result.stderr:
-            raise LocalError(f"PostgreSQL was not ready after {_START_SECONDS} s; its log is {log}")
-        raise LocalError(f"PostgreSQL did not start: {_find_reason(new_output or result.stderr)}; its log is {log}")
+        log = data / "log"
+        raise LocalError(f"PostgreSQL did not start: {result.stderr.strip()}\nIts log, {log}, ends:\n{tail(log)}")
 
 
 def _create_database(host: str) -> None:
@@ -366,13 +345,3 @@ def _create_database(host: str) -> None:
         cursor.execute("select from pg_database where datname = %s", [DATABASE])
         if cursor.rowcount == 0:
             cursor.execute(f"create database {DATABASE}")
-
-
-def _find_reason(output: str) -> str:
-    """Return the line of the output with the cause of the failure."""
-    lines = re.findall(r"(LOG|FATAL|PANIC|error):\s+(.+)", output)
-    for level, text in lines:
-        # Only a LOG line names an invalid setting; the FATAL line comes later.
-        if level != "LOG" or "parameter" in text or "syntax error" in text:
-            return str(text)
-    return (output.strip().splitlines() or ["it printed nothing"])[-1]

@@ -11,9 +11,7 @@ from psycopg2.extensions import parse_dsn
 
 from ponto import enabled_slices
 from ponto.schema.migrations import BASE_FOLDERS, migrate
-from tools.kit.errors import CommandError
 from tools.local import postgres
-from tools.local.errors import LocalError
 
 _ZONE = "America/Sao_Paulo"
 _MEMORY = Path("/dev/shm")  # noqa: S108  Linux only; folders of mkdtemp are private
@@ -62,11 +60,8 @@ def migrated_database() -> Iterator[str]:
     """Run a temporary PostgreSQL server, and yield the superuser's URL of a migrated database without rows.
 
     Raises:
-        CommandError: it does not start.
+        LocalError: it does not start.
     """
-    try:
-        with unsafe_server() as server:
-            migrate(parse_dsn(server.url), _ZONE, BASE_FOLDERS | enabled_slices.schema_folders())
-            yield server.url
-    except LocalError as error:
-        raise CommandError(str(error)) from None
+    with unsafe_server() as server:
+        migrate(parse_dsn(server.url), _ZONE, BASE_FOLDERS | enabled_slices.schema_folders())
+        yield server.url

@@ -37,14 +37,6 @@ DATA = {
 }
 """What gets lost if a resource is replaced or deleted, by its type. Other types hold nothing."""
 
-_FATES = {  # of the resource, by CloudFormation's PolicyAction
-    "Delete": "it is deleted with its contents",
-    "Retain": "it stays outside the stack",
-    "Snapshot": "it is deleted after a snapshot",
-    "ReplaceAndDelete": "the new one is empty, and the old one is deleted with its contents",
-    "ReplaceAndRetain": "the new one is empty, and the old one stays outside the stack",
-    "ReplaceAndSnapshot": "the new one is empty, and the old one is deleted after a snapshot",
-}
 _PREVIEW_VARIABLE = "PONTO_PREVIEW"  # resources/lib/aws.js: look up what exists in the account, as in a deploy
 _WORDS = ("added", "changed", "replaced", "deleted")
 
@@ -199,11 +191,9 @@ def _add_change(changes: Mapping[str, list[Document]], resource_change: Any) -> 
 
 
 def _describe_data(resource_change: Any) -> str | None:
-    """Return what a replaced or deleted resource holds, and what becomes of it; None: it holds nothing."""
-    if (data := DATA.get(resource_change["ResourceType"])) is None:
-        return None
-    fate = _FATES.get(resource_change.get("PolicyAction", ""))
-    return f"{data}; {fate}" if fate else data
+    """Return what a replaced or deleted resource holds, and its PolicyAction; None: it holds nothing."""
+    data, fate = DATA.get(resource_change["ResourceType"]), resource_change.get("PolicyAction")
+    return f"{data} ({fate})" if data and fate else data
 
 
 def _idle_month(stage: str, params: Sequence[str]) -> Document:
