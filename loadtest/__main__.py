@@ -117,12 +117,7 @@ class LoadTestCollaborators:
     metavar="SECONDS",
     help="Stop waiting for rows when none was added for this time.",
 )
-@click.option(
-    "--stage",
-    "stage_name",
-    show_default=False,
-    help="Stage to load; make sets it to STAGE (default: the local stack).",
-)
+@click.option("--stage", "stage_name", help="Stage to load; make sets it to STAGE (default: the local stack).")
 @shared_options.state
 @target.account_options
 @shared_options.yes

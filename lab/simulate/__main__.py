@@ -43,9 +43,7 @@ exit status: 0 every rule held, 1 a rule was broken and the end of the trace is 
 
 
 @commands.command("simulate", epilog=_EPILOG)
-@click.option(
-    "--seed", type=click.IntRange(0, _MAX_SEED), show_default=False, help="Seed of the first run (default: random)."
-)
+@click.option("--seed", type=click.IntRange(0, _MAX_SEED), help="Seed of the first run (default: random).")
 @click.option(
     "--seeds", type=shared_options.POSITIVE, default=1, metavar="N", help="Number of runs, with consecutive seeds."
 )

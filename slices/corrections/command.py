@@ -75,7 +75,6 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--id",
         "identifier",
         metavar="UUID",
-        show_default=False,
         help="Id of the correction, a UUID of version 8 that begins with c (default: a derived id).",
     )
     return reason(identifier(shared_options.as_json(reader.options(pass_collaborators(call)))))
@@ -109,14 +108,10 @@ def add(target_options: TargetOptions, employee_id: int, at: datetime, **values:
     "employee_id",
     type=shared_options.EMPLOYEE,
     metavar="N",
-    show_default=False,
     help="Instead of ID, with --at: the employee's number.",
 )
 @click.option(
-    "--at",
-    type=shared_options.TIME,
-    show_default=False,
-    help="Minute of the punch; without an offset, in the employee's time zone.",
+    "--at", type=shared_options.TIME, help="Minute of the punch; without an offset, in the employee's time zone."
 )
 @_writing_options
 def disregard(
@@ -153,9 +148,7 @@ def undo(target_options: TargetOptions, target: str, **values: Any) -> None:
 
 
 @correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
-@click.option(
-    "--file", type=click.File("rb"), required=True, show_default=False, help="CSV file; - reads the standard input."
-)
+@click.option("--file", type=click.File("rb"), required=True, help="CSV file; - reads the standard input.")
 @shared_options.as_json
 @reader.options
 @pass_collaborators

@@ -83,8 +83,8 @@ def _to_cells(row: RequestRow) -> list[str]:
     to_cells=_to_cells,
     empty="no requests",
 )
-@click.option("--month", type=shared_options.MONTH, show_default=False, help="Month of the punches (default: all).")
-@click.option("--waiting", is_flag=True, show_default=False, help="Only requests that wait for a decision.")
+@click.option("--month", type=shared_options.MONTH, help="Month of the punches (default: all).")
+@click.option("--waiting", is_flag=True, help="Only requests that wait for a decision.")
 def list_requests(month: date | None, *, waiting: bool) -> Query[RequestRow]:
     """List requests with their states."""
     return REQUESTS.bind(ids=None, mes=month, waiting=waiting)

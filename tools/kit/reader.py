@@ -90,7 +90,6 @@ def _parse_stage(context: click.Context, _: click.Parameter, stage: str | None) 
 options = target.with_options(
     click.option(
         "--stage",
-        show_default=False,
         callback=_parse_stage,
         help="Deployed stage, read through its function (default: the local stack).",
     ),

@@ -128,14 +128,13 @@ INSTANT_MS = ParsedType(
 )
 FILE = click.Path(path_type=Path)
 
-as_json = click.option("--json", "as_json", is_flag=True, show_default=False, help="Print the result as JSON.")
-yes = click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation.")
-force = click.option("--force", is_flag=True, show_default=False, help="Overwrite an existing file.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+force = click.option("--force", is_flag=True, help="Overwrite an existing file.")
 state = click.option(
     "--state",
     envvar="PONTO_STATE",
     type=FILE,
-    show_default=False,
     metavar="DIR",
     help="Folder of the local stack (default: PONTO_STATE in the environment, or .local).",
 )

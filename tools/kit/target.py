@@ -157,12 +157,8 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[shared_options.Fun
     return decorate
 
 
-PROFILE = click.option("--profile", show_default=False, help="AWS profile with the credentials.")
-REGION = click.option(
-    "--region",
-    show_default=False,
-    help=f"AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, or {_REGION}).",
-)
+PROFILE = click.option("--profile", help="AWS profile with the credentials.")
+REGION = click.option("--region", help=f"AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, or {_REGION}).")
 account_options = with_options(PROFILE, REGION)
 """Options that name an account and a region."""
 

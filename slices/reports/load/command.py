@@ -32,7 +32,7 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 
 @commands.command("employees", epilog=_EPILOG)
 @click.argument("file", type=click.File("rb"))
-@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would change; store nothing.")
 @shared_options.as_json
 @reader.options
 def load_employees(file: BinaryIO, target_options: TargetOptions, *, dry_run: bool, as_json: bool) -> None:

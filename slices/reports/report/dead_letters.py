@@ -39,9 +39,7 @@ class UnreadQueue(NamedTuple):
 NO_QUEUE = UnreadQueue(word="no_queue")
 
 
-no_queue_option = click.option(
-    "--no-queue", is_flag=True, show_default=False, help="Do not read the dead-letter queue."
-)
+no_queue_option = click.option("--no-queue", is_flag=True, help="Do not read the dead-letter queue.")
 
 
 def read_groups(target_options: TargetOptions, employee_ids: EmployeeIds) -> list[DeadLetterGroup] | UnreadQueue:

@@ -62,9 +62,7 @@ _GAP_TEXT = (
 
 
 def _all_option(name: str, *excludes: str, text: str) -> options.Option:
-    return click.option(
-        "--all", name, cls=MutuallyExclusiveOption, excludes=excludes, is_flag=True, show_default=False, help=text
-    )
+    return click.option("--all", name, cls=MutuallyExclusiveOption, excludes=excludes, is_flag=True, help=text)
 
 
 @options.command("totals", "--month 2026-11 --format csv")

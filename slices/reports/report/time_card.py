@@ -33,7 +33,6 @@ _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
     is_group_required=True,
     expose_value=False,
     is_flag=True,
-    show_default=False,
     help="Time cards of all employees. json: one card per line (JSON Lines); csv: only the days, without totals.",
 )
 @options.month
@@ -44,7 +43,6 @@ _CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
         "not a name with a CNPJ or CPF, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81",
         parse_employer,
     ),
-    show_default=False,
     help="Employer with CNPJ or CPF (default: the stage's).",
 )
 @options.as_of

@@ -37,11 +37,10 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
 
 @commands.command(epilog=_EPILOG)
 @click.option("--stage", required=True, help="Stage to deploy: a section of resources/parameters.yml, or a new name.")
-@click.option("--yes", is_flag=True, show_default=False, help="Do not ask for confirmation if the stage is protected.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation if the stage is protected.")
 @click.option(
     "--force",
     is_flag=True,
-    show_default=False,
     help="Deploy even if the account's plan or quota may not suffice, or if the name overlaps with another stage's.",
 )
 @click.option(
@@ -51,7 +50,6 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
     "--preview",
     "is_preview",
     is_flag=True,
-    show_default=False,
     help="Print what a deploy would change, cost and be refused for; deploy nothing.",
 )
 @shared_options.as_json

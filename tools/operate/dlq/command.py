@@ -131,9 +131,9 @@ def show(target_options: TargetOptions, prefix: str, *, as_json: bool) -> None:
 
 @dlq.command(epilog="example:\n  ponto dlq redrive --reason exhausted --dry-run\n")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "every", is_flag=True, show_default=False, help="Redrive all dead letters.")
+@click.option("--all", "every", is_flag=True, help="Redrive all dead letters.")
 @_reasons
-@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would be sent, without sending it.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, without sending it.")
 @shared_options.as_json
 @target.options
 def redrive(
@@ -249,12 +249,7 @@ def pause(collaborators: Collaborators, target_options: TargetOptions, *, as_jso
 
 
 @dlq.command(epilog="example:\n  ponto dlq resume --stage dev\n")
-@click.option(
-    "--force",
-    is_flag=True,
-    show_default=False,
-    help="Resume even if an outage after the pause could make punches expire.",
-)
+@click.option("--force", is_flag=True, help="Resume even if an outage after the pause could make punches expire.")
 @shared_options.as_json
 @target.options
 @pass_collaborators

@@ -162,10 +162,7 @@ def list_keys(target_options: TargetOptions, *, as_json: bool) -> None:
 @click.argument("name")
 @shared_options.yes
 @click.option(
-    "--forget",
-    is_flag=True,
-    show_default=False,
-    help="Also delete the key; its punches can then be found only by its id, not by its name.",
+    "--forget", is_flag=True, help="Also delete the key; its punches can then be found only by its id, not by its name."
 )
 @shared_options.as_json
 @target.options

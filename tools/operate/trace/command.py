@@ -80,7 +80,6 @@ ID = shared_options.ParsedType(
     "--since",
     "since_ms",
     type=shared_options.INSTANT_MS,
-    show_default=False,
     help="If ID is a message's: search only messages received at or after this time (default: 31d ago).",
 )
 @shared_options.as_json
