@@ -17,14 +17,6 @@ from tools.kit.target import TargetOptions
 _READER = f"{ROLE_PREFIX}reader"
 _CONNECT_TIMEOUT_SECONDS = 60
 
-# Of a stack that runs since before the checkout got a slice or a migration.
-_OLDER_STACK_ERRORS = (
-    psycopg2.errors.UndefinedTable,
-    psycopg2.errors.UndefinedFunction,
-    psycopg2.errors.UndefinedObject,
-    psycopg2.errors.InsufficientPrivilege,
-)
-
 
 @contextmanager
 def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
@@ -54,14 +46,11 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
         try:
             apply_settings(connection, settings)
             yield connection
-        except psycopg2.errors.QueryCanceled:
-            raise CommandError(
-                f"a statement took longer than {target_options.timeout_seconds} s; set a larger --timeout"
-            ) from None
-        except _OLDER_STACK_ERRORS as error:
-            raise CommandError(f"{name}: {_one_line(error)}; restart make run, which migrates it") from None
-        except psycopg2.OperationalError as error:
-            raise CommandError(f"{name}: the connection failed: {_one_line(error)}; repeat the command") from None
+        except (psycopg2.OperationalError, psycopg2.ProgrammingError) as error:
+            is_slow = isinstance(error, psycopg2.errors.QueryCanceled)
+            # An unknown table is one of a slice or a migration that is newer than the running stack.
+            advice = "set a larger --timeout" if is_slow else "repeat the command, or restart make run, which migrates"
+            raise CommandError(f"{name}: {_one_line(error)}; {advice}") from None
 
 
 def _open(parameters: Mapping[str, Any], name: str, read_only: bool) -> psycopg2.extensions.connection:

@@ -87,7 +87,6 @@ def new(
         print_status("Changes that are not committed are left out: the copy is made of the last commit.")
     with tempfile.TemporaryDirectory(dir=_parent(folder, previous), prefix=".new-") as temporary:
         work = Path(temporary)
-        repository.check_author(folder if previous else work)
         declared = _load(file, folder, previous)
         names = get_names(declared.event)
         names_of_slices = previous.sources.slices if previous and slices is None else _split(slices)

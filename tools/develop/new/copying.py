@@ -3,8 +3,6 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-import yaml
-
 from tools.kit.errors import CommandError
 
 _LEFT_OUT = (
@@ -34,14 +32,8 @@ _ABOUT_PUNCHES = re.compile(r"(?:slices/\w+/)?(?:examples/[^/]+|tests/event/.+)"
 TESTS_OF_TOOLS = ("loadtest/tests/", "tools/tests/")
 """Folders that a copy gets only if it is asked for: this project has run these tests."""
 
-UNAVAILABLE_SLICES = {
-    "clocks": "it reads the files of time clocks",
-    "corrections": "it corrects punches in time cards",
-    "page": "its page records punches of employees",
-    "reports": "it computes time cards from punches",
-    "sign_in": "it signs employees in",
-}
-"""Slices that a copy cannot keep, with the reason. Those that need none of them are generic."""
+_SLICES_ABOUT_PUNCHES = frozenset(("clocks", "corrections", "page", "reports", "requests", "sign_in"))
+"""Slices that a copy cannot keep."""
 
 VERBATIM = ("LICENSE",)
 """Files without the names of the copy."""
@@ -53,11 +45,6 @@ _MARKED = re.compile(  # with the blank lines after it, if one is before it
 )
 
 
-def find_slices(paths: Collection[str]) -> list[str]:
-    """Return the names of the slices among the files of the origin."""
-    return sorted({parts[1] for path in paths if len(parts := path.split("/")) > 2 and parts[0] == "slices"})
-
-
 def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
     """Return the slices to keep, in the order of enabled.txt.
 
@@ -66,36 +53,15 @@ def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
         texts: the files of the origin.
 
     Raises:
-        CommandError: a name is unknown, or its slice cannot be kept, or needs another one.
+        CommandError: there is no such slice, or it cannot be kept.
     """
-    existing, unavailable = find_slices(texts), _find_unavailable_slices(texts)
-    for name in names:
-        if name not in existing:
-            available = ", ".join(sorted(set(existing) - unavailable.keys()))
-            raise CommandError(f"SLICES: there is no slice `{name}`. Use one of {available}.")
-        if name in unavailable:
-            raise CommandError(f"SLICES: `{name}` cannot be kept, as {unavailable[name]}. Remove it from SLICES.")
-        for needed in _find_needs(name, texts):
-            if needed not in names:
-                raise CommandError(f"SLICES: `{name}` needs `{needed}`. Add it, or remove `{name}`.")
     order = [line.strip() for line in texts[ENABLED_SLICES].splitlines()]
+    available = {name for name in order if any(path.startswith(f"slices/{name}/") for path in texts)}
+    available -= _SLICES_ABOUT_PUNCHES
+    if unavailable := set(names) - available:
+        others = ", ".join(sorted(available))
+        raise CommandError(f"SLICES: there is no slice `{min(unavailable)}`, or it is about punches. Use {others}.")
     return sorted(set(names), key=order.index)
-
-
-def _find_needs(name: str, texts: Mapping[str, str]) -> list[str]:
-    manifest = yaml.load(texts.get(f"slices/{name}/aws.yml", ""), yaml.BaseLoader) or {}  # noqa: S506
-    needs: list[str] = manifest.get("needs", [])
-    return needs
-
-
-def _find_unavailable_slices(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the slices that a copy cannot keep, with the reason, also those that need one of them."""
-    reasons = dict(UNAVAILABLE_SLICES)
-    for name in texts[ENABLED_SLICES].split():  # a slice comes after those that it needs
-        for needed in _find_needs(name, texts):
-            if needed in reasons:
-                reasons.setdefault(name, f"it needs `{needed}`")
-    return reasons
 
 
 def is_copied(path: str, slices: Collection[str], *, with_tests: bool = False) -> bool:

@@ -62,7 +62,7 @@ def git(folder: Path, *arguments: str, stdin: str | None = None, **variables: st
     except FileNotFoundError:
         raise CommandError("git is not installed. Install it.") from None
     if run.returncode:
-        raise CommandError(f"git {arguments[0]} failed in {folder}: {run.stderr.strip()}")
+        raise CommandError(f"git failed in {folder}: {run.stderr.strip()}")
     return run.stdout.removesuffix("\n")
 
 
@@ -88,22 +88,6 @@ def export(root: Path, commit: str, folder: Path) -> list[str]:
     git(root, "read-tree", commit, GIT_INDEX_FILE=index)
     git(root, "checkout-index", "--all", f"--prefix={folder}/", GIT_INDEX_FILE=index)
     return git(root, "ls-files", "-z", GIT_INDEX_FILE=index).rstrip("\0").split("\0")
-
-
-def check_author(folder: Path) -> None:
-    """Check that git knows who commits.
-
-    Raises:
-        CommandError: it does not.
-    """
-    try:
-        for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-            git(folder, "-c", "user.useConfigOnly=true", "var", name)
-    except CommandError:
-        raise CommandError(
-            "git has no author for the commit. Run `git config --global user.name NAME` and "
-            "`git config --global user.email ADDRESS`."
-        ) from None
 
 
 def create(folder: Path, paths: Iterable[str], sources: Sources, subject: str) -> str:
@@ -181,7 +165,8 @@ def _commit(
     if parent and tree == parent.tree:
         return parent.id
     parents = ("-p", parent.id) if parent else ()
-    return git(folder, "commit-tree", tree, *parents, "-F", "-", stdin=message)
+    # Only the configured author, not one that git guesses from the names of the user and of the machine.
+    return git(folder, "-c", "user.useConfigOnly=true", "commit-tree", tree, *parents, "-F", "-", stdin=message)
 
 
 def _message(subject: str, sources: Sources) -> str:

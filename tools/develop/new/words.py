@@ -58,14 +58,14 @@ PROJECT = "batida-ponto-serverless"
 class Renaming:
     """Replacement of the origin's names in texts and paths."""
 
-    def __init__(self, new: Names, old: Names = ORIGIN) -> None:
+    def __init__(self, new: Names) -> None:
         self.new = new
-        self._words = dict(_pairs(old, new))
+        self._words = dict(_pairs(ORIGIN, new))
         inner = "|".join(_pattern(word) for word in sorted(self._words, key=len, reverse=True))
         self._matches_word = re.compile(inner)
         # `/ponto` as the path of a request, as in `/ponto/{id}`: not a folder, and not the user of an ARN.
-        path = rf"(?<![/.])(?<!-ID){re.escape(old.path)}(?![\w-]|\.\w|/(?![{{(A-Z\d]))"
-        self._words[old.path] = new.path
+        path = rf"(?<![/.])(?<!-ID){re.escape(ORIGIN.path)}(?![\w-]|\.\w|/(?![{{(A-Z\d]))"
+        self._words[ORIGIN.path] = new.path
         # An article before a noun, perhaps at the end of a line, of a comment too: `a punch`, `an `employee_id``.
         article = r"(?:(?<![\w'.-])(?P<article>[Aa]n?)(?P<gap>\s+(?:(?:#|//|--|\*)\s+)?[\"'`*_\[(]*))?"
         self._matches_text = re.compile(rf"{article}(?P<word>{path}|{inner})")

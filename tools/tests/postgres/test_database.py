@@ -71,9 +71,9 @@ def test_unreachable_database_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("table ponto.absent", "does not exist.*; restart make run"),
-        ("select pg_sleep(30)", "longer than 1 s; set a larger --timeout"),
-        ("select pg_terminate_backend(pg_backend_pid())", r"the connection failed: .*repeat the command"),
+        ("table ponto.absent", "does not exist.*restart make run"),
+        ("select pg_sleep(30)", "set a larger --timeout"),
+        ("select pg_terminate_backend(pg_backend_pid())", "repeat the command"),
     ],
 )
 def test_error_of_a_statement_is_reported(stack: Path, statement: str, message: str) -> None:
