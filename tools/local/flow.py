@@ -18,7 +18,6 @@ import psycopg2
 
 from ponto.punch import EVENT
 from tools.kit import dead_letters, event
-from tools.kit.clock import CLOCK, Clock
 from tools.local import postgres, verdict
 from tools.local.faults import DatabaseFaults
 from tools.local.watch import BatchTotals
@@ -56,7 +55,6 @@ class Flow:
         key: str,
         messages: Messages,
         accepted: Mapping[str, Mapping[str, str | None]],
-        clock: Clock = CLOCK,
     ) -> None:
         """Create a view; the stack may still be starting.
 
@@ -66,15 +64,13 @@ class Flow:
             messages: returns the messages of a queue.
             accepted: messages that each queue, by its URL, has accepted in this run, without redriven ones: punch id
                 (None: unknown) by message id.
-            clock: clock of the samples.
         """
         self.key = key
         self._state = state
         self._messages = messages
         self._accepted = accepted
-        self._clock = clock
         self._batches = BatchTotals(state / "emulator.log")
-        # Oldest first, with the time of `Clock.monotonic`.
+        # Oldest first, with the time of `time.monotonic`.
         self._samples: deque[tuple[float, dict[str, int]]] = deque(maxlen=_MAX_SAMPLES)
         self._dead_letter_ids: set[str] = set()  # ids of this run's messages that became dead letters
         self._lock = threading.Lock()
@@ -84,32 +80,25 @@ class Flow:
     def watch(self) -> None:
         """Record a sample each second, so that a tab that is opened later shows the past, too."""
         while True:
-            self.record()
+            with self._lock, contextlib.suppress(OSError):  # before the stack is ready
+                address = self._address()
+                self._samples.append((time.monotonic(), self._counts(address)))
+                self._record_dead_letters(address)
             time.sleep(1)
-
-    def record(self) -> None:
-        """Record the present numbers, once the stack is ready."""
-        with self._lock, contextlib.suppress(OSError):  # `respond` reports errors
-            address = self._address()
-            self._samples.append((self._clock.monotonic(), self._counts(address)))
-            self._record_dead_letters(address)
 
     def respond(self, method: str, name: str) -> JsonResponse:
         """Respond to a request that is not for a file; `name` is its path without PATH."""
         stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
-        if (method, name) == ("GET", "numbers"):
-            try:
-                address = self._address()
-            except FileNotFoundError:
-                return 503, {"message": "the stack is starting or stopping"}
-            with self._lock:
-                return self._numbers(address)
-        if (method, name) == ("GET", "verdict"):
-            return self._judge()
         if method == "POST" and stop and 1 <= int(stop[1]) <= _MAX_STOP_SECONDS:
             with self._lock:
                 return self._stop_database(int(stop[1]))
-        return 404, {"message": f"there is no {method} {PATH}{name}"}
+        read = {("GET", "numbers"): self._numbers, ("GET", "verdict"): self._judge}.get((method, name))
+        if read is None:
+            return 404, {"message": f"there is no {method} {PATH}{name}"}
+        try:
+            return read(self._address())
+        except FileNotFoundError:
+            return 503, {"message": "the stack is starting or stopping"}
 
     def _address(self) -> dict[str, Any]:
         addresses: dict[str, Any] = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
@@ -124,14 +113,15 @@ class Flow:
         }
 
     def _numbers(self, address: dict[str, Any]) -> JsonResponse:
-        now = self._clock.monotonic()
+        with self._lock:
+            now, counts, samples = time.monotonic(), self._counts(address), list(self._samples)
         dead_messages = self._messages(address["dlq_url"])
         waiting = self._messages(address["queue_url"])
         return 200, {
-            **self._counts(address),
+            **counts,
             "deadLetters": len(dead_messages),
             "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
-            "looks": [{"secondsAgo": round(now - taken_at, 2), **counts} for taken_at, counts in self._samples],
+            "looks": [{"secondsAgo": round(now - taken_at, 2), **sample} for taken_at, sample in samples],
             "databaseStopped": self._stop_thread is not None and self._stop_thread.is_alive(),
             "error": self._error,
             "lastDeadLetters": [
@@ -150,22 +140,18 @@ class Flow:
         letters = map(_read, self._messages(address["dlq_url"]))
         self._dead_letter_ids.update(letter.message_id for letter in letters if letter.message_id in accepted)
 
-    def _judge(self) -> JsonResponse:
+    def _judge(self, address: dict[str, Any]) -> JsonResponse:
         """Return the verdict on this run's messages; `lost` is None if unknown, for example while punches wait."""
+        with self._lock:
+            accepted = dict(self._accepted.get(address["queue_url"], {}))
+            self._record_dead_letters(address)
+            dead_letter_ids = frozenset(self._dead_letter_ids)
+        if self._messages(address["queue_url"]):
+            return 200, {"lost": None}
         try:
-            with self._lock:
-                address = self._address()
-                accepted = dict(self._accepted.get(address["queue_url"], {}))
-                self._record_dead_letters(address)
-                dead_letter_ids = frozenset(self._dead_letter_ids)
-            if self._messages(address["queue_url"]):
-                return 200, {"lost": None}
-            result = verdict.judge(address["database_url"], accepted, dead_letter_ids)
-        except FileNotFoundError:
-            return 503, {"message": "the stack is starting or stopping"}
+            return 200, verdict.judge(address["database_url"], accepted, dead_letter_ids)
         except psycopg2.Error:
             return 200, {"lost": None}
-        return 200, result.to_json()
 
     def _stop_database(self, seconds: int) -> JsonResponse:
         if self._stop_thread is not None and self._stop_thread.is_alive():

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from ponto.punch import EVENT
 from tools.kit import deploy_hook, osls
 from tools.kit.files import draft, tail
+from tools.kit.functions import FunctionFailedError, invoke
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
 from tools.kit.stage_parameters import local_values
@@ -261,12 +262,11 @@ def quick_package() -> str:
 def _migrate(
     aws: emulator.Emulator, deployment: ignored_settings.LocalDeployment, print_status: emulator.PrintStatus
 ) -> None:
-    response = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
-    result = json.loads(response["Payload"].read())
-    if "FunctionError" in response:
+    try:
+        result = invoke(deployment.functions, deployment.ids["SchemaLambdaFunction"], STAGE, {"action": "migrate"})
+    except FunctionFailedError as error:
         raise LocalError(
-            f"The function schema failed: {result.get('errorMessage', result)}\n"
-            f"Its log is {aws.log}; `make clean` removes the local database, if you do not need its rows."
-        )
+            f"{error}\nIts log is {aws.log}; `make clean` removes the local database, if you do not need its rows."
+        ) from None
     for notice in result["notices"]:  # for example that a newer release migrated the database
         print_status(notice)

@@ -1,7 +1,6 @@
 """Verdict on a run's accepted messages: how many are rows, duplicates or dead letters, and how many are lost."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
 from psycopg2 import sql
 
@@ -35,46 +34,32 @@ from outcome
 """).format(table=sql.Identifier(SCHEMA, EVENT.table))
 
 
-class Verdict(NamedTuple):
-    """Outcomes of a run's accepted messages, once no message waits."""
-
-    accepted: int
-    rows: int
-    duplicates: int  # messages whose punch another message has stored
-    dead_letters: int  # dead letters whose message has no row; once redriven, it counts under rows
-    unknown: int = 0  # lost messages, or duplicates whose punch id is unknown
-
-    @property
-    def lost(self) -> int | None:
-        """Number of accepted messages without an outcome; None if unknown."""
-        return None if self.unknown else self.accepted - self.rows - self.duplicates - self.dead_letters
-
-    def to_json(self) -> dict[str, int | None]:
-        """Return the numbers as the view reads them."""
-        return {
-            "accepted": self.accepted,
-            "rows": self.rows,
-            "duplicates": self.duplicates,
-            "deadLetters": self.dead_letters,
-            "lost": self.lost,
-        }
-
-
-def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collection[str]) -> Verdict:
-    """Count the outcomes of all messages that the queue has accepted in a run.
+def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collection[str]) -> dict[str, int | None]:
+    """Count the outcomes of all messages that the queue has accepted in a run, once none waits.
 
     Args:
         database_url: URL of the local stack's database.
         accepted: punch id by message id; None: there is none, or it depends on the stage's time zone.
         dead: message ids of all dead letters of the run, including redriven and deleted ones.
 
+    Returns:
+        Counts by their names in the view. A redriven dead letter with a row counts as a row only. `lost` is None if a
+        message has no outcome and its punch id is unknown: it may be a duplicate.
+
     Raises:
         psycopg2.Error: the database does not answer.
     """
     punches = (punch_id or "null" for punch_id in accepted.values())
     arrays = {"messages": _array(accepted), "punches": _array(punches), "dead": _array(dead)}
-    [counts] = postgres.fetch(database_url, _COUNT, arrays)
-    return Verdict(len(accepted), **counts._asdict())
+    [found] = postgres.fetch(database_url, _COUNT, arrays)
+    lost = None if found.unknown else len(accepted) - found.rows - found.duplicates - found.dead_letters
+    return {
+        "accepted": len(accepted),
+        "rows": found.rows,
+        "duplicates": found.duplicates,
+        "deadLetters": found.dead_letters,
+        "lost": lost,
+    }
 
 
 def _array(ids: Iterable[str]) -> str:

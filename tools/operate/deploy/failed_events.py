@@ -7,7 +7,6 @@ them.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests if the clocks differ by more
-_NO_TIME = datetime.max.replace(tzinfo=UTC)  # CloudFormation's model does not require an event's time
 _LACKS_RIGHT = re.compile("not authorized|access ?denied|permission", re.IGNORECASE)  # services word it differently
 _CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # because another resource failed
 
@@ -72,21 +70,18 @@ def _new_failures(cloudformation: Any, stage: str, before: stack_state.Observati
         sources.append({"ChangeSetName": change_set["ChangeSetId"]})
     else:
         change_set = None  # of an earlier deploy
-    events = list[tuple[datetime, Any]]()
+    events: list[Any] = []
     refusal = None
     for source in sources:
-        pages = cloudformation.get_paginator("describe_events").paginate(**source, Filters={"FailedEvents": True})
         try:
-            # An event without a time comes last: a reason too many is better than none.
-            events += [(event.get("Timestamp") or _NO_TIME, event) for event in pages.search("OperationEvents[]")]
+            pages = cloudformation.get_paginator("describe_events").paginate(**source, Filters={"FailedEvents": True})
+            events += pages.search("OperationEvents[]")
         except ClientError as error:
             refusal = error
-    since = before.observed_at - _CLOCK_TOLERANCE
-    failures = read_failures(
-        event
-        for time, event in sorted(events, key=itemgetter(0))
-        if time >= since and event.get("OperationId") not in before.operation_ids
-    )
+    now = datetime.now(UTC)  # for an event without a time: a reason too many is better than none
+    events = [event for event in events if event.get("OperationId") not in before.operation_ids]
+    events = [event for event in events if event.get("Timestamp", now) >= before.observed_at - _CLOCK_TOLERANCE]
+    failures = read_failures(sorted(events, key=lambda event: event.get("Timestamp", now)))
     if not failures and change_set and change_set["Status"] == "FAILED":
         return [Failure(None, None, None, change_set.get("StatusReason", "FAILED"), is_warning=False)]
     if not failures and refusal:

@@ -1,7 +1,7 @@
 """`ponto dlq`: list, redrive, export or purge dead letters; pause the drain."""
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -404,10 +404,5 @@ def print_details(message: DeadLetter) -> None:
 
 
 def _print_failures(failed: Mapping[str, str]) -> None:
-    ids_by_error: defaultdict[str, list[str]] = defaultdict(list)
-    for id_, error in failed.items():
-        ids_by_error[error].append(id_)
-    for error, ids in ids_by_error.items():
-        print_result(f"failed: {error}")
-        for id_ in ids:
-            print_result(f"  {id_}")
+    for error in dict.fromkeys(failed.values()):
+        print_result(f"failed: {error}", *(f"  {id_}" for id_, reason in failed.items() if reason == error))

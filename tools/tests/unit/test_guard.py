@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ import pytest
 
 from ponto.punch import EVENT
 from tools.kit import static
-from tools.kit.clock import CLOCK, Clock
 from tools.local import asgi, flow
 from tools.local.asgi import Message, Receive, Scope, Send
 from tools.local.guard import MAX_BODY_BYTES, Guard, PublicFunctions
@@ -295,18 +294,13 @@ ACCEPTED = {"queue": {f"m{number}": None for number in range(12)}, "dlq": {}}
 
 
 @pytest.fixture
-def view(create_view: Callable[[Clock], flow.Flow]) -> flow.Flow:
-    return create_view(CLOCK)
-
-
-@pytest.fixture
-def create_view(tmp_path: Path) -> Callable[[Clock], flow.Flow]:
-    """Return a function that creates the view of a stack with a clock."""
+def view(tmp_path: Path) -> flow.Flow:
+    """Return the view of a stack."""
     address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
     (tmp_path / "stack.json").write_text(json.dumps(address))
     batch = {"message": "batch", "stored": 3, "duplicates": 1, "redelivered": 1, "rejected": 0, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
-    return lambda clock: flow.Flow(tmp_path, KEY, QUEUES.__getitem__, ACCEPTED, clock)  # another key is tried below
+    return flow.Flow(tmp_path, KEY, QUEUES.__getitem__, ACCEPTED)  # another key is tried below
 
 
 def test_view_shows_the_numbers_with_its_key(view: flow.Flow) -> None:
