@@ -1,6 +1,7 @@
 """Upload of the page for employees to the bucket behind CloudFront (`site.yml`)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slices.page import site
@@ -40,11 +41,20 @@ def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs
         print_status(
             "  employees cannot sign in on it yet, so punches stay on their devices: see slices/page/README.md#sign-in"
         )
-    publish(session.client("s3"), outputs["SiteBucketName"], sign_in)
+    folders = site.slice_folders().items()
+    additions = {name: folder for name, folder in folders if sign_in or outputs.get(_without_sign_in(name)) == "true"}
+    publish(session.client("s3"), outputs["SiteBucketName"], sign_in, additions)
     return outputs["PageUrl"]
 
 
-def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
+def _without_sign_in(slice_name: str) -> str:
+    """Return the output by which a slice shows its files to employees who have not signed in."""
+    return slice_name.title().replace("_", "") + "WithoutSignIn"
+
+
+def publish(
+    s3: Any, bucket: str, sign_in: site.SignIn | None = None, additions: Mapping[str, Path] | None = None
+) -> None:
     """Upload the page's files to a bucket, and delete all other objects.
 
     A file is uploaded after the files that it refers to. A browser that loads the page meanwhile caches no mix of two
@@ -54,11 +64,12 @@ def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
         s3: boto3 client of S3.
         bucket: name of the bucket.
         sign_in: endpoints of the stage's user pool; None: the stage has none.
+        additions: folders of other slices, as for `site.files`.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: S3 did not respond, or refused a request.
     """
-    files = site.files(sign_in=sign_in)
+    files = site.files(sign_in=sign_in, additions=additions)
     for name in (*sorted(files.keys() - set(_LAST)), *_LAST):
         body, headers = files[name]
         s3.put_object(

@@ -64,6 +64,7 @@ export function start() {
     if (!isSending) send().catch(error => (console.error(error), showState("askFailed")))
   })
   other.addEventListener("click", () => {
+    if (isSending) return
     saveDraft({ punch: undefined })
     drawForm()
     element("ask-day").focus()
@@ -83,11 +84,12 @@ function clearDraft(employee) {
 
 /** Returns a button that asks to disregard a punch that was sent; a kiosk does not know who presses it. */
 export function punchAction(punch) {
-  const isOwn = !page.isSignedIn || punch.body.usuarioId === draft.employee
+  const isOwn = page.isSignedIn ? punch.body.usuarioId === draft.employee : !page.hasUserPool
   if (page.isKiosk || !isOwn || !["sent", "recorded"].includes(punch.state)) return undefined
   const button = createElement("button", page.texts.askAboutPunch, { type: "button", className: "plain", id: `ask-${punch.body.id}` })
   button.ariaLabel = `${page.texts.askAboutPunch}: ${formatTime(punch.body.ponto)}`
   button.addEventListener("click", () => {
+    if (isSending) return
     const { id, usuarioId, ponto } = punch.body
     saveDraft({ punch: { id, usuarioId, ponto } })
     element("ask").open = true
@@ -120,7 +122,7 @@ async function load(employee) {
 }
 
 function drawForm() {
-  element("ask").hidden = page.isKiosk
+  element("ask").hidden = page.isKiosk || (page.hasUserPool && !page.isSignedIn)
   element("ask-times").hidden = Boolean(draft.punch)
   element("ask-punch").hidden = element("ask-other").hidden = !draft.punch
   element("ask-punch").textContent = draft.punch ? page.texts.askPunch(formatTime(draft.punch.ponto)) : ""
@@ -170,7 +172,7 @@ async function send() {
   const json = JSON.stringify(content)
   if (draft.content !== json) saveDraft({ content: json, id: uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(16))) })
   const employee = draft.employee
-  isSending = true
+  setSending(true)
   showState("askSending")
   try {
     const body = JSON.stringify({ id: draft.id, ...content })
@@ -178,9 +180,15 @@ async function send() {
     if (employee !== draft.employee) return // another employee has signed in
     showResponse(response, content)
   } finally {
-    isSending = false
+    setSending(false)
   }
   await drawPage()
+}
+
+/** While a request is sent, its fields cannot be changed: the response is about what they show. */
+function setSending(value) {
+  isSending = value
+  for (const field of fields()) field.readOnly = value
 }
 
 function showResponse({ status, body }, content) {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -70,5 +71,26 @@ def test_the_page_has_its_user_pool_or_the_deploy_warns_that_it_is_missing(
 
     settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
     pool = site.SignIn.from_domain(*sign_in.values()) if sign_in else None
-    assert settings == json.loads(site.files(sign_in=pool)["config.json"].body)
+    assert settings.get("signIn") == (pool and pool._asdict())
     assert ("employees cannot sign in on it" in capsys.readouterr().err) == (needs_token and not sign_in)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "modules"),
+    [
+        ({}, []),
+        (SIGN_IN, ["time_notes/page.js"]),
+        ({"TimeNotesWithoutSignIn": "true"}, ["time_notes/page.js"]),
+        ({"TimeNotesWithoutSignIn": "false"}, []),
+    ],
+)
+def test_page_has_files_of_a_slice_only_where_employees_can_use_them(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outputs: dict[str, str], modules: list[str]
+) -> None:
+    monkeypatch.setattr(site, "slice_folders", lambda: {"time_notes": tmp_path})
+    outputs = {"SiteBucketName": BUCKET, "PageUrl": "https://d1.example.com/", **outputs}
+
+    publish.publish_stage(boto3.Session(), outputs, needs_token=False)
+
+    settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
+    assert settings["modules"] == modules

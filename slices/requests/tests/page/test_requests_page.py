@@ -1,6 +1,7 @@
 """Tests of the page's form and list of requests, in front of a fake server."""
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from slices.page.site import SignIn
 from slices.page.tests.page.fake_server import FakeServer, accept, run_fake_server
 from slices.page.tests.page.phones import WAITING, Phone, punch, wait_for_states
 from tests.serving import Response, json_response
@@ -24,6 +26,8 @@ class Requests:
         self.answers: list[Response] = []
         self.asked: list[dict[str, Any]] = []
         self.listed: list[dict[str, Any]] = []
+        self.is_answering = threading.Event()
+        self.is_answering.set()
 
     def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         if path != "solicitacao":
@@ -31,6 +35,7 @@ class Requests:
         if body is None:
             return json_response(200, {"solicitacoes": self.listed})
         self.asked.append(json.loads(body))
+        self.is_answering.wait(10)
         return self.answers.pop(0) if self.answers else json_response(201, {})
 
 
@@ -46,10 +51,9 @@ def server(api: Requests) -> Iterator[FakeServer]:
         yield server
 
 
-def fill(page: Page, reason: str = "tablet parado") -> None:
-    page.locator("#employee").fill("123")
+def fill(page: Page) -> None:
     page.get_by_text("Esqueci de bater").click()
-    for name, value in (("day", "2026-11-03"), ("time", "18:00"), ("reason", reason)):
+    for name, value in (("day", "2026-11-03"), ("time", "18:00"), ("reason", "tablet parado")):
         page.locator(f"#ask-{name}").fill(value)
 
 
@@ -59,6 +63,7 @@ def send(page: Page) -> None:
 
 def test_request_is_kept_offline_and_every_retry_has_its_id(phone: Phone, api: Requests) -> None:
     page = phone.open("#key=first", worker=False)
+    page.locator("#employee").fill("123")
     fill(page)
     phone.context.set_offline(True)
     send(page)
@@ -104,7 +109,30 @@ def test_punch_that_is_not_stored_yet_is_asked_about_later(phone: Phone, server:
     assert api.asked[0].items() >= {"tipo": "desconsideracao", "batidaId": sent}.items()
 
 
-def test_signed_in_employee_sees_own_requests_only(phone: Phone, api: Requests) -> None:
+def test_fields_cannot_change_while_they_are_sent(phone: Phone, api: Requests) -> None:
+    page = phone.open("#key=first", worker=False)
+    page.locator("#employee").fill("123")
+    fill(page)
+    api.is_answering.clear()
+    send(page)
+    reason = page.locator("#ask-reason")
+    expect(reason).not_to_be_editable()
+    api.is_answering.set()
+    expect(reason).to_have_value("")
+    expect(reason).to_be_editable()
+
+
+def sign_in(page: Page, employee: int) -> None:
+    page.evaluate(
+        """employee => import("./database.js")
+          .then(database => database.saveSetting("session", { token: "t", refresh: null, employee }))
+          .then(() => dispatchEvent(new Event("outbox")))""",
+        employee,
+    )
+
+
+def test_signed_in_employee_sees_own_requests_only(phone: Phone, server: FakeServer, api: Requests) -> None:
+    server.sign_in = SignIn.from_domain("pool.example.com", "client")
     api.listed = [
         {
             "tipo": "inclusao",
@@ -122,13 +150,11 @@ def test_signed_in_employee_sees_own_requests_only(phone: Phone, api: Requests) 
         )
     ]
     page = phone.open("#key=first", worker=False)
-    expect(page.locator("#requests")).to_be_hidden()
+    expect(page.locator("#requests")).to_be_attached()
+    expect(page.locator("#requests, #ask").filter(visible=True)).to_have_count(0)
+    sign_in(page, 122)
     fill(page)
-    page.evaluate(
-        """() => import("./database.js")
-          .then(database => database.saveSetting("session", { token: "t", refresh: null, employee: 123 }))
-          .then(() => dispatchEvent(new Event("outbox")))"""
-    )
+    sign_in(page, 123)
 
     expect(page.locator("#requests li")).to_have_count(5)
     expect(page.locator("#requests li").last).to_contain_text("recusado: férias")

@@ -37,6 +37,7 @@ def test_keys_are_admitted_only_by_the_parameter_and_only_the_local_stage_sets_a
 
     assert variable("WITHOUT_SIGN_IN", "Request", "prod") == "false"
     assert variable("WITHOUT_SIGN_IN", "Request", "prod", "requestsWithoutSignIn=true") == "true"
+    assert compile_stage("prod").outputs["RequestsWithoutSignIn"]["Value"] == "false"
     assert [variable("AUTHOR", "Refusal", stage) for stage in ("prod", "local")] == ["", "local"]
 
 
