@@ -1,6 +1,7 @@
 """The AWS emulator: a child process, behind the guard, that listens on the loopback address only."""
 
 import base64
+import contextlib
 import os
 import secrets
 import shutil
@@ -168,7 +169,12 @@ def start(port: int, state: Path, log: Path) -> Emulator:
 
 def _wait_until_healthy(emulator: Emulator) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _is_healthy(emulator):
+    url = f"{emulator.url}/_ministack/health"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"}
+    while True:
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            if urllib3.request("GET", url, headers=headers, retries=False, timeout=1).status == HTTPStatus.OK:
+                return
         if not emulator.is_running() or time.monotonic() > deadline:
             raise LocalError(f"The emulator did not start; its log, {emulator.log}, ends:\n{tail(emulator.log)}")
         time.sleep(0.05)
@@ -195,14 +201,3 @@ def find_free_port() -> int:
     """Return a port on which no process listens."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def _is_healthy(emulator: Emulator) -> bool:
-    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"}
-    try:
-        response = urllib3.request(
-            "GET", f"{emulator.url}/_ministack/health", headers=headers, retries=False, timeout=1
-        )
-    except urllib3.exceptions.HTTPError:
-        return False
-    return response.status == HTTPStatus.OK

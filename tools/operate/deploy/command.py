@@ -124,11 +124,10 @@ def _migrate_and_prove(
         print_status(f"  {notice}")
     print_status(f"sending a punch of the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
     deployment = target.from_outputs(session, stage, outputs)
-    url = deployment.api_url
-    punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
+    punch_id, message_id = proof.send_punch(deployment, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.wait_for_row(functions, stage, punch_id, message_id)
     boundary.print_narrowing(session, stage)
-    deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
+    deployed = DeployedStage(session, stage, outputs, deployment.api_url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
     summary = {
@@ -139,7 +138,7 @@ def _migrate_and_prove(
         "applied": migrated["applied"],
         "notices": migrated["notices"],
         "punch": proven._asdict(),
-        "url": url,
+        "url": deployment.api_url,
         "key_id": key_id,
         "show_key": f"{show_key} --api-key {key_id}",
     }

@@ -52,7 +52,7 @@ def require_code(functions: "LambdaClient", stage: str, code_sha256: str) -> Non
         )
 
 
-def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
+def send_punch(deployment: Target, key_id: str, *, needs_token: bool) -> tuple[str, str]:
     """Send the test punch, and return its id and its message's.
 
     Raises:
@@ -62,8 +62,8 @@ def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
     punch_id = str(uuid.uuid4())
     punch = new_event(punch_id, RESERVED_EMPLOYEE_ID)
     if needs_token:
-        return punch_id, verify_sign_in(deployment, url, key, punch)
-    return punch_id, request_until(url, key, punch, expected=202)["messageId"]
+        return punch_id, verify_sign_in(deployment, key, punch)
+    return punch_id, request_until(deployment.api_url, key, punch, expected=202)["messageId"]
 
 
 def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int, clock: Clock = CLOCK) -> Any:
@@ -103,7 +103,7 @@ def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected:
     )
 
 
-def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
+def verify_sign_in(deployment: Target, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
     """Test a stage that requires sign-in: check that a token is required, and queue a punch as the gateway would.
 
     The queue accepts it only from the operator's role, as for a redrive.
@@ -114,8 +114,9 @@ def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, A
     Raises:
         CommandError: the gateway or the method requires no token, or the user may not assume the role.
     """
-    require_token(url, key, clock)
-    # Read from the API's settings, because a refused request would count for the alarm gateway-4xx-hours.
+    # The list of an employee's punches is published together with the method for punches. A refused punch would count
+    # for the alarm gateway-4xx-hours, which three deploys without other traffic would trigger.
+    request_until(deployment.api_url, key, None, expected=401, clock=clock)
     if punch_authorization_type(deployment) == "NONE":
         raise CommandError(
             f"POST {EVENT.path} of the API {deployment.api_id} requires no token (authorizationType NONE), which was "
@@ -133,18 +134,6 @@ def verify_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, A
         },
     )
     return sent["MessageId"]
-
-
-def require_token(url: str, key: str, clock: Clock = CLOCK) -> None:
-    """Check that the gateway requires a token.
-
-    This requests the list of an employee's punches, which is published together with the method for punches. A refused
-    punch would count for the alarm gateway-4xx-hours, which three deploys without other traffic would trigger.
-
-    Raises:
-        CommandError: the gateway requires none.
-    """
-    request_until(url, key, None, expected=401, clock=clock)
 
 
 def punch_authorization_type(deployment: Target) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from tools.kit import slice_manifests, target
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.osls import DATABASE_CLUSTER, DRAIN
@@ -76,7 +78,9 @@ def check_plan(session: "boto3.Session", demand: Demand) -> Shortage | None:
     client = session.client("freetier", config=target.config(attempts=2, read_timeout=10))
     try:
         plan = client.get_account_plan_state()["accountPlanType"]
-    except client.exceptions.ResourceNotFoundException:
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ResourceNotFoundException":
+            raise
         return None  # the account has no plan
     limits = [f"maximumAcu={_FREE_ACU}"] if demand.maximum_acu > _FREE_ACU else []
     if plan != "FREE" or not (demand.creates_cluster or limits):

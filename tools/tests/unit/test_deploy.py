@@ -476,7 +476,7 @@ def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, ga
     calls = prod.calls
     calls.history.clear()
 
-    message_id = proof.verify_sign_in(deployed, URL, "the key", PUNCH, FakeClock())
+    message_id = proof.verify_sign_in(deployed, "the key", PUNCH, FakeClock())
 
     assert gateway.punches == [None, None]
     assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
@@ -495,7 +495,7 @@ def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, ga
 def test_list_of_punches_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} returned 404, expected 401") as failure:
-        proof.verify_sign_in(deployment(), URL, "the key", PUNCH, FakeClock())
+        proof.verify_sign_in(deployment(), "the key", PUNCH, FakeClock())
     assert "it does not accept punches" not in str(failure.value)
     assert "it may accept punches without a token" in str(failure.value)
 
@@ -504,7 +504,7 @@ def test_list_of_punches_without_sign_in_fails_the_deploy(gateway: Gateway) -> N
 def test_post_without_sign_in_fails_the_deploy(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* requires no token .*authorizationType NONE") as failure:
-        proof.verify_sign_in(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
+        proof.verify_sign_in(deployment(ApiId=api_with_post("NONE")), "the key", PUNCH, FakeClock())
     assert failure.value.status == 1
 
 

@@ -134,12 +134,10 @@ def test_free_plan_stops_the_deploy_of_a_cluster(calls: Calls) -> None:
 
     require_demand(NO_DEMAND)  # database: existing
     assert calls.operations.count("GetAccountPlanState") == 1
-    for paid in (
-        plan("PAID"),
-        {"GetAccountPlanState": refusal("ResourceNotFoundException")},
-    ):  # an account that has no plan
+    no_plan = {"GetAccountPlanState": refusal("ResourceNotFoundException")}
+    for paid in (plan("PAID"), no_plan):
         calls.stubs |= paid
-        require_demand(CLUSTER)
+        require_demand(CLUSTER, database=None)
 
     calls.stubs |= limits(10, 10) | plan("FREE")
     large = FIVE._replace(creates_cluster=True, maximum_acu=8, unverified_parameters=("gate=false",))
