@@ -29,7 +29,7 @@ async function topic(context) {
 }
 
 /** Return the logical id of an alarm: DeadLettersAlarm for `dead-letters`. */
-const logicalId = (section) => `${section.split('-').map((word) => word[0].toUpperCase() + word.slice(1)).join('')}Alarm`;
+const logicalId = (name) => `${name.split('-').map((word) => word[0].toUpperCase() + word.slice(1)).join('')}Alarm`;
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
@@ -41,22 +41,22 @@ module.exports = async (context) => {
     ...(database !== 'existing' && clusterAlarms),
   };
   const sliceAlarms = await collect(context, 'alarms');
-  const duplicate = Object.keys(sliceAlarms).find((section) => section in baseAlarms);
+  const duplicate = Object.keys(sliceAlarms).find((name) => name in baseAlarms);
   if (duplicate) fail(`${origins.get(duplicate)} exists already in this project. Choose another name.`);
   const all = { ...baseAlarms, ...sliceAlarms };
-  const sections = alarms === 'all' ? Object.keys(all) : ESSENTIAL;
+  const names = alarms === 'all' ? Object.keys(all) : ESSENTIAL;
 
   const { arn, resources: topicResources } = await topic(context);
   const stack = await resolveVariable('file(resources/derived.js):stackName');
   const resources = {};
-  for (const section of sections) {
-    const { AlarmDescription, ...properties } = all[section];
-    resources[logicalId(section)] = {
+  for (const name of names) {
+    const { AlarmDescription, ...properties } = all[name];
+    resources[logicalId(name)] = {
       Type: 'AWS::CloudWatch::Alarm',
       Properties: {
-        AlarmName: `${stack}-${section}`,
+        AlarmName: `${stack}-${name}`,
         // Descriptions of slices' alarms contain their own links.
-        AlarmDescription: section in baseAlarms ? `${AlarmDescription} docs/runbook.md#${section}` : AlarmDescription,
+        AlarmDescription: name in baseAlarms ? `${AlarmDescription} docs/runbook.md#${name}` : AlarmDescription,
         ...properties,
         ComparisonOperator: 'GreaterThanThreshold',
         TreatMissingData: 'notBreaching',

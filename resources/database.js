@@ -14,7 +14,7 @@ const resolveParameters = require('./lib/resolve-parameters.js');
 const CERTIFICATES = 'ponto/certificates/rds.pem';
 const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // for the internet access gateway of an express cluster
 
-const PARAMETERS = [
+const PARAMETER_NAMES = [
   'database', 'dbHost', 'dbPort', 'dbUser', 'dbSslMode', 'dbSslRootCert', 'dbSecretArn', 'dbResourceId', 'backupDays',
 ];
 
@@ -102,7 +102,7 @@ async function schemaEnvironment(context, database, owner, secrets) {
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  const parameters = await resolveParameters(context, ...PARAMETERS);
+  const parameters = await resolveParameters(context, ...PARAMETER_NAMES);
   const { database, dbUser: owner, dbSslRootCert } = parameters;
   const login = await derived.login(context);
   check({ database, login, parameters, dataApi: await derived.dataApi(context), region: await resolveVariable('self:provider.region') });

@@ -2,15 +2,15 @@
 // to a number, although values from --param are strings. `stages` fails on a value that the declaration excludes.
 const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
-const { PARAMETERS: API_FUNCTION_DECLARATIONS } = require('./lib/api-functions.js');
+const { API_FUNCTION_PARAMETERS } = require('./lib/api-functions.js');
 const { SLICES, check: checkSlices } = require('./slices.js');
 const fail = require('./lib/fail.js');
 const readYaml = require('./lib/yaml.js');
 
 // resources/parameters.yml has the base's declarations and the values of all parameters, slices' included: values in a slice's folder would
 // be ignored without an error while the slice is disabled.
-const { parameters: baseDeclarations, ...STAGES } = readYaml('resources/parameters.yml');
-for (const stage of Object.keys(STAGES)) STAGES[stage] ??= {};
+const { parameters: baseDeclarations, ...STAGE_VALUES } = readYaml('resources/parameters.yml');
+for (const stage of Object.keys(STAGE_VALUES)) STAGE_VALUES[stage] ??= {};
 const DECLARATIONS = { ...baseDeclarations };
 const ROOT = join(__dirname, '..');
 
@@ -18,7 +18,7 @@ const ROOT = join(__dirname, '..');
 function listDeclarations({ parameters, endpoints }) {
   const declared = { ...parameters };
   for (const { name } of endpoints) {
-    for (const [suffix, declaration] of Object.entries(API_FUNCTION_DECLARATIONS)) {
+    for (const [suffix, declaration] of Object.entries(API_FUNCTION_PARAMETERS)) {
       declared[name + suffix] = { ...declaration, ...declared[name + suffix] };
     }
   }
@@ -74,7 +74,7 @@ function parse(name, text, stage) {
 /** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, and stops if that fails. */
 async function stages({ options, resolveVariable }) {
   checkSlices();
-  if (STAGES.default) fail('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');
+  if (STAGE_VALUES.default) fail('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');
   const declaredNames = new Set(Object.keys(baseDeclarations));
   for (const [name, slice] of SLICES) {
     const declared = Object.keys(listDeclarations(slice));
@@ -83,12 +83,12 @@ async function stages({ options, resolveVariable }) {
     declared.forEach((parameter) => declaredNames.add(parameter));
     checkUses(name);
   }
-  for (const [stage, values] of Object.entries(STAGES)) {
+  for (const [stage, values] of Object.entries(STAGE_VALUES)) {
     const unknown = Object.keys(values).find((name) => !(name in DECLARATIONS));
     if (unknown) fail(`resources/parameters.yml: ${stage} sets ${unknown}, which is not declared. Correct the name, or enable the slice that declares it.`);
   }
   const stage = await resolveVariable('sls:stage');
-  const values = { ...STAGES[stage] };
+  const values = { ...STAGE_VALUES[stage] };
   for (const option of options.param ?? []) {
     const [, name, text] = /^([^=]*)=?(.*)$/s.exec(option);
     // osls ignores unknown parameters; this one may belong to a disabled slice.
@@ -102,7 +102,7 @@ async function stages({ options, resolveVariable }) {
     const text = String(values[name] ?? defaults[name]);
     if (!text.includes('${')) parse(name, text, stage); // variables are resolved later, and parsed where they are used
   }
-  return { ...STAGES, default: defaults };
+  return { ...STAGE_VALUES, default: defaults };
 }
 
 const createReader = (name) => async ({ resolveVariable }) =>

@@ -63,14 +63,14 @@ class Entry(NamedTuple):
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """Values of the entry, in the order of COLUMNS."""
+        """Values of the entry, in the order of _VALUE_NAMES."""
         return (*self.punch, self.received_ms, self.message_id, self.api_key_id)
 
 
-COLUMNS = (*Punch._fields, "recebida_ms", "mensagem_id", "chave")
+_VALUE_NAMES = (*Punch._fields, "recebida_ms", "mensagem_id", "chave")
 """Names of an entry's values in `store.sql`."""
 
-_INSERT_ENTRIES = read_sql(_SQL / "store.sql").format(**{name: index for index, name in enumerate(COLUMNS)})
+_INSERT_ENTRIES = read_sql(_SQL / "store.sql").format(**{name: index for index, name in enumerate(_VALUE_NAMES)})
 
 
 class Status(Enum):

@@ -5,7 +5,7 @@ const { join } = require('node:path');
 const read = require('./yaml.js');
 const fail = require('./fail.js');
 
-const { parameters: PARAMETERS, callers: CALLERS, ...TEMPLATES } = read('resources/lib/api-functions.yml');
+const { parameters: API_FUNCTION_PARAMETERS, callers: CALLERS, ...TEMPLATES } = read('resources/lib/api-functions.yml');
 const VERBS = { get: 'GET', list: 'GET', post: 'POST', put: 'PUT', delete: 'DELETE' };
 const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'purpose', 'description', 'environment', 'timeout', 'nextStep'];
 
@@ -140,4 +140,4 @@ async function template({ resolveVariable }, { slice, name, id: prefix, purpose,
   return { functions: { [name]: { ...lambda, ...properties } }, Resources };
 }
 
-module.exports = { PARAMETERS, endpoints, template };
+module.exports = { API_FUNCTION_PARAMETERS, endpoints, template };

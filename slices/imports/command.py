@@ -50,26 +50,26 @@ def import_file(collaborators: Collaborators, target_options: TargetOptions, fil
 
     Importing a file again adds no punch twice.
     """
-    list_path = file.with_name(f"{file.name}.refused.ndjson")
+    refused_path = file.with_name(f"{file.name}.refused.ndjson")
     file_format = _check_file(file)
     bucket = find_bucket(target_options)
-    files.require_writable(list_path, force=True)
+    files.require_writable(refused_path, force=True)
     key = INCOMING_PREFIX + file.name
     with file.open("rb") as content:
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
     folder = results_prefix(key, version)
     print_status(f"uploaded as {bucket.url(key)}; Ctrl-C stops waiting, but not the import")
     result = _wait_for_result(bucket, folder, collaborators.clock)
-    list_path.unlink(missing_ok=True)  # the list of an earlier import
+    refused_path.unlink(missing_ok=True)  # the list of an earlier import
     if result["refused"]:
-        with files.draft(list_path, None) as out:
+        with files.draft(refused_path, None) as out:
             out.write(bucket.s3.get_object(Bucket=bucket.name, Key=folder + REFUSED_FILE)["Body"].read())
-    refused_lines = str(list_path) if result["refused"] else None
     counts = f"{result['accepted']} accepted, {result['refused']} refused"
-    counts += f": see {refused_lines}" if refused_lines else ""
+    counts += f": see {refused_path}" if result["refused"] else ""
     if "reason" in result:
         raise CommandError(f"the import failed at line {result['line']}: {result['reason']}. {counts}")
     if as_json:
+        refused_lines = str(refused_path) if result["refused"] else None
         print_json(result | {"results": bucket.url(folder), "refusedLines": refused_lines})
     else:
         print_result(counts, "Accepted punches are in the queue; those already stored add no row.")

@@ -2,8 +2,9 @@
 const { ENDPOINTS } = require('../../resources/slices.js');
 const { getSignIn } = require('./sign_in.js');
 
-/** Paths of the API's methods for users that site.yml does not name. The page reaches no other methods of slices. */
+// The page reaches the methods of slices for users, and no others.
 const userPaths = ENDPOINTS.filter(({ callers }) => callers === 'users').flatMap(({ methods }) => methods.map(({ path }) => path));
+/** Paths that site.yml does not name. */
 const otherPaths = [...new Set(userPaths)].filter((path) => path !== '/ponto' && !path.startsWith('/ponto/'));
 
 async function template({ resolveVariable }) {

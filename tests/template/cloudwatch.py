@@ -37,7 +37,7 @@ _EXTRA_PERIODS = 2  # earlier periods that CloudWatch also reads, to replace mis
 
 
 def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
-    """Return the properties of a stage's alarms, keyed by their section of docs/runbook.md."""
+    """Return the properties of a stage's alarms, by name."""
     return {
         alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.by_type(ALARM).values()
     }

@@ -38,12 +38,12 @@ def test_stage_has_only_the_resources_and_alarms_that_its_parameters_need(
     assert "Conditions" not in template.document
 
     has_cluster = "RDS" in services or "database=express" in parameters
-    sections = {
-        section
-        for section, alarm in alarms(prod).items()
+    names = {
+        name
+        for name, alarm in alarms(prod).items()
         if (stage != "local" or "Metrics" not in alarm) and (has_cluster or "AWS/RDS" not in str(alarm))
     }
-    assert alarms(template, stage).keys() == (ESSENTIAL_ALARMS if stage == "dev" else sections)
+    assert alarms(template, stage).keys() == (ESSENTIAL_ALARMS if stage == "dev" else names)
 
 
 def test_document_lists_each_resource(package_with_slices: PackageStage) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-HEADERS: Mapping[str, str] = {
+DEFAULT_HEADERS: Mapping[str, str] = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
@@ -15,7 +15,7 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-cache",
 }
-"""Headers of every file, in lower case. The Content-Security-Policy allows only the same origin's files and API."""
+"""Headers with names in lower case. The Content-Security-Policy allows only the same origin's files and API."""
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -43,7 +43,7 @@ class LocalFiles(NamedTuple):
     read: Callable[[], Mapping[str, File]]
 
 
-def files(folder: Path, headers: Mapping[str, str] = HEADERS) -> dict[str, File]:
+def files(folder: Path, headers: Mapping[str, str] = DEFAULT_HEADERS) -> dict[str, File]:
     """Return the files of a folder, which has no subfolders, by their URL paths; index.html has the path "".
 
     Raises:

@@ -121,7 +121,7 @@ class Flow:
             **counts,
             "deadLetters": len(dead_messages),
             "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
-            "looks": [{"secondsAgo": round(now - taken_at, 2), **sample} for taken_at, sample in samples],
+            "samples": [{"secondsAgo": round(now - taken_at, 2), **sample} for taken_at, sample in samples],
             "databaseStopped": self._stop_thread is not None and self._stop_thread.is_alive(),
             "error": self._error,
             "lastDeadLetters": [
@@ -130,8 +130,8 @@ class Flow:
             "api": {"url": address["api_url"], "key": address["api_key"]},
             "example": {
                 "body": event.body(1, ""),
-                "whose": EVENT.fields[EVENT.subject].name,
-                "when": EVENT.fields[EVENT.instant].name,
+                "subject": EVENT.fields[EVENT.subject].name,
+                "instant": EVENT.fields[EVENT.instant].name,
             },
         }
 

@@ -220,10 +220,10 @@ def _uses(process: psutil.Process, data: Path) -> bool:
     """Return whether a process belongs to the folder's server or creates the folder; psutil raises for zombies."""
     words = process.cmdline()
     # Only absolute paths, as they are started here: psql may have `postgres` as an argument, too.
-    programs = {process.name(), *(Path(word).name for word in words if word.startswith("/"))}
-    if "initdb" in programs and ("-D", str(_unfinished(data))) in pairwise(words):
+    program_names = {process.name(), *(Path(word).name for word in words if word.startswith("/"))}
+    if "initdb" in program_names and ("-D", str(_unfinished(data))) in pairwise(words):
         return True
-    return not programs.isdisjoint({"postgres", "pg_ctl"}) and Path(process.cwd()) in (data, _unfinished(data))
+    return not program_names.isdisjoint({"postgres", "pg_ctl"}) and Path(process.cwd()) in (data, _unfinished(data))
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -3,12 +3,12 @@ select
     criada_em,
     id::text,
     tipo,
-    not exists (select from ponto.correcoes_vigentes() as vigente where vigente.id = feita.id) as desfeita,
+    not exists (select from ponto.correcoes_vigentes() as vigente where vigente.id = correction.id) as desfeita,
     usuario_id,
     ponto,
     local,
     alvo::text,
     motivo,
     autor
-from ponto.correcoes_sem_nome(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s)) as feita
-order by usuario_id, feita.ponto, feita.criada_em, feita.id
+from ponto.correcoes_sem_nome(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s)) as correction
+order by usuario_id, correction.ponto, correction.criada_em, correction.id

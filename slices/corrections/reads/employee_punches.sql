@@ -6,9 +6,9 @@ select
     ponto at time zone coalesce((select fuso from ponto.funcionario where usuario_id = %(employee_id)s), ponto.fuso_padrao()) as local,
     e_incluida,
     (
-        select contra.id::text
-        from ponto.correcoes_vigentes() as contra
-        where contra.alvo = registro.id and contra.tipo = 'desconsideracao'
+        select disregarding.id::text
+        from ponto.correcoes_vigentes() as disregarding
+        where disregarding.alvo = registro.id and disregarding.tipo = 'desconsideracao'
     ) as desconsiderada_por
 from (
     select id, ponto, false

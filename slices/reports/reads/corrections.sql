@@ -5,8 +5,8 @@ with corrigida as (
     where %(employee_ids)s::bigint[] is null
     union all
     select correcoes.*
-    from unnest(%(employee_ids)s::bigint[]) as quem
-        cross join lateral ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), quem, %(momento)s)
+    from unnest(%(employee_ids)s::bigint[]) as employee_id
+        cross join lateral ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), employee_id, %(momento)s)
 )
 select usuario_id, id, tipo, dia, date_trunc('minute', local) as local, null as dispositivo, autor, motivo, criada_em as escrita_em
 from corrigida

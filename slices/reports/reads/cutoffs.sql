@@ -5,7 +5,7 @@ with corte_sugerido as (
     where %(employee_ids)s::bigint[] is null
     union all
     select cortes.*
-    from unnest(%(employee_ids)s::bigint[]) as quem cross join lateral ponto.cortes(%(de)s, %(ate)s, quem)
+    from unnest(%(employee_ids)s::bigint[]) as employee_id cross join lateral ponto.cortes(%(de)s, %(ate)s, employee_id)
 )
 select
     usuario_id, nome, fuso, corte, dias, divididos, sugestao, restantes, folga,

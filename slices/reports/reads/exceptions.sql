@@ -11,10 +11,10 @@ with excecao as materialized (
     where %(employee_ids)s::bigint[] is null
     union all
     select excecoes.*
-    from unnest(%(employee_ids)s::bigint[]) as quem
+    from unnest(%(employee_ids)s::bigint[]) as employee_id
         cross join lateral ponto.excecoes(
             %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
-            %(redefinicao)s, quem, %(momento)s
+            %(redefinicao)s, employee_id, %(momento)s
         )
 ),
 linha as (

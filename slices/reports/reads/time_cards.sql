@@ -7,7 +7,8 @@ with dia_do_espelho as (
     where %(employee_ids)s::bigint[] is null
     union all
     select espelhos.*
-    from unnest(%(employee_ids)s::bigint[]) as quem cross join lateral ponto.espelhos(%(mes)s, quem, %(momento)s)
+    from unnest(%(employee_ids)s::bigint[]) as employee_id
+        cross join lateral ponto.espelhos(%(mes)s, employee_id, %(momento)s)
 )
 select
     usuario_id, nome, dia, pontos, locais, minutos, minutos_noturnos, repetidas, minutos_descanso,

@@ -6,7 +6,8 @@ with total as (
     where %(employee_ids)s::bigint[] is null
     union all
     select espelho_totais.*
-    from unnest(%(employee_ids)s::bigint[]) as quem cross join lateral ponto.espelho_totais(%(mes)s, quem, %(momento)s)
+    from unnest(%(employee_ids)s::bigint[]) as employee_id
+        cross join lateral ponto.espelho_totais(%(mes)s, employee_id, %(momento)s)
 )
 select
     usuario_id, total.nome, total.cpf, total.fuso, dias_trabalhados, minutos, minutos_noturnos, dias_incompletos,

@@ -19,8 +19,8 @@ select
     recusa_em
 from ponto.solicitacao_situacao as pedido
     left join ponto.funcionario using (usuario_id)
-    cross join lateral ponto.hora_local(pedido.ponto, funcionario.fuso, funcionario.corte) as aqui
+    cross join lateral ponto.hora_local(pedido.ponto, funcionario.fuso, funcionario.corte) as local_time
 where (%(ids)s::text[] is null or pedido.id = any(%(ids)s::uuid[]))
-    and (%(mes)s::date is null or aqui.dia between ponto.primeiro_dia(%(mes)s) and ponto.ultimo_dia(%(mes)s))
+    and (%(mes)s::date is null or local_time.dia between ponto.primeiro_dia(%(mes)s) and ponto.ultimo_dia(%(mes)s))
     and (not %(waiting)s or situacao = 'aguardando')
 order by usuario_id, pedido.ponto, criada_em, pedido.id

@@ -87,9 +87,9 @@ def _declared(file: Path) -> Iterator[_Row]:
         yield _Row([_capitalise(key) + suffix for suffix in suffixes], name, f"`{key}`", purpose or "")
     for role in _ROLE.findall(text):
         yield _Row([role], name, "", f"Role of the function {role.removesuffix('Role').lower()}")
-    for section, purpose in _ALARM.findall(text):
-        alarm = "".join(map(_capitalise, section.split("-"))) + "Alarm"
-        yield _Row([alarm], name, f"`{section}`", purpose)
+    for alarm, purpose in _ALARM.findall(text):
+        logical_id = "".join(map(_capitalise, alarm.split("-"))) + "Alarm"
+        yield _Row([logical_id], name, f"`{alarm}`", purpose)
 
 
 def _split(declaration: re.Pattern[str], text: str) -> Iterator[tuple[str, str | None, str]]:

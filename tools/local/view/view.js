@@ -10,7 +10,7 @@ const TEXTS = {
     drains: "A fila esvazia.",
     calm: "Tudo gravado.",
     dead: number => `Mensagens na DLQ, não gravadas: ${number}.`,
-    lost: "O ambiente local não responde.",
+    unreachable: "O ambiente local não responde.",
     key: "Cada execução tem uma chave nova. Abra o último link que o make run mostrou; ele termina em #key=",
     verdict: { // singular and plural
       accepted: ["mensagem aceita", "mensagens aceitas"],
@@ -30,7 +30,7 @@ const TEXTS = {
     drains: "The queue drains.",
     calm: "All is stored.",
     dead: number => `Dead letters, not stored: ${number}.`,
-    lost: "The local stack does not answer.",
+    unreachable: "The local stack does not answer.",
     key: "Each run has a new key. Open the link that make run printed last; it ends in #key=",
     verdict: { // singular and plural
       accepted: ["accepted", "accepted"],
@@ -90,7 +90,7 @@ async function refresh() {
     updateVerdict(latest).catch(() => {}) // the next refresh shows the error
   } catch (error) {
     clearNumbers()
-    setStatus(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
+    setStatus(error instanceof TypeError || error instanceof DOMException ? texts.unreachable : error.message, "bad")
   }
   setTimeout(refresh, 1000)
 }
@@ -116,7 +116,7 @@ function showNumbers(numbers) {
     if (output.textContent !== text) output.textContent = text
     element(name).classList.toggle("some", counts[name] > 0)
   }
-  const rates = computeRates(numbers.looks)
+  const rates = computeRates(numbers.samples)
   const last = rates.at(-1) ?? { accepted: 0, stored: 0 }
   element("accepted").querySelector(".rate").textContent = texts.rate(format(Math.round(last.accepted)))
   element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(last.stored)))
@@ -163,9 +163,9 @@ async function updateVerdict(numbers) {
 }
 
 /** Return the rates per second between each sample of the stack and the next. */
-function computeRates(looks) {
-  return looks.slice(1).map((later, index) => {
-    const earlier = looks[index]
+function computeRates(samples) {
+  return samples.slice(1).map((later, index) => {
+    const earlier = samples[index]
     const seconds = earlier.secondsAgo - later.secondsAgo
     return {
       accepted: (later.accepted - earlier.accepted) / seconds,
@@ -219,8 +219,8 @@ async function sendPunches() {
       const body = JSON.stringify({
         ...example.body,
         id: uuid7(Date.now()),
-        [example.whose]: 1 + Math.floor(Math.random() * 500),
-        [example.when]: new Date().toISOString(),
+        [example.subject]: 1 + Math.floor(Math.random() * 500),
+        [example.instant]: new Date().toISOString(),
       })
       for (let wait = 1000; ; wait = Math.min(2 * wait, 30_000)) {
         const status = await post(path, body)

@@ -27,12 +27,12 @@ NUMBERS: dict[str, Any] = {
     "error": "",
     "lastDeadLetters": [],
     "verdict": {"accepted": 1200, "rows": 1200, "duplicates": 0, "deadLetters": 0, "lost": 0},
-    "looks": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
+    "samples": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
     "example": {
         "body": event.body(1, ""),
-        "whose": EVENT.fields[EVENT.subject].name,
-        "when": EVENT.fields[EVENT.instant].name,
+        "subject": EVENT.fields[EVENT.subject].name,
+        "instant": EVENT.fields[EVENT.instant].name,
     },
 }
 DEAD_LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}

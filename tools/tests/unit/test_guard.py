@@ -215,7 +215,9 @@ def test_files_of_slices_are_served_beside_the_api(method: str) -> None:
     for name, file in SERVED[0]().items():
         response = send_request(emulator, PAGE_PATH + name, method, closing=True)
         assert (response.status, response.body) == (200, file.body if method == "GET" else b"")
-        assert response.headers[b"content-security-policy"] == static.HEADERS["content-security-policy"].encode()
+        assert (
+            response.headers[b"content-security-policy"] == static.DEFAULT_HEADERS["content-security-policy"].encode()
+        )
         assert response.headers[b"content-length"] == str(len(file.body) if method == "GET" else 0).encode()
         assert b"access-control-allow-origin" not in response.headers
     assert emulator.forwarded == []

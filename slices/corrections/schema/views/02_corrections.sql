@@ -12,32 +12,34 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        feita.id, feita.usuario_id, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo, feita.motivo,
-        feita.autor, feita.criada_em, aqui.corte,
-        feita.tipo <> 'anulacao'
+        correction.id, correction.usuario_id, local_time.fuso, correction.tipo, instante, local_time.local, local_time.dia,
+        correction.alvo, correction.motivo, correction.autor, correction.criada_em, local_time.corte,
+        correction.tipo <> 'anulacao'
         -- Neither this correction nor the addition that it disregards is undone.
         and not exists (
             select
-            from ponto.correcao as anulacao
-            where anulacao.alvo in (feita.id, feita.alvo)
-                and anulacao.tipo = 'anulacao'
-                and ponto.escrita_ate(anulacao.criada_em, momento)
+            from ponto.correcao as undoing
+            where undoing.alvo in (correction.id, correction.alvo)
+                and undoing.tipo = 'anulacao'
+                and ponto.escrita_ate(undoing.criada_em, momento)
         )
         -- It is not a disregarded addition.
-        and not exists (select from ponto.correcoes_vigentes(momento) as contra where contra.alvo = feita.id)
-    from ponto.correcao as feita
-        left join ponto.correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
-        left join ponto.batida on batida.id = coalesce(desfeita.alvo, feita.alvo)
-        left join ponto.correcao as incluida on incluida.id = coalesce(desfeita.alvo, feita.alvo)
-        left join ponto.funcionario on funcionario.usuario_id = feita.usuario_id
+        and not exists (
+            select from ponto.correcoes_vigentes(momento) as disregarding where disregarding.alvo = correction.id
+        )
+    from ponto.correcao as correction
+        left join ponto.correcao as undone on correction.tipo = 'anulacao' and undone.id = correction.alvo
+        left join ponto.batida on batida.id = coalesce(undone.alvo, correction.alvo)
+        left join ponto.correcao as addition on addition.id = coalesce(undone.alvo, correction.alvo)
+        left join ponto.funcionario on funcionario.usuario_id = correction.usuario_id
         cross join lateral (
-            values (coalesce(feita.ponto, desfeita.ponto, batida.ponto, incluida.ponto))
-        ) as corrigido (instante)
-        cross join lateral ponto.hora_local(instante, funcionario.fuso, funcionario.corte) as aqui
-    where ponto.do_usuario(feita.usuario_id, usuario)
-        and feita.usuario_id <> ponto.usuario_reservado()
-        and ponto.escrita_ate(feita.criada_em, momento)
-        and aqui.dia between de and ate;
+            values (coalesce(correction.ponto, undone.ponto, batida.ponto, addition.ponto))
+        ) as corrected (instante)
+        cross join lateral ponto.hora_local(instante, funcionario.fuso, funcionario.corte) as local_time
+    where ponto.do_usuario(correction.usuario_id, usuario)
+        and correction.usuario_id <> ponto.usuario_reservado()
+        and ponto.escrita_ate(correction.criada_em, momento)
+        and local_time.dia between de and ate;
 end;
 
 create or replace function ponto.correcoes(
@@ -50,8 +52,10 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        id, usuario_id, nome, feita.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, feita.corte, vale
-    from ponto.correcoes_sem_nome(de, ate, usuario, momento) as feita left join ponto.funcionario using (usuario_id);
+        id, usuario_id, nome, correction.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, correction.corte,
+        vale
+    from ponto.correcoes_sem_nome(de, ate, usuario, momento) as correction
+        left join ponto.funcionario using (usuario_id);
 end;
 
 create or replace view ponto.correcao_local as select * from ponto.correcoes('-infinity', 'infinity');

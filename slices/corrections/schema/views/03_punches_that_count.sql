@@ -14,8 +14,8 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
-        gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
+        registro.id, registro.usuario_id, nome, local_time.fuso, ponto, local_time.local, local_time.dia, origem,
+        dispositivo, recebida_em, gravada_em, recebida_em - ponto, recebida_em - enviado, local_time.corte
     from (
         select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
         from ponto.batidas_lidas(de, ate, usuario, momento)
@@ -26,15 +26,15 @@ begin atomic
     ) as registro (id, usuario_id, ponto, origem, dispositivo, enviado, recebida_em, gravada_em)
         left join ponto.funcionario
             on funcionario.usuario_id = registro.usuario_id and ponto.do_usuario(funcionario.usuario_id, usuario)
-        cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
+        cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as local_time
     where registro.usuario_id <> ponto.usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
-        and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity')
+        and local_time.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity')
         -- The punch is not disregarded, and is not an undone addition. No id is in both tables.
         and not exists (
             select
-            from ponto.correcoes_vigentes(momento) as contra
-            where contra.alvo = registro.id and ponto.do_usuario(contra.usuario_id, usuario)
+            from ponto.correcoes_vigentes(momento) as disregarding
+            where disregarding.alvo = registro.id and ponto.do_usuario(disregarding.usuario_id, usuario)
         );
 end;
 

@@ -42,7 +42,9 @@ comment on function ponto.um_instante is 'The only instant of an array; raises a
 create or replace function ponto.instante_local(usuario bigint, local timestamp) returns timestamptz
 language sql stable parallel safe begin atomic
     select ponto.um_instante(ponto.instantes_locais(local, zona), local, zona)
-    from (values (coalesce((select fuso from ponto.funcionario where usuario_id = usuario), ponto.fuso_padrao()))) as dele (zona);
+    from (
+        values (coalesce((select fuso from ponto.funcionario where usuario_id = usuario), ponto.fuso_padrao()))
+    ) as employee (zona);
 end;
 
 comment on function ponto.instante_local is

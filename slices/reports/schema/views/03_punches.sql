@@ -23,7 +23,7 @@ begin atomic
             select coalesce(seu_fuso, (select ponto.fuso_padrao())), coalesce(seu_corte, ponto.corte_padrao())
         ) as zona (fuso, corte)
         offset 0 -- evaluates the expressions once per row, and not for each use
-    ) as aqui;
+    ) as local_time;
 end;
 
 comment on function ponto.hora_local is
@@ -34,10 +34,10 @@ select
     batida.id,
     batida.usuario_id,
     funcionario.nome,
-    aqui.fuso,
+    local_time.fuso,
     batida.ponto,
-    aqui.local,
-    aqui.dia,
+    local_time.local,
+    local_time.dia,
     batida.deslocamento,
     batida.dispositivo,
     batida.offline,
@@ -47,14 +47,14 @@ select
     batida.recebida_em - batida.ponto as atraso_recebimento,
     batida.gravada_em - batida.recebida_em as atraso_gravacao,
     batida.recebida_em - batida.enviado as desvio,
-    aqui.corte,
+    local_time.corte,
     batida.latitude,
     batida.longitude,
     batida.precisao,
     batida.sequencia
 from ponto.batida
     left join ponto.funcionario using (usuario_id)
-    cross join lateral ponto.hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as aqui
+    cross join lateral ponto.hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as local_time
 where batida.usuario_id <> ponto.usuario_reservado();
 
 comment on view ponto.batida_local is

@@ -12,15 +12,15 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, 'batida', dispositivo, recebida_em,
-        gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
+        registro.id, registro.usuario_id, nome, local_time.fuso, ponto, local_time.local, local_time.dia, 'batida',
+        dispositivo, recebida_em, gravada_em, recebida_em - ponto, recebida_em - enviado, local_time.corte
     from ponto.batidas_lidas(de, ate, usuario, momento) as registro -- includes some days before and after
         left join ponto.funcionario
             on funcionario.usuario_id = registro.usuario_id and ponto.do_usuario(funcionario.usuario_id, usuario)
-        cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
+        cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as local_time
     where registro.usuario_id <> ponto.usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
-        and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity');
+        and local_time.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity');
 end;
 
 create or replace function ponto.correcoes(

@@ -37,15 +37,15 @@ begin atomic
     union all
     -- Corrections in force
     select
-        caso.tipo, feita.usuario_id, nome, dia, feita.id, date_trunc('minute', local), batida.dispositivo,
-        criada_em - feita.ponto, 1
-    from ponto.correcoes(de, ate, usuario, momento) as feita
+        caso.tipo, correction.usuario_id, nome, dia, correction.id, date_trunc('minute', local), batida.dispositivo,
+        criada_em - correction.ponto, 1
+    from ponto.correcoes(de, ate, usuario, momento) as correction
         join (
             values
                 ('incluida', 'inclusao'),
                 ('desconsiderada', 'desconsideracao')
-        ) as caso (tipo, da_correcao) on caso.da_correcao = feita.tipo
-        left join ponto.batida on batida.id = feita.alvo -- the punch that is disregarded
+        ) as caso (tipo, da_correcao) on caso.da_correcao = correction.tipo
+        left join ponto.batida on batida.id = correction.alvo -- the punch that is disregarded
     where vale
     union all
     -- Punches with a time close to the previous punch, or far from the receipt or the sending
