@@ -2,7 +2,7 @@
 
 Statements run on the real server. Timeouts (connect, statement, lock, idle) and failures (a restart, a failover, a full
 server) are simulated: they take time on the simulated clock, and raise the errors that libpq and PostgreSQL raise.
-lab/tests/test_simulated_database.py compares these with real ones.
+lab/tests/postgres/test_simulated_database.py compares these with real ones.
 
 Aurora Serverless v2 with a minimum of 0 ACU pauses where no connection has been open for `secondsUntilAutoPause`, and
 takes about 15 s to resume, sometimes more:
