@@ -3,7 +3,6 @@
 import json
 
 from slices.clocks import document_table
-from tests.template.compiled import CompileStage
 from tests.template.test_permissions import extract_permissions
 from tools.kit.packaging import Template
 
@@ -19,7 +18,3 @@ def test_only_the_import_function_may_read_the_table(prod_with_slices: Template)
 def test_table_does_not_expire(prod_with_slices: Template) -> None:
     *expiring, _ = prod_with_slices.properties("UploadBucket")["LifecycleConfiguration"]["Rules"]
     assert not document_table.TABLE_KEY.startswith(tuple(rule["Prefix"] for rule in expiring))
-
-
-def test_no_policy_without_uploads(compile_stage: CompileStage) -> None:
-    assert "DocumentsPolicy" not in compile_stage("prod").resources

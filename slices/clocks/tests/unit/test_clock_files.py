@@ -5,7 +5,6 @@ import io
 import json
 import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,10 +14,10 @@ from hypothesis import strategies as st
 from ponto.drain.parser import parse
 from slices.clocks.document_table import TABLE_KEY
 from slices.clocks.tests.clock_files import CLOCK, HardwareClock, contains_personal_data, cpf, month_records, pis
-from slices.clocks.tests.unit.test_afd import both_layouts, clocks
+from slices.clocks.tests.unit.test_afd import clocks
 from slices.imports.file_formats import GetObject, InvalidFileError
 from slices.imports.lines import read_lines
-from slices.imports.tests.unit.test_uploads import FakeAws, client_error
+from slices.imports.tests.unit.test_uploads import FakeAws
 from slices.imports.tests.unit.test_uploads import fake_aws as fake_aws
 
 EMPLOYEE_FIELDS = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
@@ -158,47 +157,22 @@ def test_intact_records_of_damaged_file_are_sent_and_results_have_no_personal_da
         assert clock.year == 2009 or (missing | numbers) - events == all_numbers - events
 
 
-def test_two_punches_of_an_employee_in_a_minute_differ_by_nsr(fake_aws: FakeAws) -> None:
+def test_file_with_second_header_or_of_a_program_is_not_sent(fake_aws: FakeAws) -> None:
     with_table(fake_aws)
     clock = HardwareClock()
-    fake_aws.run(fake_aws.upload(clock.file(clock.punch(7, EMPLOYEE_FIELDS[0]), clock.punch(8, EMPLOYEE_FIELDS[0]))))
-    assert [(employee_id, nsr) for employee_id, _, nsr in sent_punches(fake_aws)] == [(11, 7), (11, 8)]
-    assert len({line.body for line in fake_aws.queue.punches}) == 1
-
-
-@pytest.mark.parametrize("days", [0, 2])
-@both_layouts
-def test_file_with_second_header_or_of_a_program_is_not_sent(
-    fake_aws: FakeAws, clock: HardwareClock, days: int
-) -> None:
-    with_table(fake_aws)
     program = "0000000997" + f"2026-10-01T08:00:00-0300{EMPLOYEE_FIELDS[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
     for line, message in ((clock.header(), "second header"), (program, "type 7")):
-        records = [*month_records(clock, EMPLOYEE_FIELDS, days=days), "a" * 70_000, line]
+        records = [*month_records(clock, EMPLOYEE_FIELDS, days=2), "a" * 70_000, line]
         with pytest.raises(InvalidFileError, match=f"line {len(records) + 1}: there is a .*{message}"):
             fake_aws.run(fake_aws.upload(clock.file(*records)))
         assert message in fake_aws.result("failure.json")[0]["reason"]
     assert fake_aws.queue.punches == []
 
 
-@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
-def test_file_fails_without_the_table_of_documents(
-    fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
-    clock, get_object = HardwareClock(), fake_aws.bucket.get_object
-
-    def without_table(**parameters: Any) -> Any:
-        if parameters["Key"] == TABLE_KEY:
-            raise client_error(code, 403)
-        return get_object(**parameters)
-
-    upload = fake_aws.upload(clock.file(*month_records(clock, EMPLOYEE_FIELDS)))
-    with monkeypatch.context() as patch:
-        patch.setattr(fake_aws.bucket, "get_object", without_table)
-        with pytest.raises(
-            InvalidFileError, match=f"documents/documents.csv is not in the bucket .*{code}.*run ponto load documents"
-        ):
-            fake_aws.run(upload)
+def test_file_fails_without_the_table_of_documents_and_can_be_imported_again(fake_aws: FakeAws) -> None:
+    upload = fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), EMPLOYEE_FIELDS)))
+    with pytest.raises(InvalidFileError, match=r"documents\.csv is not in the bucket .*run ponto load documents"):
+        fake_aws.run(upload)
     assert "ponto load documents" in fake_aws.result("failure.json")[0]["reason"]
     assert fake_aws.queue.punches == []
 

@@ -48,7 +48,7 @@ class Bucket:
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> Any:  # noqa: N803
         assert Bucket == BUCKET
         if (Key, VersionId) not in self.objects:
-            raise client_error("NoSuchKey", 404)
+            raise client_error("AccessDenied", 403)  # S3's answer to a role that may not list the bucket
         return {"Body": io.BytesIO(self.objects[Key, VersionId])}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
