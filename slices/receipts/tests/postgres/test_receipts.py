@@ -5,9 +5,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from ponto.drain.parser import parse
 from ponto.drain.store import Entry, Store
 from ponto.punch import EVENT
 from ponto.shared.connection import Parameters
-from ponto.shared.sql_names import read_sql
 from slices.http import UNAVAILABLE_RETRY_SECONDS, Response
 from slices.receipts import function
 from slices.receipts.function import LIST_FIELD, NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE_MESSAGE
@@ -25,7 +23,6 @@ from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.functions import Functions
 from tests.postgres.storing import EIGHT, add_punch, entry
-from tests.waiting import wait_for
 from tools.kit import event
 from tools.kit.event import OPTIONAL_FIELDS
 
@@ -84,25 +81,22 @@ class ReceiptFunction:
 @pytest.fixture
 def receipt_function(database: Database) -> Iterator[ReceiptFunction]:
     """Yield the function of a stage without sign-in."""
-    receipt_function = ReceiptFunction(database, is_sign_in_required=False)
-    with closing(receipt_function.session):
-        yield receipt_function
+    function = ReceiptFunction(database, is_sign_in_required=False)
+    with closing(function.session):
+        yield function
 
 
 @pytest.fixture
 def sign_in_function(database: Database) -> Iterator[ReceiptFunction]:
     """Yield the function of a stage with sign-in."""
-    receipt_function = ReceiptFunction(database, is_sign_in_required=True)
-    with closing(receipt_function.session):
-        yield receipt_function
+    function = ReceiptFunction(database, is_sign_in_required=True)
+    with closing(function.session):
+        yield function
 
 
 def random_uuid(version: str) -> str:
     text = str(uuid.uuid4())
     return f"{text[:14]}{version}{text[15:]}"
-
-
-# Responses
 
 
 def test_receipt_has_the_values_of_the_row_and_is_not_cached(
@@ -137,18 +131,13 @@ def test_receipt_has_the_values_of_the_row_and_is_not_cached(
     assert receipt_function.warnings == []
 
 
-def test_missing_punch_is_404_with_retry_after(
-    receipt_function: ReceiptFunction,
-) -> None:
+def test_missing_punch_is_404_with_retry_after(receipt_function: ReceiptFunction) -> None:
     answer = receipt_function.get(str(uuid.uuid4()))
 
     assert answer["statusCode"] == 404
     assert answer["headers"]["Retry-After"] == str(NOT_FOUND_RETRY_SECONDS)
     assert answer["headers"]["Cache-Control"] == "no-store"
     assert json.loads(answer["body"]) == {"message": NOT_FOUND_MESSAGE}
-
-
-# Callers
 
 
 def test_key_alone_gets_receipts_of_random_ids_only(receipt_function: ReceiptFunction, store: Store) -> None:
@@ -175,33 +164,17 @@ def test_signed_in_employee_gets_only_their_own_receipts(sign_in_function: Recei
 def test_caller_without_a_valid_number_gets_no_receipts(sign_in_function: ReceiptFunction, store: Store) -> None:
     own = entry(5)
     store.save([own])
-    numbers = ["", "0", "05", " 5", "5 ", "-5", "5.0", "\u0665", "5,6", "5 or true", "9" * 17]
 
-    for claims in ({}, *({"employee": number} for number in numbers)):  # {}: only an API key
+    for claims in ({}, {"employee": ""}, {"employee": "05"}):  # {}: only an API key
         assert sign_in_function.status(own.punch.id, **claims) == 404
         assert sign_in_function.list(**claims) == []
     assert sign_in_function.parameter_reads == 0  # the database is not queried
 
 
-def test_invalid_id_is_404_without_a_query(
-    receipt_function: ReceiptFunction, sign_in_function: ReceiptFunction
-) -> None:
-    for identifier in (
-        "",
-        "1",
-        "' or true --",
-        "%s",
-        "{0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e}",
-        "urn:uuid:0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e",
-        "0199a1f27c1e7b529d1f6b1f0a4c2d3e",
-        "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e\n",
-        "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3é",
-    ):
-        assert receipt_function.status(identifier) == sign_in_function.status(identifier, employee="5") == 404
-    assert receipt_function.parameter_reads == sign_in_function.parameter_reads == 0
-
-
-# The list
+def test_invalid_id_is_404_without_a_query(receipt_function: ReceiptFunction) -> None:
+    for identifier in ("", "' or true --", "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e\n"):
+        assert receipt_function.status(identifier) == 404
+    assert receipt_function.parameter_reads == 0
 
 
 def test_list_has_the_employees_punches_of_two_days_newest_first(
@@ -220,77 +193,24 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     assert json.loads(sign_in_function.get(copied, employee="5")["body"])["recebidaEm"] is None
 
 
-def test_list_is_selected_by_time_of_receipt_not_of_the_punch(
-    sign_in_function: ReceiptFunction, database: Database, store: Store
-) -> None:
-    now = round(1000 * time.time())
-    instants = [datetime(1900, 1, 1, tzinfo=UTC), EIGHT, datetime(2999, 12, 31, 23, 59, tzinfo=UTC)]
-    store.save([entry(7, instant)._replace(received_ms=now) for instant in instants])
-
-    assert len(sign_in_function.list(employee="7")) == len(instants)
-    database.execute("set enable_seqscan = off")
-    statement = read_sql(Path(function.__file__).with_name("sql") / "receipts.sql") % {
-        "employee_id": 7,
-        "max_age": "interval '2 days'",
-        "limit": 500,
-    }
-    plan = "\n".join(line for (line,) in database.execute("explain " + statement))
-    assert "batida_semana_" in plan
-    assert "batida_recebida_em_idx" not in plan
-
-
-# Failures
-
-
-def test_terminated_session_is_replaced_without_an_error(
-    receipt_function: ReceiptFunction, database: Database, store: Store
-) -> None:
-    punch = entry()
-    store.save([punch])
-    sessions = "from pg_stat_activity where datname = current_database() and application_name = 'ponto receipts'"
-    assert receipt_function.status(punch.punch.id) == 200
-    assert database.execute(f"select usename {sessions}") == [("ponto_receipts",)]
-
-    database.execute(f"select pg_terminate_backend(pid) {sessions}")
-    wait_for(lambda: not database.execute(f"select pid {sessions}"), "the session to be gone")
-
-    assert receipt_function.status(punch.punch.id) == 200
-    assert receipt_function.warnings == []
-
-
-@pytest.mark.parametrize(
-    ("breaks", "mends", "reason"),
-    [
-        ("alter database {} connection limit 0", "alter database {} connection limit -1", "OperationalError: "),
-        ("begin; lock table batida", "rollback", "QueryCanceled 57014: canceling statement due"),
-    ],
-    ids=["no connection", "locked"],
-)
 def test_failing_database_is_503_and_later_requests_fail_at_once(
-    receipt_function: ReceiptFunction, database: Database, breaks: str, mends: str, reason: str
+    receipt_function: ReceiptFunction, database: Database
 ) -> None:
     name = database.owner["dbname"]
-    database.execute(breaks.format(name))
+    database.execute(f"alter database {name} connection limit 0")
     try:
         answer = receipt_function.get(str(uuid.uuid4()))
         assert receipt_function.status(str(uuid.uuid4())) == 503  # at once, because no attempt is made
     finally:
-        database.execute(mends.format(name))
+        database.execute(f"alter database {name} connection limit -1")
 
     assert answer["statusCode"] == 503
     assert answer["headers"]["Retry-After"] == str(UNAVAILABLE_RETRY_SECONDS)
     assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
     assert json.loads(answer["body"]) == {"message": UNAVAILABLE_MESSAGE}
-    assert receipt_function.warnings[0].startswith(f"receipt: {reason}")
     assert receipt_function.warnings[1:] == [
         "receipt: CannotConnectError: the database did not answer less than 5 s ago"
     ]
 
     receipt_function.seconds_later = 5
     assert receipt_function.status(str(uuid.uuid4())) == 404  # the pause is over
-
-
-# The role
-
-
-# The entry point
