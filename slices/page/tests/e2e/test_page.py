@@ -1,7 +1,6 @@
 """Tests of the page in Chromium with a running stack."""
 
 import re
-import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -72,13 +71,6 @@ def phone(browser: Browser, server: FakeServer) -> Iterator[Phone]:
 
 
 @pytest.fixture
-def profile() -> Iterator[Path]:
-    """A folder for a browser's data, which outlasts the browser."""
-    with tempfile.TemporaryDirectory(prefix="ponto-phone-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
 def key(client: Client) -> str:
     """The fragment of a link with the API key."""
     return f"#key={client.address.api_key}"
@@ -128,9 +120,9 @@ def test_a_punch_goes_from_the_button_to_the_row(client: Client, server: FakeSer
 
 
 def test_fifty_punches_without_network_survive_a_killed_browser(
-    client: Client, server: FakeServer, playwright: Playwright, profile: Path, key: str
+    client: Client, server: FakeServer, playwright: Playwright, tmp_path: Path, key: str
 ) -> None:
-    employee = next(EMPLOYEES)
+    employee, profile = next(EMPLOYEES), tmp_path / "profile"
     page = phones.start_persistent_phone(playwright, profile, server.url).open(key)
     server.is_down = True
     page.reload()  # served by the service worker

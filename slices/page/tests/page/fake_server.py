@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from slices.page import site
 from tests.serving import Request, Response, http_server, json_response
-from tests.waiting import DEADLINE_SECONDS
 
 ApiHandler = Callable[[str, Mapping[str, str], bytes | None], Response]
 """Handler of the API's requests: path below the page's address, headers in lower case, and the body of a POST."""
@@ -29,26 +28,6 @@ class PunchRequest(NamedTuple):
     key: str | None  # x-api-key
     body: dict[str, Any]
     status: int  # status of the response
-
-
-class BlockedApi:
-    """An `ApiHandler` whose responses wait for `release`."""
-
-    def __init__(self, api: ApiHandler) -> None:
-        """Create a handler that responds as `api` does."""
-        self._api = api
-        self._is_released = threading.Event()
-        self.request_arrived = threading.Event()
-
-    def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        """Wait for `release`, and return the response."""
-        self.request_arrived.set()
-        self._is_released.wait(DEADLINE_SECONDS)
-        return self._api(path, headers, body)
-
-    def release(self) -> None:
-        """Respond to the waiting requests, and to later requests at once."""
-        self._is_released.set()
 
 
 class FakeServer:

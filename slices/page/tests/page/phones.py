@@ -18,6 +18,7 @@ from tools.tests.page.browsers import TIMEOUT_MS, Window, open_window
 _DEFAULT_OPTIONS: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
 
 WAITING, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
+REFUSED = re.compile(r"^recusada \(400\): não é uma batida válida.*: made up: 400$")
 """Texts of a punch's state on the page."""
 
 INDEXED_DB, CACHE_STORAGE = "indexeddb", "cache_storage"
@@ -220,13 +221,6 @@ def wait_until_drawn(page: Page, key: str = "") -> None:
 def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     """Wait until the page shows these states of its punches, newest first."""
     expect(page.locator("#punches .state")).to_have_text(list(expected))
-
-
-def refusal_text(status: int, reason: str | None = None) -> str:
-    """Return the page's text of a refused punch; the default reason is that of a `PlannedResponse`."""
-    meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
-    reason = f"made up: {status}" if reason is None else reason
-    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {reason}' if reason else '.'}"
 
 
 def trigger_online(page: Page) -> None:

@@ -23,28 +23,15 @@ def add_slice(server: FakeServer, folder: Path, name: str, module: str) -> None:
     server.additions = {**server.additions, name: folder}
 
 
-def test_module_has_texts_in_both_languages_and_actions_of_punches(
+def test_modules_have_texts_and_actions_and_punches_are_sent_although_some_fail(
     server: FakeServer, phone: Phone, tmp_path: Path
 ) -> None:
-    add_slice(server, tmp_path, "notes", _MODULE)
-    page = phone.open("#key=first", worker=False)
-    expect(page.locator("#notes")).to_have_text("Notas first")
-    page.locator("#language").click()
-    expect(page.locator("#notes")).to_have_text("Notes first")
-
-    punch(page, 123)
-    wait_for_states(page, "sent")
-    page.get_by_role("button", name="note").focus()
-    page.evaluate("document.querySelector('#todays li').id = 'old'; dispatchEvent(new Event('offline'))")
-    expect(page.locator("#old")).to_have_count(0)  # the list was drawn again
-
-    expect(page.get_by_role("button", name="note")).to_be_focused()
-
-
-def test_punches_are_sent_although_modules_fail(server: FakeServer, phone: Phone, tmp_path: Path) -> None:
     add_slice(server, tmp_path, "invalid", "import './missing.js'")
     add_slice(server, tmp_path, "failing", _MODULE + "export const drawn = punchAction()")
-    add_slice(server, tmp_path, "notes", _MODULE.replace("punch.body.id", "punch.missing.id"))
+    add_slice(
+        server, tmp_path, "later", "export const TEXTS = {}, start = () => {}, punchAction = punch => punch.missing.id"
+    )
+    add_slice(server, tmp_path, "notes", _MODULE)
     page = phone.open("#key=first", worker=False)
     expect(page.locator("#notes")).to_have_text("Notas first")
 
@@ -52,3 +39,6 @@ def test_punches_are_sent_although_modules_fail(server: FakeServer, phone: Phone
 
     wait_for_states(page, SENT)
     expect(page.locator("#warnings")).to_have_text("")
+    expect(page.get_by_role("button", name="note")).to_be_visible()
+    page.locator("#language").click()
+    expect(page.locator("#notes")).to_have_text("Notes first")

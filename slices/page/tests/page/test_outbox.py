@@ -1,6 +1,5 @@
 """The page's outbox: punches, keys and settings, with the responses of a fake server."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC
@@ -9,21 +8,18 @@ from playwright.sync_api import Browser, Page, expect
 
 from ponto.drain.parser import parse
 from slices.page.tests.page import phones
-from slices.page.tests.page.fake_server import BlockedApi, FakeServer, PlannedResponse, accept
+from slices.page.tests.page.fake_server import FakeServer, PlannedResponse
 from slices.page.tests.page.phones import (
-    CACHE_STORAGE,
-    INDEXED_DB,
     RECORDED,
+    REFUSED,
     SENT,
     WAITING,
     Phone,
     clock_script,
     enter_key,
     export_punches,
-    make_kiosk,
     press_repeatedly,
     punch,
-    refusal_text,
     run_background_sync,
     trigger_online,
     trigger_visibility,
@@ -118,53 +114,6 @@ def test_a_stored_punch_is_thanked_for_even_if_nothing_more_can_be_written(phone
     wait_for_states(page, SENT)
 
 
-def test_a_sent_punch_without_a_row_after_a_day_is_overdue_until_it_is_recorded(
-    server: FakeServer, phone: Phone
-) -> None:
-    page = phone.open(KEY_FRAGMENT, clock_script(10), worker=False)
-    punch(page, EMPLOYEE)
-    wait_for_states(page, SENT)
-
-    page.evaluate("window.ahead = 86_400_000 - 100_000")
-    # The punch is listed under an earlier day, but was sent less than a day ago.
-    expect(page.locator("#earlier .state")).to_have_text(SENT)
-    page.evaluate("window.ahead = 86_400_000 + 3_600_000")
-    wait_for_states(page, re.compile("^enviada, ainda não registrada. Mostre"))
-    expect(page.locator("#summary")).to_have_text("1 ainda não foi registrada.")
-    page.locator("#language").click()
-    wait_for_states(page, re.compile("^sent, not recorded yet. Show"))
-    page.locator("#language").click()
-    punch(page)
-    wait_for_states(page, SENT, re.compile("^enviada, ainda não registrada"))
-
-    server.api = server.accept_and_record
-    wait_for_states(page, RECORDED)  # a recorded punch is listed on its day only
-    expect(page.locator("#summary")).to_have_text("")
-
-
-def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone) -> None:
-    server.planned_responses = [
-        PlannedResponse(),
-        PlannedResponse(),
-        PlannedResponse(400),
-        *[PlannedResponse(500, {"Retry-After": "3600"})] * 9,
-    ]
-    server.api = lambda path, headers, body: (
-        accept(path, headers, body)
-        if body is not None or path.endswith(server.punch_requests[1].body["id"])
-        else server.receipt(path)
-    )
-    page = phone.open(KEY_FRAGMENT, clock_script(), worker=False)
-    punch(page, EMPLOYEE)
-    press_repeatedly(page, 3)
-    wait_for_states(page, WAITING, refusal_text(400), SENT, RECORDED)
-
-    for days, remaining in ((59, [1, 2, 3, 4]), (61, [2, 3, 4])):
-        page = phone.open(init_script=clock_script() + f"window.ahead = {days} * 86_400_000", worker=False)
-        expect(page.locator("#earlier li")).to_have_count(3)
-        assert [json.loads(line)["sequencia"] for line in export_punches(page).splitlines()] == remaining
-
-
 def test_a_second_tab_saves_only_what_was_changed_in_it(server: FakeServer, phone: Phone) -> None:
     first, second = (phone.open(KEY_FRAGMENT, worker=False) for _ in range(2))
     punch(first, EMPLOYEE)
@@ -234,7 +183,7 @@ def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: FakeServer,
     page = phone.open(KEY_FRAGMENT, worker=False)
     punch(page, EMPLOYEE)
     press_repeatedly(page, 2)
-    wait_for_states(page, WAITING, SENT, refusal_text(400))
+    wait_for_states(page, WAITING, SENT, REFUSED)
     wait_for(lambda: len(server.punch_requests) == 3, "the third request")
 
     file = export_punches(page)
@@ -266,39 +215,3 @@ def test_another_name_is_another_device_numbered_from_one(server: FakeServer, ph
     assert (first["sequencia"], second["sequencia"]) == (1, 1)
     assert re.fullmatch("web-[a-z2-9]{8}", first["dispositivo"])
     assert re.fullmatch("Portão 1-[a-z2-9]{8}", second["dispositivo"])
-
-
-def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    make_kiosk(page)
-
-    for digit in str(EMPLOYEE):
-        page.locator("#pad").get_by_text(digit, exact=True).click()
-    first_outcome = punch(page)
-    wait_for_states(page, SENT)
-    page.locator("#pad").get_by_text("C", exact=True).click()  # hides the confirmation
-    second_outcome = punch(page)
-
-    assert str(EMPLOYEE) in first_outcome
-    assert "Digite a matrícula" in second_outcome
-    assert str(EMPLOYEE) not in page.locator("section").inner_text()
-    page.reload()
-    expect(page.locator("#pad")).to_be_visible()
-    assert page.locator("#employee").input_value() == ""
-    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
-
-
-def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(server: FakeServer, phone: Phone) -> None:
-    server.api = blocked_api = BlockedApi(accept)
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    punch(page, EMPLOYEE)
-    wait_for(blocked_api.request_arrived.is_set, "the attempt")
-    phone.clear_stores(page, INDEXED_DB, CACHE_STORAGE)
-    blocked_api.release()
-    wait_for(lambda: server.punch_requests, "the answer")
-    page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
-
-    punch(page, EMPLOYEE)
-
-    wait_for_states(page, WAITING)
-    expect(page.locator("#warnings p")).to_have_count(1)

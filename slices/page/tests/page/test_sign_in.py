@@ -5,18 +5,22 @@ import hashlib
 import json
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from slices.page import site
 from slices.page.tests.page.fake_server import FakeServer, accept
-from slices.page.tests.page.phones import SENT, WAITING, Phone, press_repeatedly, punch, wait_for_states
+from slices.page.tests.page.phones import SENT, WAITING, Phone, punch, wait_for_states
 from tests.serving import Request, Response, http_server, json_response
 from tools.tests.page.axe import require_no_violations
 
 CLIENT = "app client"
+
+
+def encode(content: bytes) -> str:
+    """Return the content in base64url without padding."""
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 class FakeUserPool:
@@ -28,8 +32,7 @@ class FakeUserPool:
     def __init__(self) -> None:
         self.next_employee = 0  # employee who signs in next
         self.signed_in_employee = 0
-        self.tokens: list[str] = []  # issued until now
-        self.revoked_tokens: list[str] = []  # refresh tokens
+        self.token = ""  # the last issued one
         self.requests: list[dict[str, str]] = []  # fields of the requests to all endpoints
         self.origin = ""
 
@@ -50,27 +53,21 @@ class FakeUserPool:
         self.signed_in_employee = self.next_employee = self.signed_in_employee or self.next_employee
         return f"{fields['redirect_uri']}?{urllib.parse.urlencode({'code': 'code', 'state': fields['state']})}"
 
-    def issue_token(self) -> str:
-        """Issue an ID token, with a made-up signature."""
-        claims = {"custom:usuarioId": str(self.next_employee), "number": len(self.tokens), "name": "Conceição"}
-        body = base64.urlsafe_b64encode(json.dumps(claims, ensure_ascii=False).encode()).decode().rstrip("=")
-        self.tokens.append(f"header.{body}.signature")
-        return self.tokens[-1]
-
     def grant(self, fields: dict[str, str]) -> tuple[int, dict[str, str]]:
         """Return the status and the body of the token endpoint's response."""
-        self.requests.append(fields)
-        if fields["grant_type"] == "refresh_token":
-            is_valid = fields["refresh_token"] not in self.revoked_tokens
-            return (200, {"id_token": self.issue_token()}) if is_valid else (400, {"error": "invalid_grant"})
         authorization = next(request for request in reversed(self.requests) if "code_challenge" in request)
-        digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        is_same_client = (challenge, CLIENT) == (authorization["code_challenge"], fields["client_id"])
-        is_same_redirect = fields["redirect_uri"] == authorization["redirect_uri"]
-        if not is_same_client or not is_same_redirect or fields["code"] != "code":
+        granted = {
+            "client_id": CLIENT,
+            "grant_type": "authorization_code",
+            "code": "code",
+            "code_challenge": encode(hashlib.sha256(fields.pop("code_verifier").encode()).digest()),
+            "redirect_uri": authorization["redirect_uri"],
+        }
+        if fields | {"code_challenge": authorization["code_challenge"]} != granted:
             return 400, {"error": "invalid_grant"}
-        return 200, {"id_token": self.issue_token(), "refresh_token": "refresh"}
+        claims = {"custom:usuarioId": str(self.next_employee), "name": "Conceição"}
+        self.token = f"header.{encode(json.dumps(claims, ensure_ascii=False).encode())}.signature"
+        return 200, {"id_token": self.token, "refresh_token": "refresh"}
 
     def answer(self, request: Request) -> Response:
         """Return the response of any endpoint."""
@@ -80,19 +77,10 @@ class FakeUserPool:
         fields = dict(urllib.parse.parse_qsl(request.body.decode()))
         if path == "/oauth2/revoke":
             self.requests.append(fields)
-            self.revoked_tokens.append(fields["token"])
             return 200, {}, b""
         status, body = self.grant(fields)
         # Cognito's token endpoint sends this header too.
         return status, {"access-control-allow-origin": "*"}, json.dumps(body).encode()
-
-
-@contextmanager
-def run_fake_user_pool() -> Iterator[FakeUserPool]:
-    """Run a fake user pool until the context ends."""
-    pool = FakeUserPool()
-    with http_server(pool.answer) as pool.origin:
-        yield pool
 
 
 KEY_FRAGMENT = "#key=first"
@@ -101,14 +89,13 @@ ANA, RUI = 123, 456
 
 @pytest.fixture
 def pool(server: FakeServer) -> Iterator[FakeUserPool]:
-    """A user pool of the stage, whose API accepts only punches with the newest token."""
-
-    with run_fake_user_pool() as user_pool:
+    """A user pool of the stage, whose API accepts only punches with the last token."""
+    user_pool = FakeUserPool()
+    with http_server(user_pool.answer) as user_pool.origin:
 
         def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-            if headers.get("authorization") in user_pool.tokens[-1:]:
-                return accept(path, headers, body)
-            return json_response(401, {"message": "Unauthorized"})
+            is_signed_in = user_pool.token and headers.get("authorization") == user_pool.token
+            return accept(path, headers, body) if is_signed_in else json_response(401, {"message": "Unauthorized"})
 
         server.sign_in, server.api = user_pool.settings, api
         yield user_pool
@@ -140,17 +127,16 @@ def test_an_employee_who_signs_in_punches_with_their_own_number(
     wait_for_states(page, SENT)
     expect(page.locator("#warnings")).to_have_text("")
     require_no_violations(page)
-    authorization, token = pool.requests
+    (authorization,) = pool.requests
     assert authorization | {"state": "", "code_challenge": ""} == {
         "response_type": "code",
-        "client_id": pool.settings.client,
+        "client_id": CLIENT,
         "redirect_uri": phone.url,
         "scope": "openid",
         "state": "",
         "code_challenge_method": "S256",
         "code_challenge": "",
     }
-    assert len(token["code_verifier"]) == 43
     assert [post.body["usuarioId"] for post in server.punch_requests] == [ANA]
 
 
@@ -166,10 +152,9 @@ def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone:
     expect(page.locator("#employee")).to_have_value("")
     expect(page).to_have_url(phone.url)
     assert pool.requests[-2:] == [
-        {"client_id": pool.settings.client, "token": "refresh"},
-        {"client_id": pool.settings.client, "logout_uri": phone.url},
+        {"client_id": CLIENT, "token": "refresh"},
+        {"client_id": CLIENT, "logout_uri": phone.url},
     ]
-    assert pool.revoked_tokens == ["refresh"]
     sign_in(page, pool, RUI)
 
     wait_for_states(page, SENT, SENT)
@@ -189,27 +174,11 @@ def test_signing_out_without_network_forgets_the_employee_on_the_device(phone: P
     assert len(pool.requests) == request_count
 
 
-def test_an_expired_token_is_renewed_without_a_new_sign_in(
-    server: FakeServer, phone: Phone, pool: FakeUserPool
-) -> None:
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    sign_in(page, pool, ANA)
-    pool.issue_token()  # the phone's token is no longer the newest
-
-    punch(page)
-    press_repeatedly(page, 1)
-
-    wait_for_states(page, SENT, SENT)
-    assert pool.requests[-1] == {
-        "client_id": pool.settings.client,
-        "grant_type": "refresh_token",
-        "refresh_token": "refresh",
-    }
-    assert [post.status for post in server.punch_requests] == [401, 202, 202]
-
-
 def test_a_code_that_this_device_did_not_request_is_refused(phone: Phone, pool: FakeUserPool) -> None:
     page = phone.open(worker=False)
+    page.evaluate(
+        "import('./database.js').then(each => each.saveSetting('signingIn', { verifier: 'of', state: 'another' }))"
+    )
     for answer in ("?code=code&state=forged", "?error=access_denied&state=forged"):
         page.goto(phone.url + answer)
 

@@ -1,6 +1,7 @@
 """Tests of the page's two stores: one is lost, fails, or is behind the other."""
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from slices.page.tests.page.phones import (
     CACHE_STORAGE,
     INDEXED_DB,
     RECORDED,
+    REFUSED,
     SENT,
     WAITING,
     Phone,
@@ -19,12 +21,9 @@ from slices.page.tests.page.phones import (
     export_punches,
     press_repeatedly,
     punch,
-    refusal_text,
-    run_background_sync,
     trigger_online,
     wait_for_states,
 )
-from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY_FRAGMENT = "#key=first"
@@ -82,10 +81,10 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
     page = open_and_name(phone, kiosk=True)
     for _ in range(3):
         assert "Obrigado" in punch(page, EMPLOYEE)
-    wait_for_states(page, refusal_text(400), SENT, RECORDED)
+    wait_for_states(page, REFUSED, SENT, RECORDED)
     server.is_api_down = True
     punch(page, EMPLOYEE)
-    states = [WAITING, refusal_text(400), SENT, RECORDED]
+    states: list[str | re.Pattern[str]] = [WAITING, REFUSED, SENT, RECORDED]
     wait_for_states(page, *states)
     punches, file = punches_in_both_stores(page), export_punches(page)
 
@@ -101,7 +100,7 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
     punch(page, EMPLOYEE)
     trigger_online(page)
 
-    wait_for_states(page, SENT, SENT, refusal_text(400), SENT, RECORDED)
+    wait_for_states(page, SENT, SENT, REFUSED, SENT, RECORDED)
     assert numbers(page) == [1, 2, 3, 4, 5]
     assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3, 4, 5]
     assert len({post.body["id"] for post in server.punch_requests}) == 5
@@ -128,22 +127,6 @@ def test_a_store_lost_while_the_page_is_open_is_restored_at_the_next_press(
     trigger_online(page)
     wait_for_states(page, SENT, SENT, SENT)
     assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3]
-
-
-def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Browser) -> None:
-    with phones.new_phone(browser, server.url) as phone:
-        page = phone.open(KEY_FRAGMENT)
-        server.is_api_down = True
-        punch(page, EMPLOYEE)
-        (stored,) = punches_in_both_stores(page)
-        page.evaluate("navigator.serviceWorker.ready.then(worker => worker.sync.getTags())")
-        page.goto("about:blank")
-        phone.clear_stores(page, INDEXED_DB)
-        server.is_api_down = False
-        run_background_sync(phone, page)
-        wait_for(lambda: server.punch_requests, "the request of the background sync")
-
-    assert [(post.body["sequencia"], post.body["id"]) for post in server.punch_requests] == [(stored[0], stored[1])]
 
 
 def test_a_punch_that_one_store_refuses_is_in_neither_and_uses_no_number(server: FakeServer, phone: Phone) -> None:
@@ -407,52 +390,3 @@ def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server
     wait_for_states(page, WAITING)
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
     assert punches_in_both_stores(page) == punches
-
-
-def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(server: FakeServer, phone: Phone) -> None:
-    server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # stops the sending
-    page = phone.open(KEY_FRAGMENT, worker=False)
-    punch(page, EMPLOYEE)
-    expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
-    press_repeatedly(page, 2)
-    page.evaluate(
-        """() => {
-            const { open } = CacheStorage.prototype
-            const [send, later] = [window.fetch, window.setTimeout]
-            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
-            window.repair = () => { CacheStorage.prototype.open = open }
-            window.opens = 0
-            window.opensBeforeEachPunch = []
-            CacheStorage.prototype.open = () => new Promise(() => { window.opens++ })
-            window.fetch = (address, request) => {
-                if (request.method === "POST") opensBeforeEachPunch.push(opens)
-                return send(address, request)
-            }
-            return import("./database.js").then(database => database.saveSetting("retry", null))
-        }"""
-    )
-
-    trigger_online(page)
-
-    wait_for_states(page, SENT, SENT, SENT)
-    assert page.evaluate("opensBeforeEachPunch") == [0, 1, 1]
-    page.evaluate("repair()")
-    trigger_online(page)
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert [state for *_, state in punches_in_both_stores(page)] == ["sent"] * 3
-
-
-def test_a_press_waits_for_the_lock_but_not_for_ever(phone: Phone) -> None:
-    page = phone.open(init_script=clock_script(50), worker=False)
-    punch(page, EMPLOYEE)
-    page.evaluate(
-        "navigator.locks.request('stores', () => new Promise(resolve => { window.repair = resolve }))"
-        " && navigator.locks.query().then(() => null)"
-    )
-
-    punch(page)
-    expect(page.locator("#outcome")).to_contain_text("NÃO foi guardada")  # until then it may show the first punch
-    page.evaluate("repair()")
-    press_repeatedly(page, 1)
-
-    assert numbers(page) == [1, 2]

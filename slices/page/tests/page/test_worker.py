@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from slices.page.site import WEB
 from slices.page.tests.page import phones
@@ -17,30 +17,6 @@ from slices.page.tests.page.phones import (
     trigger_online,
     wait_for_states,
 )
-
-_LIST_CACHED_FILES = """async () => {
-    const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
-    const files = await (await caches.open(shell)).keys()
-    return files.map(({ url }) => url).sort()
-}"""
-_DELETE_CACHED_FILE = """async file => {
-    const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
-    return (await caches.open(shell)).delete(new URL(file, location.href).href)
-}"""
-
-
-def test_a_file_of_another_version_does_not_replace_a_deleted_one_in_the_cache(
-    server: FakeServer, browser: Browser
-) -> None:
-    with phones.new_phone(browser, server.url) as phone:
-        page = phone.open("#key=first")
-        cached = page.evaluate(_LIST_CACHED_FILES)
-        server.file_headers = {"content-security-policy": "default-src 'self'"}
-        assert page.evaluate(_DELETE_CACHED_FILE, "./")
-        page.reload()
-
-        expect(page.locator("#key-state")).to_contain_text("irst")
-        assert page.evaluate(_LIST_CACHED_FILES) == [address for address in cached if address != server.url]
 
 
 def test_a_new_version_takes_over_by_itself_and_keeps_waiting_punches(

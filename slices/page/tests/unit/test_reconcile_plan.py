@@ -147,15 +147,13 @@ def test_a_loss_is_counted_in_punches_and_a_new_device_has_lost_nothing() -> Non
         assert result["first"]["lostCount"] == (lost if has_loss else None), case
 
 
-def test_only_values_that_the_first_store_lacks_are_read_from_the_replica() -> None:
-    punches = [punch("sent", number=number) | {"order": number} for number in (1, 2)]
-    copies = [punch("sent", number=1), punch("recorded", number=2), punch("waiting", number=3)]
-    names = json.dumps([*map(copy_name, copies), "identity/2", "identity/4"])
-    code = f"""
-    import {{ neededNames }} from "{(WEB / "plan.js").as_uri()}"
-    console.log(JSON.stringify(neededNames({json.dumps(punches)}, {names})))
-    """
-    result = subprocess.run(
-        ["node", "--input-type=module", "-"], input=code, capture_output=True, text=True, check=True
-    )
-    assert json.loads(result.stdout) == [f"punch/{DEVICE}/2/recorded", f"punch/{DEVICE}/3/waiting", "identity/4"]
+def test_old_punches_that_are_not_recorded_are_never_deleted() -> None:
+    punches = [punch(state, is_old=True) for state in ("waiting", "sent", "refused", "conflict")]
+    stores = [
+        {"punches": [each | {"order": 1}], "identity": identity(3), "replica": {copy_name(each): each}}
+        for each in punches
+    ]
+
+    for each, result in zip(punches, run_plans(stores), strict=True):
+        assert [stored["state"] for stored in result["after"]["punches"]] == [each["state"]]
+        assert result["after"]["replica"][copy_name(each)] == each
