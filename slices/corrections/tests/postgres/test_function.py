@@ -1,13 +1,11 @@
 """The function that writes corrections, on a real database: its authors and its responses."""
 
 import json
-from contextlib import closing
-from functools import partial
 from typing import Any
 
 import pytest
 
-from slices.corrections.function import TIMEOUTS, main
+from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MAX_CORRECTIONS
 from tests.database import Database
@@ -30,9 +28,6 @@ def post(
     response = function.run(main, event(sent, **identity))
     assert response["headers"]["Content-Type"] == "application/json"
     return response["statusCode"], json.loads(response["body"])
-
-
-main_with_short_lock_timeout = partial(main, timeouts=TIMEOUTS._replace(lock_ms=10))
 
 
 def event(body: str, **identity: Any) -> dict[str, Any]:
@@ -105,29 +100,12 @@ def test_refused_corrections_have_reasons_and_nothing_is_written(function: Funct
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        '{"correcoes": 1}',
-        '{"correcoes": []}',
-        json.dumps({"correcoes": [ADDITION] * (MAX_CORRECTIONS + 1)}),
-    ],
+    "body", ["", "[]", '{"correcoes": []}', json.dumps({"correcoes": [ADDITION] * (MAX_CORRECTIONS + 1)})]
 )
 def test_invalid_body_is_refused(function: Functions, body: str) -> None:
     status, answer = post(function, body=body)
     assert status == 400
     assert answer["message"].startswith("there is an error in your request: must ")
-
-
-def test_locked_table_is_answered_503_with_retry_after(function: Functions, database: Database) -> None:
-    with closing(database.connect()) as other:
-        other.cursor().execute("lock table correcao")
-        response = function.run(main_with_short_lock_timeout, event(json.dumps({"correcoes": [ADDITION]})))
-    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "15")
-    assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
 
 
 def test_log_has_counts_and_no_content_of_corrections(function: Functions) -> None:

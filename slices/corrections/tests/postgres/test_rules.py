@@ -333,23 +333,12 @@ def test_tables_of_an_earlier_schema_in_the_search_path_change_no_rule(punch_dat
 # Form
 
 
-INVISIBLE_REASONS = [
-    "a\u3164\u3164b",
-    *(3 * character for character in ("\u3164", "\u200b", "\ufeff", "\u00ad", "\u2060", "\u2800", "\U000e0041")),
-    "\ufdd0\ufdd1\ufdd2",
-    "\U0001d159.\uffff",
-    "ok \ufe0f",
-    "\U00013430\U00013431\U0001343f",
-    "\ue000\U000f0000\U0010fffd",
-    "e\u0301\u0301\u0301",
-    "\u115f.\u1160\uffa0-",
-]
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
 
 
-@pytest.mark.parametrize("motivo", INVISIBLE_REASONS[:2])
-def test_table_refuses_an_invisible_reason(punch_database: Database, motivo: str) -> None:
-    assert "correcao_motivo_visivel" in refusals(punch_database, add(motivo=motivo))[0]
+def test_table_refuses_an_invisible_reason(punch_database: Database) -> None:
+    assert "correcao_motivo_visivel" in refusals(punch_database, add(motivo="a\u3164\u3164b"))[0]
+    assert write(punch_database, add(motivo="\U0001f44d\U0001f3fd\u200d\u2642\ufe0f"))[0].is_new
 
 
 def test_table_and_function_treat_the_same_characters_as_invisible(punch_database: Database) -> None:
@@ -359,26 +348,16 @@ def test_table_and_function_treat_the_same_characters_as_invisible(punch_databas
     assert f"regexp_replace(motivo, '[{INVISIBLE_CHARACTERS}]'::text, ''::text, 'g'::text)" in rule
 
 
-@pytest.mark.parametrize("motivo", ["f 1 2", "\U0001f44d\U0001f3fd\u200d\u2642\ufe0f", "\u0e15\u0e01\u0e07"])
-def test_reason_of_three_visible_characters_is_accepted(punch_database: Database, motivo: str) -> None:
-    assert parse_correction(ADDITION | {"motivo": motivo}).motivo == motivo
-    assert write(punch_database, add(motivo=motivo))[0].is_new
-
-
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
         ({"tipo": []}, "tipo: must be one of"),
-        ({"tipo": "x"}, "tipo: must be one of"),
         ({"ponto": None}, "ponto: required"),
-        ({"usuarioId": "123"}, "usuarioId: must be an integer from 1"),
-        ({"ponto": "yesterday"}, "ponto: must be a valid ISO 8601"),
         ({"alvo": PUNCH}, "alvo: must be absent for inclusao"),
         ({"autor": "boss"}, "unknown field 'autor'"),
-        ({"x" * 3000: 1}, f"unknown field '{'x' * 40}'"),
         ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
-        *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
-        *(({"motivo": text}, "motivo: must be 3 to 200 .* visible") for text in INVISIBLE_REASONS),
+        *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\u202eb", 7)),
+        ({"motivo": "a\u3164\u3164b"}, "motivo: must be 3 to 200 .* visible"),
     ],
 )
 def test_invalid_json_object_is_refused_with_the_reason(changed: dict[str, Any], reason: str) -> None:
