@@ -24,7 +24,6 @@ from tests.strategies import FIELDS, good_bodies, values_beyond_limits
 from tools.kit.event import VALID
 
 GOOD = VALID[0]
-EARLIEST, LATEST = "1900-01-01T00:00+14:59", "2999-12-31T23:59:59.999999-14:59"
 MAX_TEXT_LENGTHS = {
     column: field.kind.keywords["maxLength"]
     for column, field in EVENT.fields.items()

@@ -11,7 +11,6 @@ from tests.documents import blocks
 from tests.strategies import SCHEMA
 from tools.kit.project import DOCUMENTS, ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PORTUGUESE = ROOT / "README.pt-BR.md"
 
 

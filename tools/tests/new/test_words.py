@@ -19,9 +19,6 @@ SCANS = Names(
     "parcelNumber",
     "leituras",
 )
-ORDERS = Names(
-    "orders", "orders", "/pedido", "pedido", ("order", "orders"), ("shop", "shops"), "loja", "loja", "pedidos"
-)
 HOURS = SCANS._replace(noun=("hour", "hours"), subject_noun=("user", "users"))
 
 to_scans = Renaming(SCANS).rename

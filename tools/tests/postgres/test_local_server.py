@@ -48,15 +48,6 @@ def running_server() -> Iterator[postgres.Postgres]:
         server.stop()
 
 
-@pytest.fixture(scope="module")
-def data_folder() -> Iterator[Path]:
-    """Create a data folder without a running server; tests must leave it so."""
-    with tempfile.TemporaryDirectory(prefix="ponto-") as name:
-        data = Path(name) / "postgres"
-        postgres.start(data, postgres.UNSAFE_SETTINGS).stop()
-        yield data
-
-
 def test_server_changes_only_its_folder_and_adds_no_user(folder: Path) -> None:
     state = folder / "closed" / "project" / "state"
     scratch = folder / "scratch"
