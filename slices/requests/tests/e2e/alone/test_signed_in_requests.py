@@ -31,7 +31,7 @@ def test_signed_in_employee_asks_for_themselves_only_and_sees_the_decision(
     browser: Browser, client: Client, deployed: Deployed, pool: UserPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ana, rui = next(EMPLOYEES), next(EMPLOYEES)
-    url, token = client.address.root_url, pool.sign_in(ana).identity
+    url, token = client.address.root_url, pool.sign_in(ana)
     ruis_punch = new_id()
     punch = "insert into ponto.batida (id, usuario_id, ponto) values (%s, %s, %s)"
     for punch_id, employee in ((new_id(), ana), (ruis_punch, rui)):
