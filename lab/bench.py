@@ -23,8 +23,9 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 import handler
+from lab.simulate.queue import QueueMessage
 from ponto.schema.migrations import BASE_FOLDERS, migrate
-from tools.kit import commands, shared_options, tables
+from tools.kit import commands, event, shared_options, tables
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_status
 from tools.kit.tables import Column
@@ -59,13 +60,13 @@ class LambdaContext:
         return 60_000
 
 
-def store_as_the_original(event: Event, context: object) -> None:  # noqa: ARG001  signature of Lambda
+def store_as_the_original(batch: Event, context: object) -> None:  # noqa: ARG001  signature of Lambda
     """Insert the punches of a batch as the proof of concept of 2020 did: a connection per batch, an INSERT per punch.
 
     It keeps the faults of the original, including those of security: never use it.
     """
     with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # libpq reads PG*
-        for record in event["Records"]:
+        for record in batch["Records"]:
             punch = json.loads(record["body"])
             cursor.execute(
                 "INSERT INTO ponto.batida (id, usuario_id, ponto) VALUES "  # noqa: S608  as in the original
@@ -79,27 +80,14 @@ _WAYS: dict[str, Callable[[Event, Any], object]] = {"original": store_as_the_ori
 
 def make_event(size: int) -> Event:
     """Return an event with a batch of new, good punches."""
-    now = str(time.time_ns() // 1_000_000)
-    return {
-        "Records": [
-            {
-                "messageId": str(uuid.uuid4()),
-                "receiptHandle": "handle",
-                "body": json.dumps(
-                    {
-                        "id": str(uuid.uuid4()),
-                        "ponto": "2026-10-01T08:00:00-03:00",
-                        "usuarioId": random.randint(1, 1_000_000),
-                        "offline": True,
-                    }
-                ),
-                "attributes": {"SentTimestamp": now, "ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-            }
-            for _ in range(size)
-        ]
-    }
+    records = []
+    for _ in range(size):
+        fields = {"id": str(uuid.uuid4()), "offline": True}
+        body = event.body(random.randint(1, 1_000_000), "2026-10-01T08:00:00-03:00", **fields)
+        message = QueueMessage(str(uuid.uuid4()), json.dumps(body), None, 0, {})
+        message.receive_count = 1
+        records.append(message.record())
+    return {"Records": records}
 
 
 def _forward(source: socket.socket, sink: socket.socket, seconds: float) -> None:
@@ -177,8 +165,8 @@ def _measure(url: str, folder: str, way: str, batch: int, punches: int) -> float
         with open(os.devnull, "w") as log, contextlib.redirect_stdout(log):  # noqa: PTH123
             _WAYS[way](events[0], context)
             began = time.perf_counter()
-            for event in events[1:]:
-                _WAYS[way](event, context)
+            for batch_event in events[1:]:
+                _WAYS[way](batch_event, context)
             seconds = time.perf_counter() - began
         cursor.execute("select count(*) from ponto.batida")
         if (rows := cursor.fetchone()) != (batch * len(events),):

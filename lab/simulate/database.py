@@ -126,14 +126,14 @@ class SimulatedDatabase:
     def take_cursor(self) -> psycopg2.extensions.cursor:
         """Return the cursor of an unused real connection; open one if there is none."""
         if not self._free_cursors:
-            self._real_connections.append(self._connect())
-            self._free_cursors.append(self._real_connections[-1].cursor())
+            connection = self._connect()
+            connection.autocommit = True
+            self._real_connections.append(connection)
+            self._free_cursors.append(connection.cursor())
         return self._free_cursors.pop()
 
     def return_cursor(self, session: "SimulatedConnection", real: psycopg2.extensions.cursor) -> None:
         self._sessions.remove(session)
-        if not real.connection.autocommit:
-            real.connection.rollback()
         self._free_cursors.append(real)
 
     def close(self) -> None:
@@ -257,14 +257,8 @@ class SimulatedConnection:
 
     def _run(self, statement: str, values: Any) -> None:
         """Run a statement on the real server."""
-        settings, real = self._database.settings, self._real
+        real = self._real
         assert real is not None  # noqa: S101  `execute` has checked it
-        if settings.should_commit_late:
-            if real.connection.autocommit:
-                real.connection.autocommit = False
-            real.connection.commit()
-        elif not real.connection.autocommit:
-            real.connection.autocommit = True
         if "falha" in statement:  # uses PostgreSQL's clock, which is replaced by the simulated clock
             now = f"timestamptz '{to_datetime(self._database.clock.now).isoformat()}'"
             insert_ids = "(mensagem_id) select unnest(%(ids)s)"
@@ -273,12 +267,6 @@ class SimulatedConnection:
         real.execute(statement, values)
         self._rows = real.fetchall() if real.description else []
         self.rowcount = real.rowcount
-        if (
-            not settings.has_look_up
-            and statement.lstrip("- ").find("from ponto.batida") > 0
-            and "insert" not in statement
-        ):
-            self._rows = []
 
     def _raise_scheduled_fault(self, kinds: frozenset[FaultKind], *, writes: bool) -> None:
         database, clock = self._database, self._database.clock

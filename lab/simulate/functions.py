@@ -3,9 +3,10 @@
 The quoted sentences are from the AWS Lambda Developer Guide, https://docs.aws.amazon.com/lambda/latest/dg/.
 """
 
+import io
 import json
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -59,20 +60,6 @@ class ExecutionEnvironment:
         return self.main
 
 
-class _Log:
-    """Replacement for standard output, which collects the lines of the log."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def write(self, text: str) -> None:
-        if text != "\n":
-            self.lines.append(text)
-
-    def flush(self) -> None:
-        """Do nothing."""
-
-
 class SimulatedFunction:
     """The function, its execution environments and the AWS clients that it uses."""
 
@@ -97,7 +84,6 @@ class SimulatedFunction:
         # Kind of the interruption, and the number of calls before it.
         self._pending_interruption: tuple[FaultKind, int] | None = None
         self.was_interrupted = False
-        self._log = _Log()
 
     def invoke(self, batch: Sequence[QueueMessage]) -> Invocation:
         """Invoke the function with a batch, now.
@@ -112,16 +98,15 @@ class SimulatedFunction:
         environment = self._take_environment(begin)
         self._running = self._database.owner = environment
         self._database.has_lost_answer = False
-        self._log.lines.clear()
         self._batch = batch
         clock.deadline = begin + self._timeout
         batch_ids = {message.id for message in batch}
-        stdout, sys.stdout = sys.stdout, self._log
-        failed, error, is_killed = batch_ids, "", False
+        failed, error, is_killed, log = batch_ids, "", False, io.StringIO()
         try:
-            main = environment.load_handler(clock)
-            event = {"Records": [message.record() for message in batch]}
-            answer = main(event, _Context(clock, self._invocations))
+            with redirect_stdout(log):
+                main = environment.load_handler(clock)
+                event = {"Records": [message.record() for message in batch]}
+                answer = main(event, _Context(clock, self._invocations))
             self.reach_kill_point()
             failed = read_batch_response(answer, batch_ids)
         except ProcessKilledError as killed:
@@ -130,13 +115,12 @@ class SimulatedFunction:
         except Exception as raised:  # noqa: BLE001  as Lambda's runtime does
             error = f"{type(raised).__name__}: {raised}"
         finally:
-            sys.stdout = stdout
             clock.deadline = float("inf")
             self._database.owner = None
         environment.last_used_at = clock.now
         if not is_killed:
             self._idle_environments.append(environment)
-        log_lines = [json.loads(line) for line in self._log.lines]
+        log_lines = [json.loads(line) for line in log.getvalue().splitlines()]
         return Invocation(clock.now, failed, error, bool(error) or self._database.has_lost_answer, log_lines)
 
     def reach_kill_point(self) -> None:

@@ -30,13 +30,8 @@ MUTANTS = {
             dead_letter_retention_seconds=settings.retention_seconds,
         ),
     ),
-    "commit": SettingsMutant(
-        "messages deleted before the commit, which happens with the next batch",
-        lambda settings: settings._replace(should_commit_late=True),
-    ),
     "success": SettingsMutant(
         "success reported for failed messages", lambda settings: settings._replace(should_answer_success=True)
     ),
-    "look-up": SettingsMutant("the look-up statement removed", lambda settings: settings._replace(has_look_up=False)),
     "backoff": SettingsMutant("a backoff without an upper limit", _remove_backoff_limit),
 }

@@ -26,10 +26,7 @@ class SimulationSettings(NamedTuple):
     concurrency: int
     timeout_seconds: int  # of the function
     environment: dict[str, str]
-    # Mutants of the code; see `mutants.MUTANTS`.
-    should_commit_late: bool = False
-    should_answer_success: bool = False
-    has_look_up: bool = True
+    should_answer_success: bool = False  # a mutant of the code; see `mutants.MUTANTS`
     # Assumed duration of a batch, from its receipt to its deletion.
     batch_milliseconds: float = 39
     row_milliseconds: float = 0.11
