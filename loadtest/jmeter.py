@@ -13,13 +13,16 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from loadtest.remote import RemoteServers
-from tools.kit import jmeter
 from tools.kit.errors import CommandError
 from tools.kit.files import tail
-from tools.kit.jmeter import MIN_JAVA_VERSION, VERSION
+from tools.kit.local_stack import STATE
 from tools.kit.output import print_status
 
 FOLDER = Path(__file__).parent
+_VERSION = "5.6.3"  # version that Maven fetches; pom.xml has the same
+_HOME = STATE / f"apache-jmeter-{_VERSION}"  # folder to which Maven fetches it
+_MIN_JAVA_VERSION = 17
+_MIN_VERSION = (5, 6)  # older ones cannot read the test plans
 PROPERTIES = FOLDER / "user.properties"
 _TIMESTAMP_PROPERTY = "jmeter.save.saveservice.timestamp_format"
 _HEAP = ("-Xms256m", "-Xmx1g")
@@ -108,36 +111,53 @@ def _escape(text: str) -> str:
     return re.sub("....", r"\\u\g<0>", text.encode("utf-16-be").hex())
 
 
-def find_jmeter(home: Path = jmeter.HOME) -> JMeter:
+def find_jmeter() -> JMeter:
     """Return the installed JMeter; download it, about 70 MB, if there is none.
-
-    Args:
-        home: folder for a downloaded JMeter.
 
     Raises:
         CommandError: Java or Maven is missing or too old, or Maven failed.
     """
     java = _java()
-    if installed := jmeter.installed_path():
+    if installed := installed_path():
         return JMeter((installed,), {"HEAP": " ".join(_HEAP)})
-    marker = jmeter.marker(home)
+    # JMeter prints a warning if one of these folders is missing. The last one marks a complete download.
+    extensions, marker = _HOME / "lib" / "ext", _HOME / "lib" / "junit"
     if not marker.exists():
         if old_jmeter := shutil.which("jmeter"):
             print_status(f"{old_jmeter} is older than JMeter 5.6, which the test plans need, or prints no version")
-        _fetch(home)
-        (home / "lib" / "ext").mkdir(exist_ok=True)  # JMeter prints a warning if one of these folders is missing
+        _fetch(_HOME)
+        extensions.mkdir(exist_ok=True)
         marker.mkdir()
-    preferences = f"-Djava.util.prefs.userRoot={home}"  # in place of the user's preferences
-    return JMeter((java, *_HEAP, preferences, "-jar", str(home / "lib" / "ApacheJMeter.jar")), {})
+    preferences = f"-Djava.util.prefs.userRoot={_HOME}"  # in place of the user's preferences
+    return JMeter((java, *_HEAP, preferences, "-jar", str(_HOME / "lib" / "ApacheJMeter.jar")), {})
 
 
 def _java() -> str:
-    java = jmeter.java_path()
-    version = jmeter.java_version(java) if java else 0
-    if java is None or version < MIN_JAVA_VERSION:
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which(str(Path(home) / "bin" / "java") if home else "java")
+    # The major version: 8 for 1.8; 0 if the program prints none.
+    version = next(iter(_read_version([java, "-version"], r'version "(?:1\.)?(\d+)')), 0) if java else 0
+    if java is None or version < _MIN_JAVA_VERSION:
         problem = f"{java} is {version or 'of an unknown version'}" if java else "none is on the PATH or in JAVA_HOME"
-        raise CommandError(f"JMeter needs Java {MIN_JAVA_VERSION} or newer; {problem}")
+        raise CommandError(f"JMeter needs Java {_MIN_JAVA_VERSION} or newer; {problem}")
     return java
+
+
+def installed_path() -> str | None:
+    """Return the path of the installed JMeter; None if there is none, or if it is too old for the test plans."""
+    path = shutil.which("jmeter")
+    if path and _read_version([path, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$") >= _MIN_VERSION:
+        return path
+    return None
+
+
+def _read_version(command: Sequence[str], pattern: str) -> tuple[int, ...]:
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
+    except OSError:  # for example a program for another architecture
+        return ()
+    match = re.search(pattern, result.stdout, re.MULTILINE)
+    return tuple(map(int, match.groups())) if match else ()
 
 
 def _fetch(home: Path) -> None:
@@ -145,13 +165,13 @@ def _fetch(home: Path) -> None:
     if maven is None:
         raise CommandError(
             "neither jmeter 5.6 or newer nor mvn is on the PATH: install one of them "
-            f"(Maven downloads JMeter {VERSION})"
+            f"(Maven downloads JMeter {_VERSION})"
         )
-    print_status(f"downloading JMeter {VERSION} with Maven: once, about 70 MB")
+    print_status(f"downloading JMeter {_VERSION} with Maven: once, about 70 MB")
     home.mkdir(parents=True, exist_ok=True)
     log = home / "maven.log"
     command = [maven, "-B", "-C", "-f", str(FOLDER / "pom.xml"), "package"]
-    command += [f"-Dhome={home}", f"-Djmeter.version={VERSION}"]
+    command += [f"-Dhome={home}", f"-Djmeter.version={_VERSION}"]
     with log.open("wb") as output:
         result = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)  # noqa: S603
     if result.returncode:

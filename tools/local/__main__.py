@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tools.kit import commands, event, jmeter, shared_options, slice_manifests
+from tools.kit import commands, event, shared_options, slice_manifests
 from tools.kit.deploy_hook import local_files
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
@@ -92,9 +92,6 @@ def print_instructions(stack: Stack, state: Path) -> None:
     is_default = state.resolve() == STATE
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
     make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
-    to_try = f"  make rows{make_args}      print the newest rows\n"
-    if jmeter.is_available():
-        to_try += f"  make loadtest{make_args}  send load with JMeter, and prove that every punch was stored\n"
     punch_id = uuid7()
     get_commands = "".join(
         f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
@@ -115,7 +112,9 @@ Ready. {"".join(link_text + address_text for link_text in link_texts) or "Send a
 
 Then try, in another terminal:
 
-{to_try}
+  make rows{make_args}      print the newest rows
+  make loadtest{make_args}  send load with JMeter (needs Java 17), and prove that every punch was stored
+
 Send two punches with the same id; the second becomes a dead letter:
 
 {_dead_letter_command(address, conflict_id)}

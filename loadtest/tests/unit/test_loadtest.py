@@ -14,7 +14,7 @@ import pytest
 
 from loadtest import __main__ as command
 from loadtest import jmeter, proof, results, system
-from loadtest.jmeter import JMeter
+from loadtest.jmeter import JMeter, installed_path
 from loadtest.ledger import PunchKey, StoredPunch
 from loadtest.system import TargetSystem
 from ponto.read.punch_statements import RUN_COUNT
@@ -22,7 +22,6 @@ from ponto.read.statements import Query
 from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
 from tools.kit.errors import CommandError
-from tools.kit.jmeter import installed_path
 from tools.kit.reader import parse_rows
 from tools.kit.target import TargetOptions
 
