@@ -236,10 +236,3 @@ def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_pl
     stage.append(CUT_OFFS, "select 1 / 0;\n")
 
     stage.refuse(f"^{CUT_OFFS}: division by zero")
-
-
-def test_function_that_the_project_did_not_create_is_not_replaced(stage: Stage) -> None:
-    stage.execute("create function media() returns int language sql return 1")
-    stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
-
-    stage.refuse(f"^{NIGHT}: function media already exists, but was not created by this project")

@@ -40,18 +40,10 @@ REPORTS = {
     "time_cards": ("timecard", "--employee", "103", "--employee", "107", *MONTH),
     "totals": TOTALS,
     "exceptions": EXCEPTIONS,
-    "cutoffs": CUTOFFS,
     "changes": CHANGES,
 }
 GOLDEN_FILES = [
-    *(
-        "time_cards.en.txt",
-        "totals.en.txt",
-        "exceptions.en.txt",
-        "cutoffs.en.txt",
-        "time_card.pt.txt",
-        "changes.pt.txt",
-    ),
+    *("time_cards.en.txt", "totals.en.txt", "time_card.pt.txt", "changes.pt.txt"),
     *("totals.pt.csv", "exceptions.pt.csv"),
 ]
 
@@ -282,9 +274,6 @@ def test_changes_list_employees_whose_zone_or_cut_off_changed(run: Run, url: str
     assert "No month" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
 
 
-# At 80 columns
-
-
 # Dead letters beside the exceptions
 
 
@@ -330,31 +319,16 @@ def test_exceptions_have_the_given_limits_and_30_days_by_default(run: Run) -> No
     assert run(*EXCEPTIONS, "--no-queue", *longest, "--final-days", "100000").status == 0
 
 
-# Values with control characters
-
-
-# Files
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("timecard", "--all", "--month", "2020-01"), "no employee punched in 2020-01"),
-        (("timecard", "--all", "--month", "2020-01", "--format", "csv"), "no employee punched in 2020-01"),
-        (("totals", "--month", "2020-01"), "no employee punched in 2020-01"),
         (("totals", "--month", "2020-01", "--employee", 9), "employee 9 has no punches in 2020-01"),
         (("exceptions", "--month", "2020-01", "--no-queue"), "no employee punched from 2020-01-01 to 2020-01-31"),
-        (("cutoffs", "--month", "2020-01"), "no employee punched from 2020-01-01 to 2020-01-31"),
         (("cutoffs", "--month", "2020-01", "--employee", 9), "none of these employees punched from 2020-01-01"),
         (("timecard", "--employee", 101, "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
-        (("timecard", "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
         (("gaps", "--month", "2020-01"), "no punch was received from 2020-01-01 to 2020-01-31"),
-        (("gaps", "--from", "2026-11-07", "--to", "2026-11-08"), "no punch was received from 2026-11-07"),
         (("changes", "--month", "2020-01", "--since", "2026-11-01T12:00"), "no employee punched from 2020-01-01"),
-        (
-            ("changes", *MONTH, "--since", "2026-11-01T12:00", "--employee", 9),
-            "none of these employees punched",
-        ),
     ],
 )
 def test_report_without_data_is_refused_without_a_file(

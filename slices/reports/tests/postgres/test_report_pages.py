@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pypdf import PdfReader
 
 from slices.reports.tests.company import MONTH, Run, runner, shared_database
@@ -13,7 +13,8 @@ from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import url as url
 from tests.commands import write_stack_with_database
-from tools.develop import chromium
+from tools.tests.page.browsers import browser as browser
+from tools.tests.page.browsers import playwright as playwright
 
 _PHONE, _SCREEN = (360, 740), (1280, 900)
 A4 = (595, 842)  # points
@@ -30,16 +31,6 @@ from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '
 """
 
 unchanged_database = shared_database(FULLEST_MONTH)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium with a temporary profile."""
-    executable = chromium.find()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=chromium.SWITCHES)
-        yield browser
-        browser.close()
 
 
 class OpenedPage:

@@ -42,14 +42,11 @@ def test_every_type_of_exception_and_every_dead_letter_reason_has_a_text(name: s
 @pytest.mark.parametrize(
     ("span", "formatted"),
     [
-        ({"seconds": 0}, "0 s"),
         ({"seconds": 0.25}, "0.2 s"),
         ({"seconds": 9.96}, "10 s"),
         ({"seconds": 59.9}, "59 s"),
-        ({"seconds": 60}, "1 min"),
         ({"seconds": 90}, "1 min 30 s"),
         ({"minutes": -7}, "\N{MINUS SIGN}7 min"),
-        ({"hours": 10, "minutes": 1}, "10 h 1 min"),
         ({"days": 1, "seconds": -1}, "23 h 59 min"),
         ({"days": 4, "hours": 8}, "4 d 8 h"),
         ({"days": 5_000}, "5,000 d"),
