@@ -71,7 +71,6 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from slices/\*/aws\.yml and resources/": resources.resource_table,
     r"from (\S*)\*/README\.md": slice_tables.features,
     r"from (\S*)\*/README\.md: em portugu\u00eas": slice_tables.features_in_portuguese,
-    r"from (\S*)\*/commands\.py": slice_tables.commands,
     r"from \*\*/examples": slice_tables.examples,
     r"from (slices\.[\w.]+:\w+)": lambda function: pkgutil.resolve_name(function)().rstrip(),
 }

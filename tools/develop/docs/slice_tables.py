@@ -1,9 +1,8 @@
-"""Tables of the enabled slices for documents outside their folders, from the slices' READMEs and commands."""
+"""Tables of the enabled slices for documents outside their folders, from the slices' READMEs."""
 
 import re
 
-from ponto import enabled_slices
-from tools.develop.docs.tables import leaf_commands, table
+from tools.develop.docs.tables import table
 from tools.kit import slice_manifests
 from tools.kit.project import ROOT
 
@@ -35,19 +34,6 @@ def _features(prefix: str, sentence: re.Pattern[str], head: tuple[str, str, str]
             )
         )
     return table(head, rows) if rows else "No slice is on."
-
-
-def commands(prefix: str) -> str:
-    """Return the commands of all slices; `prefix` leads from the document to `slices/`."""
-    rows = []
-    for slice_name, slice_commands in enabled_slices.collect("commands", "COMMANDS").items():
-        names = tuple(f"ponto {command} " for command in slice_commands)
-        rows += [
-            (f"`{name}`", summary, _link(slice_name, prefix))
-            for name, summary, _ in leaf_commands()
-            if f"{name} ".startswith(names)
-        ]
-    return table(("command", "what it does", "slice"), rows) if rows else "No slice is on that has commands."
 
 
 def examples() -> str:

@@ -10,10 +10,10 @@ begin atomic
     where ponto.escrita_ate(criada_em, momento)
         and not exists (
             select
-            from ponto.correcao as anulacao
-            where anulacao.alvo = correcao.id
-                and anulacao.tipo = 'anulacao'
-                and ponto.escrita_ate(anulacao.criada_em, momento)
+            from ponto.correcao as undoing
+            where undoing.alvo = correcao.id
+                and undoing.tipo = 'anulacao'
+                and ponto.escrita_ate(undoing.criada_em, momento)
         );
 end;
 
