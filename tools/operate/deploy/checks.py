@@ -35,15 +35,12 @@ class Checks:
     remedy: str | None = None  # command that deploys with what the account allows
     deferred_resources: Sequence[DeferredResource] = ()  # which a second update adds
 
-    def look_up(
-        self, subject: str, function: Callable[[], _Value], *, hint: str = "", is_required: bool = False
-    ) -> _Value | None:
+    def look_up(self, subject: str, function: Callable[[], _Value], *, is_required: bool = False) -> _Value | None:
         """Return the value of a function, and record what it looked up; None: AWS refused it.
 
         Args:
             subject: what the function looks up.
             function: function that calls AWS.
-            hint: what the user should know if this is not checked.
             is_required: whether the deploy is refused if AWS refuses; otherwise the subject is recorded as unchecked.
         """
         try:
@@ -52,7 +49,7 @@ class Checks:
             if is_required:
                 self.refusals.append(f"{subject}: {explain(error)}")
             else:
-                self.unchecked.append(f"{subject} ({explain(error)})\n{hint}".rstrip())
+                self.unchecked.append(f"{subject} ({explain(error)})")
             return None
         self.checked.append(subject)
         return value
@@ -73,7 +70,7 @@ class Checks:
         for text in self.forced:
             print_status(*text.splitlines(), "Continuing because of --force.")
         for text in self.unchecked:
-            print_status(*f"not checked: {text}".splitlines())
+            print_status(f"not checked: {text}")
         if self.refusals:
             remedies = [f"Deploy with what the account allows:\n{self.remedy}"] if self.remedy else []
             raise CommandError("\n\n".join([*self.refusals, *remedies, "Nothing was deployed."]))
@@ -136,23 +133,17 @@ def check(
     checks.refuse(overlap, can_be_forced=True)
 
     if database is None:
-        checks.look_up(
-            "what an earlier deploy left outside the stack",
-            lambda: leftovers.print_leftovers(session, stack),
-            hint="This needs the permissions tag:GetResources and cloudformation:ListStackResources.",
-        )
+        print_leftovers = partial(leftovers.print_leftovers, session, stack)
+        checks.look_up("what an earlier deploy left outside the stack", print_leftovers)
 
     if database is not None and not compiled.has_boundary:
         removal = partial(boundary.describe_removal, session.client("cloudformation"), stage)
         checks.refuse(checks.look_up("the permissions boundary of the deployed roles", removal))
 
     if demand.creates_cluster:
-        has_cluster = checks.look_up(
-            "the stack's cluster",
-            lambda: has_resource(session.client("cloudformation"), stack, DATABASE_CLUSTER),
-            hint="Clusters that an earlier deploy left outside the stack are not searched for, and a new cluster is "
-            "protected from the start, so it stays if this deploy fails.",
-        )
+        # If this is not known, the cluster is protected from the start, and stays if the deploy fails.
+        find_resource = partial(has_resource, session.client("cloudformation"), stack, DATABASE_CLUSTER)
+        has_cluster = checks.look_up("the stack's cluster", find_resource)
         if has_cluster is False:
             find_cluster = partial(leftovers.find_cluster, session, stack, database)
             checks.refuse(checks.look_up("clusters that an earlier stack left", find_cluster, is_required=True))
