@@ -31,7 +31,6 @@ class FaultKind(StrEnum):
     FUNCTION_CODE = "function code", "the function's code fails"  # only in tests, which choose the messages
     SQS_SILENT = "SQS silent", "SQS does not answer the function"
     SQS_REFUSES = "SQS refuses", "SQS throttles the function"
-    HUNG_UP = "hung up", "a client goes away before its answer"
     STALLED = "stalled", "function processes freeze in the middle"  # while the clock runs
     PAUSED = "paused", "an operator has paused the drain"
     AWAY = "away", "no operator is there"

@@ -29,7 +29,6 @@ from tools.kit.output import camel_case, print_json
 from tools.kit.queue_reader import QueueReader
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, postgres
-from tools.local.errors import LocalError
 from tools.local.faults import DatabaseFaults, kill_worker
 
 _EPILOG = """examples:
@@ -60,7 +59,6 @@ class ChaosResult(NamedTuple):
     ledger: Ledger
     seconds: float
     faults: dict[str, int]  # by kind
-    failed_tries: dict[str, int]  # requests without a 202, by reason
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers, and the first messages without exactly one end, for JSON."""
@@ -76,7 +74,6 @@ class ChaosResult(NamedTuple):
             "queued": self.queued,
             "seconds": round(self.seconds, 1),
             "faults": self.faults,
-            "tries_without_202": self.failed_tries,
             "examples": {name: messages[:20] for name, messages in wrong.items() if messages},
         }
 
@@ -132,7 +129,6 @@ class Chaos:
             ledger,
             time.monotonic() - started_at,
             dict(sorted(self._fault_counts.items())),
-            dict(sorted(self._traffic.failed_tries.items())),
         )
 
     def _inject_faults(self) -> None:
@@ -228,9 +224,6 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     raise_on_first_signal(lambda _: _print("\nundoing the faults ..."))
     try:
         result = Chaos(address, state, punches, clients, seed).run()
-    except LocalError as error:
-        _print_error(str(error))
-        return 1
     except (BotoCoreError, NoFinalResponseError, psycopg2.Error, psutil.Error) as error:
         _print_error(f"the stack no longer answers: {error}. Check that make run is still running")
         return 1

@@ -5,14 +5,12 @@ import json
 import threading
 import time
 import urllib.parse
-from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from lab.faults import FaultKind
 from loadtest.ledger import SentMessage
 from tools.kit.client import Client
 from tools.kit.local_stack import Address
@@ -38,7 +36,6 @@ class Traffic:
             seed: determines when clients disconnect.
         """
         self.accepted: dict[str, SentMessage] = {}  # by message id
-        self.failed_tries: Counter[str] = Counter()  # requests without a 202, by reason
         self._address = address
         self._headers = {"content-type": "application/json", "x-api-key": address.api_key}
         # docs/clients.md requires longer waits. Shorter ones make the run faster.
@@ -110,8 +107,6 @@ class Traffic:
         if rng.random() < _HANG_UP_PROBABILITY:
             self._send_and_disconnect(body)
         answer = self._client.send(body)
-        with self._lock:
-            self.failed_tries.update(answer.failed_attempts)
         if answer.status != _ACCEPTED:
             raise LocalError(f"The gateway answered a good punch with {answer.status}: {answer.text}")
         self.accepted[json.loads(answer.text)["messageId"]] = message
@@ -123,5 +118,3 @@ class Traffic:
         with contextlib.suppress(OSError, HTTPError):  # the connection may be refused
             connection.request("POST", url.path, body, self._headers)
         connection.close()
-        with self._lock:
-            self.failed_tries[FaultKind.HUNG_UP] += 1

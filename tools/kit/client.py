@@ -34,7 +34,6 @@ class ApiResponse(NamedTuple):
 
     status: int  # 0: no response
     text: str  # body of the response, or the error
-    failed_attempts: tuple[str, ...] = ()  # status or error name of each earlier attempt
 
     @property
     def message(self) -> str:
@@ -135,11 +134,9 @@ class Client:
 
 
 def _to_answer(response: urllib3.BaseHTTPResponse | None, retries: urllib3.Retry | None) -> ApiResponse:
-    history = retries.history if retries else ()
     if response is None:
-        return ApiResponse(0, str(history[-1].error))
-    attempts = tuple(str(attempt.status or type(attempt.error).__name__) for attempt in history)
-    return ApiResponse(response.status, response.data.decode(errors="replace"), attempts)
+        return ApiResponse(0, str(retries.history[-1].error) if retries else "")
+    return ApiResponse(response.status, response.data.decode(errors="replace"))
 
 
 def _pool(url: str, settings: dict[str, Any]) -> urllib3.PoolManager:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,6 @@ import click
 from tools.kit import commands, event, shared_options, slice_manifests
 from tools.kit.deploy_hook import local_files
 from tools.kit.errors import CommandError
-from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE, Address
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, flow, watch
@@ -88,11 +88,11 @@ def _print_status(step: str) -> None:
 def print_instructions(stack: Stack, state: Path) -> None:
     """Print the addresses of the stack, and commands to try."""
     address = stack.address
-    conflict_id = uuid7()
+    conflict_id = str(uuid.uuid4())
     is_default = state.resolve() == STATE
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
     make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
-    punch_id = uuid7()
+    punch_id = str(uuid.uuid4())
     get_commands = "".join(
         f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
         for _, entry in slice_manifests.endpoints()

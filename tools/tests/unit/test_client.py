@@ -49,18 +49,17 @@ def test_request_with_a_final_status_is_not_repeated(gateway: Gateway, status: i
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure"),
+    "answer",
     [
-        *(((status, "<html>", {}), str(status)) for status in (200, 404, 408, 429, 500, 503, 999)),
-        (ConnectionRefusedError("no way"), "ProtocolError"),
-        (socket.gaierror("no such name"), "ProtocolError"),
-        (http.client.BadStatusLine(""), "ProtocolError"),
+        *((status, "<html>", {}) for status in (200, 404, 408, 429, 500, 503, 999)),
+        ConnectionRefusedError("no way"),
+        socket.gaierror("no such name"),
+        http.client.BadStatusLine(""),
     ],
     ids=str,
 )
-def test_transient_failure_is_retried_with_the_same_punch(gateway: Gateway, answer: Response, failure: str) -> None:
-    response = gateway.send(answer, answer, ACCEPTED)
-    assert (response.status, response.failed_attempts) == (202, (failure, failure))
+def test_transient_failure_is_retried_with_the_same_punch(gateway: Gateway, answer: Response) -> None:
+    assert gateway.send(answer, answer, ACCEPTED).status == 202
     assert gateway.requests == [("POST", URL, b"{}", "CANARY")] * 3
 
 
@@ -74,8 +73,8 @@ def test_wait_is_that_of_retry_after(gateway: Gateway, retry_after: str, seconds
 
 
 def test_5xx_with_retry_after_is_never_final(gateway: Gateway) -> None:
-    response = gateway.send((503, "", {"retry-after": "2"}), (503, "", {}), final_statuses=frozenset({503}))
-    assert response.failed_attempts == ("503",)
+    gateway.send((503, "", {"retry-after": "2"}), (503, "", {}), final_statuses=frozenset({503}))
+    assert len(gateway.requests) == 2
 
 
 @pytest.mark.parametrize(
