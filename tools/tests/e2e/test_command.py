@@ -8,7 +8,6 @@ import resource
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -246,20 +245,6 @@ def test_killed_run_leaves_no_process_and_ctrl_c_ends_sls(state: Path, start: St
     run.wait_until("deploying")
     assert run.stop(signal.SIGINT) == 0
     assert find_processes(state) == []
-
-
-def test_port_in_use_is_reported_and_leaves_nothing_running(state: Path, start: Start) -> None:
-    with socket.socket() as listener:
-        listener.bind((emulator.HOST, 0))
-        listener.listen()
-        port = listener.getsockname()[1]
-        run = start(port)
-
-        assert run.process.wait(DEADLINE_SECONDS) == 1
-
-    assert f"Port {port} cannot be used" in run.output()
-    assert find_processes(state) == []
-    assert not state.exists()
 
 
 def test_failed_deploy_is_reported_and_leaves_nothing_running(state: Path, start: Start) -> None:

@@ -1,5 +1,6 @@
 """The verdict of the local stack's view, with a real database."""
 
+from collections.abc import Mapping
 from uuid import uuid4
 
 import pytest
@@ -10,40 +11,29 @@ from tools.local import verdict
 A, B, C = (str(uuid4()) for _ in range(3))
 
 
-def test_accepted_message_is_a_row_a_duplicate_a_dead_letter_or_lost(migrated_url: str) -> None:
-    add_punch(migrated_url, id=A, mensagem_id="row")
-
-    accepted = {"row": A, "again": A, "conflict": A, "invalid": None, "gone": B}
-    result = verdict.judge(migrated_url, accepted, dead={"conflict", "invalid"})
-
-    assert result == {"accepted": 5, "rows": 1, "duplicates": 1, "deadLetters": 2, "lost": 1}
-
-
-def test_duplicate_and_row_of_an_earlier_run_do_not_hide_a_loss(migrated_url: str) -> None:
-    add_punch(migrated_url, id=A, mensagem_id="accepted by the earlier run, as was its duplicate")
-    add_punch(migrated_url, id=B, mensagem_id="the earlier run's, stored in this one")
-
-    result = verdict.judge(migrated_url, {"gone": C}, dead=set())
-
-    assert result == {"accepted": 1, "rows": 0, "duplicates": 0, "deadLetters": 0, "lost": 1}
-
-
-def test_redriven_and_stored_dead_letter_counts_as_a_row_only(migrated_url: str) -> None:
-    add_punch(migrated_url, id=A, mensagem_id="sent back")
-
-    result = verdict.judge(migrated_url, {"sent back": A, "deleted": B}, dead={"sent back", "deleted"})
-
-    assert result == {"accepted": 2, "rows": 1, "duplicates": 0, "deadLetters": 1, "lost": 0}
-
-
-@pytest.mark.parametrize(("message_id", "lost"), [("row", 0), ("elsewhere", None)])
-def test_punch_with_unknown_id_is_judged_by_its_message_id(
-    message_id: str, lost: int | None, migrated_url: str
+@pytest.mark.parametrize(
+    ("rows", "accepted", "dead", "counts"),
+    [
+        (
+            {"row": A},
+            {"row": A, "again": A, "conflict": A, "invalid": None, "gone": B},
+            ["conflict", "invalid"],
+            (1, 1, 2, 1),
+        ),
+        ({"of an earlier run": A, "stored in this run": B}, {"gone": C}, [], (0, 0, 0, 1)),
+        ({"sent back": A}, {"sent back": A, "deleted": B}, ["sent back", "deleted"], (1, 0, 1, 0)),
+        ({"row": A}, {"row": None}, [], (1, 0, 0, 0)),  # the punch's id is unknown
+        ({"row": A}, {"elsewhere": None}, [], (0, 0, 0, None)),
+        ({}, {}, [], (0, 0, 0, 0)),
+    ],
+)
+def test_accepted_message_is_a_row_a_duplicate_a_dead_letter_or_lost(
+    migrated_url: str, rows: Mapping[str, str], accepted: Mapping[str, str | None], dead: list[str], counts: object
 ) -> None:
-    add_punch(migrated_url, id=A, mensagem_id="row")
+    for message_id, punch_id in rows.items():
+        add_punch(migrated_url, id=punch_id, mensagem_id=message_id)
 
-    assert verdict.judge(migrated_url, {message_id: None}, dead=set())["lost"] == lost
+    result = verdict.judge(migrated_url, accepted, dead={*dead})
 
-
-def test_verdict_without_messages_has_no_loss(migrated_url: str) -> None:
-    assert verdict.judge(migrated_url, {}, dead=set())["lost"] == 0
+    assert result["accepted"] == len(accepted)
+    assert (result["rows"], result["duplicates"], result["deadLetters"], result["lost"]) == counts
