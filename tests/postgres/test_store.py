@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from unittest.mock import Mock
 
@@ -28,7 +28,7 @@ from tests.events import RECEIVED_MS
 from tests.fakes import InMemoryStore
 from tests.postgres.storing import DUPLICATE, QUICK, REDELIVERED, STORED, add_punch, entry, statuses
 from tests.waiting import wait_for
-from tools.kit.event import CONFLICTING, OPTIONAL_FIELDS, VALID, body
+from tools.kit.event import OPTIONAL_FIELDS, VALID, body
 
 SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'ponto drain'"
 
@@ -96,16 +96,16 @@ def test_redelivered_message_differs_from_a_duplicate_punch_and_a_new_copy(store
     assert statuses(store.save([*repeat(first), other, *repeat(other)])) == [*repeated, Status.STORED, *repeated]
 
 
-@pytest.mark.parametrize(("stored_body", "new_body", "difference"), CONFLICTING)
-def test_different_punch_with_an_existing_id_is_a_conflict(
-    store: Store, stored_body: dict[str, Any], new_body: dict[str, Any], difference: str
-) -> None:
-    first = entry_from_body(stored_body)
+def test_different_punch_with_an_existing_id_is_a_conflict(store: Store) -> None:
+    first, other = map(entry_from_body, EVENT.conflicting)
+    later = getattr(first.punch, EVENT.instant) + timedelta(microseconds=1)
     store.save([first])
 
-    [outcome] = store.save([entry_from_body(new_body, first.punch.id)])
+    for punch in (other.punch._replace(id=first.punch.id), first.punch._replace(**{EVENT.instant: later})):
+        [outcome] = store.save([Entry(punch, "another", RECEIVED_MS)])
 
-    assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {difference}")
+        differing = " and ".join(name for name in EVENT.same if getattr(punch, name) != getattr(first.punch, name))
+        assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {differing}")
 
 
 _CONTESTED = [entry(employee, id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]

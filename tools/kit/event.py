@@ -1,12 +1,10 @@
 """Examples of the event that `ponto/punch.py` declares, for the check after a deploy, the load test and the tests."""
 
-import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from ponto.drain.parser import parse
 from ponto.punch import EVENT
 from tools.kit.values import invalid_value, limit_values
 
@@ -73,28 +71,6 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ),
 ]
 """Invalid events, each with its error message. The first lacks the instant, the second another required field."""
-
-
-def _difference(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Return the columns, joined by "and", in which events with the same id conflict."""
-    old, new = (EVENT.comparison_key(parse(json.dumps(each), UTC)) for each in (first, second))
-    return " and ".join(column for column in EVENT.same if old[column] != new[column])
-
-
-_later = (datetime.fromisoformat(_GOOD[_INSTANT]) + timedelta(microseconds=1)).isoformat()
-_pairs = [
-    (dict(EVENT.conflicting[0]), dict(EVENT.conflicting[1])),
-    (_GOOD, _GOOD | {_INSTANT: _later}),
-    *(
-        (_GOOD | {_NAMES[column]: values[0]}, _GOOD | {_NAMES[column]: values[-1]})
-        for column in EVENT.same
-        if len(values := _values(column)) > 1
-    ),
-    (VALID[-2], VALID[-1]),
-]
-
-CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [(*pair, _difference(*pair)) for pair in _pairs]
-"""Pairs of events that conflict if they have the same id, and the columns in which they differ."""
 
 
 def example_body(instant: str, id_: str) -> dict[str, Any]:

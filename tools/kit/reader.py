@@ -221,20 +221,17 @@ class FunctionReader:
         name: str,
         stage: str,
         timeout_seconds: int,
-        resume_timeout_seconds: int = RESUME_TIMEOUT_SECONDS,
     ) -> None:
         """Create a reader, without invoking the function.
 
         Args:
             functions, name, stage: see `functions.invoke`.
             timeout_seconds: time limit of the queries of one `read`; 0: the function's limit.
-            resume_timeout_seconds: time for which a `read` waits for a paused database.
         """
         self._functions = functions
         self._name = name
         self._stage = stage
         self._timeout_seconds = timeout_seconds
-        self._resume_timeout_seconds = resume_timeout_seconds
 
     def read(self, *queries: Query[Any]) -> Any:
         """Run queries on one snapshot; wait for a paused database to resume.
@@ -248,7 +245,7 @@ class FunctionReader:
         request = {"read": read, "timeout": self._timeout_seconds}
         pauses = retry_pauses(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
-            timeout_seconds=self._resume_timeout_seconds,
+            timeout_seconds=RESUME_TIMEOUT_SECONDS,
         )
         while True:
             response = invoke(self._functions, self._name, self._stage, request)

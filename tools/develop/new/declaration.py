@@ -325,8 +325,6 @@ def _check_same(event: Event) -> Iterator[str]:
     for column in (event.subject, event.instant):
         if column not in event.same:
             yield f"same: lacks {column}. Add it: an event of another subject or instant is another event."
-    if len(set(event.same)) < len(event.same):
-        yield "same: names a column twice. Remove one."
 
 
 def _check_derived_id(event: Event, columns: tuple[str, ...]) -> Iterator[str]:
@@ -350,8 +348,6 @@ def _check_derived_id(event: Event, columns: tuple[str, ...]) -> Iterator[str]:
             yield f"derived_id: {column} is a {field.kind.name}. Name columns of the kinds {', '.join(_ID_KINDS)}."
         elif position < len(columns) - 1 and _may_contain_separator(field):
             yield f"derived_id: the text {column} may contain `|`, which joins the columns. Name it last."
-    if len(set(columns)) < len(columns):
-        yield "derived_id: names a column twice. Remove one."
 
 
 def _may_contain_separator(field: Field) -> bool:

@@ -44,11 +44,8 @@ def git(folder: Path, *arguments: str, stdin: str | None = None, **variables: st
     Raises:
         CommandError: git is missing, or failed.
     """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER", "GIT_CONFIG"))
-    }
+    kept = ("GIT_AUTHOR", "GIT_COMMITTER", "GIT_CONFIG")
+    inherited = {name: value for name, value in os.environ.items() if name[:4] != "GIT_" or name.startswith(kept)}
     try:
         run = subprocess.run(
             ["git", *_UNCHANGED_TEXT, *arguments],
