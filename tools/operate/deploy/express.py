@@ -149,13 +149,17 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     """Delete a cluster with its instances, without a snapshot, and its parameter group.
 
     Raises:
-        CommandError: the deletion takes too long.
+        CommandError: the cluster is protected, or the deletion takes too long.
     """
     rds = _client(session)
     print_status(f"deleting the cluster {name}, which takes 5 to 11 minutes")
 
     def undeleted() -> str | None:
         if cluster := _find_cluster(rds, name):
+            if cluster["DeletionProtection"]:  # set meanwhile; AWS would still delete the instances
+                raise CommandError(
+                    f"the cluster {name} stays, as it is protected now; to delete it, unprotect it, and repeat", 1
+                )
             for instance in _instances(rds, name):
                 if instance["DBInstanceStatus"] != "deleting":
                     rds.delete_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"])
