@@ -44,11 +44,7 @@ def run_stack(port: int, state: Path | None) -> int:
     and stack.json.
     """
     emulator.isolate()
-    return run_until_stopped(port, state or STATE)
-
-
-def run_until_stopped(port: int, state: Path) -> int:
-    """Run the stack until a signal stops it; return the exit status."""
+    state = state or STATE
 
     def stop(_: signal.Signals) -> None:
         try:

@@ -228,17 +228,11 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str) -> Iterator[Key]
     for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
         key_id = next(iter(pages.search("items[].id")), None)
-        enabled = False
-        if key_id:
-            try:
-                enabled = bool(gateway.get_api_key(apiKey=key_id, includeValue=False).get("enabled"))
-            except gateway.exceptions.NotFoundException:  # deleted meanwhile
-                key_id = None
         yield Key(
             name=plan["tags"][_TAG],
             id=key_id,
             usage_plan_id=plan["id"],
-            enabled=enabled,
+            enabled=bool(key_id and gateway.get_api_key(apiKey=key_id, includeValue=False).get("enabled")),
             rate=plan.get("throttle", {}).get("rateLimit", 0),
             burst=plan.get("throttle", {}).get("burstLimit", 0),
             quota=plan.get("quota", {}).get("limit", 0),
@@ -253,28 +247,26 @@ def _delete_plan(
     subject: str = "the usage plan is deleted",
     clock: Clock = CLOCK,
 ) -> None:
+    """Delete a usage plan, and retry: AWS allows an account only one such change in 20 s."""
     # A usage plan that has a stage cannot be deleted.
     removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
-    _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), subject, clock)
-    _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), subject, clock)
-
-
-def _retry(change: Callable[[], object], subject: str, clock: Clock) -> None:
-    """Retry a change of a usage plan: AWS allows an account only one such change in 20 s."""
+    changes: list[Callable[[], object]] = [
+        lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal),
+        lambda: gateway.delete_usage_plan(usagePlanId=plan_id),
+    ]
     pauses = retry_pauses(
         f"{subject} as soon as AWS allows it: an account may change one usage plan in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
         pause_seconds=_RETRY_PAUSE_SECONDS,
         clock=clock,
     )
-    while True:
+    while changes:
         try:
-            change()
+            changes[0]()
+            del changes[0]
         except ClientError as error:
             if error.response["Error"].get("Code") != "TooManyRequestsException" or not next(pauses, False):
                 raise
-        else:
-            return
 
 
 def _try_undo(undo: Callable[..., object], *args: object, **kwargs: object) -> None:
