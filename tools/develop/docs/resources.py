@@ -32,21 +32,6 @@ class _Row(NamedTuple):
     purpose: str
 
 
-_FIXED = [
-    _Row(
-        ["ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy"],
-        "serverless.yml",
-        "`deploymentBucket`",
-        "Code and templates of deploys; osls creates it",
-    ),
-    _Row(
-        ["ApiDeployment"],
-        "resources/api-deployment.js",
-        "`deployment`",
-        "Snapshot of the API; the id ends with a hash of the API's definitions",
-    ),
-]
-
 _LOGINS = (
     ("Role", "resources/roles.js", "Roles of the functions that connect to the database"),
     ("Secret", "resources/login.js", "Passwords of these functions in the database, with `dbLogin: secret`"),
@@ -58,7 +43,7 @@ def resource_table() -> str:
     resources = ROOT / "resources"
     folders = [resources, resources / "lib", *(manifest.folder for manifest in slice_manifests.enabled_manifests())]
     files = [ROOT / "serverless.yml", *(file for folder in folders for file in sorted(folder.glob("*.[yj]*")))]
-    rows = [*_FIXED, *_logins(), *(row for file in files for row in _declared(file)), *_endpoints()]
+    rows = [*_logins(), *(row for file in files for row in _declared(file)), *_endpoints()]
     return table(
         ("logical id", "declared in", "what it is for"),
         [
