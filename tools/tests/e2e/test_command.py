@@ -141,9 +141,9 @@ def find_processes(state: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             words = [*process.cmdline(), *process.environ().values(), process.cwd()]
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        is_alive = process.status() != psutil.STATUS_ZOMBIE
         if is_alive and process.pid != os.getpid() and any(str(state) in word for word in words):
             processes.append(process)
     return processes
