@@ -279,7 +279,7 @@ def _clear(folder: Path) -> None:
 
 
 def _write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    with files.draft(folder / "summary.json") as text:
+    with files.write_atomically(folder / "summary.json") as text:
         text.write(json.dumps(summary, indent=2) + "\n")
 
 

@@ -113,13 +113,13 @@ class Chaos:
             NoFinalResponseError: the gateway accepted no punch for ten minutes.
         """
         started_at = time.monotonic()
-        self._faults.mend()
+        self._faults.undo_all()
         try:
             self._traffic.start()
             self._inject_faults()
         finally:
             self._traffic.stop()
-            self._faults.mend()
+            self._faults.undo_all()
         queued = self._wait_until_drained()
         ledger = self._build_ledger()
         return ChaosResult(

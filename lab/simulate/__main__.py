@@ -20,7 +20,7 @@ from lab.simulate.plan import Plan, SimulationResult
 from lab.simulate.settings import SimulationSettings
 from lab.simulate.simulation import Simulation
 from tools.kit import commands, shared_options
-from tools.kit.files import draft, require_writable
+from tools.kit.files import require_writable, write_atomically
 from tools.kit.output import print_result, print_status
 from tools.local.temporary import migrated_database
 
@@ -90,7 +90,7 @@ def simulate(
             command = f'make simulate ARGS="--seed {run_seed} --days {days}{f" --fault {fault}" if fault else ""}"'
             print_status(command)
             started_at = time.monotonic()
-            with draft(trace) if trace else nullcontext() as file:
+            with write_atomically(trace) if trace else nullcontext() as file:
                 result = run(plan, deployed, url, partial(print, file=file) if file else None)
             if result.broken_rule:
                 _print_broken_rule(plan, deployed, url, result.broken_rule, command)

@@ -62,7 +62,7 @@ def import_file(collaborators: Collaborators, target_options: TargetOptions, fil
     result = _wait_for_result(bucket, folder, collaborators.clock)
     refused_path.unlink(missing_ok=True)  # the list of an earlier import
     if result["refused"]:
-        with files.draft(refused_path, None) as out:
+        with files.write_atomically(refused_path, None) as out:
             out.write(bucket.s3.get_object(Bucket=bucket.name, Key=folder + REFUSED_FILE)["Body"].read())
     counts = f"{result['accepted']} accepted, {result['refused']} refused"
     counts += f": see {refused_path}" if result["refused"] else ""

@@ -109,9 +109,9 @@ def person(
         time_card_values = time_card.template_values(context, context.employer, language)
         text = to_json(_to_json_fields(records, context, _list_other_places(backup_days, context.now, Language("en"))))
     _create_folder(folder)
-    with files.draft(output_files[0]) as out:
+    with files.write_atomically(output_files[0]) as out:
         out.write(f"{text}\n")
-    with files.draft(output_files[1]) as out:
+    with files.write_atomically(output_files[1]) as out:
         render_html(
             out,
             "person.html",

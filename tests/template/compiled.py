@@ -33,8 +33,8 @@ SIGN_IN_PARAMETERS = [
 ]
 """Parameters that require sign-in: the slices' only parameters with the unit ARN."""
 
-# Functions of a stage, parameters as `name=value` (as for --param), and AWS_ variables as keyword arguments. Their
-# packages have no Python requirements.
+# Arguments: a stage, parameters as `name=value` (as for --param), and AWS_ variables as keywords. Their packages
+# have no Python requirements.
 PackageStage = Callable[..., Package]
 CompileStage = Callable[..., Template]
 
@@ -95,11 +95,11 @@ class OslsProcess:
         self, command: str, options: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
     ) -> int:
         """Run osls with the interface of `osls.run`."""
-        status, printed = self.output(project, [command, *options], environment)
+        status, printed = self.capture(project, [command, *options], environment)
         log.write_text(printed)
         return status
 
-    def output(self, project: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    def capture(self, project: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run osls in a project; return its exit status and output."""
         request = {
             "sls": str(ROOT / "node_modules" / ".bin" / "sls"),

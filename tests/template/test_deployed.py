@@ -42,7 +42,7 @@ class Account:
         """Run osls; return its exit status and output."""
         options = [*arguments, "--stage", stage, *(f"--param={parameter}" for parameter in parameters)]
         environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url} | variables
-        return self._osls_process.output(self._project, options, environment)
+        return self._osls_process.capture(self._project, options, environment)
 
     def stop_message(self, *parameters: str, stage: str = "local") -> str | None:
         """Return the message that stops a deploy with these parameters before it changes anything, or None."""

@@ -11,7 +11,7 @@ from tools.kit.errors import CommandError
 
 
 def require_writable(file: Path, *, force: bool = False) -> None:
-    """Check that `draft` can write a file, before the work for it begins.
+    """Check that `write_atomically` can write a file, before the work for it begins.
 
     Args:
         force: allow an existing regular file.
@@ -29,7 +29,7 @@ def require_writable(file: Path, *, force: bool = False) -> None:
 
 
 @contextmanager
-def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
+def write_atomically(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
     """Write a file atomically: it gets its name when it is complete and on the disk; after an error it is unchanged.
 
     Only the user may read it, as it may contain punches. An existing regular file is replaced.

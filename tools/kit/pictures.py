@@ -63,5 +63,5 @@ def save(figure: "Figure", file: Path, dpi: int = 150) -> None:
 
     # No date, and fixed ids: the same figure gives the same file.
     metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-    with mpl.rc_context({"svg.hashsalt": "ponto"}), files.draft(file, None) as out:
+    with mpl.rc_context({"svg.hashsalt": "ponto"}), files.write_atomically(file, None) as out:
         figure.savefig(out, format=file.suffix[1:], dpi=dpi, metadata=metadata)

@@ -47,7 +47,7 @@ class DatabaseFaults:
         try:
             yield
         finally:
-            self._server.restart()
+            self._server.ensure_running()
 
     def refusing(self) -> contextlib.AbstractContextManager[None]:
         """End all sessions of the database, and refuse new ones."""
@@ -102,9 +102,9 @@ class DatabaseFaults:
         finally:
             self._signal_all(signal.SIGCONT)
 
-    def mend(self) -> None:
+    def undo_all(self) -> None:
         """Undo all faults, also those of a run that was killed."""
-        self._server.restart()
+        self._server.ensure_running()
         self._signal_all(signal.SIGCONT)
         self._administer(_ALLOW, _WRITABLE)
 

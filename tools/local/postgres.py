@@ -89,7 +89,7 @@ class Postgres(NamedTuple):
         """Stop the server immediately, as in a power failure, without waiting for sessions or writing data."""
         end(self.data, _STOP_STEPS[1:])
 
-    def restart(self) -> None:
+    def ensure_running(self) -> None:
         """Start the server if it is not running, and wait until it has recovered.
 
         Raises:
@@ -141,7 +141,7 @@ def attach(data: Path) -> Postgres:
     if host is None:
         raise LocalError(f"No server was started on {data} yet: `make run` starts one.")
     server = Postgres(data, host)
-    server.restart()
+    server.ensure_running()
     return server
 
 

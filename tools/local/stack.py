@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from ponto.punch import EVENT
 from tools.kit import deploy_hook, osls
-from tools.kit.files import draft, tail
+from tools.kit.files import tail, write_atomically
 from tools.kit.functions import FunctionFailedError, invoke
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
@@ -97,7 +97,7 @@ def run_local_stack(
         database = postgres.start(state / "postgres")
         cleanup.callback(database.stop)
 
-        DatabaseFaults(database).mend()  # undo the faults that a killed process injected
+        DatabaseFaults(database).undo_all()  # undo the faults that a killed process injected
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
@@ -130,7 +130,7 @@ def run_local_stack(
             pid=os.getpid(),
         )
         slice_addresses = {files.key: address.root_url for files in deploy_hook.local_files()}
-        with draft(file) as new:  # which other users cannot read
+        with write_atomically(file) as new:  # which other users cannot read
             new.write(json.dumps(address._asdict() | slice_addresses, indent=2) + "\n")
         cleanup.callback(file.unlink, missing_ok=True)
         environment = deployment.resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]

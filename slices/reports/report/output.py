@@ -59,7 +59,7 @@ class Output(NamedTuple):
         """Open the file or standard output for writing, in UTF-8."""
         if self.file:
             encoding = "utf-8-sig" if self.format == "csv" else "utf-8"
-            with files.draft(self.file, encoding) as file:
+            with files.write_atomically(self.file, encoding) as file:
                 yield file
         else:
             yield data_stream()

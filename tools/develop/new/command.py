@@ -89,14 +89,14 @@ def new(
         work = Path(temporary)
         declared = _load(file, folder, previous)
         names = get_names(declared.event)
-        names_of_slices = previous.sources.slices if previous and slices is None else _split(slices)
+        slice_names = previous.sources.slices if previous and slices is None else _split(slices)
         changes = _compare(folder, previous, declared.event) if previous and file else []
         files = work / "files"
         with_tests = bool(tests) or bool(
-            previous and any(map(copying.is_test_of_tools, repository.paths_of(folder, previous.id)))
+            previous and any(map(copying.is_test_of_tools, repository.list_paths(folder, previous.id)))
         )
-        paths = build(files, origin, commit, declared, names_of_slices, with_tests=with_tests)
-        sources = Sources(commit, _declaration_path(names), tuple(names_of_slices))
+        paths = build(files, origin, commit, declared, slice_names, with_tests=with_tests)
+        sources = Sources(commit, _declaration_path(names), tuple(slice_names))
         subject = f"Generate {names.service} from {words.PROJECT} {__version__}"
         if previous:
             _keep_migrations(folder, previous, files, paths)
@@ -333,7 +333,7 @@ def _run(folder: Path, *command: str) -> None:
 
 def _keep_migrations(folder: Path, previous: GeneratedCommit, files: Path, paths: Sequence[str]) -> None:
     """Replace the migrations that the copy already has by its own, as they may have been applied."""
-    for path in repository.paths_of(folder, previous.id):
+    for path in repository.list_paths(folder, previous.id):
         if path in paths and _MIGRATION.fullmatch(path):
             (files / path).write_text(repository.read(folder, previous.id, path), encoding="utf-8", newline="")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tools.kit.errors import CommandError
 
 MAIN, GENERATED = "main", "generated"
-_UNCHANGED_TEXT = ("-c", "core.autocrlf=false", "-c", "core.safecrlf=false")
+_KEEP_LINE_ENDINGS = ("-c", "core.autocrlf=false", "-c", "core.safecrlf=false")
 
 
 class Sources(NamedTuple):
@@ -48,7 +48,7 @@ def git(folder: Path, *arguments: str, stdin: str | None = None, **variables: st
     inherited = {name: value for name, value in os.environ.items() if name[:4] != "GIT_" or name.startswith(kept)}
     try:
         run = subprocess.run(
-            ["git", *_UNCHANGED_TEXT, *arguments],
+            ["git", *_KEEP_LINE_ENDINGS, *arguments],
             cwd=folder,
             env=inherited | variables,
             input=stdin,
@@ -144,7 +144,7 @@ def read(folder: Path, commit: str, path: str) -> str:
     return git(folder, "cat-file", "blob", f"{commit}:{path}") + "\n"
 
 
-def paths_of(folder: Path, commit: str) -> list[str]:
+def list_paths(folder: Path, commit: str) -> list[str]:
     """Return the paths of the files of a commit."""
     return git(folder, "ls-tree", "-r", "-z", "--name-only", commit).rstrip("\0").split("\0")
 

@@ -78,7 +78,7 @@ def _new_failures(cloudformation: Any, stage: str, before: stack_state.Observati
             events += pages.search("OperationEvents[]")
         except ClientError as error:
             refusal = error
-    now = datetime.now(UTC)  # for an event without a time: a reason too many is better than none
+    now = datetime.now(UTC)  # for events without a time, which are then printed
     events = [event for event in events if event.get("OperationId") not in before.operation_ids]
     events = [event for event in events if event.get("Timestamp", now) >= before.observed_at - _CLOCK_TOLERANCE]
     failures = read_failures(sorted(events, key=lambda event: event.get("Timestamp", now)))

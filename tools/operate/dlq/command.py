@@ -293,7 +293,7 @@ def _require_retention(deployment: target.Target) -> str:
 
 
 def _write(file: Path, messages: Iterable[DeadLetter]) -> None:
-    with files.draft(file) as lines:
+    with files.write_atomically(file) as lines:
         for message in messages:
             lines.write(json.dumps(message.details()) + "\n")
 

@@ -45,7 +45,7 @@ SLICES = {"short": "receipts,imports", "long": "receipts,imports"}
 ORIGIN = re.compile(
     r"punch|batida|(?<![a-z])ponto|employee|usuario_?id|relogio|time.clock|clock(s|ed|ing)? (in|out)\b", re.IGNORECASE
 )
-"""Names of this project's event, and what is said about time clocks; programs have clocks, too."""
+"""Words about punches and time clocks. `clock` alone is allowed, because it also means the clock of a computer."""
 MISSING = re.compile(
     r"(?<![\w/-])lab/|\bmake (chaos|simulate|bench|pictures|new)\b"
     r"|docs/(adapt|original|pictures)|pt-BR\.md"
@@ -54,12 +54,12 @@ MISSING = re.compile(
 PATH = re.compile(r"(?<![\w/.*-])(?:docs|loadtest|tests|tools)/[\w/-]+\.(?:js|md|py|yml)\b")
 """Path of a file that a text names."""
 LINK = re.compile(r"(?:\]\(|<img src=\")([^()\s\"#]+)")
-NOTES = {"LICENSE", "docs/origin.md"}
-"""Files that name the origin."""
+FILES_ABOUT_THE_ORIGIN = {"LICENSE", "docs/origin.md"}
+"""Files that may name the origin."""
 
 
 class Copy:
-    """A copy."""
+    """A repository that `make new` generated."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,12 +102,14 @@ def test_copy_names_only_its_event_has_no_dead_link_and_is_formatted(copy: Copy)
     places = [
         f"{path}: {line.strip()[:120]}"
         for path, text in copy.files()
-        if path not in NOTES
+        if path not in FILES_ABOUT_THE_ORIGIN
         for line in (path, *text.splitlines())
         if ORIGIN.search(line) or MISSING.search(line)
     ]
     paths = {path for path, _ in copy.files()}
-    named = {name: path for path, text in copy.files() if path not in NOTES for name in PATH.findall(text)}
+    named = {
+        name: path for path, text in copy.files() if path not in FILES_ABOUT_THE_ORIGIN for name in PATH.findall(text)
+    }
     missing = {name: path for name, path in named.items() if name not in paths and not is_test_of_tools(name)}
     dead_links = [
         (path, link)

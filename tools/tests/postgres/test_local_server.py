@@ -130,7 +130,7 @@ def test_root_without_namespaces_runs_the_server_as_another_user(folder: Path, m
     assert data.owner() == "nobody"
     assert _mode(data) == 0o700
     server.crash()
-    server.restart()
+    server.ensure_running()
     _query(server, "create table kept as select 1 as it")
     server.stop()
     assert (_ownership(closed), _ownership(folder)) == before

@@ -20,7 +20,7 @@ from tools.local import rows
 @commands.command(epilog="examples:\n  try 1\n      as it stands\n")
 @click.argument("count", type=shared_options.POSITIVE)
 def attempt(count: int) -> int | None:
-    """Return, or fail, as the count says."""
+    """Return or fail, depending on the count."""
     match count:
         case 1:
             return None

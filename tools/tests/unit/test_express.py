@@ -50,11 +50,13 @@ class Dev:
     def changes(self) -> list[str]:
         """The operations that change something in RDS or delete the stack."""
         return [
-            name for name in self.calls.operations if re.match("(Create|Modify|Reboot|Delete)DB|AddT|DeleteS", name)
+            name
+            for name in self.calls.operations
+            if re.match("(Create|Modify|Reboot|Delete)DB|AddTags|DeleteStack", name)
         ]
 
     def deploy(self, *words: str, is_express: bool = True, **settings: Any) -> CommandResult:
-        """Run `ponto deploy`. Its status is 2 even on success, because it misses the stack."""
+        """Run `ponto deploy`. Its status is 2 even on success, because the fake `sls` creates no stack."""
         self.sls.template["Metadata"] = {"ExpressCluster": SETTINGS | settings} if is_express else {}
         return self._run("deploy", "--stage", "dev", *words)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.kit.errors import CommandError
-from tools.kit.files import draft, require_writable
+from tools.kit.files import require_writable, write_atomically
 
 
 def create_link(file: Path) -> None:
@@ -32,7 +32,10 @@ def create_device(file: Path) -> None:
     os.mknod(file, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
 
 
-WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [draft, partial(draft, encoding=None)]
+WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [
+    write_atomically,
+    partial(write_atomically, encoding=None),
+]
 
 SPECIAL_FILES: dict[str, Callable[[Path], None]] = {
     "link": create_link,
@@ -90,7 +93,7 @@ def test_force_replaces_a_regular_file_but_not_its_hard_links(folder: Path) -> N
     other.hardlink_to(file)
 
     require_writable(file, force=True)
-    with draft(file) as text:
+    with write_atomically(file) as text:
         text.write("new")
 
     assert (file.read_text(), other.read_text()) == ("new", "mine")

@@ -40,7 +40,7 @@ def _redelivery(client: Client, stack: Stack) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _mend_faults(deployed: Deployed) -> Iterator[None]:
     yield
-    DatabaseFaults(deployed.stack.database).mend()  # this also stores the process id, which a restart changes
+    DatabaseFaults(deployed.stack.database).undo_all()  # this also stores the process id, which a restart changes
 
 
 def test_every_accepted_message_has_exactly_one_end_despite_all_faults(deployed: Deployed, client: Client) -> None:

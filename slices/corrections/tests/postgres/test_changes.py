@@ -28,10 +28,10 @@ Rule = tuple[ZoneInfo, time | None]  # zone and cut-off
 Days = dict[date, list[datetime]]
 
 WESTMOST, EASTMOST = ZoneInfo("Etc/GMT+12"), ZoneInfo("Pacific/Kiritimati")
-EARLIEST_DAY, LATEST_DAY = (WESTMOST, time(23, 59)), (EASTMOST, time(0))
-# October 31 by EARLIEST_DAY, November 3 by LATEST_DAY
+EARLIEST_DAY_RULE, LATEST_DAY_RULE = (WESTMOST, time(23, 59)), (EASTMOST, time(0))
+# October 31 by EARLIEST_DAY_RULE, November 3 by LATEST_DAY_RULE
 OCTOBER_END_PUNCH = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)
-# October 1 by LATEST_DAY, September 28 by EARLIEST_DAY
+# October 1 by LATEST_DAY_RULE, September 28 by EARLIEST_DAY_RULE
 OCTOBER_START_PUNCH = datetime(2026, 9, 30, 10, 0, tzinfo=UTC)
 
 
@@ -70,8 +70,8 @@ def days_in_month(month: date, rule: Rule, punches: list[datetime], margin: time
     new_rule=st.none() | st.tuples(zones, cutoffs),
     hours=st.none() | st.integers(1, 20),
 )
-@example(history=single_punch_history(EARLIEST_DAY, OCTOBER_END_PUNCH), new_rule=LATEST_DAY, hours=None)
-@example(history=single_punch_history(LATEST_DAY, OCTOBER_START_PUNCH), new_rule=EARLIEST_DAY, hours=None)
+@example(history=single_punch_history(EARLIEST_DAY_RULE, OCTOBER_END_PUNCH), new_rule=LATEST_DAY_RULE, hours=None)
+@example(history=single_punch_history(LATEST_DAY_RULE, OCTOBER_START_PUNCH), new_rule=EARLIEST_DAY_RULE, hours=None)
 @property_settings
 def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
     database: CorrectionsDatabase,
