@@ -1,4 +1,4 @@
-"""Corrections through the deployed function: the command, signed requests, and requests that the guard refuses."""
+"""Corrections through the deployed function, by the command."""
 
 from collections.abc import Callable
 
@@ -55,15 +55,3 @@ def test_add_disregard_and_undo_write_one_correction_each(correct: Run, client: 
     ]
     listed = correct("list", "--month", "2025-05", "--json").json
     assert len({each["kind"] for each in listed if each["employee"] == employee}) == 3
-
-
-@pytest.mark.parametrize("headers", [{}, {"authorization": "AWS4-HMAC-SHA256 Credential=test/20250505/x"}])
-def test_guard_refuses_corrections_without_the_key_of_the_local_stack(
-    client: Client, employee: int, headers: dict[str, str]
-) -> None:
-    url = client.address.api_url
-    client.address = client.address._replace(api_url=url.removesuffix("/ponto"))
-    body = {"correcoes": [{"tipo": "inclusao", "usuarioId": employee, "ponto": "2025-05-05T18:00", "motivo": "mine"}]}
-    for path in ("/correcao", "/correcao/", "//correcao", "/%63orrecao"):
-        assert client.post(body, below=path, **headers).status in (403, 404), path
-    assert rows(client, employee) == []

@@ -171,9 +171,3 @@ def test_failed_import_prints_reason_and_counts(stage: Stage, run: Run, machine:
     done = run("import", machine)
     assert (done.status, done.out) == (2, "")
     assert "the import failed at line 1: a machine's file needs a table. 7 accepted, 0 refused" in done.err
-
-
-def test_waiting_for_a_result_times_out(stage: Stage, run: Run, machine: Path) -> None:
-    done = run("import", machine)
-    assert (done.status, stage.results) == (1, {})
-    assert "no result yet in s3://" in done.err
