@@ -209,7 +209,8 @@ def open_direct_reader(
     try:
         yield DirectReader(connection, allows_historical_reads=allows_historical_reads)
     finally:
-        connection.rollback()
+        if not connection.closed:  # by the server, perhaps: rollback would hide that error
+            connection.rollback()
 
 
 class FunctionReader:

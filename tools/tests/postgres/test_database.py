@@ -7,10 +7,11 @@ import psycopg2.errors
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from ponto.read.punch_statements import NOW
 from tests.commands import write_stack
 from tests.database import execute
 from tests.postgres.storing import add_punch
-from tools.kit import database
+from tools.kit import database, reader
 from tools.kit.errors import CommandError
 from tools.kit.target import TargetOptions
 
@@ -82,3 +83,13 @@ def test_error_of_a_statement_is_reported(stack: Path, statement: str, message: 
         database.connect(TargetOptions(state=stack, timeout_seconds=1), read_only=True) as connection,
     ):
         fetch_value(connection, statement)
+
+
+def test_connection_that_the_server_closes_during_a_snapshot_is_reported(stack: Path, migrated_url: str) -> None:
+    closing = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'ponto'"
+    with (
+        pytest.raises(CommandError, match="repeat the command"),
+        reader.open_reader(TargetOptions(state=stack)) as source,
+    ):
+        execute(parse_dsn(migrated_url), closing)
+        list(source.read(NOW.bind())[0])
