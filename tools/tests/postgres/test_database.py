@@ -86,10 +86,14 @@ def test_error_of_a_statement_is_reported(stack: Path, statement: str, message: 
 
 
 def test_connection_that_the_server_closes_during_a_snapshot_is_reported(stack: Path, migrated_url: str) -> None:
-    closing = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'ponto'"
-    with (
-        pytest.raises(CommandError, match="repeat the command"),
-        reader.open_reader(TargetOptions(state=stack)) as source,
-    ):
-        execute(parse_dsn(migrated_url), closing)
-        list(source.read(NOW.bind())[0])
+    def read_on_a_closed_connection() -> None:
+        with reader.open_reader(TargetOptions(state=stack)) as source:
+            execute(
+                parse_dsn(migrated_url),
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where (datname, application_name) = (current_database(), 'ponto')",
+            )
+            list(source.read(NOW.bind())[0])
+
+    with pytest.raises(CommandError, match="repeat the command"):
+        read_on_a_closed_connection()
