@@ -1,11 +1,13 @@
 """The function that writes corrections, on a real database: its authors and its responses."""
 
 import json
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
 
-from slices.corrections.function import main
+from slices.corrections.function import TIMEOUTS, main
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MAX_CORRECTIONS
 from tests.database import Database
@@ -106,6 +108,14 @@ def test_invalid_body_is_refused(function: Functions, body: str) -> None:
     status, answer = post(function, body=body)
     assert status == 400
     assert answer["message"].startswith("there is an error in your request: must ")
+
+
+def test_locked_table_is_answered_503_with_retry_after(function: Functions, database: Database) -> None:
+    impatient_main = partial(main, timeouts=TIMEOUTS._replace(lock_ms=10))
+    with closing(database.connect()) as other:
+        other.cursor().execute("lock table correcao")
+        response = function.run(impatient_main, event(json.dumps({"correcoes": [ADDITION]})))
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "15")
 
 
 def test_log_has_counts_and_no_content_of_corrections(function: Functions) -> None:
