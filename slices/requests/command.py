@@ -161,7 +161,7 @@ def refuse(
         url = f"{deployment.api_url.removesuffix('/ponto')}/solicitacao/{row.id}/recusa"
         response = post_signed(url, deployment.session, {"motivo": reason}, collaborators.clock)
         if response.status == 400:
-            raise CommandError(f"--reason: {response.message}", status=1)
+            raise CommandError(f"--reason: {response.message.rpartition('motivo: ')[2]}", status=1)
         if response.status == 409:
             raise _UndecidedError(_read(target_options, [row.id]).get(row.id, row))
         if response.status not in (200, 201):

@@ -166,7 +166,8 @@ async function send() {
   if (content === null) {
     showState("askIncomplete")
     const empty = fields().find(field => !field.value.trim() && field.checkVisibility())
-    return (empty ?? element("ask-reason")).focus()
+    const hasEmployee = draft.punch || parseEmployee(element("employee").value) !== null
+    return (empty ?? element(hasEmployee ? "ask-reason" : "employee")).focus()
   }
   if (!navigator.onLine) return showState("askOffline")
   const json = JSON.stringify(content)

@@ -109,6 +109,14 @@ def test_punch_that_is_not_stored_yet_is_asked_about_later(phone: Phone, server:
     assert api.asked[0].items() >= {"tipo": "desconsideracao", "batidaId": sent}.items()
 
 
+def test_missing_employee_number_gets_the_focus(phone: Phone) -> None:
+    page = phone.open("#key=first", worker=False)
+    fill(page)
+    send(page)
+    expect(page.locator("#employee")).to_be_focused()
+    expect(page.locator(STATE)).to_contain_text("matrícula")
+
+
 def test_fields_cannot_change_while_they_are_sent(phone: Phone, api: Requests) -> None:
     page = phone.open("#key=first", worker=False)
     page.locator("#employee").fill("123")

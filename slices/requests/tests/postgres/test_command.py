@@ -185,7 +185,7 @@ def test_request_is_shown_with_its_decision(ponto: commands.Run, api: Api, datab
     ("answer", "status", "reason"),
     [
         ((403, '{"message":"not authorized"}', {}), 2, "CorrectorRoleArn"),
-        ((400, '{"message":"motivo: must be 3"}', {}), 1, "--reason"),
+        ((400, '{"message":"there is an error in your request: motivo: must be 3"}', {}), 1, "--reason: must be 3"),
     ],
 )
 def test_error_of_the_api_is_printed_with_what_to_do(
