@@ -42,9 +42,6 @@ employee, 2 the request or the database is wrong
 """
 
 _INSTANT_COLUMNS = re.compile(r"ponto|enviado|\w+_em")
-_MAIN_COLUMNS = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, without `ponto`
-_ID_COLUMNS = ("id", "mensagem_id")
-_MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; the names of hardware clocks have 17
 
 Row = dict[str, Any]
 """A row of a table as a dictionary of its columns."""
@@ -100,7 +97,7 @@ def person(
         context = ReportContext(source)
         records = _read_records(context, employee_id, dead_letters)
         if records.unread_queue:
-            print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.text(Language('en'))}")
+            print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.reason}")
         sections = (rows for _, rows in records.sections)
         if not any((records.row, records.punches, records.corrections, records.dead_letters, *sections)):
             raise CommandError(f"nothing is stored about employee {employee_id}; no file was written", status=1)
@@ -120,7 +117,6 @@ def person(
             tables=page.visible_tables(language),
             contents=_build_contents(records, language),
             time_cards=records.time_cards,
-            punches=_build_punch_report(records, language),
             **time_card_values,
         )
     counts = {
@@ -239,7 +235,7 @@ def _to_json_fields(records: PersonRecords, context: ReportContext, other_places
 def _build_report(
     records: PersonRecords, context: ReportContext, other_places: list[str], language: Language
 ) -> Report:
-    """Return the first part of the page: all data except for time cards and punches."""
+    """Return the first part of the page: all data except for time cards."""
     word, zone = language.word, records.zone
     instant = instant_format(zone)
     arrival_type = ColumnFormat("whole", lambda name, _: word("arrival", name))
@@ -295,11 +291,18 @@ def _build_report(
                 motivo=reason,
                 corpo=TEXT,
             )._replace(
-                warning=word("exceptions", "unread", records.unread_queue.text(language))
-                if records.unread_queue
-                else "",
+                warning=word("exceptions", "unread", records.unread_queue.reason) if records.unread_queue else "",
                 anchor="rejected",
             ),
+            table(
+                word("person", "punches"),
+                records.punches,
+                ponto=instant,
+                dispositivo=TEXT,
+                enviado=instant,
+                recebida_em=instant,
+                gravada_em=instant,
+            )._replace(anchor="punches"),
             ReportTable(
                 [ReportColumn("")], [(text,) for text in other_places], word("person", "elsewhere"), anchor="elsewhere"
             ),
@@ -312,43 +315,14 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
     counts = {
         "corrections": len(records.corrections),
         "rejected": "?" if records.unread_queue else len(records.dead_letters),
-        "time_cards": len(records.time_cards),
         "punches": len(records.punches),
     }
     entries = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
     entries[1:1] = [
         (section.name, f"{section.titles[language.name]}: {len(rows)}") for section, rows in records.sections
     ]
-    return [*entries, ("elsewhere", language.word("person", "elsewhere"))]
-
-
-def _build_punch_report(records: PersonRecords, language: Language) -> Report:
-    """Return the report of the punches: a table of the main columns, and two tables of other columns with values."""
-    is_long = any(len(row["dispositivo"] or "") > _MAX_UNBROKEN_LENGTH for row in records.punches)
-    formats = {"dispositivo": TEXT} if is_long else {}
-    value_format = ColumnFormat("whole", lambda value, language: _format_value(value, records.zone, language))
-    excluded = {"usuario_id", "ponto", *_MAIN_COLUMNS, *_ID_COLUMNS}
-    other_names = [name for name in (records.punches[0] if records.punches else ()) if name not in excluded]
-
-    def table(title: str, names: Iterable[str]) -> ReportTable:
-        used_names = ["ponto", *(name for name in names if any(row[name] is not None for row in records.punches))]
-        columns = [ReportColumn(name, formats.get(name, value_format)) for name in used_names]
-        rows = [
-            [row[name] for name in used_names]
-            for row in records.punches
-            if any(row[name] is not None for name in used_names[1:])
-        ]
-        return ReportTable(columns, rows, title)
-
-    return Report(
-        language.word("person", "punches"),
-        [],
-        [
-            table("", _MAIN_COLUMNS)._replace(empty=language.word("report", "none")),
-            table(language.word("person", "more"), other_names),
-            table(language.word("person", "ids"), _ID_COLUMNS),
-        ],
-    )
+    time_cards = f"{language.word('person', 'time_cards')}: {len(records.time_cards)}"
+    return [*entries, ("elsewhere", language.word("person", "elsewhere")), ("time_cards", time_cards)]
 
 
 def _build_dead_letter_row(letter: DeadLetter) -> Row:

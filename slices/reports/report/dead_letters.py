@@ -4,10 +4,8 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from slices.reports.report.i18n import Language
 from slices.reports.report.report_context import EmployeeIds
 from tools.kit import queue_reader, target
 from tools.kit.dead_letters import DeadLetter
@@ -26,20 +24,9 @@ class DeadLetterGroup(NamedTuple):
 
 
 class UnreadQueue(NamedTuple):
-    """Reason why the dead-letter queue was not read: either `error` or `word`."""
+    """Reason why the dead-letter queue was not read."""
 
-    error: str = ""  # error of AWS or of the local stack, in English
-    word: str = ""  # key in the section `exceptions` of i18n.toml
-
-    def text(self, language: Language) -> str:
-        """Return the reason, translated if it has a key."""
-        return language.word("exceptions", self.word) if self.word else self.error
-
-
-NO_QUEUE = UnreadQueue(word="no_queue")
-
-
-no_queue_option = click.option("--no-queue", is_flag=True, help="Do not read the dead-letter queue.")
+    reason: str
 
 
 def read_groups(target_options: TargetOptions, employee_ids: EmployeeIds) -> list[DeadLetterGroup] | UnreadQueue:

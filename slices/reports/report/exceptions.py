@@ -91,7 +91,7 @@ _limit_options = options.collect_options(
 @options.days(reason=", because today is not over")
 @options.employees("Only this employee; repeatable.")
 @_limit_options
-@dead_letters.no_queue_option
+@click.option("--no-queue", is_flag=True, help="Do not read the dead-letter queue.")
 @options.as_of
 @options.output_options()
 def command(
@@ -111,14 +111,17 @@ def command(
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
         first, last = days.bounds(context.now.date())
-        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(target_options, employee_ids)
+        groups: list[DeadLetterGroup] | UnreadQueue = UnreadQueue(language.word("exceptions", "no_queue"))
+        if not no_queue:
+            groups = dead_letters.read_groups(target_options, employee_ids)
+        known_groups = [] if isinstance(groups, UnreadQueue) else groups
         punched = context.punched_query(first, last, employee_ids)
         rows, has_punches = context.source.read(
             EXCEPTIONS.bind(**punched.values, somadas=output.format == "text", **limits),
             punched,
         )
         counts = _read_counts(rows)
-        if not counts and (isinstance(groups, UnreadQueue) or not groups):
+        if not counts and not known_groups:
             report_context.require_punches(has_punches, first, last, employee_ids)
         exceptions = output.track(rows, "exceptions")
         output.write(
@@ -133,7 +136,7 @@ def command(
                 _build_tables(counts, exceptions, groups, language),
                 csv=ReportTable(
                     _data_columns(_CSV_COLUMNS),
-                    _csv_rows(exceptions, [] if isinstance(groups, UnreadQueue) else groups),
+                    _csv_rows(exceptions, known_groups),
                 ),
                 json_fields={
                     "de": first,
@@ -152,9 +155,8 @@ def command(
                 ),
             )
         )
-    if isinstance(groups, UnreadQueue) and groups != dead_letters.NO_QUEUE:
-        error = groups.text(Language("en"))
-        print_status(f"ponto: the dead-letter queue was not read: {error} (--no-queue skips it)")
+    if isinstance(groups, UnreadQueue) and not no_queue:
+        print_status(f"ponto: the dead-letter queue was not read: {groups.reason} (--no-queue skips it)")
         return 1
     return 0
 
@@ -209,7 +211,7 @@ def _build_tables(
             word("exceptions", "dead_letters"),
             [word("exceptions", "dead_letters_now")],
             empty=word("report", "none"),
-            warning=word("exceptions", "unread", groups.text(language)) if isinstance(groups, UnreadQueue) else "",
+            warning=word("exceptions", "unread", groups.reason) if isinstance(groups, UnreadQueue) else "",
         ),
         ReportTable(
             _TEXT_COLUMNS,

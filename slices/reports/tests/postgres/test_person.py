@@ -157,6 +157,7 @@ def test_files_have_all_data_of_the_employee_and_none_of_others(dev: Stage) -> N
     for table, row in (("batida", document["batidas"][0]), ("funcionario", document["funcionario"])):
         assert set(row) == dev.fields(table), table
     assert document["correcoes"] == []
+    assert "Latitude: -23.5" in dev.text("html")
     assert [each["mes"] for each in document["espelhos"]] == ["2024-12", "2026-11"]
     assert [sum(day["batidas"] for day in each["dias"]) for each in document["espelhos"]] == [1, 6]
     assert [letter["id"] for letter in document["naoGravadas"]] == [
