@@ -6,7 +6,7 @@ No message of this module quotes a CPF or PIS.
 import re
 
 from slices import spreadsheet
-from slices.employee_numbers import CPF_PIS_DIGITS, MAX_EMPLOYEE_ID, employee_id_error, is_cpf, is_pis
+from slices.employee_numbers import CPF_PIS_DIGITS, MAX_EMPLOYEE_ID, employee_id_error, is_cpf, is_pis, lost_zeros_error
 from slices.imports.file_formats import GetObject, InvalidFileError, ObjectNotFoundError
 from slices.spreadsheet import Faults, Row
 
@@ -20,7 +20,6 @@ COLUMNS = ("documento", "usuarioId")
 
 # Not \d, which matches digits of other scripts too.
 _is_document = re.compile(rf"[0-9]{{{CPF_PIS_DIGITS}}}").fullmatch
-_has_too_few_digits = re.compile(r"[0-9]{8,10}").fullmatch
 
 
 def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
@@ -47,8 +46,8 @@ def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
 
 
 def _document_fault(text: str) -> str | None:
-    if _has_too_few_digits(text):
-        return f"has {len(text)} of {CPF_PIS_DIGITS} digits; the spreadsheet may have removed leading zeros"
+    if error := lost_zeros_error(text):
+        return error
     if not _is_document(text):
         return f"is not {CPF_PIS_DIGITS} digits, without points or hyphens"
     if not is_cpf(text) and not is_pis(text):

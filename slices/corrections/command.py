@@ -13,12 +13,13 @@ from slices import spreadsheet
 from slices.corrections.send import send_corrections
 from slices.corrections.statements import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.write import CorrectionsRefusedError
+from slices.faults import require_no_faults
 from slices.spreadsheet import Fault, Faults
 from tools.kit import commands, listing, reader, shared_options
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
-from tools.kit.output import print_json, print_result, print_status
+from tools.kit.output import print_json, print_result
 from tools.kit.tables import Column
 from tools.kit.target import TargetOptions
 
@@ -175,14 +176,8 @@ def apply(collaborators: Collaborators, target_options: TargetOptions, file: Bin
         except CorrectionsRefusedError as error:
             refused = [Fault(rows[position][0], None, reason) for position, reason in sorted(error.reasons.items())]
             faults = Faults(refused)
-    if not faults:
-        _print_result(stored, [cells["tipo"] for _, cells in rows], as_json=as_json)
-        return
-    if as_json:
-        print_json({"refused": [fault._asdict() for fault in faults.first_faults], "total": len(faults)})
-    else:
-        print_status(*map(str, faults.first_faults))
-    raise CommandError(f"{file.name}: {faults.describe_count()}; nothing was written", status=1)
+    require_no_faults(faults, file.name, as_json=as_json, name="refused", status=1)
+    _print_result(stored, [cells["tipo"] for _, cells in rows], as_json=as_json)
 
 
 def _write_correction(

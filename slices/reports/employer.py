@@ -1,13 +1,12 @@
 """The employer at the head of time cards: its name and its CNPJ or CPF, the Brazilian taxpayer numbers."""
 
 import re
-from itertools import cycle
 from pathlib import Path
 
 from ponto.schema.owner import Connection, lock_and_check_tables
 from ponto.shared import fields
 from ponto.shared.sql_names import read_sql
-from slices.employee_numbers import is_cpf
+from slices.employee_numbers import is_cnpj, is_cpf
 
 _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 
@@ -57,14 +56,3 @@ def _is_name(text: str) -> bool:
     except ValueError:
         return False
     return bool(re.sub(f"[{fields.INVISIBLE_CHARACTERS}]", "", text))
-
-
-def is_cnpj(characters: str) -> bool:
-    """Return whether 14 characters are a CNPJ: the last two are check digits of the others, modulo 11."""
-    digits = characters[:12]
-    for _ in range(2):
-        weighted = sum(
-            (ord(character) - ord("0")) * weight for character, weight in zip(reversed(digits), cycle(range(2, 10)))
-        )
-        digits += str(-weighted % 11 % 10)  # 11 minus the remainder; zero instead of 10 and 11
-    return len(set(characters)) > 1 and digits == characters

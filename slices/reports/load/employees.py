@@ -6,15 +6,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from slices import spreadsheet
-from slices.employee_numbers import employee_id_error, is_cpf
+from slices.employee_numbers import employee_id_error, is_cpf, lost_zeros_error
 from slices.spreadsheet import Faults, Row
 
 _MAX_NAME_LENGTH = 200  # characters
-_CPF_DIGITS = 11
 
 # ASCII digits only; \d also matches digits of other scripts.
 _has_cpf_format = re.compile(r"[0-9]{11}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}").fullmatch
-_lacks_zeros = re.compile(r"[0-9]{8,10}").fullmatch
 # With such a character, pages and spreadsheets display the letters of a name in another order.
 _find_bidirectional_control = re.compile("[\u202a-\u202e\u2066-\u2069]").search
 _has_time_format = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]").fullmatch
@@ -82,10 +80,10 @@ def _name_fault(text: str) -> str | None:
 
 def _cpf_fault(text: str) -> str | None:
     # The messages must not quote the digits, which are personal data: messages end up in logs.
-    if _lacks_zeros(text):
-        return f"has {len(text)} of {_CPF_DIGITS} digits; the spreadsheet may have removed leading zeros"
+    if error := lost_zeros_error(text):
+        return error
     if not _has_cpf_format(text):
-        return f"is not {_CPF_DIGITS} digits like 12345678909 or 123.456.789-09"
+        return "is not 11 digits like 12345678909 or 123.456.789-09"
     if not is_cpf(text.replace(".", "").replace("-", "")):
         return "has wrong check digits"
     return None

@@ -1,7 +1,7 @@
 """Days and instants of a report, from its options and their defaults."""
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -49,8 +49,3 @@ class Days(NamedTuple):
                 f"--from {first} and --to {last} are more than a year apart; request at most a year at a time"
             )
         return first, last
-
-
-def make_aware(instant: datetime, zone: tzinfo | None) -> datetime:
-    """Return an aware datetime: one without a UTC offset is in the time zone."""
-    return instant if instant.tzinfo else instant.replace(tzinfo=zone)

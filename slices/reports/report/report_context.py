@@ -120,7 +120,7 @@ class ReportContext:
     def _require_committed(self, local_time: datetime | None) -> datetime | None:
         if local_time is None:
             return None
-        instant = period.make_aware(local_time, self.zone).astimezone(UTC)
+        instant = local_time.replace(tzinfo=local_time.tzinfo or self.zone).astimezone(UTC)
         if self._stage.now is None or instant > self._stage.now - COMMIT_MARGIN:
             raise CommandError(
                 f"{local_time.isoformat(timespec='minutes')} is less than two minutes ago: wait, because "

@@ -195,7 +195,7 @@ def test_refused_line_of_a_file_stops_all_its_corrections(
     assert (result.status, result.out) == (1, "")
     *lines, last = result.err.splitlines()
     assert [line.startswith(begin) for line, begin in zip(lines, refused, strict=True)] == [True] * len(refused)
-    assert last == f"ponto: {file}: 1 fault; nothing was written"
+    assert last == f"ponto: {file}: 1 fault; nothing was stored"
     assert correct("apply", "--file", file, "--json").json["total"] == 1
     assert rows(punch_database) == []
 
