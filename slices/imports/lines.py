@@ -32,7 +32,6 @@ MAX_LINE_BYTES = 65_536
 MAX_REFUSED_LINES = 1_000_000
 """Maximum number of refused lines in excess of punches. Reading a million takes ten seconds; gzipped they are 2 KB."""
 
-_MAX_BLANK_BYTES = 1 << 20  # of blank lines in excess of other lines; gzip compresses a mebibyte of them to 1 KB
 _CHUNK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -81,7 +80,7 @@ def read_lines(
         max_refused: maximum number of refused lines in excess of punches.
 
     Raises:
-        InvalidFileError: the format is unknown, the gzip data is corrupt, or too many lines are blank or refused.
+        InvalidFileError: the format is unknown, the gzip data is corrupt, or too many lines are refused.
         Exception: from `get_object` or `on_line`.
     """
     raw_lines = read_raw_lines(content, on_line)
@@ -132,7 +131,7 @@ def count_lines(content: IO[bytes], on_line: OnLine) -> None:
     """Read a file of NDJSON or CSV to its end without parsing its punches.
 
     Raises:
-        InvalidFileError: the first line has no known format, the gzip data is corrupt, or too many lines are blank.
+        InvalidFileError: the first line has no known format, or the gzip data is corrupt.
         Exception: from `on_line`.
     """
     raw_lines = read_raw_lines(content, on_line)
@@ -142,41 +141,31 @@ def count_lines(content: IO[bytes], on_line: OnLine) -> None:
         pass
 
 
-def read_raw_lines(stored: IO[bytes], on_line: OnLine, max_blank_bytes: int = _MAX_BLANK_BYTES) -> Iterator[RawLine]:
+def read_raw_lines(stored: IO[bytes], on_line: OnLine) -> Iterator[RawLine]:
     """Yield the lines of a stored file that are not blank. The rest of a line that is too long is discarded.
 
     Args:
         stored: the file as it is stored.
         on_line: called with each line.
-        max_blank_bytes: maximum difference between the bytes of blank lines and those of other lines.
 
     Raises:
-        InvalidFileError: the gzip data is corrupt or incomplete, or too many lines are blank.
+        InvalidFileError: the gzip data is corrupt or incomplete.
         Exception: from `on_line`.
     """
-    number = excess = 0  # excess: bytes of blank lines minus bytes of other lines
+    number = 0
     with _decompress(stored) as content:
         while line := content.readline(MAX_LINE_BYTES + 2):
             number += 1
             on_line(number)
-            size = len(line)
             is_complete = line.endswith(b"\n")
-            is_too_long = size > MAX_LINE_BYTES and len(line.rstrip(b"\r\n")) > MAX_LINE_BYTES
+            is_too_long = len(line) > MAX_LINE_BYTES and len(line.rstrip(b"\r\n")) > MAX_LINE_BYTES
             while not is_complete and (part := content.readline(_CHUNK_BYTES)):
                 on_line(number)
-                size += len(part)
                 is_complete, is_too_long = part.endswith(b"\n"), is_too_long or part.strip() != b""
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if is_too_long or line.strip():
-                excess -= size
                 yield RawLine(number, None if is_too_long else line)
-                continue
-            excess += size
-            if excess > max_blank_bytes:
-                raise InvalidFileError(
-                    f"line {number}: blank lines exceed other lines by more than {max_blank_bytes:,} bytes"
-                )
 
 
 @contextmanager

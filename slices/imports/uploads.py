@@ -5,15 +5,16 @@ repeats it twice from line 1, and then sends the event to the dead-letter queue.
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from datetime import tzinfo
 from functools import partial
-from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from ponto.shared import config
 from slices.imports.batches import THREADS, Monotonic, QueueSender, SendPunches, send_lines
 from slices.imports.file_formats import InvalidFileError, ObjectNotFoundError
 from slices.imports.lines import MAX_REFUSED_LINES, inspect_file, read_lines
@@ -27,18 +28,8 @@ REFUSED_FILE = "refused.ndjson"
 RESERVE_SECONDS = 60.0
 """Time reserved at the end of an invocation for the last calls to the queue, and for the results."""
 
-_MAX_NAME_BYTES = 800  # a key has at most 1,024 bytes, and also holds the version and the result's name
 _TIMEOUT_SECONDS = 10  # to connect to SQS, and again to read
 _MAX_MEMORY_BYTES = 1 << 20  # of refused lines; longer lists are written to a temporary file
-
-
-class ImportSettings(NamedTuple):
-    """Settings of the function that imports files."""
-
-    queue_url: str  # of the punch queue
-    zone: tzinfo  # in which a time without an offset is local
-    is_sign_in_required: bool  # True: the drain requires the employee of each punch as a message attribute
-    message_group: str | None  # MessageGroupId of all punches from files; None: no group
 
 
 class InvalidEventError(ValueError):
@@ -57,27 +48,21 @@ class UploadedFile(NamedTuple):
     version: str | None
 
 
-def parse_event(event: Any) -> list[UploadedFile]:
-    """Return the files of an S3 event, of which S3 sends one.
+def parse_event(event: Any) -> UploadedFile:
+    """Return the file of an S3 event, which has one.
 
     Raises:
-        InvalidEventError: it is no event of S3.
+        InvalidEventError: it is no event of S3, or has several files.
     """
-    records = event.get("Records") if isinstance(event, dict) else None
-    if not isinstance(records, list) or not records:
-        records = [None]
-    return [_parse_record(record) for record in records]
-
-
-def _parse_record(record: Any) -> UploadedFile:
     try:
+        [record] = event["Records"]
         bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
         version = record["s3"]["object"].get("versionId", "")
         if record["eventSource"] == "aws:s3" and bucket and key and {type(bucket), type(key), type(version)} == {str}:
             return UploadedFile(bucket, unquote_plus(key), version or None)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         pass
-    raise InvalidEventError("The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key.")
+    raise InvalidEventError("The event is not from S3: expected one record with eventSource aws:s3, bucket and key.")
 
 
 class Importer:
@@ -180,23 +165,14 @@ class Importer:
 
 def results_prefix(key: str, version: str | None) -> str:
     """Return the prefix of the keys of a file's results, which is different for each version of the file."""
-    return f"{RESULTS_PREFIX}{_shorten(key.removeprefix(INCOMING_PREFIX))}/{version}/"
+    return f"{RESULTS_PREFIX}{key.removeprefix(INCOMING_PREFIX)}/{version}/"
 
 
 def _result_key(file: UploadedFile, name: str) -> str:
     return f"{results_prefix(file.key, file.version)}{name}"
 
 
-def _shorten(name: str) -> str:
-    """Replace the end of a name that is too long by the SHA-256 of the name."""
-    encoded = name.encode()
-    if len(encoded) <= _MAX_NAME_BYTES:
-        return name
-    digest = sha256(encoded, usedforsecurity=False).hexdigest()
-    return f"{encoded[: _MAX_NAME_BYTES - len(digest)].decode(errors='ignore')}{digest}"
-
-
-def create_importer(settings: ImportSettings) -> Importer:
+def create_importer(zone: tzinfo, queue_url: str) -> Importer:
     """Create an importer and its AWS clients."""
     import boto3
     from botocore.config import Config
@@ -210,10 +186,13 @@ def create_importer(settings: ImportSettings) -> Importer:
     )
     sqs = boto3.client("sqs", config=queue_config)
     sender = QueueSender(
-        sqs, settings.queue_url, is_sign_in_required=settings.is_sign_in_required, group=settings.message_group
+        sqs,
+        queue_url,
+        is_sign_in_required=config.is_sign_in_required(),
+        group=os.environ.get("MESSAGE_GROUP") or None,
     )
     s3: Any = boto3.client("s3")
-    return Importer(settings.zone, s3, sender.send)
+    return Importer(zone, s3, sender.send)
 
 
 def _to_json(document: object) -> bytes:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ponto.drain.parser import InvalidPunchError, parse
 from ponto.punch import EVENT
 from slices.imports.file_formats import InvalidFileError
-from slices.imports.lines import MAX_LINE_BYTES, FileLine, OnLine, read_lines, read_raw_lines
+from slices.imports.lines import MAX_LINE_BYTES, FileLine, OnLine, read_lines
 from tests.strategies import Body, edited_bodies, good_bodies
 from tools.kit import event
 
@@ -181,14 +181,6 @@ def test_memory_is_bounded_and_each_mebibyte_of_a_long_line_is_reported(unit: by
     assert [line.refusal == "" for line in file_lines] == [True, False]
     assert numbers == [1, *[2] * 5]
     assert peak < 5_000_000
-
-
-def test_file_with_too_many_blank_lines_is_refused() -> None:
-    blank = b" " * 63 + b"\n"
-    content = GOOD + b"\n" + blank * 20
-    assert len(list(read_raw_lines(io.BytesIO(content + GOOD), lambda _: None, 64 * 20))) == 2
-    with pytest.raises(InvalidFileError, match="line 21: blank lines exceed other lines"):
-        list(read_raw_lines(io.BytesIO(content), lambda _: None, 64 * 20 - len(GOOD) - 2))
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import tzinfo
 from typing import Any, cast
 
 import boto3
@@ -100,8 +101,8 @@ class FakeAws:
         patch.setenv("QUEUE_URL", "https://queue")
         patch.setenv("TIME_ZONE", "America/Sao_Paulo")
 
-    def importer(self, settings: uploads.ImportSettings, monotonic: Callable[[], float] = time.monotonic) -> Importer:
-        return Importer(settings.zone, self.bucket, self.queue.send, monotonic, self.max_refused)
+    def importer(self, zone: tzinfo, _: str, monotonic: Callable[[], float] = time.monotonic) -> Importer:
+        return Importer(zone, self.bucket, self.queue.send, monotonic, self.max_refused)
 
     def upload(self, content: bytes, key: str = "incoming/october.ndjson", version: str | None = "v1") -> Any:
         self.bucket.objects[key, version] = content
@@ -287,10 +288,9 @@ def test_denied_access_or_lasting_errors_of_the_queue_fail_the_file(sqs: Calls, 
     ("content", "message", "sent", "line"),
     [
         (gzip.compress(b"{\n" + file(1, 2_000) + b"\n")[:-9], "the gzip data is corrupt", 2_000, 2_001),
-        (gzip.compress(b"{\n" + punch(1) + b"\n" * (3 << 20)), "blank lines exceed other lines", 1, (1 << 20) + 88),
         (b"%PDF-1.7\n", "line 1: neither", 0, 1),
     ],
-    ids=["corrupt gzip", "blank lines", "PDF"],
+    ids=["corrupt gzip", "PDF"],
 )
 def test_unreadable_file_fails_after_its_readable_part_was_sent(
     fake_aws: FakeAws, content: bytes, message: str, sent: int, line: int
@@ -309,8 +309,8 @@ def test_unreadable_file_fails_after_its_readable_part_was_sent(
 
 def test_file_that_takes_too_long_fails_with_its_line(fake_aws: FakeAws) -> None:
     seconds = iter(range(10_000))
-    importer = fake_aws.importer(function.read_settings(), lambda: float(next(seconds)))  # a second for each line
-    (upload,) = parse_event(fake_aws.upload(file(1, 300)))
+    importer = fake_aws.importer(ZONE, "", lambda: float(next(seconds)))  # a second for each line
+    upload = parse_event(fake_aws.upload(file(1, 300)))
 
     with pytest.raises(OutOfTimeError, match="too long for one invocation"):
         importer.run(upload, RESERVE + 100)
@@ -337,15 +337,10 @@ def test_attempt_after_a_failed_one_sends_the_whole_file(good: list[bool], calls
         assert not any("failure.json" in name for name in fake_aws.bucket.results)
 
 
-def test_each_file_of_an_event_is_imported(fake_aws: FakeAws) -> None:
-    events = [fake_aws.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
-    fake_aws.run({"Records": [file_event["Records"][0] for file_event in events]})
-    assert sorted(fake_aws.queue.employee_ids()) == [1, 2, 3]
-
-
 NOT_S3 = {name: other_event for name, other_event in NOT_SQS.items() if name != "S3"} | {
     "SQS": sqs_event(record("{}")),
     "no key": event("", "v"),
+    "two files": {"Records": event("incoming/a", "v")["Records"] * 2},
     "no bucket": event("incoming/a", "v", bucket=""),
 }
 
