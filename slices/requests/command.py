@@ -27,7 +27,7 @@ To accept a request is to correct: the correction has the reason of the request,
 your AWS credentials, as with `ponto correct`.
 
 {reader.EPILOG}
-exit status: 0 done, 1 a request was not decided so, 2 the request or the deployment is wrong
+exit status: 0 done, 1 a request was not decided as asked, 2 the request or the deployment is wrong
 """
 
 _COLUMNS = (
@@ -58,9 +58,6 @@ _UNKNOWN = "no request has this id"
 
 class _UndecidedError(Exception):
     """A request cannot be decided as asked: for a reason, or because of its state."""
-
-    def __init__(self, row: RequestRow, reason: str = "") -> None:
-        super().__init__(reason or "; ".join([row.describe_state(), *row.describe_decisions()]))
 
 
 @commands.group(epilog=_EPILOG)
@@ -99,7 +96,7 @@ requests.add_command(list_requests)
 @reader.options
 def show(target_options: TargetOptions, request_id: str, *, as_json: bool) -> None:
     """Show a request and its decision."""
-    row = _read(target_options, [request_id]).get(request_id)
+    row = _read(target_options, request_id)
     if row is None:
         raise CommandError(f"{request_id}: {_UNKNOWN}", status=1)
     if as_json:
@@ -131,7 +128,7 @@ def accept(collaborators: Collaborators, target_options: TargetOptions, request_
         if row.situacao == "aceita":
             return f"accepted already: {row.id}, by correction {row.correcao_id}"
         if row.situacao != "aguardando":
-            raise _UndecidedError(row)
+            raise _UndecidedError(_describe_decided(row))
         instant = row.ponto.isoformat() if row.ponto else None
         punch = {"alvo": row.batida_id} if row.batida_id else {"usuarioId": row.usuario_id, "ponto": instant}
         correction = {"tipo": row.tipo, **punch, "motivo": row.motivo, "id": row.aceite}
@@ -140,7 +137,7 @@ def accept(collaborators: Collaborators, target_options: TargetOptions, request_
                 deployment.api_url, deployment.session, target_options.stage, [correction], collaborators.clock
             )
         except CorrectionsRefusedError as error:
-            raise _UndecidedError(row, error.reasons[0]) from None
+            raise _UndecidedError(error.reasons[0]) from None
         return f"accepted: {row.id}, of employee {row.usuario_id}, by correction {row.aceite}"
 
     _decide_each(target_options, request_ids, decide)
@@ -163,7 +160,7 @@ def refuse(
         if response.status == 400:
             raise CommandError(f"--reason: {response.message.rpartition('motivo: ')[2]}", status=1)
         if response.status == 409:
-            raise _UndecidedError(_read(target_options, [row.id]).get(row.id, row))
+            raise _UndecidedError(_describe_decided(_read(target_options, row.id) or row))
         if response.status not in (200, 201):
             raise describe_failure(response, target_options.stage)
         return f"refused: {row.id}, of employee {row.usuario_id}"
@@ -171,10 +168,14 @@ def refuse(
     _decide_each(target_options, request_ids, decide)
 
 
-def _read(target_options: TargetOptions, request_ids: Sequence[str]) -> dict[str, RequestRow]:
+def _describe_decided(row: RequestRow) -> str:
+    return "; ".join([row.describe_state(), *row.describe_decisions()])
+
+
+def _read(target_options: TargetOptions, request_id: str) -> RequestRow | None:
     with reader.open_reader(target_options) as source:
-        (rows,) = source.read(REQUESTS.bind(ids=list(request_ids), mes=None, waiting=False))
-        return {row.id: row for row in rows}
+        (rows,) = source.read(REQUESTS.bind(ids=[request_id], mes=None, waiting=False))
+        return next(iter(rows), None)
 
 
 def _decide_each(
@@ -185,14 +186,17 @@ def _decide_each(
     Raises:
         CommandError: some of them were not decided, or the API failed.
     """
-    rows = _read(target_options, request_ids)
-    undecided = [request_id for request_id in request_ids if request_id not in rows]
-    print_status(*(f"ponto: {request_id}: {_UNKNOWN}" for request_id in undecided))
-    for row in [rows[request_id] for request_id in request_ids if request_id in rows]:
+    undecided = 0
+    for request_id in request_ids:
+        row = _read(target_options, request_id)  # just before the decision, because others decide at the same time
+        if row is None:
+            print_status(f"ponto: {request_id}: {_UNKNOWN}")
+            undecided += 1
+            continue
         try:
             print_result(decide(row))
         except _UndecidedError as error:
-            print_status(f"ponto: {row.id}: {error}")
-            undecided.append(row.id)
+            print_status(f"ponto: {request_id}: {error}")
+            undecided += 1
     if undecided:
-        raise CommandError(f"{pluralize(len(undecided), 'request')} not decided so", status=1)
+        raise CommandError(f"{pluralize(undecided, 'request')} not decided as asked", status=1)

@@ -49,7 +49,7 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
         except (psycopg2.OperationalError, psycopg2.ProgrammingError) as error:
             is_slow = isinstance(error, psycopg2.errors.QueryCanceled)
             # An unknown table is one of a slice or a migration that is newer than the running stack.
-            advice = "set a larger --timeout" if is_slow else "repeat the command, or restart make run, which migrates"
+            advice = "set a larger --timeout" if is_slow else "repeat the command, or restart make run"
             raise CommandError(f"{name}: {_one_line(error)}; {advice}") from None
 
 

@@ -96,6 +96,7 @@ export function punchAction(punch) {
     showState("")
     drawForm()
     element("ask-reason").focus()
+    element("ask-reason").select() // a reason that was typed for another request is replaced by typing
   })
   return button
 }
@@ -116,6 +117,7 @@ export function draw({ session }) {
 
 async function load(employee) {
   const { status, body } = await callApi(PATH)
+  if (status === 0) listedEmployee = null // without network: the next change, such as its return, loads the list again
   if (employee !== draft.employee || status !== 200 || !Array.isArray(body?.solicitacoes)) return
   requests = body.solicitacoes
   drawList()
@@ -164,7 +166,7 @@ function readContent() {
 async function send() {
   const content = readContent()
   if (content === null) {
-    showState("askIncomplete")
+    showState(draft.punch ? "askReasonMissing" : "askIncomplete")
     const empty = fields().find(field => !field.value.trim() && field.checkVisibility())
     const hasEmployee = draft.punch || parseEmployee(element("employee").value) !== null
     return (empty ?? element(hasEmployee ? "ask-reason" : "employee")).focus()

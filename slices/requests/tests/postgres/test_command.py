@@ -1,7 +1,7 @@
 """`ponto requests` against a real PostgreSQL, through a fake API with the slices' functions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -41,12 +41,14 @@ class FakeGateway:
     def __init__(self, database: Database, api: Api) -> None:
         self.paths: list[str] = []
         self.answers: list[Response] = []  # first answers; afterwards the functions are invoked
+        self.on_request: Callable[[], object] = lambda: None
         self._api = api
         self._corrections = Functions(database.url, "ponto_corrections")
 
     def answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, headers["Authorization"][:4]) == ("POST", "AWS4")
         self.paths.append(url.removeprefix(URL))
+        self.on_request()
         if self.answers:
             return self.answers.pop(0)
         event = {
@@ -120,6 +122,18 @@ def test_only_what_can_be_decided_is_decided_and_the_rest_is_named(
         assert problem in result.err
     assert all(problem in result.err for problem in (f"{undone}: undone", f"{corrected}: already corrected by {other}"))
     assert gateway.paths == ["/correcao"]
+
+
+def test_refusal_of_another_manager_during_a_batch_is_respected(
+    ponto: commands.Run, gateway: FakeGateway, api: Api, database: Database
+) -> None:
+    first, second = (api.ask(body)[1]["id"] for body in (addition(), disregard()))
+    gateway.on_request = lambda: api.refuse(second)
+
+    result = ponto("accept", first, second)
+
+    assert (result.status, states(database)) == (1, ["aceita", "recusada"])
+    assert (gateway.paths, f"{second}: refused" in result.err) == (["/correcao"], True)
 
 
 def test_refusal_is_shown_with_its_author_and_cannot_be_replaced(
