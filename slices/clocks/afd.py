@@ -5,20 +5,16 @@ lengths count characters. No message of this module quotes a line, which may hol
 """
 
 import re
-from bisect import bisect_right, insort
 from collections.abc import Iterator
 from contextlib import suppress
-from operator import itemgetter
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from slices.employee_numbers import cpf_check_digits
 from slices.imports.file_formats import FatalLineError, InvalidLineError
 
 MAX_LISTED = 500
-"""Maximum number of gaps, of repeats and of settings in a summary; further ones are only counted.
-
-The lists are part of the event with which a Lambda invocation continues a file, and the size of an event is limited.
-"""
+"""Maximum number of gaps, of repeats and of settings in a summary; further ones are only counted."""
 
 EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM = range(2, 8)
 """Record types: the digit after the NSR. Header and trailer do not count as records."""
@@ -267,7 +263,7 @@ def _crc(content: bytes, table: list[int], crc: int) -> int:
 
 
 class ClockFileInspector:
-    """Counts a file's records, and lists its gaps, repeats and settings of the clock, in bounded memory."""
+    """Counts a file's records, and lists its gaps, repeats and settings of the clock."""
 
     def __init__(self, header: Header) -> None:
         """Create an inspector of a file with this header."""
@@ -275,13 +271,8 @@ class ClockFileInspector:
         # A file of 2009 may have events, although its trailer does not count them.
         self._record_counts = dict.fromkeys((*header.layout.counted_types, EVENT), 0)
         self._trailer: Trailer | None = None
-        self._first = self._last = 0  # lowest and highest NSR; 0: no record yet
-        self._gaps: list[tuple[int, int]] = []  # first and last missing NSR of each, in order
-        self._unlisted_gaps = range(0)  # NSR from the first to the last gap that is not listed
-        self._repeats: list[int] = []
-        self._unplaced = 0  # records in that range that are repeats or fill a gap; unknown which
+        self._numbers: list[int] = []  # NSR
         self._settings: list[ClockRecord] = []
-        self._unlisted = {"gaps": 0, "repeats": 0, "settings": 0}
 
     def add(self, line: bytes) -> None:
         """Add the next line. A line that is no valid record leaves a gap, unless only a field is invalid.
@@ -300,66 +291,28 @@ class ClockFileInspector:
             self._trailer = item
         elif item is not None:
             self._record_counts[item.record_type] += 1
-            self._add_number(item.nsr)
+            self._numbers.append(item.nsr)
             if item.record_type == SETTING and item.time:
-                self._append("settings", self._settings, item)
-
-    def _add_number(self, nsr: int) -> None:
-        if not self._last:
-            self._first = self._last = nsr
-        elif nsr > self._last:
-            if nsr > self._last + 1:
-                self._add_gap(self._last + 1, nsr - 1)
-            self._last = nsr
-        elif nsr < self._first:
-            if nsr < self._first - 1:
-                self._add_gap(nsr + 1, self._first - 1)
-            self._first = nsr
-        else:
-            self._add_known_number(nsr)
-
-    def _add_gap(self, first: int, last: int) -> None:
-        if len(self._gaps) < MAX_LISTED:
-            insort(self._gaps, (first, last))
-            return
-        self._unlisted["gaps"] += 1
-        previous = self._unlisted_gaps or range(first, last + 1)
-        self._unlisted_gaps = range(min(previous.start, first), max(previous.stop, last + 1))
-
-    def _add_known_number(self, nsr: int) -> None:
-        """Add a number between the lowest and the highest so far: it fills a gap, or is a repeat."""
-        index = bisect_right(self._gaps, nsr, key=itemgetter(0)) - 1
-        if index >= 0 and nsr <= self._gaps[index][1]:
-            first, last = self._gaps.pop(index)
-            if first < nsr:
-                self._add_gap(first, nsr - 1)
-            if nsr < last:
-                self._add_gap(nsr + 1, last)
-        elif nsr in self._unlisted_gaps:
-            self._unplaced += 1
-        else:
-            self._append("repeats", self._repeats, nsr)
-
-    def _append(self, name: str, listed: list[Any], item: object) -> None:
-        if len(listed) < MAX_LISTED:
-            listed.append(item)
-        else:
-            self._unlisted[name] += 1
+                self._settings.append(item)
 
     def summary(self) -> dict[str, Any]:
         """Return the collected facts as JSON-serializable values, without personal data."""
-        return {
-            "number": self.header.clock,
-            "layout": self.header.layout.year,
-            "firstNsr": self._first or None,
-            "lastNsr": self._last or None,
-            "gaps": [{"first": first, "last": last} for first, last in self._gaps],
-            "repeats": self._repeats,
-            "unplaced": self._unplaced,
+        numbers = sorted(self._numbers)
+        pairs = list(pairwise(numbers))
+        lists: dict[str, list[Any]] = {
+            "gaps": [{"first": low + 1, "last": high - 1} for low, high in pairs if high - low > 1],
+            "repeats": [high for low, high in pairs if low == high],
             "settings": [
                 {"nsr": each.nsr, "before": each.previous_time, "after": each.time} for each in self._settings
             ],
-            "unlisted": self._unlisted,
+        }
+        return {
+            "number": self.header.clock,
+            "layout": self.header.layout.year,
+            "firstNsr": numbers[0] if numbers else None,
+            "lastNsr": numbers[-1] if numbers else None,
+            **{name: items[:MAX_LISTED] for name, items in lists.items()},
+            "unlisted": {name: len(items[MAX_LISTED:]) for name, items in lists.items()},
             "found": {str(record_type): count for record_type, count in self._record_counts.items()},
             "trailer": self._trailer
             and {str(record_type): count for record_type, count in self._trailer.counts.items()},

@@ -54,22 +54,16 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield from _describe_list("missing NSR", gaps, unlisted["gaps"])
     yield from _describe_list("repeated NSR", [str(nsr) for nsr in summary["repeats"]], unlisted["repeats"])
-    if summary["unplaced"]:
-        yield f"{_format_count(summary['unplaced'], 'record')} repeated, or in a gap that is not listed"
     for setting in summary["settings"]:
         yield f"clock set, NSR {setting['nsr']}: {setting['before']} to {setting['after']}"
-    if unlisted["settings"]:
-        yield f"clock set {_format_count(unlisted['settings'], 'more time')}"
+    if count := unlisted["settings"]:
+        yield f"clock set {count} more time{'' if count == 1 else 's'}"
     if summary["trailer"] is None:
         yield "no trailer: the file may be incomplete"
         return
     for record_type, counts in summary["trailer"].items():
         if counts != summary["found"][record_type]:
             yield f"records of type {record_type}: {summary['found'][record_type]} found, the trailer counts {counts}"
-
-
-def _format_count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _describe_list(title: str, items: Sequence[str], unlisted: int) -> Iterator[str]:
