@@ -29,11 +29,6 @@ class Counts(NamedTuple):
     others: int  # in the table, but not in the load
 
 
-def lock_table(cursor: psycopg2.extensions.cursor) -> None:
-    """Lock the table against other writers, so that the counts stay true; readers are not blocked."""
-    cursor.execute(f"lock table {SCHEMA}.funcionario in share row exclusive mode")
-
-
 def store(cursor: psycopg2.extensions.cursor, rows: Employees, *, dry_run: bool) -> dict[str, int]:
     """Store employees in the transaction of the cursor; with `dry_run`, only count them.
 
@@ -42,7 +37,8 @@ def store(cursor: psycopg2.extensions.cursor, rows: Employees, *, dry_run: bool)
     """
     values = {"employees": json.dumps(rows)}
     if not dry_run:
-        lock_table(cursor)
+        # Blocks other writers, so that the counts stay true, but no readers.
+        cursor.execute(f"lock table {SCHEMA}.funcionario in share row exclusive mode")
     cursor.execute(_COMPARE, values)
     counts = Counts(*cursor.fetchone() or ())
     if not dry_run:

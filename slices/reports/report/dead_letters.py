@@ -30,9 +30,20 @@ class UnreadQueue(NamedTuple):
 
 
 def read_groups(target_options: TargetOptions, employee_ids: EmployeeIds) -> list[DeadLetterGroup] | UnreadQueue:
-    """Read the dead-letter queue of a stage and group the messages of some employees; None: of all."""
+    """Read the dead-letter queue of a stage; group the messages of employees (None: all), the largest groups first."""
     messages = read_messages(target_options)
-    return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employee_ids)
+    if isinstance(messages, UnreadQueue):
+        return messages
+    times_by_group: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
+    for message in messages:
+        if employee_ids is None or message.employee_id in employee_ids:
+            received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
+            times_by_group[message.reason, message.employee_id].append(received)
+    groups = [
+        DeadLetterGroup(reason, employee_id, len(times), min(times), max(times))
+        for (reason, employee_id), times in times_by_group.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))
 
 
 def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQueue:
@@ -45,17 +56,3 @@ def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQue
         return UnreadQueue(str(error))
     except (BotoCoreError, ClientError) as error:
         return UnreadQueue(target.explain(error))
-
-
-def group_messages(messages: list[DeadLetter], employee_ids: EmployeeIds) -> list[DeadLetterGroup]:
-    """Group dead letters by reason and employee; the largest groups first."""
-    times_by_group: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
-    for message in messages:
-        if employee_ids is None or message.employee_id in employee_ids:
-            received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
-            times_by_group[message.reason, message.employee_id].append(received)
-    groups = [
-        DeadLetterGroup(reason, employee_id, len(times), min(times), max(times))
-        for (reason, employee_id), times in times_by_group.items()
-    ]
-    return sorted(groups, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))

@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from psycopg2.extensions import connection
-
 from ponto.read.punch_statements import NOW, ZONE
 from ponto.read.statements import Query, Statement
 from slices.reports.report import period
@@ -227,13 +225,6 @@ def open_context(
         files.require_writable(output.file, force=output.force)
     with reader.open_reader(target_options, allows_historical_reads=as_of is not None or since is not None) as source:
         yield ReportContext(source, as_of, since)
-
-
-@contextmanager
-def open_connection_context(database: connection) -> Iterator[ReportContext]:
-    """Open the context of a report on a connection that is outside of any transaction."""
-    with reader.open_direct_reader(database) as source:
-        yield ReportContext(source)
 
 
 def _exists(rows: Iterable[ExistenceRow]) -> bool:

@@ -16,7 +16,8 @@ import psycopg2
 import pytest
 from botocore.config import Config
 
-from slices.reports.report import report_context, time_card
+from slices.reports.report import time_card
+from slices.reports.report.report_context import ReportContext
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
@@ -27,7 +28,7 @@ from tests.commands import CommandResult, write_stack_with_database
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.functions import Functions
 from tools.kit import database as kit_database
-from tools.kit import target
+from tools.kit import reader, target
 from tools.kit.queue_reader import depth
 from tools.kit.target import TargetOptions
 
@@ -363,7 +364,7 @@ def test_report_reads_as_ponto_reader(run: Run, url: str) -> None:
 
 def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> None:
     with (
-        report_context.open_connection_context(connection),
+        reader.open_direct_reader(connection),
         connection.cursor() as cursor,
         pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
     ):
@@ -371,7 +372,8 @@ def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> No
 
 
 def test_report_does_not_show_concurrent_writes(connection: psycopg2.extensions.connection, url: str) -> None:
-    with report_context.open_connection_context(connection) as context:
+    with reader.open_direct_reader(connection) as source:
+        context = ReportContext(source)
         before = list(time_card.read_time_cards(context, date(2026, 11, 1)))
         fill(url, INSERT_PUNCH)
 
