@@ -37,7 +37,6 @@ class Statement(NamedTuple, Generic[Row]):
     sql: str  # with psycopg2's named placeholders
     row_type: type[Row]  # its fields are the columns, in order
     parameters: Mapping[str, types.ParameterType]  # any value may be null
-    is_unbounded: bool  # whether `de` or `ate` may be null
 
     def bind(self, **values: object) -> Query[Row]:
         """Return a query of the statement with the values of its parameters."""
@@ -63,12 +62,10 @@ class Catalogue:
         name: str,
         row_type: type[Row],
         parameters: Mapping[str, types.ParameterType] = MappingProxyType({}),
-        *,
-        is_unbounded: bool = False,
     ) -> Statement[Row]:
         """Add the statement of the file NAME.sql, and return it; see `Statement`."""
         sql = read_sql(self._folder / f"{name}.sql")
-        statement = Statement(name, sql, row_type, parameters, is_unbounded)
+        statement = Statement(name, sql, row_type, parameters)
         self.statements[name] = statement
         return statement
 
@@ -108,7 +105,7 @@ class Catalogue:
             case {"de": date() as first, "ate": date() as last}:  # also matches datetimes
                 is_too_long = last - first > MAX_RANGE
             case _:
-                is_too_long = {"de", "ate"} <= parsed.keys() and not self.statements[name].is_unbounded
+                is_too_long = {"de", "ate"} <= parsed.keys()
         if is_too_long:
             raise InvalidRequestError(f"{name}: the range from de to ate is more than a year, or one of them is null")
         return parsed

@@ -1,3 +1,3 @@
--- Gaps that became visible on these days. de null: no start; ate null: no end.
+-- Gaps that became visible on these days.
 select dispositivo, situacao, numero_inicial, numero_final, quantas, ponto_antes, ponto_depois, desde
-from ponto.lacunas_recebidas(coalesce(%(de)s::date, '-infinity'), coalesce(%(ate)s::date, 'infinity'));
+from ponto.lacunas_recebidas(%(de)s, %(ate)s);

@@ -1,8 +1,8 @@
--- Whether a punch was received on these days in the stage's time zone. de null: no start; ate null: no end.
+-- Whether a punch was received on these days in the stage's time zone.
 select exists (
     select
     from ponto.batida
-    where recebida_em >= coalesce((select %(de)s::date::timestamp at time zone ponto.fuso_padrao()), '-infinity')
-        and recebida_em < coalesce((select (%(ate)s::date + 1)::timestamp at time zone ponto.fuso_padrao()), 'infinity')
+    where recebida_em >= (select ponto.inicio_do_dia(%(de)s))
+        and recebida_em < (select ponto.inicio_do_dia(%(ate)s + 1))
         and usuario_id <> ponto.usuario_reservado()
 ) as existe;

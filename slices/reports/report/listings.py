@@ -61,10 +61,6 @@ _GAP_TEXT = (
 )
 
 
-def _all_option(name: str, *excludes: str, text: str) -> options.Option:
-    return click.option("--all", name, cls=MutuallyExclusiveOption, excludes=excludes, is_flag=True, help=text)
-
-
 @options.command("totals", "--month 2026-11 --format csv")
 @options.employees("Only this employee; repeatable.")
 @options.month
@@ -106,10 +102,13 @@ def totals(
 @options.command("cutoffs", "--month 2026-11")
 @options.days()
 @options.employees("Only this employee, even if no shift is split; repeatable.")
-@_all_option(
+@click.option(
+    "--all",
     "all_employees",
-    "--employee",
-    text=f"All employees who punched (default: those with at least {MIN_SPLIT_DAYS} split days).",
+    cls=MutuallyExclusiveOption,
+    excludes=("--employee",),
+    is_flag=True,
+    help=f"All employees who punched (default: those with at least {MIN_SPLIT_DAYS} split days).",
 )
 @options.output_options()
 def cutoffs(
@@ -140,13 +139,12 @@ def cutoffs(
 
 @options.command("gaps", "--month 2026-11")
 @options.days("day of receipt")
-@_all_option("is_unlimited", "--month", "--from", "--to", text="All numbers ever received.")
 @options.output_options()
-def gaps(target_options: TargetOptions, *, output: Output, days: Days, is_unlimited: bool) -> None:
+def gaps(target_options: TargetOptions, *, output: Output, days: Days) -> None:
     """Print missing and repeated punch numbers of devices."""
     language, word = output.language, output.language.word
     with report_context.open_context(target_options, output) as context:
-        first, last = (None, None) if is_unlimited else days.bounds(context.now.date())
+        first, last = days.bounds(context.now.date())
         received, rows = context.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
         report_context.require_received(received, first, last)
         tracked = output.track(rows, "gaps")
@@ -155,7 +153,7 @@ def gaps(target_options: TargetOptions, *, output: Output, days: Days, is_unlimi
         output.write(
             Report(
                 word("gaps", "title"),
-                [language.period(first, last) if first and last else "", language.format_generated(context.now)],
+                [language.period(first, last), language.format_generated(context.now)],
                 [ReportTable(_GAP_TEXT, text_rows, notes=[word("gaps", "note")], empty=word("gaps", "none"))],
                 csv=data,
                 json_fields={"de": first, "ate": last, "gerado_em": context.generated_at},

@@ -169,21 +169,19 @@ def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, em
         raise CommandError(f"{_describe_absence(employee_ids)} punched from {first} to {last}", 1)
 
 
-def require_received(received: Iterable[ExistenceRow], first: date | None, last: date | None) -> None:
+def require_received(received: Iterable[ExistenceRow], first: date, last: date) -> None:
     """Require a punch that was received on the days of a report.
 
     Args:
         received: the rows of `RECEIVED`.
-        first: first day; None: no limit.
-        last: last day; None: no limit.
+        first: first day.
+        last: last day.
 
     Raises:
         CommandError: no punch was received.
     """
     if not _exists(received):
-        raise CommandError(
-            f"no punch was received from {first} to {last}" if first else "no punch was ever received", 1
-        )
+        raise CommandError(f"no punch was received from {first} to {last}", 1)
 
 
 def check_employees(

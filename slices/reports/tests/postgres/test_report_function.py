@@ -32,7 +32,7 @@ REPORTS = {
     "total": ("totals", *MONTH, "--employee", "102"),
     "exceptions": ("exceptions", *NOVEMBER, "--no-queue"),
     "cutoffs": ("cutoffs", *MONTH, "--all"),
-    "gaps": ("gaps", "--all"),
+    "gaps": ("gaps", *MONTH),
     "time_cards as of": ("timecard", "--all", *MONTH, *AS_OF),
     "changes": ("changes", *MONTH, "--since", "2026-11-26T20:00"),
     "no punches of any employee": ("timecard", "--all", "--month", "2020-01"),
