@@ -11,7 +11,7 @@ const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later day
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
 
-function punchItem(punch) {
+function punchItem(punch, session) {
   const item = createElement("li", "")
   const at = new Date(punch.body.ponto)
   const time = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
@@ -22,7 +22,7 @@ function punchItem(punch) {
   if (page.isKiosk && (overdue || REFUSED_STATES.includes(punch.state)))
     item.append(createElement("span", page.texts.employeeLabel(punch.body.usuarioId), { className: "whose" }), " ")
   item.append(state, " ", createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
-  item.append(...callModules("punchAction", punch))
+  item.append(...callModules("punchAction", punch, session))
   return item
 }
 
@@ -66,8 +66,8 @@ async function drawNow() {
   if (outcomePunch) showPunchOutcome(outcomePunch)
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shownCount)
   const focusedId = document.activeElement.id
-  element("todays").replaceChildren(...todays.map(punchItem))
-  element("earlier").replaceChildren(...earlier.map(punchItem))
+  element("todays").replaceChildren(...todays.map(punch => punchItem(punch, settings.session)))
+  element("earlier").replaceChildren(...earlier.map(punch => punchItem(punch, settings.session)))
   if (focusedId && document.activeElement.id !== focusedId) element(focusedId)?.focus({ preventScroll: true })
   element("before").hidden = earlier.length === 0
   showWarnings([

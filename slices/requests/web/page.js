@@ -83,8 +83,8 @@ function clearDraft(employee) {
 }
 
 /** Returns a button that asks to disregard a punch that was sent; a kiosk does not know who presses it. */
-export function punchAction(punch) {
-  const isOwn = page.isSignedIn ? punch.body.usuarioId === draft.employee : !page.hasUserPool
+export function punchAction(punch, session) {
+  const isOwn = session ? punch.body.usuarioId === session.employee : !page.hasUserPool
   if (page.isKiosk || !isOwn || !["sent", "recorded"].includes(punch.state)) return undefined
   const button = createElement("button", page.texts.askAboutPunch, { type: "button", className: "plain", id: `ask-${punch.body.id}` })
   button.ariaLabel = `${page.texts.askAboutPunch}: ${formatTime(punch.body.ponto)}`

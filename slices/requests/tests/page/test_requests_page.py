@@ -162,9 +162,12 @@ def test_signed_in_employee_sees_own_requests_only(phone: Phone, server: FakeSer
     expect(page.locator("#requests, #ask").filter(visible=True)).to_have_count(0)
     sign_in(page, 122)
     fill(page)
+    punch(page)
+    expect(page.get_by_role("button", name="Não vale")).to_have_count(1)
     sign_in(page, 123)
 
     expect(page.locator("#requests li")).to_have_count(5)
+    expect(page.get_by_role("button", name="Não vale")).to_have_count(0)
     expect(page.locator("#requests li").last).to_contain_text("recusado: férias")
     expect(page.locator("#ask-reason")).to_have_value("")  # another person's
     page.locator("#language").click()
