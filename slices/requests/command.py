@@ -175,7 +175,8 @@ def _describe_decided(row: RequestRow) -> str:
 def _read(target_options: TargetOptions, request_id: str) -> RequestRow | None:
     with reader.open_reader(target_options) as source:
         (rows,) = source.read(REQUESTS.bind(ids=[request_id], mes=None, waiting=False))
-        return next(iter(rows), None)
+        found = list(rows)  # before the reader ends
+    return found[0] if found else None
 
 
 def _decide_each(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -283,7 +284,8 @@ def _require_usable(data: Path, launcher: unprivileged.Launcher) -> None:
     owner = os.geteuid() if launcher.owner is None else launcher.owner
     if data.stat().st_uid != owner:  # for example, root has created it with another launcher
         raise LocalError(
-            f"{data} belongs to another user. Choose another folder with --state, or run: chown -R {owner} {data}"
+            f"{data} belongs to another user. Choose another folder with --state, or run: "
+            f"chown -R {owner} {shlex.quote(str(data))}"
         )
     if launcher.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:
         raise LocalError(

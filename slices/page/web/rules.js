@@ -7,7 +7,7 @@ const STORE_TIMEOUT_MS = 15_000 // a store that takes longer may never respond, 
 export const DAY_MS = 24 * 3_600_000
 const MAX_SKEW_MS = 30_000 // the legal limit for a time clock in software
 const MAX_SKEW_REQUEST_MS = 10_000 // after a longer request the comparison of the clocks is too inexact
-const MAX_RESPONSE_BYTES = 1_048_576 // a list of 500 requests with the longest reasons
+const MAX_RESPONSE_BYTES = 1_048_576 // a receipt has some hundred bytes, a list of a slice up to a million
 const MAX_REASON_LENGTH = 300 // characters
 
 /**

@@ -160,11 +160,10 @@ def _load(file: Path | None, folder: Path, previous: GeneratedCommit | None) -> 
     try:
         return Declaration(declaration.load(text, str(file or "the last declaration")), text)
     except CommandError as error:
-        if file:
+        if file or previous is None:
             raise
-        raise CommandError(
-            f"{error}\nCorrect a copy of {previous and previous.sources.declaration}, and name it: EVENT=FILE."
-        ) from error
+        declared_in = previous.sources.declaration
+        raise CommandError(f"{error}\nCorrect a copy of {declared_in}, and name it: EVENT=FILE.") from error
 
 
 def _import_from_origin(text: str, previous: GeneratedCommit) -> str:

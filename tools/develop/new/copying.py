@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+import yaml
+
 from tools.kit.errors import CommandError
 
 _LEFT_OUT = (
@@ -32,8 +34,8 @@ _ABOUT_PUNCHES = re.compile(r"(?:slices/\w+/)?(?:examples/[^/]+|tests/event/.+)"
 TESTS_OF_TOOLS = ("loadtest/tests/", "tools/tests/")
 """Folders that a copy gets only if it is asked for: this project has run these tests."""
 
-_SLICES_ABOUT_PUNCHES = frozenset(("clocks", "corrections", "page", "reports", "requests", "sign_in"))
-"""Slices that a copy cannot keep."""
+_SLICES_ABOUT_PUNCHES = frozenset(("clocks", "corrections", "page", "reports", "sign_in"))
+"""Slices that a copy cannot keep, nor those that need one of them."""
 
 VERBATIM = ("LICENSE",)
 """Files without the names of the copy."""
@@ -56,8 +58,12 @@ def select_slices(names: Sequence[str], texts: Mapping[str, str]) -> list[str]:
         CommandError: there is no such slice, or it cannot be kept.
     """
     order = [line.strip() for line in texts[ENABLED_SLICES].splitlines()]
-    available = {name for name in order if any(path.startswith(f"slices/{name}/") for path in texts)}
-    available -= _SLICES_ABOUT_PUNCHES
+    available = set[str]()
+    for name in order:  # a slice comes after those that it needs
+        manifest = yaml.load(texts.get(f"slices/{name}/aws.yml", ""), yaml.BaseLoader) or {}  # noqa: S506
+        exists = any(path.startswith(f"slices/{name}/") for path in texts)
+        if exists and name not in _SLICES_ABOUT_PUNCHES and available.issuperset(manifest.get("needs", ())):
+            available.add(name)
     if unavailable := set(names) - available:
         others = ", ".join(sorted(available))
         raise CommandError(f"SLICES: there is no slice `{min(unavailable)}`, or it is about punches. Use {others}.")

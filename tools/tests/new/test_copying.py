@@ -6,10 +6,12 @@ from tools.develop.new.copying import adapt, is_copied, select_slices
 from tools.kit.errors import CommandError
 
 SLICES = {
-    "slices/enabled.txt": "# a comment\nimports\nclocks\nother\n",
+    "slices/enabled.txt": "# a comment\nimports\nclocks\nwatches\nother\nextra\n",
     "slices/imports/commands.py": "",
     "slices/clocks/commands.py": "",
+    "slices/watches/aws.yml": "needs: [clocks]\nhttp: !Ref x\n",
     "slices/other/commands.py": "",
+    "slices/extra/aws.yml": "needs: [other]\n",
 }
 
 
@@ -64,10 +66,12 @@ def test_copy_with_tests_of_tools_has_none_of_the_generator() -> None:
 
 
 def test_slices_are_kept_in_the_order_of_the_origin() -> None:
-    assert select_slices(["other", "imports"], SLICES) == ["imports", "other"]
+    assert select_slices(["extra", "other", "imports"], SLICES) == ["imports", "other", "extra"]
 
 
-@pytest.mark.parametrize("name", ["nothing", "clocks"])
+@pytest.mark.parametrize("name", ["nothing", "clocks", "watches"])
 def test_slice_that_cannot_be_kept_is_refused(name: str) -> None:
-    with pytest.raises(CommandError, match=f"there is no slice `{name}`, or it is about punches. Use imports, other."):
+    with pytest.raises(
+        CommandError, match=f"there is no slice `{name}`, or it is about punches. Use extra, imports, other."
+    ):
         select_slices(["imports", name], SLICES)
