@@ -40,7 +40,7 @@ exit status: 0 done, 1 refused, and nothing was written, 2 the request or the de
 
 _FILE_COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
 
-_OPTION_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason"}
+_OPTION_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason", "id": "--id"}
 """Options and arguments of the commands, by field of the API."""
 
 _MAX_UTC_OFFSET = timedelta(hours=15)
@@ -72,7 +72,13 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, clock=collaborators.clock, **values)
 
     reason = click.option("--reason", required=True, metavar="TEXT", help="Reason: 3 to 200 characters, on one line.")
-    return reason(shared_options.as_json(reader.options(pass_collaborators(call))))
+    identifier = click.option(
+        "--id",
+        "identifier",
+        metavar="UUID",
+        help="Id of the correction, a UUID of version 8 that begins with c (default: a derived id).",
+    )
+    return reason(identifier(shared_options.as_json(reader.options(pass_collaborators(call)))))
 
 
 @correct.command(epilog='example:\n  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"\n')
@@ -178,12 +184,13 @@ def _write_correction(
     target_options: TargetOptions,
     fields: Mapping[str, Any],
     reason: str,
+    identifier: str | None,
     clock: Clock,
     *,
     as_json: bool,
 ) -> None:
     with _report_refusal(as_json=as_json):
-        stored = send_corrections(target_options, [{**fields, "motivo": reason}], clock)
+        stored = send_corrections(target_options, [{**fields, "motivo": reason, "id": identifier}], clock)
     _print_result(stored, [fields["tipo"]], as_json=as_json)
 
 

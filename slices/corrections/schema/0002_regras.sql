@@ -135,7 +135,7 @@ begin
         using errcode = 'check_violation';
     end if;
     if exists (select from ponto.batida where id = new.id) or exists (select from ponto.correcao where id = new.id) then
-        raise exception 'the id % is taken; choose another one', new.id using errcode = 'check_violation';
+        raise exception 'the id % is taken; choose another one (--id)', new.id using errcode = 'check_violation';
     end if;
     return new;
 end

@@ -105,6 +105,7 @@ def test_corrections_of_a_month_are_listed_with_their_author(correct: commands.R
         (("disregard", "01234567-89ab-7def-8123-456789abcdef"), "is no punch, and no addition that counts"),
         (("disregard", "yesterday"), "ID: must be the full id of a punch or of a correction"),
         (("undo", PUNCH), f"{PUNCH} is no correction that can be undone"),
+        (("undo", PUNCH, "--id", PUNCH), "--id: must be a UUID of version 8 that begins with c"),
         (("disregard", PUNCH, "--reason", "\u3164"), "--reason: must be 3 to 200 "),
     ],
 )

@@ -207,7 +207,7 @@ def test_chosen_id_is_kept_and_cannot_be_used_twice(punch_database: Database) ->
     write(punch_database, add(ponto=AT_SIX - timedelta(hours=1)))
     [added] = write(punch_database, add(id=CHOSEN))
     assert write(punch_database, add(id=CHOSEN)) == [added._replace(is_new=False)]
-    assert refusals(punch_database, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one"}
+    assert refusals(punch_database, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one (--id)"}
 
 
 def test_one_refusal_of_many_stops_all_and_each_has_its_reason(punch_database: Database) -> None:
