@@ -4,7 +4,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
@@ -25,11 +24,11 @@ _MAX_EMPLOYEES_PER_READ = 100_000  # each has one punch; limited by the maximum 
 class RunTable:
     """Rows of one run in the deployed table."""
 
-    def __init__(self, reader: Callable[[], AbstractContextManager[Reader]], first_employee: int) -> None:
+    def __init__(self, reader: Reader, first_employee: int) -> None:
         """Create the reader of a run that begins now; nothing is read yet.
 
         Args:
-            reader: opens a reader of the database.
+            reader: reads the database.
             first_employee: first of the `EMPLOYEES_PER_RUN` numbers of the run.
         """
         self._reader = reader
@@ -58,17 +57,17 @@ class RunTable:
         """
         _, highest = self._count()
         stored: list[StoredPunch] = []
-        with self._reader() as source:
-            for first in range(self._employees.start, highest + 1, _MAX_EMPLOYEES_PER_READ):
-                (rows,) = source.read(RUN_ROWS.bind(**self._values(first, first + _MAX_EMPLOYEES_PER_READ - 1)))
-                stored += (StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
+        for first in range(self._employees.start, highest + 1, _MAX_EMPLOYEES_PER_READ):
+            query = RUN_ROWS.bind(**self._values(first, first + _MAX_EMPLOYEES_PER_READ - 1))
+            (rows,) = self._reader.read(query)
+            stored += (StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
         return stored
 
     def _count(self) -> tuple[int, int]:
         """Return the number of rows, and the highest employee number (0 if there are none)."""
-        with self._reader() as source:
-            ((run,),) = source.read(RUN_COUNT.bind(**self._values(self._employees.start, self._employees.stop - 1)))
-            return run.row_count, run.highest_employee_id or 0
+        query = RUN_COUNT.bind(**self._values(self._employees.start, self._employees.stop - 1))
+        ((run,),) = self._reader.read(query)
+        return run.row_count, run.highest_employee_id or 0
 
     def _values(self, first: int, last: int) -> dict[str, object]:
         return {"desde": self._since, "primeiro": first, "ultimo": last}

@@ -1,8 +1,6 @@
 """System to load: the running local stack, or a stage on AWS, found by the outputs of its stack."""
 
 import urllib.parse
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +25,7 @@ class TargetSystem(NamedTuple):
     queue_url: str
     dlq_url: str
     sqs: "SQSClient"
-    reader: Callable[[], AbstractContextManager[reader.Reader]]  # of its database
+    reader: reader.Reader  # of its database
     description: str | None = None  # stage, account and region; None: the local stack, which is free
 
     def properties(self) -> dict[str, object]:
@@ -77,7 +75,7 @@ def _local(state: Path) -> TargetSystem:
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
-        lambda: reader.open_reader(TargetOptions(state=state)),
+        reader.create_reader(TargetOptions(state=state)),
     )
 
 
@@ -90,15 +88,12 @@ def _deployed(target_options: TargetOptions) -> TargetSystem:
             f"stage {target_options.stage} requires sign-in (authorizationType "
             f"{authorization_type}), which JMeter cannot do: load a stage without it"
         )
-    rows = reader.FunctionReader(
-        stage.functions(), f"{stage.stack}-read", stage.stage, timeout_seconds=target.TIMEOUT_SECONDS
-    )
     return TargetSystem(
         stage.api_url,
         stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],
         stage.queue_url,
         stage.dlq_url,
         stage.sqs(),
-        lambda: nullcontext(rows),
+        reader.Reader(stage.functions(), f"{stage.stack}-read", stage.stage, target.TIMEOUT_SECONDS),
         description=f"stage {target_options.stage} of {account.description}",
     )

@@ -15,12 +15,13 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.read import query_function
+from tests.aws import Calls
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.events import Context, Record, sqs_event
 
 
 class Functions:
-    """The functions of the local stack on a test database; each call gets a copy of `environment`."""
+    """The functions of a stage on a test database; each call gets a copy of `environment`."""
 
     def __init__(self, url: str, user: str) -> None:
         """Create the functions.
@@ -68,5 +69,12 @@ class Functions:
     def invoke(self, _: object, parameters: Mapping[str, Any]) -> Any:
         """Call the function that a client of Lambda invokes: a stub for `tests.aws.Calls.stubs`."""
         stack, _, name = parameters["FunctionName"].rpartition("-")
-        assert stack == "batida-ponto-local"
+        assert stack in ("batida-ponto-local", "batida-ponto-dev")
         return {"Payload": io.BytesIO(json.dumps(self.call(name, json.loads(parameters["Payload"]))).encode())}
+
+
+def stub_functions(monkeypatch: pytest.MonkeyPatch, url: str, user: str = "ponto_reader") -> Functions:
+    """Make boto3 call these functions instead of Lambda; see `Functions`."""
+    functions = Functions(url, user)
+    Calls(monkeypatch).stubs["Invoke"] = functions.invoke
+    return functions

@@ -215,15 +215,15 @@ def _find_punch_id(target_options: TargetOptions, employee_id: int, at: datetime
 
     Raises:
         CorrectionsRefusedError: no punch of the minute counts, or several do.
-        CommandError: see `reader.open_reader`.
+        CommandError: see `Reader.read`.
     """
     minute = at.replace(second=0, microsecond=0)
     margin = timedelta(0) if minute.tzinfo else _MAX_UTC_OFFSET
     first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
     until = first + timedelta(minutes=1) + margin
-    with reader.open_reader(target_options) as source:
-        (rows,) = source.read(EMPLOYEE_PUNCHES.bind(employee_id=employee_id, de=first - margin, ate=until))
-        punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
+    query = EMPLOYEE_PUNCHES.bind(employee_id=employee_id, de=first - margin, ate=until)
+    (rows,) = reader.create_reader(target_options).read(query)
+    punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
     candidates = [punch for punch in punches if punch.desconsiderada_por is None]
     if len(candidates) == 1:
         return candidates[0].id

@@ -29,23 +29,6 @@ class Counts(NamedTuple):
     others: int  # in the table, but not in the load
 
 
-def store(cursor: psycopg2.extensions.cursor, rows: Employees, *, dry_run: bool) -> dict[str, int]:
-    """Store employees in the transaction of the cursor; with `dry_run`, only count them.
-
-    Returns:
-        The fields of `Counts`.
-    """
-    values = {"employees": json.dumps(rows)}
-    if not dry_run:
-        # Blocks other writers, so that the counts stay true, but no readers.
-        cursor.execute(f"lock table {SCHEMA}.funcionario in share row exclusive mode")
-    cursor.execute(_COMPARE, values)
-    counts = Counts(*cursor.fetchone() or ())
-    if not dry_run:
-        cursor.execute(_STORE, values)
-    return counts._asdict()
-
-
 def load(parameters: Parameters, rows: Employees, *, dry_run: bool) -> dict[str, Any]:
     """Store all of the employees or none, as the owner of the schema.
 
@@ -62,14 +45,19 @@ def load(parameters: Parameters, rows: Employees, *, dry_run: bool) -> dict[str,
         MigrationError: see `locked_connection` and `lock_and_check_tables`.
         psycopg2.Error: `connect` failed, after its retries.
     """
+    values = {"employees": json.dumps(rows)}
     connect = connect_as_owner if dry_run else locked_connection
     with connect(parameters) as connection, connection.cursor() as cursor:
         try:
             if not dry_run:
                 lock_and_check_tables(cursor, all_tables=True)
-            counts = store(cursor, rows, dry_run=dry_run)
+                # Blocks other writers, so that the counts stay true, but no readers.
+                cursor.execute(f"lock table {SCHEMA}.funcionario in share row exclusive mode")
+            cursor.execute(_COMPARE, values)
+            counts = Counts(*cursor.fetchone() or ())
             if not dry_run:
+                cursor.execute(_STORE, values)
                 connection.commit()
         except psycopg2.Error as error:
             return {"refused": error_message(error)}
-    return {"counts": counts}
+    return {"counts": counts._asdict()}

@@ -93,18 +93,17 @@ def person(
         files.require_writable(file, force=force)
     # The queue is read before the database, so that a punch redriven in between is found as a row.
     dead_letters = read_messages(target_options)
-    with reader.open_reader(target_options) as source:
-        context = ReportContext(source)
-        records = _read_records(context, employee_id, dead_letters)
-        if records.unread_queue:
-            print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.reason}")
-        sections = (rows for _, rows in records.sections)
-        if not any((records.row, records.punches, records.corrections, records.dead_letters, *sections)):
-            raise CommandError(f"nothing is stored about employee {employee_id}; no file was written", status=1)
-        backup_days = _backup_days(target_options, records)
-        page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
-        time_card_values = time_card.template_values(context, context.employer, language)
-        text = to_json(_to_json_fields(records, context, _list_other_places(backup_days, context.now, Language("en"))))
+    context = ReportContext(reader.create_reader(target_options))
+    records = _read_records(context, employee_id, dead_letters)
+    if records.unread_queue:
+        print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.reason}")
+    sections = (rows for _, rows in records.sections)
+    if not any((records.row, records.punches, records.corrections, records.dead_letters, *sections)):
+        raise CommandError(f"nothing is stored about employee {employee_id}; no file was written", status=1)
+    backup_days = _backup_days(target_options, records)
+    page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
+    time_card_values = time_card.template_values(context, context.employer, language)
+    text = to_json(_to_json_fields(records, context, _list_other_places(backup_days, context.now, Language("en"))))
     _create_folder(folder)
     with files.write_atomically(output_files[0]) as out:
         out.write(f"{text}\n")
@@ -205,8 +204,7 @@ def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -
 def _backup_days(target_options: TargetOptions, records: PersonRecords) -> int | None:
     """Return the number of days for which backups are kept, from the deployed stack; None: unknown."""
     # If AWS refused to read the queue, it may also refuse to describe the stack.
-    is_known = target_options.reads_by_function and not records.unread_queue
-    return target.find(target_options).backup_days if is_known else None
+    return None if records.unread_queue else target.find(target_options).backup_days
 
 
 def _list_other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:

@@ -173,10 +173,8 @@ def _describe_decided(row: RequestRow) -> str:
 
 
 def _read(target_options: TargetOptions, request_id: str) -> RequestRow | None:
-    with reader.open_reader(target_options) as source:
-        (rows,) = source.read(REQUESTS.bind(ids=[request_id], mes=None, waiting=False))
-        found = list(rows)  # before the reader ends
-    return found[0] if found else None
+    (rows,) = reader.create_reader(target_options).read(REQUESTS.bind(ids=[request_id], mes=None, waiting=False))
+    return next(rows, None)
 
 
 def _decide_each(

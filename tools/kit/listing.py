@@ -49,9 +49,8 @@ def command(
     def decorate(function: Callable[..., Query[Any]]) -> click.Command:
         def call(target_options: TargetOptions, *, as_json: bool, **options: Any) -> None:
             query = function(**options)
-            with reader.open_reader(target_options) as source:
-                (rows,) = source.read(query)
-                results = list(rows)
+            (rows,) = reader.create_reader(target_options).read(query)
+            results = list(rows)
             if as_json:
                 print_json([to_json(row) for row in results])
             elif not results:

@@ -1,28 +1,19 @@
-"""Readers that run the statements of `ponto.read`: on a connection, or through the function `read` of a stage.
+"""Reader that runs the statements of `ponto.read` through the function `read` of a stage, also of the local stack.
 
 Invoking the function needs AWS credentials, but no access to the database.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import click
-from psycopg2 import extensions
 
-from ponto import enabled_slices
 from ponto.read import packed_rows
-from ponto.read.query_function import (
-    WRITER_TIMEOUT_SECONDS,
-    ErrorCode,
-    QueryError,
-    begin_snapshot,
-    wait_for_writers,
-)
-from ponto.read.statements import Query, Row, is_historical, to_json_values
-from tools.kit import database, shared_options, target
+from ponto.read.query_function import ErrorCode
+from ponto.read.statements import Query, Row, to_json_values
+from tools.kit import target
 from tools.kit.errors import CommandError
 from tools.kit.functions import RESUME_TIMEOUT_SECONDS, invoke
 from tools.kit.output import print_status
@@ -34,9 +25,8 @@ if TYPE_CHECKING:
 
 Row2 = TypeVar("Row2", bound=NamedTuple)
 
-_FETCH_SIZE = 2_000  # rows that the server sends at a time
-EPILOG = """By default, the command reads the local stack's database. With --stage, it reads the
-stage's, through a function that it invokes with your AWS credentials.
+EPILOG = """By default, the command reads the local stack's database. With --stage, it reads that of a
+deployed stage. It invokes the stage's function `read`, on AWS with your credentials.
 """
 _MISSING_OBJECT_SQLSTATES = ("42P01", "42883", "42704")  # undefined table, function, object
 
@@ -65,12 +55,6 @@ def parse_rows(query: Query[Row], tuples: Iterable[tuple[Any, ...]]) -> Iterator
     return map(query.statement.row_type._make, remove_control_characters(tuples))
 
 
-def execute(query: Query[Row], cursor: extensions.cursor) -> Iterator[Row]:
-    """Run a query on a cursor and return its rows."""
-    cursor.execute(query.statement.sql, query.values)
-    return parse_rows(query, cursor)
-
-
 def _clean_value(value: Any) -> Any:
     match value:
         case str():
@@ -82,27 +66,15 @@ def _clean_value(value: Any) -> Any:
     return value
 
 
-def _parse_stage(context: click.Context, _: click.Parameter, stage: str | None) -> str:
-    context.params["reads_by_function"] = stage is not None
-    return stage or target.LOCAL
-
-
 options = target.with_options(
-    click.option(
-        "--stage",
-        callback=_parse_stage,
-        help="Deployed stage, read through its function (default: the local stack).",
-    ),
-    target.PROFILE,
-    target.REGION,
-    shared_options.state,
+    *target.OPTIONS,
     click.option(
         "--timeout",
         "timeout_seconds",
         type=click.IntRange(0, 1_000_000),
         default=target.TIMEOUT_SECONDS,
         metavar="S",
-        help="Seconds that a statement, or with --stage all of them, may take; 0: no limit.",
+        help="Seconds that the statements of a request may take; 0: no limit but the function's.",
     ),
 )
 """Options that name a deployment, whose database is read."""
@@ -120,8 +92,20 @@ class EmployeeRows(NamedTuple):
     employee_count: int | None  # number of all employees; None: all rows were read at once
 
 
-class Reader(Protocol):
-    """Interface of readers, which run statements of `ponto.read`."""
+class Reader:
+    """Reader of a stage's database through the function `read`. Each call of a method has a snapshot of its own."""
+
+    def __init__(self, functions: "LambdaClient", name: str, stage: str, timeout_seconds: int) -> None:
+        """Create a reader, without invoking the function.
+
+        Args:
+            functions, name, stage: see `functions.invoke`.
+            timeout_seconds: time limit of the queries of one `read`; 0: the function's limit.
+        """
+        self._functions = functions
+        self._name = name
+        self._stage = stage
+        self._timeout_seconds = timeout_seconds
 
     @overload
     def read(self, query: Query[Row], /) -> tuple[Iterator[Row]]: ...
@@ -135,107 +119,7 @@ class Reader(Protocol):
     def read(self, *queries: Query[Any]) -> Any:
         """Run queries on one snapshot, and return an iterator over the rows of each.
 
-        Raises:
-            CommandError: a query failed.
-        """
-
-    def read_by_employee(
-        self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
-    ) -> EmployeeRows:
-        """Run queries on all employees, by ranges of employees if the rows do not fit into one response.
-
-        Args:
-            employees: query of all employees; its rows have an `employee_id`.
-            shared: queries with few rows, which are read once.
-            per_employee: queries with the parameter `employee_ids`: null, or the employees of a range.
-
-        Raises:
-            CommandError: a query failed.
-        """
-
-
-class DirectReader:
-    """Reader on a connection, which fetches rows as they are needed."""
-
-    def __init__(self, connection: extensions.connection, *, allows_historical_reads: bool) -> None:
-        """Create a reader in the transaction that `open_direct_reader` began.
-
-        `allows_historical_reads`: whether queries may read the database as of an earlier instant.
-        """
-        self._connection = connection
-        self._allows_historical_reads = allows_historical_reads
-
-    def read(self, *queries: Query[Any]) -> Any:
-        if not self._allows_historical_reads and any(is_historical(query.values) for query in queries):
-            raise RuntimeError("open the reader with allows_historical_reads to read an earlier instant")
-        return [self._rows(query) for query in queries]
-
-    def read_by_employee(
-        self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
-    ) -> EmployeeRows:
-        """Read all at once: the rows stay on the server until they are needed."""
-        del employees
-        return EmployeeRows(self.read(*shared), iter([self.read(*per_employee)]), None)
-
-    def _rows(self, query: Query[Row]) -> Iterator[Row]:
-        with self._connection.cursor(name=f"ponto_{query.statement.name}") as cursor:
-            cursor.itersize = _FETCH_SIZE
-            yield from execute(query, cursor)
-
-
-@contextmanager
-def open_direct_reader(
-    connection: extensions.connection,
-    *,
-    allows_historical_reads: bool = False,
-    writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS,
-) -> Iterator[DirectReader]:
-    """Yield a reader of one snapshot.
-
-    Args:
-        connection: connection outside any transaction.
-        allows_historical_reads: whether queries may read the database as of an earlier instant.
-        writer_timeout_seconds: see `wait_for_writers`.
-
-    Raises:
-        CommandError: a transaction that began earlier is still writing, so the state as of an instant is not final.
-    """
-    if allows_historical_reads:
-        try:
-            wait_for_writers(connection, enabled_slices.statements().tables_with_write_time, writer_timeout_seconds)
-        except QueryError as error:
-            raise CommandError(str(error)) from None
-    begin_snapshot(connection)
-    try:
-        yield DirectReader(connection, allows_historical_reads=allows_historical_reads)
-    finally:
-        if not connection.closed:  # by the server, perhaps: rollback would hide that error
-            connection.rollback()
-
-
-class FunctionReader:
-    """Reader through the function of a stage. Each call of `read` has a separate snapshot."""
-
-    def __init__(
-        self,
-        functions: "LambdaClient",
-        name: str,
-        stage: str,
-        timeout_seconds: int,
-    ) -> None:
-        """Create a reader, without invoking the function.
-
-        Args:
-            functions, name, stage: see `functions.invoke`.
-            timeout_seconds: time limit of the queries of one `read`; 0: the function's limit.
-        """
-        self._functions = functions
-        self._name = name
-        self._stage = stage
-        self._timeout_seconds = timeout_seconds
-
-    def read(self, *queries: Query[Any]) -> Any:
-        """Run queries on one snapshot; wait for a paused database to resume.
+        Waits for a paused database to resume.
 
         Raises:
             ResponseTooLargeError: the rows do not fit into a response.
@@ -259,6 +143,16 @@ class FunctionReader:
     def read_by_employee(
         self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
     ) -> EmployeeRows:
+        """Run queries on all employees, by ranges of employees if the rows do not fit into one response.
+
+        Args:
+            employees: query of all employees; its rows have an `employee_id`.
+            shared: queries with few rows, which are read once.
+            per_employee: queries with the parameter `employee_ids`: null, or the employees of a range.
+
+        Raises:
+            CommandError: see `read`; or the rows of one employee do not fit into a response.
+        """
         try:
             rows = self.read(*shared, *per_employee)
         except ResponseTooLargeError:
@@ -290,7 +184,7 @@ class FunctionReader:
 
     def _to_error(self, response: Mapping[str, str]) -> CommandError:
         message = response["message"]
-        schema = f"run ponto schema --stage {self._stage}"
+        schema = "restart make run" if self._stage == target.LOCAL else f"run ponto schema --stage {self._stage}"
         match response["error"]:
             case ErrorCode.TOO_LARGE:
                 return ResponseTooLargeError(
@@ -313,19 +207,11 @@ class FunctionReader:
         return CommandError(f"{self._name}: {message}")
 
 
-@contextmanager
-def open_reader(target_options: TargetOptions, *, allows_historical_reads: bool = False) -> Iterator[Reader]:
-    """Yield the reader of the database that the options name; see `open_direct_reader`.
+def create_reader(target_options: TargetOptions) -> Reader:
+    """Return the reader of the stage that the options name, without reading.
 
     Raises:
-        CommandError: no local stack runs; see also `database.connect` and `open_direct_reader`.
+        CommandError: no local stack runs.
     """
-    if not target_options.reads_by_function:
-        with (
-            database.connect(target_options, read_only=True) as connection,
-            open_direct_reader(connection, allows_historical_reads=allows_historical_reads) as reader,
-        ):
-            yield reader
-        return
     functions, name = target.function_client(target_options, "read")
-    yield FunctionReader(functions, name, target_options.stage, target_options.timeout_seconds)
+    return Reader(functions, name, target_options.stage, target_options.timeout_seconds)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LOCAL = local_stack.STAGE
 
 TIMEOUT_SECONDS = 600
-"""Default of --timeout, the limit of a statement in the database."""
+"""Default of --timeout, the limit of the statements of a request to the function `read`."""
 
 _REGION = "us-east-1"  # default of serverless.yml; the emulator's region
 
@@ -132,8 +132,7 @@ class TargetOptions(NamedTuple):
     state: Path | None = None  # the local stack's folder
     profile: str | None = None
     region: str | None = None
-    timeout_seconds: int = TIMEOUT_SECONDS  # limit of a statement in the database; 0: none
-    reads_by_function: bool = False  # whether the stage's function reads the database
+    timeout_seconds: int = TIMEOUT_SECONDS  # limit of the statements of a request to `read`; 0: the function's
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[shared_options.Function], shared_options.Function]:
@@ -162,12 +161,15 @@ REGION = click.option("--region", help=f"AWS region (default: AWS_REGION, AWS_DE
 account_options = with_options(PROFILE, REGION)
 """Options that name an account and a region."""
 
-options = with_options(
+OPTIONS = (
     click.option("--stage", default=LOCAL, help="Deployed stage; `local` is the stack of make run."),
     shared_options.state,
     PROFILE,
     REGION,
 )
+"""Decorators of the options that name a deployment."""
+
+options = with_options(*OPTIONS)
 """Options that name a deployment."""
 
 

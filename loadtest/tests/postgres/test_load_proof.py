@@ -1,16 +1,13 @@
-"""Rows that the load test's proof reads, by a direct connection and by the function `read`."""
+"""Rows that the load test's proof reads, through the function `read`."""
 
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import boto3
 import pytest
 
 from loadtest import proof
-from tests.aws import Calls
 from tests.commands import write_stack_with_database
-from tests.functions import Functions
+from tests.functions import stub_functions
 from tests.postgres.storing import add_punch
 from tools.kit import reader
 from tools.kit.target import TargetOptions
@@ -18,22 +15,11 @@ from tools.kit.target import TargetOptions
 FIRST = 7_000_000_000_000_000
 
 
-@pytest.fixture(params=["direct", "function"])
-def table(
-    request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> proof.RunTable:
-    if request.param == "direct":
-        target_options = TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
-        return proof.RunTable(lambda: reader.open_reader(target_options), FIRST)
-    Calls(monkeypatch).stubs["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
-    return function_table()
-
-
-def function_table() -> proof.RunTable:
-    functions = boto3.Session("x", "x", region_name="us-east-1").client("lambda")
-    return proof.RunTable(
-        lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-read", "local", 60)), FIRST
-    )
+@pytest.fixture
+def table(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> proof.RunTable:
+    stub_functions(monkeypatch, migrated_url)
+    target_options = TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
+    return proof.RunTable(reader.create_reader(target_options), FIRST)
 
 
 def test_rows_of_a_run_are_those_of_its_employees_since_its_start(

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -150,7 +149,7 @@ def fake_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         script = FAKE_JMETER.format(in_open_model=in_open_model, lines=HEADER + lines, statistics=STATISTICS)
         stored: Any = FakeStorage(rows)
         arrivals = [] if {"--rate", "--open-rate"} & {*words} else ["--open-rate", "0"]
-        system = SYSTEM._replace(sqs=stored, reader=lambda: nullcontext(stored), description=description)
+        system = SYSTEM._replace(sqs=stored, reader=stored, description=description)
         collaborators = command.LoadTestCollaborators(
             lambda: JMeter((sys.executable, "-c", script), {}), lambda *_: system
         )

@@ -1,17 +1,14 @@
 """The command `ponto load employees`."""
 
 import json
-from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import click
 
-from ponto.read.punch_statements import ZoneRow
 from slices.faults import require_no_faults
-from slices.reports.employees import store
 from slices.reports.load import employees
 from slices.reports.statements import ZONES
-from tools.kit import commands, database, reader, shared_options, target
+from tools.kit import commands, reader, shared_options, target
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoke
 from tools.kit.output import pluralize, print_json, print_result
@@ -51,22 +48,10 @@ def load_employees(file: BinaryIO, target_options: TargetOptions, *, dry_run: bo
 
     If any line is wrong, nothing is stored. Employees who are not in the file stay unchanged.
     """
-    content = file.read()
-
-    def parse_file(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
-        """Return the employees of the file; raise a CommandError if a line is wrong."""
-        rows, faults = employees.parse_employees(content, {zone.name for zone in zones})
-        require_no_faults(faults, file.name, as_json=as_json)
-        return [employee._asdict() for employee in rows]
-
-    if not target_options.reads_by_function:
-        with database.connect(target_options, read_only=dry_run) as connection, connection.cursor() as cursor:
-            counts = store(cursor, parse_file(reader.execute(ZONES.bind(), cursor)), dry_run=dry_run)
-            connection.commit()
-    else:
-        with reader.open_reader(target_options) as source:
-            (zones,) = source.read(ZONES.bind())
-        counts = _store_by_function(target_options, target_options.stage, parse_file(zones), dry_run=dry_run)
+    (zones,) = reader.create_reader(target_options).read(ZONES.bind())
+    rows, faults = employees.parse_employees(file.read(), {zone.name for zone in zones})
+    require_no_faults(faults, file.name, as_json=as_json)
+    counts = _store(target_options, [employee._asdict() for employee in rows], dry_run=dry_run)
     if as_json:
         print_json(counts | {"dryRun": dry_run})
     else:
@@ -76,19 +61,19 @@ def load_employees(file: BinaryIO, target_options: TargetOptions, *, dry_run: bo
         )
 
 
-def _store_by_function(
-    target_options: TargetOptions, stage: str, rows: list[dict[str, Any]], *, dry_run: bool
-) -> dict[str, int]:
-    """Store employees by the function `schema` of the stage; return the counts of `store`."""
+def _store(target_options: TargetOptions, rows: list[dict[str, Any]], *, dry_run: bool) -> dict[str, int]:
+    """Store employees by the function `schema` of the stage; return the counts of `employees.load`."""
     request = {"action": "load_employees", "employees": rows, "dryRun": dry_run}
     if len(json.dumps(request)) > _MAX_REQUEST_BYTES:
         raise CommandError(
             f"{pluralize(len(rows), 'employee')} exceed the 6 MB of a Lambda request; load them in several files"
         )
     functions, name = target.function_client(target_options, "schema")
-    answer = invoke(functions, name, stage, request)
+    answer = invoke(functions, name, target_options.stage, request)
     if "counts" not in answer:
-        reason = answer.get("refused", f"the function and this command have different versions; deploy stage {stage}")
+        reason = answer.get(
+            "refused", f"the function and this command have different versions; deploy stage {target_options.stage}"
+        )
         raise CommandError(f"{name}: {reason}; nothing was stored")
     counts: dict[str, int] = answer["counts"]
     return counts

@@ -221,8 +221,7 @@ def open_context(
     """Open the context of a report, after a check that its output file is writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.open_reader(target_options, allows_historical_reads=as_of is not None or since is not None) as source:
-        yield ReportContext(source, as_of, since)
+    yield ReportContext(reader.create_reader(target_options), as_of, since)
 
 
 def _exists(rows: Iterable[ExistenceRow]) -> bool:

@@ -15,6 +15,7 @@ from tests.aws import Calls, skip_long_polling
 from tests.commands import Run as Run
 from tests.database import cloned, execute
 from tests.events import aws
+from tests.functions import stub_functions
 from tools.kit.project import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,10 +71,17 @@ def url(migrated_url: str) -> str:
     return migrated_url
 
 
-def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs `ponto report` at `NOW`."""
-    patch.setattr(period, "now", NOW.astimezone)
+def runner(url: str, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *queue: str) -> Run:
+    """Return a function that runs `ponto report` at `NOW` on a local stack.
 
+    Args:
+        url: URI of its database.
+        folder: folder of the stack.
+        queue: URL of its dead-letter queue, and the AWS endpoint; by default no endpoint is reachable.
+    """
+    patch.setattr(period, "now", NOW.astimezone)
+    stub_functions(patch, url)
+    state = commands.write_stack_with_database(folder, url, *queue)
     ponto = commands.runner(capsys, "report")
     return lambda *words: ponto(*words, "--state", state)
 

@@ -164,18 +164,18 @@ def _read_or_record_error(unread: list[Unread], source: str, read: Callable[[], 
 
 
 def _stored_rows(target_options: TargetOptions, request: TraceRequest, since: datetime) -> StoredRows:
-    with reader.open_reader(target_options) as source:
-        day = None
-        if request.id:
-            (stage,), punches = source.read(ZONE.bind(), PUNCH.bind(id=request.id))
-            rows = list(punches) or _rows_of_message(source, request.id, since)
-        else:
-            ((stage,),) = source.read(ZONE.bind())
-            day = _day_bounds(source, request, ZoneInfo(stage.name))
-            (punches,) = source.read(PUNCHES.bind(employee_id=request.employee_id, de=day[0], ate=day[1]))
-            rows = list(punches)
-        notes = [slice_notes.notes(source, request, rows) for slice_notes in _collect_trace_notes()]
-        return StoredRows(rows, notes, ZoneInfo(stage.name), day)
+    source = reader.create_reader(target_options)
+    day = None
+    if request.id:
+        (stage,), punches = source.read(ZONE.bind(), PUNCH.bind(id=request.id))
+        rows = list(punches) or _rows_of_message(source, request.id, since)
+    else:
+        ((stage,),) = source.read(ZONE.bind())
+        day = _day_bounds(source, request, ZoneInfo(stage.name))
+        (punches,) = source.read(PUNCHES.bind(employee_id=request.employee_id, de=day[0], ate=day[1]))
+        rows = list(punches)
+    notes = [slice_notes.notes(source, request, rows) for slice_notes in _collect_trace_notes()]
+    return StoredRows(rows, notes, ZoneInfo(stage.name), day)
 
 
 def _collect_trace_notes() -> list[TraceNotes]:
@@ -265,7 +265,7 @@ def _describe_unknowns(request: TraceRequest, since: datetime, dead_letters: lis
 
 def _redrive_command(target_options: TargetOptions, letter: DeadLetter) -> str:
     """Return the command that redrives a dead letter."""
-    stage = target_options.stage if target_options.reads_by_function else None
+    stage = None if target_options.stage == target.LOCAL else target_options.stage
     options = {
         "--stage": stage,
         "--profile": target_options.profile,

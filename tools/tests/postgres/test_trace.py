@@ -1,6 +1,5 @@
 """`ponto trace` with a real database; moto replaces SQS and CloudWatch, and a call of the handler replaces Lambda."""
 
-import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,7 +73,7 @@ class Stage:
             "DescribeStacks": stack(
                 QueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url, ApiId="abc", ApiUrl="https://abc"
             ),
-            "Invoke": self._invoke,
+            "Invoke": self.functions.invoke,
             "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
             "GetEventSourceMapping": lambda *_: self.mapping,
         }
@@ -93,12 +92,6 @@ class Stage:
 
     def reject(self, body: str, reason: str = "refused") -> str:
         return self.dead_letter(body, reason=reason, detail="why", messageId="m9", receivedAt=RECEIVED_MS)
-
-    def _invoke(self, _: object, parameters: Any) -> Any:
-        assert parameters["FunctionName"] == "batida-ponto-dev-read"
-        return {
-            "Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(parameters["Payload"]))).encode())
-        }
 
 
 @pytest.fixture
@@ -185,7 +178,6 @@ def test_local_stack_is_read_by_default_without_cloudwatch_metrics(
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
     state = write_stack_with_database(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
     run: Run = runner(capsys, "trace", "--state", state)
-    dev.stubs["Invoke"] = ACCESS_DENIED
 
     assert rows(run(ID, "--json")) == [ROW]
 

@@ -10,7 +10,7 @@ import pytest
 from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
-from tests.aws import Calls, invoke_stub, stack
+from tests.aws import Calls, stack
 from tests.clock import FakeClock
 from tests.database import Database
 from tests.functions import Functions
@@ -56,8 +56,7 @@ def api(punch_database: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     queues = {"QueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
     calls = Calls(monkeypatch)
     calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
-    reports = Functions(punch_database.url, "ponto_reader")
-    calls.stubs["Invoke"] = lambda _, given: invoke_stub(reports.call("read", json.loads(given["Payload"])))()
+    calls.stubs["Invoke"] = Functions(punch_database.url, "ponto_reader").invoke
     return FakeApi(monkeypatch, Functions(punch_database.url, "ponto_corrections"))
 
 

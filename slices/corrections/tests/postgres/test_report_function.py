@@ -1,14 +1,12 @@
-"""The function `read` on employees with corrections, and while a correction is uncommitted."""
-
-import pytest
+"""Reports as of an earlier instant while a correction is uncommitted."""
 
 from slices.corrections.tests.correcting import CORRECTIONS_SQL
 from slices.reports.tests.company import NUMBERED_PUNCHES, Run, shared_database
 from slices.reports.tests.company import database as database
-from slices.reports.tests.postgres.test_report_function import REPORTS, require_wait_for_writer
-from slices.reports.tests.postgres.test_report_function import calls as calls
 from slices.reports.tests.postgres.test_report_function import function as function
+from slices.reports.tests.postgres.test_report_function import require_refusal_while_uncommitted
 from slices.reports.tests.postgres.test_report_function import run as run
+from tests.functions import Functions
 
 unchanged_database = shared_database(NUMBERED_PUNCHES, CORRECTIONS_SQL)
 
@@ -18,11 +16,7 @@ INSERT_LATE_CORRECTION = (
 )
 
 
-@pytest.mark.parametrize("name", ["time_cards", "exceptions", "time_cards as of", "changes"])
-def test_report_by_the_function_equals_that_by_a_connection(name: str, run: Run) -> None:
-    words = (*REPORTS[name], "--format", "json")
-    assert run(*words, "--stage", "local") == run(*words)
-
-
-def test_earlier_instant_is_not_read_while_a_correction_is_uncommitted(database: str) -> None:
-    require_wait_for_writer(database, "postgres", INSERT_LATE_CORRECTION)
+def test_report_of_an_earlier_instant_is_refused_while_a_correction_is_uncommitted(
+    run: Run, function: Functions, database: str
+) -> None:
+    require_refusal_while_uncommitted(run, function, database, INSERT_LATE_CORRECTION)

@@ -10,7 +10,6 @@ import pytest
 
 from ponto.drain.store import Store
 from slices.reports.tests.company import Run, runner
-from tests.commands import write_stack_with_database
 from tests.database import Database
 from tests.fakes import ZONE
 from tests.postgres.storing import entry
@@ -39,7 +38,7 @@ def gaps(database: Database, report: str = "lacunas") -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(write_stack_with_database(tmp_path, database.url), monkeypatch, capsys)
+    return runner(database.url, tmp_path, monkeypatch, capsys)
 
 
 def test_exactly_the_lost_punches_of_20000_are_missing(database: Database, store: Store) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from ponto.schema.migrations import locked_connection
 from slices.reports import employees
-from tests.aws import Calls
-from tests.commands import CommandResult, write_stack
+from tests.commands import CommandResult, write_stack_with_database
 from tests.database import Database
-from tests.functions import Functions
+from tests.functions import Functions, stub_functions
 from tests.waiting import wait_for
 from tools.cli import main
 
@@ -36,28 +35,24 @@ Load = Callable[..., CommandResult]
 @pytest.fixture
 def functions(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Functions:
     """Replace invocations of functions by calls of the handler."""
-    functions = Functions(migrated_url, "postgres")
-    Calls(monkeypatch).stubs["Invoke"] = functions.invoke
-    return functions
+    return stub_functions(monkeypatch, migrated_url, "postgres")
 
 
-@pytest.fixture(params=["connection", "functions"])
+@pytest.fixture
 def load(
     migrated_url: str,
     functions: Functions,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
 ) -> Load:
-    """Run the command on a file with this text, by a connection and by the function."""
+    """Run the command on a file with this text."""
     del functions
-    write_stack(tmp_path, database_url=migrated_url, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
-    options = ["--stage", "local"] if request.param == "functions" else []
+    write_stack_with_database(tmp_path, migrated_url)
 
     def load(text: str, *words: str) -> CommandResult:
         file = tmp_path / "employees.csv"
         file.write_text(text, encoding="utf-8")
-        status = main(["load", "employees", str(file), "--state", str(tmp_path), *options, *words])
+        status = main(["load", "employees", str(file), "--state", str(tmp_path), *words])
         return CommandResult(status, *capsys.readouterr())
 
     return load

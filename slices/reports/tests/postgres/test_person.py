@@ -1,6 +1,5 @@
 """`ponto person` on a real database, with moto's SQS, and calls of the handler instead of Lambda."""
 
-import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -78,7 +77,7 @@ class Stage:
         url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.outputs = {"QueueUrl": url, "DeadLetterQueueUrl": url, "ApiId": "abc", "ApiUrl": "https://abc"}
         self.outputs["BackupDays"] = "1"
-        self.stubs |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self._invoke}
+        self.stubs |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self.functions.invoke}
         self.state = write_stack_with_database(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")
         self.folder = folder / "out"
         self._ponto = commands.runner(capsys, "person")
@@ -98,7 +97,7 @@ class Stage:
         """Run `ponto person` with --stage."""
         return self._ponto(employee_id, "--output", self.folder, "--stage", "dev", *words)
 
-    def run_directly(self, employee_id: int = 106, *words: object) -> CommandResult:
+    def run_locally(self, employee_id: int = 106, *words: object) -> CommandResult:
         """Run `ponto person` on the local stack."""
         return self._ponto(employee_id, "--output", self.folder, "--state", self.state, *words)
 
@@ -115,10 +114,6 @@ class Stage:
 
     def text(self, suffix: str = "json", employee_id: int = 106) -> str:
         return (self.folder / f"employee-{employee_id}.{suffix}").read_text(encoding="utf-8")
-
-    def _invoke(self, _: object, request: Any) -> Any:
-        assert request["FunctionName"] == "batida-ponto-dev-read"
-        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(request["Payload"]))).encode())}
 
 
 def _string_attributes(**texts: str) -> Any:
@@ -182,7 +177,7 @@ def require_same_files(dev: Stage) -> None:
     assert dev.run().status == 0
     by_function, page = dev.text(), dev.text("html")
 
-    assert dev.run_directly(106, "--force").status == 0
+    assert dev.run_locally(106, "--force").status == 0
 
     def without_backups(backups: str, text: str) -> Any:
         document = json.loads(text)

@@ -6,31 +6,25 @@ writes the golden files; check the diff before you commit it.
 """
 
 import csv
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
-import psycopg2
 import pytest
 from botocore.config import Config
 
-from slices.reports.report import time_card
-from slices.reports.report.report_context import ReportContext
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import numbered_database as numbered_database
 from slices.reports.tests.company import unchanged_database as unchanged_database
 from slices.reports.tests.company import url as url
-from tests.commands import CommandResult, write_stack_with_database
+from tests.commands import CommandResult
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.functions import Functions
-from tools.kit import database as kit_database
-from tools.kit import reader, target
+from tools.kit import target
 from tools.kit.queue_reader import depth
-from tools.kit.target import TargetOptions
 
 EXCEPTIONS = ("exceptions", *NOVEMBER)
 TOTALS = ("totals", *MONTH)
@@ -61,18 +55,7 @@ def run(
     queue = ("", "http://127.0.0.1:9")
     if "dlq" in request.fixturenames:
         queue = (request.getfixturevalue("dlq"), "https://sqs.us-east-1.amazonaws.com")
-    return runner(write_stack_with_database(tmp_path, database, *queue), monkeypatch, capsys)
-
-
-@pytest.fixture
-def connection(database: str, tmp_path: Path) -> Iterator[psycopg2.extensions.connection]:
-    """Connect to the company's database as a report does."""
-    target_options = TargetOptions(state=write_stack_with_database(tmp_path, database), timeout_seconds=60)
-    with kit_database.connect(target_options, read_only=True) as connection:
-        yield connection
-
-
-INSERT_PUNCH = "insert into ponto.batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
+    return runner(database, tmp_path, monkeypatch, capsys, *queue)
 
 
 # Golden files
@@ -348,33 +331,3 @@ def test_loaded_employee_without_punches_has_an_empty_card_and_status_1(run: Run
     assert result.status == 1
     assert "none of these employees punched in 2024-02" in result.err
     assert [day["batidas"] for day in result.json["dias"]] == [0] * 29
-
-
-# The database
-
-
-def test_report_reads_as_ponto_reader(run: Run, url: str) -> None:
-    fill(url, "revoke execute on function espelhos from ponto_reader")
-
-    result = run("timecard", "--employee", 101, *MONTH)
-
-    assert result.status == 2
-    assert "permission denied for function espelhos" in result.err
-
-
-def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> None:
-    with (
-        reader.open_direct_reader(connection),
-        connection.cursor() as cursor,
-        pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
-    ):
-        cursor.execute(INSERT_PUNCH)
-
-
-def test_report_does_not_show_concurrent_writes(connection: psycopg2.extensions.connection, url: str) -> None:
-    with reader.open_direct_reader(connection) as source:
-        context = ReportContext(source)
-        before = list(time_card.read_time_cards(context, date(2026, 11, 1)))
-        fill(url, INSERT_PUNCH)
-
-        assert list(time_card.read_time_cards(context, date(2026, 11, 1))) == before

@@ -1,4 +1,4 @@
-"""The function `read` and the option --stage on a real database; Lambda is replaced by calls of the handler."""
+"""Reports through the function `read` on a real database; Lambda is replaced by calls of the handler."""
 
 import json
 from contextlib import closing
@@ -11,7 +11,6 @@ import psycopg2
 import pytest
 
 from ponto.read import packed_rows, query_function
-from ponto.read.punch_statements import ZONE
 from ponto.read.query_function import ErrorCode
 from ponto.read.statements import Catalogue, Statement
 from slices.reports.statements import TIME_CARDS
@@ -19,34 +18,22 @@ from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run,
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from tests.aws import Calls, invoke_stub, refusal
-from tests.commands import write_stack_with_database
-from tests.functions import Functions
+from tests.functions import Functions, stub_functions
 from tests.postgres.test_reader import CATALOGUE, create_event, query
-from tools.kit import reader as kit_reader
-from tools.kit.errors import CommandError
 
 AS_OF = ("--as-of", "2026-11-26T20:00")
 REPORTS = {
     "time_cards": ("timecard", "--all", *MONTH),
     "totals": ("totals", *MONTH),
-    "total": ("totals", *MONTH, "--employee", "102"),
     "exceptions": ("exceptions", *NOVEMBER, "--no-queue"),
     "cutoffs": ("cutoffs", *MONTH, "--all"),
     "gaps": ("gaps", *MONTH),
-    "time_cards as of": ("timecard", "--all", *MONTH, *AS_OF),
     "changes": ("changes", *MONTH, "--since", "2026-11-26T20:00"),
-    "no punches of any employee": ("timecard", "--all", "--month", "2020-01"),
-    "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
 }
 
 QUICK = query_function.TIMEOUTS._replace(connect_seconds=2)
 
 unchanged_database = shared_database(NUMBERED_PUNCHES)
-
-
-@pytest.fixture
-def function(database: str) -> Functions:
-    return Functions(database, "ponto_reader")
 
 
 def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
@@ -60,44 +47,31 @@ def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalog
 
 
 @pytest.fixture
+def run(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(database, tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def function(run: Run, database: str, monkeypatch: pytest.MonkeyPatch) -> Functions:
+    """Replace the functions that `run` invokes."""
+    del run
+    return stub_functions(monkeypatch, database)
+
+
+@pytest.fixture
 def calls(function: Functions, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Replace invocations of functions by calls of the handler."""
-    calls = Calls(monkeypatch)
-    calls.stubs["Invoke"] = function.invoke
-    return calls
-
-
-@pytest.fixture
-def run(
-    database: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    del calls
-    return runner(write_stack_with_database(tmp_path, database), monkeypatch, capsys)
-
-
-@pytest.fixture
-def three_employee_limit(function: Functions) -> None:
-    """Limit results to three employees."""
-    function.handle = handle_with_small_limit
+    """Record the calls that `run` makes."""
+    del function
+    return Calls(monkeypatch)
 
 
 def november_values(employees: list[int] | None = None) -> dict[str, Any]:
     return {"mes": "2026-11-01", "employee_ids": employees, "momento": None}
 
 
-# Connection and function
-
-
-@pytest.mark.parametrize(
-    ("name", "form"),
-    # The last two run other statements or pass other values.
-    [*((name, "json") for name in REPORTS), ("time_cards", "csv"), ("exceptions", "text")],
-)
-def test_report_by_function_equals_report_by_connection(name: str, form: str, run: Run, calls: Calls) -> None:
-    direct = run(*REPORTS[name], "--format", form)
-    assert not calls.history
-
-    assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
+@pytest.mark.parametrize("words", REPORTS.values(), ids=REPORTS.keys())
+def test_report_is_read_in_at_most_two_requests(words: tuple[str, ...], run: Run, calls: Calls) -> None:
+    assert run(*words).status == 0
     # At most one request for the time zone, which determines the date, and one for all rows, with one snapshot.
     assert calls.operations in (["Invoke"], ["Invoke"] * 2)
 
@@ -105,17 +79,17 @@ def test_report_by_function_equals_report_by_connection(name: str, form: str, ru
 # Results above the size limit
 
 
-@pytest.mark.usefixtures("three_employee_limit")
 @pytest.mark.parametrize(("name", "form"), [("time_cards", "csv"), ("time_cards", "html"), ("totals", "json")])
-def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str, run: Run) -> None:
-    direct = run(*REPORTS[name], "--format", form)
+def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str, run: Run, function: Functions) -> None:
+    at_once = run(*REPORTS[name], "--format", form)
+    function.handle = handle_with_small_limit
 
-    result = run(*REPORTS[name], "--format", form, "--stage", "local")
+    result = run(*REPORTS[name], "--format", form)
 
     assert result.status == 0
     assert "they are read by ranges of employees, each on a separate snapshot" in result.err
     note = " Read in ranges of employees, at different instants."
-    printed, expected = (" ".join(run_result.out.split()) for run_result in (result, direct))
+    printed, expected = (" ".join(run_result.out.split()) for run_result in (result, at_once))
     assert (note in printed) == (form in ("text", "html"))
     assert printed.replace(note, "") == expected
 
@@ -154,11 +128,11 @@ def test_all_statements_of_a_request_see_one_instant(url: str) -> None:
 
 
 def test_no_value_of_a_request_or_row_is_logged(function: Functions, run: Run, url: str) -> None:
-    assert run("totals", *MONTH, "--employee", "101", "--stage", "local").status == 0
+    assert run("totals", *MONTH, "--employee", "101").status == 0
     # An invalid time zone, which PostgreSQL quotes in the error.
     fill(url, "alter table funcionario disable trigger all; update funcionario set fuso = 'secret/Zone'")
 
-    failed = run("totals", *MONTH, "--employee", "101", "--stage", "local")
+    failed = run("totals", *MONTH, "--employee", "101")
 
     assert failed.status == 2
     assert "secret/Zone" in failed.err  # the user may see it
@@ -186,7 +160,7 @@ def test_resuming_database_is_awaited_with_one_message(run: Run, function: Funct
 
     calls.stubs["Invoke"] = invoke
 
-    result = run("totals", *MONTH, "--stage", "local")
+    result = run("totals", *MONTH)
 
     assert result.status == 0
     assert result.err.count("the database does not answer yet; a paused one takes 15 to 40 s to resume") == 1
@@ -227,33 +201,19 @@ def open_writer(url: str, user: str, statement: str) -> psycopg2.extensions.conn
     return connection
 
 
-def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
-    run: Run, function: Functions, database: str
+def require_refusal_while_uncommitted(
+    run: Run, function: Functions, url: str, statement: str, user: str = "postgres"
 ) -> None:
+    """Assert that reports as of an earlier instant are refused while the transaction of a statement is open."""
     function.handle = partial(query_function.handle, writer_timeout_seconds=0.2)
-    target_options = (*MONTH, "--stage", "local")
-    with closing(open_writer(database, "ponto_drain", INSERT_PUNCH)) as writer:
+    with closing(open_writer(url, user, statement)) as writer:
         for report in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
-            refused = run(*report, *target_options)
+            refused = run(*report, *MONTH)
             assert (refused.status, refused.out) == (2, "")
-            assert f"pid {writer.info.backend_pid} (ponto drain, as ponto_drain); a result" in refused.err
-        assert run("totals", *target_options).status == 0
+            assert f"pid {writer.info.backend_pid} (ponto drain, as {user}); a result" in refused.err
+        assert run("totals", *MONTH).status == 0
         writer.rollback()  # close() would end the transaction only some time later
-    assert run("totals", *AS_OF, *target_options).status == 0
-
-
-def require_wait_for_writer(url: str, user: str, statement: str) -> None:
-    """Assert that a report as of an earlier instant waits for the transaction of a statement."""
-    with closing(psycopg2.connect(url)) as reading, closing(open_writer(url, user, statement)) as writer:
-        begin = partial(
-            kit_reader.open_direct_reader, reading, allows_historical_reads=True, writer_timeout_seconds=0.2
-        )
-        pid = writer.info.backend_pid
-        with pytest.raises(CommandError, match=rf"pid {pid} \(ponto drain, as {user}\); a result"), begin():
-            pass
-        writer.rollback()
-        with begin() as source:
-            assert len(source.read(ZONE.bind())) == 1
+    assert run("totals", *AS_OF, *MONTH).status == 0
 
 
 @pytest.mark.parametrize(
@@ -263,8 +223,10 @@ def require_wait_for_writer(url: str, user: str, statement: str) -> None:
         ("postgres", "update funcionario set fuso = 'Asia/Tokyo' where usuario_id = 101"),
     ],
 )
-def test_earlier_instant_is_not_read_while_a_row_is_uncommitted(database: str, user: str, statement: str) -> None:
-    require_wait_for_writer(database, user, statement)
+def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
+    user: str, statement: str, run: Run, function: Functions, database: str
+) -> None:
+    require_refusal_while_uncommitted(run, function, database, statement, user)
 
 
 def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:

@@ -12,7 +12,6 @@ from slices.reports.tests.company import MONTH, Run, runner, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import url as url
-from tests.commands import write_stack_with_database
 from tools.tests.page.browsers import browser as browser
 from tools.tests.page.browsers import playwright as playwright
 
@@ -68,8 +67,7 @@ def open_report(
     browser: Browser,
 ) -> Iterator[Open]:
     """Return a function that writes a report of the company and opens it."""
-    stack = write_stack_with_database(tmp_path, database, dlq, "https://sqs.us-east-1.amazonaws.com")
-    run: Run = runner(stack, monkeypatch, capsys)
+    run: Run = runner(database, tmp_path, monkeypatch, capsys, dlq, "https://sqs.us-east-1.amazonaws.com")
     page = browser.new_page()
 
     def write_and_open(*words: str) -> OpenedPage:

@@ -1,6 +1,5 @@
 """`ponto requests` against a real PostgreSQL, through a fake API with the slices' functions."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -25,7 +24,7 @@ from slices.requests.tests.requesting import (
 from slices.requests.tests.requesting import api as api
 from slices.requests.tests.requesting import database as database
 from tests import commands
-from tests.aws import Calls, invoke_stub, stack
+from tests.aws import Calls, stack
 from tests.clock import FakeClock
 from tests.database import Database
 from tests.functions import Functions
@@ -72,8 +71,7 @@ def gateway(database: Database, api: Api, monkeypatch: pytest.MonkeyPatch) -> Fa
     calls = Calls(monkeypatch)
     queues = {"QueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
     calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
-    reader = Functions(database.url, "ponto_reader")
-    calls.stubs["Invoke"] = lambda _, given: invoke_stub(reader.call("read", json.loads(given["Payload"])))()
+    calls.stubs["Invoke"] = Functions(database.url, "ponto_reader").invoke
     gateway = FakeGateway(database, api)
     answer_requests(monkeypatch, gateway.answer)
     return gateway

@@ -11,7 +11,6 @@ from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from slices.reports.tests.postgres.test_person import Stage
 from slices.reports.tests.postgres.test_person import dev as dev
-from tests.commands import write_stack_with_database
 from tests.database import execute
 from tests.documents import erasure_statement
 from tools.kit.project import ROOT
@@ -31,7 +30,7 @@ insert into recusa (solicitacao_id, motivo, autor) select id, 'on leave', 'maria
 def test_no_figure_of_a_report_changes_before_a_request_is_accepted(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = runner(write_stack_with_database(tmp_path, url), monkeypatch, capsys)
+    run = runner(url, tmp_path, monkeypatch, capsys)
     reports = (
         ("timecard", *MONTH, "--all"),
         ("totals", *MONTH),
