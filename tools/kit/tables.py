@@ -1,13 +1,20 @@
 """Tables of rows for a terminal or a file."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ponto.shared.fields import INVISIBLE_CHARACTERS
 from tools.kit.output import print_result, printable
 
 _MAX_TABLE_ROWS = 300  # Rich takes half a second for them
+
+# Spreadsheets run text that begins with =, +, - or @ as a formula, so an apostrophe is inserted before it, as OWASP
+# advises. This also applies after a separator inside a text, where a spreadsheet with other settings begins a cell,
+# after invisible characters, and to the full-width forms of the four characters.
+_FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{INVISIBLE_CHARACTERS}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 
 class Column(NamedTuple):
@@ -23,10 +30,15 @@ def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     names = [column.name for column in columns]
     cells = [[printable(cell) for cell in row] for row in rows]
     if len(cells) > _MAX_TABLE_ROWS:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([names, *cells])
+        csv.writer(sys.stdout, lineterminator="\n").writerows([names, *(map(csv_text, row) for row in cells)])
     elif not _print_table(columns, cells):
         for row in cells:
             print_result(*(f"{name}: {cell}" for name, cell in zip(names, row, strict=True)), "")
+
+
+def csv_text(text: str) -> str:
+    """Return a text as a cell of a CSV file that no spreadsheet runs as a formula."""
+    return _FORMULA.sub(r"\1\2'", text.replace("\r", " "))  # the module csv does not quote a carriage return
 
 
 def _print_table(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> bool:
@@ -46,6 +58,7 @@ def _print_table(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> b
             Text(column.name),
             justify="right" if column.align_right else "left",
             min_width=None if column.wraps else width,
+            no_wrap=not column.wraps,  # or Rich narrows the column, and cuts the table off at the terminal's edge
         )
     for row in cells:
         table.add_row(*map(Text, row))  # Text, as a text of others may look like Rich's markup

@@ -6,7 +6,6 @@ decimal points. html is one self-contained file for the screen and for printing 
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ponto.shared.fields import INVISIBLE_CHARACTERS
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import Report, ReportTable, to_plain_value
 from slices.reports.report.text_table import wrap, write_table
-from tools.kit import files
+from tools.kit import files, tables
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
 
@@ -36,11 +34,6 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
 )
 _BUFFERED_PARTS = 200  # parts of a rendered template that are written together
-
-# Spreadsheets run text that begins with =, +, - or @ as a formula, so an apostrophe is inserted before it, as OWASP
-# advises. This also applies after a separator inside a text, where a spreadsheet with other settings begins a cell,
-# after invisible characters, and to the full-width forms of the four characters.
-_FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{INVISIBLE_CHARACTERS}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 T = TypeVar("T")
 
@@ -106,8 +99,8 @@ def _csv_cell(name: str, value: Any) -> Any:
             return "true" if value else "false"
         case list():
             return " ".join(map(str, value))
-        case str():  # the module csv does not quote a carriage return
-            return _FORMULA.sub(r"\1\2'", value.replace("\r", " "))
+        case str():
+            return tables.csv_text(value)
     return value
 
 

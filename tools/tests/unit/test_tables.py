@@ -7,24 +7,27 @@ import pytest
 from tools.kit import tables
 from tools.kit.tables import Column
 
-COLUMNS = (Column("id"), Column("n", align_right=True), Column("why", wraps=True))
+COLUMNS = (Column("id"), Column("n", align_right=True), Column("why", wraps=True), Column("author"))
 ID, WHY = "00000000-0000-0000-0000-000000000001", "[b]an event[/b]\n:smile: " + "that is long " * 9
 
 
-@pytest.mark.parametrize("width", ["200", "80", "40"])
-def test_no_id_is_cut_and_nothing_is_dropped(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: str
+@pytest.mark.parametrize("width", range(40, 201))
+def test_every_word_is_printed_at_each_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
 ) -> None:
-    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("COLUMNS", str(width))
 
-    tables.show(COLUMNS, [(ID, "7", WHY)])
+    tables.show(COLUMNS, [(ID, "7", WHY, "local")])
 
-    printed = capsys.readouterr().out.split()
-    values = [ID, "7", *WHY.replace("\n", "?").split()]
-    assert printed == (["id:", ID, "n:", "7", "why:", *values[2:]] if width == "40" else ["id", "n", "why", *values])
+    words = ["id", "n", "why", "author", ID, "7", *WHY.replace("\n", "?").split(), "local"]
+    printed = [word.strip(":") for word in capsys.readouterr().out.split()]
+    assert sorted(printed) == sorted(word.strip(":") for word in words)
 
 
-def test_many_rows_are_printed_as_csv(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [[ID, str(n), "a, b"] for n in range(301)]
+def test_many_rows_are_csv_without_formulas(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [[ID, '=HYPERLINK("x")', "x;+1", "a, b"]] * 301
+
     tables.show(COLUMNS, rows)
-    assert list(csv.reader(capsys.readouterr().out.splitlines())) == [["id", "n", "why"], *rows]
+
+    expected = [ID, """'=HYPERLINK("x")""", "x;'+1", "a, b"]
+    assert list(csv.reader(capsys.readouterr().out.splitlines())) == [["id", "n", "why", "author"], *[expected] * 301]
