@@ -1,7 +1,7 @@
 """`ponto person`: the data stored about an employee, for a request of access to personal data."""
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -240,17 +240,27 @@ def _build_report(
     reason = ColumnFormat("text", format_reason)
     author = ColumnFormat("text", lambda name, _: author_label(name, language))
 
-    def table(title: str, rows: Iterable[Row], **formats: ColumnFormat) -> ReportTable:
+    def table(
+        title: str, rows: Iterable[Row], labels: Mapping[str, str] | None = None, **formats: ColumnFormat
+    ) -> ReportTable:
         """Return a table with these columns, and a last column with all other fields of a row."""
+        labels = labels or {}
         cells = (
-            [*map(row.get, formats), _format_other_fields(row, {"usuario_id", *formats}, zone, language)]
+            [*map(row.get, formats), _format_other_fields(row, {"usuario_id", *formats}, labels, zone, language)]
             for row in rows
         )
         columns = [
-            *(ReportColumn(name, column_format) for name, column_format in formats.items()),
+            *(ReportColumn(name, form, label=labels.get(name, "")) for name, form in formats.items()),
             ReportColumn("outros"),
         ]
         return ReportTable(columns, cells, title, empty=word("report", "none"))
+
+    def section_table(section: PersonSection, rows: Iterable[Row]) -> ReportTable:
+        words = {value: texts[language.name] for value, texts in section.words.items()}
+        labels = {name: texts[language.name] for name, texts in section.labels.items()}
+        text = ColumnFormat("text", lambda value, _: words.get(value, str(value)))
+        formats = {name: instant if _INSTANT_COLUMNS.fullmatch(name) else text for name in section.columns}
+        return table(section.titles[language.name], rows, labels, **formats)._replace(anchor=section.name)
 
     employee = records.row or {}
     if employee.get("cpf"):
@@ -278,10 +288,7 @@ def _build_report(
                 motivo=TEXT,
                 autor=author,
             )._replace(anchor="corrections"),
-            *(
-                table(section.titles[language.name], rows, criada_em=instant, motivo=TEXT)._replace(anchor=section.name)
-                for section, rows in records.sections
-            ),
+            *(section_table(section, rows) for section, rows in records.sections),
             table(
                 word("person", "rejected"),
                 map(_build_dead_letter_row, records.dead_letters),
@@ -329,9 +336,11 @@ def _build_dead_letter_row(letter: DeadLetter) -> Row:
     return {"recebida_em": received, "motivo": letter.reason, "corpo": letter.body, **attributes}
 
 
-def _format_other_fields(row: Row, excluded: Container[str], zone: ZoneInfo, language: Language) -> str:
+def _format_other_fields(
+    row: Row, excluded: Container[str], labels: Mapping[str, str], zone: ZoneInfo, language: Language
+) -> str:
     return "; ".join(
-        f"{language.field(name)}: {_format_value(value, zone, language)}"
+        f"{labels.get(name) or language.field(name)}: {_format_value(value, zone, language)}"
         for name, value in row.items()
         if name not in excluded and value is not None
     )

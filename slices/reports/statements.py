@@ -1,6 +1,6 @@
 """Statements of the reports, each with its row type and its parameters; their SQL is in `reads/`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,6 +148,9 @@ class PersonSection(NamedTuple):
     name: str  # field of the JSON file
     titles: Mapping[str, str]  # by language
     statement: Statement[RecordRow]
+    columns: Sequence[str]  # of the page; the other fields of a row follow in one cell
+    labels: Mapping[str, Mapping[str, str]]  # of fields, by language; the others have the reports' labels
+    words: Mapping[str, Mapping[str, str]]  # values of fields, by language; the others are formatted
 
 
 class TotalsRow(NamedTuple):

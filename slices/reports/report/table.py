@@ -43,10 +43,11 @@ class ReportColumn(NamedTuple):
     min_width: int = 0
     max_width: int = 0
     is_optional: bool = False
+    label: str = ""  # in place of the translated name
 
     def heading(self, language: Language) -> str:
         """Return the translated heading."""
-        return language.column(self.name) if self.name else ""
+        return self.label or (language.column(self.name) if self.name else "")
 
     def format_cell(self, value: Any, language: Language) -> str:
         """Format a value for text and html."""

@@ -35,7 +35,7 @@ def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:
     page = dev.text("html")
     assert "of 101" not in dev.text() + page
     assert "&lt;b&gt;Tapped twice" in page
-    assert page.count('<main class="sheet time-card">') == 3
+    assert page.count('<article class="sheet time-card">') == 3
 
 
 def test_function_and_connection_return_the_same(dev: Stage) -> None:

@@ -1,10 +1,13 @@
 """Requests in reports, in `ponto person`, in `ponto trace`'s corrections, and in the documented erasure."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
+from playwright.sync_api import Browser, Page
 
 from slices.reports.tests.company import MONTH, NOVEMBER, runner
 from slices.reports.tests.company import database as database
@@ -14,6 +17,9 @@ from slices.reports.tests.postgres.test_person import dev as dev
 from tests.database import execute
 from tests.documents import erasure_statement
 from tools.kit.project import ROOT
+from tools.tests.page.axe import require_no_violations
+from tools.tests.page.browsers import browser as browser
+from tools.tests.page.browsers import playwright as playwright
 
 REQUESTS = """
 insert into solicitacao (id, usuario_id, tipo, ponto, motivo, autenticada)
@@ -25,6 +31,13 @@ select overlay(gen_random_uuid()::text placing '7' from 15)::uuid, usuario_id, '
 from batida;
 insert into recusa (solicitacao_id, motivo, autor) select id, 'on leave', 'maria' from solicitacao where autenticada;
 """
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 def test_no_figure_of_a_report_changes_before_a_request_is_accepted(
@@ -59,6 +72,19 @@ def test_person_has_the_requests_of_the_employee_only(dev: Stage, url: str) -> N
     assert {each["situacao"] for each in requests} == {"aguardando", "recusada"}
     assert set(requests[0]) == dev.fields("solicitacao_situacao")
     assert "on leave" in dev.text("html")
+
+
+def test_page_of_a_person_has_the_requests_in_words(dev: Stage, url: str, page: Page) -> None:
+    execute(url, REQUESTS)
+
+    assert dev.run(106, "--lang", "pt").status == 0
+
+    page.goto((dev.folder / "employee-106.html").as_uri())
+    table = page.locator("#solicitacoes + .wide")
+    headings = "Enviada em, Tipo, Batida, Motivo, Situação, Motivo da recusa, Outros campos"
+    assert ", ".join(table.locator("th").all_inner_texts()) == headings
+    assert re.findall(r"\w+_\w+|Ocorrência|autenticada|aceite|desconsideracao", table.inner_text()) == []
+    require_no_violations(page)
 
 
 def test_only_the_employees_requests_are_erased(migrated_url: str) -> None:
