@@ -12,8 +12,9 @@ async function lookUp(context, StackName) {
     if (!error.message.includes('does not exist')) throw error;
   });
   const outputs = Object.fromEntries((stacks?.Stacks[0].Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
-  if (!outputs.QueueUrl) return null; // osls first creates the stack with its bucket alone
-  if (!outputs.Database) {
+  // osls first creates the stack with its bucket alone.
+  if (Object.keys(outputs).every((name) => name.startsWith('ServerlessDeployment'))) return null;
+  if (!outputs.QueueUrl || !outputs.Database) {
     fail(
       `${StackName} was deployed by a version before 1.0, and cannot be updated. Deploy another stage, and copy the rows ` +
         '(docs/operations.md#copy-the-rows-of-an-older-stage).'

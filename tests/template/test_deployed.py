@@ -111,7 +111,8 @@ def deployed(database: str, login: str) -> dict[str, str]:
         # Possible, because the function schema grants rds_iam.
         (deployed("existing", "secret"), (*EXISTING, "dbLogin=iam", "dbResourceId=cluster-ABC"), None),
         (QUEUE_ONLY, (), "was deployed by a version before 1.0, and cannot be updated"),
-        ({}, (), None),  # after a failed first deploy, the stack has only the bucket of osls
+        ({"PunchQueueUrl": "https://sqs.example.com"}, (), "was deployed by a version before 1.0"),  # 1.0.0-rc.1
+        ({"ServerlessDeploymentBucketName": "a"}, (), None),  # what a failed first deploy leaves
         (None, (), None),  # no stack exists
     ],
 )

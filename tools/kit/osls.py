@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _CONFIGURATION = ROOT / "serverless.yml"
-_REQUIRED_OUTPUTS = {"QueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs that every version of the project has
+_REQUIRED_OUTPUTS = {"QueueUrl", "DeadLetterQueueUrl", "ApiId"}  # without them the stack is not complete
 
 # Types of credentials, by botocore's names, with the profile settings that define each. osls' SDK supports them all:
 # node_modules/@aws-sdk/credential-provider-ini.
@@ -221,7 +221,9 @@ def deployed_database(cloudformation: "CloudFormationClient", stage: str) -> str
     """
     stack = find_stack(cloudformation, stage)
     outputs = _outputs(stack) if stack else {}
-    return outputs.get("Database", "unknown") if outputs.keys() >= _REQUIRED_OUTPUTS else None
+    if all(name.startswith("ServerlessDeployment") for name in outputs):  # osls first creates its bucket alone
+        return None
+    return outputs.get("Database", "unknown") if "QueueUrl" in outputs else "unknown"
 
 
 def stack_outputs(cloudformation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
