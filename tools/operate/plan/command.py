@@ -49,8 +49,9 @@ def plan(employees: int, stage: str, minutes: int, *, as_json: bool) -> int:
 def _print(
     stage: str, peak: Peak, stage_settings: settings.StageSettings, prediction: Forecast, bill: list[costs.BillLine]
 ) -> None:
+    digits = 0 if peak.highest >= 10 else 2
     print_result(
-        f"requests  {peak.highest:,.0f}/s at the peak; {stage} admits {stage_settings.stage_rate:,.0f}/s",
+        f"requests  {peak.highest:,.{digits}f}/s at the peak; {stage} admits {stage_settings.stage_rate:,.0f}/s",
         f"rows      {prediction.rows_per_second:,.0f}/s: {prediction.formula}",
         f"drained   {prediction.drain_minutes:,.1f} minutes after the peak, at most",
         *(f"change    {advice}" for advice in prediction.advice),

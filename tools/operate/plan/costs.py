@@ -10,9 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from tools.kit.project import ROOT
 from tools.operate.plan.peak import POLLERS, Peak
 from tools.operate.plan.settings import DATABASE_ROWS, RESUME_SECONDS, StageSettings
 
@@ -30,7 +27,6 @@ MIN_ACU = 0.5  # capacity of a database that is not paused
 
 # Numbers of this project, which tests compare with serverless.yml's resources.
 METRICS = 14  # in each line of the function's log
-ESSENTIAL_METRICS = 3  # used by the alarms of a stage with `alarms: essential`
 GATEWAY_METRICS = 5  # detailed metrics of the method for punches, priced as custom metrics
 MAX_MESSAGES_PER_REQUEST = 10  # messages that one request to SQS receives or deletes
 LONG_POLL_SECONDS = 20  # time that a receive request waits at an empty queue
@@ -39,17 +35,6 @@ _LIST = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))
 REGION: str = _LIST["region"]
 PRICES: dict[str, Any] = _LIST["prices"]
 """Prices of REGION by name: unit, price or tiers, source page, and the day on which it was read."""
-
-
-def alarm_metrics() -> int:
-    """Return the number of metrics that AWS charges for the alarms in resources/alarms.yml, without slices' alarms."""
-    text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
-    groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
-    alarms = [
-        alarm for group in ("metricAlarms", "expressionAlarms", "clusterAlarms") for alarm in groups[group].values()
-    ]
-    # An alarm with metric math lists metrics and expressions; any other has one metric.
-    return sum("MetricStat" in metric for alarm in alarms for metric in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
 class Month(NamedTuple):
@@ -88,7 +73,6 @@ def bill(peak: Peak, settings: StageSettings, month: Month) -> list[BillLine]:
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
     # At each peak, all execution environments start and wait for the database once.
     starts, start_seconds = settings.concurrency * peaks, RESUME_SECONDS + INIT_SECONDS
-    alarm_metric_count = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
     # Batches come in the same hours, and custom metrics cost only in hours with values.
     awake = min(max(month.awake_hours, month.peaks_a_day * (peak.seconds + settings.pause_seconds) / 3600), 24)
 
@@ -121,20 +105,22 @@ def bill(peak: Peak, settings: StageSettings, month: Month) -> list[BillLine]:
             {"metrics": METRICS + GATEWAY_METRICS, "days": month.working_days, "h": awake},
             HOURS,
         ),
-        ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metric_count}, 1),
+        ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": settings.alarm_metrics}, 1),
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
         ("KMS: the topic's key", "kms_key", {"key": settings.keys}, 1),
         ("Secrets Manager", "secret", {"secrets": settings.secrets}, 1),
     ]
-    return [_line(label, PRICES[name], factors, per) for label, name, factors, per in rows]
+    lines = [_line(label, PRICES[name], factors, per) for label, name, factors, per in rows]
+    return [line for line in lines if settings.has_cluster or not line.what.startswith("Aurora")]
 
 
 def idle_bill(settings: StageSettings) -> list[BillLine]:
     """Return the bill of a month without punches, with 1 GB of rows."""
     nothing = Month(peaks_a_day=0, working_days=0, months_kept=0, awake_hours=0)
     lines = [line for line in bill(Peak(0, 1), settings, nothing) if line.what != "Aurora: rows"]
-    return [*lines, _line("Aurora: storage", PRICES["aurora_storage"], {"GB": 1}, 1)]
+    storage = _line("Aurora: storage", PRICES["aurora_storage"], {"GB": 1}, 1)
+    return [*lines, storage] if settings.has_cluster else lines
 
 
 def punch_bill(peak: Peak, settings: StageSettings) -> list[BillLine]:

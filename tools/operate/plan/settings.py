@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 from tools.kit import slice_manifests, stage_parameters
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 
 # Duration of a batch, and of each punch in it. The handler stores 10, 100 and 1,000 punches in 0.8, 2.4 and 21 ms on a
 # whole core. 256 MB have 256/1769 of a core: 4 ms, and 0.14 ms a punch.
@@ -17,6 +20,8 @@ BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 DATABASE_ROWS = 5_000
 
 RESUME_SECONDS = 30  # time that a paused database takes to resume
+
+_ESSENTIAL_METRICS = 3  # used by the alarms of a stage with `alarms: essential`
 
 _NONE = ("", "none")  # an optional parameter without a value
 
@@ -32,11 +37,12 @@ class StageSettings(NamedTuple):
     memory: int  # MB of the function
     pause_seconds: int  # idle time after which the database pauses
     fair_queue: bool  # whether messages have a group id
-    all_alarms: bool  # False: only the essential alarms
+    alarm_metrics: int  # of the alarms, without those of slices
     dashboards: int
     keys: int  # KMS keys, for the alarms' topic
     endpoints: int  # VPC endpoints of a new network, counted in each zone
     secrets: int  # in Secrets Manager, with passwords
+    has_cluster: bool  # False: an existing database, which is paid for already
 
 
 def read(
@@ -71,6 +77,7 @@ def read(
     reserved = [name for name in ["drainConcurrency"] if values[name] not in _NONE]
     batch = int(lowest("drainBatchSize"))
     secrets = _secrets(values)
+    has_cluster = values["database"] != "existing"
     creates_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
     services = 1 + bool(secrets)  # with a VPC endpoint: SQS and, for passwords, Secrets Manager
     return StageSettings(
@@ -82,12 +89,23 @@ def read(
         memory=int(lowest("functionMemory")),
         pause_seconds=int(lowest("secondsUntilAutoPause")),
         fair_queue=values["fairQueue"] == "true",
-        all_alarms=values["alarms"] == "all",
+        alarm_metrics=_alarm_metrics(has_cluster=has_cluster) if values["alarms"] == "all" else _ESSENTIAL_METRICS,
         dashboards=int(values["dashboard"] == "true"),
-        keys=int(values["alarmTopicKey"] == "true"),
+        keys=int(values["alarmTopicKey"] == "true" and not values["alarmTopicArn"]),
         endpoints=creates_network * services * int(lowest("endpointZones")),
         secrets=secrets,
+        has_cluster=has_cluster,
     )
+
+
+def _alarm_metrics(*, has_cluster: bool) -> int:
+    """Return the number of metrics that AWS charges for the alarms in resources/alarms.yml."""
+    text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
+    groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
+    names = ["metricAlarms", "expressionAlarms", *(["clusterAlarms"] if has_cluster else [])]
+    alarms = [alarm for name in names for alarm in groups[name].values()]
+    # An alarm with metric math lists metrics and expressions; any other has one metric.
+    return sum("MetricStat" in metric for alarm in alarms for metric in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
 def _secrets(values: Mapping[str, str]) -> int:

@@ -32,9 +32,10 @@ STAGE = StageSettings(
     fair_queue=True,
     endpoints=4,
     secrets=3,
-    all_alarms=True,
+    alarm_metrics=20,
     dashboards=1,
     keys=1,
+    has_cluster=True,
 )
 MONTH = Month()
 
@@ -153,9 +154,9 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
 
     dev, prod = (run(f"10 --stage {stage} --json").json["settings"] for stage in ("dev", "prod"))
 
-    watching = ("allAlarms", "dashboards", "keys")
-    assert [dev[name] for name in watching] == [False, 0, 0]
-    assert [prod[name] for name in watching] == [True, 1, 1]
+    watching = ("alarmMetrics", "dashboards", "keys")
+    assert [dev[name] for name in watching] == [3, 0, 0]
+    assert [prod[name] for name in watching] == [20, 1, 1]
     expected = {
         "stageRate": default["stageRateLimit"],
         "concurrency": default["drainConcurrency"],
@@ -190,6 +191,8 @@ def test_status_is_1_with_advice_if_the_load_does_not_fit(run: Run) -> None:
     assert (fits.status, fits.err) == (0, "")
     assert "requests  67/s at the peak; dev admits 2,000/s\n" in fits.out
     assert re.search(r"^total  +[0-9.,]+$", fits.out, re.MULTILINE)
+
+    assert "requests  0.33/s at the peak" in run("100 --stage dev").out
 
     refused = run("1000000 --stage dev --minutes 5")
     assert refused.status == 1
