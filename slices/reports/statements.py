@@ -102,6 +102,7 @@ class ExceptionRow(NamedTuple):
     medida: timedelta | None  # largest measure in absolute value
     batidas: int | None
     vezes: int  # number of exceptions in this row
+    locais: list[datetime] | None  # local times of an incomplete day's punches, naive; None: not requested
 
 
 class ExistenceRow(NamedTuple):

@@ -24,6 +24,17 @@ linha as (
             %(somadas)s and tipo in ('futura', 'atrasada', 'relogio', 'redefinida', 'dividida')
         ) as sozinha
     from excecao
+),
+-- The punches of incomplete days, for text
+incompleta as (
+    select 'incompleta' as tipo, usuario_id, dia, locais
+    from ponto.jornadas(%(de)s, %(ate)s, null, %(momento)s)
+    where %(somadas)s and %(employee_ids)s::bigint[] is null and incompleta
+    union all
+    select 'incompleta', jornadas.usuario_id, dia, locais
+    from unnest(%(employee_ids)s::bigint[]) as employee_id
+        cross join lateral ponto.jornadas(%(de)s, %(ate)s, employee_id, %(momento)s)
+    where %(somadas)s and incompleta
 )
 select
     2 as ordem,
@@ -31,13 +42,14 @@ select
     case when count(distinct usuario_id) = 1 then min(usuario_id) end as usuario_id,
     case when count(distinct usuario_id) = 1 then min(nome) end as nome,
     min(dia) as dia,
-    (array_agg(id))[1] as id,
+    (array_agg(id order by id))[1] as id,
     case when count(*) = 1 then min(local) end as local,
     dispositivo,
-    (array_agg(medida order by greatest(medida, -medida) desc))[1] as medida,
+    (array_agg(medida order by greatest(medida, -medida) desc, medida))[1] as medida,
     sum(batidas) as batidas,
-    count(*) as vezes
-from linha
+    count(*) as vezes,
+    min(locais) as locais
+from linha left join incompleta using (usuario_id, dia, tipo)
 group by
     tipo,
     dispositivo,
@@ -45,10 +57,10 @@ group by
     case when sozinha then dia end,
     case when sozinha then id end
 union all
-select 0, null, max(usuario_id), null, null, null, null, null, null, null, count(*)
+select 0, null, max(usuario_id), null, null, null, null, null, null, null, count(*), null
 from excecao
 union all
-select 1, tipo, null, null, null, null, null, null, null, null, count(*)
+select 1, tipo, null, null, null, null, null, null, null, null, count(*), null
 from excecao
 group by tipo
-order by ordem, dia, usuario_id, tipo, local;
+order by ordem, dia, usuario_id, tipo, local, id;

@@ -46,17 +46,17 @@ _TEXT_COLUMNS = (
     ReportColumn("dia", DATE),
     ReportColumn("usuario_id", FIGURE, ("exceptions", "several")),
     ReportColumn("local", WORD),
-    ReportColumn("medida", SPAN, min_width=11),
+    ReportColumn("medida", FIGURE, min_width=12),
     ReportColumn("tipo", _EXCEPTION_TYPE, min_width=14),
-    ReportColumn("nome", min_width=7, max_width=24, is_optional=True),
-    ReportColumn("dispositivo", min_width=7, is_optional=True),
+    ReportColumn("nome", min_width=16, max_width=24, is_optional=True),
+    ReportColumn("dispositivo", min_width=20, is_optional=True),  # has room from 100 columns on
 )
 _DEAD_LETTER_COLUMNS = (
     ReportColumn("motivo", ColumnFormat("text", format_reason), min_width=12),
     ReportColumn("usuario_id", FIGURE, ("exceptions", "unknown_employee")),
     ReportColumn("quantidade", NUMBER),
-    ReportColumn("primeira", _INSTANT),
-    ReportColumn("ultima", _INSTANT),
+    ReportColumn("primeira", _INSTANT, min_width=12),
+    ReportColumn("ultima", _INSTANT, min_width=12),
 )
 
 # Names of the limits, in the order of text and json.
@@ -220,7 +220,8 @@ def _build_tables(
                     each.dia,
                     each.usuario_id,
                     _format_time(each, language),
-                    *(each.medida, each.tipo, each.nome, each.dispositivo),
+                    _format_measure(each, language),
+                    *(each.tipo, each.nome, each.dispositivo),
                 )
                 for each in exceptions
             ),
@@ -228,6 +229,13 @@ def _build_tables(
             [word("exceptions", "summed")],
         ),
     ]
+
+
+def _format_measure(exception: ExceptionRow, language: Language) -> str | None:
+    """Format the measure of an exception; for an incomplete day, its punches."""
+    if exception.locais:
+        return " ".join(format_time(local, exception.dia) for local in exception.locais)
+    return None if exception.medida is None else language.span(exception.medida)
 
 
 def _format_time(exception: ExceptionRow, language: Language) -> str | None:

@@ -14,6 +14,7 @@ from tools.kit.output import printable
 
 _GAP = "  "  # between two columns
 _INDENT = "  "  # before the further lines of a row
+_MAX_WHOLE_WORD = 20  # a column without a maximum width is not narrower than its words up to this length
 
 
 class _TextColumn(NamedTuple):
@@ -71,7 +72,7 @@ def write_table(console: Console, table: ReportTable, rows: Sequence[Sequence[st
         console.print(Text(line, "bold"), soft_wrap=True)
     console.write("".join(f"{line}\n" for row in body for line in chain(*row)))
     if left_out:
-        console.print(Text(f"columns left out: {', '.join(left_out)}", "dim italic"))
+        console.print(Text(language.word("report", "left_out", ", ".join(left_out)), "dim italic"))
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -88,14 +89,19 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _lay_out(column: ReportColumn, heading: str, cells: list[str]) -> _TextColumn:
-    longest = max(map(cell_len, set(cells)), default=0)
+    texts = set(cells)
+    longest = max(map(cell_len, texts), default=0)
     unwrapped = max([longest, *map(cell_len, heading.split())])
     max_width = max(longest, cell_len(heading))
+    min_width = column.min_width or unwrapped
+    if not column.max_width:
+        longest_word = max((cell_len(word) for text in (heading, *texts) for word in text.split()), default=0)
+        min_width = max(min_width, min(longest_word, _MAX_WHOLE_WORD))
     return _TextColumn(
         column,
         heading,
         cells,
-        min(unwrapped, column.min_width or unwrapped),
+        min(unwrapped, min_width),
         min(max_width, column.max_width or max_width),
     )
 

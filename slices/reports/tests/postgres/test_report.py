@@ -39,7 +39,7 @@ REPORTS = {
 }
 GOLDEN_FILES = [
     *("time_cards.en.txt", "totals.en.txt", "time_card.pt.txt", "changes.pt.txt"),
-    *("totals.pt.csv", "exceptions.pt.csv"),
+    *("totals.pt.csv", "exceptions.pt.csv", "exceptions.en.txt"),
 ]
 
 
