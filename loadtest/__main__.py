@@ -110,6 +110,7 @@ class LoadTestCollaborators:
     help="JMeter servers, as host or host:port, that send the load in place of this machine; each sends all of it.",
 )
 @click.option("--keystore", type=shared_options.FILE, help="Keystore for TLS to the servers (default: no TLS).")
+@click.option("--insecure", is_flag=True, help="Use servers with public addresses without a keystore.")
 @click.option(
     "--patience",
     type=shared_options.POSITIVE,
@@ -140,6 +141,7 @@ def loadtest(
     stage_name: str | None,
     target_options: TargetOptions,
     *,
+    insecure: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -151,7 +153,9 @@ def loadtest(
     Each accepted punch is looked up by its id. summary.json, arrivals.png, results.jtl and the report of JMeter are
     written to the folder loadtest of the state folder. The rows stay.
     """
-    servers = RemoteServers(tuple(dict.fromkeys(name for name in remote.split(",") if name)), keystore)
+    servers = RemoteServers(
+        tuple(dict.fromkeys(name for name in remote.split(",") if name)), keystore, is_insecure=insecure
+    )
     generators = len(servers.generators)  # each runs the complete plan
     # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
     run_number = Random().randrange(10**6, 9 * 10**6)  # noqa: S311  not a secret

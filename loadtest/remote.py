@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class RemoteServers(NamedTuple):
 
     names: tuple[str, ...] = ()  # host or host:port, as in JMeter's option -R
     keystore: Path | None = None  # for TLS; None: without TLS
+    is_insecure: bool = False  # allow public addresses without TLS
 
     @property
     def working_folder(self) -> Path | None:
@@ -56,7 +58,7 @@ class RemoteServers(NamedTuple):
         JMeter does not notice that a server has died.
 
         Raises:
-            CommandError: a server cannot be reached, or the keystore does not exist.
+            CommandError: a server cannot be reached, or has a public address without TLS; the keystore does not exist.
         """
         if self.keystore and not self.keystore.is_file():
             raise CommandError(f"{self.keystore} does not exist. Create it as loadtest/README.md describes")
@@ -66,11 +68,17 @@ class RemoteServers(NamedTuple):
             try:
                 with socket.create_connection((host, int(port or _DEFAULT_PORT)), _CONNECT_TIMEOUT_SECONDS) as server:
                     address = server.getsockname()[0]
+                    server_address = ip_address(server.getpeername()[0])
             except (OSError, ValueError, OverflowError) as error:
                 raise CommandError(
                     f"the JMeter server {name} cannot be reached ({error}); the run proves nothing. Start it as "
                     "loadtest/README.md describes"
                 ) from None
+            if server_address.is_global and not self.keystore and not self.is_insecure:
+                raise CommandError(
+                    f"the JMeter server {name} has the public address {server_address}: without TLS anyone who reaches "
+                    "its ports, or those of this machine, can run programs there. Give --keystore, or --insecure"
+                )
         return address
 
 

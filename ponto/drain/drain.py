@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, assert_never
 
-from ponto.drain.crash_suspects import divide_by_crash_risk
+from ponto.drain.crash_suspects import Division, divide_by_crash_risk
 from ponto.drain.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.drain.message import Message
 from ponto.drain.parser import InvalidPunchError, Reason, parse
@@ -173,16 +173,9 @@ class Drain:
         reserve = min(DEAD_LETTER_SECONDS, (deadline - self._clock()) / 2)
         deadlines = _Deadlines(deadline - reserve, deadline - reserve / 2)
         result = BatchResult()
-        trusted, suspect_groups, delays_seconds = divide_by_crash_risk(messages, self._visibility_timeout_seconds)
-        bugs = self._process_messages(trusted, result, deadlines) if trusted else []
-        must_spread = bool(delays_seconds)
-        for index, group in enumerate(suspect_groups):
-            if must_spread and result.has_rows:  # database and code work, so only a suspect can crash the process now
-                remaining = [message for later_group in suspect_groups[index:] for message in later_group]
-                delays = [(message, delays_seconds[message.id]) for message in remaining]
-                self._spread_suspects(delays, result, deadlines.database)
-                must_spread = False
-            bugs += self._process_messages(group, result, deadlines)
+        division = divide_by_crash_risk(messages, self._visibility_timeout_seconds)
+        bugs = self._process_messages(division.trusted, result, deadlines) if division.trusted else []
+        bugs += self._process_suspects(division, result, deadlines)
         if result.has_rows:
             self._last_stored_at = self._clock()
         if bugs:
@@ -235,6 +228,19 @@ class Drain:
                 case _:
                     assert_never(status)  # without an outcome, SQS would delete the message
         self._dead_letter(rejections, result, deadlines)
+        return bugs
+
+    def _process_suspects(self, division: Division, result: BatchResult, deadlines: _Deadlines) -> list[_Bug]:
+        """Process crash suspects group by group; return those that the function's own code fails on."""
+        bugs: list[_Bug] = []
+        must_spread = bool(division.delays_seconds)
+        for index, group in enumerate(division.suspect_groups):
+            if must_spread and result.has_rows:  # database and code work, so only a suspect can crash the process now
+                remaining = [message for later_group in division.suspect_groups[index:] for message in later_group]
+                delays = [(message, division.delays_seconds[message.id]) for message in remaining]
+                self._spread_suspects(delays, result, deadlines.database)
+                must_spread = False
+            bugs += self._process_messages(group, result, deadlines)
         return bugs
 
     def _create_entry(self, message: Message) -> Entry:

@@ -97,8 +97,9 @@ def read_source_key(attributes: Mapping[str, str]) -> str | None:
 def parse_origin(attributes: Mapping[str, str], sent_ms: int) -> Origin | None:
     """Return the origin from the attributes of a redriven message, or None if they are missing or implausible.
 
-    To SQS a redriven message is new, so a redrive sends the origin in attributes. Any sender can set them, so a time is
-    accepted only if it is not later than the message itself, and not before 2020.
+    To SQS a redriven message is new, so a redrive sends the origin in attributes. The gateway sets none of them. Anyone
+    who may put messages on the queue can claim another message's id, and a time of receipt from 2020 until the
+    message's own.
 
     Args:
         attributes: string values of the attributes, by name.
@@ -129,7 +130,7 @@ def _parse_record(record: Mapping[str, Any]) -> Message:
             if isinstance(value, dict) and (text := value.get("stringValue"))
         }
         sender_attributes = {name: text for name, text in string_attributes.items() if name in _SENDER_ATTRIBUTES}
-        is_redriven = "messageId" in string_attributes  # only a redrive sets it
+        is_redriven = "messageId" in string_attributes  # set by a redrive; see `parse_origin`
         if is_redriven and sent_ms is not None:
             origin = parse_origin(string_attributes, sent_ms) or origin
     return Message(

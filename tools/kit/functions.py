@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 RESUME_TIMEOUT_SECONDS = 180
 """Time for which to retry a function that is not ready, or whose database does not answer.
 
-Lambda takes 40 to 106 s if a function in a network was not invoked for weeks; Aurora takes 15 to 40 s to resume.
+A function in a network that was not invoked for weeks was reported to take 40 to 106 s:
+https://github.com/aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws/issues/801
+Aurora takes about 15 s to resume, and 30 s or more after a day:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
 """
 
 _PAUSE_SECONDS = 5
 
-# Errors of a function that is Inactive or Pending; only the first has been observed.
+# Errors of a function that is Inactive or Pending. botocore does not know the first, which others reported:
+# https://github.com/boto/boto3/issues/3788
 _NOT_READY = frozenset(
     {
         "CodeArtifactUserPendingException",

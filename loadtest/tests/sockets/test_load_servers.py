@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -62,6 +63,19 @@ def test_server_that_does_not_listen_is_reported(run: Command) -> None:
 
     assert (outcome.status, outcome.summary) == (2, None)
     assert "the JMeter server 127.0.0.1:1 cannot be reached" in outcome.err
+
+
+def test_server_with_a_public_address_is_refused_without_tls(
+    run: Command, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.remote.ip_address", lambda _: ip_address("8.8.8.8"))
+    words = ["--remote", ",".join(servers.names)]
+
+    refused = run("", [], *words)
+
+    assert (refused.status, refused.summary) == (2, None)
+    assert "public address" in refused.err
+    assert run("".join(servers.lines()), [row(0), row(1)], *words, "--insecure").status == 0
 
 
 def test_servers_are_stopped_if_one_dies(run: Command, servers: Servers, tmp_path: Path) -> None:
