@@ -2,17 +2,20 @@
 
 import { draw as drawPage } from "../drawing.js"
 import { callApi } from "../outbox.js"
-import { parseEmployee, truncateReason, uuid7 } from "../rules.js"
+import { DAY_MS, parseEmployee, timestamp, truncateReason, uuid7 } from "../rules.js"
 import { createElement, element, locale, page } from "../state.js"
 
 export { TEXTS } from "./texts.js"
 
 const DRAFT = "request" // in sessionStorage, because a new version reloads the page
 const PATH = "solicitacao"
+const MAX_AGE_DAYS = 60 // the API refuses requests about earlier punches
+const MAX_REASON_LENGTH = 200
 
 /**
- * What was typed. `content` is what was sent last, as JSON, with its `id`: a retry of the same content has the same id.
- * @type {{employee: number | null, punch?: object, fields?: string[], content?: string, id?: string}}
+ * What was typed. `punch`: the punch whose button was pressed; `kind`: what is asked about it; `content`: what was sent last, as
+ * JSON, with its `id`: a retry of the same content has the same id.
+ * @type {{employee: number | null, punch?: object, kind?: string, fields?: string[], content?: string, id?: string}}
  */
 let draft = JSON.parse(sessionStorage.getItem(DRAFT)) ?? { employee: null }
 let requests = []
@@ -22,12 +25,25 @@ let refusal = "" // the API's message
 let listedEmployee = null // whose requests were asked for
 
 const fields = () => [element("ask-day"), element("ask-time"), element("ask-reason")]
-const formatTime = time => new Date(time).toLocaleString(locale(), { dateStyle: "short", timeStyle: "short" })
+const isDisregard = () => Boolean(draft.punch) && draft.kind === "desconsideracao"
+const askedEmployee = () => draft.punch?.usuarioId ?? parseEmployee(element("employee").value)
+const formatDay = daysAgo => timestamp(new Date(Date.now() - daysAgo * DAY_MS)).slice(0, 10)
+const formatTime = time =>
+  new Date(time).toLocaleString(locale(), { weekday: "short", day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
 
-function createField(word, id, properties) {
-  const label = createElement("label", "", { htmlFor: id })
-  label.dataset.word = word
-  return [label, createElement("input", "", { id, autocomplete: "off", ...properties })]
+function createField(word, id, properties, tag = "input") {
+  const field = createElement("p", "")
+  field.append(createWord("label", word, { htmlFor: id }), createElement(tag, "", { id, autocomplete: "off", ...properties }))
+  return field
+}
+
+/** Returns a choice of what is asked about a punch. */
+function createChoice(kind) {
+  const label = createElement("label", "", { className: "choice" })
+  const radio = createElement("input", "", { type: "radio", name: "ask-kind", id: `ask-${kind}`, value: kind })
+  radio.addEventListener("change", () => (saveDraft({ kind }), drawForm()))
+  label.append(radio, " ", createWord("span", kind))
+  return label
 }
 
 function createWord(tag, word, properties) {
@@ -38,36 +54,33 @@ function createWord(tag, word, properties) {
 
 /** Adds the form and the list above the settings. */
 export function start() {
+  document.head.append(createElement("link", "", { rel: "stylesheet", href: new URL("style.css", import.meta.url).href }))
   const form = createElement("form", "", { id: "ask-form", noValidate: true })
+  const about = createElement("fieldset", "", { id: "ask-about" })
+  about.append(createElement("legend", "", { id: "ask-punch" }), ...["desconsideracao", "inclusao"].map(createChoice))
   const times = createElement("div", "", { id: "ask-times" })
-  times.append(...createField("askDay", "ask-day", { type: "date" }), ...createField("askTime", "ask-time", { type: "time" }))
-  const about = createElement("p", "", { id: "ask-punch" })
-  const other = createWord("button", "askOther", { type: "button", id: "ask-other", className: "plain" })
+  times.append(createField("askDay", "ask-day", { type: "date" }), createField("askTime", "ask-time", { type: "time" }))
+  const reason = createField("askReason", "ask-reason", { maxLength: MAX_REASON_LENGTH, rows: 2 }, "textarea")
+  reason.append(createElement("small", "", { id: "ask-count" }))
   const state = createElement("p", "", { id: "ask-state" })
   state.role = "status"
-  const reason = createField("askReason", "ask-reason", { maxLength: 200 })
-  const press = createElement("p", "")
-  press.append(createWord("button", "askSend"))
-  form.append(about, other, times, ...reason, press, state)
+  form.append(createElement("p", "", { id: "ask-employee" }), about, times, reason, createWord("button", "askSend"), state)
   const details = createElement("details", "", { id: "ask", className: "card" })
-  details.append(createWord("summary", "ask"), form)
+  details.append(createElement("summary", ""), form)
   const list = createElement("section", "", { id: "requests", className: "card", hidden: true })
   list.setAttribute("aria-labelledby", "requests-title")
   list.append(createWord("h2", "requests", { id: "requests-title" }), createElement("ul", "", { id: "requests-list" }))
   element("settings").before(details, list)
 
-  fields().forEach((field, index) => (field.value = draft.fields?.[index] ?? ""))
-  details.open = Boolean(draft.punch || draft.fields?.some(Boolean))
-  form.addEventListener("input", () => saveDraft({ fields: fields().map(field => field.value) }))
+  showDraft()
+  form.addEventListener("input", () => {
+    saveDraft({ fields: fields().map(field => field.value) })
+    drawForm()
+  })
+  element("employee").addEventListener("input", drawForm)
   form.addEventListener("submit", event => {
     event.preventDefault()
     if (!isSending) send().catch(error => (console.error(error), showState("askFailed")))
-  })
-  other.addEventListener("click", () => {
-    if (isSending) return
-    saveDraft({ punch: undefined })
-    drawForm()
-    element("ask-day").focus()
   })
 }
 
@@ -82,23 +95,28 @@ function clearDraft(employee) {
   for (const field of fields()) field.value = ""
 }
 
-/** Returns a button that asks to disregard a punch that was sent; a kiosk does not know who presses it. */
+/** Returns a button that asks for a correction of a punch that was sent; a kiosk does not know who presses it. */
 export function punchAction(punch, session) {
   const isOwn = session ? punch.body.usuarioId === session.employee : !page.hasUserPool
   if (page.isKiosk || !isOwn || !["sent", "recorded"].includes(punch.state)) return undefined
-  const button = createElement("button", page.texts.askAboutPunch, { type: "button", className: "plain", id: `ask-${punch.body.id}` })
-  button.ariaLabel = `${page.texts.askAboutPunch}: ${formatTime(punch.body.ponto)}`
+  const { id, usuarioId, ponto } = punch.body
+  const button = createElement("button", page.texts.fix, { type: "button", className: "plain fix", id: `ask-${id}` })
+  button.ariaLabel = `${page.texts.fix}: ${formatTime(ponto)}`
   button.addEventListener("click", () => {
     if (isSending) return
-    const { id, usuarioId, ponto } = punch.body
-    saveDraft({ punch: { id, usuarioId, ponto } })
-    element("ask").open = true
+    const day = timestamp(new Date(ponto)).slice(0, 10)
+    saveDraft({ punch: { id, usuarioId, ponto }, kind: "desconsideracao", fields: [day, "", element("ask-reason").value] })
+    showDraft()
     showState("")
     drawForm()
-    element("ask-reason").focus()
-    element("ask-reason").select() // a reason that was typed for another request is replaced by typing
+    element("ask-desconsideracao").focus()
   })
   return button
+}
+
+function showDraft() {
+  fields().forEach((field, index) => (field.value = draft.fields?.[index] ?? ""))
+  element("ask").open = Boolean(draft.punch || draft.fields?.some(Boolean))
 }
 
 /** Draws form and list. When another employee has signed in, forgets what the last one typed and asked for. */
@@ -125,9 +143,16 @@ async function load(employee) {
 
 function drawForm() {
   element("ask").hidden = page.isKiosk || (page.hasUserPool && !page.isSignedIn)
-  element("ask-times").hidden = Boolean(draft.punch)
-  element("ask-punch").hidden = element("ask-other").hidden = !draft.punch
-  element("ask-punch").textContent = draft.punch ? page.texts.askPunch(formatTime(draft.punch.ponto)) : ""
+  const { askFor, askForNone, askPunch, ask, fix } = page.texts
+  const employee = askedEmployee()
+  element("ask").querySelector("summary").textContent = draft.punch ? fix : ask
+  element("ask-employee").textContent = employee === null ? askForNone : askFor(employee)
+  element("ask-about").hidden = !draft.punch
+  element("ask-punch").textContent = draft.punch ? askPunch(formatTime(draft.punch.ponto)) : ""
+  element(isDisregard() ? "ask-desconsideracao" : "ask-inclusao").checked = true
+  element("ask-times").hidden = isDisregard()
+  Object.assign(element("ask-day"), { min: formatDay(MAX_AGE_DAYS), max: formatDay(0) })
+  element("ask-count").textContent = `${element("ask-reason").value.length}/${MAX_REASON_LENGTH}`
   showState(stateWord, refusal)
 }
 
@@ -155,21 +180,21 @@ function showState(word, message = "") {
 
 /** Returns the content of the request, or null if something is missing. */
 function readContent() {
-  const [day, time, reason] = fields().map(field => field.value.trim())
-  const usuarioId = draft.punch?.usuarioId ?? parseEmployee(element("employee").value)
-  if (usuarioId === null || reason.length < 3 || !(draft.punch || (day && time))) return null
-  return draft.punch
-    ? { usuarioId, tipo: "desconsideracao", batidaId: draft.punch.id, motivo: reason }
-    : { usuarioId, tipo: "inclusao", ponto: `${day}T${time}`, motivo: reason }
+  const [day, time, text] = fields().map(field => field.value)
+  const motivo = text.replace(/\s+/g, " ").trim() // the API accepts one line
+  const usuarioId = askedEmployee()
+  if (usuarioId === null || motivo.length < 3 || !(isDisregard() || (day && time))) return null
+  return isDisregard()
+    ? { usuarioId, tipo: "desconsideracao", batidaId: draft.punch.id, motivo }
+    : { usuarioId, tipo: "inclusao", ponto: `${day}T${time}`, motivo }
 }
 
 async function send() {
   const content = readContent()
   if (content === null) {
-    showState(draft.punch ? "askReasonMissing" : "askIncomplete")
+    showState(isDisregard() ? "askReasonMissing" : "askIncomplete")
     const empty = fields().find(field => !field.value.trim() && field.checkVisibility())
-    const hasEmployee = draft.punch || parseEmployee(element("employee").value) !== null
-    return (empty ?? element(hasEmployee ? "ask-reason" : "employee")).focus()
+    return (empty ?? element(askedEmployee() === null ? "employee" : "ask-reason")).focus()
   }
   if (!navigator.onLine) return showState("askOffline")
   const json = JSON.stringify(content)
@@ -192,6 +217,7 @@ async function send() {
 function setSending(value) {
   isSending = value
   for (const field of fields()) field.readOnly = value
+  element("ask-about").disabled = value
 }
 
 function showResponse({ status, body }, content) {

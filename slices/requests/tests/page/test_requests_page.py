@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,12 @@ def server(api: Requests) -> Iterator[FakeServer]:
         yield server
 
 
+DAY = f"{datetime.now() - timedelta(days=2):%Y-%m-%d}"
+
+
 def fill(page: Page) -> None:
     page.get_by_text("Esqueci de bater").click()
-    for name, value in (("day", "2026-11-03"), ("time", "18:00"), ("reason", "tablet parado")):
+    for name, value in (("day", DAY), ("time", "18:00"), ("reason", "tablet parado")):
         page.locator(f"#ask-{name}").fill(value)
 
 
@@ -87,17 +91,20 @@ def test_request_is_kept_offline_and_every_retry_has_its_id(phone: Phone, api: R
     assert first == second
     assert first["id"][14] == "7"
     assert third["id"] != first["id"]
-    assert first.items() >= {"usuarioId": 123, "tipo": "inclusao", "ponto": "2026-11-03T18:00"}.items()
+    assert first.items() >= {"usuarioId": 123, "tipo": "inclusao", "ponto": f"{DAY}T18:00"}.items()
     expect(page.locator("#ask-reason")).to_have_value("")
 
 
 def test_punch_that_is_not_stored_yet_is_asked_about_later(phone: Phone, server: FakeServer, api: Requests) -> None:
     page = phone.open("#key=first", worker=False)
     punch(page, 123)
-    page.get_by_role("button", name="Não vale").press("Enter")
-    expect(page.locator("#ask-reason")).to_be_focused()
-    page.keyboard.type("bati duas vezes")
+    page.get_by_role("button", name="Corrigir").press("Enter")
+    expect(page.get_by_label("esta batida não vale")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.type("bati\nduas vezes ")
+    expect(page.locator("#ask-count")).to_have_text("16/200")
     api.answers = [json_response(404, {"message": "not stored"})]
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(STATE)).to_contain_text("ainda não foi registrada")
     require_no_violations(page)
@@ -106,7 +113,25 @@ def test_punch_that_is_not_stored_yet_is_asked_about_later(phone: Phone, server:
 
     assert api.asked[0] == api.asked[1]
     sent = server.punch_requests[0].body["id"]
-    assert api.asked[0].items() >= {"tipo": "desconsideracao", "batidaId": sent}.items()
+    assert api.asked[0].items() >= {"tipo": "desconsideracao", "batidaId": sent, "motivo": "bati duas vezes"}.items()
+
+
+def test_missing_punch_is_asked_for_beside_another_for_its_employee(phone: Phone, api: Requests) -> None:
+    page = phone.open("#key=first", worker=False)
+    punch(page, 123)
+    page.locator("#employee").fill("124")
+    expect(page.locator("#ask-employee")).to_have_text("Para a matrícula 124")
+    page.get_by_role("button", name="Corrigir").click()
+    page.get_by_label("falta uma batida").check()
+    expect(page.locator("#ask-employee")).to_have_text("Para a matrícula 123")
+    today = f"{datetime.now():%Y-%m-%d}"
+    day = page.locator("#ask-day")
+    assert [day.input_value(), day.get_attribute("max")] == [today, today]
+    page.locator("#ask-time").fill("00:00")
+    page.locator("#ask-reason").fill("tablet parado")
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("só conta depois")
+    assert api.asked[0].items() >= {"usuarioId": 123, "tipo": "inclusao", "ponto": f"{today}T00:00"}.items()
 
 
 def test_missing_employee_number_gets_the_focus(phone: Phone) -> None:
@@ -163,11 +188,11 @@ def test_signed_in_employee_sees_own_requests_only(phone: Phone, server: FakeSer
     sign_in(page, 122)
     fill(page)
     punch(page)
-    expect(page.get_by_role("button", name="Não vale")).to_have_count(1)
+    expect(page.get_by_role("button", name="Corrigir")).to_have_count(1)
     sign_in(page, 123)
 
     expect(page.locator("#requests li")).to_have_count(5)
-    expect(page.get_by_role("button", name="Não vale")).to_have_count(0)
+    expect(page.get_by_role("button", name="Corrigir")).to_have_count(0)
     expect(page.locator("#requests li").last).to_contain_text("recusado: férias")
     expect(page.locator("#ask-reason")).to_have_value("")  # another person's
     page.locator("#language").click()
