@@ -33,6 +33,7 @@ class Checks:
     refusals: list[str] = field(default_factory=list)
     forced: list[str] = field(default_factory=list)  # refusals without effect because of `force`
     remedy: str | None = None  # command that deploys with what the account allows
+    notes: list[str] = field(default_factory=list)
     deferred_resources: Sequence[DeferredResource] = ()  # which a second update adds
 
     def look_up(self, subject: str, function: Callable[[], _Value], *, is_required: bool = False) -> _Value | None:
@@ -62,15 +63,14 @@ class Checks:
             self.refusals.append(f"{problem}\nOr deploy with --force." if can_be_forced else problem)
 
     def require(self) -> None:
-        """Print what was forced and what was not checked, and end the deploy if it is refused.
+        """Print what was forced, what was not checked and the notes, and end the deploy if it is refused.
 
         Raises:
             CommandError: the message has all refusals.
         """
         for text in self.forced:
             print_status(*text.splitlines(), "Continuing because of --force.")
-        for text in self.unchecked:
-            print_status(f"not checked: {text}")
+        print_status(*(f"not checked: {text}" for text in self.unchecked), *self.notes)
         if self.refusals:
             remedies = [f"Deploy with what the account allows:\n{self.remedy}"] if self.remedy else []
             raise CommandError("\n\n".join([*self.refusals, *remedies, "Nothing was deployed."]))
@@ -133,13 +133,14 @@ def check(
     checks.refuse(overlap, can_be_forced=True)
 
     if database is None:
-        print_leftovers = partial(leftovers.print_leftovers, session, stack)
+        print_leftovers = partial(leftovers.print_leftovers, session, stage)
         checks.look_up("what an earlier deploy left outside the stack", print_leftovers)
 
     if database is not None and not compiled.has_boundary:
         removal = partial(boundary.describe_removal, session.client("cloudformation"), stage)
         checks.refuse(checks.look_up("the permissions boundary of the deployed roles", removal))
 
+    has_cluster = None
     if demand.creates_cluster:
         # If this is not known, the cluster is protected from the start, and stays if the deploy fails.
         find_resource = partial(has_resource, session.client("cloudformation"), stack, DATABASE_CLUSTER)
@@ -147,9 +148,18 @@ def check(
         if has_cluster is False:
             find_cluster = partial(leftovers.find_cluster, session, stack, database)
             checks.refuse(checks.look_up("clusters that an earlier stack left", find_cluster, is_required=True))
-            checks.deferred_resources = compiled.deferred_resources
     if settings := compiled.express_settings:
         find_obstacle = partial(express.find_obstacle, session, stage, settings, database)
         checks.refuse(checks.look_up("the express cluster", find_obstacle, is_required=True))
-        checks.deferred_resources = () if database else compiled.deferred_resources
+    # A deployed page would get another address, and phones have unsent punches at the old one.
+    checks.deferred_resources = [
+        deferred
+        for deferred in compiled.deferred_resources
+        if (has_cluster is False if deferred.logical_id == DATABASE_CLUSTER else database is None)
+    ]
+    if compiled.notifies_nobody:
+        checks.notes.append(
+            "no one is notified of its alarms, which cost a few dollars a month: set alarmEmail or alarmTopicArn, or "
+            "subscribe to the topic AlarmTopicArn of its outputs"
+        )
     return checks

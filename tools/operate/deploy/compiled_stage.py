@@ -34,6 +34,7 @@ class CompiledStage(NamedTuple):
     deferred_resources: Sequence[DeferredResource] = ()
     express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
     has_boundary: bool = False  # whether its roles have a permissions boundary
+    notifies_nobody: bool = False  # whether employees use it, and its topic of alarms has no subscription
 
 
 def add_deployed_database(stage: str, params: Sequence[str], deployed: str | None) -> Sequence[str]:
@@ -78,13 +79,15 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
     is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")
     candidates = [CLUSTER_PROTECTION if is_cluster_protected else None, *(hook.deferred_resource for hook in hooks)]
     deferred_resources = tuple(candidate for candidate in candidates if candidate and candidate.logical_id in resources)
+    is_protected = configuration["provider"]["deletionProtection"]
     return CompiledStage(
-        is_protected=configuration["provider"]["deletionProtection"],
+        is_protected=is_protected,
         needs_token=resources["PostEvent"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.read_demand(template, deferred_resources),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
         deferred_resources=deferred_resources,
         has_boundary=boundary.has_boundary(template),
+        notifies_nobody=is_protected and "AlarmTopic" in resources and "AlarmEmail" not in resources,
     )
 
 

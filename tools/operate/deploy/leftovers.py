@@ -1,38 +1,39 @@
 """Resources of an earlier stack of a stage: a failed deploy left them, or they stayed when the stage was removed."""
 
-import re
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from tools.kit.osls import DATABASE_CLUSTER, is_missing
+from tools.kit.osls import DATABASE_CLUSTER, service, stack_name
 from tools.kit.output import print_status
 
 if TYPE_CHECKING:
     import boto3
 
-_STACK_NAME = "aws:cloudformation:stack-name"
+_OSLS_BUCKET = "serverlessdeploymentbucket"  # part of its name; osls creates it before all else
 
 
-def print_leftovers(session: "boto3.Session", stack: str) -> None:
-    """Print the resources that have the tag of a stage's stack, but are not in it.
+def print_leftovers(session: "boto3.Session", stage: str) -> None:
+    """Print the resources that have the tags of a stage that is not deployed yet.
 
-    Args:
-        session: session for the account and region.
-        stack: name of the CloudFormation stack, which need not exist.
+    These are the stack's own tags, as CloudFormation sets its tags on no queue, key or distribution:
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2079
     """
-    tagged = session.client("resourcegroupstaggingapi").get_paginator("get_resources")
-    pages = tagged.paginate(TagFilters=[{"Key": _STACK_NAME, "Values": [stack]}])
-    arns = [arn.removesuffix(":*") for arn in pages.search("ResourceTagMappingList[].ResourceARN")]
-    in_stack = _stack_members(session, stack) if arns else set()
-    leftovers = [arn for arn in arns if (arn.split(":")[2], _last_segment(arn)) not in in_stack]
-    if leftovers:
+    tags = {"service": service(), "stage": stage}
+    pages = session.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    arns = pages.paginate(TagFilters=filters).search("ResourceTagMappingList[].ResourceARN")
+    if leftovers := sorted(arn for arn in arns if not _is_expected(arn, stack_name(stage))):
         print_status(
-            f"These resources have the tags of {stack}, but are in no stack: a failed deploy left them, or `ponto "
-            "remove` kept them. Queues, buckets and clusters may contain punches. Delete what you do not need "
+            f"These resources have the tags of {stack_name(stage)}, but are in no stack: a failed deploy left them, or "
+            "`ponto remove` kept them. Queues, buckets and clusters may contain punches. Delete what you do not need "
             "(docs/deploy.md#a-first-deploy-that-fails):",
-            *(f"  {arn}" for arn in sorted(leftovers)),
+            *(f"  {arn}" for arn in leftovers),
         )
+
+
+def _is_expected(arn: str, stack: str) -> bool:
+    """Return whether a resource is of a stack without a complete deploy, or of its express cluster."""
+    _, _, kind, _, _, name = arn.split(":", 5)
+    return kind == "cloudformation" or _OSLS_BUCKET in name or (kind == "rds" and name.endswith(f":{stack}"))
 
 
 def find_cluster(session: "boto3.Session", stack: str, database: str | None) -> str | None:
@@ -51,7 +52,7 @@ def find_cluster(session: "boto3.Session", stack: str, database: str | None) -> 
         # An express cluster, unless the stage was deployed and now changes to another database.
         if (cluster["DBClusterIdentifier"] == stack and database is None)
         or cluster["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
-        or {"Key": _STACK_NAME, "Value": stack} in cluster.get("TagList", [])
+        or {"Key": "aws:cloudformation:stack-name", "Value": stack} in cluster.get("TagList", [])
     ]
     if not left_over:
         return None
@@ -61,22 +62,3 @@ def find_cluster(session: "boto3.Session", stack: str, database: str | None) -> 
         "stack left it. This deploy would create a second one, without its punches.\nDelete the old cluster if you do "
         f"not need it, or continue with it{option} (docs/deploy.md#a-first-deploy-that-fails)."
     )
-
-
-def _stack_members(session: "boto3.Session", stack: str) -> set[tuple[str, str]]:
-    """Return the service and the last segment of the id of each resource of a stack."""
-    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    try:
-        return {
-            (resource["ResourceType"].split("::")[1].lower(), _last_segment(resource.get("PhysicalResourceId", "")))
-            for resource in pages.search("StackResourceSummaries[]")
-            if not resource["ResourceStatus"].startswith("DELETE_")  # otherwise it no longer belongs to the stack
-        }
-    except ClientError as error:
-        if not is_missing(error):
-            raise
-        return set()
-
-
-def _last_segment(resource: str) -> str:
-    return re.split("[:/]", resource)[-1]

@@ -113,6 +113,7 @@ def _preview(
         "forced": results.forced,
         "refusals": results.refusals,
         "remedy": results.remedy,
+        "notes": results.notes,
         "validation": comparison and comparison.validation,
         "notSeen": [note],
     }
@@ -227,6 +228,7 @@ def _to_lines(preview: Document) -> Iterator[str]:
     yield from (f"outside    the stack: {line}" for line in preview["outsideStack"])
     yield from (f"updates    two: {reason}" for reason in preview["twoUpdates"])
     yield _idle_month_line(preview["idleMonth"])
+    yield from _labelled_lines("note", preview["notes"])
     yield f"checked    {', '.join(preview['checked'])}"
     yield from _labelled_lines("unchecked", preview["unchecked"])
     yield from _labelled_lines("forced", preview["forced"])

@@ -19,6 +19,7 @@ def test_deploy_reads_demand_and_protection_from_the_package(package_stage: Pack
         needs_token=False,
         demand=expected,
         deferred_resources=(compiled_stage.CLUSTER_PROTECTION,),
+        notifies_nobody=True,
     )
 
     dev = compiled_stage.read_compiled_stage(package_stage("dev").folder)

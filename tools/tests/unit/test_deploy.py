@@ -101,6 +101,15 @@ def test_account_and_region_are_printed_first(prod: Prod) -> None:
     assert second == "sls package"
 
 
+def test_deploy_says_that_alarms_of_a_protected_stage_notify_nobody(prod: Prod) -> None:
+    prod.sls.add("AlarmTopic", "AWS::SNS::Topic")
+    note = "no one is notified of its alarms"
+    assert note in prod.run().err
+    assert note in prod.run("--preview").out
+    prod.sls.add("AlarmEmail", "AWS::SNS::Subscription")
+    assert note not in prod.run().err
+
+
 @pytest.mark.parametrize("option", ["--yes", "--force"])
 def test_deploy_that_would_remove_the_boundary_of_deployed_roles_is_refused(prod: Prod, option: str) -> None:
     prod.add_deployed_stage()
@@ -195,22 +204,30 @@ def test_stage_with_the_name_of_a_deploying_roles_stack_is_refused(prod: Prod) -
 
 
 @pytest.mark.parametrize(
-    ("protects", "has_gate", "status", "first_update_parameters"),
+    ("protects", "has_gate", "database", "status", "first_update_parameters"),
     [
-        (True, False, None, ["deletionProtection=false"]),
-        (True, False, "DELETE_FAILED", ["deletionProtection=false"]),  # the cluster is outside the stack now
-        (True, False, "UPDATE_COMPLETE", []),
-        (False, False, None, []),
-        (True, True, None, ["deletionProtection=false", "gate=false"]),
-        (False, True, None, ["gate=false"]),
-        (False, True, "UPDATE_COMPLETE", []),
+        (True, False, None, None, ["deletionProtection=false"]),
+        (True, False, None, "DELETE_FAILED", ["deletionProtection=false"]),  # the cluster is outside the stack now
+        (True, False, "create", "UPDATE_COMPLETE", []),
+        (False, False, None, None, []),
+        (True, True, None, None, ["deletionProtection=false", "gate=false"]),
+        (False, True, None, None, ["gate=false"]),
+        (None, True, None, None, ["gate=false"]),  # with an existing database
+        (True, True, "existing", None, ["deletionProtection=false"]),  # deleting the gate would change its address
     ],
 )
 def test_second_update_protects_a_new_cluster_and_creates_what_aws_may_refuse(
-    prod: Prod, protects: bool, has_gate: bool, status: str | None, first_update_parameters: list[str]
+    prod: Prod,
+    protects: bool | None,
+    has_gate: bool,
+    database: str | None,
+    status: str | None,
+    first_update_parameters: list[str],
 ) -> None:
-    prod.sls.add_cluster(is_protected=protects)
-    prod.stubs["DescribeStacks"] = lambda *_: stack()
+    if protects is not None:
+        prod.sls.add_cluster(is_protected=protects)
+    outputs = OUTPUTS | {"Database": database} if database else {}
+    prod.stubs |= {"DescribeStacks": lambda *_: stack(**outputs), "GetTemplate": {"TemplateBody": {"Resources": {}}}}
     # A resource that AWS refuses to some accounts, as it refuses CloudFront to unverified ones.
     gate = DeferredResource("Gate", "gate=false", "AWS refuses gates to some accounts")
     prod.hooks = [DeployHook(lambda _: HookResult("gate", None), gate)]

@@ -233,24 +233,17 @@ def test_stack_is_kept_without_confirmation(dev: Dev) -> None:
 
 
 def test_resources_outside_the_stack_are_listed_before_its_first_deploy(dev: Dev) -> None:
-    tagged = [
-        "logs:us-east-1:1:log-group:/aws/lambda/read",
-        "rds:us-east-1:1:subgrp:not-deleted",
-        "sqs:us-east-1:1:kept",
-    ]
-    in_stack = ["lambda:us-east-1:1:function:read", "rds:us-east-1:1:subgrp:in-stack"]
-    members = [
-        ("AWS::Lambda::Function", "read", "CREATE_COMPLETE"),  # unlike the log group of this name
-        ("AWS::RDS::DBSubnetGroup", "in-stack", "CREATE_COMPLETE"),
-        ("AWS::RDS::DBSubnetGroup", "not-deleted", "DELETE_FAILED"),
-    ]
-    keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
-    dev.calls.stubs |= {
-        "GetResources": {"ResourceTagMappingList": [{"ResourceARN": f"arn:aws:{arn}"} for arn in in_stack + tagged]},
-        "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, row, strict=True)) for row in members]},
-    }
+    sqs, logs, s3 = (boto3.client(name) for name in ("sqs", "logs", "s3"))
+    tags = {"service": "batida-ponto", "stage": "dev"}
+    sqs.create_queue(QueueName="kept", tags=tags)
+    sqs.create_queue(QueueName="of-another-stage", tags=tags | {"stage": "prod"})
+    logs.create_log_group(logGroupName="/aws/lambda/kept", tags=tags)
+    pairs: Any = [{"Key": key, "Value": value} for key, value in tags.items()]
+    bucket = f"{STACK}-serverlessdeploymentbucket-1"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": pairs})
 
     lines = dev.run("deploy").err.splitlines()
 
-    assert [line for line in lines if line.startswith("  arn:")] == [f"  arn:aws:{arn}" for arn in tagged]
+    assert [line.rpartition(":")[2] for line in lines if line.startswith("  arn:")] == ["/aws/lambda/kept", "kept"]
     assert dev.sls.commands == ["package", "deploy"]
