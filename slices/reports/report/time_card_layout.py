@@ -1,6 +1,8 @@
 """Time cards: their data, the parts shared by text and HTML, and the text output."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import IO, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +21,7 @@ UNVERIFIED_AUTHOR = "local"
 
 _WEEKEND = 5  # first weekday of the weekend; Monday is 0
 _MIN_PUNCHES_WIDTH = 6
+_PAIRS_OF_A_LINE = 5
 _GAP = "  "  # between columns
 
 
@@ -115,22 +118,45 @@ def zone_note(totals: TotalsRow, language: Language) -> str | None:
     )
 
 
+def pair_count(time_card: TimeCard) -> int:
+    """Return the largest number of pairs of punches on a day, but at least 1 and at most those of a printed line."""
+    return min(max(1, *((len(day.pontos) + 1) // 2 for day in time_card.dias)), _PAIRS_OF_A_LINE)
+
+
+def summary(time_card: TimeCard, language: Language) -> str:
+    """Return the sentence above the signatures: the month, the employee and the hours."""
+    totals = time_card.totais
+    month, hours = language.month(time_card.mes), format_minutes(totals.minutos)
+    return language.word("time_card", "summary", month, totals.usuario_id, hours)
+
+
 def corrections(time_card: TimeCard, language: Language) -> list[str]:
-    """Return a sentence for each correction: the punch, its author, the time and the reason."""
+    """Return a sentence for each correction, with its author and reason; then each ARN that was shortened in them."""
     zone = ZoneInfo(time_card.totais.fuso)
-    return [
+    names = _short_names(
+        {correction.autor for day in time_card.dias for correction in day.correcoes if correction.autor}
+    )
+    sentences = [
         language.word(
             "time_card",
             correction.tipo,
             language.date(correction.local.date()),
             f"{correction.local:%H:%M}",
-            author_label(correction.autor, language),
+            author_label(correction.autor and names[correction.autor], language),
             language.date_time(correction.escrita_em.astimezone(zone)),
             correction.motivo,
         )
         for day in time_card.dias
         for correction in day.correcoes
     ]
+    return sentences + sorted(f"{name}: {author}" for author, name in names.items() if name != author)
+
+
+def _short_names(authors: Collection[str]) -> dict[str, str]:
+    """Return the last part of each ARN; the whole author if several have the same last part, or if it is no ARN."""
+    names = {author: re.split("[:/]", author)[-1] if author.startswith("arn:") else author for author in authors}
+    counts = Counter(names.values())
+    return {author: name if counts[name] == 1 else author for author, name in names.items()}
 
 
 def author_label(author: str | None, language: Language) -> str:

@@ -92,6 +92,7 @@ def test_page_is_self_contained_and_fits_screen_phone_and_paper(open_report: Ope
         content_width, window_width = page.widths(size)
         assert content_width <= window_width, size
     assert page.page.evaluate(_WIDE_HEADINGS) == []
+    assert page.page.locator("main").count() == 1
     printed = page.printed()
     for sheet in printed.pages:
         assert (round(sheet.mediabox.width), round(sheet.mediabox.height)) == A4
