@@ -259,7 +259,8 @@ def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _to_cells(row: ListedCorrectionRow) -> list[str]:
-    action = f"{_ACTION_NAMES[row.tipo]}{', undone' if row.desfeita else ''}"
+    requests = {None: "", True: ", at the employee's request", False: ", at the employee's request (not signed in)"}
+    action = f"{_ACTION_NAMES[row.tipo]}{requests[row.pedido_autenticado]}{', undone' if row.desfeita else ''}"
     return [row.id, action, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
 
 
@@ -275,6 +276,7 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
         "target": row.alvo,
         "reason": row.motivo,
         "author": row.autor,
+        "requestIsSignedIn": row.pedido_autenticado,
     }
 
 

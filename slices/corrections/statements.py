@@ -36,6 +36,7 @@ class ListedCorrectionRow(NamedTuple):
     alvo: str | None
     motivo: str
     autor: str  # "local": not verified
+    pedido_autenticado: bool | None  # whether the employee asked for the correction signed in; None: did not ask
 
 
 class EmployeePunchRow(NamedTuple):

@@ -22,6 +22,7 @@ class ArrivalRow(NamedTuple):
     autor: str | None  # author of a correction; None: a punch
     motivo: str | None
     escrita_em: datetime  # an instant
+    pedido_autenticado: bool | None  # whether the employee asked for the correction signed in; None: did not ask
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields for json, without the employee."""

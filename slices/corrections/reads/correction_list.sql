@@ -9,6 +9,8 @@ select
     local,
     alvo::text,
     motivo,
-    autor
+    autor,
+    autenticada as pedido_autenticado
 from ponto.correcoes_sem_nome(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s)) as correction
-order by usuario_id, correction.ponto, correction.criada_em, correction.id
+    left join ponto.correcao_pedida using (id)
+order by usuario_id, correction.ponto, correction.criada_em, id

@@ -26,7 +26,7 @@ from slices.reports.report.table import (
     ReportTable,
     instant_format,
 )
-from slices.reports.report.time_card_layout import author_label
+from slices.reports.report.time_card_layout import author_label, request_note
 from slices.reports.statements import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import shared_options
 from tools.kit.reader import EmployeeRows
@@ -182,4 +182,4 @@ def _build_arrival_table(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, languag
 
 def _author_or_device(row: ArrivalRow, language: Language) -> str | None:
     """Return the author of a correction, or the device of a punch."""
-    return author_label(row.autor, language) if row.autor else row.dispositivo
+    return author_label(row.autor, language) + request_note(row, language) if row.autor else row.dispositivo

@@ -143,7 +143,7 @@ def corrections(time_card: TimeCard, language: Language) -> list[str]:
             language.date(correction.local.date()),
             f"{correction.local:%H:%M}",
             author_label(correction.autor and names[correction.autor], language),
-            language.date_time(correction.escrita_em.astimezone(zone)),
+            language.date_time(correction.escrita_em.astimezone(zone)) + request_note(correction, language),
             correction.motivo,
         )
         for day in time_card.dias
@@ -157,6 +157,14 @@ def _short_names(authors: Collection[str]) -> dict[str, str]:
     names = {author: re.split("[:/]", author)[-1] if author.startswith("arn:") else author for author in authors}
     counts = Counter(names.values())
     return {author: name if counts[name] == 1 else author for author, name in names.items()}
+
+
+def request_note(correction: ArrivalRow, language: Language) -> str:
+    """Return the note that the employee asked for a correction, after a comma; empty if the employee did not."""
+    if correction.pedido_autenticado is None:
+        return ""
+    note = f", {language.word('time_card', 'asked')}"
+    return note if correction.pedido_autenticado else f"{note} ({language.word('time_card', 'not_verified')})"
 
 
 def author_label(author: str | None, language: Language) -> str:

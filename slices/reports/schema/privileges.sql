@@ -1,5 +1,6 @@
 grant select on
-    ponto.funcionario, ponto.empregador, ponto.batida_local, ponto.batida_valida, ponto.jornada, ponto.lacunas
+    ponto.funcionario, ponto.empregador, ponto.batida_local, ponto.batida_valida, ponto.jornada, ponto.lacunas,
+    ponto.correcao_pedida
 to ponto_reader;
 grant execute on function
     ponto.usuario_reservado, ponto.do_usuario, ponto.antes_do_dia, ponto.depois_do_dia, ponto.escrita_ate,

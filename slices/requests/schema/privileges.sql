@@ -15,3 +15,4 @@ grant insert (solicitacao_id, motivo, autor), select (solicitacao_id) on ponto.r
 grant select (id, situacao, correcao_id, recusa_motivo, recusa_autor) on ponto.solicitacao_situacao to ponto_refusals;
 
 grant select on ponto.solicitacao_situacao to ponto_reader;
+grant execute on function ponto.id_do_aceite to ponto_requests, ponto_refusals, ponto_reader;

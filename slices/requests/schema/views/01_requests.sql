@@ -1,6 +1,32 @@
--- Requests with their states. Commands, the API and SQL read the state here only.
+-- replaces: reports/views/10_asked_corrections.sql
+-- Requests with their states, and the corrections that accepted them. Commands, the API and SQL read the state here only.
 
--- The view uses tables and built-in functions only, so its readers need no privilege but to select from it.
+create or replace function ponto.id_do_aceite(solicitacao uuid) returns uuid
+language sql immutable parallel safe
+begin atomic
+    -- Version 8, beginning with c, as other ids of corrections (docs/derived-ids.md).
+    select encode(
+        set_byte(
+            set_byte(set_byte(hash, 0, get_byte(hash, 0) & 15 | 192), 6, get_byte(hash, 6) & 15 | 128),
+            8,
+            get_byte(hash, 8) & 63 | 128
+        ),
+        'hex'
+    )::uuid
+    from substr(sha256(convert_to('solicitacao|' || solicitacao, 'UTF8')), 1, 16) as hash;
+end;
+
+create or replace view ponto.correcao_pedida as
+select correcao.id, pedido.autenticada
+from ponto.correcao
+    join ponto.solicitacao as pedido
+        on pedido.usuario_id = correcao.usuario_id
+        and pedido.tipo = correcao.tipo
+        and pedido.ponto is not distinct from correcao.ponto
+        and pedido.batida_id is not distinct from correcao.alvo
+        and ponto.id_do_aceite(pedido.id) = correcao.id;
+
+-- Besides tables, this view uses only the function above, which its readers may execute.
 create or replace view ponto.solicitacao_situacao as
 select
     pedido.id,
@@ -28,18 +54,7 @@ select
 from ponto.solicitacao as pedido
     left join ponto.batida on batida.id = pedido.batida_id
     left join ponto.recusa on recusa.solicitacao_id = pedido.id
-    cross join lateral (
-        -- Version 8, beginning with c, as other ids of corrections (docs/derived-ids.md).
-        select encode(
-            set_byte(
-                set_byte(set_byte(hash, 0, get_byte(hash, 0) & 15 | 192), 6, get_byte(hash, 6) & 15 | 128),
-                8,
-                get_byte(hash, 8) & 63 | 128
-            ),
-            'hex'
-        )::uuid
-        from substr(sha256(convert_to('solicitacao|' || pedido.id, 'UTF8')), 1, 16) as hash
-    ) as derivado (aceite)
+    cross join lateral (values (ponto.id_do_aceite(pedido.id))) as derivado (aceite)
     left join lateral (
         -- The correction of the same punch: one that is not undone, or else the undone one that accepted the request.
         select igual.id, igual.autor, igual.criada_em, desfeita
@@ -56,6 +71,11 @@ from ponto.solicitacao as pedido
         limit 1
     ) as correcao on true;
 
+comment on function ponto.id_do_aceite is 'Id that a correction has if it accepts the request with this id';
+comment on view ponto.correcao_pedida is 'Corrections that accepted a request of the employee';
+comment on column ponto.correcao_pedida.id is 'Id of the correction';
+comment on column ponto.correcao_pedida.autenticada is
+    'Whether the employee had signed in; false: the author of the request is not known';
 comment on view ponto.solicitacao_situacao is 'Requests with their states and decisions';
 comment on column ponto.solicitacao_situacao.id is 'Id of the request';
 comment on column ponto.solicitacao_situacao.usuario_id is 'Employee';

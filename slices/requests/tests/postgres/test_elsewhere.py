@@ -61,6 +61,35 @@ def test_no_figure_of_a_report_changes_before_a_request_is_accepted(
     assert print_all() == before
 
 
+ACCEPTED = """
+insert into correcao (id, tipo, usuario_id, ponto, motivo)
+select min(aceite::text)::uuid, tipo, usuario_id, ponto, 'forgot'
+from solicitacao_situacao
+where tipo = 'inclusao' and usuario_id in (102, 106) and autenticada = (usuario_id = 106)
+group by 2, 3, 4
+"""
+
+
+def test_accepted_request_is_named_with_its_correction(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runner(url, tmp_path, monkeypatch, capsys)
+    execute(url, REQUESTS)
+    execute(url, ACCEPTED)
+    execute(
+        url, "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 107, '2026-11-26', 'forgot')"
+    )
+
+    def print_card(employee_id: int) -> str:
+        return " ".join(run("timecard", *MONTH, "--employee", employee_id, "--lang", "pt").out.split())
+
+    assert ", a pedido do empregado: forgot" in print_card(106)
+    assert ", a pedido do empregado (autoria não verificada): forgot" in print_card(102)
+    assert "incluída por postgres" in print_card(107)
+    assert "a pedido" not in print_card(107)
+    assert "at the employee's request" in run("changes", *MONTH, "--since", "2026-11-20T12:00").out
+
+
 def test_person_has_the_requests_of_the_employee_only(dev: Stage, url: str) -> None:
     execute(url, REQUESTS)
 
