@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadtest.ledger import Ledger, StoredPunch
 from loadtest.results import Figures
-from tools.kit.pictures import BLUE, GREEN, apply_style, new_figure, save
+from tools.kit.pictures import BLUE, GREEN, ORANGE, apply_style, new_figure, save
 
 _MAX_BARS = 60
 
@@ -50,7 +50,9 @@ def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledg
     rate_axes.stairs(stored_rates, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
     rate_axes.set_ylabel("punches a second")
 
-    queue_axes.fill_between(instants, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")
+    queue_axes.fill_between(
+        instants, waiting, color=ORANGE, alpha=0.6, linewidth=0, label="accepted and not stored yet"
+    )
     queue_axes.set_ylabel("punches waiting")
     queue_axes.set_xlabel("seconds since the first request")
     queue_axes.set_xlim(0, edges[-1])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Colours of Okabe and Ito, which colour-blind people can distinguish.
-BLUE, GREEN = "#0072B2", "#009E73"
+BLUE, GREEN, ORANGE = "#0072B2", "#009E73", "#E69F00"
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":

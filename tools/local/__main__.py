@@ -1,6 +1,5 @@
 """`make run`: run the whole system on this machine until Ctrl-C."""
 
-import json
 import os
 import shlex
 import signal
@@ -8,15 +7,14 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from tools.kit import commands, event, shared_options, slice_manifests
+from tools.kit import commands, shared_options, slice_manifests
 from tools.kit.deploy_hook import local_files
 from tools.kit.errors import CommandError
-from tools.kit.local_stack import STATE, Address
+from tools.kit.local_stack import STATE
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, flow, watch
 from tools.local.errors import UnsavedError
@@ -82,66 +80,37 @@ def _print_status(step: str) -> None:
 
 
 def print_instructions(stack: Stack, state: Path) -> None:
-    """Print the addresses of the stack, and commands to try."""
+    """Print links, commands to try, and addresses."""
     address = stack.address
-    conflict_id = str(uuid.uuid4())
+    punch_id = str(uuid.uuid4())
     is_default = state.resolve() == STATE
     state_option = "" if is_default else f" --state {shlex.quote(str(state))}"
     make_args = "" if is_default else f' ARGS="{state_option.strip()}"'
-    punch_id = str(uuid.uuid4())
-    get_commands = "".join(
-        f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
-        for _, entry in slice_manifests.endpoints()
-        if "nextStep" in entry
-    )
-    link_texts = [files.link_text for files in local_files()]
-    address_text = f":\n\n  {address.root_url}#key={address.api_key}\n\nor with curl"
+    page_links = "".join(f"{files.link_text}: {address.root_url}#key={address.api_key}\n" for files in local_files())
+    gets = [entry for _, entry in slice_manifests.endpoints() if "nextStep" in entry]
+    steps = "".join(f", then {entry['nextStep']}" for entry in gets)
+    get_commands = "".join(f"{address.get_command(entry['get'].replace('{id}', punch_id))}\n" for entry in gets)
     print(
         f"""
-Ready. {"".join(link_text + address_text for link_text in link_texts) or "Send a punch"}:
+{page_links}Watch the punches: {address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}
+
+Send a punch with curl{steps}:
 
 {address.post_command(punch_id)}
-
-{get_commands}Watch the punches:
-
-  {address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}
-
-Then try, in another terminal:
+{get_commands}
+In another terminal, after . .venv/bin/activate:
 
   make rows{make_args}      print the newest rows
   make loadtest{make_args}  send load with JMeter (needs Java 17), and prove that every punch was stored
+  ponto trace {punch_id}{state_option}  show where a punch is
 
-Send two punches with the same id; the second becomes a dead letter:
-
-{_dead_letter_command(address, conflict_id)}
-
-  . .venv/bin/activate && ponto dlq list{state_option}
-                 list the dead letters, with their reasons
-  . .venv/bin/activate && ponto trace {conflict_id}{state_option}
-                 show where both punches are: a row and a dead letter
-
-  API       {address.api_url}
   API key   {address.api_key}
-  time zone {stack.time_zone}  (local time of punches without an offset)
-  database  {address.database_url}  (URL for psql)
-  AWS       {address.aws_endpoint_url}  (SQS, Lambda and other services)
-  AWS key   {address.aws_access_key_id}  (access key id; the secret may be anything)
+  database  {address.database_url}  (for psql)
   log       {stack.aws.log}
-  addresses {state / "stack.json"}
-
+  others    {state / "stack.json"}
 Ctrl-C stops everything.
 """,
         flush=True,
-    )
-
-
-def _dead_letter_command(address: Address, punch_id: str) -> str:
-    """Return a shell command that sends two punches with one id, of which the second becomes a dead letter."""
-    body = json.dumps(event.example_body(f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", punch_id), ensure_ascii=False)
-    before, after = map(shlex.quote, body.split("HOUR", 1))
-    return (
-        f"  for hour in 08 09; do curl -sS {address.api_url} -H 'x-api-key: {address.api_key}' \\\n"
-        f"    -H 'content-type: application/json' -d {before}$hour{after}; done"
     )
 
 

@@ -109,6 +109,7 @@ class Flow:
         return {
             "accepted": accepted,
             "waiting": len(self._messages(address["queue_url"])),
+            "stopped": int(self._is_stopped()),
             **self._batches.totals(),
         }
 
@@ -122,7 +123,7 @@ class Flow:
             "deadLetters": len(dead_messages),
             "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
             "samples": [{"secondsAgo": round(now - taken_at, 2), **sample} for taken_at, sample in samples],
-            "databaseStopped": self._stop_thread is not None and self._stop_thread.is_alive(),
+            "databaseStopped": self._is_stopped(),
             "error": self._error,
             "lastDeadLetters": [
                 _dead_letter_to_json(message) for message in reversed(dead_messages[-_MAX_DEAD_LETTERS:])
@@ -153,8 +154,11 @@ class Flow:
         except psycopg2.Error:
             return 200, {"lost": None}
 
+    def _is_stopped(self) -> bool:
+        return self._stop_thread is not None and self._stop_thread.is_alive()
+
     def _stop_database(self, seconds: int) -> JsonResponse:
-        if self._stop_thread is not None and self._stop_thread.is_alive():
+        if self._is_stopped():
             return 409, {"message": "the database is stopped already"}
         # If the stack stops meanwhile, its next start undoes this.
         self._stop_thread = threading.Thread(target=self._stop_for, args=(seconds,), daemon=True)

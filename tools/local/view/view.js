@@ -20,6 +20,7 @@ const TEXTS = {
       lost: ["perdida", "perdidas"],
     },
     failed: number => `tentativas falhas: ${number}`,
+    repeated: number => `${number} tentativas falharam e foram repetidas`,
     rate: number => `${number} por segundo`,
     age: seconds => `a mais antiga há ${seconds} s`,
     scale: max => `topo: ${max}`,
@@ -40,6 +41,7 @@ const TEXTS = {
       lost: ["lost", "lost"],
     },
     failed: number => `failed tries: ${number}`,
+    repeated: number => `${number} tries failed and were repeated`,
     rate: number => `${number} a second`,
     age: seconds => `the oldest for ${seconds} s`,
     scale: max => `top: ${max}`,
@@ -102,7 +104,8 @@ function clearNumbers() {
   judgedCounts = ""
   latest = null
   for (const part of document.querySelectorAll("#flow > li")) part.classList.remove("some", "flows")
-  for (const line of element("chart").children) line.setAttribute("points", "")
+  for (const line of element("chart").querySelectorAll("[points]")) line.setAttribute("points", "")
+  drawStops([])
   element("send").disabled = element("stop").disabled = true
 }
 
@@ -122,12 +125,15 @@ function showNumbers(numbers) {
   element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(last.stored)))
   element("waiting").querySelector(".age").textContent = numbers.waiting ? texts.age(format(Math.round(numbers.ageSeconds))) : ""
   const failed = element("waiting").querySelector(".failed")
-  failed.textContent = texts.failed(format(numbers.failed))
+  const isOver = numbers.failed > 0 && numbers.waiting === 0 && numbers.deadLetters === 0
+  failed.textContent = (isOver ? texts.repeated : texts.failed)(format(numbers.failed))
   failed.classList.toggle("some", numbers.failed > 0)
+  failed.classList.toggle("over", isOver)
   const [into, out] = document.querySelectorAll(".pipe")
   into.classList.toggle("flows", last.accepted > 0)
   out.classList.toggle("flows", last.stored > 0)
   drawChart(rates)
+  drawStops(numbers.samples)
   listDeadLetters(numbers.lastDeadLetters)
   element("send").disabled = sending
   element("stop").disabled = numbers.databaseStopped
@@ -183,6 +189,16 @@ function drawChart(rates) {
   element("out").setAttribute("points", points("stored").join(" "))
   element("area").setAttribute("points", [`${rates[0]?.x ?? SECONDS},30`, ...points("waiting"), `${SECONDS},30`].join(" "))
   element("scale").textContent = texts.scale(format(Math.round(max)))
+}
+
+/** Shade the seconds in which the database was stopped. */
+function drawStops(samples) {
+  const bands = samples.filter(sample => sample.stopped).map(sample => {
+    const band = document.createElementNS("http://www.w3.org/2000/svg", "rect")
+    for (const [name, value] of Object.entries({ x: SECONDS - sample.secondsAgo, y: 0, width: 1.1, height: 30 })) band.setAttribute(name, value)
+    return band
+  })
+  element("stops").replaceChildren(...bands)
 }
 
 function listDeadLetters(letters) {

@@ -66,8 +66,7 @@ def test_all_is_stored_without_waiting_punches_and_dead_letters(numbers: dict[st
     numbers |= {"duplicates": 2, "redelivered": 3, "failed": 1234}
     page = screen.open(KEY)
     expect(page.locator("#duplicates output")).to_have_text("5")
-    expect(page.locator("#waiting .failed")).to_have_text("failed tries: 1,234")
-    expect(page.locator("#waiting .failed")).to_have_class("rate failed some")
+    expect(page.locator("#waiting .failed")).to_have_text("1,234 tries failed and were repeated")
     for waiting, dead_letters, sentence, css_class in (
         (3, 6, "The queue drains.", ""),
         (0, 1, "Dead letters, not stored: 1.", "bad"),
@@ -84,6 +83,24 @@ def test_all_is_stored_without_waiting_punches_and_dead_letters(numbers: dict[st
         expect(page.locator("#state")).to_have_class(css_class)
         expect(page.locator("#accepted output")).to_have_text("1,200")
         require_no_violations_at_any_width(page)
+
+
+def test_stop_is_a_band_and_repeated_tries_are_amber_once_all_is_stored(
+    numbers: dict[str, Any], screen: Window
+) -> None:
+    samples = [
+        {"secondsAgo": 9 - each, "accepted": 1, "stored": 1, "waiting": 0, "stopped": each < 4} for each in range(9)
+    ]
+    numbers |= {"failed": 43, "samples": samples, "waiting": 2}
+    page = screen.open(KEY)
+    expect(page.locator("#waiting .failed")).to_have_css("color", "rgb(163, 22, 27)")
+    expect(page.locator("#stops rect")).to_have_count(4)
+
+    numbers |= {"waiting": 0}
+
+    expect(page.locator("#waiting .failed")).to_have_text("43 tries failed and were repeated")
+    expect(page.locator("#waiting .failed")).to_have_css("color", "rgb(138, 90, 0)")
+    require_no_violations_at_any_width(page)
 
 
 def test_verdict_is_shown_when_no_punch_waits(numbers: dict[str, Any], screen: Window) -> None:
