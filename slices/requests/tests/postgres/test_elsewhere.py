@@ -65,7 +65,7 @@ ACCEPTED = """
 insert into correcao (id, tipo, usuario_id, ponto, motivo)
 select min(aceite::text)::uuid, tipo, usuario_id, ponto, 'forgot'
 from solicitacao_situacao
-where tipo = 'inclusao' and usuario_id in (102, 106) and autenticada = (usuario_id = 106)
+where tipo = 'inclusao' and usuario_id in (103, 106) and autenticada = (usuario_id = 106)
 group by 2, 3, 4
 """
 
@@ -84,7 +84,7 @@ def test_accepted_request_is_named_with_its_correction(
         return " ".join(run("timecard", *MONTH, "--employee", employee_id, "--lang", "pt").out.split())
 
     assert ", a pedido do empregado: forgot" in print_card(106)
-    assert ", a pedido do empregado (autoria não verificada): forgot" in print_card(102)
+    assert ", a pedido do empregado (autoria não verificada): forgot" in print_card(103)
     assert "incluída por postgres" in print_card(107)
     assert "a pedido" not in print_card(107)
     assert "at the employee's request" in run("changes", *MONTH, "--since", "2026-11-20T12:00").out
