@@ -61,12 +61,12 @@ class Request(NamedTuple):
                 return value
         raise ValueError(error)
 
-    def parse_body(self, fields: Mapping[str, Field]) -> dict[str, Any]:
-        """Return the parsed values of the body, keyed as in `fields`, or raise HttpError 400."""
+    def parse_body(self, fields: Mapping[str, Field], **error_fields: Any) -> dict[str, Any]:
+        """Return the parsed values of the body, keyed as in `fields`, or raise HttpError 400 with `error_fields`."""
         try:
             return parse_object(self.parse_json_object(), fields)
         except ValueError as error:
-            raise HttpError(400, f"there is an error in your request: {error}") from None
+            raise HttpError(400, f"there is an error in your request: {error}", **error_fields) from None
 
 
 class Result(NamedTuple):

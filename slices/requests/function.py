@@ -113,12 +113,13 @@ def store_request(database: Session, request: Request, *, is_sign_in_required: b
         QUERY_ERRORS: the database does not answer.
     """
     if is_sign_in_required and request.employee_id is None:
-        raise HttpError(403, "your account has no employee number: ask who administers the accounts")
+        raise HttpError(403, "your account has no employee number: ask who administers the accounts", motivo="conta")
     if not is_sign_in_required and not admits_keys:
-        raise HttpError(403, "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)")
+        message = "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)"
+        raise HttpError(403, message, motivo="fechado")
     values = _parse_body(request)
     if is_sign_in_required and values["usuario_id"] != request.employee_id:
-        raise _field_error("usuarioId", "must be your own number")
+        raise _field_error("usuarioId", "must be your own number", "alheio")
     run = partial(database.execute, deadline=time.monotonic() + STATEMENT_START_SECONDS)
     facts = Facts(*run(_SQL["facts"], values)[0])
     if not facts.is_stored:
@@ -128,7 +129,7 @@ def store_request(database: Session, request: Request, *, is_sign_in_required: b
     [stored] = map(StoredRequest._make, run(_SQL["requests"], {**values, "usuario_id": None, "max_age": None}))
     is_same = all(getattr(stored, name) == values[name] for name in ("usuario_id", "tipo", "batida_id", "motivo"))
     if not is_same or (stored.tipo == "inclusao" and stored.ponto not in facts.instants):
-        raise HttpError(409, "another request has this id: choose a new one")
+        raise HttpError(409, "another request has this id: choose a new one", motivo="conflito")
     return Result(stored.to_json(), 201 if is_new else 200)
 
 
@@ -179,7 +180,7 @@ def _parse_body(request: Request) -> dict[str, Any]:
     Raises:
         HttpError: a field is missing, invalid, unknown, or does not belong to the type of request.
     """
-    values = {"ponto": None, "batida_id": None, **request.parse_body(FIELDS)}
+    values = {"ponto": None, "batida_id": None, **request.parse_body(FIELDS, motivo="invalido")}
     kind = values["tipo"]
     needed, excluded = ("ponto", "batida_id") if kind == "inclusao" else ("batida_id", "ponto")
     if values[excluded] is not None:
@@ -198,18 +199,20 @@ def _check(values: Mapping[str, Any], facts: Facts) -> None:
         message = (
             "batidaId: no stored punch of this employee has this id; a punch that was sent just now is stored soon"
         )
-        raise HttpError(404, message, retry_after_seconds=NOT_FOUND_RETRY_SECONDS)
+        raise HttpError(404, message, retry_after_seconds=NOT_FOUND_RETRY_SECONDS, motivo="ausente")
     if not facts.is_known:
-        raise _field_error("usuarioId", "is not known: no punch is stored, and the employee was not loaded")
+        raise _field_error(
+            "usuarioId", "is not known: no punch is stored, and the employee was not loaded", "desconhecido"
+        )
     if name == "ponto" and len(facts.instants) != 1:
-        problem = "occurs twice" if facts.instants else "does not exist"
-        raise _field_error("ponto", f"{problem} in {facts.zone}, where the clocks change: give the offset")
+        problem, code = ("occurs twice", "ambiguo") if facts.instants else ("does not exist", "inexistente")
+        raise _field_error("ponto", f"{problem} in {facts.zone}, where the clocks change: give the offset", code)
     instant = facts.punch or facts.instants[0]
     if name == "ponto" and instant > facts.now:
-        raise _field_error("ponto", "is in the future")
+        raise _field_error("ponto", "is in the future", "futuro")
     if instant < facts.now - MAX_AGE:
-        raise _field_error(name, f"is more than {MAX_AGE.days} days ago")
+        raise _field_error(name, f"is more than {MAX_AGE.days} days ago", "antigo")
 
 
-def _field_error(name: str, reason: str) -> HttpError:
-    return HttpError(400, f"there is an error in your request: {name}: {reason}")
+def _field_error(name: str, reason: str, code: str = "invalido") -> HttpError:
+    return HttpError(400, f"there is an error in your request: {name}: {reason}", motivo=code)

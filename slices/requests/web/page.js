@@ -20,9 +20,11 @@ const MAX_REASON_LENGTH = 200
 let draft = JSON.parse(sessionStorage.getItem(DRAFT)) ?? { employee: null }
 let requests = []
 let isSending = false
-let stateWord = "" // key of the text below the form
-let refusal = "" // the API's message
+let hasKey = false
+let state = ["", () => ""] // kind and text below the form, as arguments of `showState`
 let listedEmployee = null // whose requests were asked for
+
+const FIELDS = { futuro: "ask-day", antigo: "ask-day", ambiguo: "ask-time", inexistente: "ask-time", invalido: "ask-reason" } // by code
 
 const fields = () => [element("ask-day"), element("ask-time"), element("ask-reason")]
 const isDisregard = () => Boolean(draft.punch) && draft.kind === "desconsideracao"
@@ -62,9 +64,9 @@ export function start() {
   times.append(createField("askDay", "ask-day", { type: "date" }), createField("askTime", "ask-time", { type: "time" }))
   const reason = createField("askReason", "ask-reason", { maxLength: MAX_REASON_LENGTH, rows: 2 }, "textarea")
   reason.append(createElement("small", "", { id: "ask-count" }))
-  const state = createElement("p", "", { id: "ask-state" })
-  state.role = "status"
-  form.append(createElement("p", "", { id: "ask-employee" }), about, times, reason, createWord("button", "askSend"), state)
+  const status = createElement("p", "", { id: "ask-state" })
+  status.role = "status"
+  form.append(createElement("p", "", { id: "ask-employee" }), about, times, reason, createWord("button", "askSend"), status)
   const details = createElement("details", "", { id: "ask", className: "card" })
   details.append(createElement("summary", ""), form)
   const list = createElement("section", "", { id: "requests", className: "card", hidden: true })
@@ -75,12 +77,13 @@ export function start() {
   showDraft()
   form.addEventListener("input", () => {
     saveDraft({ fields: fields().map(field => field.value) })
+    markInvalid([])
     drawForm()
   })
   element("employee").addEventListener("input", drawForm)
   form.addEventListener("submit", event => {
     event.preventDefault()
-    if (!isSending) send().catch(error => (console.error(error), showState("askFailed")))
+    if (!isSending) send().catch(error => (console.error(error), showState("bad", () => page.texts.askFailed)))
   })
 }
 
@@ -107,7 +110,7 @@ export function punchAction(punch, session) {
     const day = timestamp(new Date(ponto)).slice(0, 10)
     saveDraft({ punch: { id, usuarioId, ponto }, kind: "desconsideracao", fields: [day, "", element("ask-reason").value] })
     showDraft()
-    showState("")
+    clearState()
     drawForm()
     element("ask-desconsideracao").focus()
   })
@@ -120,11 +123,12 @@ function showDraft() {
 }
 
 /** Draws form and list. When another employee has signed in, forgets what the last one typed and asked for. */
-export function draw({ session }) {
+export function draw({ key, session }) {
+  hasKey = Boolean(key)
   const employee = session?.employee ?? null
   if (employee !== draft.employee) {
     clearDraft(employee)
-    showState("")
+    clearState()
     requests = []
   }
   if (employee !== null && employee !== listedEmployee) load(employee).catch(console.error)
@@ -142,7 +146,7 @@ async function load(employee) {
 }
 
 function drawForm() {
-  element("ask").hidden = page.isKiosk || (page.hasUserPool && !page.isSignedIn)
+  element("ask").hidden = page.isKiosk || !hasKey || (page.hasUserPool && !page.isSignedIn)
   const { askFor, askForNone, askPunch, ask, fix } = page.texts
   const employee = askedEmployee()
   element("ask").querySelector("summary").textContent = draft.punch ? fix : ask
@@ -153,7 +157,7 @@ function drawForm() {
   element("ask-times").hidden = isDisregard()
   Object.assign(element("ask-day"), { min: formatDay(MAX_AGE_DAYS), max: formatDay(0) })
   element("ask-count").textContent = `${element("ask-reason").value.length}/${MAX_REASON_LENGTH}`
-  showState(stateWord, refusal)
+  showState(...state)
 }
 
 function drawList() {
@@ -168,14 +172,33 @@ function drawList() {
   element("requests-list").replaceChildren(...items)
 }
 
-/** Shows a text below the form; a screen reader reads it only if it changes. */
-function showState(word, message = "") {
-  stateWord = word
-  refusal = message
-  const text = (page.texts[word] ?? "") + message
-  if (element("ask-state").textContent === text) return
-  const parts = [page.texts[word] ?? "", createElement("span", message, { lang: "en" })]
-  element("ask-state").replaceChildren(...parts)
+/**
+ * Shows a text below the form; a screen reader reads it only if it changes.
+ * @param {"good" | "bad" | ""} kind
+ * @param {() => string} text returns it in the page's language
+ * @param {string} message English message that follows it
+ */
+function showState(kind, text, message = "") {
+  state = [kind, text, message]
+  element("ask-state").className = kind
+  if (element("ask-state").textContent !== text() + message)
+    element("ask-state").replaceChildren(text(), createElement("span", message, { lang: "en" }))
+}
+
+function clearState() {
+  showState("", () => "")
+  markInvalid([])
+}
+
+function markInvalid(invalid) {
+  for (const field of fields()) field.ariaInvalid = invalid.includes(field) ? "true" : null
+}
+
+/** Shows why the request is not stored, by the code of the response or, without one, by its message. */
+function showProblem(code, message) {
+  const isKnown = Object.hasOwn(page.texts.askProblems, code)
+  showState("bad", () => page.texts.askRefused(isKnown ? page.texts.askProblems[code] : ""), isKnown ? "" : message)
+  markInvalid([element(FIELDS[code])])
 }
 
 /** Returns the content of the request, or null if something is missing. */
@@ -192,16 +215,21 @@ function readContent() {
 async function send() {
   const content = readContent()
   if (content === null) {
-    showState(isDisregard() ? "askReasonMissing" : "askIncomplete")
-    const empty = fields().find(field => !field.value.trim() && field.checkVisibility())
-    return (empty ?? element(askedEmployee() === null ? "employee" : "ask-reason")).focus()
+    showState("bad", () => (isDisregard() ? page.texts.askReasonMissing : page.texts.askIncomplete))
+    const [day, time, reason] = fields()
+    const invalid = [day, time].filter(field => !field.value && field.checkVisibility())
+    if (reason.value.trim().length < 3) invalid.push(reason)
+    markInvalid(invalid)
+    return (askedEmployee() === null ? element("employee") : invalid[0]).focus()
   }
-  if (!navigator.onLine) return showState("askOffline")
+  const { rangeOverflow, rangeUnderflow } = element("ask-day").validity
+  if (content.ponto && (rangeOverflow || rangeUnderflow)) return showProblem(rangeOverflow ? "futuro" : "antigo")
+  if (!navigator.onLine) return showState("bad", () => page.texts.askOffline)
   const json = JSON.stringify(content)
   if (draft.content !== json) saveDraft({ content: json, id: uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(16))) })
   const employee = draft.employee
   setSending(true)
-  showState("askSending")
+  showState("", () => page.texts.askSending)
   try {
     const body = JSON.stringify({ id: draft.id, ...content })
     const response = await callApi(PATH, { method: "POST", headers: { "content-type": "application/json" }, body })
@@ -225,12 +253,11 @@ function showResponse({ status, body }, content) {
     const { employee } = draft
     clearDraft(employee)
     drawForm()
-    showState("askSent")
+    showState("good", () => page.texts.askSent)
     if (employee !== null) load(employee).catch(console.error)
-  } else if (status === 0) showState("askOffline")
-  else if (status === 404 && content.batidaId) showState("askNotStored")
-  else if (status < 500 && status !== 429) {
+  } else if (status === 0 || status === 429 || status >= 500) showState("bad", () => page.texts.askFailed)
+  else {
     if (status === 409) saveDraft({ content: undefined })
-    showState("askRefused", truncateReason(body?.message) || String(status))
-  } else showState("askFailed")
+    showProblem(body?.motivo ?? { 401: "login", 403: "chave" }[status], truncateReason(body?.message) || String(status))
+  }
 }

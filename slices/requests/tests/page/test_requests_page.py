@@ -75,13 +75,14 @@ def test_request_is_kept_offline_and_every_retry_has_its_id(phone: Phone, api: R
     punch(page)
     wait_for_states(page, WAITING)
     phone.context.set_offline(False)
-    api.answers = [json_response(503, {}), json_response(400, {"message": "ponto: is in the future"})]
+    api.answers = [json_response(503, {}), json_response(400, {"message": "in English", "motivo": "futuro"})]
     send(page)
-    expect(page.locator(STATE)).to_contain_text("tente de novo")
+    expect(page.locator(STATE)).to_contain_text("envie de novo")
     page.reload()
     expect(page.locator("#ask-reason")).to_have_value("tablet parado")
     send(page)
-    expect(page.locator(STATE)).to_contain_text("is in the future")
+    expect(page.locator(STATE)).to_have_text("O pedido NÃO foi registrado. Este horário ainda não chegou.")
+    expect(page.locator("#ask-day")).to_have_attribute("aria-invalid", "true")
     require_no_violations(page)
     page.locator("#ask-reason").fill("outro motivo")
     send(page)
@@ -103,7 +104,7 @@ def test_punch_that_is_not_stored_yet_is_asked_about_later(phone: Phone, server:
     page.keyboard.press("Tab")
     page.keyboard.type("bati\nduas vezes ")
     expect(page.locator("#ask-count")).to_have_text("16/200")
-    api.answers = [json_response(404, {"message": "not stored"})]
+    api.answers = [json_response(404, {"message": "not stored", "motivo": "ausente"})]
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(STATE)).to_contain_text("ainda não foi registrada")
@@ -134,12 +135,42 @@ def test_missing_punch_is_asked_for_beside_another_for_its_employee(phone: Phone
     assert api.asked[0].items() >= {"usuarioId": 123, "tipo": "inclusao", "ponto": f"{today}T00:00"}.items()
 
 
-def test_missing_employee_number_gets_the_focus(phone: Phone) -> None:
-    page = phone.open("#key=first", worker=False)
+def test_incomplete_or_old_request_is_not_sent_and_without_a_key_there_is_no_form(phone: Phone, api: Requests) -> None:
+    page = phone.open(worker=False)
+    expect(page.locator("#ask")).to_be_attached()
+    expect(page.locator("#ask")).to_be_hidden()
+    page.goto(phone.url + "#key=first")
     fill(page)
     send(page)
     expect(page.locator("#employee")).to_be_focused()
     expect(page.locator(STATE)).to_contain_text("matrícula")
+    page.locator("#employee").fill("123")
+    page.locator("#ask-time").fill("")
+    send(page)
+    expect(page.locator("#ask-time")).to_be_focused()
+    expect(page.locator("#ask-form [aria-invalid]")).to_have_count(1)
+    page.locator("#ask-time").fill("18:00")
+    page.locator("#ask-day").fill("2026-01-01")
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("60 dias")
+    assert api.asked == []
+
+
+def test_answer_is_in_the_pages_language_and_an_unknown_one_in_english(phone: Phone, api: Requests) -> None:
+    page = phone.open("#key=first", worker=False)
+    page.locator("#employee").fill("123")
+    fill(page)
+    answers: dict[str, tuple[int, dict[str, str]]] = {
+        "quem cuida do ponto que cadastre": (400, {"message": "in English", "motivo": "desconhecido"}),
+        "recusa a chave": (403, {"message": "Forbidden"}),
+        "too strange": (400, {"message": "too strange", "motivo": "novo"}),
+    }
+    for text, (status, body) in answers.items():
+        api.answers = [json_response(status, body)]
+        send(page)
+        expect(page.locator(STATE)).to_contain_text(text)
+    page.locator("#language").click()
+    expect(page.locator(STATE)).to_have_text("The request was NOT stored. too strange")
 
 
 def test_fields_cannot_change_while_they_are_sent(phone: Phone, api: Requests) -> None:
