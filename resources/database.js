@@ -2,6 +2,7 @@
 // creates, or an existing database.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
+const readRoles = require('./database-roles.js');
 const derived = require('./derived.js');
 const checkDatabaseChange = require('./lib/check-database-change.js');
 const express = require('./lib/express-cluster.js');
@@ -15,7 +16,7 @@ const CERTIFICATES = 'ponto/certificates/rds.pem';
 const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // for the internet access gateway of an express cluster
 
 const PARAMETER_NAMES = [
-  'database', 'dbHost', 'dbPort', 'dbUser', 'dbSslMode', 'dbSslRootCert', 'dbSecretArn', 'dbResourceId', 'backupDays',
+  'database', 'dbHost', 'dbPort', 'dbUser', 'dbSslMode', 'dbSslRootCert', 'dbSecretArn', 'dbResourceId', 'backupDays', 'rolePrefix',
 ];
 
 // AWS refuses a cluster with the Data API in these regions:
@@ -85,13 +86,14 @@ const existingDatabase = (_, { parameters }) => ({
 });
 
 /** Return the environment of the function `schema`: slices with migrations, in order; each function's role, secret and concurrency. */
-async function schemaEnvironment(context, database, owner, secrets) {
+async function schemaEnvironment(context, { database, dbUser, rolePrefix }, roles, secrets) {
   const variables = {
-    DB_USER: owner,
+    DB_USER: dbUser,
     DB_SECRET_ARN: secrets.schema ?? null,
     DB_CREATED_FROM: database === 'express' ? 'postgres' : null, // the database that AWS created; `schema` connects to it to create DB_NAME
     SLICES: slicesWithMigrations.join(','),
-    ROLES: FUNCTIONS.map(({ role, name }) => `${role}:${name.toUpperCase()}`).join(','), // role, and prefix of the function's variables
+    ROLE_PREFIX: rolePrefix,
+    ROLES: Object.entries(roles).map(([name, role]) => `${role}:${name.toUpperCase()}`).join(','), // role, and prefix of the function's variables
   };
   for (const lambda of FUNCTIONS) {
     variables[`${lambda.name.toUpperCase()}_SECRET_ARN`] = secrets[lambda.name] ?? null;
@@ -109,7 +111,8 @@ module.exports = async (context) => {
   await checkDatabaseChange(context, { database, login });
 
   const connection = await { create: stackCluster, existing: existingDatabase, express }[database](context, { login, parameters });
-  const { secrets, permissions, resources } = login === 'iam' ? iamLogin({ ...connection, owner }) : passwordLogin(connection);
+  const roles = await readRoles(context);
+  const { secrets, permissions, resources } = login === 'iam' ? iamLogin({ ...connection, owner, roles }) : passwordLogin({ ...connection, roles });
   return {
     host: connection.host,
     port: connection.port,
@@ -117,7 +120,7 @@ module.exports = async (context) => {
     sslRootCert: dbSslRootCert || (database === 'express' ? PUBLIC_CERTIFICATES : ''),
     permissions,
     ...Object.fromEntries(FUNCTIONS.map(({ name }) => [`${name}Secret`, secrets[name]])), // drainSecret, ...
-    schemaEnvironment: await schemaEnvironment(context, database, owner, secrets),
+    schemaEnvironment: await schemaEnvironment(context, parameters, roles, secrets),
     template: {
       ...(database === 'express' && { Metadata: await resolveVariable('file(resources/cluster.yml):express') }),
       Resources: { ...connection.resources, ...resources },

@@ -26,11 +26,11 @@ const connect = (resourceId, role) =>
  * Return the login by IAM tokens: each function may sign in as its own role only, and there are no secrets.
  * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
  */
-function iamLogin({ resourceId, owner }) {
+function iamLogin({ resourceId, owner, roles }) {
   const permissions = (role) => [connect(resourceId, role)];
   return {
     secrets: {},
-    permissions: { schema: permissions(owner), ...Object.fromEntries(FUNCTIONS.map(({ name, role }) => [name, permissions(role)])) },
+    permissions: { schema: permissions(owner), ...Object.fromEntries(FUNCTIONS.map(({ name }) => [name, permissions(roles[name])])) },
   };
 }
 
@@ -38,7 +38,7 @@ function iamLogin({ resourceId, owner }) {
  * Return the login by passwords. Secrets Manager generates the functions' passwords; `ponto schema` sets them on the roles, again after
  * each rotation. Without a secret of the owner there are no secrets: passwords come from the environment or rds_config.py.
  */
-function passwordLogin({ ownerSecret }) {
+function passwordLogin({ ownerSecret, roles }) {
   const forFunctions = (value) => Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, value(lambda)]));
   if (!ownerSecret) return { secrets: { schema: ownerSecret, ...forFunctions(() => '') }, permissions: { schema: [], ...forFunctions(() => []) } };
   const read = (...secrets) => allow('secretsmanager:GetSecretValue', secrets);
@@ -50,7 +50,7 @@ function passwordLogin({ ownerSecret }) {
       ...forFunctions((lambda) => [read(reference(lambda))]),
     },
     resources: Object.fromEntries(
-      FUNCTIONS.map(({ secret, purpose, role }) => [secret, generatedSecret(`Database credentials of the function that ${purpose}`, role)])
+      FUNCTIONS.map(({ name, secret, purpose }) => [secret, generatedSecret(`Database credentials of the function that ${purpose}`, roles[name])])
     ),
   };
 }

@@ -1,6 +1,7 @@
 """A real PostgreSQL server on a Unix socket, with a separate database for each test."""
 
 import itertools
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -114,12 +115,22 @@ def postgres() -> Iterator[str]:
         yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
 
 
+EMPTY_TEMPLATE = "ponto_empty"
+"""The name of a database that records the base's roles, without the migrations, to be cloned."""
+
+
 @pytest.fixture(scope="session")
-def template_database(postgres: str) -> str:
+def template_database(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the name of a database with all migrations applied, to be cloned."""
     name = "ponto_template"
-    execute(parse_dsn(postgres), f"create database {name}")
-    migrate(parse_dsn(_url(postgres, name)), TIME_ZONE, SCHEMA)
+    roles = tmp_path_factory.mktemp("roles")
+    shutil.copy(BASE_FOLDERS["ponto"] / "roles.sql", roles)
+    for database, template, folders in (
+        (EMPTY_TEMPLATE, "template0", {"ponto": roles}),
+        (name, EMPTY_TEMPLATE, SCHEMA),
+    ):
+        execute(parse_dsn(postgres), f"create database {database} template {template}")
+        migrate(parse_dsn(_url(postgres, database)), TIME_ZONE, folders)
     return name
 
 
@@ -131,9 +142,9 @@ def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(postgres: str, template_database: str) -> Iterator[Database]:  # noqa: ARG001  its migrations create the roles
-    """Yield an empty database."""
-    with cloned(postgres, "template0") as url, closing(Database(url)) as database:
+def empty(postgres: str, template_database: str) -> Iterator[Database]:  # noqa: ARG001  it creates EMPTY_TEMPLATE
+    """Yield a database that records the base's roles, without the migrations."""
+    with cloned(postgres, EMPTY_TEMPLATE) as url, closing(Database(url)) as database:
         yield database
 
 

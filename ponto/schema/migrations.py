@@ -30,7 +30,7 @@ from ponto.schema.owner import (
 )
 from ponto.schema.repeatable import checksum
 from ponto.shared.connection import Parameters
-from ponto.shared.sql_names import ROLE_PREFIX, SCHEMA
+from ponto.shared.sql_names import SCHEMA
 
 BASE_FOLDERS = {"ponto": Path(__file__).parent / "base"}
 """Folder of the base's migrations, by the name under which they are recorded."""
@@ -124,7 +124,7 @@ def apply_pending(
     any time.
 
     If the folder of an applied slice is missing, its tables stay, its views and functions are dropped, and its roles
-    can no longer log in, unless another database uses them. If the database has migrations that the folders lack, a
+    can no longer log in. If the database has migrations that the folders lack, a
     newer release was deployed before, and views stay as they are. Notices report both.
 
     Args:
@@ -220,7 +220,7 @@ def _apply(
             initial_privileges, recorded = _prepare(cursor, time_zone)
             pending = _find_pending(files.numbered, recorded)
             lock_and_check_tables(cursor, all_tables=bool(pending))
-            notices = roles.create(cursor, files.roles)
+            own_roles = roles.create(cursor, files.roles)
         applied = list(takewhile(lambda name: not name.endswith(_CONCURRENT_SUFFIX), pending))
         for name in applied:
             with translate_errors(name):
@@ -228,9 +228,8 @@ def _apply(
                 _record(cursor, name, files.numbered[name])
         is_complete = applied == pending
         removed = dict.fromkeys(_slice_name(name) for name in recorded if _slice_name(name) not in files.roles)
-        notices += [
-            f"slices/{name} was removed: its tables stay, its roles lose their privileges, and their logins unless "
-            "another database uses them"
+        notices = [
+            f"slices/{name} was removed: its tables stay, its roles lose their privileges and logins"
             for name in removed
         ]
         newer = [name for name in recorded if _slice_name(name) in files.roles and name not in files.numbered]
@@ -242,9 +241,7 @@ def _apply(
             with translate_errors("views"):
                 applied += repeatable.apply(cursor, files.views)
         with translate_errors("privileges"):
-            notices += [line for (line,) in fetch(cursor, "role_members")]
-            own_roles = dict(fetch(cursor, "slices_by_role", prefix=ROLE_PREFIX))
-            notices += roles.describe_owned_objects(cursor, own_roles)
+            notices += [line for (line,) in fetch(cursor, "role_members", roles=list(own_roles))]
             removed_roles = [role for role, name in own_roles.items() if name not in files.roles]
             declarations = files.privileges if is_complete and not newer else None
             notices += privileges.enforce(cursor, declarations, initial_privileges, own_roles, removed_roles)

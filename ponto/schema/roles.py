@@ -17,13 +17,14 @@ from ponto.schema.owner import (
     Cursor,
     LockTimeoutError,
     MigrationError,
-    describe_problems,
     fetch,
     run_generated_statements,
 )
 from ponto.shared.sql_names import ROLE_PREFIX
 
 _CREATES = re.compile(r"^create role ponto_(\w+) (login|nologin);", re.MULTILINE)
+
+_REMEDY = "alter role {user} createrole"
 
 # Connections that a role may have for each concurrent execution of its function. Execution environments that a deploy
 # has replaced keep their connections for another minute (idle_session_timeout), so after two deploys within a minute
@@ -32,65 +33,47 @@ _CONNECTIONS_PER_EXECUTION = 4
 _EXTRA_CONNECTIONS = {f"{ROLE_PREFIX}reader": 20}  # for people, who use this role too
 
 
-def create(cursor: Cursor, files: dict[str, str]) -> list[str]:
+def create(cursor: Cursor, files: dict[str, str]) -> dict[str, str]:
     """Create the missing roles that `roles.sql` of each slice declares; disable logins of removed slices' roles.
 
-    A declared role that exists, but was not created by a migration, is taken over and loses its password.
+    A new role has a new identity: sessions, members, passwords and objects of an earlier role with its name do not
+    affect it. A role that the owner did not create for this database is therefore refused.
 
     Args:
         cursor: cursor in a transaction of the migrations.
         files: the text of `roles.sql` by slice.
 
+    Returns:
+        The slice of each role of this database, removed ones included, by the role's name, quoted for SQL.
+
     Raises:
-        MigrationError: such a role cannot be taken over, because its creator, a member or another database can use it,
-            or because it has more attributes than a function's role; or the user lacks a privilege.
-        LockTimeoutError: the migrations of another database create or alter the roles at the same time.
+        MigrationError: the owner did not create such a role for this database, or lacks a privilege.
+        LockTimeoutError: the migrations of another database create the roles at the same time.
     """
     declared = {
         ROLE_PREFIX + role: {"role": ROLE_PREFIX + role, "kind": kind, "slice": name}
         for name, text in reversed(files.items())  # a role that two slices declare belongs to the first
         for role, kind in _CREATES.findall(text)
     }
-    if problems := fetch(cursor, "role_problems", names=list(declared)):
-        raise MigrationError(f"others created roles with the names of this project: {describe_problems(problems)}")
-    without_password = []
-    if cursor.connection.info.parameter_status("is_superuser") == "on":
-        without_password = [role for (role,) in fetch(cursor, "roles_without_password")]
+    names = {"declared": list(declared), "prefix": ROLE_PREFIX}
+    rows = fetch(cursor, "existing_roles", **names)
+    if foreign := [role for role, _, is_declared, is_own in rows if is_declared and not is_own]:
+        raise MigrationError(
+            f"roles that the owner of this database did not create for it: {', '.join(foreign)}. Nothing was changed. "
+            "As an administrator, if no other stage uses them, run in each database that has their objects: "
+            f"{'; '.join(f'drop owned by {role}; drop role {role}' for role in foreign)}; and try again. If another "
+            "stage uses them, set the parameter rolePrefix"
+        )
     declared_json = json.dumps(list(declared.values()))
-    remedy = _describe_remedy(declared | dict(fetch(cursor, "slices_by_role", prefix=ROLE_PREFIX)))
     try:
-        notices = run_generated_statements(
-            cursor, "create_roles", remedy, roles=declared_json, without_password=without_password
-        )
-        cursor.execute(SQL["record_roles"], {"roles": declared_json})
-        return notices + run_generated_statements(
-            cursor, "update_role_logins", remedy, roles=declared_json, prefix=ROLE_PREFIX
-        )
-    except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_) as error:
-        # Another database creates or alters the role: "tuple concurrently updated". The next try checks its creator.
+        run_generated_statements(cursor, "create_roles", _REMEDY, roles=declared_json)
+    except (errors.DuplicateObject, errors.UniqueViolation) as error:  # the next try refuses the other's role
         raise LockTimeoutError("roles") from error
-
-
-def describe_owned_objects(cursor: Cursor, roles: Collection[str]) -> list[str]:
-    """Return a notice if roles of the project own objects, with the query that lists them; otherwise none.
-
-    Whoever was once a member of a role could leave a function there that runs with the role's privileges.
-    """
-    values = {"roles": list(roles)}
-    if not (owned := fetch(cursor, "owned_objects", **values) + fetch(cursor, "owned_elsewhere", **values)):
-        return []
-    objects = "; ".join(f"{what} of {role}" for role, what in owned)
-    query = cursor.mogrify(re.sub(r"--.*|\s+", " ", SQL["owned_objects"]), values).decode()
-    return [
-        f"roles of this project own objects, which may run with their privileges: {objects}. Check and drop them. In "
-        f"each database this lists them: {' '.join(query.split())}"
-    ]
-
-
-def _describe_remedy(roles: Collection[str]) -> str:
-    return (
-        f"alter role {{user}} createrole; and, where they exist: grant {', '.join(roles)} to {{user}} with admin option"
-    )
+    cursor.execute(SQL["record_roles"], {"roles": declared_json})
+    own = [row for row in fetch(cursor, "existing_roles", **names) if row[-1]]
+    kept, removed = ([role for role, _, is_declared, _ in own if is_declared is value] for value in (True, False))
+    run_generated_statements(cursor, "update_role_logins", declared=kept, removed=removed)
+    return {role: name for role, name, *_ in own}
 
 
 def reset_role_limits(connection: Connection, concurrency: Mapping[str, int | None]) -> list[str]:
@@ -106,7 +89,7 @@ def reset_role_limits(connection: Connection, concurrency: Mapping[str, int | No
         for role, executions in concurrency.items()
     }
     with connection.cursor() as cursor:
-        notices = run_generated_statements(cursor, "limit_roles", _describe_remedy(limits), limits=json.dumps(limits))
+        notices = run_generated_statements(cursor, "limit_roles", _REMEDY, limits=json.dumps(limits))
     connection.commit()
     return notices
 
@@ -116,12 +99,17 @@ def set_login_method(connection: Connection, roles: Collection[str], *, uses_iam
 
     Members of a role that uses IAM, including its creator, log in with IAM tokens too.
     """
-    remedy = _describe_remedy(["rds_iam", *roles]) if uses_iam else f"revoke rds_iam from {', '.join(roles)}"
+    remedy = (
+        f"{_REMEDY}; grant rds_iam to {{user}} with admin option"
+        if uses_iam
+        else f"revoke rds_iam from {', '.join(roles)}"
+    )
     try:
         with connection.cursor() as cursor:
             notices = run_generated_statements(cursor, "set_login_method", remedy, roles=list(roles), uses_iam=uses_iam)
             if notices and not uses_iam and (problems := fetch(cursor, "indirect_iam", roles=list(roles))):
-                raise MigrationError(f"passwords would be ignored: {describe_problems(problems)}")
+                lines = "; ".join(line for (line,) in problems)
+                raise MigrationError(f"passwords would be ignored: {lines}. Nothing was changed. Revoke that")
     except errors.UndefinedObject as error:
         raise MigrationError(
             "the role rds_iam does not exist, so the server is not RDS: set dbLogin to secret, and deploy"

@@ -1,16 +1,18 @@
 """The schema name and role prefix of this project, and the loading of SQL files that use them.
 
-Two copies of the project can share a server, or a database, if their schema names and role prefixes differ.
+Two stages can share a server if their role prefixes differ, and two copies of the project a database if their schema
+names differ too.
 """
 
+import os
 import re
 from pathlib import Path
 
 SCHEMA = "ponto"
 """The schema of all tables, types, views and functions. SQL files contain it literally; `read_sql` replaces it."""
 
-ROLE_PREFIX = "ponto_"
-"""Prefix of the database roles' names. SQL files contain it literally; `read_sql` can replace it."""
+ROLE_PREFIX = os.environ.get("ROLE_PREFIX", "ponto_")
+"""Prefix of the database roles' names. SQL files contain `ponto_` literally; `read_sql` can replace it."""
 
 _SCHEMA_PATTERN = re.compile(r"(?<!\.)\bponto(?=\.\w)|(?<=\bschema )ponto\b")
 _ROLE_PREFIX_PATTERN = re.compile(r"\bponto_(?=\w)")

@@ -102,11 +102,10 @@ class Server:
         self.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
 
     def run_printed_statements(self, error: Exception, database: str = "postgres") -> None:
-        """Run the statements that an error message asks an administrator to run; ignore roles that do not exist."""
-        [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))
-        for statement in statements.removesuffix("; and try again").split("; "):
-            with suppress(psycopg2.errors.UndefinedObject):
-                self.execute(statement.removeprefix("and, where they exist: "), database)
+        """Run the statements that an error message asks an administrator to run."""
+        [statements] = re.findall(r"[Aa]s an administrator.*? run.*?: (.+); and try again", str(error))
+        for statement in statements.split("; "):
+            self.execute(statement, database)
 
     def privileges(self, role: str, database: str) -> set[tuple[Any, ...]]:
         """Return a role's privileges in schema `ponto`: relation, column (None for the whole relation), privilege."""

@@ -1,6 +1,7 @@
 """Batches processed by `handler` with a real PostgreSQL and a dead-letter queue: no punch is lost or stored twice."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,13 +11,14 @@ import pytest
 
 from ponto.drain.parser import Reason, parse
 from ponto.punch import EVENT
-from tests.database import Database, migrations
+from tests.database import Database, cloned, migrations
 from tests.events import RECEIVED_MS, DeadLetterQueue, punch, record
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add_punch
 from tests.strategies import FIELDS, TEXT_FIELDS, fill_text_fields
 from tests.waiting import wait_for
 from tools.kit.event import INVALID, OPTIONAL_FIELDS, VALID
+from tools.local import temporary
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 WAITING = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
@@ -148,10 +150,21 @@ def test_sql_in_a_text_is_not_executed(stage: Stage, text: str) -> None:
 # The schema
 
 
+@pytest.fixture
+def unused() -> Iterator[Database]:
+    """Yield an empty database of a server without roles of this project."""
+    with (
+        temporary.unsafe_server() as server,
+        cloned(server.url, "template0") as url,
+        closing(Database(url)) as database,
+    ):
+        yield database
+
+
 def test_schema_function_prepares_an_empty_database_for_a_waiting_batch(
-    empty: Database, queue: DeadLetterQueue
+    unused: Database, queue: DeadLetterQueue
 ) -> None:
-    stage, batch = Stage(empty, queue), [record(punch(1), "good"), record("{", "malformed")]
+    stage, batch = Stage(unused, queue), [record(punch(1), "good"), record("{", "malformed")]
     assert stage.deliver(*batch) == ["good"]
 
     first = stage.functions.call("schema", {"action": "migrate"})

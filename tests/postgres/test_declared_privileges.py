@@ -80,13 +80,3 @@ def test_forged_migration_rows_keep_no_privilege(server: Server, owner: dict[str
     assert server.privileges("app", "master") == set()
     function_privileges = server.privileges("ponto_drain", "master")
     assert {("batida", "id", "insert"), ("falha", None, "truncate")} <= function_privileges
-
-
-def test_a_member_of_a_functions_role_is_reported(server: Server, owner: dict[str, str]) -> None:
-    server.execute("create role eve; create role ana")
-    execute(owner, "grant ponto_drain to eve; grant ponto_reader to ana")
-
-    [notice] = migrate(owner, ZONE, SCHEMA).notices
-
-    assert notice.startswith("eve is a member of ponto_drain")
-    assert notice.endswith("run: revoke ponto_drain from eve")

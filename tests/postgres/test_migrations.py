@@ -52,13 +52,14 @@ def schema(tmp_path: Path) -> Path:
 
 
 def relations(empty: Database) -> set[str]:
-    """Return the names of the relations and functions in schema `ponto`."""
+    """Return the names of the relations and functions in schema `ponto`, but for those that record migrations."""
     return {
         name
         for (name,) in empty.execute(
             "select relname from pg_class where relnamespace = to_regnamespace('ponto')"
             " union select proname from pg_proc where pronamespace = to_regnamespace('ponto')"
         )
+        if not name.startswith("migracao")
     }
 
 

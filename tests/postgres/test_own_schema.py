@@ -1,6 +1,7 @@
 """The owner's exclusive control of the schema: objects that others create are neither used nor accepted."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -202,7 +203,7 @@ def test_no_trigger_is_added_between_check_and_write(database: Database) -> None
 SCANS = """
 import json, sys
 from ponto.shared import sql_names
-sql_names.SCHEMA, sql_names.ROLE_PREFIX = "scans", "scans_"
+sql_names.SCHEMA = "scans"
 from ponto.schema.migrations import migrate
 from tests.database import SCHEMA
 migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
@@ -212,7 +213,8 @@ migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
 def test_two_deployments_share_a_database_with_different_names(server: Server, owner: dict[str, str]) -> None:
     add_punch(owner)
 
-    subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
+    environment = os.environ | {"ROLE_PREFIX": "scans_"}
+    subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, env=environment, check=True)
 
     assert execute(owner, "select (select count(*) from scans.batida), count(*) from ponto.batida") == [(0, 1)]
     assert server.privileges("scans_drain", "master") == set()  # no privileges in the schema ponto

@@ -1,10 +1,8 @@
 """The roles that the migrations create: who can create them, their privileges, limits and logins."""
 
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -17,11 +15,9 @@ from ponto.schema.migrations import BASE_FOLDERS, MigrationResult, migrate
 from ponto.schema.owner import MigrationError
 from tests.database import ROLES, SCHEMA, execute, migrations
 from tests.database import TIME_ZONE as ZONE
-from tests.documents import blocks
 from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, as_owner, filter_permitted, log_in
 from tests.postgres.storing import STORED, entry
 from tests.waiting import wait_for
-from tools.kit.project import ROOT
 
 MIGRATIONS = migrations()
 
@@ -69,167 +65,121 @@ def test_owner_creates_roles_that_can_log_in_after_a_password_is_set(
     assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
-def test_concurrent_migration_of_another_database_uses_the_roles_of_the_first(server: Server) -> None:
+def test_concurrent_migration_of_another_database_is_refused_the_roles_of_the_first(server: Server) -> None:
     owner = server.create_owner("master")
-    server.execute("create database second owner master")
     waiting_sessions = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
     arguments: dict[str, Any] = server.as_superuser()
     with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**arguments)) as first, first.cursor() as cursor:
-        cursor.execute("set role master; create role ponto_drain login; create role ponto_reader login")
-        second_migration = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
+        cursor.execute("set role master; create role ponto_drain login")
+        second_migration = threads.submit(migrate, owner, ZONE, SCHEMA)
         try:
             wait_for(lambda: server.execute(waiting_sessions) == [(1,)], "the migration to wait for the other")
         finally:
             first.commit()
-        assert second_migration.result().applied == MIGRATIONS
-    assert migrate(owner, ZONE, SCHEMA).applied == MIGRATIONS
+        with pytest.raises(MigrationError, match=r"did not create for it: ponto_drain\."):
+            second_migration.result()
 
 
-@pytest.mark.usefixtures("owner")
-def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Server) -> None:
-    second = server.create_owner("second")
-
-    with pytest.raises(MigrationError, match=r"ponto_drain is used in database master of master.* ROLE_PREFIX"):
-        migrate(second, ZONE, SCHEMA)
-
-    assert execute(second, "select from pg_namespace where nspname = 'ponto'") == []
-
-
-LEAVE_DOOR = """
-    create role ponto_drain;
-    create schema attic;
-    create function attic.door() returns text language sql security definer as 'select current_user';
-    alter function attic.door() owner to ponto_drain;
-"""
-# Statements with which others prepare a function's role before the migration, their database, and the expected problem.
-# The owner has the admin option on the roles.
-PREPARED_ROLES = {
-    "member": (
-        "create role ponto_drain login password 'its own'; create role mallory in role ponto_drain",
-        "master",
-        "mallory is a member of ponto_drain",
-    ),
-    "attributes": (
-        "create role ponto_drain createrole bypassrls",
-        "master",
-        "ponto_drain has attributes that a function's role must not have",
-    ),
-    "memberships": (
-        "create role auditors; create role ponto_drain in role auditors",
-        "master",
-        "ponto_drain is a member of auditors",
-    ),
-    "creator": (  # PostgreSQL gives the creator the admin option
-        "create role mallory createrole; set role mallory; create role ponto_drain",
-        "master",
-        "mallory is a member of ponto_drain.* drop role ponto_drain",
-    ),
-    "function here": (LEAVE_DOOR, "master", r"ponto_drain owns function attic\.door\(\)"),
-    "function elsewhere": (LEAVE_DOOR, "second", "ponto_drain owns 1 objects in database second"),
+FOREIGN_ROLES = {
+    "an administrator's": "create role ponto_drain; grant ponto_drain to master with admin option",
+    "another user's": "set role mallory; create role ponto_drain; grant ponto_drain to master with admin option",
+    "the owner's, for another database": "set role master; create role ponto_drain",
 }
 
 
-@pytest.mark.parametrize(("setup_statement", "database", "problem"), PREPARED_ROLES.values(), ids=PREPARED_ROLES)
-def test_role_that_others_prepared_is_refused_until_their_access_is_removed(
-    server: Server, setup_statement: str, database: str, problem: str
+@pytest.mark.parametrize("setup_statement", FOREIGN_ROLES.values(), ids=FOREIGN_ROLES)
+@pytest.mark.parametrize("is_superuser", [False, True])
+def test_role_that_the_owner_did_not_create_for_this_database_is_refused(
+    server: Server, setup_statement: str, *, is_superuser: bool
 ) -> None:
     owner = server.create_owner("master")
-    server.execute("create database second owner master")
-    server.execute(setup_statement, database)
-    server.execute("create role ponto_reader; grant ponto_drain, ponto_reader to master with admin option")
+    server.execute(f"create role mallory createrole; {setup_statement}")
+    if is_superuser:
+        server.execute("alter role master superuser")
 
-    with pytest.raises(MigrationError, match=rf"others created roles with .* this project: .*{problem}") as caught:
+    with pytest.raises(MigrationError, match=r"did not create for it: ponto_drain\..* rolePrefix") as caught:
         migrate(owner, ZONE, BASE_FOLDERS)
     assert execute(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
-    if query := re.search("listed there by: (.+?regrole)", str(caught.value)):
-        assert server.execute(query[1], database) == [("function attic.door()",)]
-    server.run_printed_statements(caught.value, database)
+    server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, BASE_FOLDERS).applied
-    assert server.execute("select to_regproc('attic.door')", database) == [(None,)]
-    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        execute(log_in("ponto_drain", owner), "select")
+    assert migrate(owner, ZONE, BASE_FOLDERS) == MigrationResult([], [])
 
 
-def test_role_with_an_open_session_is_refused_until_the_session_is_ended(server: Server) -> None:
-    owner = server.create_owner("master")
-    server.execute("create role ponto_reader login password 'its own'; create role ponto_drain")
-    server.execute("grant ponto_drain, ponto_reader to master with admin option")
-    arguments: dict[str, Any] = log_in("ponto_reader", owner)
-    with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
-        with pytest.raises(MigrationError, match=f"ponto_reader has .* pid {connection.info.backend_pid}") as caught:
-            migrate(owner, ZONE, BASE_FOLDERS)
-
-        server.run_printed_statements(caught.value)
-
-        assert migrate(owner, ZONE, BASE_FOLDERS).applied
-        with pytest.raises(psycopg2.OperationalError):
-            cursor.execute("select from ponto.batida")
-
-
-def test_objects_of_the_projects_roles_are_reported_with_the_documented_query(
+def test_role_of_a_restored_dump_is_refused_although_its_recorded_oid_is_equal(
     server: Server, owner: dict[str, str]
 ) -> None:
-    server.execute(LEAVE_DOOR.replace("create role ponto_drain;", ""), "master")
-    [documented] = [block.text for block in blocks(ROOT / "docs/security.md") if block.language == "sql"]
+    """Whoever creates the role on the other server can wait for the recorded oid."""
+    server.execute("create role mallory createrole; drop owned by ponto_drain; drop role ponto_drain", "master")
+    server.execute("set role mallory; create role ponto_drain; grant ponto_drain to master with admin option")
+    execute(owner, "update migracao_papel set oid = 'ponto_drain'::regrole where nome = 'ponto_drain'")
 
-    [notice] = migrate(owner, ZONE, SCHEMA).notices
-
-    assert "function attic.door() of ponto_drain" in notice
-    for query in (notice.partition("this lists them: ")[2], documented):
-        assert server.execute(query, "master") == [("ponto_drain", "function attic.door()")]
+    with pytest.raises(MigrationError, match=r"did not create for it: ponto_drain\."):
+        migrate(owner, ZONE, SCHEMA)
 
 
-@pytest.mark.parametrize(
-    ("attributes", "setup_statement", "refused_statement"),
-    [
-        ("", "select", "create role ponto_"),
-        ("createrole", "create role ponto_drain; create role ponto_reader", "alter role ponto_drain login"),
-    ],
-    ids=["no privilege to create roles", "roles of an administrator"],
-)
-def test_error_names_the_statements_that_create_the_roles_for_the_owner(
-    server: Server, attributes: str, setup_statement: str, refused_statement: str
-) -> None:
-    owner = server.create_owner("clerk", attributes)
-    server.execute(setup_statement)
+def test_what_others_prepared_has_no_effect_on_the_new_role(server: Server) -> None:
+    owner = server.create_owner("master")
+    server.execute("create role mallory createrole; grant mallory to master", "master")
+    server.execute("create role ponto_drain login password 'its own'; create role member login password 'its own'")
+    server.execute("grant ponto_drain to member, mallory with admin option")
+    server.execute("create database second owner mallory")
+    door = "create function public.door() returns text language sql security definer as 'select current_user'"
+    for database in ("master", "second"):
+        server.execute(f"{door}; alter function public.door() owner to ponto_drain", database)
+    sessions = []
+    for user, statement in (
+        ("ponto_drain", "select"),
+        ("member", "set role ponto_drain"),
+        ("postgres", "set session authorization ponto_drain"),
+    ):
+        arguments: dict[str, Any] = log_in(user, owner)
+        session = psycopg2.connect(**arguments)
+        session.autocommit = True
+        session.cursor().execute(statement)
+        sessions.append(session)
+    with pytest.raises(MigrationError, match="ponto_drain") as caught:
+        migrate(owner, ZONE, BASE_FOLDERS)
+    server.execute("drop owned by ponto_drain", "second")
 
-    with pytest.raises(MigrationError, match=f'"clerk" may not run `{refused_statement}') as caught:
+    server.run_printed_statements(caught.value, "master")
+
+    assert migrate(owner, ZONE, BASE_FOLDERS).notices == []
+    set_password(owner, "ponto_drain", "another")
+    for session in sessions:
+        with closing(session), session.cursor() as cursor, pytest.raises(psycopg2.Error, match="permission denied"):
+            cursor.execute("select id from ponto.batida")
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        execute(log_in("ponto_drain", owner), "select")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        execute(log_in("member", owner), "set role ponto_drain")
+    for database in ("master", "second"):
+        assert server.execute("select to_regproc('public.door')", database) == [(None,)]
+
+
+def test_members_of_the_roles_are_reported(server: Server, owner: dict[str, str]) -> None:
+    server.execute(
+        "create role mallory; grant ponto_drain to mallory; create role person; grant ponto_reader to person"
+    )
+    server.execute("create role keeper; grant ponto_reader to keeper with admin option")
+
+    notices = migrate(owner, ZONE, SCHEMA).notices
+
+    assert [notice.partition(".")[0] for notice in notices] == [
+        "keeper is a member of ponto_reader and may add members",
+        "mallory is a member of ponto_drain and so has the privileges of that function",
+    ]
+
+
+def test_error_names_the_statement_that_lets_the_owner_create_roles(server: Server) -> None:
+    owner = server.create_owner("clerk", "")
+
+    with pytest.raises(MigrationError, match='"clerk" may not run `create role ponto_') as caught:
         migrate(owner, ZONE, BASE_FOLDERS)
     assert execute(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, BASE_FOLDERS).applied
-    set_password(owner, "ponto_drain", "its own")
-    assert execute(log_in("ponto_drain", owner), "select id from ponto.batida") == []
-
-
-def test_role_of_a_removed_slice_is_altered_only_if_it_can_still_log_in(server: Server, tmp_path: Path) -> None:
-    owner = server.create_owner("master")
-    (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
-    migrate(owner, ZONE, BASE_FOLDERS | {"gone": tmp_path})
-    server.execute("revoke ponto_gone from master")
-
-    with pytest.raises(MigrationError, match=r"grant .*ponto_gone to \"master\" with admin option"):
-        migrate(owner, ZONE, BASE_FOLDERS)
-    server.execute("alter role ponto_gone nologin")  # as the migrations of another stage do
-    assert migrate(owner, ZONE, BASE_FOLDERS) == MigrationResult([], [])
-
-
-def test_role_of_a_slice_that_another_stage_uses_can_still_log_in(server: Server, tmp_path: Path) -> None:
-    owner = server.create_owner("master")
-    server.execute("create database second owner master")
-    (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
-    (tmp_path / "privileges.sql").write_text("grant usage on schema ponto to ponto_gone;\n")
-    for database in ("master", "second"):
-        migrate({**owner, "dbname": database}, ZONE, BASE_FOLDERS | {"gone": tmp_path})
-
-    migrate(owner, ZONE, BASE_FOLDERS)
-
-    set_password(owner, "ponto_gone", "its own")
-    gone = log_in("ponto_gone", owner)
-    assert execute({**gone, "dbname": "second"}, "select has_schema_privilege('ponto', 'usage')") == [(True,)]
-    assert execute(gone, "select has_schema_privilege('ponto', 'usage')") == [(False,)]
 
 
 @pytest.mark.parametrize(
@@ -360,14 +310,8 @@ def test_iam_login_without_the_role_rds_iam_is_refused(owner: dict[str, str]) ->
             lambda owner: set_login_method(owner, *ROLES, uses_iam=False),
             "master.* may not run `revoke rds_iam from ponto_",
         ),
-        (
-            "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_drain;"
-            "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_drain",
-            lambda owner: set_login_method(owner, "ponto_drain", uses_iam=False),
-            "ponto_drain is a member of via, which has rds_iam",
-        ),
     ],
-    ids=["limits", "login by IAM", "login by password", "an indirect member of rds_iam"],
+    ids=["limits", "login by IAM", "login by password"],
 )
 def test_error_names_the_statements_that_the_owner_may_not_run(
     server: Server,
@@ -384,6 +328,16 @@ def test_error_names_the_statements_that_the_owner_may_not_run(
 
     action(owner)
     assert action(owner) == []
+
+
+def test_password_login_of_an_indirect_member_of_rds_iam_is_refused(server: Server, owner: dict[str, str]) -> None:
+    server.execute(
+        "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_drain;"
+        "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_drain"
+    )
+
+    with pytest.raises(MigrationError, match="ponto_drain is a member of via, which has rds_iam"):
+        set_login_method(owner, "ponto_drain", uses_iam=False)
 
 
 # Passwords

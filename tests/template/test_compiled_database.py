@@ -162,13 +162,19 @@ def test_existing_database_only_sets_variables_of_the_functions(compile_stage: C
         assert variables["DB_SECRET_ARN"] == variables.get("DRAIN_SECRET_ARN", "") == ""
 
     # If the owner has a secret, separate secrets are created for the functions.
-    with_secret = database_variables(compile_stage("dev", "database=existing", f"dbSecretArn={ARN}"))
+    template = compile_stage("dev", "database=existing", f"dbSecretArn={ARN}", "rolePrefix=shop_")
+    with_secret = database_variables(template)
     drain_secret, read_secret = ({"Ref": name} for name in SECRETS)
     assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == drain_secret
     assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == read_secret
     schema = with_secret["SchemaLambdaFunction"]
     secrets = [schema[f"{prefix}_SECRET_ARN"] for prefix in ("DB", "DRAIN", "READ")]
     assert secrets == [ARN, drain_secret, read_secret]
+    variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
+    assert variables["ROLE_PREFIX"] == "shop_"
+    assert variables["ROLES"].startswith("shop_drain:DRAIN,shop_reader:READ")
+    assert with_secret["ReadLambdaFunction"]["DB_USER"] == "shop_reader"
+    assert "shop_drain" in template.properties("DrainSecret")["GenerateSecretString"]["SecretStringTemplate"]
 
 
 def test_express_cluster_needs_no_vpc_and_uses_public_certificates(compile_stage: CompileStage) -> None:

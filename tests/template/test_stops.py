@@ -18,6 +18,7 @@ EXPRESS = "database=express"
         ([EXPRESS, "dbLogin=secret"], "accepts iam only"),
         (["dbLogin=iam", "dataApi=true"], "the Data API needs a password"),
         ([f"dbSecretArn={ARN}"], "dbLogin: iam uses no secret"),
+        (["rolePrefix=Shop_"], "is not a prefix of names"),
         (["dbSslMode=disable"], "a login by IAM needs TLS"),
         (["database=existing", "dbLogin=iam"], "dbResourceId: '' is not a resource id"),
         (["dbResourceId=cluster-ABC"], "with database: create leave it out"),

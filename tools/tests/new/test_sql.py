@@ -20,7 +20,7 @@ from ponto.punch import EVENT
 from ponto.schema.migrations import BASE_FOLDERS, migrate
 from ponto.shared.event import Event
 from ponto.shared.fields import Kind
-from tests.database import TIME_ZONE, Database, cloned
+from tests.database import EMPTY_TEMPLATE, TIME_ZONE, Database, cloned
 from tools.develop.new.command import get_names
 from tools.develop.new.sql import generate
 from tools.develop.new.words import Renaming
@@ -123,7 +123,7 @@ def store(
     event = EVENTS[request.param]
     folder = tmp_path_factory.mktemp("schema")
     files = write_schema(event, folder)
-    with cloned(postgres, "template0") as url, closing(Database(url)) as database:
+    with cloned(postgres, EMPTY_TEMPLATE) as url, closing(Database(url)) as database:
         migrated = migrate(database.owner, TIME_ZONE, {"ponto": folder})
         assert migrated.notices == []  # such as that a name was truncated
         with closing(Store(url, event, files)) as store:
@@ -153,7 +153,7 @@ def test_generated_table_is_the_one_of_this_project(postgres: str, tmp_path: Pat
     definitions = []
 
     for folder in (BASE_FOLDERS["ponto"], tmp_path):
-        with cloned(postgres, "template0") as url, closing(Database(url)) as database:
+        with cloned(postgres, EMPTY_TEMPLATE) as url, closing(Database(url)) as database:
             migrate(database.owner, TIME_ZONE, {"ponto": folder})
             definitions.append(set(database.execute(DEFINITIONS)))
 

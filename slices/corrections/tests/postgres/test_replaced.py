@@ -33,6 +33,7 @@ def stage(migrated_url: str) -> Iterator[Stage]:
         stage.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
         assert stage.time_card(1, "2026-11") == CORRECTED
         yield stage
+        stage.run(SCHEMA)  # all roles of the server can log in again
 
 
 def test_disabled_slice_leaves_time_cards_of_punches_and_enabled_again_corrects_them(stage: Stage) -> None:
