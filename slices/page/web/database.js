@@ -26,7 +26,8 @@ const SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 const MAX_LOCK_WAIT_MS = 60_000 // maximum wait of a press for the lock
 const STORES_LOCK = "stores" // shared by all tabs and the worker; its holder may write to both stores
 let reconciledConnection = null // the connection over which the stores were last reconciled, successfully or not
-let failure = null // error of the second store or of the reconciliation
+let failure = null // error of the second store or of the reconciliation; until it works again, no punch is accepted
+let hasWriteFailed = false // the last write of a punch or of the identity
 
 /**
  * Calls a function with a connection, and once more with another one if the browser has lost the first.
@@ -75,14 +76,22 @@ function runTransaction(mode, work) {
   })
 }
 
-/** @returns {boolean} whether a store failed at its last use; until it works again, no punch is accepted */
-export function isFailing() {
-  return failure !== null
-}
+/** @returns {Error | null} the error of a store that failed at its last use */
+export const getFailure = () => failure
 
-/** @returns {boolean} whether a store failed because it did not respond in time */
-export function isUnresponsive() {
-  return failure !== null && isTimeout(failure)
+/** @returns {boolean} whether the last write succeeded */
+export const canWrite = () => failure === null && !hasWriteFailed
+
+/** Notes whether a write to both stores succeeds, and returns its result. */
+async function noteWrite(write) {
+  try {
+    const result = await write
+    hasWriteFailed = false
+    return result
+  } catch (error) {
+    hasWriteFailed = true
+    throw error
+  }
 }
 
 /** Changes the identity in both stores, or in neither. */
@@ -143,27 +152,29 @@ export function addPunch(body, minGapMs = 0) {
     if (failure) throw failure
     const other = minGapMs > 0 && (await findRecentPunch(connection, body, minGapMs))
     if (other) return other
-    const device = await nextDevice(connection)
-    const punch = { state: "waiting", body: { ...body, dispositivo: device.dispositivo, sequencia: device.next } }
-    let order
-    try {
-      await writeCopy(punch)
-      order = await transact(connection, "readwrite", (punches, settings, setResult) => {
-        settings.put({ ...device, next: device.next + 1 }, "device")
-        onSuccess(punches.add(punch), setResult)
-      })
-      const stored = await transact(connection, "readonly", (punches, _, setResult) =>
-        onSuccess(punches.get(order), setResult),
-      )
-      if (!isEqual(stored, { ...punch, order })) throw new Error("the punch could not be read back")
-      return stored
-    } catch (error) {
-      if (isTimeout(error) && order === undefined) throw uncertainError(error) // the write may still succeed
-      await rollBack(connection, punch, device, order)
-      throw error
-    }
+    return noteWrite(writePunch(connection, body))
   }
   return withLock(press, { signal: AbortSignal.timeout(MAX_LOCK_WAIT_MS) })
+}
+
+async function writePunch(connection, body) {
+  const device = await nextDevice(connection)
+  const punch = { state: "waiting", body: { ...body, dispositivo: device.dispositivo, sequencia: device.next } }
+  let order
+  try {
+    await writeCopy(punch)
+    order = await transact(connection, "readwrite", (punches, settings, setResult) => {
+      settings.put({ ...device, next: device.next + 1 }, "device")
+      onSuccess(punches.add(punch), setResult)
+    })
+    const stored = await transact(connection, "readonly", (punches, _, setResult) => onSuccess(punches.get(order), setResult))
+    if (!isEqual(stored, { ...punch, order })) throw new Error("the punch could not be read back")
+    return stored
+  } catch (error) {
+    if (isTimeout(error) && order === undefined) throw uncertainError(error) // the write may still succeed
+    await rollBack(connection, punch, device, order)
+    throw error
+  }
 }
 
 /** Finds the employee's newest punch that is less than `minGapMs` older and was not refused. */
@@ -278,7 +289,7 @@ export function getSettings(...names) {
 
 /** Saves a setting: in both stores if it belongs to the identity, otherwise in the first. */
 export function saveSetting(name, value) {
-  if (name in NO_IDENTITY) return withLock(connection => updateIdentity(connection, () => ({ [name]: value })))
+  if (name in NO_IDENTITY) return withLock(connection => noteWrite(updateIdentity(connection, () => ({ [name]: value }))))
   return runTransaction("readwrite", (_, settings) => settings.put(value, name))
 }
 
@@ -302,6 +313,6 @@ export function updateSettings(names, change) {
 /** Renames this device. With another name it counts as another device, and its numbers start at 1. */
 export function renameDevice(name) {
   return withLock(connection =>
-    updateIdentity(connection, ({ device }) => (device?.name === name ? {} : { device: newDevice(name) })),
+    noteWrite(updateIdentity(connection, ({ device }) => (device?.name === name ? {} : { device: newDevice(name) }))),
   )
 }

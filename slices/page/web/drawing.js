@@ -2,7 +2,7 @@
 
 import * as database from "./database.js"
 import { REFUSED_STATES, showPunchOutcome, stateElement } from "./outcome.js"
-import { DAY_MS, isOverdue, isSkewed, isTimeout } from "./rules.js"
+import { DAY_MS, isOverdue, isSkewed, isTimeout, storageReason } from "./rules.js"
 import { callModules, clockTime, createElement, element, locale, page } from "./state.js"
 
 const MAX_SHOWN = 100 // punches of each state in the list
@@ -61,7 +61,8 @@ async function drawNow() {
   const earlier = [...lasting, ...sent.slice(0, MAX_SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
   const overdue = sent.filter(isOverdue).length
   const shownCount = todays.length + earlier.length
-  page.isStuck ||= database.isUnresponsive()
+  const failure = database.getFailure()
+  page.isStuck ||= failure !== null && isTimeout(failure)
   const outcomePunch = [...lasting, ...accepted].find(({ body }) => body.id === page.shownPunchId)
   if (outcomePunch) showPunchOutcome(outcomePunch)
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shownCount)
@@ -70,15 +71,17 @@ async function drawNow() {
   element("earlier").replaceChildren(...earlier.map(punch => punchItem(punch, settings.session)))
   if (focusedId && document.activeElement.id !== focusedId) element(focusedId)?.focus({ preventScroll: true })
   element("before").hidden = earlier.length === 0
+  const promise = database.canWrite() && page.unsavedKey === null ? page.texts.keptHere : ""
   showWarnings([
-    !settings.key && page.texts.noKey,
-    page.hasUserPool && !settings.session && page.texts.notSignedIn,
+    page.unsavedKey !== null && page.texts.keyNotSaved,
+    !settings.key && page.unsavedKey === null && page.texts.noKey(promise),
+    page.hasUserPool && !settings.session && page.texts.notSignedIn(promise),
     settings.key &&
       settings.refusedKey?.key === settings.key &&
       !(page.hasUserPool && !settings.session) &&
-      page.texts.keyRefused(settings.refusedKey.status),
-    waiting > 0 && page.texts[waitingReason(settings.retry)],
-    database.isFailing() && page.texts.storageFailed,
+      page.texts.keyRefused(settings.refusedKey.status, promise),
+    waiting > 0 && page.texts[waitingReason(settings.retry)]?.(promise),
+    failure && storageText(failure),
     settings.restored && isRecent(settings.restored.at) && page.texts.restored(settings.restored.punches),
     isSkewed(settings.skew) && page.texts.clockSkewed(settings.skew),
   ])
@@ -115,8 +118,11 @@ function showWarnings(texts) {
 export function reportError(error) {
   console.error(error)
   page.isStuck ||= isTimeout(error)
-  showWarnings([error.name === "QuotaExceededError" ? page.texts.storageFailed : `${page.texts.storageFailed} (${error.name})`])
+  showWarnings([page.unsavedKey !== null && page.texts.keyNotSaved, storageText(error)])
 }
+
+/** Returns a text that says why a store failed and what to do. */
+export const storageText = error => page.texts[storageReason(error)] ?? `${page.texts.storageFailed} (${error.message})`
 
 /** Shows the page as a kiosk, or as the page of one employee. */
 export async function setKioskMode(kiosk) {

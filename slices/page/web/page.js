@@ -1,7 +1,7 @@
 /** The page: a clock, a button, and the states of today's punches. */
 
 import * as database from "./database.js"
-import { draw, reportError, setKioskMode } from "./drawing.js"
+import { draw, reportError, setKioskMode, storageText } from "./drawing.js"
 import { TEXTS, chooseLanguage } from "./i18n.js"
 import * as outbox from "./outbox.js"
 import { askToConfirm, clearOutcome, showOutcome, showPunchOutcome } from "./outcome.js"
@@ -85,9 +85,9 @@ async function storePunch(employee, minGapMs) {
     punch = await database.addPunch({ id, usuarioId: employee, ponto: timestamp(now), offline }, minGapMs)
   } catch (error) {
     page.isStuck ||= isTimeout(error)
-    const reason = isTimeout(error) ? page.texts.storageTimeout : error.message
-    if (error.name === "UncertainWriteError") showOutcome("bad", page.texts.possiblyKept(reason))
-    else showOutcome("bad", error.name === "QuotaExceededError" ? page.texts.storageFull : page.texts.notKept(reason))
+    const text = error.name === "UncertainWriteError" ? page.texts.possiblyKept : page.texts.notKept
+    showOutcome("bad", text(storageText(error)))
+    draw() // the warnings no longer promise that punches are kept
     return
   } finally {
     page.writesInProgress--
@@ -264,7 +264,7 @@ async function start() {
   element("settings").addEventListener("toggle", () => {
     if (!element("settings").open && (page.isKiosk || page.isUnlocked)) lockSettings()
   })
-  element("remembered").addEventListener("submit", event => (event.preventDefault(), saveSettings().catch(reportError)))
+  element("remembered").addEventListener("submit", event => (event.preventDefault(), saveSettings()))
   element("export").addEventListener("click", () => exportPunches().catch(reportError))
   element("sign").addEventListener("click", () => signInOrOut().catch(reportError))
   element("language").addEventListener("click", () => {
@@ -275,7 +275,8 @@ async function start() {
   addEventListener("pageshow", () => (element("sign").disabled = false)) // some browsers restore a page as it was left
   addEventListener("online", () => (draw(), sendNow()))
   addEventListener("offline", draw)
-  addEventListener("hashchange", () => acceptKey(takeKeyFromAddress()).catch(reportError))
+  addEventListener("hashchange", () => acceptKey(takeKeyFromAddress()))
+  setInterval(() => acceptKey(page.unsavedKey), MAX_WAIT_MS)
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") sendNow()
   })
@@ -296,7 +297,7 @@ async function start() {
   offerSignIn().catch(console.error) // fails without network if the worker has not cached the page's configuration
   startModules().catch(console.error)
   sendNow()
-  acceptKey(linkKey).catch(reportError)
+  acceptKey(linkKey)
   requestPersistence().catch(console.error)
   installWorker().catch(console.error) // without the worker the page works, but cannot be opened offline
 }

@@ -170,6 +170,19 @@ export async function withTimeout(result, store) {
 export const isTimeout = error => [error.name, error.cause?.name].includes("TimeoutError")
 
 /**
+ * Returns the key of the text that says in a person's words why a store failed.
+ * @param {Error} error
+ * @returns {string | null} null: none of the known reasons
+ */
+export function storageReason(error) {
+  if (!self.isSecureContext) return "needsHttps"
+  if (!navigator.locks || !self.indexedDB || !self.caches) return "needsBrowser"
+  if (error.name === "SecurityError") return "needsPermission"
+  if (error.name === "QuotaExceededError") return "storageFull"
+  return isTimeout(error) ? "storageTimeout" : null
+}
+
+/**
  * Returns the remaining time of a wait. If the clock was set back meanwhile, it is 0, so that no wait becomes longer.
  * @param {{at: number, delay: number} | null} retry at: end of the wait, in ms since the epoch; delay: its length in ms
  * @param {number} now ms since the epoch

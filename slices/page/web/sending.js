@@ -15,7 +15,7 @@ export async function sendAndSchedule() {
   try {
     wait = Math.min((await outbox.sendWaiting()) ?? MAX_WAIT_MS, MAX_WAIT_MS)
     askForReceipts()
-    if (database.isFailing()) await reconcile()
+    if (database.getFailure()) await reconcile()
   } catch (error) {
     reportError(error)
   }

@@ -1,18 +1,25 @@
 /** The settings: the key, the device, the kiosk and its PIN. */
 
 import * as database from "./database.js"
-import { draw } from "./drawing.js"
+import { draw, reportError, storageText } from "./drawing.js"
 import * as outbox from "./outbox.js"
 import { cleanDeviceName, parseKey, parseKeyFragment } from "./rules.js"
 import { sendNow } from "./sending.js"
 import { element, page } from "./state.js"
 
-/** Saves the key of a link; asks first if it would replace another one. */
+/** Saves the key of a link; asks first if it would replace another one. A key that cannot be saved stays in `page.unsavedKey`. */
 export async function acceptKey(key) {
   if (key === null) return
-  const { key: old } = await database.getSettings("key")
-  if (old && old !== key && !(await confirmReplacement())) return
-  await database.saveSetting("key", key)
+  const isConfirmed = key === page.unsavedKey
+  try {
+    const { key: old } = await database.getSettings("key")
+    if (old && old !== key && !isConfirmed && !(await confirmReplacement())) return
+    await database.saveSetting("key", key)
+    page.unsavedKey = null
+  } catch (error) {
+    page.unsavedKey = key
+    return reportError(error)
+  }
   outbox.notifyChange()
   sendNow()
 }
@@ -33,9 +40,18 @@ export function takeKeyFromAddress() {
   return key
 }
 
-/** Saves the settings that were edited. */
+/** Saves the settings that were edited, and shows the result beside the button. */
 export async function saveSettings() {
-  element("saved").textContent = "" // the result of an earlier save, in case this one fails
+  element("saved").textContent = "" // so that a screen reader also reads the same result again
+  try {
+    await saveEditedSettings()
+  } catch (error) {
+    reportError(error)
+    element("saved").textContent = page.texts.notSaved(storageText(error))
+  }
+}
+
+async function saveEditedSettings() {
   const typed = element("key").value
   const key = typed.trim() === "" ? null : parseKey(typed)
   element("key").ariaInvalid = typed.trim() !== "" && key === null ? "true" : null

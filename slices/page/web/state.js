@@ -17,6 +17,7 @@ export const page = {
   shownPunchId: null, // id of the punch whose outcome is shown
   askedEmployee: null, // employee who is asked whether to punch again
   isUnlocked: false, // the settings were unlocked by the PIN or a key
+  unsavedKey: null, // key of a link that could not be saved yet
   isStuck: false, // a store does not respond; after a full disk it responds only if the page is reloaded
   modules: [], // of other slices
 }

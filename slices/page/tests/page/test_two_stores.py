@@ -170,7 +170,7 @@ def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(serve
     )
 
     assert "Não se sabe se a batida foi guardada" in punch(page)
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    expect(page.locator("#warnings")).to_contain_text("está cheia")
     page.evaluate("repair()")
     press_repeatedly(page, 1)
 
@@ -275,8 +275,8 @@ def test_without_the_second_store_waiting_punches_are_sent_and_new_ones_refused(
         "", "CacheStorage.prototype.open = () => Promise.reject(new DOMException('no', 'SecurityError'))", worker=False
     )
     wait_for_states(page, SENT, SENT)
-    assert "NÃO foi guardada: no" in punch(page, EMPLOYEE)
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    assert "NÃO foi guardada. O navegador não deixa este site guardar dados" in punch(page, EMPLOYEE)
+    expect(page.locator("#warnings")).to_contain_text("permita os dados (cookies) deste site")
     page.close()
     page = phone.open(worker=False)
     wait_for_states(page, SENT, SENT)
@@ -327,7 +327,7 @@ def test_a_punch_whose_write_ends_late_is_not_reported_as_lost(server: FakeServe
         }"""
     )
 
-    assert "Não se sabe se a batida foi guardada: o armazenamento deste aparelho não responde" in punch(page)
+    assert "Não se sabe se a batida foi guardada. O armazenamento deste aparelho não responde" in punch(page)
     page.evaluate("repair()")
     press_repeatedly(page, 1)
 
@@ -374,11 +374,52 @@ def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server
             return put.apply(this, values)
         }""",
     )
-    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    expect(page.locator("#warnings")).to_contain_text("está cheia")
 
     page.evaluate("window.full = false")
     trigger_online(page)
 
     wait_for_states(page, WAITING)
-    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    expect(page.locator("#warnings")).not_to_contain_text("está cheia")
     assert punches_in_both_stores(page) == punches
+
+
+_FULL_DEVICE = """
+window.full = true
+const { put } = IDBObjectStore.prototype
+IDBObjectStore.prototype.put = function (...values) {
+    if (window.full) throw new DOMException("full", "QuotaExceededError")
+    return put.apply(this, values)
+};"""
+
+
+def test_key_of_a_link_survives_a_full_device_that_promises_nothing(server: FakeServer, phone: Phone) -> None:
+    page = phone.open("", _FULL_DEVICE + clock_script(50), worker=False)
+    page.goto(phone.url + KEY_FRAGMENT)
+    expect(page.locator("#warnings")).to_contain_text("A chave do link ainda NÃO foi guardada")
+    phone.context.set_offline(True)
+
+    assert "NÃO foi guardada. A memória deste aparelho está cheia" in punch(page, EMPLOYEE)
+    trigger_online(page)
+    expect(page.locator("#warnings")).to_contain_text("A chave do link ainda NÃO foi guardada")
+    expect(page.locator("main")).not_to_contain_text("guardadas aqui")
+    page.locator("#settings").evaluate("details => { details.open = true }")
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.locator("#saved")).to_contain_text("NÃO foi salvo. A memória deste aparelho está cheia")
+
+    phone.context.set_offline(False)
+    page.evaluate("window.full = false")
+    expect(page.locator("#key-state")).to_contain_text("irst")
+    expect(page.locator("#warnings")).to_have_text("")
+    punch(page)
+    wait_for_states(page, SENT)
+    assert server.punch_requests[0].key == "first"
+
+
+def test_page_without_https_says_what_to_do(phone: Phone) -> None:
+    page = phone.open("", worker=False)
+    insecure = "Object.defineProperty(window, 'isSecureContext', { value: false }); navigator.locks.request = null"
+    phone.add_init_script(page, insecure)
+    page.reload()
+    expect(page.locator("#warnings")).to_contain_text("que começa com https")
+    assert "NÃO foi guardada. O navegador não guarda batidas neste endereço" in punch(page, EMPLOYEE)
