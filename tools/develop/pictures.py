@@ -1,17 +1,23 @@
 """`make pictures`: the documents' pictures, taken from the local stack in Chromium."""
 
 import io
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import psycopg2
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from loadtest import __main__ as load_test
+from tools import cli
 from tools.develop import chromium
+from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 from tools.local import emulator, flow
 from tools.local.stack import Stack, run_local_stack
@@ -21,6 +27,8 @@ PAGE = ROOT / "slices" / "page" / "pictures"
 DURATION_SECONDS = 18  # of the animation, however long the recording took
 STILL_SECONDS = 2.5  # for the last frame, at the start and at the end: some viewers show only the first frame
 MIN_FRAME_SECONDS = 0.6
+PAPER: Any = {"width": 794, "height": 1123}  # A4
+TIME_CARD = ("report", "timecard", "--employee", "1000015", "--month", "2026-10", "--lang", "pt")
 VIEW, PHONE, CAPTION_HEIGHT = {"width": 860, "height": 640}, {"width": 320, "height": 640}, 75
 OPTIONS: Any = {"color_scheme": "light", "reduced_motion": "reduce", "device_scale_factor": 1.25}
 CAPTIONS = {
@@ -123,6 +131,43 @@ def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
     recorder.write(DOCUMENTS / f"moving.{language}.gif")
 
 
+def take_time_card(stack: Stack, state: Path, browser: Browser) -> None:
+    """Take a picture of a time card of the made-up company, as it is printed."""
+    company = (ROOT / "slices" / "reports" / "demo.sql").read_text(encoding="utf-8").rpartition("vacuum")[0]
+    with closing(psycopg2.connect(stack.address.database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(company)
+        connection.commit()
+    file = state / "card.html"
+    run_ponto(state, "correct", "add", "--employee", "1000015", "--at", "2026-10-20T17:02", "--reason", "sem celular")
+    run_ponto(state, *TIME_CARD, "--format", "html", "--output", str(file))
+    page = browser.new_page(viewport=PAPER, **OPTIONS)
+    page.emulate_media(media="print")
+    page.goto(file.as_uri())
+    page.locator(".sheet").evaluate("sheet => { sheet.style.padding = '45px 49px' }")  # the margins of the paper
+    page.locator(".sheet").screenshot(path=DOCUMENTS / "time_card.png")
+
+
+def run_ponto(state: Path, *words: str) -> None:
+    """Run `ponto` on the stack.
+
+    Raises:
+        CommandError: it failed.
+    """
+    if cli.main([*words, "--state", str(state)]):
+        raise CommandError(f"ponto {' '.join(words)} failed")
+
+
+def draw_load(state: Path) -> None:
+    """Take the chart of a load test with the default load.
+
+    Raises:
+        CommandError: it failed.
+    """
+    if load_test.main(["--open-rate", "0", "--state", str(state)]):
+        raise CommandError("make loadtest failed")
+    shutil.copyfile(state / "loadtest" / "arrivals.png", DOCUMENTS / "load.png")
+
+
 def main() -> int:
     """Take the pictures; each language has a separate stack, because the recording starts with empty tables."""
     program = chromium.path()
@@ -138,6 +183,9 @@ def main() -> int:
         ):
             browser = playwright.chromium.launch(executable_path=program, args=chromium.SWITCHES)
             take_pictures(stack, browser, language)
+            if language == "pt-BR":
+                take_time_card(stack, Path(state), browser)
+                draw_load(Path(state))
             browser.close()
     return 0
 
