@@ -1,6 +1,6 @@
-"""Moto's RDS with express clusters, as observed on AWS: moto lacks them, and completes changes at once."""
+"""Moto's RDS with express clusters, as RDS's API describes them: moto lacks them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -20,12 +20,10 @@ class _Cluster(models.DBCluster):
 
 
 class Rds(models.RDSBackend):
-    """The RDS of an account and region. Each call of DescribeDBClusters takes the changes one step further."""
+    """The RDS of an account and region."""
 
     def __init__(self) -> None:
         super().__init__("us-east-1", "123456789012")
-        self.is_immediate = False  # whether changes are complete at the next call of DescribeDBClusters
-        self._steps: list[Callable[[], object]] = []
 
     def create_db_cluster(self, kwargs: Any) -> Any:
         is_express = kwargs.pop("with_express_configuration", False)
@@ -33,37 +31,21 @@ class Rds(models.RDSBackend):
         cluster: Any = super().create_db_cluster(kwargs)
         if is_express:
             cluster.internet_access_gateway_enabled = cluster.iam_auth = True
-            identifiers = {"db_cluster_identifier": cluster.resource_id, "engine": cluster.engine}
-            writer = {
-                "db_instance_identifier": f"{cluster.resource_id}-instance-1",
-                "db_instance_class": "db.serverless",
-            }
-            self._change(lambda: self.create_db_instance(identifiers | writer))
+            name = cluster.resource_id
+            writer = {"db_instance_identifier": f"{name}-instance-1", "db_instance_class": "db.serverless"}
+            self.create_db_instance(writer | {"db_cluster_identifier": name, "engine": cluster.engine})
         return cluster
 
     def modify_db_cluster(self, kwargs: Any) -> Any:
-        cluster: Any = self.clusters[kwargs["db_cluster_identifier"]]
-        modify = super().modify_db_cluster
-        self._change(lambda: modify(kwargs))
-        if "db_cluster_parameter_group_name" in kwargs:  # AWS reports the pending restart later
-            self._change(lambda: setattr(cluster, "group_status", "pending-reboot"))
-        return cluster
+        if "db_cluster_parameter_group_name" in kwargs:
+            cluster: Any = self.clusters[kwargs["db_cluster_identifier"]]
+            cluster.group_status = "pending-reboot"
+        return super().modify_db_cluster(kwargs)
 
     def reboot_db_instance(self, db_instance_identifier: str) -> Any:
         writer: Any = self.databases[db_instance_identifier]
-        self._change(lambda: setattr(writer.cluster, "group_status", "in-sync"))
+        writer.cluster.group_status = "in-sync"
         return writer
-
-    def describe_db_clusters(self, db_cluster_identifier: str | None = None, filters: Any = None) -> Any:
-        steps = self._steps[: None if self.is_immediate else 1]
-        del self._steps[: len(steps)]
-        for step in steps:
-            step()
-        return super().describe_db_clusters(db_cluster_identifier, filters)
-
-    def _change(self, change: Callable[[], object]) -> None:
-        """Make a change after the old state was reported once more."""
-        self._steps += [lambda: None, change]
 
 
 @contextmanager

@@ -29,7 +29,15 @@ class Comparison(NamedTuple):
     """CloudFormation's comparison of a template with a stack, and its validation of the template."""
 
     changes: list[Any]  # each a ResourceChange of DescribeChangeSet
-    validation: Mapping[str, Any]  # as --json prints it
+    status: str  # of the change set; REFUSED: CloudFormation did not create it
+    reason: str
+    failures: list[str]  # errors and warnings, also those of hooks
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether CloudFormation would execute the change set, or has nothing to change."""
+        has_no_changes = self.status == "FAILED" and any(text in self.reason for text in _NO_CHANGES)
+        return self.status == "CREATE_COMPLETE" or has_no_changes
 
 
 def compare(
@@ -70,7 +78,7 @@ def compare(
                 **source,
             )
         except ClientError as error:
-            return Comparison([], _validation("REFUSED", explain(error), []))
+            return Comparison([], "REFUSED", explain(error), [])
         return _describe(cloudformation, created["Id"])
 
 
@@ -81,26 +89,8 @@ def _describe(cloudformation: Any, arn: str) -> Comparison:
     changes = [change["ResourceChange"] for change in pages.search("Changes[]") if "ResourceChange" in change]
     # All events are read, as the filter for failed ones may omit warnings.
     events = cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn).search("OperationEvents[]")
-    errors = [event for event in events if event.get("EventType", "").endswith("_ERROR")]
-    return Comparison(changes, _validation(description["Status"], description.get("StatusReason", ""), errors))
-
-
-def _validation(status: str, reason: str, events: list[Any]) -> Mapping[str, Any]:
-    """Return the result of CloudFormation's validation.
-
-    Args:
-        status: of the change set; REFUSED: CloudFormation did not create it.
-        events: its events of errors and warnings, also those of hooks.
-    """
-    has_no_changes = status == "FAILED" and any(text in reason for text in _NO_CHANGES)
-    failures = read_failures(events)
-    return {
-        "isAccepted": status == "CREATE_COMPLETE" or has_no_changes,  # CloudFormation would execute or change nothing
-        "status": status,
-        "reason": reason,
-        "errors": [str(failure) for failure in failures if not failure.is_warning],
-        "warnings": [str(failure) for failure in failures if failure.is_warning],
-    }
+    failures = read_failures(event for event in events if event.get("EventType", "").endswith("_ERROR"))
+    return Comparison(changes, description["Status"], description.get("StatusReason", ""), [*map(str, failures)])
 
 
 def _wait_until_created(cloudformation: Any, name: Mapping[str, str]) -> None:

@@ -16,13 +16,7 @@ from tools.kit.osls import stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 from tools.kit.target import TargetOptions
 from tools.operate.deploy import boundary, checks, express, failed_events, preview, proof, service_role, stack_state
-from tools.operate.deploy.compiled_stage import (
-    CompiledStage,
-    add_deployed_database,
-    code_sha256,
-    read_compiled_stage,
-    read_template,
-)
+from tools.operate.deploy.compiled_stage import CompiledStage, add_deployed_database, read_compiled_stage
 
 _EPILOG = """examples:
   ponto deploy --stage dev
@@ -69,20 +63,19 @@ def deploy(
 
     Prints the account and region, and checks the stack's state, names, the account's plan and quota, and what earlier
     deploys left; if this refuses the deploy, prints all refusals and changes nothing. Then runs `sls deploy --force`,
-    checks that the stack was updated and the drain has the new code, applies the migrations, sends one punch of a
-    reserved employee and waits for its row, and runs the deploy steps of slices. If the stage gets
-    its first cluster, a first `sls deploy` leaves out the protection from deletion and resources that AWS may
-    refuse, and a second one adds them. With `database: express` the cluster is created before `sls deploy`, because
-    CloudFormation cannot create it; later deploys keep this database by default. You can repeat the command at any
-    time, even after it was interrupted.
+    checks that the stack was updated, applies the migrations, sends one punch of a reserved employee and waits for its
+    row, and runs the deploy steps of slices. The first `sls deploy` of a stage leaves out the protection of its cluster
+    from deletion and resources that AWS may refuse, and a second one adds them. With `database: express` the cluster is
+    created before `sls deploy`, because CloudFormation cannot create it; later deploys keep this database by default.
+    You can repeat the command at any time, even after it was interrupted.
     """
     if is_preview:
         return preview.run(collaborators, target_options, params, force=force, as_json=as_json)
     account = target.announce(target_options)
     hooks = collaborators.deploy_hooks()
-    compiled, code = _deploy(collaborators, hooks, account, target_options, params, is_confirmed=yes, force=force)
+    compiled = _deploy(collaborators, hooks, account, target_options, params, is_confirmed=yes, force=force)
     try:
-        summary, slice_results = _migrate_and_prove(hooks, account, target_options.stage, compiled, code)
+        summary, slice_results = _migrate_and_prove(hooks, account, target_options.stage, compiled)
     except CommandError as error:
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
@@ -106,15 +99,10 @@ def deploy(
 
 
 def _migrate_and_prove(
-    hooks: Sequence[DeployHook], account: target.Account, stage: str, compiled: CompiledStage, code: str
+    hooks: Sequence[DeployHook], account: target.Account, stage: str, compiled: CompiledStage
 ) -> tuple[dict[str, Any], list[HookResult]]:
-    """Return the output of --json without the slices' part, and the slices' results.
-
-    Args:
-        code: hash of the drain's packaged code.
-    """
+    """Return the output of --json without the slices' part, and the slices' results."""
     session = account.session
-    proof.require_code(session.client("lambda", config=target.config()), stage, code)
     outputs = stack_outputs(session.client("cloudformation"), stage)
     # No retries: a second call of a slow migration would only wait for the first.
     functions = session.client("lambda", config=target.config(attempts=1, **target.LONG_CALL_SETTINGS))
@@ -154,8 +142,8 @@ def _deploy(
     *,
     is_confirmed: bool,
     force: bool,
-) -> tuple[CompiledStage, str]:
-    """Deploy a stage, and return its properties and the hash of the drain's packaged code."""
+) -> CompiledStage:
+    """Deploy a stage, and return its properties."""
     session, stage = account.session, target_options.stage
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
@@ -174,9 +162,6 @@ def _deploy(
         try:
             # Without --force, osls deploys nothing if its last upload is the same, even if that update was rolled back.
             sls("deploy", "--force", *options, extra_params=extra_params, update_name=name)
-        except KeyboardInterrupt:
-            stack_state.print_interruption(cloudformation, stage)
-            raise
         except CommandError:
             failed_events.print_new_failures(cloudformation, stage, before)
             raise
@@ -199,7 +184,6 @@ def _deploy(
         question = f"Employees use this stage. Type {stage} to deploy it to {account.description}:"
         if compiled.is_protected and not is_confirmed and not confirm(question, stage):
             raise CommandError("not deployed")
-        stack_state.prepare(cloudformation, stage, collaborators.clock)
         if database is None and (compiled.demand.creates_cluster or compiled.express_settings):
             service_role.create(session, collaborators.clock)
         if compiled.express_settings:
@@ -211,4 +195,4 @@ def _deploy(
             update(package, name=", second update of two")
         else:
             update(package)
-        return compiled, code_sha256(package, read_template(package)["Resources"][f"{osls.DRAIN_ID}LambdaFunction"])
+        return compiled

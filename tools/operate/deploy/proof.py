@@ -12,7 +12,7 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.event import new_event
 from tools.kit.functions import FunctionFailedError, invoke
-from tools.kit.osls import DRAIN, drain_name, stack_name
+from tools.kit.osls import DRAIN, stack_name
 from tools.kit.target import Target
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
 """Employee id of the test punch, which no employee has."""
 
 _INTAKE_HINT = "it does not accept punches. 401 and 403: check its authorizer and its usage plan"
-_SIGN_IN_HINT = (
-    "it may accept punches without a token. 403: check its usage plan; 404: its published version is from before "
-    "it required sign-in, so every holder of a key can send punches of every employee"
-)
+_SIGN_IN_HINT = "it may accept punches without a token. 403: check its usage plan; 404: publish its API again"
 _MAX_WAIT_SECONDS = 2
 
 
@@ -35,21 +32,6 @@ class Proof(NamedTuple):
     id: str
     message_id: str
     seconds: float  # from its acceptance until it is stored, measured once a second
-
-
-def require_code(functions: "LambdaClient", stage: str, code_sha256: str) -> None:
-    """Check that the drain has the code that this deploy packaged.
-
-    Raises:
-        CommandError: it has other code.
-    """
-    name = drain_name(stage)
-    if functions.get_function_configuration(FunctionName=name)["CodeSha256"] != code_sha256:
-        raise CommandError(
-            f"the function {name} does not have the code that this deploy packaged; another deploy may have replaced "
-            "it. Nothing was migrated. Deploy again.",
-            status=1,
-        )
 
 
 def send_punch(deployment: Target, key_id: str, *, needs_token: bool) -> tuple[str, str]:
@@ -119,10 +101,9 @@ def verify_sign_in(deployment: Target, key: str, punch: Mapping[str, Any], clock
     request_until(deployment.api_url, key, None, expected=401, clock=clock)
     if punch_authorization_type(deployment) == "NONE":
         raise CommandError(
-            f"POST {EVENT.path} of the API {deployment.api_id} requires no token (authorizationType NONE), which was "
-            "set outside the template, so every holder of a key can send punches of every employee.\nThe stage is "
-            "deployed and migrated. Disable its keys until the method has its authorizer again and is published "
-            "(aws apigateway update-method ...)",
+            f"POST {EVENT.path} of the API {deployment.api_id} requires no token (authorizationType NONE), "
+            "so every holder of a key can send punches of every employee.\nThe stage is deployed and migrated. Disable "
+            "its keys, and deploy again.",
             status=1,
         )
     sent = deployment.sender("proof").send_message(
@@ -164,8 +145,7 @@ def wait_for_row(
             raise CommandError(
                 f"the punch {punch_id} was accepted as message {message_id}, but has no row after {seconds} s.\n"
                 f"Check whether the drain is paused or fails: ponto dlq list --stage {stage}; "
-                f"npx sls logs --stage {stage} -f {DRAIN}. The punch stays in the queue. Deploy again to try once "
-                "more.",
+                f"npx sls logs --stage {stage} -f {DRAIN}. The punch stays in the queue.",
                 status=1,
             )
         clock.sleep(1)

@@ -19,7 +19,7 @@ from tools.kit.waiting import retry_pauses
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
-    from types_boto3_apigateway.type_defs import UsagePlanTypeDef
+    from types_boto3_apigateway.type_defs import ApiKeyTypeDef, UsagePlanTypeDef
 
 _RATE = 10.0  # requests/s: enough for a site with many clients at once, and a limit for a stolen key
 _BURST = 20  # requests
@@ -213,6 +213,27 @@ def revoke(
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})
     else:
         print_result(f"key {key.name} ({key.id}) is revoked; its punches stay, with this id")
+
+
+class StageKeys(NamedTuple):
+    """Keys, also revoked ones, and usage plans that this command created for a stage."""
+
+    keys: "list[ApiKeyTypeDef]"
+    plans: "list[UsagePlanTypeDef]"
+
+    def delete(self, gateway: "APIGatewayClient", api_id: str, stage: str, clock: Clock) -> None:
+        """Delete them."""
+        for key in self.keys:
+            gateway.delete_api_key(apiKey=key["id"])
+        for plan in self.plans:
+            _delete_plan(gateway, api_id, stage, plan["id"], f"The usage plan {plan['name']} is deleted", clock)
+
+
+def find_stage_keys(gateway: "APIGatewayClient", stack: str, api_id: str, stage: str) -> StageKeys:
+    """Return the keys and usage plans of a stage."""
+    keys = gateway.get_paginator("get_api_keys").paginate(nameQuery=f"{stack}/").search("items[] || `[]`")
+    of_stage = [key for key in keys if _TAG in key.get("tags", {}) and key["name"].startswith(f"{stack}/")]
+    return StageKeys(of_stage, list(_plans(gateway, api_id, stage)))
 
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":

@@ -12,6 +12,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import confirm, print_result, print_status
 from tools.kit.target import TargetOptions
 from tools.operate.deploy import express, stack_state
+from tools.operate.keys.command import find_stage_keys
 
 if TYPE_CHECKING:
     import boto3
@@ -38,9 +39,10 @@ exit status: 0 done, 1 partly done (run it again), 2 nothing was removed
 def remove(collaborators: Collaborators, target_options: TargetOptions, *, yes: bool) -> None:
     """Remove a stage, with the contents of its buckets.
 
-    Prints the account and region, and asks for confirmation. Then empties the buckets that are deleted with the stage,
-    runs `sls remove`, and deletes an express cluster without a snapshot, unless whenDeleted is Retain. Refuses if the
-    stack or the cluster is protected from deletion.
+    Prints the account and region and the keys of `ponto keys`, and asks for confirmation. Then deletes these keys,
+    which takes AWS 20 s for each, empties the buckets that are deleted with the stage, runs `sls remove`, and deletes
+    an express cluster without a snapshot, unless whenDeleted is Retain. Refuses if the stack or the cluster is
+    protected from deletion.
     """
     stage = target_options.stage
     session, _, account = target.announce(target_options)
@@ -63,25 +65,28 @@ def remove(collaborators: Collaborators, target_options: TargetOptions, *, yes: 
             "--param deletionProtection=false first, or, if it has no stack any more, run: aws rds modify-db-cluster "
             f"--db-cluster-identifier {deleted_cluster.name} --no-deletion-protection --region {session.region_name}"
         )
-    is_abandoned = bool(stack and stack_state.is_abandoned(stack))
-    buckets = dict(_buckets(cloudformation, osls.stack_name(stage))) if stack and not is_abandoned else {}
+    if stack and stack["StackStatus"] == stack_state.REVIEW:
+        stack_state.require_deployable(cloudformation, stage)  # raises the error
+    buckets = dict(_buckets(cloudformation, osls.stack_name(stage))) if stack else {}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in (stack.get("Outputs", []) if stack else [])}
+    gateway, api_id = session.client("apigateway"), outputs.get("ApiId", "")
+    keys = find_stage_keys(gateway, osls.stack_name(stage), api_id, stage)
+    print_status(*(f"key {key['name'].partition('/')[2]} ({key['id']}) is deleted, too" for key in keys.keys))
     losses = f", the cluster {deleted_cluster.name} with all punches" if deleted_cluster else ""
     losses += f" and the contents of {', '.join(buckets)}" if buckets else ""
     question = f"This removes stage {stage}{losses}. Type {stage} to remove it from {account}:"
     if not yes and not confirm(question, stage):
         raise CommandError("not removed")
 
-    if is_abandoned:  # osls would fail, as the stack has no template
-        stack_state.prepare(cloudformation, stage, collaborators.clock)
-        stack = osls.find_stack(cloudformation, stage)  # None, unless another deploy has created it meanwhile
-    if stack:
-        _remove_stack(collaborators, session, stage, buckets)
-    if deleted_cluster:
-        try:
-            express.delete(session, deleted_cluster.name, collaborators.clock)
-        except (BotoCoreError, ClientError) as error:
-            raise CommandError(f"{target.explain(error)}\nFix the cause, and run this again", status=1) from error
-    elif cluster:
+    try:
+        keys.delete(gateway, api_id, stage, collaborators.clock)
+        if stack:
+            _remove_stack(collaborators, session, stage, buckets)
+        if deleted_cluster:
+            express.delete(session, deleted_cluster.name)
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(f"{target.explain(error)}\nFix the cause, and run this again", status=1) from error
+    if cluster and not deleted_cluster:
         print_status(
             f"kept the cluster {cluster.name} (whenDeleted: Retain): "
             "ponto deploy --param database=express continues with it (docs/deploy.md#remove)"
@@ -97,7 +102,8 @@ def _remove_stack(
         print_status(f"emptying {name}")
         _empty(s3.Bucket(name))
     print_status(
-        "sls remove (takes 20 to 40 minutes if the functions are in a network, until AWS removes their interfaces)"
+        "sls remove (AWS takes long to remove the network interfaces of functions in a network; others report 25 to 40 "
+        "minutes: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/392)"
     )
     options = ["--stage", stage, "--region", session.region_name]
     if collaborators.run_sls("remove", options, osls.create_environment(session, stage)):

@@ -58,8 +58,7 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[R
         # The emulator's functions share one access key, which begins with the account id.
         login.keys["0" * 12] = rds_login.Key("none", aws.key, frozenset({OWNER, *ROLES}))
         relay = stack.enter_context(login.running(certificate))
-        rds = stack.enter_context(mock_rds())
-        rds.is_immediate = True
+        stack.enter_context(mock_rds())
         stack.enter_context(mock.patch.object(models.DBCluster, "endpoint", rds_login.HOST))
         stack.enter_context(mock.patch.object(models.DBCluster, "default_port", return_value=relay.port))
         environment = aws.environment() | {

@@ -30,11 +30,12 @@ BUCKETS = {
 class Stage:
     """A stage in moto, whose buckets have two objects, one of them written twice."""
 
-    def __init__(self, resources: dict[str, Any], *, is_protected: bool = False) -> None:
+    def __init__(self, resources: dict[str, Any], *, is_protected: bool = False, **outputs: str) -> None:
         cloudformation = boto3.client("cloudformation")
+        template = {"Resources": resources, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
         cloudformation.create_stack(
             StackName=STACK,
-            TemplateBody=json.dumps({"Resources": resources}),
+            TemplateBody=json.dumps(template),
             EnableTerminationProtection=is_protected,
         )
         stack_resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
@@ -96,6 +97,27 @@ def test_nothing_is_removed_without_confirmation(run: Run, sls: FakeSls) -> None
     assert "the contents of SiteBucket, UploadBucket." in prompt
     assert prompt.endswith("to remove it from account 123456789012, region us-east-1:")
     assert (stage.full_buckets(), sls.invocations) == (set(stage.buckets), [])
+
+
+def test_keys_of_devices_are_listed_and_then_deleted_with_their_usage_plans(run: Run, sls: FakeSls) -> None:
+    gateway = boto3.client("apigateway")
+    api = gateway.create_rest_api(name="ponto")
+    method: Any = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+    gateway.put_method(**method, authorizationType="NONE")
+    gateway.put_integration(**method, type="MOCK")
+    gateway.create_deployment(restApiId=api["id"], stageName="dev")
+    tags = {"batida-ponto:key": "site-1"}
+    key = gateway.create_api_key(name=f"{STACK}/site-1", tags=tags)
+    gateway.create_api_key(name="of-another-project")
+    gateway.create_usage_plan(name="site-1", apiStages=[{"apiId": api["id"], "stage": "dev"}], tags=tags)
+    Stage({"Queue": {"Type": "AWS::SQS::Queue"}}, ApiId=api["id"])
+
+    asked, removed = run(typed="prod\n"), run("--yes")
+
+    assert f"key site-1 ({key['id']})" in asked.err
+    assert (removed.status, sls.commands) == (0, ["remove"])
+    assert [each["name"] for each in gateway.get_api_keys()["items"]] == ["of-another-project"]
+    assert gateway.get_usage_plans()["items"] == []
 
 
 def test_protected_stack_and_its_buckets_are_kept(run: Run, sls: FakeSls) -> None:
