@@ -16,7 +16,7 @@ from tests.postgres.storing import QUICK, TEXTS, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
-DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
 DEFAULT_SETTINGS = [
     ("log_min_error_statement", "error"),
