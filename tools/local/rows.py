@@ -17,15 +17,11 @@ from tools.kit.output import print_result
 from tools.kit.tables import Column
 from tools.local import postgres
 
-_OTHER_COLUMNS = tuple(name for name in EVENT.row._fields if name not in ("id", *DISPLAYED_COLUMNS))
-
 _NEWEST = sql.SQL("""
 select id::text, {shown}, round(extract(epoch from gravada_em - recebida_em), 1) || ' s'
 from {table} order by gravada_em desc limit %s
 """).format(
-    shown=sql.SQL(", ").join(
-        sql.SQL("{}::text").format(sql.Identifier(name)) for name in (*DISPLAYED_COLUMNS, *_OTHER_COLUMNS)
-    ),
+    shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in DISPLAYED_COLUMNS),
     table=sql.Identifier(SCHEMA, EVENT.table),
 )
 
@@ -33,13 +29,13 @@ from {table} order by gravada_em desc limit %s
 def _column(name: str) -> Column:
     if name in EVENT.time_columns:
         return Column(name)
-    is_text = name != EVENT.offset and EVENT.fields[name].kind.column_type == "text"
+    is_text = EVENT.fields[name].kind.column_type == "text"
     return Column(name, wraps=True) if is_text else Column(name, align_right=True)
 
 
 _COLUMNS = (
     Column("id"),
-    *map(_column, (*DISPLAYED_COLUMNS, *_OTHER_COLUMNS)),
+    *map(_column, DISPLAYED_COLUMNS),
     Column("waited", align_right=True),
 )
 

@@ -77,45 +77,43 @@ def command(
     """Print months that changed since an earlier time, and why."""
     language = output.language
     word = language.word
-    with report_context.open_context(target_options, output, as_of, since) as context:
-        employee_rows = context.read_month(month, employee_ids, CHANGES, ARRIVALS, since=context.since)
-        changes = list(output.track(_join_arrivals(employee_rows), "changed months"))
-        if not changes:
-            report_context.require_punches(
-                employee_rows.shared[0], month, period.last_day_of_month(month), employee_ids
-            )
-        before, zone = context.since or context.now, context.zone
-        output.write(
-            Report(
-                f"{word('changes', 'title')}, {language.month(month)}",
-                [
-                    word("changes", "since", language.date_time(before.astimezone(zone)), zone.key),
-                    context.format_as_of(language),
-                    context.format_generated(language),
-                ],
-                [
-                    _build_month_table([change.month for change in changes], zone, language),
-                    _build_arrival_table(chain.from_iterable(change.arrivals for change in changes), zone, language),
-                ],
-                csv=ReportTable(
+    context = report_context.create_context(target_options, output, as_of, since)
+    employee_rows = context.read_month(month, employee_ids, CHANGES, ARRIVALS, since=context.since)
+    changes = list(output.track(_join_arrivals(employee_rows), "changed months"))
+    if not changes:
+        report_context.require_punches(employee_rows.shared[0], month, period.last_day_of_month(month), employee_ids)
+    before, zone = context.since or context.now, context.zone
+    output.write(
+        Report(
+            f"{word('changes', 'title')}, {language.month(month)}",
+            [
+                word("changes", "since", language.date_time(before.astimezone(zone)), zone.key),
+                context.format_as_of(language),
+                context.format_generated(language),
+            ],
+            [
+                _build_month_table([change.month for change in changes], zone, language),
+                _build_arrival_table(chain.from_iterable(change.arrivals for change in changes), zone, language),
+            ],
+            csv=ReportTable(
+                _DATA_COLUMNS,
+                ((*change.month, "; ".join(map(ArrivalRow.to_text, change.arrivals))) for change in changes),
+            ),
+            json_fields={
+                "mes": f"{month:%Y-%m}",
+                "desde": before,
+                "momento": context.instant,
+                "gerado_em": context.generated_at,
+            },
+            json_list=(
+                "mudancas",
+                ReportTable(
                     _DATA_COLUMNS,
-                    ((*change.month, "; ".join(map(ArrivalRow.to_text, change.arrivals))) for change in changes),
+                    ((*change.month, list(map(ArrivalRow.to_json, change.arrivals))) for change in changes),
                 ),
-                json_fields={
-                    "mes": f"{month:%Y-%m}",
-                    "desde": before,
-                    "momento": context.instant,
-                    "gerado_em": context.generated_at,
-                },
-                json_list=(
-                    "mudancas",
-                    ReportTable(
-                        _DATA_COLUMNS,
-                        ((*change.month, list(map(ArrivalRow.to_json, change.arrivals))) for change in changes),
-                    ),
-                ),
-            )
+            ),
         )
+    )
 
 
 def _join_arrivals(employee_rows: EmployeeRows) -> Iterator[Change]:

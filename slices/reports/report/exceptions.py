@@ -109,52 +109,52 @@ def command(
     T is a duration like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
-    with report_context.open_context(target_options, output, as_of) as context:
-        first, last = days.bounds(context.now.date())
-        groups: list[DeadLetterGroup] | UnreadQueue = UnreadQueue(language.word("exceptions", "no_queue"))
-        if not no_queue:
-            groups = dead_letters.read_groups(target_options, employee_ids)
-        known_groups = [] if isinstance(groups, UnreadQueue) else groups
-        punched = context.punched_query(first, last, employee_ids)
-        rows, has_punches = context.source.read(
-            EXCEPTIONS.bind(**punched.values, somadas=output.format == "text", **limits),
-            punched,
+    context = report_context.create_context(target_options, output, as_of)
+    first, last = days.bounds(context.now.date())
+    groups: list[DeadLetterGroup] | UnreadQueue = UnreadQueue(language.word("exceptions", "no_queue"))
+    if not no_queue:
+        groups = dead_letters.read_groups(target_options, employee_ids)
+    known_groups = [] if isinstance(groups, UnreadQueue) else groups
+    punched = context.punched_query(first, last, employee_ids)
+    rows, has_punches = context.source.read(
+        EXCEPTIONS.bind(**punched.values, somadas=output.format == "text", **limits),
+        punched,
+    )
+    counts = _read_counts(rows)
+    if not counts and not known_groups:
+        report_context.require_punches(has_punches, first, last, employee_ids)
+    exceptions = output.track(rows, "exceptions")
+    output.write(
+        Report(
+            language.word("exceptions", "title"),
+            [
+                language.period(first, last),
+                context.format_as_of(language),
+                _format_limits(limits, language),
+                language.format_generated(context.now),
+            ],
+            _build_tables(counts, exceptions, groups, language),
+            csv=ReportTable(
+                _data_columns(_CSV_COLUMNS),
+                _csv_rows(exceptions, known_groups),
+            ),
+            json_fields={
+                "de": first,
+                "ate": last,
+                "usuarios": employee_ids,
+                "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
+                "momento": context.instant,
+                "gerado_em": context.generated_at,
+                "totais": counts,
+                "fila_lida": not isinstance(groups, UnreadQueue),
+                "nao_gravadas": None if isinstance(groups, UnreadQueue) else [group._asdict() for group in groups],
+            },
+            json_list=(
+                "excecoes",
+                ReportTable(_data_columns(_JSON_COLUMNS), map(attrgetter(*_JSON_COLUMNS), exceptions)),
+            ),
         )
-        counts = _read_counts(rows)
-        if not counts and not known_groups:
-            report_context.require_punches(has_punches, first, last, employee_ids)
-        exceptions = output.track(rows, "exceptions")
-        output.write(
-            Report(
-                language.word("exceptions", "title"),
-                [
-                    language.period(first, last),
-                    context.format_as_of(language),
-                    _format_limits(limits, language),
-                    language.format_generated(context.now),
-                ],
-                _build_tables(counts, exceptions, groups, language),
-                csv=ReportTable(
-                    _data_columns(_CSV_COLUMNS),
-                    _csv_rows(exceptions, known_groups),
-                ),
-                json_fields={
-                    "de": first,
-                    "ate": last,
-                    "usuarios": employee_ids,
-                    "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
-                    "momento": context.instant,
-                    "gerado_em": context.generated_at,
-                    "totais": counts,
-                    "fila_lida": not isinstance(groups, UnreadQueue),
-                    "nao_gravadas": None if isinstance(groups, UnreadQueue) else [group._asdict() for group in groups],
-                },
-                json_list=(
-                    "excecoes",
-                    ReportTable(_data_columns(_JSON_COLUMNS), map(attrgetter(*_JSON_COLUMNS), exceptions)),
-                ),
-            )
-        )
+    )
     if isinstance(groups, UnreadQueue) and not no_queue:
         print_status(f"ponto: the dead-letter queue was not read: {groups.reason} (--no-queue skips it)")
         return 1

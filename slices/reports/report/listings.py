@@ -71,31 +71,31 @@ def totals(
 ) -> int:
     """Print the totals of a month, one row per employee."""
     language, word = output.language, output.language.word
-    with report_context.open_context(target_options, output, as_of) as context:
-        ranges = context.read_month(month, employee_ids, TOTALS)
-        employees = chain.from_iterable(rows for (rows,) in ranges.by_range)
-        rows: list[TotalsRow] = list(output.track(employees, "employees", ranges.employee_count))
-        known_ids = (row.usuario_id for row in rows)
-        status = report_context.check_employees(month, employee_ids, known_ids, ranges.shared[0])
-        has_changed_zone = any(row.zona_mudou_em for row in rows)
-        worked, night = sum(row.minutos for row in rows), sum(row.minutos_noturnos for row in rows)
-        notes = [
-            word("totals", "sum", len(rows), format_minutes(worked), format_minutes(night)),
-            *([word("totals", "changed")] if has_changed_zone else []),
-            word("time_card", "night") + ".",
-            word("time_card", "certified"),
-        ]
-        table = ReportTable([*_TOTALS, ReportColumn("zona_mudou_em", instant_format(context.zone))], rows, notes=notes)
-        output.write(
-            Report(
-                f"{word('totals', 'title')}, {language.month(month)}",
-                [context.format_as_of(language), context.format_generated(language)],
-                [table.drop("cpf", "fuso", *(() if has_changed_zone else ("zona_mudou_em",)))],
-                csv=table,
-                json_fields={"mes": f"{month:%Y-%m}", "momento": context.instant, "gerado_em": context.generated_at},
-                json_list=("totais", table),
-            )
+    context = report_context.create_context(target_options, output, as_of)
+    ranges = context.read_month(month, employee_ids, TOTALS)
+    employees = chain.from_iterable(rows for (rows,) in ranges.by_range)
+    rows: list[TotalsRow] = list(output.track(employees, "employees", ranges.employee_count))
+    known_ids = (row.usuario_id for row in rows)
+    status = report_context.check_employees(month, employee_ids, known_ids, ranges.shared[0])
+    has_changed_zone = any(row.zona_mudou_em for row in rows)
+    worked, night = sum(row.minutos for row in rows), sum(row.minutos_noturnos for row in rows)
+    notes = [
+        word("totals", "sum", len(rows), format_minutes(worked), format_minutes(night)),
+        *([word("totals", "changed")] if has_changed_zone else []),
+        word("time_card", "night") + ".",
+        word("time_card", "certified"),
+    ]
+    table = ReportTable([*_TOTALS, ReportColumn("zona_mudou_em", instant_format(context.zone))], rows, notes=notes)
+    output.write(
+        Report(
+            f"{word('totals', 'title')}, {language.month(month)}",
+            [context.format_as_of(language), context.format_generated(language)],
+            [table.drop("cpf", "fuso", *(() if has_changed_zone else ("zona_mudou_em",)))],
+            csv=table,
+            json_fields={"mes": f"{month:%Y-%m}", "momento": context.instant, "gerado_em": context.generated_at},
+            json_list=("totais", table),
         )
+    )
     return status
 
 
@@ -116,25 +116,25 @@ def cutoffs(
 ) -> None:
     """Print cut-offs that split shifts, and better cut-offs."""
     language, word = output.language, output.language.word
-    with report_context.open_context(target_options, output) as context:
-        first, last = days.bounds(context.now.date())
-        min_split_days = MIN_SPLIT_DAYS if employee_ids is None and not all_employees else 0
-        has_punches, rows = context.source.read(
-            context.punched_query(first, last, employee_ids),
-            CUTOFFS.bind(de=first, ate=last, employee_ids=employee_ids, divididos=min_split_days),
+    context = report_context.create_context(target_options, output)
+    first, last = days.bounds(context.now.date())
+    min_split_days = MIN_SPLIT_DAYS if employee_ids is None and not all_employees else 0
+    has_punches, rows = context.source.read(
+        context.punched_query(first, last, employee_ids),
+        CUTOFFS.bind(de=first, ate=last, employee_ids=employee_ids, divididos=min_split_days),
+    )
+    report_context.require_punches(has_punches, first, last, employee_ids)
+    table = ReportTable(_CUTOFFS, list(rows), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
+    output.write(
+        Report(
+            word("cutoffs", "title"),
+            [language.period(first, last), language.format_generated(context.now)],
+            [table.select(*_CUTOFF_TEXT)],
+            csv=table.drop("folga"),
+            json_fields={"de": first, "ate": last, "usuarios": employee_ids, "gerado_em": context.generated_at},
+            json_list=("cortes", table.drop("folga_minutos")),
         )
-        report_context.require_punches(has_punches, first, last, employee_ids)
-        table = ReportTable(_CUTOFFS, list(rows), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
-        output.write(
-            Report(
-                word("cutoffs", "title"),
-                [language.period(first, last), language.format_generated(context.now)],
-                [table.select(*_CUTOFF_TEXT)],
-                csv=table.drop("folga"),
-                json_fields={"de": first, "ate": last, "usuarios": employee_ids, "gerado_em": context.generated_at},
-                json_list=("cortes", table.drop("folga_minutos")),
-            )
-        )
+    )
 
 
 @options.command("gaps", "--month 2026-11")
@@ -143,23 +143,23 @@ def cutoffs(
 def gaps(target_options: TargetOptions, *, output: Output, days: Days) -> None:
     """Print missing and repeated punch numbers of devices."""
     language, word = output.language, output.language.word
-    with report_context.open_context(target_options, output) as context:
-        first, last = days.bounds(context.now.date())
-        received, rows = context.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
-        report_context.require_received(received, first, last)
-        tracked = output.track(rows, "gaps")
-        data = ReportTable(_GAPS, tracked)
-        text_rows = (_format_gap(gap, context.zone, language) for gap in tracked)
-        output.write(
-            Report(
-                word("gaps", "title"),
-                [language.period(first, last), language.format_generated(context.now)],
-                [ReportTable(_GAP_TEXT, text_rows, notes=[word("gaps", "note")], empty=word("gaps", "none"))],
-                csv=data,
-                json_fields={"de": first, "ate": last, "gerado_em": context.generated_at},
-                json_list=("lacunas", data),
-            )
+    context = report_context.create_context(target_options, output)
+    first, last = days.bounds(context.now.date())
+    received, rows = context.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
+    report_context.require_received(received, first, last)
+    tracked = output.track(rows, "gaps")
+    data = ReportTable(_GAPS, tracked)
+    text_rows = (_format_gap(gap, context.zone, language) for gap in tracked)
+    output.write(
+        Report(
+            word("gaps", "title"),
+            [language.period(first, last), language.format_generated(context.now)],
+            [ReportTable(_GAP_TEXT, text_rows, notes=[word("gaps", "note")], empty=word("gaps", "none"))],
+            csv=data,
+            json_fields={"de": first, "ate": last, "gerado_em": context.generated_at},
+            json_list=("lacunas", data),
         )
+    )
 
 
 def _format_gap(gap: GapRow, zone: ZoneInfo, language: Language) -> tuple[str | None, ...]:

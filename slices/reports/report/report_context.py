@@ -1,7 +1,6 @@
 """Context of a report: its database reader, instant and stage; and the checks before a report is written."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -214,14 +213,13 @@ def check_employees(
     return 1
 
 
-@contextmanager
-def open_context(
+def create_context(
     target_options: TargetOptions, output: Output, as_of: datetime | None = None, since: datetime | None = None
-) -> Iterator[ReportContext]:
-    """Open the context of a report, after a check that its output file is writable."""
+) -> ReportContext:
+    """Create the context of a report, after a check that its output file is writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    yield ReportContext(reader.create_reader(target_options), as_of, since)
+    return ReportContext(reader.create_reader(target_options), as_of, since)
 
 
 def _exists(rows: Iterable[ExistenceRow]) -> bool:

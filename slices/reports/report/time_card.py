@@ -58,43 +58,43 @@ def command(
 ) -> int:
     """Print every day of a month with its punches, and the totals."""
     language = output.language
-    with report_context.open_context(target_options, output, as_of) as context:
-        if output.format == "csv" and employee_ids is None:  # without totals
-            employee_rows = context.read_month(month, None, TIME_CARDS, CORRECTIONS)
-            status = report_context.check_employees(month, None, (), employee_rows.shared[0])
-            days = chain.from_iterable(starmap(_build_days, employee_rows.by_range))
-            total = employee_rows.employee_count and employee_rows.employee_count * period.last_day_of_month(month).day
-            _write_csv(output, output.track(days, "days", total))
-            return status
-        employee_rows = context.read_month(month, employee_ids, TOTALS, TIME_CARDS, CORRECTIONS)
-        time_cards = _build_time_cards(month, employee_rows)
-        selected = [] if employee_ids is None else list(time_cards)
-        known_ids = (time_card.totais.usuario_id for time_card in selected)
-        status = report_context.check_employees(month, employee_ids, known_ids, employee_rows.shared[0])
-        time_cards = output.track(selected or time_cards, "time cards", employee_rows.employee_count)
-        if output.format == "csv":
-            _write_csv(output, (day for time_card in time_cards for day in time_card.dias))
-            return status
-        employer = employer or context.employer
-        with output.open_stream() as out:
-            if output.format == "json":
-                indent = 2 if employee_ids is not None and len(employee_ids) == 1 else None
-                for time_card in time_cards:
-                    out.write(to_json(time_card_to_json(time_card, context, employer), indent) + "\n")
-            elif output.format == "html":
-                values = template_values(context, employer, language)
-                render_html(
-                    out, "time_card_page.html", language, time_cards=time_cards, month=language.month(month), **values
-                )
-            else:
-                time_card_layout.print_time_cards(
-                    out,
-                    time_cards,
-                    employer,
-                    context.format_as_of(language),
-                    context.format_generated(language),
-                    language,
-                )
+    context = report_context.create_context(target_options, output, as_of)
+    if output.format == "csv" and employee_ids is None:  # without totals
+        employee_rows = context.read_month(month, None, TIME_CARDS, CORRECTIONS)
+        status = report_context.check_employees(month, None, (), employee_rows.shared[0])
+        days = chain.from_iterable(starmap(_build_days, employee_rows.by_range))
+        total = employee_rows.employee_count and employee_rows.employee_count * period.last_day_of_month(month).day
+        _write_csv(output, output.track(days, "days", total))
+        return status
+    employee_rows = context.read_month(month, employee_ids, TOTALS, TIME_CARDS, CORRECTIONS)
+    time_cards = _build_time_cards(month, employee_rows)
+    selected = [] if employee_ids is None else list(time_cards)
+    known_ids = (time_card.totais.usuario_id for time_card in selected)
+    status = report_context.check_employees(month, employee_ids, known_ids, employee_rows.shared[0])
+    time_cards = output.track(selected or time_cards, "time cards", employee_rows.employee_count)
+    if output.format == "csv":
+        _write_csv(output, (day for time_card in time_cards for day in time_card.dias))
+        return status
+    employer = employer or context.employer
+    with output.open_stream() as out:
+        if output.format == "json":
+            indent = 2 if employee_ids is not None and len(employee_ids) == 1 else None
+            for time_card in time_cards:
+                out.write(to_json(time_card_to_json(time_card, context, employer), indent) + "\n")
+        elif output.format == "html":
+            values = template_values(context, employer, language)
+            render_html(
+                out, "time_card_page.html", language, time_cards=time_cards, month=language.month(month), **values
+            )
+        else:
+            time_card_layout.print_time_cards(
+                out,
+                time_cards,
+                employer,
+                context.format_as_of(language),
+                context.format_generated(language),
+                language,
+            )
     return status
 
 
