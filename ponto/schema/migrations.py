@@ -242,6 +242,7 @@ def _apply(
                 applied += repeatable.apply(cursor, files.views)
         with translate_errors("privileges"):
             notices += [line for (line,) in fetch(cursor, "role_members", roles=list(own_roles))]
+            notices += [line for (line,) in fetch(cursor, "owner_notices")]
             removed_roles = [role for role, name in own_roles.items() if name not in files.roles]
             declarations = files.privileges if is_complete and not newer else None
             notices += privileges.enforce(cursor, declarations, initial_privileges, own_roles, removed_roles)

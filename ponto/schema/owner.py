@@ -4,8 +4,11 @@ Statements of the owner call functions and fire triggers of the schema. If other
 their code would run with the owner's privileges.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -18,6 +21,9 @@ from ponto.shared.sql_names import SCHEMA, substitute_names
 
 Connection = extensions.connection
 Cursor = extensions.cursor
+
+_ROOT = Path(__file__).parents[2]
+_CREATES_FUNCTION = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
 
 # The deploy may have granted the owner's login permission only seconds ago.
 _OWNER_TIMEOUTS = Timeouts(iam_propagation_seconds=120)
@@ -97,20 +103,21 @@ def _require_exclusive_schema(cursor: Cursor) -> None:
             f"schema {SCHEMA} belongs to {owner}, but {user} signed in. Nothing was changed. Sign in as its owner: set "
             "the parameter dbUser. If the owner is wrong, an administrator has to change it"
         )
-    if problems := fetch(cursor, "schema_problems"):
+    if problems := fetch(cursor, "schema_problems", functions=_read_function_names()):
+        remedies = dict.fromkeys(remedy for _, remedy in problems if remedy)
         raise SchemaNotExclusiveError(
             f"schema {SCHEMA}: other users can run code as its owner, or an older version created it (`make clean` "
-            f"empties a local database): {describe_problems(problems)}"
+            f"empties a local database): {'; '.join(line for line, _ in problems)}. Nothing was changed. As an "
+            "administrator, check these objects, "
+            + (f"then run: {'; '.join(remedies)}; and try again" if remedies else "and move or remove them")
         )
 
 
-def describe_problems(problems: Sequence[tuple[str, str | None]]) -> str:
-    """Format problems and the statements that fix them, if any, for an error message."""
-    remedies = dict.fromkeys(remedy for _, remedy in problems if remedy)
-    return (
-        f"{'; '.join(line for line, _ in problems)}. Nothing was changed. As an administrator, check these objects, "
-        + (f"then run: {'; '.join(remedies)}; and try again" if remedies else "and move or remove them")
-    )
+@cache
+def _read_function_names() -> list[str]:
+    """Return the names of the functions that the project's files create."""
+    files = (path for folder in ("ponto", "slices") for path in (_ROOT / folder).glob("**/*.sql"))
+    return [name for path in files for name in _CREATES_FUNCTION.findall(path.read_text(encoding="utf-8"))]
 
 
 def run_file(cursor: Cursor, statements: str) -> None:
@@ -127,7 +134,7 @@ def fetch(cursor: Cursor, query: str, **values: object) -> list[tuple[Any, ...]]
 
 
 def run_generated_statements(cursor: Cursor, query: str, remedy: str = "{statement}", **values: object) -> list[str]:
-    """Run the statements that a named query returns, each with a notice or null.
+    """Run the statements that a named query returns, each with a notice; one of both may be null.
 
     Returns:
         The notices, formatted like PostgreSQL's.
@@ -136,7 +143,7 @@ def run_generated_statements(cursor: Cursor, query: str, remedy: str = "{stateme
         MigrationError: the user may not run a `{statement}`; an administrator has to run the remedy.
     """
     rows = fetch(cursor, query, **values)
-    for statement, _ in rows:
+    for statement in (statement for statement, _ in rows if statement):
         try:
             cursor.execute(statement)
         except errors.InsufficientPrivilege as error:

@@ -17,7 +17,7 @@ from ponto.read import packed_rows, query_function
 from ponto.read.punch_statements import STATEMENTS
 from ponto.schema import roles
 from ponto.schema.actions import find_punch
-from ponto.schema.migrations import migrate
+from ponto.schema.migrations import MigrationResult, migrate
 from ponto.schema.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
 from tests.database import ROLES, SCHEMA, Database, execute
 from tests.database import TIME_ZONE as ZONE
@@ -52,46 +52,95 @@ def test_functions_planted_in_public_never_run(server: Server) -> None:
     assert migrate(owner, ZONE, SCHEMA).applied == []
 
 
+# Statements of others, the expected problem, and what undoes them; empty: the printed statements.
 PROBLEMS = [
-    ("grant create on schema ponto to other", "other may create objects in schema ponto"),
-    ("grant create on schema ponto to public", "public may create objects in schema ponto"),
+    (
+        "grant create on schema ponto to other",
+        "other may create objects in schema ponto",
+        "revoke create on schema ponto from other",
+    ),
+    (
+        "grant create on schema ponto to public",
+        "public may create objects in schema ponto",
+        "revoke create on schema ponto from public",
+    ),
     (
         "create function ponto.semanas(text, text) returns int language sql return 1;"
         "alter function ponto.semanas(text, text) owner to other",
         "function ponto.semanas(pg_catalog.text,pg_catalog.text) belongs to other",
+        "drop function ponto.semanas(text, text)",
     ),
     (
         "create trigger append_only_insert before insert on ponto.batida"
         " for each statement execute function ponto.batida_append_only()",
         "trigger append_only_insert on ponto.batida calls ponto.batida_append_only()",
+        "drop trigger append_only_insert on ponto.batida",
     ),
     (
-        "create function public.more() returns trigger language plpgsql as $$ begin return new; end $$;"
         "create trigger more before insert on ponto.batida for each row execute function public.more()",
         "trigger more on ponto.batida calls public.more()",
+        "drop trigger more on ponto.batida",
     ),
     (
-        "create function public.is_more() returns boolean language sql return true;"
         "create trigger more before insert on ponto.batida for each statement"
-        " when (public.is_more()) execute function ponto.batida_append_only()",
+        " when (public.is_any()) execute function ponto.batida_append_only()",
         "trigger more on ponto.batida calls ponto.batida_append_only()",
+        "drop trigger more on ponto.batida",
     ),
     (
         "create table public.referring (id uuid references ponto.batida)",
         "foreign key referring_id_fkey of public.referring refers to ponto.batida",
+        "drop table public.referring",
     ),
-    ("create table public.heir () inherits (ponto.batida)", "table public.heir inherits from ponto.batida"),
-    ("create rule more as on insert to ponto.falha do instead nothing", "rule more is defined on ponto.falha"),
-    ("alter table ponto.batida enable row level security", "row security is enabled on ponto.batida"),
+    (
+        "create table public.heir () inherits (ponto.batida)",
+        "table public.heir inherits from ponto.batida",
+        "drop table public.heir",
+    ),
+    (
+        "create rule more as on insert to ponto.falha do instead nothing",
+        "rule more is defined on ponto.falha",
+        "drop rule more on ponto.falha",
+    ),
+    ("alter table ponto.batida enable row level security", "row security is enabled on ponto.batida", ""),
+    ("alter table ponto.batida disable trigger append_only", "trigger append_only on ponto.batida is disabled", ""),
+    (
+        "alter table ponto.batida add constraint more check (public.is_more(usuario_id))",
+        "table constraint more on ponto.batida uses function public.is_more(bigint) of other",
+        "alter table ponto.batida drop constraint more",
+    ),
+    (
+        "alter table ponto.falha alter desde set default public.late()",
+        "default value for ponto.falha.desde uses function public.late() of other",
+        "alter table ponto.falha alter desde set default clock_timestamp()",
+    ),
+    (
+        "create operator public.<< (leftarg = bigint, rightarg = bigint, function = public.is_more);"
+        "alter operator public.<< (bigint, bigint) owner to master;"
+        "create index more on ponto.batida ((usuario_id operator(public.<<) usuario_id))",
+        "index ponto.more uses function public.is_more(bigint,bigint) of other",
+        "drop index ponto.more",
+    ),
 ]
+PLANTED = """
+    create function public.is_any() returns boolean language sql return true;
+    create function public.is_more(bigint) returns boolean immutable language sql return true;
+    create function public.is_more(bigint, bigint) returns boolean immutable language sql return true;
+    create function public.late() returns timestamptz language sql return now();
+    alter function public.is_more(bigint) owner to other;
+    alter function public.is_more(bigint, bigint) owner to other;
+    alter function public.late() owner to other;
+    create function public.more() returns trigger language plpgsql as $$ begin return new; end $$
+"""
 
 
 def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server: Server, owner: dict[str, str]) -> None:
     add_punch(owner)
-    server.execute("create role other")
+    server.execute(f"create role other; {PLANTED}", "master")
     [(extension,), *_] = server.execute("select name from pg_available_extensions where name in ('hstore', 'vector')")
-    with_members = f"create extension {extension} schema ponto", f"extension {extension} belongs to postgres"
-    for setup_statement, problem in [*PROBLEMS, with_members]:
+    problem = f"extension {extension} belongs to postgres"
+    with_members = f"create extension {extension} schema ponto", problem, f"drop extension {extension}"
+    for setup_statement, problem, undo_statement in [*PROBLEMS, with_members]:
         server.execute(setup_statement, "master")
 
         for run in (
@@ -102,9 +151,39 @@ def test_schema_with_objects_of_others_is_refused_until_they_are_removed(server:
             with pytest.raises(SchemaNotExclusiveError, match=rf"make clean.*: {re.escape(problem)}\. No") as caught:
                 run()
 
-        server.run_printed_statements(caught.value, "master")
+        assert ("run: " in str(caught.value)) is not bool(undo_statement)
+        if undo_statement:
+            server.execute(undo_statement, "master")
+        else:
+            server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
     assert execute(owner, "select count(*) from ponto.batida") == [(1,)]
+
+
+def test_functions_of_the_project_are_given_back_to_the_owner(server: Server, owner: dict[str, str]) -> None:
+    server.execute("create role other")
+    [(statements,)] = server.execute(
+        "select string_agg(format('alter routine %s owner to other', oid::regprocedure), ';') from pg_proc"
+        " where pronamespace = 'ponto'::regnamespace",
+        "master",
+    )
+    server.execute(statements, "master")
+
+    with pytest.raises(SchemaNotExclusiveError) as caught:
+        migrate(owner, ZONE, SCHEMA)
+    server.run_printed_statements(caught.value, "master")
+
+    assert migrate(owner, ZONE, SCHEMA) == MigrationResult([], [])
+
+
+def test_members_and_other_functions_of_the_owner_are_reported(server: Server, owner: dict[str, str]) -> None:
+    server.execute("create role eve; grant master to eve; create role dba superuser; grant master to dba")
+    execute(owner, "create schema attic; create function attic.door() returns int language sql return 1")
+
+    member, functions = migrate(owner, ZONE, SCHEMA).notices
+
+    assert functions.endswith(": 1, such as attic.door()")
+    assert member.startswith("eve is a member of the owner master")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +283,7 @@ SCANS = """
 import json, sys
 from ponto.shared import sql_names
 sql_names.SCHEMA = "scans"
-from ponto.schema.migrations import migrate
+from ponto.schema.migrations import MigrationResult, migrate
 from tests.database import SCHEMA
 migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
 """
@@ -219,4 +298,4 @@ def test_two_deployments_share_a_database_with_different_names(server: Server, o
     assert execute(owner, "select (select count(*) from scans.batida), count(*) from ponto.batida") == [(0, 1)]
     assert server.privileges("scans_drain", "master") == set()  # no privileges in the schema ponto
     execute(owner, "set role scans_reader; select * from scans.batida")
-    assert migrate(owner, ZONE, SCHEMA) == ([], [])
+    assert migrate(owner, ZONE, SCHEMA).applied == []

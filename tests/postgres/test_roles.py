@@ -123,9 +123,10 @@ def test_what_others_prepared_has_no_effect_on_the_new_role(server: Server) -> N
     server.execute("create role mallory createrole; grant mallory to master", "master")
     server.execute("create role ponto_drain login password 'its own'; create role member login password 'its own'")
     server.execute("grant ponto_drain to member, mallory with admin option")
-    server.execute("create database second owner mallory")
+    second = "x; alter role mallory superuser; --"
+    server.execute(f'create database "{second}" owner mallory')
     door = "create function public.door() returns text language sql security definer as 'select current_user'"
-    for database in ("master", "second"):
+    for database in ("master", second):
         server.execute(f"{door}; alter function public.door() owner to ponto_drain", database)
     sessions = []
     for user, statement in (
@@ -140,7 +141,8 @@ def test_what_others_prepared_has_no_effect_on_the_new_role(server: Server) -> N
         sessions.append(session)
     with pytest.raises(MigrationError, match="ponto_drain") as caught:
         migrate(owner, ZONE, BASE_FOLDERS)
-    server.execute("drop owned by ponto_drain", "second")
+    assert "mallory" not in str(caught.value)
+    server.execute("drop owned by ponto_drain", second)
 
     server.run_printed_statements(caught.value, "master")
 
@@ -153,7 +155,7 @@ def test_what_others_prepared_has_no_effect_on_the_new_role(server: Server) -> N
         execute(log_in("ponto_drain", owner), "select")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         execute(log_in("member", owner), "set role ponto_drain")
-    for database in ("master", "second"):
+    for database in ("master", second):
         assert server.execute("select to_regproc('public.door')", database) == [(None,)]
 
 
@@ -229,6 +231,9 @@ SETTINGS = (
 )
 
 
+SUPERUSER_SETTING = "NOTICE:  ponto_reader has the setting log_statement, which only a superuser can reset"
+
+
 def test_settings_that_a_role_set_for_itself_are_reset(server: Server, owner: dict[str, str]) -> None:
     drain, reader = log_in("ponto_drain", owner), log_in("ponto_reader", owner)
     execute(drain, "alter role ponto_drain set search_path = pg_temp, public")
@@ -243,9 +248,10 @@ def test_settings_that_a_role_set_for_itself_are_reset(server: Server, owner: di
         "NOTICE:  settings reset: ponto_drain in database master",
         "NOTICE:  settings reset: ponto_drain",
         "NOTICE:  settings reset: ponto_reader",
+        SUPERUSER_SETTING,
     ]
     assert server.execute(SETTINGS) == [("ponto_reader", False, ["log_statement=all"])]
-    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == [SUPERUSER_SETTING]
     assert Store(lambda: drain).save([entry()]) == [STORED]
 
 

@@ -90,14 +90,14 @@ with limited as (
 setting as (
     select
         rolname, setdatabase, entry,
-        (setdatabase <> 0 or entry !~ '^temp_file_limit=')
-            and not exists ( -- those stay that only a superuser may reset
-                select
-                from pg_settings
-                where lower(name) = lower(split_part(entry, '=', 1))
-                    and context <> 'user'
-                    and not has_parameter_privilege(name, 'set')
-            ) as is_foreign
+        setdatabase = 0 and entry ~ '^temp_file_limit=' as is_limit,
+        not exists (
+            select
+            from pg_settings
+            where lower(name) = lower(split_part(entry, '=', 1))
+                and context <> 'user'
+                and not has_parameter_privilege(name, 'set')
+        ) as can_reset
     from pg_db_role_setting
         join limited on limited.oid = setrole
         left join pg_database on pg_database.oid = setdatabase
@@ -113,19 +113,23 @@ from setting
     cross join lateral (
         select format(case setdatabase when 0 then '%%I' else '%%I in database %%I' end, rolname, current_database())
     ) as role (place)
+where can_reset and not is_limit
 group by place
-having bool_or(is_foreign)
+union all
+select null, format('%%I has the setting %%s, which only a superuser can reset', rolname, split_part(entry, '=', 1))
+from setting
+where not can_reset and not is_limit
 union all
 select
     format(
         'alter role ponto_reader set temp_file_limit = %%L',
-        coalesce(max(split_part(entry, '=', 2)) filter (where not is_foreign), '4GB')
+        coalesce(max(split_part(entry, '=', 2)) filter (where is_limit), '4GB')
     ),
     null
 from limited left join setting on setting.rolname = limited.rolname and setdatabase = 0
 where limited.rolname = 'ponto_reader' and has_parameter_privilege('temp_file_limit', 'set')
 group by limited.rolname
-having bool_or(is_foreign) is not false
+having bool_or(can_reset and not is_limit) is not false
 order by 1 -- "reset all" before "set temp_file_limit"
 
 -- name: set_login_method
