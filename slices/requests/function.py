@@ -1,8 +1,9 @@
-"""Functions behind `/solicitacao`, which store and list employees' requests for corrections, and store refusals."""
+"""Functions behind `/solicitacao`, which store and return employees' requests for corrections, and store refusals."""
 
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -91,15 +92,20 @@ def open_session() -> Session:
 def main(event: Any, context: Any, *, session: Session | None = None) -> http.Response:
     """Handle an event of API Gateway's proxy integration, by method and path."""
     database = session or open_session()
-    if "id" in (event.get("pathParameters") or {}):
+    has_id, is_post = "id" in (event.get("pathParameters") or {}), event["httpMethod"] == "POST"
+    is_sign_in_required = config.is_sign_in_required()
+    admits_keys = os.environ.get("WITHOUT_SIGN_IN") == "true"
+    if has_id and is_post:
         operation = partial(refuse_request, database, author=os.environ.get("AUTHOR", ""))
-    elif event["httpMethod"] == "POST":
-        admits_keys = os.environ.get("WITHOUT_SIGN_IN") == "true"
+    elif has_id or is_post:
         operation = partial(
-            store_request, database, is_sign_in_required=config.is_sign_in_required(), admits_keys=admits_keys
+            store_request if is_post else read_state,
+            database,
+            is_sign_in_required=is_sign_in_required,
+            admits_keys=admits_keys,
         )
     else:
-        operation = partial(list_requests, database, is_sign_in_required=config.is_sign_in_required())
+        operation = partial(list_requests, database, is_sign_in_required=is_sign_in_required)
     headers = _HEADERS | {"Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "")}
     return http.handle(event, context, operation, name="requests", unavailable=_UNAVAILABLE_MESSAGE, headers=headers)
 
@@ -112,11 +118,7 @@ def store_request(database: Session, request: Request, *, is_sign_in_required: b
             requests; 404 if the employee has no such punch; 409 if another request has this id.
         QUERY_ERRORS: the database does not answer.
     """
-    if is_sign_in_required and request.employee_id is None:
-        raise HttpError(403, "your account has no employee number: ask who administers the accounts", motivo="conta")
-    if not is_sign_in_required and not admits_keys:
-        message = "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)"
-        raise HttpError(403, message, motivo="fechado")
+    _check_caller(request, is_sign_in_required=is_sign_in_required, admits_keys=admits_keys)
     values = _parse_body(request)
     if is_sign_in_required and values["usuario_id"] != request.employee_id:
         raise _field_error("usuarioId", "must be your own number", "alheio")
@@ -140,6 +142,26 @@ def list_requests(database: Session, request: Request, *, is_sign_in_required: b
     values = {"id": None, "usuario_id": request.employee_id, "max_age": MAX_AGE}
     rows = database.execute(_SQL["requests"], values, time.monotonic() + STATEMENT_START_SECONDS)
     return Result({"solicitacoes": [StoredRequest(*row).to_json() for row in rows]})
+
+
+def read_state(database: Session, request: Request, *, is_sign_in_required: bool, admits_keys: bool) -> Result:
+    """Return the state of a request, and the reason if it was refused.
+
+    Without sign-in all who know the random id may read these, but not what was asked, by whom and why.
+
+    Raises:
+        HttpError: 403 as for `store_request`; 404 if no request has this id, or it is not the signed-in employee's.
+        QUERY_ERRORS: the database does not answer.
+    """
+    _check_caller(request, is_sign_in_required=is_sign_in_required, admits_keys=admits_keys)
+    rows: Sequence[Any] = ()
+    with suppress(ValueError):
+        values = {"id": parse_any_uuid(request.path_parameters["id"]), "usuario_id": None, "max_age": None}
+        rows = database.execute(_SQL["requests"], values, time.monotonic() + STATEMENT_START_SECONDS)
+    for stored in map(StoredRequest._make, rows):
+        if not is_sign_in_required or stored.usuario_id == request.employee_id:
+            return Result({"id": stored.id, "situacao": stored.situacao, "recusa": stored.recusa_motivo})
+    raise HttpError(404, "no request has this id")
 
 
 def refuse_request(database: Session, request: Request, *, author: str) -> Result:
@@ -172,6 +194,15 @@ def refuse_request(database: Session, request: Request, *, author: str) -> Resul
     if state != "recusada" or (reason, refused_by) != (values["motivo"], author):
         raise HttpError(409, "the request is decided already", **fields)
     return Result(fields, 201 if is_new else 200)
+
+
+def _check_caller(request: Request, *, is_sign_in_required: bool, admits_keys: bool) -> None:
+    """Raise HttpError 403 for an account without a number, or if the stage accepts no requests."""
+    if is_sign_in_required and request.employee_id is None:
+        raise HttpError(403, "your account has no employee number: ask who administers the accounts", motivo="conta")
+    if not is_sign_in_required and not admits_keys:
+        message = "this stage has no sign-in, and accepts no requests without it (requestsWithoutSignIn)"
+        raise HttpError(403, message, motivo="fechado")
 
 
 def _parse_body(request: Request) -> dict[str, Any]:

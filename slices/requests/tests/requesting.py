@@ -63,11 +63,15 @@ class Api:
     def require_sign_in(self) -> None:
         self.environment["SIGN_IN_REQUIRED"] = "true"
 
-    def call(self, method: str, body: object = None, employee: int | str | None = None) -> tuple[int, Any]:
-        """Return status and body of a request, perhaps of an employee who signed in."""
+    def call(
+        self, method: str, body: object = None, employee: int | str | None = None, request_id: str | None = None
+    ) -> tuple[int, Any]:
+        """Return status and body of a request, perhaps of an employee who signed in, or with an id in its path."""
         claims = {"custom:usuarioId": str(employee)}
         context = {} if employee is None else {"authorizer": {"claims": claims}}
-        return self._run("ponto_requests", {"httpMethod": method, "body": _to_text(body), "requestContext": context})
+        path = {"id": request_id} if request_id else None
+        event = {"httpMethod": method, "body": _to_text(body), "requestContext": context, "pathParameters": path}
+        return self._run("ponto_requests", event)
 
     def ask(self, body: object, employee: int | str | None = None) -> tuple[int, Any]:
         return self.call("POST", body, employee)

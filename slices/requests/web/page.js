@@ -1,4 +1,4 @@
-/** Requests for corrections: a form, a button beside each own punch, and the signed-in employee's requests. */
+/** Requests for corrections: a form, a button beside each own punch, and the employee's requests. */
 
 import { draw as drawPage } from "../drawing.js"
 import { callApi } from "../outbox.js"
@@ -11,6 +11,9 @@ const DRAFT = "request" // in sessionStorage, because a new version reloads the 
 const PATH = "solicitacao"
 const MAX_AGE_DAYS = 60 // the API refuses requests about earlier punches
 const MAX_REASON_LENGTH = 200
+const REFRESH_MS = 600_000
+const SHORT_LENGTH = 5 // requests in the list, until all are shown
+const KEPT = "requests" // in localStorage: requests that this device sent, and with sign-in the employee's others
 
 /**
  * What was typed. `punch`: the punch whose button was pressed; `kind`: what is asked about it; `content`: what was sent last, as
@@ -18,15 +21,17 @@ const MAX_REASON_LENGTH = 200
  * @type {{employee: number | null, punch?: object, kind?: string, fields?: string[], content?: string, id?: string}}
  */
 let draft = JSON.parse(sessionStorage.getItem(DRAFT)) ?? { employee: null }
-let requests = []
+let requests = readKept()
+let showsAll = false
 let isSending = false
 let hasKey = false
 let state = ["", () => ""] // kind and text below the form, as arguments of `showState`
-let listedEmployee = null // whose requests were asked for
+let refreshed = { employee: null, at: -Infinity } // whose requests were asked for, and when by performance.now()
 
 const FIELDS = { futuro: "ask-day", antigo: "ask-day", ambiguo: "ask-time", inexistente: "ask-time", invalido: "ask-reason" } // by code
 
 const fields = () => [element("ask-day"), element("ask-time"), element("ask-reason")]
+const canAskAgain = ({ situacao }) => ["recusada", "desfeita"].includes(situacao)
 const isDisregard = () => Boolean(draft.punch) && draft.kind === "desconsideracao"
 const askedEmployee = () => draft.punch?.usuarioId ?? parseEmployee(element("employee").value)
 const formatDay = daysAgo => timestamp(new Date(Date.now() - daysAgo * DAY_MS)).slice(0, 10)
@@ -72,6 +77,9 @@ export function start() {
   const list = createElement("section", "", { id: "requests", className: "card", hidden: true })
   list.setAttribute("aria-labelledby", "requests-title")
   list.append(createWord("h2", "requests", { id: "requests-title" }), createElement("ul", "", { id: "requests-list" }))
+  const more = createElement("button", "", { type: "button", id: "requests-all", className: "plain" })
+  more.addEventListener("click", () => ((showsAll = !showsAll), drawList()))
+  list.append(more)
   element("settings").before(details, list)
 
   showDraft()
@@ -80,7 +88,10 @@ export function start() {
     markInvalid([])
     drawForm()
   })
-  element("employee").addEventListener("input", drawForm)
+  element("employee").addEventListener("input", () => (drawForm(), drawList()))
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") drawPage()
+  })
   form.addEventListener("submit", event => {
     event.preventDefault()
     if (!isSending) send().catch(error => (console.error(error), showState("bad", () => page.texts.askFailed)))
@@ -98,11 +109,17 @@ function clearDraft(employee) {
   for (const field of fields()) field.value = ""
 }
 
-/** Returns a button that asks for a correction of a punch that was sent; a kiosk does not know who presses it. */
+/**
+ * Returns a button that asks for a correction of a punch that was sent, or the state of the request; a kiosk does not know who
+ * presses it.
+ */
 export function punchAction(punch, session) {
   const isOwn = session ? punch.body.usuarioId === session.employee : !page.hasUserPool
   if (page.isKiosk || !isOwn || !["sent", "recorded"].includes(punch.state)) return undefined
   const { id, usuarioId, ponto } = punch.body
+  const request = requests.find(({ batidaId }) => batidaId === id)
+  const mark = request && createElement("span", page.texts.requestMark(request.situacao), { className: "asked" })
+  if (request && !canAskAgain(request)) return mark
   const button = createElement("button", page.texts.fix, { type: "button", className: "plain fix", id: `ask-${id}` })
   button.ariaLabel = `${page.texts.fix}: ${formatTime(ponto)}`
   button.addEventListener("click", () => {
@@ -114,7 +131,7 @@ export function punchAction(punch, session) {
     drawForm()
     element("ask-desconsideracao").focus()
   })
-  return button
+  return request ? [button, mark] : button
 }
 
 function showDraft() {
@@ -129,20 +146,43 @@ export function draw({ key, session }) {
   if (employee !== draft.employee) {
     clearDraft(employee)
     clearState()
+  }
+  requests = readKept()
+  if (page.hasUserPool && requests.some(({ usuarioId }) => usuarioId !== employee)) {
+    localStorage.removeItem(KEPT) // another employee's; the server lists the own ones
     requests = []
   }
-  if (employee !== null && employee !== listedEmployee) load(employee).catch(console.error)
-  listedEmployee = employee
+  if (employee !== refreshed.employee || performance.now() - refreshed.at > REFRESH_MS) refresh(employee).catch(console.error)
   drawForm()
   drawList()
 }
 
-async function load(employee) {
-  const { status, body } = await callApi(PATH)
-  if (status === 0) listedEmployee = null // without network: the next change, such as its return, loads the list again
-  if (employee !== draft.employee || status !== 200 || !Array.isArray(body?.solicitacoes)) return
-  requests = body.solicitacoes
-  drawList()
+function readKept() {
+  return JSON.parse(localStorage.getItem(KEPT)) ?? []
+}
+
+/** Keeps requests that are new or have changed. */
+function keep(changed) {
+  const others = readKept().filter(({ id }) => !changed.some(request => request.id === id))
+  requests = [...changed, ...others]
+    .filter(({ criadaEm }) => Date.now() - Date.parse(criadaEm) < MAX_AGE_DAYS * DAY_MS)
+    .sort((one, other) => Date.parse(other.criadaEm) - Date.parse(one.criadaEm))
+  localStorage.setItem(KEPT, JSON.stringify(requests))
+}
+
+/** Asks for the signed-in employee's requests, or without sign-in for the states of those that this device sent and that wait. */
+async function refresh(employee) {
+  const now = (refreshed = { employee, at: performance.now() })
+  const waiting = employee === null ? requests.filter(({ situacao }) => situacao === "aguardando") : []
+  for (const path of employee === null ? waiting.map(({ id }) => `${PATH}/${id}`) : [PATH]) {
+    const { status, body } = await callApi(path)
+    if (status === 0) now.at = -Infinity // without network: the next change, such as its return, asks again
+    if (employee !== draft.employee || (status !== 200 && status !== 404)) return
+    const request = waiting.find(({ id }) => id === body?.id)
+    if (request) keep([{ ...request, situacao: body.situacao, recusa: body.recusa }])
+    else if (Array.isArray(body?.solicitacoes)) keep(body.solicitacoes)
+    await drawPage()
+  }
 }
 
 function drawForm() {
@@ -161,15 +201,27 @@ function drawForm() {
 }
 
 function drawList() {
-  element("requests").hidden = page.isKiosk || requests.length === 0
-  const items = requests.map(request => {
-    const when = request.ponto ? ` ${formatTime(request.ponto)}` : ""
-    const state = page.texts.requestStates[request.situacao] ?? request.situacao
-    const what = page.texts.requestKinds[request.tipo] ?? request.tipo
-    const reason = request.recusa ? `: ${truncateReason(request.recusa)}` : ""
-    return createElement("li", `${what}${when} (${truncateReason(request.motivo)}): ${state}${reason}`)
-  })
-  element("requests-list").replaceChildren(...items)
+  const employee = parseEmployee(element("employee").value)
+  const own = requests.filter(({ usuarioId }) => usuarioId === employee)
+  element("requests").hidden = page.isKiosk || (page.hasUserPool && !page.isSignedIn) || own.length === 0
+  const list = element("requests-list")
+  list.className = showsAll ? "all" : ""
+  list.replaceChildren(...(showsAll ? own : own.slice(0, SHORT_LENGTH)).map(requestItem))
+  const isCut = own.length > SHORT_LENGTH || Array.from(list.querySelectorAll("p")).some(text => text.scrollHeight > text.clientHeight)
+  element("requests-all").hidden = !(showsAll || isCut)
+  element("requests-all").textContent = showsAll ? page.texts.requestsFewer : page.texts.requestsAll
+}
+
+function requestItem({ ponto, tipo, situacao, motivo, recusa }) {
+  const { requestKinds, requestStates, requestAnswer } = page.texts
+  const item = createElement("li", "")
+  item.append(
+    createElement("strong", ponto ? formatTime(ponto) : ""),
+    createElement("span", requestKinds[tipo] ?? tipo),
+    createElement("span", requestStates[situacao] ?? situacao, { className: `chip ${situacao}` }),
+    createElement("p", recusa ? requestAnswer(truncateReason(recusa)) : truncateReason(motivo)),
+  )
+  return item
 }
 
 /**
@@ -224,6 +276,9 @@ async function send() {
   }
   const { rangeOverflow, rangeUnderflow } = element("ask-day").validity
   if (content.ponto && (rangeOverflow || rangeUnderflow)) return showProblem(rangeOverflow ? "futuro" : "antigo")
+  const instant = Date.parse(content.ponto ?? draft.punch?.ponto)
+  if (readKept().some(request => isSame(request, content, instant) && !canAskAgain(request)))
+    return showState("bad", () => page.texts.askTwice)
   if (!navigator.onLine) return showState("bad", () => page.texts.askOffline)
   const json = JSON.stringify(content)
   if (draft.content !== json) saveDraft({ content: json, id: uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(16))) })
@@ -241,6 +296,9 @@ async function send() {
   await drawPage()
 }
 
+const isSame = (request, { usuarioId, tipo, batidaId }, instant) =>
+  request.usuarioId === usuarioId && request.tipo === tipo && (batidaId ? request.batidaId === batidaId : Date.parse(request.ponto) === instant)
+
 /** While a request is sent, its fields cannot be changed: the response is about what they show. */
 function setSending(value) {
   isSending = value
@@ -250,11 +308,12 @@ function setSending(value) {
 
 function showResponse({ status, body }, content) {
   if (status === 200 || status === 201) {
-    const { employee } = draft
-    clearDraft(employee)
+    const criadaEm = new Date().toISOString()
+    const request = { id: draft.id, criadaEm, situacao: "aguardando", ponto: draft.punch?.ponto, ...content, ...body }
+    keep([request])
+    clearDraft(draft.employee)
     drawForm()
-    showState("good", () => page.texts.askSent)
-    if (employee !== null) load(employee).catch(console.error)
+    showState("good", () => page.texts.askSent(page.texts.requestKinds[request.tipo], formatTime(request.ponto), request.usuarioId))
   } else if (status === 0 || status === 429 || status >= 500) showState("bad", () => page.texts.askFailed)
   else {
     if (status === 409) saveDraft({ content: undefined })

@@ -43,6 +43,7 @@ def test_request_is_accepted_onto_the_card_and_another_is_refused(
 
     assert [ask(each).status for each in (body, body, other)] == [201, 200, 201]
     assert ask(b"", "GET").status == 404  # without sign-in
+    assert client.post(b"", "GET", subpath=f"/solicitacao/{body['id']}").status == 200
     assert ponto("requests", "accept", body["id"]).status == 0
     assert ponto("requests", "refuse", other["id"], "--reason", "was at home").status == 0
 

@@ -2,8 +2,9 @@
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,14 @@ class Requests:
         self.answers: list[Response] = []
         self.asked: list[dict[str, Any]] = []
         self.listed: list[dict[str, Any]] = []
+        self.states: dict[str, dict[str, Any]] = {}
         self.is_answering = threading.Event()
         self.is_answering.set()
 
     def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        if path.startswith("solicitacao/"):
+            request_id = path.removeprefix("solicitacao/")
+            return json_response(200, {"id": request_id, "situacao": "aguardando"} | self.states.get(request_id, {}))
         if path != "solicitacao":
             return accept(path, headers, body)
         if body is None:
@@ -197,22 +202,8 @@ def sign_in(page: Page, employee: int) -> None:
 
 def test_signed_in_employee_sees_own_requests_only(phone: Phone, server: FakeServer, api: Requests) -> None:
     server.sign_in = SignIn.from_domain("pool.example.com", "client")
-    api.listed = [
-        {
-            "tipo": "inclusao",
-            "ponto": "2026-11-03T21:00:00Z",
-            "motivo": "tablet parado",
-            "situacao": state,
-            "recusa": why,
-        }
-        for state, why in (
-            ("aguardando", None),
-            ("aceita", None),
-            ("desfeita", None),
-            ("corrigida", None),
-            ("recusada", "férias"),
-        )
-    ]
+    api.listed = [listed(situacao=state) for state in ("aguardando", "aceita", "desfeita", "corrigida", "aceita")]
+    api.listed.append(listed(situacao="recusada", recusa="férias"))
     page = phone.open("#key=first", worker=False)
     expect(page.locator("#requests")).to_be_attached()
     expect(page.locator("#requests, #ask").filter(visible=True)).to_have_count(0)
@@ -224,8 +215,45 @@ def test_signed_in_employee_sees_own_requests_only(phone: Phone, server: FakeSer
 
     expect(page.locator("#requests li")).to_have_count(5)
     expect(page.get_by_role("button", name="Corrigir")).to_have_count(0)
-    expect(page.locator("#requests li").last).to_contain_text("recusado: férias")
+    page.get_by_role("button", name="mostrar todos").click()
+    expect(page.locator("#requests li").last).to_contain_text("recusadoResposta: férias")
     expect(page.locator("#ask-reason")).to_have_value("")  # another person's
     page.locator("#language").click()
     expect(page.locator("#requests li").first).to_contain_text("waiting")
     require_no_violations(page)
+    sign_in(page, 122)
+    expect(page.locator("#requests")).to_be_hidden()
+    assert "férias" not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def listed(**values: object) -> dict[str, object]:
+    created = datetime.now(UTC).isoformat()
+    request = {"id": str(uuid.uuid4()), "usuarioId": 123, "tipo": "inclusao", "motivo": "tablet parado", "recusa": None}
+    return request | {"criadaEm": created, "ponto": created} | values
+
+
+def test_sent_request_stays_on_the_device_until_it_is_answered(phone: Phone, api: Requests) -> None:
+    page = phone.open("#key=first", worker=False)
+    punch(page, 123)
+    page.get_by_role("button", name="Corrigir").click()
+    page.locator("#ask-reason").fill("bati duas vezes")
+    send(page)
+    expect(page.locator(STATE)).to_contain_text("matrícula 123: desconsiderar")
+    expect(page.locator("#punches")).to_contain_text("pedido enviado")
+    expect(page.get_by_role("button", name="Corrigir")).to_have_count(0)
+    for _ in range(2):  # the second is the same request
+        page.locator("#ask-day").fill(DAY)
+        page.locator("#ask-time").fill("18:00")
+        page.locator("#ask-reason").fill("tablet parado")
+        send(page)
+    expect(page.locator(STATE)).to_contain_text("já pediu")
+    assert len(api.asked) == 2
+    api.states[api.asked[0]["id"]] = {"situacao": "recusada", "recusa": "foram duas pessoas"}
+    page.reload()
+    expect(page.locator("#requests li").last).to_contain_text("Resposta: foram duas pessoas")
+    expect(page.locator("#requests li").first).to_contain_text("aguardando")
+    expect(page.locator("#punches")).to_contain_text("pedido recusado")
+    expect(page.get_by_role("button", name="Corrigir")).to_be_visible()
+    require_no_violations(page)
+    page.locator("#employee").fill("124")
+    expect(page.locator("#requests")).to_be_hidden()

@@ -161,6 +161,22 @@ def test_list_has_states_and_no_request_older_than_60_days(api: Api, database: D
     ]
 
 
+def test_state_is_read_by_the_random_id_without_what_was_asked(api: Api) -> None:
+    own, others = addition(), addition(usuarioId=RUI)
+    api.ask(own)
+    api.ask(others)
+    api.refuse(own["id"], "was at home")
+
+    assert api.call("GET", request_id=own["id"]) == (
+        200,
+        {"id": own["id"], "situacao": "recusada", "recusa": "was at home"},
+    )
+    assert [api.call("GET", request_id=text)[0] for text in (UNKNOWN_ID, "x")] == [404, 404]
+    api.require_sign_in()
+    assert [api.call("GET", employee=ANA, request_id=each["id"])[0] for each in (own, others)] == [200, 404]
+    assert api.call("GET", request_id=own["id"])[0] == 403
+
+
 def test_stage_without_sign_in_lists_nothing_and_accepts_requests_only_if_configured(
     api: Api, database: Database
 ) -> None:
@@ -168,6 +184,7 @@ def test_stage_without_sign_in_lists_nothing_and_accepts_requests_only_if_config
     del api.environment["WITHOUT_SIGN_IN"]
     status, answer = api.ask(addition())
     assert (status, answer["motivo"], count(database)) == (403, "fechado", 0)
+    assert api.call("GET", request_id=UNKNOWN_ID)[0] == 403
 
 
 def test_refusal_is_stored_once_with_its_author(api: Api, database: Database) -> None:
