@@ -129,15 +129,21 @@ const signInRequired = async (context) => (Object.keys(await collect(context, 'i
 /** Return the stack's name, the prefix of many resources' names. */
 const stackName = async ({ resolveVariable }) => `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
 
-/** Return the permissions boundary of every role, if one is configured; deploying with .github/deploy-role.yml requires it. */
-async function permissionsBoundary(context) {
-  const arn = await context.resolveVariable('param:permissionsBoundary');
-  if (!arn) return { Ref: 'AWS::NoValue' };
-  if (!/^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy\/\S+$/.test(arn)) {
-    fail(`permissionsBoundary: '${arn}' is not the ARN of a managed policy, like arn:aws:iam::123456789012:policy/boundary.`);
+/** Return an ARN that a parameter names; null if it is empty. */
+async function resolveArn(context, name, type, example) {
+  const arn = await context.resolveVariable(`param:${name}`);
+  if (arn && !RegExp(`^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):${type}/\\S+$`).test(arn)) {
+    fail(`${name}: '${arn}' is not an ARN like arn:aws:iam::123456789012:${type}/${example}.`);
   }
-  return arn;
+  return arn || null;
 }
+
+/** Return the role with which CloudFormation changes the stack; null: with the rights of the user who deploys. */
+const deploymentRole = (context) => resolveArn(context, 'deploymentRole', 'role', 'execution');
+
+/** Return the permissions boundary of every role, if one is configured; the roles of .github/deploy-role.yml require it. */
+const permissionsBoundary = async (context) =>
+  (await resolveArn(context, 'permissionsBoundary', 'policy', 'boundary')) ?? { Ref: 'AWS::NoValue' };
 
 /** Return the tags of the stack and its resources: service, stage, and the parameter tags. */
 async function tags(context) {
@@ -152,5 +158,6 @@ async function tags(context) {
 
 module.exports = {
   drainBatchingWindow, drainMaximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, functionConcurrency,
-  connectionAlarmThreshold, secrets, endpointServiceNames, zones, endpointSubnets, deletionPolicy, signInRequired, permissionsBoundary, stackName, tags,
+  connectionAlarmThreshold, secrets, endpointServiceNames, zones, endpointSubnets, deletionPolicy, signInRequired, deploymentRole, permissionsBoundary, stackName,
+  tags,
 };

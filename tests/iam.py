@@ -1,7 +1,7 @@
-"""Evaluation of IAM policies, with the elements that the template and the deploy role use.
+"""Evaluation of IAM policies, with the elements that the template uses.
 
-An explicit Deny in any policy refuses a request. Otherwise the principal's policies, its permissions boundary and, to
-assume a role, the role's trust policy must allow it:
+An explicit Deny in any policy refuses a request. Otherwise the principal's policies and, to assume a role, the role's
+trust policy must allow it:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from tools.kit.packaging import Template
-from tools.kit.project import ROOT
 
 ACCOUNT = "123456789012"
 _STACK = "batida-ponto-prod"
@@ -26,7 +25,6 @@ class Principal(NamedTuple):
 
     arn: str
     policies: Documents
-    boundary: Documents | None = None  # permissions boundary; None: there is none
 
 
 ADMINISTRATOR = Principal(
@@ -68,12 +66,10 @@ def is_allowed(
             for statement in document["Statement"]
         )
 
-    boundary = principal.boundary
-    if has_statement("Deny", [*principal.policies, *(boundary or []), policy]):
+    if has_statement("Deny", [*principal.policies, policy]):
         return False
     is_trusted = action != "sts:AssumeRole" or has_statement("Allow", [policy])
-    is_allowed_by_policies = is_trusted and has_statement("Allow", principal.policies)
-    return is_allowed_by_policies and (boundary is None or has_statement("Allow", boundary))
+    return is_trusted and has_statement("Allow", principal.policies)
 
 
 def _applies(statement: Any, action: str, resource: str, context: Mapping[str, str]) -> bool:
@@ -86,9 +82,6 @@ def _applies(statement: Any, action: str, resource: str, context: Mapping[str, s
     )
 
 
-_SATISFIED_WITHOUT_KEY = {"StringEqualsIfExists": "StringEquals", "ForAllValues:StringLike": "StringLike"}
-
-
 def _conditions_hold(conditions: Any, context: Mapping[str, str]) -> bool:
     return all(
         _condition_holds(operator, key, as_list(values), context)
@@ -98,8 +91,6 @@ def _conditions_hold(conditions: Any, context: Mapping[str, str]) -> bool:
 
 
 def _condition_holds(operator: str, key: str, values: Sequence[Any], context: Mapping[str, str]) -> bool:
-    if operator in _SATISFIED_WITHOUT_KEY:
-        return key not in context or _condition_holds(_SATISFIED_WITHOUT_KEY[operator], key, values, context)
     if operator == "ArnNotEquals":  # also true for a request without the key
         return not _condition_holds("ArnEquals", key, values, context)
     assert operator in ("ArnEquals", "ArnLike", "Bool", "StringEquals", "StringLike")
@@ -146,13 +137,13 @@ def get_arn(template: Template, name: str) -> str:
     raise AssertionError(resource["Type"])
 
 
-def get_role(template: Template, name: str, boundary: Documents | None = None) -> Principal:
+def get_role(template: Template, name: str) -> Principal:
     """Return a role of stage prod, with its policies."""
     role = template.properties(name)
     policies = [inline["PolicyDocument"] for inline in role["Policies"]]
     separate = template.by_type("AWS::IAM::Policy").values()
     policies += [policy["PolicyDocument"] for policy in separate if {"Ref": name} in policy["Roles"]]
-    return Principal(get_arn(template, name), resolve_policy(template, policies), boundary)
+    return Principal(get_arn(template, name), resolve_policy(template, policies))
 
 
 def resolve_policy(template: Template, document: Any) -> Any:
@@ -160,76 +151,23 @@ def resolve_policy(template: Template, document: Any) -> Any:
     names = {name: get_arn(template, name) for name in template.resources}
     secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!cluster-1"
     cluster = {"MasterUserSecret.SecretArn": secret, "DBClusterResourceId": "cluster-A1B2C3"}
-    return _resolve(document, names | {f"DatabaseCluster.{name}": value for name, value in cluster.items()}, {})
+    return _resolve(document, names | {f"DatabaseCluster.{name}": value for name, value in cluster.items()})
 
 
-class DeployRole(NamedTuple):
-    """The deploy role of .github/deploy-role.yml."""
-
-    trust: Any
-    principal: Principal
-    stage_boundary: Documents  # boundary of each role that the deploy role creates
-
-
-def get_deploy_role(**parameters: str) -> DeployRole:
-    """Return the role that CloudFormation creates with these parameters."""
-    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # slow: the import takes two seconds
-
-    document = cfn_yaml.load(str(ROOT / ".github" / "deploy-role.yml"))
-    names = {name: declaration.get("Default") for name, declaration in document["Parameters"].items()}
-    names |= {name: f"arn:aws:iam::{ACCOUNT}:the-{name}" for name in document["Resources"]} | parameters
-    conditions: dict[str, bool] = {}
-    for name, condition in document["Conditions"].items():
-        conditions[name] = _resolve(condition, names, conditions)
-    resources = {
-        name: _resolve(resource["Properties"], names, conditions) for name, resource in document["Resources"].items()
-    }
-    role = resources["DeployRole"]
-    attached = [name for name in resources if names[name] in role["ManagedPolicyArns"]]
-    managed = [resources[name]["PolicyDocument"] for name in attached]
-    assert len(managed) == len(role["ManagedPolicyArns"])
-    inline = [policy["PolicyDocument"] for policy in role["Policies"]]
-    return DeployRole(
-        role["AssumeRolePolicyDocument"],
-        Principal(f"arn:aws:iam::{ACCOUNT}:role/deploy/batida-ponto-deploy-prod-DeployRole-1", [*managed, *inline]),
-        [resources["RoleBoundary"]["PolicyDocument"]],
-    )
-
-
-_NO_VALUE = object()
-
-
-def _resolve(value: Any, names: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
-    def resolve(part: Any) -> Any:
-        return _resolve(part, names, conditions)
-
+def _resolve(value: Any, names: Mapping[str, Any]) -> Any:
     match value:
-        case {"Ref": "AWS::NoValue"}:
-            return _NO_VALUE
         case {"Ref": str(name)} | {"Fn::GetAtt": [name, "Arn"]}:
             return names[name]
         case {"Fn::GetAtt": [name, attribute]}:
             return names[f"{name}.{attribute}"]
-        case {"Fn::Sub": [text, variables]}:
-            return _resolve({"Fn::Sub": text}, {**names, **resolve(variables)}, conditions)
         case {"Fn::Sub": str(text)}:
             values = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT, **names}
             values["AWS::StackName"] = _STACK
             return re.sub(r"\$\{([\w:.]+?)(?:\.Arn)?\}", lambda match: str(values[match[1]]), text)
         case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(resolve(parts))
-        case {"Fn::If": [condition, yes, no]}:
-            return resolve(yes if conditions[condition] else no)
-        case {"Fn::Equals": [left, right]}:
-            return resolve(left) == resolve(right)
-        case {"Fn::Not": [condition]}:
-            return not resolve(condition)
-        case {"Fn::Select": [index, elements]}:
-            return resolve(elements)[index]
-        case {"Fn::Split": [separator, text]}:
-            return resolve(text).split(separator)
+            return str(separator).join(_resolve(parts, names))
         case dict():
-            return {key: resolve(part) for key, part in value.items()}
+            return {key: _resolve(part, names) for key, part in value.items()}
         case list():
-            return [part for part in map(resolve, value) if part is not _NO_VALUE]
+            return [_resolve(part, names) for part in value]
     return value

@@ -6,13 +6,9 @@ from typing import Any
 import pytest
 
 from tests.iam import (
-    ACCOUNT,
     ADMINISTRATOR,
-    Documents,
-    Principal,
     as_list,
     get_arn,
-    get_deploy_role,
     get_role,
     is_allowed,
     resolve_policy,
@@ -143,76 +139,15 @@ def test_every_role_has_the_configured_boundary_or_none(package_with_slices: Pac
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
 
 
-DEPLOY_ROLE = get_deploy_role(Repository="acme/app", Stage="prod")
-CLUSTER_TAG = "aws:ResourceTag/aws:rds:primaryDBClusterArn"
-CLUSTER = f"arn:aws:rds:us-east-1:{ACCOUNT}:cluster:batida-ponto-prod-databasecluster-a1b2c3"
-SECRET_TAGS = {
-    True: {CLUSTER_TAG: CLUSTER},
-    False: {"aws:ResourceTag/aws:cloudformation:stack-name": "batida-ponto-prod"},
-}
-"""Tags that AWS sets on the stage's secrets, by whether RDS created the secret."""
-
-
-def test_boundary_admits_only_the_secrets_of_the_stage() -> None:
-    role = ADMINISTRATOR._replace(boundary=DEPLOY_ROLE.stage_boundary)
-    secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!cluster-1"
-    for cluster, expected in ((CLUSTER, True), (CLUSTER.replace("prod", "dev"), False), ("", False)):
-        assert is_allowed(role, "secretsmanager:GetSecretValue", secret, request={CLUSTER_TAG: cluster}) is expected
-
-
-PARAMETER_SETS = [
-    ["tracing=true", "accessLogs=true", *SWITCHES],
-    ["dbLogin=secret"],
-    ["database=express"],
-    ["database=existing", f"dbSecretArn={ARN}"],
-]
-"""Parameters with which a stage has all kinds of resources."""
-
-
-@pytest.mark.parametrize("parameters", PARAMETER_SETS, ids=" ".join)
-def test_boundary_of_a_deploy_from_github_allows_every_granted_permission(
-    package_with_slices: PackageStage, parameters: list[str]
-) -> None:
-    template = package_with_slices("prod", *parameters).template()
-    granted = {
-        (name, action, resource)
-        for name in template.by_type("AWS::IAM::Role")
-        for document in get_role(template, name).policies
-        for statement in document["Statement"]
-        if statement["Effect"] == "Allow"
-        for action in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-    }
-    assert {name for name, *_ in granted} == template.by_type("AWS::IAM::Role").keys()
-    boundary = get_deploy_role(Repository="acme/app", DatabaseCredentials=ARN.rpartition(":")[2]).stage_boundary
-    bounded = {name: get_role(template, name, boundary) for name, *_ in granted}
-    denied = [
-        (name, action, resource)
-        for name, action, resource in granted
-        if not is_allowed(
-            bounded[name], action, resource, request={} if resource == ARN else SECRET_TAGS["rds!" in resource]
-        )
-    ]
-    assert denied == []
-
-
-@pytest.mark.parametrize(
-    ("deployer", "boundary"),
-    [(ADMINISTRATOR, None), (DEPLOY_ROLE.principal, DEPLOY_ROLE.stage_boundary)],
-    ids=["an administrator", "from GitHub"],
-)
-def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
-    prod: Template, deployer: Principal, boundary: Documents | None
-) -> None:
+def test_administrator_sends_to_the_punch_queue_only_as_the_operator_role(prod: Template) -> None:
     queue = get_arn(prod, "Queue")
     queue_policy = resolve_policy(prod, prod.properties("QueuePolicy")["PolicyDocument"])
     trust = resolve_policy(prod, prod.properties("OperatorRole")["AssumeRolePolicyDocument"])
-    operator = get_role(prod, "OperatorRole", boundary)
-    assert not is_allowed(deployer, "sqs:SendMessage", queue, queue_policy)
-    assert is_allowed(deployer, "sts:AssumeRole", operator.arn, trust)
+    operator = get_role(prod, "OperatorRole")
+    assert not is_allowed(ADMINISTRATOR, "sqs:SendMessage", queue, queue_policy)
+    assert is_allowed(ADMINISTRATOR, "sts:AssumeRole", operator.arn, trust)
     assert is_allowed(operator, "sqs:SendMessage", queue, queue_policy)
-
-    assert not is_allowed(get_role(prod, "DrainRole", boundary), "sqs:SendMessage", queue, queue_policy)
+    assert not is_allowed(get_role(prod, "DrainRole"), "sqs:SendMessage", queue, queue_policy)
 
 
 def test_lambda_but_not_a_functions_code_may_manage_network_interfaces(package_with_slices: PackageStage) -> None:
@@ -231,14 +166,6 @@ def test_permissions_are_granted_only_by_roles(prod: Template) -> None:
     for name in ("QueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
         policy = prod.properties(name)
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
-
-
-def test_slices_add_inline_policies_only(prod_with_slices: Template) -> None:
-    # The deploying role may neither create nor attach managed policies (.github/deploy-role.yml).
-    assert prod_with_slices.by_type("AWS::IAM::ManagedPolicy") == {}
-    assert not any("ManagedPolicyArns" in role for role in prod_with_slices.by_type("AWS::IAM::Role").values())
-    for policy in prod_with_slices.by_type("AWS::IAM::Policy").values():
-        assert policy.keys() == {"PolicyName", "PolicyDocument", "Roles"}
 
 
 def extract_permissions(template: Template) -> Permissions:

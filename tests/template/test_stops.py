@@ -25,7 +25,7 @@ EXPRESS = "database=express"
         ([EXPRESS, "vpcName=company"], "has no VPC"),
         (["drainConcurrency=0"], "'0' is not a whole number"),  # would disable the function
         (["drainMaximumConcurrency=6"], "is above drainConcurrency"),
-        (["permissionsBoundary=boundary"], "is not the ARN of a managed policy"),
+        (["permissionsBoundary=boundary"], "is not an ARN like"),
         (["tags=owner"], "is not name=value"),
         ([f"alarmTopicArn={TOPIC.replace('us-east-1', 'sa-east-1')}"], "standard topic in us-east-1"),
         ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "cannot subscribe"),

@@ -20,7 +20,7 @@ WAIVERS = RuleFilterConfig(
     ],
     resource_ids=[
         # A permissions boundary grants nothing by itself.
-        ResourceIdFilter(rule_id="W2512", resource_id="DeployBoundary"),
+        ResourceIdFilter(rule_id="W2512", resource_id="RoleBoundary"),
     ],
 )
 

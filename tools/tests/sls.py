@@ -24,6 +24,7 @@ class FakeSls:
         self.invocations: list[tuple[str, Sequence[str]]] = []  # commands with their options
         self.environments: list[Mapping[str, str]] = []  # of the commands
         self.is_protected = False  # whether the stage has deletion protection
+        self.deployment_role: str | None = None  # the parameter deploymentRole
         self.code = b"code"  # the zip of the functions
         self.template: dict[str, Any] = {
             "Resources": {
@@ -66,7 +67,7 @@ class FakeSls:
     def _package(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         provider = {"deletionProtection": self.is_protected, "stackTags": {"service": "batida-ponto"}}
-        state = {"service": {"provider": provider}}
+        state = {"service": {"provider": provider | {"iam": {"deploymentRole": self.deployment_role}}}}
         (folder / "serverless-state.json").write_text(json.dumps(state), encoding="utf-8")
         text = json.dumps(self.template)
         (folder / "cloudformation-template-update-stack.json").write_text(text, encoding="utf-8")

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit.deploy_hook import DeferredResource
 from tools.kit.errors import CommandError
-from tools.kit.osls import DATABASE_CLUSTER, deployed_database, has_resource, stack_name
+from tools.kit.osls import DATABASE_CLUSTER, deployed_database, find_stack, has_resource, stack_name
 from tools.kit.output import print_status
 from tools.kit.target import TargetOptions, explain
-from tools.operate.deploy import boundary, express, leftovers, quotas, stack_state, stage_names
+from tools.operate.deploy import express, leftovers, quotas, stack_state
 from tools.operate.deploy.compiled_stage import CompiledStage, deploy_command
 
 if TYPE_CHECKING:
@@ -80,9 +80,8 @@ def require_deployable(cloudformation: "CloudFormationClient", stage: str) -> st
     """Return the `database` with which a stage was deployed; None if it is not deployed yet.
 
     Raises:
-        CommandError: no parameter or permission allows to deploy this stage, or its stack has another state.
+        CommandError: a version before 1.0 deployed it, or its stack has another state.
     """
-    stage_names.require_allowed(stage)
     stack_state.require_deployable(cloudformation, stage)
     database = deployed_database(cloudformation, stage)
     if database == "unknown":
@@ -129,16 +128,19 @@ def check(
         changes = dict.fromkeys(change for shortage in shortages for change in shortage.parameters)
         checks.remedy = deploy_command(target_options, params, *changes)
 
-    overlap = checks.look_up("the names of other stages", lambda: stage_names.find_overlap(session, stage))
-    checks.refuse(overlap, can_be_forced=True)
-
     if database is None:
         print_leftovers = partial(leftovers.print_leftovers, session, stage)
         checks.look_up("what an earlier deploy left outside the stack", print_leftovers)
 
-    if database is not None and not compiled.has_boundary:
-        removal = partial(boundary.describe_removal, session.client("cloudformation"), stage)
-        checks.refuse(checks.look_up("the permissions boundary of the deployed roles", removal))
+    description: Any = find_stack(session.client("cloudformation"), stage) or {}
+    if compiled.deployment_role:
+        print_status(f"CloudFormation changes the stack as {compiled.deployment_role}")
+    elif stack_role := description.get("RoleARN"):
+        checks.refuse(
+            f"CloudFormation changes the stack {stack} as {stack_role}, and would again, without your rights. Deploy "
+            f"with --param deploymentRole={stack_role}, and the same permissionsBoundary as before "
+            "(docs/deploy.md#deploy-from-github)."
+        )
 
     has_cluster = None
     if demand.creates_cluster:

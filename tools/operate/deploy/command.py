@@ -15,7 +15,7 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 from tools.kit.target import TargetOptions
-from tools.operate.deploy import boundary, checks, express, failed_events, preview, proof, service_role, stack_state
+from tools.operate.deploy import checks, express, failed_events, preview, proof, service_role, stack_state
 from tools.operate.deploy.compiled_stage import CompiledStage, add_deployed_database, read_compiled_stage
 
 _EPILOG = """examples:
@@ -35,7 +35,7 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed; 
 @click.option(
     "--force",
     is_flag=True,
-    help="Deploy even if the account's plan or quota may not suffice, or if the name overlaps with another stage's.",
+    help="Deploy even if the account's plan or quota may not suffice.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter for this deploy only; repeatable."
@@ -61,7 +61,7 @@ def deploy(
 ) -> int:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints the account and region, and checks the stack's state, names, the account's plan and quota, and what earlier
+    Prints the account and region, and checks the stack's state, the account's plan and quota, and what earlier
     deploys left; if this refuses the deploy, prints all refusals and changes nothing. Then runs `sls deploy --force`,
     checks that the stack was updated, applies the migrations, sends one punch of a reserved employee and waits for its
     row, and runs the deploy steps of slices. The first `sls deploy` of a stage leaves out the protection of its cluster
@@ -114,7 +114,6 @@ def _migrate_and_prove(
     deployment = target.from_outputs(session, stage, outputs)
     punch_id, message_id = proof.send_punch(deployment, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.wait_for_row(functions, stage, punch_id, message_id)
-    boundary.print_narrowing(session, stage)
     deployed = DeployedStage(session, stage, outputs, deployment.api_url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # the key itself is never printed
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
@@ -148,7 +147,6 @@ def _deploy(
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)
-    params = boundary.add_boundary(cloudformation, stage, params)
 
     def sls(command: str, *options: object, extra_params: Sequence[str] = (), update_name: str = "") -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]

@@ -16,7 +16,7 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER
 from tools.kit.output import print_status
 from tools.kit.target import TargetOptions
-from tools.operate.deploy import boundary, express, quotas
+from tools.operate.deploy import express, quotas
 
 CLUSTER_PROTECTION = DeferredResource(
     DATABASE_CLUSTER,
@@ -33,7 +33,7 @@ class CompiledStage(NamedTuple):
     demand: quotas.Demand
     deferred_resources: Sequence[DeferredResource] = ()
     express_settings: express.ClusterSettings | None = None  # of a cluster outside the stack
-    has_boundary: bool = False  # whether its roles have a permissions boundary
+    deployment_role: str | None = None  # with which CloudFormation changes the stack; None: with the user's rights
     notifies_nobody: bool = False  # whether employees use it, and its topic of alarms has no subscription
 
 
@@ -86,7 +86,7 @@ def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> Comp
         demand=quotas.read_demand(template, deferred_resources),
         express_settings=template.get("Metadata", {}).get("ExpressCluster"),
         deferred_resources=deferred_resources,
-        has_boundary=boundary.has_boundary(template),
+        deployment_role=configuration["provider"]["iam"]["deploymentRole"],
         notifies_nobody=is_protected and "AlarmTopic" in resources and "AlarmEmail" not in resources,
     )
 

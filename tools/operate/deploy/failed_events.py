@@ -4,7 +4,6 @@ Failures of the validation before a change set are not stack events, so osls doe
 them.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests if the clocks differ by more
-_LACKS_RIGHT = re.compile("not authorized|access ?denied|permission", re.IGNORECASE)  # services word it differently
 _CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # because another resource failed
 
 
@@ -40,7 +38,7 @@ class Failure(NamedTuple):
 
 
 def print_new_failures(cloudformation: "CloudFormationClient", stage: str, before: stack_state.Observation) -> None:
-    """Print each failure since an observation, or the permission that is missing."""
+    """Print each failure since an observation, or the permission that shows them."""
     try:
         failures = _new_failures(cloudformation, stage, before)
     except (BotoCoreError, ClientError) as error:
@@ -52,8 +50,6 @@ def print_new_failures(cloudformation: "CloudFormationClient", stage: str, befor
         return
     if failures:
         print_status("CloudFormation's reasons:", *(f"  {failure}" for failure in failures))
-    if any(_LACKS_RIGHT.search(failure.reason) for failure in failures):
-        print_status("If the role of .github/deploy-role.yml deploys, add the action there, and update that stack.")
 
 
 def _new_failures(cloudformation: Any, stage: str, before: stack_state.Observation) -> list[Failure]:

@@ -16,7 +16,7 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
 from tools.kit.output import print_json, print_result, print_status
 from tools.kit.target import TargetOptions
-from tools.operate.deploy import boundary, change_set, checks, express
+from tools.operate.deploy import change_set, checks, express
 from tools.operate.deploy.compiled_stage import add_deployed_database, code_sha256, read_compiled_stage, read_template
 from tools.operate.plan import costs
 from tools.operate.plan import settings as plan_settings
@@ -64,7 +64,6 @@ def _preview(
     cloudformation = session.client("cloudformation")
     database = checks.require_deployable(cloudformation, stage)
     params = add_deployed_database(stage, params, database)
-    params = boundary.add_boundary(cloudformation, stage, params)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"
         _package(collaborators, session, stage, params, package)

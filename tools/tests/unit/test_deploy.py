@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,32 +100,20 @@ def test_deploy_says_that_alarms_of_a_protected_stage_notify_nobody(prod: Prod) 
     assert note not in prod.run().err
 
 
-@pytest.mark.parametrize("option", ["--yes", "--force"])
-def test_deploy_that_would_remove_the_boundary_of_deployed_roles_is_refused(prod: Prod, option: str) -> None:
+def test_deploy_refuses_the_role_of_the_stack_unless_it_is_named(prod: Prod) -> None:
     prod.add_deployed_stage()
-    role = {"Type": "AWS::IAM::Role", "Properties": {"PermissionsBoundary": "arn"}}
-    prod.stubs["GetTemplate"] = {"TemplateBody": {"Resources": {"Role": role}}}
-
-    result = prod.run(option)
-
-    assert (result.status, prod.sls.commands) == (2, ["package"])
-    assert "this deploy would remove it" in result.err
-
-
-def test_boundary_and_narrowing_are_those_of_the_deploying_roles_stack(
-    prod: Prod, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prod.add_deployed_stage()
-    stacks = stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k", BoundaryArn="arn:b")
-    stacks["Stacks"][0]["Parameters"] = [{"ParameterKey": "VpcId", "ParameterValue": "*"}]
+    role = "arn:aws:iam::123456789012:role/deploy/execution"
+    stacks = stack(**OUTPUTS)
+    stacks["Stacks"][0]["RoleARN"] = role
     prod.stubs["DescribeStacks"] = stacks
-    prod.sls.while_running = lambda: stacks["Stacks"][0].update(LastUpdatedTime=datetime.now(UTC))
-    answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
 
-    result = prod.run("--yes")
+    unnamed = prod.run("--yes", "--force")
+    prod.sls.deployment_role = role
+    named = prod.run("--yes")
 
-    assert [words.count("--param=permissionsBoundary=arn:b") for _, words in prod.invocations] == [1, 1]
-    assert "VpcId=vpc-none" in result.err
+    assert (unnamed.status, prod.sls.commands) == (2, ["package", "package", "deploy"])
+    assert f"Deploy with --param deploymentRole={role}" in unnamed.err
+    assert f"CloudFormation changes the stack as {role}" in named.err
 
 
 @pytest.mark.parametrize(
@@ -159,39 +146,6 @@ def test_low_quota_stops_the_deploy_before_the_confirmation(prod: Prod) -> None:
     assert "sls deploy" not in result.err
     forced = prod.run("--yes", "--force").err
     assert forced.index("Continuing because of --force.") < forced.index("sls deploy")
-
-
-@pytest.mark.parametrize(
-    ("stage", "other", "overlaps"),
-    [
-        ("prod", "prod-eu", True),
-        ("prod", "prod-eu-2", True),
-        ("prod-eu", "prod", True),
-        ("prod", "prod", False),
-        ("prod", "production", False),
-        ("prod", "dev", False),
-    ],
-)
-def test_stage_whose_name_is_a_prefix_of_another_is_refused(
-    prod: Prod, stage: str, other: str, *, overlaps: bool
-) -> None:
-    iam = boto3.client("iam", "us-east-1")
-    for name in (f"batida-ponto-{other}-ApiRole-A1B2C3", "batida-ponto-prod-monitor", "other-prod-eu-ApiRole-A1B2C3"):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-
-    result = prod.run("--yes", "--stage", stage)
-
-    assert (f"the names of stage {stage} and stage {other} overlap" in result.err) is overlaps
-    assert prod.sls.commands == ["package"] if overlaps else ["package", "deploy"]
-    prod.invocations.clear()
-    prod.run("--yes", "--force", "--stage", stage)
-    assert prod.sls.commands == ["package", "deploy"]
-
-
-def test_stage_with_the_name_of_a_deploying_roles_stack_is_refused(prod: Prod) -> None:
-    result = prod.run("--stage", "deploy-prod")
-    assert (result.status, prod.sls.commands) == (2, [])
-    assert "cannot be named deploy-prod" in result.err
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     with aws():
         calls = Calls(monkeypatch)
         calls.stubs["DescribeStackResource"] = NO_STACK
-        calls.stubs["GetTemplate"] = {"TemplateBody": {"Resources": {}}}  # roles without a boundary
         yield calls
 
 
