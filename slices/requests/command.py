@@ -1,5 +1,6 @@
 """`ponto requests`: lists, accepts and refuses the employees' requests for corrections."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import date
 
@@ -137,7 +138,10 @@ def accept(collaborators: Collaborators, target_options: TargetOptions, request_
                 deployment.api_url, deployment.session, target_options.stage, [correction], collaborators.clock
             )
         except CorrectionsRefusedError as error:
-            raise _UndecidedError(error.reasons[0]) from None
+            reason = error.reasons[0]
+            if f"id {row.aceite} is taken" in reason:
+                reason = f"the id {row.aceite} is taken by another correction. {_name_correction(target_options, row)}"
+            raise _UndecidedError(reason) from None
         return f"accepted: {row.id}, of employee {row.usuario_id}, by correction {row.aceite}"
 
     _decide_each(target_options, request_ids, decide)
@@ -166,6 +170,17 @@ def refuse(
         return f"refused: {row.id}, of employee {row.usuario_id}"
 
     _decide_each(target_options, request_ids, decide)
+
+
+def _name_correction(target_options: TargetOptions, row: RequestRow) -> str:
+    """Return the sentence that names the command that corrects what is asked for, with an id of its own."""
+    punch = (
+        ["disregard", row.batida_id]
+        if row.batida_id
+        else ["add", "--employee", str(row.usuario_id), "--at", row.ponto.isoformat() if row.ponto else ""]
+    )
+    words = ["ponto", "correct", *punch, "--reason", row.motivo, "--stage", target_options.stage]
+    return f"Run `{shlex.join(words)}`; the request is then corrected otherwise"
 
 
 def _describe_decided(row: RequestRow) -> str:

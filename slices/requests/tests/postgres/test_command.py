@@ -1,8 +1,10 @@
 """`ponto requests` against a real PostgreSQL, through a fake API with the slices' functions."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -165,6 +167,25 @@ def test_correction_refused_by_the_rules_leaves_the_request_waiting(
     assert (result.status, states(database)) == (1, ["aguardando"])
     assert "is no punch" in result.err
     assert "disregard erased" in ponto("show", request_id).out
+
+
+@pytest.mark.parametrize("body", [addition(), disregard()], ids=["addition", "disregard"])
+def test_request_whose_derived_id_is_taken_is_corrected_by_the_command_that_accept_names(
+    ponto: commands.Run,
+    api: Api,
+    database: Database,
+    capsys: pytest.CaptureFixture[str],
+    body: dict[str, Any],
+) -> None:
+    request_id = api.ask(body)[1]["id"]
+    correct(database, request_id, tipo="inclusao", alvo=None, ponto="2026-01-01 08:00Z")
+
+    refused = ponto("accept", request_id)
+
+    assert (refused.status, "--id" in refused.err) == (1, False)
+    words = shlex.split(refused.err.split("`")[1])
+    assert commands.runner(capsys, *words[1:2], collaborators=Collaborators(FakeClock()))(*words[2:]).status == 0
+    assert states(database) == ["corrigida"]
 
 
 def test_list_has_the_requests_of_a_month_or_those_that_wait(ponto: commands.Run, api: Api) -> None:
