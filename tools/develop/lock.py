@@ -17,6 +17,7 @@ _LOCKS = {
     "requirements": ["requirements.txt", "-c", "locks/dev.txt"],
     "uv": ["--group", "uv"],
     "audit": ["--group", "audit"],
+    "sbom": ["--group", "sbom"],
 }
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 _GLIBCS = {"run": "2_28", "dev": "2_34", "audit": "2_34"}

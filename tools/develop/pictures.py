@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,7 +15,6 @@ import psycopg2
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from loadtest import __main__ as load_test
 from tools import cli
 from tools.develop import chromium
 from tools.kit.errors import CommandError
@@ -163,7 +163,9 @@ def draw_load(state: Path) -> None:
     Raises:
         CommandError: it failed.
     """
-    if load_test.main(["--open-rate", "0", "--state", str(state)]):
+    if subprocess.run(
+        [sys.executable, "-m", "loadtest", "--open-rate", "0", "--state", state], cwd=ROOT, check=False
+    ).returncode:
         raise CommandError("make loadtest failed")
     shutil.copyfile(state / "loadtest" / "arrivals.png", DOCUMENTS / "load.png")
 
