@@ -15,7 +15,7 @@ from slices.corrections.statements import CORRECTION_LIST, EMPLOYEE_PUNCHES, Lis
 from slices.corrections.write import CorrectionsRefusedError
 from slices.faults import require_no_faults
 from slices.spreadsheet import Fault, Faults
-from tools.kit import commands, listing, reader, shared_options
+from tools.kit import commands, listing, reader, shared_options, target
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
@@ -78,7 +78,7 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="UUID",
         help="Id of the correction, a UUID of version 8 that begins with c (default: a derived id).",
     )
-    return reason(identifier(shared_options.as_json(reader.options(pass_collaborators(call)))))
+    return reason(identifier(shared_options.as_json(target.options(pass_collaborators(call)))))
 
 
 @correct.command(epilog='example:\n  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"\n')
@@ -151,7 +151,7 @@ def undo(target_options: TargetOptions, target: str, **values: Any) -> None:
 @correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
 @click.option("--file", type=click.File("rb"), required=True, help="CSV file; - reads the standard input.")
 @shared_options.as_json
-@reader.options
+@target.options
 @pass_collaborators
 def apply(collaborators: Collaborators, target_options: TargetOptions, file: BinaryIO, *, as_json: bool) -> None:
     """Write the corrections of a file, all or nothing.

@@ -1,4 +1,4 @@
--- Corrections of a month that are in force. employee_ids null: all employees.
+-- Corrections of a month that are in effect. employee_ids null: all employees.
 with corrigida as (
     select correcoes.*
     from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), null, %(momento)s)

@@ -44,7 +44,7 @@ class Day(NamedTuple):
     ultima: datetime | None
     gravada_em: datetime | None
     incluidas: list[int]  # positions in pontos, from 1, of punches added by a correction
-    correcoes: list[ArrivalRow]  # corrections in force
+    correcoes: list[ArrivalRow]  # corrections in effect
 
 
 class TimeCard(NamedTuple):

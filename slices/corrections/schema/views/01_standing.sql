@@ -1,5 +1,5 @@
 -- replaces: reports/views/04_punches_that_count.sql
--- Corrections that are not undone.
+-- Corrections that are not undone. The files 01 to 03 together replace that of the reports.
 
 create or replace function ponto.correcoes_vigentes(momento timestamptz default null)
 returns table (id uuid, usuario_id bigint, tipo text, ponto timestamptz, alvo uuid, motivo text)

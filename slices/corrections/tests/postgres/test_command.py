@@ -199,6 +199,11 @@ def test_refused_line_of_a_file_stops_all_its_corrections(
     assert rows(punch_database) == []
 
 
+@pytest.mark.parametrize("command", ["add", "disregard", "undo", "apply"])
+def test_no_timeout_is_offered_that_a_correction_would_ignore(correct: commands.Run, command: str) -> None:
+    assert "--timeout" not in correct(command, "--help").out
+
+
 def test_request_is_signed_and_its_author_is_the_aws_identity(
     correct: commands.Run, api: FakeApi, punch_database: Database
 ) -> None:

@@ -35,7 +35,7 @@ begin atomic
     where escrita_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
     union all
-    -- Corrections in force
+    -- Corrections in effect
     select
         caso.tipo, correction.usuario_id, nome, dia, correction.id, date_trunc('minute', local), batida.dispositivo,
         criada_em - correction.ponto, 1
