@@ -96,7 +96,7 @@ def test_boundary_and_execution_role_allow_what_the_template_has(
     }
     bounded = Role(STAGE_ROLE, None, ADMINISTRATOR, roles.boundary)
     requests: list[deploy_roles.Request] = [(action, "*", {}) for action in sorted(actions)]
-    assert len(requests) > 10
+    assert "sqs:ReceiveMessage" in actions
     assert bounded.allowed(*requests) == requests
 
     trusts = [role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] for role in names.values()]
