@@ -67,11 +67,12 @@ class Roles(NamedTuple):
 
 
 @cache
-def load() -> Roles:
-    """Return the roles that moto's CloudFormation creates for the stage prod."""
+def load(stage: str = "prod") -> Roles:
+    """Return the roles that moto's CloudFormation creates for a stage."""
     with aws_environment(), mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         cloudformation, iam = boto3.client("cloudformation"), boto3.client("iam")
-        parameters: Any = [{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()]
+        values = PARAMETERS | {"Stage": stage}
+        parameters: Any = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
         template = (ROOT / ".github" / "deploy-role.yml").read_text(encoding="utf-8")
         cloudformation.create_stack(
             StackName="deploy-batida-ponto-prod",

@@ -1,4 +1,5 @@
-// Evaluates requests by IAM's rules, with a simulator that is not this project's: reads a list of simulations, prints the list of decisions.
+// Evaluates requests by IAM's rules, with a simulator that is not this project's (AGPL; run as it is, in no package): reads a list
+// of simulations, prints the list of decisions.
 import { text } from 'node:stream/consumers';
 import { runSimulation } from '@cloud-copilot/iam-simulate';
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 51_200
 """Longest template in a request: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
-CHANGE_SET = "ponto-preview"
 OBJECT_KEY = "preview/template.json"  # osls keeps its objects below `serverless/`
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]  # as osls sends them
 _POLLS = {"Delay": 1, "MaxAttempts": 600}
@@ -41,7 +40,12 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    session: "boto3.Session", account: str, stack: "StackTypeDef", template: str, tags: Mapping[str, str]
+    session: "boto3.Session",
+    account: str,
+    stack: "StackTypeDef",
+    template: str,
+    tags: Mapping[str, str],
+    role: str | None = None,
 ) -> Comparison:
     """Ask CloudFormation to compare a template with a stack, and to validate it.
 
@@ -50,12 +54,14 @@ def compare(
         stack: the stage's stack.
         template: JSON; if it is too long for a request, it is uploaded for the time of the comparison.
         tags: tags of the stack.
+        role: ARN of the role with which CloudFormation changes the stack; None: the stack's own role, or the user's
+            rights.
     """
     cloudformation: Any = session.client("cloudformation", config=config())
-    name = {"StackName": stack["StackName"], "ChangeSetName": CHANGE_SET}
+    name = {"StackName": stack["StackName"], "ChangeSetName": f"{stack['StackName']}-preview"}
     _delete(cloudformation, name)  # of a killed preview
     with ExitStack() as cleanup:  # also after Ctrl-C while CloudFormation creates the change set
-        source = {"TemplateBody": template}
+        source = {"RoleARN": role} if role else {}
         if len(template) > MAX_BODY_BYTES:
             s3 = session.client("s3", config=config())
             outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -63,7 +69,9 @@ def compare(
             owned_object = partial(dict[str, Any], Bucket=bucket, Key=OBJECT_KEY, ExpectedBucketOwner=account)
             cleanup.callback(s3.delete_object, **owned_object())
             s3.put_object(**owned_object(), Body=template.encode())
-            source = {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{OBJECT_KEY}"}
+            source["TemplateURL"] = f"{s3.meta.endpoint_url}/{bucket}/{OBJECT_KEY}"
+        else:
+            source["TemplateBody"] = template
         cleanup.callback(_delete, cloudformation, name)
         print_status(f"asking CloudFormation for a change set of {stack['StackName']}, which is not executed")
         try:
@@ -79,13 +87,13 @@ def compare(
             )
         except ClientError as error:
             return Comparison([], "REFUSED", explain(error), [])
-        return _describe(cloudformation, created["Id"])
+        return _describe(cloudformation, name, created["Id"])
 
 
-def _describe(cloudformation: Any, arn: str) -> Comparison:
-    _wait_until_created(cloudformation, {"ChangeSetName": arn})
-    description = cloudformation.describe_change_set(ChangeSetName=arn)
-    pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+def _describe(cloudformation: Any, name: Mapping[str, str], arn: str) -> Comparison:
+    _wait_until_created(cloudformation, name)
+    description = cloudformation.describe_change_set(**name)
+    pages = cloudformation.get_paginator("describe_change_set").paginate(**name)
     changes = [change["ResourceChange"] for change in pages.search("Changes[]") if "ResourceChange" in change]
     # All events are read, as the filter for failed ones may omit warnings.
     events = cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn).search("OperationEvents[]")

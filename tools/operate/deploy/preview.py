@@ -81,7 +81,7 @@ def _preview(
             text = json.dumps(template, separators=(",", ":"))
             state = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))
             tags = state["service"]["provider"]["stackTags"]
-            comparison = change_set.compare(session, account, deployed, text, tags)
+            comparison = change_set.compare(session, account, deployed, text, tags, compiled.deployment_role)
             changes = [_to_change(change) for change in comparison.changes]
         else:
             changes = [

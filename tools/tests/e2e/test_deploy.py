@@ -19,21 +19,28 @@ from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
 from tools.local.stack import quick_package
 from tools.operate.deploy.proof import RESERVED_EMPLOYEE_ID
+from tools.tests import deploy_roles
+from tools.tests.recorded_calls import RecordedCalls, forward
+
+ROLES = deploy_roles.load("local")
 
 
 class Account(NamedTuple):
     project: Path
     aws: emulator.Emulator
     database: postgres.Postgres
+    calls: RecordedCalls
+    endpoint: str  # where they are recorded
 
     def deploy(self, *words: str) -> CommandResult:
-        return self._run("deploy", *words)
+        return self._run("deploy", *words, f"--param=deploymentRole={ROLES.execution.arn}")
 
     def remove(self) -> CommandResult:
         return self._run("remove", "--yes")
 
     def _run(self, *words: str) -> CommandResult:
         environment = self.aws.environment() | {
+            "AWS_ENDPOINT_URL": self.endpoint,
             "LOCAL_DB_HOST": self.database.host,
             "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # shared by the deploys of this test
             "SLS_AWS_MONITORING_FREQUENCY": "250",
@@ -56,7 +63,9 @@ def account() -> Iterator[Account]:
         try:
             aws = emulator.start(emulator.find_free_port(), state / "aws", state / "emulator.log")
             try:
-                yield Account(project, aws, database)
+                calls = RecordedCalls()
+                with calls.endpoint(forward(aws.url)) as endpoint:
+                    yield Account(project, aws, database, calls, endpoint)
             finally:
                 aws.stop()
         finally:
@@ -125,6 +134,7 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     change_sets = account.aws.client("cloudformation").list_change_sets(StackName=osls.stack_name("local"))
     assert [entry["ChangeSetName"] for entry in change_sets["Summaries"] if "preview" in entry["ChangeSetName"]] == []
 
+    assert account.calls.refused(ROLES.deploy) == []
     removed = account.remove()
     assert removed.status == 0, removed.err
     assert {f"emptying {bucket}" for bucket in buckets} <= set(removed.err.splitlines())

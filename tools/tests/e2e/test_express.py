@@ -20,12 +20,14 @@ from tests.database import ROLES, migrations
 from tests.postgres import rds as rds_login
 from tests.postgres.servers import Server
 from tests.postgres.tls import Authority, TlsRelay
-from tests.serving import Request, Response, http_server
+from tests.serving import Request, Response
 from tools.kit.packaging import copy_project
 from tools.local import emulator
 from tools.local.stack import quick_package
 from tools.operate.deploy.proof import RESERVED_EMPLOYEE_ID
+from tools.tests import deploy_roles
 from tools.tests.rds_api import mock_rds
+from tools.tests.recorded_calls import RecordedCalls, forward
 
 OWNER = "master"
 
@@ -38,8 +40,10 @@ def answer_by_moto(request: Request) -> Response:
 
 
 @pytest.fixture
-def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Run, TlsRelay]]:
-    """Yield `ponto` for an empty account (an AWS emulator and moto's RDS), and a relay to PostgreSQL as its cluster."""
+def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Run, TlsRelay, RecordedCalls]]:
+    """Yield `ponto` for an empty account (an AWS emulator and moto's RDS), a relay to PostgreSQL as its cluster, and
+    the calls to AWS.
+    """
     server.create_owner(OWNER)
     server.execute(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
     with tempfile.TemporaryDirectory(prefix="ponto-express-") as folder, ExitStack() as stack:
@@ -61,20 +65,26 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[R
         stack.enter_context(mock_rds())
         stack.enter_context(mock.patch.object(models.DBCluster, "endpoint", rds_login.HOST))
         stack.enter_context(mock.patch.object(models.DBCluster, "default_port", return_value=relay.port))
+        calls = RecordedCalls()
         environment = aws.environment() | {
-            "AWS_ENDPOINT_URL_RDS": stack.enter_context(http_server(answer_by_moto)),
+            "AWS_ENDPOINT_URL": stack.enter_context(calls.endpoint(forward(aws.url))),
+            "AWS_ENDPOINT_URL_RDS": stack.enter_context(calls.endpoint(answer_by_moto)),
             "LOCAL_PIP_CACHE": str(state / "pip"),
             "SLS_AWS_MONITORING_FREQUENCY": "250",
             "NODE_OPTIONS": quick_package(),
         }
         run: Run = lambda *words: run_process(*words, "--stage", "local", cwd=project, env=environment)  # noqa: E731
-        yield run, relay
+        yield run, relay, calls
 
 
-def test_express_cluster_is_created_used_and_removed(account: tuple[Run, TlsRelay], server: Server) -> None:
-    run, relay = account
+def test_express_cluster_is_created_used_and_removed(
+    account: tuple[Run, TlsRelay, RecordedCalls], server: Server
+) -> None:
+    run, relay, calls = account
+    roles = deploy_roles.load("local")
     certificates = "dbSslRootCert=ponto/certificates/test.pem"
-    settings = ("database=express", f"dbUser={OWNER}", certificates, "deletionProtection=false", "backupDays=3")
+    settings = ["database=express", f"dbUser={OWNER}", certificates, "deletionProtection=false", "backupDays=3"]
+    settings += [f"deploymentRole={roles.execution.arn}", f"permissionsBoundary={roles.boundary_arn}"]
 
     deployed = run("deploy", "--json", *[f"--param={setting}" for setting in settings])
 
@@ -83,6 +93,7 @@ def test_express_cluster_is_created_used_and_removed(account: tuple[Run, TlsRela
     rows = server.execute(f"select id::text, {EVENT.subject} from ponto.batida", "pontodb")
     assert rows == [(deployed.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert {*relay.connections} == {"TLS"}
+    assert calls.refused(roles.deploy) == []
 
     removed = run("remove", "--yes")
     assert removed.status == 0, removed.err

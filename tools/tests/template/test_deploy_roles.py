@@ -135,11 +135,11 @@ def test_roles_are_passed_to_the_services_of_the_template_only(roles: deploy_rol
     [
         ("batida-ponto-prod/1", {}, []),  # the stack's own role, or the rights of the workflow
         ("batida-ponto-prod/1", {"cloudformation:RoleArn": OTHER_ROLE}, []),
-        ("batida-ponto-prod/1", {"cloudformation:RoleArn": "execution"}, ["CreateChangeSet", "DeleteStack"]),
+        ("batida-ponto-prod/1", {"cloudformation:RoleArn": "execution"}, ["CreateChangeSet"]),
         (
             "batida-ponto-prod/1",
             {"cloudformation:RoleArn": "execution", "cloudformation:ImportResourceTypes": ["AWS::S3::Bucket"]},
-            ["DeleteStack"],  # which does not have the second key
+            [],
         ),
         ("deploy-batida-ponto-prod/1", {"cloudformation:RoleArn": "execution"}, []),
     ],

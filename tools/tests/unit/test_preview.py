@@ -17,7 +17,7 @@ from tests.commands import CommandResult, runner
 from tests.events import aws
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeployHook
-from tools.operate.deploy.change_set import CHANGE_SET, MAX_BODY_BYTES
+from tools.operate.deploy.change_set import MAX_BODY_BYTES
 from tools.tests.cloudformation import FakeCloudFormation
 from tools.tests.sls import FakeSls
 
@@ -188,7 +188,7 @@ def test_all_is_deleted_after_an_error_or_ctrl_c(dev: Dev, fail: Callable[[Dev],
 
 def test_next_preview_deletes_what_a_killed_one_left(dev: Dev) -> None:
     dev.deploy()
-    dev.cloudformation.add_change_set(STACK, CHANGE_SET, "CREATE_IN_PROGRESS")
+    dev.cloudformation.add_change_set(STACK, f"{STACK}-preview", "CREATE_IN_PROGRESS")
     assert dev.preview().status == 0
     assert dev.cloudformation.change_sets == {}
 
