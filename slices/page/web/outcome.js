@@ -15,6 +15,7 @@ export function showOutcome(kind, ...parts) {
   element("outcome").replaceChildren(...parts)
   element("question").hidden = kind !== "question"
   element("employee").ariaInvalid = null
+  if (parts.length > 0) element("answer").scrollIntoView({ block: "nearest" })
   page.outcomeAt = performance.now()
   page.shownPunchId = page.askedEmployee = null
 }

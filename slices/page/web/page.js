@@ -12,12 +12,14 @@ import * as signIn from "./sign-in.js"
 import { clockTime, createElement, element, locale, page } from "./state.js"
 
 const IDLE_MS = 30_000 // after this time without a touch or a key, a new version may take over
-const OUTCOME_MS = 10_000 // a kiosk shows the outcome for this time, so that the next person does not see it
+const KIOSK_OUTCOME_MS = 10_000 // a kiosk shows the outcome for this time, so that the next person does not see it
+const OUTCOME_MS = 3_600_000 // other devices show it for this time, also over midnight
 const CONFIRM_MS = 60_000 // a second punch of an employee within this time needs confirmation
 
 /* Texts and clock */
 
 function setLanguage(language) {
+  if (page.date && language !== document.documentElement.lang) clearOutcome() // it has a text in the other language
   page.texts = TEXTS[language]
   document.documentElement.lang = language
   document.title = page.texts.title
@@ -35,20 +37,18 @@ function updateClock() {
   const time = clockTime(now)
   element("minutes").textContent = time.slice(0, 5)
   element("seconds").textContent = time.slice(5)
-  if (page.isKiosk || page.askedEmployee !== null) resetWhenIdle()
+  resetWhenIdle()
   const date = `${locale()} ${now.toDateString()}`
   if (date === page.date) return
   element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
-  if (page.date) {
-    clearOutcome()
-    draw() // today's punches become earlier ones
-  }
+  if (page.date) draw() // today's punches become earlier ones
   page.date = date
 }
 
-/** Hides the outcome, and on an idle kiosk also clears the number and closes the settings. */
+/** Hides an old outcome, and on an idle kiosk also clears the number and closes the settings. */
 function resetWhenIdle() {
-  if (performance.now() - page.outcomeAt > (page.isKiosk ? OUTCOME_MS : CONFIRM_MS)) clearOutcome()
+  const shownMs = page.isKiosk ? KIOSK_OUTCOME_MS : page.askedEmployee === null ? OUTCOME_MS : CONFIRM_MS
+  if (performance.now() - page.outcomeAt > shownMs) clearOutcome()
   if (!page.isKiosk || performance.now() - page.touchedAt < IDLE_MS) return
   clearEmployee()
   element("settings").open = false
@@ -61,7 +61,6 @@ async function press() {
   if (page.askedEmployee !== null) return // another press or a badge reader's Enter does not answer the question
   // On a kiosk, ignore a second press of the same person, or the second Enter of a badge reader.
   if (page.isKiosk && element("employee").value === "" && (page.writesInProgress > 0 || page.shownPunchId !== null)) return
-  updateClock() // a new day clears the outcome, which must happen before this press shows another one
   clearOutcome() // so that a screen reader also reads the same text again
   const employee = parseEmployee(element("employee").value)
   if (employee === null) {

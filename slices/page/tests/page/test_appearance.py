@@ -1,5 +1,6 @@
 """Tests of the page's appearance: axe finds no violation, and nothing overflows."""
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from slices.page.tests.page import phones
@@ -70,3 +71,57 @@ def test_axe_finds_no_violation_and_nothing_overflows(server: FakeServer, browse
         page.locator(".state.overdue").wait_for()
         page.locator(".whose").first.wait_for()
         require_appearance(page, "en", "dark", ("200%", 320), ("100%", 1280))
+
+
+def style(page: Page, selector: str, name: str) -> str:
+    """Return a computed property of an element."""
+    return str(page.locator(selector).evaluate("(element, name) => getComputedStyle(element)[name]", name))
+
+
+def test_settings_of_the_system_are_respected(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(browser, server.url, service_workers="block") as phone:
+        page = phone.open("#key=first", worker=False)
+        page.emulate_media(forced_colors="active")
+        assert style(page, "#press", "borderTopWidth") == "2px"
+        page.emulate_media(forced_colors="none", contrast="more")
+        assert style(page, "#date", "color") == style(page, "html", "color")
+        page.emulate_media(contrast="no-preference")
+        assert style(page, "#date", "color") != style(page, "html", "color")
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (844, 390)])
+def test_question_in_large_text_breaks_between_words_beside_the_button(
+    server: FakeServer, browser: Browser, width: int, height: int
+) -> None:
+    options = {"viewport": {"width": width, "height": height}, "service_workers": "block"}
+    with phones.new_phone(browser, server.url, **options) as phone:
+        page = phone.open("#key=first", worker=False)
+        page.evaluate("document.documentElement.style.setProperty('font-size', '200%')")
+        punch(page, 42)
+
+        page.locator("#press").click()
+
+        expect(page.locator("#outcome")).to_have_class("question")
+        expect(page.locator("#question")).to_be_in_viewport()
+        for button in page.locator("#question button").all():
+            lines = button.evaluate(
+                "button => { const range = document.createRange(); range.selectNodeContents(button);"
+                " return new Set([...range.getClientRects()].map(each => each.top)).size }"
+            )
+            assert lines <= len(button.inner_text().split())
+        press, answer = page.locator("#press").bounding_box(), page.locator("#answer").bounding_box()
+        assert press
+        assert answer
+        assert answer["y"] >= press["y"] + press["height"]
+
+
+def test_confirmation_survives_midnight(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(browser, server.url, service_workers="block") as phone:
+        page = phone.open("#key=first", init_script=clock_script(), worker=False)
+        punch(page, 42)
+        date = page.locator("#date").inner_text()
+
+        page.evaluate("window.ahead = 86_400_000")
+
+        expect(page.locator("#date")).not_to_have_text(date)
+        expect(page.locator("#outcome.good")).to_contain_text("42")
