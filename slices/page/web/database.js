@@ -11,7 +11,7 @@ import { closeConnection, isConnectionLost, onSuccess, openConnection, transact 
 import { NO_IDENTITY, copyName, identityName, isEqual } from "./plan.js"
 import { putChangedIdentity, readIdentity, reconcileStores, writeCopy } from "./reconcile.js"
 import * as replica from "./replica.js"
-import { isTimeout } from "./rules.js"
+import { REFUSED_STATES, isTimeout, uuid7 } from "./rules.js"
 
 /**
  * A punch. `body` is the JSON that is sent, without `enviado`.
@@ -184,7 +184,7 @@ function findRecentPunch(connection, { usuarioId, ponto }, minGapMs) {
       const age = cursor && Date.parse(ponto) - Date.parse(cursor.value.body.ponto)
       if (!cursor || age < 0 || age >= minGapMs) return // all others are older still
       const { state, body } = cursor.value
-      if (body.usuarioId === usuarioId && !["refused", "conflict"].includes(state)) setResult(cursor.value)
+      if (body.usuarioId === usuarioId && !REFUSED_STATES.includes(state)) setResult(cursor.value)
       else cursor.continue()
     }),
   )
@@ -261,17 +261,24 @@ export function countPunches(state) {
   )
 }
 
+/** @returns {Promise<number>} the number of punches since a time in ms since the epoch, by their ids */
+export function countPunchesSince(time) {
+  const range = IDBKeyRange.lowerBound(uuid7(time, new Uint8Array(16)))
+  return runTransaction("readonly", (punches, _, setResult) => onSuccess(punches.index("id").count(range), setResult))
+}
+
 /** @returns {Promise<Punch[]>} all punches, oldest first */
 export function listAllPunches() {
   return runTransaction("readonly", (punches, _, setResult) => onSuccess(punches.getAll(), setResult))
 }
 
-/** @returns {Promise<Punch[]>} the newest punches in a state, newest first; reads no more than `limit` */
+/** @returns {Promise<Punch[]>} the newest punches in a state (null: in any), newest first; reads no more than `limit` */
 export function listNewestPunches(state, limit) {
   return runTransaction("readonly", (punches, _, setResult) => {
     const result = []
     setResult(result)
-    onSuccess(punches.index("state").openCursor(stateRange(state), "prev"), function step(cursor) {
+    const request = state === null ? punches.openCursor(null, "prev") : punches.index("state").openCursor(stateRange(state), "prev")
+    onSuccess(request, function step(cursor) {
       if (!cursor) return
       if (result.push(cursor.value) < limit) cursor.continue()
     })

@@ -1,30 +1,12 @@
-/** Display of the stored data: today's punches with their states, warnings, and the saved settings. */
+/** Display of the stored data: the list of punches, warnings, and the saved settings. */
 
 import * as database from "./database.js"
-import { REFUSED_STATES, showPunchOutcome, stateElement } from "./outcome.js"
-import { DAY_MS, isOverdue, isSkewed, isTimeout, storageReason } from "./rules.js"
-import { callModules, clockTime, createElement, element, locale, page } from "./state.js"
-
-const MAX_SHOWN = 100 // punches of each state in the list
-const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, like the oldest punches in the state "sent"
+import { drawList } from "./list.js"
+import { showPunchOutcome } from "./outcome.js"
+import { DAY_MS, isSkewed, isTimeout, storageReason } from "./rules.js"
+import { callModules, createElement, element, page } from "./state.js"
 
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
-const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
-
-function punchItem(punch, session) {
-  const item = createElement("li", "")
-  const at = new Date(punch.body.ponto)
-  const time = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
-  const state = stateElement(punch)
-  const overdue = isOverdue(punch)
-  state.className = `state ${overdue ? "overdue" : punch.state}`
-  item.append(createElement("time", time, { dateTime: punch.body.ponto }), " ")
-  if (page.isKiosk && (overdue || REFUSED_STATES.includes(punch.state)))
-    item.append(createElement("span", page.texts.employeeLabel(punch.body.usuarioId), { className: "whose" }), " ")
-  item.append(state, " ", createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
-  item.append(...callModules("punchAction", punch, session))
-  return item
-}
 
 let drawingPromise = null
 let isOutdated = false
@@ -52,25 +34,11 @@ async function drawAll() {
 
 async function drawNow() {
   const settings = await database.getSettings("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
-  const [waiting, refused, conflicts] = await Promise.all(LASTING_STATES.map(database.countPunches))
-  const lasting = (await Promise.all(LASTING_STATES.map(state => database.listNewestPunches(state, MAX_SHOWN)))).flat()
-  const sent = await database.listPunches("sent")
-  const accepted = [...sent.slice(-MAX_SHOWN), ...(await database.listNewestPunches("recorded", MAX_SHOWN))]
-  const newestFirst = (one, other) => other.order - one.order
-  const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
-  const earlier = [...lasting, ...sent.slice(0, MAX_SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
-  const overdue = sent.filter(isOverdue).length
-  const shownCount = todays.length + earlier.length
+  const { waiting, punches } = await drawList(settings.session)
   const failure = database.getFailure()
   page.isStuck ||= failure !== null && isTimeout(failure)
-  const outcomePunch = [...lasting, ...accepted].find(({ body }) => body.id === page.shownPunchId)
+  const outcomePunch = punches.find(({ body }) => body.id === page.shownPunchId)
   if (outcomePunch) showPunchOutcome(outcomePunch)
-  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shownCount)
-  const focusedId = document.activeElement.id
-  element("todays").replaceChildren(...todays.map(punch => punchItem(punch, settings.session)))
-  element("earlier").replaceChildren(...earlier.map(punch => punchItem(punch, settings.session)))
-  if (focusedId && document.activeElement.id !== focusedId) element(focusedId)?.focus({ preventScroll: true })
-  element("before").hidden = earlier.length === 0
   const promise = database.canWrite() && page.unsavedKey === null ? page.texts.keptHere : ""
   showWarnings([
     page.unsavedKey !== null && page.texts.keyNotSaved,

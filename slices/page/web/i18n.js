@@ -18,7 +18,10 @@ export const TEXTS = {
     title: "Ponto",
     employee: "Matrícula",
     press: "Bater ponto",
-    today: "Hoje",
+    punches: "Batidas",
+    today: date => `Hoje, ${date}`,
+    more: "Mostrar mais",
+    legend: "○ só neste aparelho · ✓ enviada ao servidor · ✓✓ registrada no banco de dados",
     settings: "Ajustes",
     key: "Chave deste aparelho",
     device: "Nome do aparelho",
@@ -30,7 +33,7 @@ export const TEXTS = {
     thanks: "Obrigado! ",
     punched: (time, employee) => `Batida das ${time} da matrícula ${employee}: `,
     kept: "guardada neste aparelho",
-    confirmSecond: seconds => `Você bateu há ${seconds} s. De novo?`,
+    confirmSecond: (seconds, employee) => `A matrícula ${employee} bateu há ${seconds} s. De novo?`,
     no: "Não",
     yes: "Bater de novo",
     noEmployee: "Digite a matrícula: um número inteiro a partir de 1.",
@@ -43,17 +46,22 @@ export const TEXTS = {
     needsPermission: "O navegador não deixa este site guardar dados: permita os dados (cookies) deste site e abra a página de novo.",
     possiblyKept: reason => `Não se sabe se a batida foi guardada. ${reason} Veja se está na lista.`,
     waiting: "neste aparelho",
+    sending: "enviando...",
+    saving: "Guardando...",
     sent: "enviada",
     recorded: "registrada",
     refused: (status, reason) =>
       `recusada${status ? ` (${status})` : ""}${{ 400: ": não é uma batida válida", 413: ": é grande demais" }[status] ?? ""}. Mostre a quem cuida do ponto${reason ? ": " : "."}`,
     overdue: "enviada, ainda não registrada. Mostre a quem cuida do ponto.",
     employeeLabel: employee => `matrícula ${employee}`,
-    earlier: "Dias anteriores",
-    conflict: "não registrada: outra batida tem o mesmo id. Mostre a quem cuida do ponto.",
-    summary: (waiting, refused, conflicts, overdue, shown) =>
+    conflict: "não registrada: o servidor tem outra batida no lugar desta. Mostre a quem cuida do ponto.",
+    noPunch: "Nenhuma batida ainda.",
+    countToday: (count, state) => {
+      const stateText = { mixed: "", sent: count === 1 ? ", enviada" : ", todas enviadas", recorded: count === 1 ? ", registrada" : ", todas registradas" }[state]
+      return count === 0 ? "Nenhuma batida hoje." : `${count} hoje${stateText}.`
+    },
+    summary: (waiting, refused, conflicts, overdue) =>
       [
-        shown === 0 ? "Nenhuma batida ainda." : "",
         waiting === 1 ? "1 espera neste aparelho." : waiting > 1 ? `${waiting} esperam neste aparelho.` : "",
         refused === 0 ? "" : refused === 1 ? "1 foi recusada." : `${refused} foram recusadas.`,
         conflicts === 0 ? "" : conflicts === 1 ? "1 não foi registrada." : `${conflicts} não foram registradas.`,
@@ -103,7 +111,10 @@ export const TEXTS = {
     title: "Time clock",
     employee: "Employee number",
     press: "Punch",
-    today: "Today",
+    punches: "Punches",
+    today: date => `Today, ${date}`,
+    more: "Show more",
+    legend: "○ only on this device · ✓ sent to the server · ✓✓ recorded in the database",
     settings: "Settings",
     key: "Key of this device",
     device: "Name of this device",
@@ -115,7 +126,7 @@ export const TEXTS = {
     thanks: "Thank you! ",
     punched: (time, employee) => `Punch of employee ${employee} at ${time}: `,
     kept: "kept on this device",
-    confirmSecond: seconds => `You punched ${seconds} s ago. Again?`,
+    confirmSecond: (seconds, employee) => `Employee ${employee} punched ${seconds} s ago. Again?`,
     no: "No",
     yes: "Punch again",
     noEmployee: "Enter the employee number: a whole number from 1.",
@@ -128,17 +139,22 @@ export const TEXTS = {
     needsPermission: "The browser does not let this site keep data: allow the data (cookies) of this site and open the page again.",
     possiblyKept: reason => `It is not known whether the punch was kept. ${reason} Look for it in the list.`,
     waiting: "on this device",
+    sending: "sending...",
+    saving: "Saving...",
     sent: "sent",
     recorded: "recorded",
     refused: (status, reason) =>
       `refused${status ? ` (${status})` : ""}${{ 400: ": not a valid punch", 413: ": too large" }[status] ?? ""}. Show this to the person in charge of the time clock${reason ? ": " : "."}`,
     overdue: "sent, not recorded yet. Show this to the person in charge of the time clock.",
     employeeLabel: employee => `employee ${employee}`,
-    earlier: "Earlier days",
-    conflict: "not recorded: another punch has the same id. Show this to the person in charge of the time clock.",
-    summary: (waiting, refused, conflicts, overdue, shown) =>
+    conflict: "not recorded: the server has another punch in its place. Show this to the person in charge of the time clock.",
+    noPunch: "No punch yet.",
+    countToday: (count, state) => {
+      const stateText = { mixed: "", sent: count === 1 ? ", sent" : ", all sent", recorded: count === 1 ? ", recorded" : ", all recorded" }[state]
+      return count === 0 ? "No punch today." : `${count} today${stateText}.`
+    },
+    summary: (waiting, refused, conflicts, overdue) =>
       [
-        shown === 0 ? "No punch yet." : "",
         waiting === 1 ? "1 waits on this device." : waiting > 1 ? `${waiting} wait on this device.` : "",
         refused === 0 ? "" : refused === 1 ? "1 was refused." : `${refused} were refused.`,
         conflicts === 0 ? "" : conflicts === 1 ? "1 was not recorded." : `${conflicts} were not recorded.`,

@@ -19,7 +19,12 @@ const REFUSED_KEY_RETRY_MS = 600_000 // a refused key is tried again, because it
 const MIN_KEY_LENGTH = 20 // characters, API Gateway's minimum
 
 const channel = new BroadcastChannel("outbox")
+const SLOW_MS = 300 // after this time a request is shown
+
 let renewToken = async () => "refused"
+
+/** Id of the punch that this tab is sending; null between two. */
+export let sendingId = null
 
 /**
  * Sets the function that renews the token of a session.
@@ -119,7 +124,11 @@ async function sendAll() {
     if (!punch) return null
 
     const body = JSON.stringify({ ...punch.body, enviado: timestamp(new Date()) })
+    sendingId = punch.body.id
+    const timer = setTimeout(notifyChange, SLOW_MS)
     const response = await request(API, key, session, { method: "POST", headers: { "content-type": "application/json" }, body })
+    clearTimeout(timer)
+    sendingId = null
     if (response.skew !== null) await database.saveSetting("skew", response.skew)
     const meaning = statusMeaning(response.status)
     switch (meaning) {

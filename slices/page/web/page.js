@@ -1,4 +1,4 @@
-/** The page: a clock, a button, and the states of today's punches. */
+/** The page: a clock, a button, and the states of the last punches. */
 
 import * as database from "./database.js"
 import { draw, reportError, setKioskMode, storageText } from "./drawing.js"
@@ -12,14 +12,20 @@ import * as signIn from "./sign-in.js"
 import { clockTime, createElement, element, locale, page } from "./state.js"
 
 const IDLE_MS = 30_000 // after this time without a touch or a key, a new version may take over
-const KIOSK_OUTCOME_MS = 10_000 // a kiosk shows the outcome for this time, so that the next person does not see it
+const KIOSK_CONFIRMATION_MS = 4000 // a kiosk shows a confirmation for this time, so that the next person does not see it
+const KIOSK_OUTCOME_MS = 10_000 // ... and a question or an error
 const OUTCOME_MS = 3_600_000 // other devices show it for this time, also over midnight
 const CONFIRM_MS = 60_000 // a second punch of an employee within this time needs confirmation
+const SLOW_MS = 300 // after this time a press that is not stored yet is shown
+const MORE_PUNCHES = 40
 
 /* Texts and clock */
 
 function setLanguage(language) {
-  if (page.date && language !== document.documentElement.lang) clearOutcome() // it has a text in the other language
+  if (page.date && language !== document.documentElement.lang) {
+    if (page.shownPunchId === null) clearOutcome() // it has a text in the other language
+    else element("outcome").className = "" // `draw` shows it again
+  }
   page.texts = TEXTS[language]
   document.documentElement.lang = language
   document.title = page.texts.title
@@ -41,13 +47,15 @@ function updateClock() {
   const date = `${locale()} ${now.toDateString()}`
   if (date === page.date) return
   element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
-  if (page.date) draw() // today's punches become earlier ones
+  if (page.date) draw() // today's punches become yesterday's
   page.date = date
 }
 
 /** Hides an old outcome, and on an idle kiosk also clears the number and closes the settings. */
 function resetWhenIdle() {
-  const shownMs = page.isKiosk ? KIOSK_OUTCOME_MS : page.askedEmployee === null ? OUTCOME_MS : CONFIRM_MS
+  const isConfirmation = element("outcome").className === "good"
+  const kioskMs = isConfirmation ? KIOSK_CONFIRMATION_MS : KIOSK_OUTCOME_MS
+  const shownMs = page.isKiosk ? kioskMs : page.askedEmployee === null ? OUTCOME_MS : CONFIRM_MS
   if (performance.now() - page.outcomeAt > shownMs) clearOutcome()
   if (!page.isKiosk || performance.now() - page.touchedAt < IDLE_MS) return
   clearEmployee()
@@ -78,6 +86,7 @@ async function storePunch(employee, minGapMs) {
   const id = uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16)))
   let punch
   page.writesInProgress++
+  const timer = setTimeout(() => showOutcome("busy", page.texts.saving), SLOW_MS)
   try {
     const { retry } = await database.getSettings("retry") // from the database, because the page may not have been drawn yet
     const offline = !navigator.onLine || retry !== null
@@ -89,6 +98,7 @@ async function storePunch(employee, minGapMs) {
     draw() // the warnings no longer promise that punches are kept
     return
   } finally {
+    clearTimeout(timer)
     page.writesInProgress--
   }
   if (punch.body.id !== id) return askToConfirm(punch)
@@ -118,6 +128,7 @@ function routeKey(event) {
   const isSetting = target !== field && target.matches("input:not([type=checkbox])")
   if (!(page.isKiosk || page.askedEmployee !== null) || isSetting || element("replace").open) return
   if (event.ctrlKey || event.altKey || event.metaKey) return
+  if (key === "Escape" && page.askedEmployee !== null) answerQuestion(false)
   if (/^\d$/.test(key)) {
     clearOutcome()
     if (target === field) return
@@ -259,6 +270,10 @@ async function start() {
   element("employee").addEventListener("input", clearOutcome)
   element("no").addEventListener("click", () => answerQuestion(false))
   element("yes").addEventListener("click", () => answerQuestion(true))
+  element("more").addEventListener("click", () => {
+    page.earlierCount += MORE_PUNCHES
+    draw()
+  })
   element("unlock").addEventListener("submit", event => (event.preventDefault(), unlockSettings().catch(reportError)))
   element("settings").addEventListener("toggle", () => {
     if (!element("settings").open && (page.isKiosk || page.isUnlocked)) lockSettings()

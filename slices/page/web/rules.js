@@ -5,6 +5,7 @@ const MAX_BACKOFF_MS = 300_000
 const MAX_RETRY_AFTER_MS = 3_600_000 // a longer Retry-After is shortened to an hour
 const STORE_TIMEOUT_MS = 15_000 // a store that takes longer may never respond, while other tabs wait for the lock
 export const DAY_MS = 24 * 3_600_000
+export const REFUSED_STATES = ["refused", "conflict"] // of punches that will not be recorded
 const MAX_SKEW_MS = 30_000 // the legal limit for a time clock in software
 const MAX_SKEW_REQUEST_MS = 10_000 // after a longer request the comparison of the clocks is too inexact
 const MAX_RESPONSE_BYTES = 1_048_576 // a receipt has some hundred bytes, a list of a slice up to a million

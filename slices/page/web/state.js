@@ -16,6 +16,7 @@ export const page = {
   outcomeAt: 0, // when the outcome below the button was shown, by performance.now()
   shownPunchId: null, // id of the punch whose outcome is shown
   askedEmployee: null, // employee who is asked whether to punch again
+  earlierCount: 8, // punches of earlier days in the list, at least
   isUnlocked: false, // the settings were unlocked by the PIN or a key
   unsavedKey: null, // key of a link that could not be saved yet
   isStuck: false, // a store does not respond; after a full disk it responds only if the page is reloaded

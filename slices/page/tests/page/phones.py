@@ -56,7 +56,7 @@ _CLOCK = """
 _CONFIRM_SCRIPT = """async () => {
   const outcome = document.getElementById("outcome")
   const waitForText = async () => {
-    while (outcome.textContent === "") await new Promise(requestAnimationFrame)
+    while (["", "busy"].includes(outcome.className)) await new Promise(requestAnimationFrame)
   }
   await waitForText()
   if (outcome.className === "question") {
@@ -221,6 +221,12 @@ def wait_until_drawn(page: Page, key: str = "") -> None:
 def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     """Wait until the page shows these states of its punches, newest first."""
     expect(page.locator("#punches .state")).to_have_text(list(expected))
+
+
+def wait_for_count(page: Page, count: int) -> None:
+    """Wait until a kiosk shows this number of punches, all of which were sent."""
+    sent = "enviada" if count == 1 else "todas enviadas"
+    expect(page.locator("#summary")).to_have_text(f"{count} hoje, {sent}.")
 
 
 def trigger_online(page: Page) -> None:

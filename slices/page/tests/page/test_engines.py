@@ -140,7 +140,7 @@ _PRESS_SCRIPT = """
 document.getElementById("employee").value = EMPLOYEE
 document.getElementById("press").click()
 const outcome = document.getElementById("outcome")
-while (outcome.textContent === "") await new Promise(requestAnimationFrame)
+while (["", "busy"].includes(outcome.className)) await new Promise(requestAnimationFrame)
 return outcome.className
 """
 _READ_STATES = """return Array.from(document.querySelectorAll("#punches .state"), state => state.className)"""

@@ -9,12 +9,11 @@ from playwright.sync_api import Page, expect
 from slices.page.tests.page.fake_server import FakeServer
 from slices.page.tests.page.phones import (
     INDEXED_DB,
-    SENT,
     Phone,
     clock_script,
     export_punches,
     make_kiosk,
-    wait_for_states,
+    wait_for_count,
     wait_until_drawn,
 )
 from tests.serving import Response, json_response
@@ -59,7 +58,7 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServ
         page.keyboard.press("Enter")
 
         expect(page.locator("#outcome")).to_have_text(re.compile(f"^Obrigado! .* da matrícula {sent[-1]}: "))
-        wait_for_states(page, *[SENT] * len(sent))
+        wait_for_count(page, len(sent))
         assert [post.body["usuarioId"] for post in server.punch_requests] == sent
     page.evaluate("document.activeElement.blur()")
     page.locator("#pad").get_by_text("C", exact=True).click()
@@ -68,7 +67,7 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServ
     for digit in "411":
         page.locator("#pad").get_by_text(digit, exact=True).click()
     page.keyboard.press("Enter")
-    wait_for_states(page, *[SENT] * (len(sent) + 1))
+    wait_for_count(page, len(sent) + 1)
     assert server.punch_requests[-1].body["usuarioId"] == 411
 
 
@@ -82,7 +81,7 @@ def test_digits_typed_while_a_punch_is_being_stored_stay_for_the_next_punch(serv
     expect(page.locator("#employee")).to_have_value("")
     page.evaluate("releaseLock()")
 
-    wait_for_states(page, SENT, SENT)
+    wait_for_count(page, 2)
     assert [post.body["usuarioId"] for post in server.punch_requests] == [123, 456]
 
 

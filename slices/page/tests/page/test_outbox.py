@@ -23,6 +23,7 @@ from slices.page.tests.page.phones import (
     run_background_sync,
     trigger_online,
     trigger_visibility,
+    wait_for_count,
     wait_for_states,
 )
 from tests.waiting import wait_for
@@ -131,7 +132,7 @@ def test_a_second_tab_saves_only_what_was_changed_in_it(server: FakeServer, phon
 
     first.bring_to_front()
     punch(first, EMPLOYEE)
-    wait_for_states(first, SENT, SENT)
+    wait_for_count(first, 2)
     assert server.punch_requests[1].body["dispositivo"].startswith("Portão-")
     first.reload()
     expect(first.locator("#pad")).to_be_visible()
@@ -160,7 +161,7 @@ def test_without_a_key_nothing_is_sent_and_nothing_lost(server: FakeServer, phon
     expect(page.locator("#warnings")).to_contain_text("ainda não tem chave")
     wait_for_states(page, WAITING)
     page.evaluate("window.ahead = 86_400_000")
-    expect(page.locator("#earlier .state")).to_have_text(WAITING)  # also on the next day
+    expect(page.locator("#punches .state")).to_have_text(WAITING)  # also on the next day
     assert server.punch_requests == []
     page.goto(phone.url + KEY_FRAGMENT)  # the link of the phone's camera, opened in the same tab
 

@@ -1,7 +1,6 @@
 """Tests of the page's two stores: one is lost, fails, or is behind the other."""
 
 import itertools
-import re
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ from slices.page.tests.page.fake_server import FakeServer, PlannedResponse, acce
 from slices.page.tests.page.phones import (
     CACHE_STORAGE,
     INDEXED_DB,
-    RECORDED,
-    REFUSED,
     SENT,
     WAITING,
     Phone,
@@ -24,6 +21,7 @@ from slices.page.tests.page.phones import (
     trigger_online,
     wait_for_states,
 )
+from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY_FRAGMENT = "#key=first"
@@ -47,6 +45,11 @@ def punches_in_both_stores(page: Page) -> list[list[Any]]:
     assert first == second
     assert isinstance(first, list)
     return first
+
+
+def wait_for_stored(page: Page, *states: str) -> None:
+    """Wait until the punches in the first store have these states, by number."""
+    wait_for(lambda: [state for *_, state in page.evaluate(_READ_STORES)[0]] == [*states], "the states")
 
 
 def numbers(page: Page) -> list[int]:
@@ -81,17 +84,17 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
     page = open_and_name(phone, kiosk=True)
     for _ in range(3):
         assert "Obrigado" in punch(page, EMPLOYEE)
-    wait_for_states(page, REFUSED, SENT, RECORDED)
+    wait_for_stored(page, "recorded", "sent", "refused")
     server.is_api_down = True
     punch(page, EMPLOYEE)
-    states: list[str | re.Pattern[str]] = [WAITING, REFUSED, SENT, RECORDED]
-    wait_for_states(page, *states)
+    states = ("recorded", "sent", "refused", "waiting")
+    wait_for_stored(page, *states)
     punches, file = punches_in_both_stores(page), export_punches(page)
 
     for store in CACHE_STORAGE, INDEXED_DB:
         phone.reopen_without_stores(page, store)
         expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} deste aparelho se perdeu, com 4 batidas")
-        wait_for_states(page, *states)
+        wait_for_stored(page, *states)
         assert punches_in_both_stores(page) == punches
         assert export_punches(page) == file
     expect(page.locator("#pad")).to_be_visible()
@@ -100,7 +103,7 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
     punch(page, EMPLOYEE)
     trigger_online(page)
 
-    wait_for_states(page, SENT, SENT, REFUSED, SENT, RECORDED)
+    wait_for_stored(page, "recorded", "sent", "refused", "sent", "sent")
     assert numbers(page) == [1, 2, 3, 4, 5]
     assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3, 4, 5]
     assert len({post.body["id"] for post in server.punch_requests}) == 5
