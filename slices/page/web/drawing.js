@@ -1,6 +1,7 @@
 /** Display of the stored data: the list of punches, warnings, and the saved settings. */
 
 import * as database from "./database.js"
+import { drawHint } from "./install.js"
 import { drawList } from "./list.js"
 import { showPunchOutcome } from "./outcome.js"
 import { DAY_MS, isSkewed, isTimeout, storageReason } from "./rules.js"
@@ -33,7 +34,7 @@ async function drawAll() {
 }
 
 async function drawNow() {
-  const settings = await database.getSettings("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
+  const settings = await database.getSettings("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin", "installDismissed")
   const { waiting, punches } = await drawList(settings.session)
   const failure = database.getFailure()
   page.isStuck ||= failure !== null && isTimeout(failure)
@@ -70,6 +71,7 @@ async function drawNow() {
   element("device-state").textContent = settings.device
     ? page.texts.deviceState(settings.device.dispositivo)
     : page.texts.deviceUnset
+  drawHint(settings.installDismissed === true, punches.some(punch => punch.state === "recorded"))
   callModules("draw", settings)
 }
 
@@ -92,11 +94,21 @@ export function reportError(error) {
 /** Returns a text that says why a store failed and what to do. */
 export const storageText = error => page.texts[storageReason(error)] ?? `${page.texts.storageFailed} (${error.message})`
 
+let wakeLock = null
+
+/** Keeps the screen of a kiosk on. The browser ends that when the page is hidden. */
+export async function keepScreenOn() {
+  await wakeLock?.release()
+  wakeLock = null
+  if (page.isKiosk && document.visibilityState === "visible") wakeLock = await navigator.wakeLock?.request("screen")
+}
+
 /** Shows the page as a kiosk, or as the page of one employee. */
 export async function setKioskMode(kiosk) {
   page.isKiosk = kiosk
   document.body.classList.toggle("kiosk", kiosk)
   element("pad").hidden = !kiosk
+  keepScreenOn().catch(console.error) // the browser may refuse, for example with little battery
   element("employee").inputMode = kiosk ? "none" : "numeric" // the kiosk has its own number pad
   const { employee } = await database.getSettings("employee")
   if (kiosk) element("employee").value = ""

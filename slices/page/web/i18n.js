@@ -70,6 +70,22 @@ export const TEXTS = {
         .join(" ")
         .trim(),
     number: number => `nº ${number}`,
+    receipt: "Comprovante",
+    receiptText: ({ id, usuarioId, ponto, dispositivo, sequencia }) =>
+      `Comprovante de batida de ponto
+
+Matrícula: ${usuarioId}
+Data: ${ponto.slice(0, 10).split("-").reverse().join("/")}
+Hora: ${ponto.slice(11, 19)} (UTC${ponto.slice(-6)})
+Aparelho: ${dispositivo}, nº ${sequencia}
+Situação: registrada
+Id: ${id}
+
+Não emitido por REP-P certificado (Portaria MTP nº 671/2021).`,
+    installText: withSteps =>
+      `Instale a página na tela inicial: sem isso o navegador pode apagar batidas que esperam pela rede.${withSteps ? " Toque em Compartilhar e depois em Adicionar à Tela de Início." : ""}`,
+    installYes: "Instalar",
+    installNo: "Agora não",
     keptHere: ": as batidas ficam guardadas aqui",
     noKey: promise => `Este aparelho ainda não tem chave${promise}. Digite ou cole a chave em Ajustes.`,
     keyNotSaved: "A chave do link ainda NÃO foi guardada: libere espaço e deixe esta página aberta. Ela tenta de novo a cada minuto.",
@@ -93,6 +109,7 @@ export const TEXTS = {
     pin: "PIN dos ajustes",
     pinState: "Num quiosque, os ajustes e a exportação pedem este PIN; se está vazio, nada é pedido. O PIN não impede quem tem acesso ao navegador de ler os dados. Esqueceu o PIN? Digite uma chave válida.",
     proof: "PIN, ou uma chave válida",
+    proofWait: seconds => `Muitas tentativas: tente de novo em ${seconds} s.`,
     proofWrong: "Não é o PIN nem uma chave que o servidor possa confirmar agora.",
     unlock: "Abrir",
     saved: "Salvo.",
@@ -163,6 +180,22 @@ export const TEXTS = {
         .join(" ")
         .trim(),
     number: number => `no. ${number}`,
+    receipt: "Receipt",
+    receiptText: ({ id, usuarioId, ponto, dispositivo, sequencia }) =>
+      `Receipt of a punch
+
+Employee: ${usuarioId}
+Date: ${ponto.slice(0, 10)}
+Time: ${ponto.slice(11, 19)} (UTC${ponto.slice(-6)})
+Device: ${dispositivo}, no. ${sequencia}
+State: recorded
+Id: ${id}
+
+Not issued by a certified REP-P (Portaria MTP no. 671/2021).`,
+    installText: withSteps =>
+      `Install the page on the home screen: without it the browser may delete punches that wait for the network.${withSteps ? " Tap Share, then Add to Home Screen." : ""}`,
+    installYes: "Install",
+    installNo: "Not now",
     keptHere: ": punches are kept here",
     noKey: promise => `This device has no key yet${promise}. Type or paste the key in Settings.`,
     keyNotSaved: "The key of the link is NOT saved yet: free some space and keep this page open. It tries again every minute.",
@@ -186,6 +219,7 @@ export const TEXTS = {
     pin: "PIN of the settings",
     pinState: "In a kiosk, the settings and the export ask for this PIN; if it is empty, nothing is asked for. The PIN does not keep a person who can use the browser from reading the data. Forgot the PIN? Type a valid key.",
     proof: "PIN, or a valid key",
+    proofWait: seconds => `Too many tries: try again in ${seconds} s.`,
     proofWrong: "This is neither the PIN nor a key that the server can confirm now.",
     unlock: "Open",
     saved: "Saved.",

@@ -3,6 +3,7 @@
 import * as database from "./database.js"
 import { formatPairs, groupByDay, latestDays } from "./days.js"
 import { stateElement } from "./outcome.js"
+import { receiptButton } from "./receipt.js"
 import { REFUSED_STATES, isOverdue } from "./rules.js"
 import { callModules, clockTime, createElement, element, locale, page } from "./state.js"
 
@@ -69,6 +70,7 @@ function punchItem(punch, session) {
   state.className = `state ${isOverdue(punch) ? "overdue" : punch.state}`
   item.append(createElement("time", clockTime(new Date(punch.body.ponto)), { dateTime: punch.body.ponto }), " ", state, " ")
   item.append(createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
+  if (punch.state === "recorded" && !page.isKiosk) item.append(receiptButton(punch))
   item.append(...callModules("punchAction", punch, session))
   return item
 }

@@ -1,8 +1,9 @@
 /** The page: a clock, a button, and the states of the last punches. */
 
 import * as database from "./database.js"
-import { draw, reportError, setKioskMode, storageText } from "./drawing.js"
+import { draw, keepScreenOn, reportError, setKioskMode, storageText } from "./drawing.js"
 import { TEXTS, chooseLanguage } from "./i18n.js"
+import { watchInstallation } from "./install.js"
 import * as outbox from "./outbox.js"
 import { askToConfirm, clearOutcome, showOutcome, showPunchOutcome } from "./outcome.js"
 import { DAY_MS, isTimeout, parseEmployee, timestamp, truncateReason, uuid7 } from "./rules.js"
@@ -292,9 +293,11 @@ async function start() {
   addEventListener("hashchange", () => acceptKey(takeKeyFromAddress()))
   setInterval(() => acceptKey(page.unsavedKey), MAX_WAIT_MS)
   document.addEventListener("visibilitychange", () => {
+    keepScreenOn().catch(console.error)
     if (document.visibilityState === "visible") sendNow()
   })
   element("remembered").addEventListener("input", event => page.editedSettings.add(event.target.id))
+  watchInstallation(draw)
   outbox.setTokenRenewal(signIn.renewToken)
   outbox.onChange(draw)
   setInterval(() => reconcile().catch(reportError), DAY_MS) // a kiosk is never reloaded

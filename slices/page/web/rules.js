@@ -10,6 +10,9 @@ const MAX_SKEW_MS = 30_000 // the legal limit for a time clock in software
 const MAX_SKEW_REQUEST_MS = 10_000 // after a longer request the comparison of the clocks is too inexact
 const MAX_RESPONSE_BYTES = 1_048_576 // a receipt has some hundred bytes, a list of a slice up to a million
 const MAX_REASON_LENGTH = 300 // characters
+const FREE_TRIES = 3 // of a PIN
+const FIRST_LOCK_MS = 30_000
+const MAX_LOCK_MS = 3_600_000
 
 /**
  * Creates a UUIDv7, with the time of this device's clock.
@@ -192,6 +195,18 @@ export function storageReason(error) {
 export function remainingWait(retry, now) {
   const remaining = retry ? retry.at - now : 0
   return remaining > 0 && remaining <= retry.delay ? remaining : 0
+}
+
+/**
+ * Counts a try of a PIN. After the third and every later one there is a wait: 30 s, 1 min, 2 min, ... an hour.
+ * @param {{attempts: number} | null} tries those since the last correct PIN
+ * @param {number} now ms since the epoch
+ * @returns {{attempts: number, at: number, delay: number}} with the wait, for `remainingWait`
+ */
+export function countTry(tries, now) {
+  const attempts = (tries?.attempts ?? 0) + 1
+  const delay = attempts < FREE_TRIES ? 0 : Math.min(FIRST_LOCK_MS * 2 ** (attempts - FREE_TRIES), MAX_LOCK_MS)
+  return { attempts, delay, at: now + delay }
 }
 
 /**

@@ -3,7 +3,7 @@
 import * as database from "./database.js"
 import { draw, reportError, storageText } from "./drawing.js"
 import * as outbox from "./outbox.js"
-import { cleanDeviceName, parseKey, parseKeyFragment } from "./rules.js"
+import { cleanDeviceName, countTry, parseKey, parseKeyFragment, remainingWait } from "./rules.js"
 import { sendNow } from "./sending.js"
 import { element, page } from "./state.js"
 
@@ -77,20 +77,38 @@ async function saveEditedSettings() {
   sendNow()
 }
 
+/** Counts a try of the PIN; returns the seconds until the next one, without counting it, if it comes too early. */
+async function startTry() {
+  let waitMs
+  await database.updateSettings(["pinTries"], ({ pinTries }) => {
+    waitMs = remainingWait(pinTries, Date.now())
+    return waitMs > 0 ? {} : { pinTries: countTry(pinTries, Date.now()) }
+  })
+  return Math.ceil(waitMs / 1000)
+}
+
 /** Unlocks the settings if the PIN or a valid key was entered. */
 export async function unlockSettings() {
   const proof = element("proof").value.trim()
   element("proof").value = ""
   element("proof-state").textContent = ""
+  const waitSeconds = await startTry()
+  if (waitSeconds > 0) return showProofState(page.texts.proofWait(waitSeconds))
   const { pin, key } = await database.getSettings("pin", "key")
   const enteredKey = parseKey(proof)
   const isValid =
     proof === pin || (enteredKey !== null && (enteredKey === key || (await outbox.isKeyValid(enteredKey))))
   if (!element("settings").open) return // closed meanwhile: the next person has to enter the PIN
   page.isUnlocked = isValid
-  element("proof-state").textContent = page.isUnlocked ? "" : page.texts.proofWrong
+  if (isValid) await database.saveSetting("pinTries", null)
   await draw()
+  showProofState(isValid ? "" : page.texts.proofWrong)
   element(page.isUnlocked ? "key" : "proof").focus()
+}
+
+function showProofState(text) {
+  element("proof-state").textContent = text
+  element("proof-state").scrollIntoView({ block: "nearest" }) // it may be below the screen's end
 }
 
 /** Locks the settings again, so that the next person has to enter the PIN. */

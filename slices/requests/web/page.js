@@ -120,7 +120,7 @@ export function punchAction(punch, session) {
   const request = requests.find(({ batidaId }) => batidaId === id)
   const mark = request && createElement("span", page.texts.requestMark(request.situacao), { className: "asked" })
   if (request && !canAskAgain(request)) return mark
-  const button = createElement("button", page.texts.fix, { type: "button", className: "plain fix", id: `ask-${id}` })
+  const button = createElement("button", page.texts.fix, { type: "button", className: "plain small fix", id: `ask-${id}` })
   button.ariaLabel = `${page.texts.fix}: ${formatTime(ponto)}`
   button.addEventListener("click", () => {
     if (isSending) return

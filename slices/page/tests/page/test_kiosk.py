@@ -13,6 +13,7 @@ from slices.page.tests.page.phones import (
     clock_script,
     export_punches,
     make_kiosk,
+    trigger_visibility,
     wait_for_count,
     wait_until_drawn,
 )
@@ -121,6 +122,38 @@ def test_open_settings_are_locked_again_after_30_seconds_without_input(phone: Ph
     require_locked(page)
     enter_pin_or_key(page, PIN)
     expect(page.locator("#device")).to_have_value("")
+
+
+def test_tries_of_the_pin_are_limited_even_after_a_reload(phone: Phone) -> None:
+    page = open_kiosk(phone, clock_script())
+    page.locator("#settings summary").click()
+    for _ in range(3):
+        enter_pin_or_key(page, "1357")
+        expect(page.locator("#proof-state")).to_contain_text("Não é o PIN")
+        page.locator("#settings summary").click()
+        page.locator("#settings summary").click()
+    page.reload()
+    wait_until_drawn(page)
+    page.locator("#settings summary").click()
+
+    enter_pin_or_key(page, PIN)
+    expect(page.locator("#proof-state")).to_have_text(re.compile(r"de novo em (29|30) s"))
+    require_locked(page)
+    page.evaluate("window.ahead = 31_000")
+    enter_pin_or_key(page, PIN)
+    expect(page.locator("#device")).to_be_visible()
+
+
+def test_screen_of_a_kiosk_stays_on_after_it_was_hidden(phone: Phone) -> None:
+    lock = "navigator.wakeLock.request = kind => (window.locks = [...window.locks ?? [], kind], { release() {} })"
+    page = phone.open(KEY_FRAGMENT, lock, worker=False)
+    assert page.evaluate("window.locks") is None
+    make_kiosk(page)
+    page.wait_for_function("window.locks.length === 1")
+
+    trigger_visibility(page)
+
+    page.wait_for_function("window.locks.length === 2")
 
 
 def test_a_valid_key_opens_the_settings_too(server: FakeServer, phone: Phone) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from slices.page.site import WEB
 from slices.page.tests.page.fake_server import FakeServer, accept
-from slices.page.tests.page.phones import SENT, Phone, clock_script, punch, wait_for_states
+from slices.page.tests.page.phones import RECORDED, SENT, Phone, clock_script, punch, wait_for_states
 from tests.waiting import DEADLINE_SECONDS
 
 EMPLOYEE = 123
@@ -83,3 +83,49 @@ def test_a_store_that_hangs_and_a_server_that_is_slow_show_it(server: FakeServer
     wait_for_states(page, re.compile("enviando"))
     is_released.set()
     wait_for_states(page, SENT)
+
+
+def test_receipt_of_a_recorded_punch_is_shared_or_printed(server: FakeServer, phone: Phone) -> None:
+    server.api = server.accept_and_record
+    page = phone.open(KEY_FRAGMENT, clock_script(5), worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, RECORDED)
+    page.evaluate("navigator.share = ({ text }) => (window.shared = text); window.print = () => {}")
+    receipt = page.get_by_role("button", name="Comprovante")
+    receipt.click()
+    (post,) = server.punch_requests
+    shared = page.evaluate("window.shared")
+    for part in (str(EMPLOYEE), post.body["ponto"][11:19], post.body["id"], post.body["dispositivo"], RECORDED):
+        assert part in shared
+
+    page.evaluate("navigator.share = undefined")
+    receipt.click()
+    page.emulate_media(media="print")
+
+    expect(page.locator("#receipt")).to_have_text(shared)
+    expect(page.locator("main")).to_be_hidden()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("#receipt")).to_be_hidden()
+
+
+def test_installation_is_offered_after_the_first_recorded_punch_until_it_is_dismissed(
+    server: FakeServer, phone: Phone
+) -> None:
+    server.api = server.accept_and_record
+    page = phone.open(KEY_FRAGMENT, clock_script(5), worker=False)
+    offer = (
+        "dispatchEvent(Object.assign(new Event('beforeinstallprompt'), { prompt: () => (window.installed = true) }))"
+    )
+    page.evaluate(offer)
+    expect(page.locator("#install")).to_be_hidden()
+    punch(page, EMPLOYEE)
+    page.get_by_role("button", name="Instalar").click()
+    assert page.evaluate("window.installed")
+
+    page.get_by_role("button", name="Agora não").click()
+    expect(page.locator("#install")).to_be_hidden()
+    page.reload()
+    page.evaluate(offer)
+    wait_for_states(page, RECORDED)
+    expect(page.locator("#install")).to_be_hidden()
