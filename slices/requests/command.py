@@ -1,28 +1,33 @@
-"""`ponto requests`: lists, accepts and refuses the employees' requests for corrections."""
+"""`ponto requests`: lists, shows, accepts and refuses the employees' requests for corrections."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from datetime import date
 
 import click
 
 from ponto.read.statements import Query
-from ponto.shared.fields import parse_any_uuid
-from slices.corrections.send import describe_failure, post_corrections, post_signed
-from slices.corrections.write import CorrectionsRefusedError
+from slices.reports.report import options
+from slices.reports.report.i18n import Language
+from slices.requests.decisions import IdRange, Requests, UndecidedError, parse_id
+from slices.requests.review import review as review_requests
 from slices.requests.statements import REQUESTS, RequestRow
-from tools.kit import commands, listing, reader, shared_options, target
+from tools.kit import commands, listing, reader, shared_options
+from tools.kit.clock import CLOCK
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result, print_status
+from tools.kit.shared_options import ParsedType
 from tools.kit.tables import Column
 from tools.kit.target import TargetOptions
 
 _EPILOG = f"""examples:
   ponto requests list --waiting --stage dev
-  ponto requests show ID --stage dev
+  ponto requests review --lang pt --stage dev
+  ponto requests show 0199a1f2-7c1e --stage dev
   ponto requests accept ID ID --stage dev
   ponto requests refuse ID --reason "you were on leave" --stage dev
+
+An ID is that of a request, or its first characters.
 
 To accept a request is to correct: the correction has the reason of the request, and is signed by
 your AWS credentials, as with `ponto correct`.
@@ -35,43 +40,30 @@ _COLUMNS = (
     Column("request"),
     Column("state", wraps=True),
     Column("employee", align_right=True),
+    Column("name", wraps=True),
     Column("signed in"),
     Column("asks to", wraps=True),
     Column("reason", wraps=True),
 )
+_LISTED_ID_LENGTH = 13  # of a UUID of version 7, its time in milliseconds
 
-
-class _RequestId(click.ParamType[str]):
-    name = "ID"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return parse_any_uuid(value)
-        except ValueError:
-            self.fail(f"{value!r} is not the full id of a request", param, ctx)
-
-
-_ids = click.argument("request_ids", metavar="ID...", type=_RequestId(), nargs=-1, required=True)
-
-
-_UNKNOWN = "no request has this id"
-
-
-class _UndecidedError(Exception):
-    """A request cannot be decided as asked: for a reason, or because of its state."""
+_REQUEST_ID = ParsedType("ID", "not the id of a request, or its first 8 characters or more", parse_id)
+_ids = click.argument("ids", metavar="ID...", type=_REQUEST_ID, nargs=-1, required=True)
 
 
 @commands.group(epilog=_EPILOG)
 def requests() -> None:
-    """List, accept and refuse the employees' requests for corrections.
+    """List, review, accept and refuse the employees' requests for corrections.
 
     A request counts nowhere before it is accepted.
     """
 
 
 def _to_cells(row: RequestRow) -> list[str]:
+    request_id = row.id[:_LISTED_ID_LENGTH]
     signed_in = "yes" if row.autenticada else "no"
-    return [row.id, row.describe_state(), str(row.usuario_id), signed_in, row.describe_punch(), row.motivo]
+    employee = [str(row.usuario_id), row.nome or ""]
+    return [request_id, row.describe_state(), *employee, signed_in, row.describe_punch(), row.motivo]
 
 
 @listing.command(
@@ -85,28 +77,42 @@ def _to_cells(row: RequestRow) -> list[str]:
 @click.option("--waiting", is_flag=True, help="Only requests that wait for a decision.")
 def list_requests(month: date | None, *, waiting: bool) -> Query[RequestRow]:
     """List requests with their states."""
-    return REQUESTS.bind(ids=None, mes=month, waiting=waiting)
+    ids = IdRange()
+    return REQUESTS.bind(first_id=ids.first, last_id=ids.last, mes=month, waiting=waiting)
 
 
 requests.add_command(list_requests)
 
 
-@requests.command(epilog="example:\n  ponto requests show 0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e --stage dev\n")
-@click.argument("request_id", metavar="ID", type=_RequestId())
+@requests.command(epilog="example:\n  ponto requests review --lang pt --stage dev\n")
+@options.language("Language of the questions and results.")
+@reader.options
+@pass_collaborators
+def review(collaborators: Collaborators, target_options: TargetOptions, language: Language) -> None:
+    """Decide the waiting requests one after the other.
+
+    Shows each with the punches and hours of its day, of the day before and of the day after.
+    """
+    review_requests(target_options, language, collaborators.clock)
+
+
+@requests.command(epilog="example:\n  ponto requests show 0199a1f2-7c1e --stage dev\n")
+@click.argument("ids", metavar="ID", type=_REQUEST_ID)
 @shared_options.as_json
 @reader.options
-def show(target_options: TargetOptions, request_id: str, *, as_json: bool) -> None:
+def show(target_options: TargetOptions, ids: IdRange, *, as_json: bool) -> None:
     """Show a request and its decision."""
-    row = _read(target_options, request_id)
-    if row is None:
-        raise CommandError(f"{request_id}: {_UNKNOWN}", status=1)
+    try:
+        row = Requests(target_options, CLOCK).find(ids)
+    except UndecidedError as error:
+        raise CommandError(f"{ids.prefix}: {error}", status=1) from None
     if as_json:
         print_json(listing.row_to_json(row))
         return
     author = "signed in" if row.autenticada else "not signed in: the author is not known"
     print_result(
         f"request: {row.id}, of {row.criada_em:%Y-%m-%dT%H:%M:%SZ}",
-        f"employee: {row.usuario_id} ({author})",
+        f"employee: {row.usuario_id}{f', {row.nome}' if row.nome else ''} ({author})",
         f"asks to: {row.describe_punch()}{f', punch {row.batida_id}' if row.batida_id else ''}",
         f"reason: {row.motivo}",
         f"state: {row.describe_state()}",
@@ -114,37 +120,17 @@ def show(target_options: TargetOptions, request_id: str, *, as_json: bool) -> No
     )
 
 
-@requests.command(epilog="example:\n  ponto requests accept 0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e --stage dev\n")
+@requests.command(epilog="example:\n  ponto requests accept 0199a1f2-7c1e --stage dev\n")
 @_ids
 @reader.options
 @pass_collaborators
-def accept(collaborators: Collaborators, target_options: TargetOptions, request_ids: Sequence[str]) -> None:
+def accept(collaborators: Collaborators, target_options: TargetOptions, ids: Sequence[IdRange]) -> None:
     """Accept requests: write a correction for each.
 
     What was undone is not corrected again: use `ponto correct`.
     """
-    deployment = target.find(target_options)
-
-    def decide(row: RequestRow) -> str:
-        if row.situacao == "aceita":
-            return f"accepted already: {row.id}, by correction {row.correcao_id}"
-        if row.situacao != "aguardando":
-            raise _UndecidedError(_describe_decided(row))
-        instant = row.ponto.isoformat() if row.ponto else None
-        punch = {"alvo": row.batida_id} if row.batida_id else {"usuarioId": row.usuario_id, "ponto": instant}
-        correction = {"tipo": row.tipo, **punch, "motivo": row.motivo, "id": row.aceite}
-        try:
-            post_corrections(
-                deployment.api_url, deployment.session, target_options.stage, [correction], collaborators.clock
-            )
-        except CorrectionsRefusedError as error:
-            reason = error.reasons[0]
-            if f"id {row.aceite} is taken" in reason:
-                reason = f"the id {row.aceite} is taken by another correction. {_name_correction(target_options, row)}"
-            raise _UndecidedError(reason) from None
-        return f"accepted: {row.id}, of employee {row.usuario_id}, by correction {row.aceite}"
-
-    _decide_each(target_options, request_ids, decide)
+    requests = Requests(target_options, collaborators.clock)
+    _decide_each(requests, ids, requests.accept)
 
 
 @requests.command(epilog='example:\n  ponto requests refuse ID --reason "you were on leave" --stage dev\n')
@@ -152,65 +138,25 @@ def accept(collaborators: Collaborators, target_options: TargetOptions, request_
 @click.option("--reason", required=True, metavar="TEXT", help="Reason, which the employee reads: 3 to 200 characters.")
 @reader.options
 @pass_collaborators
-def refuse(
-    collaborators: Collaborators, target_options: TargetOptions, request_ids: Sequence[str], reason: str
-) -> None:
+def refuse(collaborators: Collaborators, target_options: TargetOptions, ids: Sequence[IdRange], reason: str) -> None:
     """Refuse requests that wait, or whose punch was corrected otherwise."""
-    deployment = target.find(target_options)
-
-    def decide(row: RequestRow) -> str:
-        url = f"{deployment.api_url.removesuffix('/ponto')}/solicitacao/{row.id}/recusa"
-        response = post_signed(url, deployment.session, {"motivo": reason}, collaborators.clock)
-        if response.status == 400:
-            raise CommandError(f"--reason: {response.message.rpartition('motivo: ')[2]}", status=1)
-        if response.status == 409:
-            raise _UndecidedError(_describe_decided(_read(target_options, row.id) or row))
-        if response.status not in (200, 201):
-            raise describe_failure(response, target_options.stage)
-        return f"refused: {row.id}, of employee {row.usuario_id}"
-
-    _decide_each(target_options, request_ids, decide)
+    requests = Requests(target_options, collaborators.clock)
+    _decide_each(requests, ids, lambda row: requests.refuse(row, reason))
 
 
-def _name_correction(target_options: TargetOptions, row: RequestRow) -> str:
-    """Return the sentence that names the command that corrects what is asked for, with an id of its own."""
-    punch = (
-        ["disregard", row.batida_id]
-        if row.batida_id
-        else ["add", "--employee", str(row.usuario_id), "--at", row.ponto.isoformat() if row.ponto else ""]
-    )
-    words = ["ponto", "correct", *punch, "--reason", row.motivo, "--stage", target_options.stage]
-    return f"Run `{shlex.join(words)}`; the request is then corrected otherwise"
-
-
-def _describe_decided(row: RequestRow) -> str:
-    return "; ".join([row.describe_state(), *row.describe_decisions()])
-
-
-def _read(target_options: TargetOptions, request_id: str) -> RequestRow | None:
-    (rows,) = reader.create_reader(target_options).read(REQUESTS.bind(ids=[request_id], mes=None, waiting=False))
-    return next(rows, None)
-
-
-def _decide_each(
-    target_options: TargetOptions, request_ids: Sequence[str], decide: Callable[[RequestRow], str]
-) -> None:
+def _decide_each(requests: Requests, ids: Sequence[IdRange], decide: Callable[[RequestRow], str]) -> None:
     """Decide requests one after the other, and print each result.
 
     Raises:
         CommandError: some of them were not decided, or the API failed.
     """
     undecided = 0
-    for request_id in request_ids:
-        row = _read(target_options, request_id)  # just before the decision, because others decide at the same time
-        if row is None:
-            print_status(f"ponto: {request_id}: {_UNKNOWN}")
-            undecided += 1
-            continue
+    for request_ids in ids:
         try:
+            row = requests.find(request_ids)  # just before the decision, because others decide at the same time
             print_result(decide(row))
-        except _UndecidedError as error:
-            print_status(f"ponto: {request_id}: {error}")
+        except UndecidedError as error:
+            print_status(f"ponto: {request_ids.prefix}: {error}")
             undecided += 1
     if undecided:
         raise CommandError(f"{pluralize(undecided, 'request')} not decided as asked", status=1)

@@ -5,7 +5,7 @@ from tools.kit.commands import LazyCommand
 COMMANDS = {
     "requests": LazyCommand(
         "slices.requests.command:requests",
-        "List, accept and refuse the employees' requests for corrections.",
-        "ponto requests list --waiting    who asks for which correction, and why",
+        "List, review, accept and refuse the employees' requests for corrections.",
+        "ponto requests review    decide the waiting requests one after the other",
     )
 }

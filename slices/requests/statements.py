@@ -1,6 +1,6 @@
 """Statements about requests, each with its row type and its parameters; their SQL is in `reads/`."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,10 @@ class RequestRow(NamedTuple):
     id: str
     situacao: str
     usuario_id: int
+    nome: str | None  # None: not in funcionario
     tipo: str
     ponto: datetime | None  # None: the punch was erased
+    dia: date | None  # working day of the punch
     local: datetime | None  # `ponto` in the employee's time zone, naive
     batida_id: str | None  # None: a punch is to be added
     motivo: str
@@ -49,6 +51,20 @@ class RequestRow(NamedTuple):
         return [f"{what}: {text}, by {author}, {at:%Y-%m-%dT%H:%M:%SZ}" for what, text, author, at in decisions if text]
 
 
+class DayRow(NamedTuple):
+    """A working day with punches."""
+
+    dia: date
+    pontos: list[datetime]  # punches, instants truncated to the minute
+    locais: list[datetime]  # the same in the employee's local time, naive
+    minutos: int
+
+
 STATEMENTS = Catalogue(Path(__file__).parent / "reads")
-REQUESTS = STATEMENTS.add("requests", RequestRow, {"ids": types.texts, "mes": types.day, "waiting": types.boolean})
+REQUESTS = STATEMENTS.add(
+    "requests",
+    RequestRow,
+    {"first_id": types.uuid, "last_id": types.uuid, "mes": types.day, "waiting": types.boolean},
+)
+DAYS_BESIDE = STATEMENTS.add("days_beside", DayRow, {"employee_id": types.integer, "dia": types.day})
 PERSON_REQUESTS = STATEMENTS.add("person_requests", RecordRow, {"employee_id": types.integer})

@@ -132,9 +132,30 @@ def confirm(question: str, name: str = "") -> bool:
     Raises:
         CommandError: there is no answer, as standard input is closed or is no terminal.
     """
-    sys.stderr.write(printable(question) + ("\n" if name else " [y/N] "))
+    hint = "use --yes"
+    if name and not sys.stdin.isatty():
+        raise _no_terminal(hint)
+    answer = ask(question if name else f"{question} [y/N]", hint)
+    return answer == name if name else answer.lower() in ("y", "yes")
+
+
+def ask(question: str, hint: str) -> str:
+    """Ask the user a question, and return the line that they type, without spaces around it.
+
+    Args:
+        question: the question.
+        hint: what to do if there is no terminal.
+
+    Raises:
+        CommandError: there is no answer, as standard input is closed.
+    """
+    sys.stderr.write(f"{printable(question)} ")
     sys.stderr.flush()
-    answer = "" if name and not sys.stdin.isatty() else sys.stdin.readline()
+    answer = sys.stdin.readline()
     if not answer:
-        raise CommandError("cannot ask for confirmation without a terminal; use --yes")
-    return answer.strip() == name if name else answer.strip().lower() in ("y", "yes")
+        raise _no_terminal(hint)
+    return answer.strip()
+
+
+def _no_terminal(hint: str) -> CommandError:
+    return CommandError(f"cannot ask without a terminal; {hint}")

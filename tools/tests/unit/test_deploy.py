@@ -119,7 +119,7 @@ def test_deploy_refuses_the_role_of_the_stack_unless_it_is_named(prod: Prod) -> 
 @pytest.mark.parametrize(
     ("options", "typed", "message"),
     [
-        ([], None, "cannot ask for confirmation without a terminal; use --yes"),
+        ([], None, "--yes"),
         ([], "dev\n", "ponto: not deployed"),
         (["--yes"], None, ""),
         ([], "prod\n", ""),

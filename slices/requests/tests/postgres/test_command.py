@@ -83,7 +83,7 @@ def gateway(database: Database, api: Api, monkeypatch: pytest.MonkeyPatch) -> Fa
 def ponto(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> commands.Run:
     del gateway
     run = commands.runner(capsys, "requests", collaborators=Collaborators(FakeClock()))
-    return lambda *words: run(*words, "--stage", "dev")
+    return lambda *words, **inputs: run(*words, "--stage", "dev", **inputs)
 
 
 def test_accepted_requests_are_corrections_of_the_decider_for_the_employees_reason(
@@ -197,7 +197,9 @@ def test_list_has_the_requests_of_a_month_or_those_that_wait(ponto: commands.Run
     assert [each["motivo"] for each in ponto("list", "--json").json] == ["first", "second"]
     assert [each["motivo"] for each in ponto("list", "--month", f"{earlier:%Y-%m}", "--json").json] == ["first"]
     assert [each["situacao"] for each in ponto("list", "--waiting", "--json").json] == ["aguardando"]
-    assert all(text in ponto("list").out for text in ("refused", "waiting", first, f"add {earlier:%Y-%m-%d} 15:00"))
+    assert all(
+        text in ponto("list").out for text in ("refused", "waiting", first[:13], f"add {earlier:%Y-%m-%d} 15:00")
+    )
     assert ponto("list", "--month", "2020-01").out == "no requests\n"
 
 
@@ -210,15 +212,68 @@ def test_request_is_shown_with_its_decision(ponto: commands.Run, api: Api, datab
     for text in (f"employee: {ANA} (not signed in", PUNCH, "punched twice", "accepted", f"{correction}, by maria"):
         assert text in shown
     assert ponto("show", request_id, "--json").json["correcaoId"] == correction
+    assert ponto("show", request_id[:20], "--json").json["id"] == request_id
     assert ponto("show", UNKNOWN_ID).status == 1
     assert ponto("show", "yesterday").status == 2
+
+
+def test_first_characters_of_several_requests_decide_none_of_them(ponto: commands.Run, api: Api) -> None:
+    first, second = (
+        api.ask(body | {"id": f"{PUNCH[:35]}{n}"})[1]["id"] for n, body in enumerate([addition(), disregard()])
+    )
+
+    result = ponto("accept", first[:13])
+
+    assert (result.status, result.out) == (1, "")
+    assert all(request_id in result.err for request_id in (first, second))
+
+
+def test_review_shows_the_day_and_its_hours_before_and_after(ponto: commands.Run, api: Api, database: Database) -> None:
+    database.execute("insert into funcionario (usuario_id, nome) values (%s, 'Ana')", ANA)
+    api.ask(addition())
+
+    result = ponto("review", "--lang", "pt", typed="p\n")
+
+    assert result.status == 0
+    for text in (f"matrícula {ANA}, Ana", "06:00 +15:00  0:00 -> 9:00", "1 continuam aguardando"):
+        assert text in result.out
+
+
+def test_review_decides_as_accept_and_refuse_do(ponto: commands.Run, api: Api, database: Database) -> None:
+    for days in range(4):
+        api.ask(addition(ponto=(YESTERDAY - timedelta(days)).isoformat()))
+
+    result = ponto("review", typed="?\na\ns\nr\nno\nr\non leave\nq\n")
+
+    assert (result.status, "3 to 200" in result.err) == (0, True)
+    assert "1 accepted, 1 refused, 2 left waiting" in result.out
+    assert sorted(states(database)) == ["aceita", "aguardando", "aguardando", "recusada"]
+    assert database.execute("select autor from correcao union all select autor from recusa") == [(MARIA,), (MARIA,)]
+
+
+def test_review_goes_on_after_a_request_that_another_manager_decided(
+    ponto: commands.Run, gateway: FakeGateway, api: Api, database: Database
+) -> None:
+    ids = [api.ask(addition(ponto=(YESTERDAY - timedelta(days)).isoformat()))[1]["id"] for days in (1, 0)]
+    gateway.on_request = lambda: api.refuse(ids[1])
+
+    result = ponto("review", typed="a\na\n")
+
+    assert (states(database), f"{ids[1]}: refused" in result.err) == (["aceita", "recusada"], True)
+    assert "1 accepted, 0 refused, 0 left waiting" in result.out
+
+
+def test_review_without_a_terminal_names_the_other_commands(ponto: commands.Run, api: Api) -> None:
+    api.ask(addition())
+    result = ponto("review")
+    assert (result.status, "ponto requests accept" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("answer", "status", "reason"),
     [
         ((403, '{"message":"not authorized"}', {}), 2, "CorrectorRoleArn"),
-        ((400, '{"message":"there is an error in your request: motivo: must be 3"}', {}), 1, "--reason: must be 3"),
+        ((400, '{"message":"there is an error in your request: motivo: must be 3"}', {}), 1, "reason: must be 3"),
     ],
 )
 def test_error_of_the_api_is_printed_with_what_to_do(
