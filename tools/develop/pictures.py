@@ -30,6 +30,7 @@ MIN_FRAME_SECONDS = 0.6
 PAPER: Any = {"width": 794, "height": 1123}  # A4
 TIME_CARD = ("report", "timecard", "--employee", "1000015", "--month", "2026-10", "--lang", "pt")
 VIEW, PHONE, CAPTION_HEIGHT = {"width": 860, "height": 640}, {"width": 320, "height": 640}, 75
+TABLET = {"width": 600, "height": 800}
 OPTIONS: Any = {"color_scheme": "light", "reduced_motion": "reduce", "device_scale_factor": 1.25}
 CAPTIONS = {
     "en": (
@@ -87,7 +88,7 @@ class Recorder:
 
 
 def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
-    """Record the animation in a language; for English also take the pictures of the view and of the page."""
+    """Record the animation in a language; for English also take the pictures of the view, the page and a kiosk."""
 
     def open_page(url: str, viewport: Any) -> Page:
         page = browser.new_page(viewport=viewport, locale=language, **OPTIONS)
@@ -95,9 +96,10 @@ def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
         page.goto(url)
         return page
 
-    def punch(number: int) -> None:
-        phone.locator("#employee").fill(str(number))
-        phone.locator("#press").click()
+    def punch(number: int, page: Page | None = None) -> None:
+        page = page or phone
+        page.locator("#employee").fill(str(number))
+        page.locator("#press").click()
 
     def number(name: str) -> int:
         return int("".join(filter(str.isdigit, view.locator(f"#{name} output").inner_text())))
@@ -112,7 +114,6 @@ def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
     view = open_page(f"{address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}", VIEW)
     view.locator("#state.good").wait_for()
     phone = open_page(f"{address.root_url}#key={address.api_key}", PHONE)
-    phone.locator("#punch").evaluate("form => { form.scrollIntoView(); scrollBy(0, -12) }")
     recorder = Recorder(view, phone)
 
     punch(1042)
@@ -128,6 +129,15 @@ def take_pictures(stack: Stack, browser: Browser, language: str) -> None:
     recorder.record(captions[4], lambda: True)
     if language == "en":
         phone.screenshot(path=PAGE / "page.png", full_page=True)
+        kiosk = open_page(f"{address.root_url}#key={address.api_key}", TABLET)
+        kiosk.locator("#settings summary").click()
+        kiosk.locator("#kiosk").check()
+        kiosk.locator("#remembered button").click()
+        kiosk.locator("#pad").wait_for()
+        kiosk.locator("#settings summary").click()
+        punch(1042, kiosk)
+        kiosk.get_by_text("Thank you").wait_for()
+        kiosk.screenshot(path=PAGE / "kiosk.png", full_page=True)
     recorder.write(DOCUMENTS / f"moving.{language}.gif")
 
 
