@@ -63,7 +63,7 @@ def _iam_request(request: Request) -> deploy_roles.Request:
     assert match, request
     service, path = match[1], urlsplit(request.path).path
     if target := request.headers.get("x-amz-target"):
-        return f"{service.replace('tagging', 'tag')}:{target.rpartition('.')[2]}", "*", {}
+        return f"{service}:{target.rpartition('.')[2]}", "*", {}
     if service == "apigateway":
         return f"{service}:{request.method}", f"arn:aws:apigateway:us-east-1::{unquote(path)}", {}
     if service == "lambda":

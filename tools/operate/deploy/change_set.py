@@ -1,6 +1,6 @@
 """Change set that is never executed: CloudFormation compares a template with a deployed stage, and validates it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError, WaiterError
 
 from tools.kit.output import print_status
 from tools.kit.target import config, explain
-from tools.operate.deploy.failed_events import read_failures
 
 if TYPE_CHECKING:
     import boto3
@@ -97,8 +96,23 @@ def _describe(cloudformation: Any, name: Mapping[str, str], arn: str) -> Compari
     changes = [change["ResourceChange"] for change in pages.search("Changes[]") if "ResourceChange" in change]
     # All events are read, as the filter for failed ones may omit warnings.
     events = cloudformation.get_paginator("describe_events").paginate(ChangeSetName=arn).search("OperationEvents[]")
-    failures = read_failures(event for event in events if event.get("EventType", "").endswith("_ERROR"))
-    return Comparison(changes, description["Status"], description.get("StatusReason", ""), [*map(str, failures)])
+    failures = dict.fromkeys(_describe_failures(events))
+    return Comparison(changes, description["Status"], description.get("StatusReason", ""), list(failures))
+
+
+def _describe_failures(events: Iterable[Any]) -> Iterator[str]:
+    """Yield a line for each failure or warning among OperationEvents: the resource, its property, and the reason."""
+    for event in events:
+        reasons = (event.get(f"{kind}StatusReason") for kind in ("Validation", "Resource", "Hook"))
+        reason = next(filter(None, reasons), None)
+        if reason and event.get("EventType", "").endswith("_ERROR"):
+            modes = (event.get("ValidationFailureMode"), event.get("HookFailureMode"))
+            is_warning = "WARN" in modes or event.get("ValidationStatus") == "SKIPPED"
+            kind, path = event.get("ResourceType"), event.get("ValidationPath")
+            yield (
+                f"{'warning: ' if is_warning else ''}{event.get('LogicalResourceId', 'the stack')}"
+                f"{f' ({kind})' if kind else ''}{f', {path}' if path else ''}: {reason}"
+            )
 
 
 def _wait_until_created(cloudformation: Any, name: Mapping[str, str]) -> None:

@@ -128,10 +128,6 @@ def check(
         changes = dict.fromkeys(change for shortage in shortages for change in shortage.parameters)
         checks.remedy = deploy_command(target_options, params, *changes)
 
-    if database is None:
-        print_leftovers = partial(leftovers.print_leftovers, session, stage)
-        checks.look_up("what an earlier deploy left outside the stack", print_leftovers)
-
     description: Any = find_stack(session.client("cloudformation"), stage) or {}
     if compiled.deployment_role:
         print_status(f"CloudFormation changes the stack as {compiled.deployment_role}")

@@ -15,7 +15,7 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 from tools.kit.target import TargetOptions
-from tools.operate.deploy import checks, express, failed_events, preview, proof, service_role, stack_state
+from tools.operate.deploy import checks, express, preview, proof, service_role, stack_state
 from tools.operate.deploy.compiled_stage import CompiledStage, add_deployed_database, read_compiled_stage
 
 _EPILOG = """examples:
@@ -61,13 +61,13 @@ def deploy(
 ) -> int:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints the account and region, and checks the stack's state, the account's plan and quota, and what earlier
-    deploys left; if this refuses the deploy, prints all refusals and changes nothing. Then runs `sls deploy --force`,
-    checks that the stack was updated, applies the migrations, sends one punch of a reserved employee and waits for its
-    row, and runs the deploy steps of slices. The first `sls deploy` of a stage leaves out the protection of its cluster
-    from deletion and resources that AWS may refuse, and a second one adds them. With `database: express` the cluster is
-    created before `sls deploy`, because CloudFormation cannot create it; later deploys keep this database by default.
-    You can repeat the command at any time, even after it was interrupted.
+    Prints the account and region, and checks the stack's state, the account's plan and quota, and whether an earlier
+    deploy left a cluster; if this refuses the deploy, prints all refusals and changes nothing. Then runs
+    `sls deploy --force`, checks that the stack was updated, applies the migrations, sends one punch of a reserved
+    employee and waits for its row, and runs the deploy steps of slices. The first `sls deploy` of a stage leaves out
+    the protection of its cluster from deletion and resources that AWS may refuse, and a second one adds them. With
+    `database: express` the cluster is created before `sls deploy`, because CloudFormation cannot create it; later
+    deploys keep this database by default. You can repeat the command at any time, even after it was interrupted.
     """
     if is_preview:
         return preview.run(collaborators, target_options, params, force=force, as_json=as_json)
@@ -153,17 +153,16 @@ def _deploy(
         words += [f"--param={param}" for param in (*params, *extra_params)]  # the last value of a parameter counts
         print_status(f"sls {command}{update_name}")
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
-            raise CommandError(f"sls {command} failed, see its output above; nothing was migrated")
+            raise CommandError(
+                f"sls {command} failed, see its output above; nothing was migrated. If it names no reason, see the "
+                "stack's events in CloudFormation's console: a refused change set has them, too"
+            )
 
     def sls_deploy(*options: object, extra_params: Sequence[str], name: str) -> None:
-        before = stack_state.observe(cloudformation, stage)
-        try:
-            # Without --force, osls deploys nothing if its last upload is the same, even if that update was rolled back.
-            sls("deploy", "--force", *options, extra_params=extra_params, update_name=name)
-        except CommandError:
-            failed_events.print_new_failures(cloudformation, stage, before)
-            raise
-        stack_state.require_new_state(cloudformation, stage, before, collaborators.clock)
+        before = stack_state.find_version(cloudformation, stage)
+        # Without --force, osls deploys nothing if its last upload is the same, even if that update was rolled back.
+        sls("deploy", "--force", *options, extra_params=extra_params, update_name=name)
+        stack_state.require_new_version(cloudformation, stage, before, collaborators.clock)
 
     def update(package: Path, extra_params: Sequence[str] = (), name: str = "") -> None:
         if compiled.express_settings:  # compiles again, because it can now look up the cluster

@@ -1,39 +1,11 @@
-"""Resources of an earlier stack of a stage: a failed deploy left them, or they stayed when the stage was removed."""
+"""Clusters of an earlier stack of a stage: a failed deploy left them, or they stayed when the stage was removed."""
 
 from typing import TYPE_CHECKING
 
-from tools.kit.osls import DATABASE_CLUSTER, service, stack_name
-from tools.kit.output import print_status
+from tools.kit.osls import DATABASE_CLUSTER
 
 if TYPE_CHECKING:
     import boto3
-
-_OSLS_BUCKET = "serverlessdeploymentbucket"  # part of its name; osls creates it before all else
-
-
-def print_leftovers(session: "boto3.Session", stage: str) -> None:
-    """Print the resources that have the tags of a stage that is not deployed yet.
-
-    These are the stack's own tags, as CloudFormation sets its tags on no queue, key or distribution:
-    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2079
-    """
-    tags = {"service": service(), "stage": stage}
-    pages = session.client("resourcegroupstaggingapi").get_paginator("get_resources")
-    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
-    arns = pages.paginate(TagFilters=filters).search("ResourceTagMappingList[].ResourceARN")
-    if leftovers := sorted(arn for arn in arns if not _is_expected(arn, stack_name(stage))):
-        print_status(
-            f"These resources have the tags of {stack_name(stage)}, but are in no stack: a failed deploy left them, or "
-            "`ponto remove` kept them. Queues, buckets and clusters may contain punches. Delete what you do not need "
-            "(docs/deploy.md#a-first-deploy-that-fails):",
-            *(f"  {arn}" for arn in leftovers),
-        )
-
-
-def _is_expected(arn: str, stack: str) -> bool:
-    """Return whether a resource is of a stack without a complete deploy, or of its express cluster."""
-    _, _, kind, _, _, name = arn.split(":", 5)
-    return kind == "cloudformation" or _OSLS_BUCKET in name or (kind == "rds" and name.endswith(f":{stack}"))
 
 
 def find_cluster(session: "boto3.Session", stack: str, database: str | None) -> str | None:

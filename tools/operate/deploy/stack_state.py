@@ -1,17 +1,18 @@
 """State of a stage's CloudFormation stack: whether it can be deployed, and whether a deploy has reached a new state."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from botocore.exceptions import ClientError
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
-from tools.kit.osls import find_stack, is_missing, require_stack, stack_name
+from tools.kit.osls import find_stack, require_stack, stack_name
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
+
+Version = tuple[str, datetime]
+"""Id of a stack, and time of its creation or last update."""
 
 _MAX_LAG_SECONDS = 10  # of the stack's description behind its events, which osls reads
 _SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -43,15 +44,6 @@ REMEDIES = {
 """States in which a stage cannot be deployed: the meaning of each, and the command that ends or shows it."""
 
 
-class Observation(NamedTuple):
-    """State of a stack before `sls deploy`."""
-
-    version: object  # changes with each creation and update; None: there is no stack
-    operation_ids: frozenset[str]
-    change_set_id: str | None  # of osls' last change set, which stays if it failed
-    observed_at: datetime
-
-
 def require_deployable(cloudformation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
     """Return a stage's stack, to which CloudFormation accepts a deploy; None if there is none.
 
@@ -72,33 +64,16 @@ def require_deployable(cloudformation: "CloudFormationClient", stage: str) -> "S
     )
 
 
-def find_change_set(cloudformation: "CloudFormationClient", stage: str) -> Any | None:
-    """Return the description of osls' last change set of a stage; None if it was deleted, or the stack is new."""
-    stack = stack_name(stage)
-    try:
-        return cloudformation.describe_change_set(StackName=stack, ChangeSetName=f"{stack}-change-set")
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "ChangeSetNotFound" and not is_missing(error):
-            raise
-        return None
+def find_version(cloudformation: "CloudFormationClient", stage: str) -> Version | None:
+    """Return the version of a stage's stack; None if there is no stack."""
+    stack = find_stack(cloudformation, stage)
+    return _version(stack) if stack else None
 
 
-def observe(cloudformation: "CloudFormationClient", stage: str) -> Observation:
-    """Return the state of a stage's stack."""
-    stack: Any = find_stack(cloudformation, stage) or {}
-    change_set = find_change_set(cloudformation, stage) if stack else None
-    return Observation(
-        _version(stack),
-        frozenset(operation["OperationId"] for operation in stack.get("LastOperations", [])),
-        change_set["ChangeSetId"] if change_set else None,
-        datetime.now(UTC),
-    )
-
-
-def require_new_state(
-    cloudformation: "CloudFormationClient", stage: str, before: Observation, clock: Clock = CLOCK
+def require_new_version(
+    cloudformation: "CloudFormationClient", stage: str, before: Version | None, clock: Clock = CLOCK
 ) -> None:
-    """Check that the stack was created or updated since an observation.
+    """Check that the stack was created or updated since it had a version.
 
     `sls deploy` also succeeds where it asked CloudFormation for nothing. Each deploy changes the stack, because the
     keys of its uploads contain a time.
@@ -112,7 +87,7 @@ def require_new_state(
         clock.sleep(1)
         stack = require_stack(cloudformation, stage)
     status = stack["StackStatus"]
-    if status in _SUCCEEDED and _version(stack) != before.version:
+    if status in _SUCCEEDED and _version(stack) != before:
         return
     raise CommandError(
         f"sls deploy succeeded, but the stack {stack_name(stage)} was not updated: it is {status} since "
@@ -121,5 +96,5 @@ def require_new_state(
     )
 
 
-def _version(stack: Any) -> object:
-    return (stack["StackId"], stack.get("LastUpdatedTime") or stack["CreationTime"]) if stack else None
+def _version(stack: Any) -> Version:
+    return stack["StackId"], stack.get("LastUpdatedTime") or stack["CreationTime"]
