@@ -21,7 +21,6 @@ from loadtest import summary as summaries
 from loadtest import system as systems
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.proof import RunTable
-from loadtest.remote import RemoteServers, stop_servers
 from loadtest.results import ResultsTail, read_samples, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import TargetSystem
@@ -45,7 +44,6 @@ _EPILOG = """examples:
   make loadtest                                          200 threads x 100 loops, then 200 arrivals/s for 20 s
   make loadtest ARGS="--repeats 5 --malformed 2"         also 5 % duplicates and 2 % malformed requests
   make loadtest ARGS="--duration 600 --rate 100"         a soak test: ten minutes, 100 requests/s
-  make loadtest ARGS="--remote load1,load2"              from two JMeter servers, each with the complete load
   make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; asks before it causes costs
 
 exit status: 0 every accepted punch is one row or a dead letter, 1 a punch is missing or stored twice,
@@ -103,15 +101,6 @@ class LoadTestCollaborators:
     "--open-seconds", type=shared_options.POSITIVE, default=20, metavar="SECONDS", help="Duration of the open model."
 )
 @click.option(
-    "--remote",
-    default="",
-    show_default=False,
-    metavar="HOST,...",
-    help="JMeter servers, as host or host:port, that send the load in place of this machine; each sends all of it.",
-)
-@click.option("--keystore", type=shared_options.FILE, help="Keystore for TLS to the servers (default: no TLS).")
-@click.option("--insecure", is_flag=True, help="Use servers with public addresses without a keystore.")
-@click.option(
     "--patience",
     type=shared_options.POSITIVE,
     default=180,
@@ -135,13 +124,10 @@ def loadtest(
     rate: int | None,
     open_rate: int | None,
     open_seconds: int,
-    remote: str,
-    keystore: Path | None,
     patience: int,
     stage_name: str | None,
     target_options: TargetOptions,
     *,
-    insecure: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -153,29 +139,24 @@ def loadtest(
     Each accepted punch is looked up by its id. summary.json, arrivals.png, results.jtl and the report of JMeter are
     written to the folder loadtest of the state folder. The rows stay.
     """
-    servers = RemoteServers(
-        tuple(dict.fromkeys(name for name in remote.split(",") if name)), keystore, is_insecure=insecure
-    )
-    generators = len(servers.generators)  # each runs the complete plan
     # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
     run_number = Random().randrange(10**6, 9 * 10**6)  # noqa: S311  not a secret
     first_employee = run_number * proof.EMPLOYEES_PER_RUN
     common_properties: dict[str, object] = {
         "firstEmployee": first_employee,
-        "generators": generators,
         "repeats": repeats,
         "malformed": malformed,
     }
-    request_factor = generators * (1 + (repeats + malformed) / 100)
+    request_factor = 1 + (repeats + malformed) / 100
     loops = loops or (-1 if duration else 100)
     plan_options = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
     # The plan has defaults for the options that are not given.
     closed_properties = {name: value for name, value in plan_options.items() if value}
     limits = [round(threads * loops * request_factor)] if loops > 0 else []
-    limits += [duration * rate * generators] if duration and rate else []
+    limits += [duration * rate] if duration and rate else []
     max_requests = min(limits, default=None)
-    seconds = max_requests / rate / generators if max_requests and rate else 0
-    model = f"closed model, {threads * generators} users"
+    seconds = max_requests / rate if max_requests and rate else 0
+    model = f"closed model, {threads} users"
     plans = [TestPlan("punches", model, common_properties | closed_properties, max_requests, seconds)]
     if open_rate is None:
         open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
@@ -184,12 +165,12 @@ def loadtest(
             "firstEmployee": first_employee + proof.EMPLOYEES_PER_RUN,
             "schedule": schedule(open_rate, open_seconds),
         }
-        model = f"open model, {open_rate * generators} punches/s"
+        model = f"open model, {open_rate} punches/s"
         requests = round(open_rate * open_seconds * request_factor)
         plans.append(TestPlan("arrivals", model, common_properties | open_properties, requests, open_seconds))
     signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        return _run(collaborators, plans, servers, stage_name, target_options, patience, yes=yes, as_json=as_json)
+        return _run(collaborators, plans, stage_name, target_options, patience, yes=yes, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; the run proves nothing")
         return _INTERRUPTED_STATUS
@@ -225,7 +206,6 @@ def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: 
 def _run(
     collaborators: LoadTestCollaborators,
     plans: Sequence[TestPlan],
-    servers: RemoteServers,
     stage_name: str | None,
     target_options: TargetOptions,
     patience: int,
@@ -233,12 +213,8 @@ def _run(
     yes: bool,
     as_json: bool,
 ) -> int:
-    tool = collaborators.find_jmeter()._replace(servers=servers)
+    tool = collaborators.find_jmeter()
     system = collaborators.find_system(stage_name, target_options)
-    servers.check()
-    if servers.names and not servers.keystore:
-        names = ", ".join(servers.names)
-        print_status(f"Without --keystore the API key and the results travel between here and {names} in clear.")
     if system.description:
         _confirm_cost(plans, system.description, is_confirmed=yes)
     folder = ((target_options.state or STATE) / "loadtest").resolve()
@@ -298,26 +274,18 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
         patience: seconds without a new row after which to stop waiting.
 
     Raises:
-        CommandError: JMeter or one of its servers failed or sent nothing, or the database or queue cannot be read.
+        CommandError: JMeter failed or sent nothing, or the database or queue cannot be read.
     """
     table = RunTable(system.reader, plan.first_employee)
     table.count()  # send nothing if the rows cannot be read
     progress = _Progress(system, table, folder / "results.jtl")
     _load(plan, tool, system, folder, progress)
     load = os.getloadavg()[0]
-    generators = {*tool.servers.generators}
     try:
         figures = summarize(read_samples(folder / "results.jtl"))
-        generators -= figures.generators
     except (FileNotFoundError, ValueError):  # no results
-        pass
-    if generators:
-        what = "JMeter sent nothing"
-        if tool.servers.names:  # JMeter ends at once, and leaves the others running
-            what = (
-                f"JMeter's server {', '.join(sorted(generators))} sent nothing. Restart all, as others may still send"
-            )
-        raise CommandError(f"{what}; the output ends:\n{files.tail(folder / 'jmeter.out')}")
+        output = files.tail(folder / "jmeter.out")
+        raise CommandError(f"JMeter sent nothing; the output ends:\n{output}") from None
     ledger, rows = proof.wait_for_rows(table, system, figures.accepted, patience, progress.update)
     return LoadResult(figures, rows, ledger, progress.depths, load)
 
@@ -325,23 +293,16 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
 def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, progress: "_Progress") -> None:
     properties_text = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
     print_status(f"JMeter runs {plan.name}.jmx: {properties_text}")
-    now_ms = time.time_ns() // 1_000_000
-    properties = {**system.properties(), **plan.properties, "apiKey": system.api_key}
-    for number, generator in enumerate(tool.servers.generators):
-        began = now_ms + number
-        # Generators take turns in the employees' numbers, and their ids, which are UUIDv7, begin with different digits.
-        properties[f"firstEmployee{generator}"] = plan.first_employee + number
-        properties[f"began{generator}"] = f"{began >> 16:08x}-{began & 0xFFFF:04x}"
+    began_ms = time.time_ns() // 1_000_000
+    began = f"{began_ms >> 16:08x}-{began_ms & 0xFFFF:04x}"  # the ids are UUIDv7
+    properties = {**system.properties(), **plan.properties, "apiKey": system.api_key, "began": began}
     with tool.run_plan(FOLDER / f"{plan.name}.jmx", folder, properties) as process:
         try:
             while process.poll() is None:
-                tool.servers.check()
                 progress.update()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(1)
         finally:
-            if tool.servers.names:
-                stop_servers(process, folder / "jmeter.out", _STOP_TIMEOUT_SECONDS)
             process.terminate()  # without effect if it has ended
             try:
                 status = process.wait(_STOP_TIMEOUT_SECONDS)

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
 
-from loadtest.remote import RemoteServers
 from tools.kit.errors import CommandError
 from tools.kit.files import tail
 from tools.kit.local_stack import STATE
@@ -41,7 +39,6 @@ class JMeter(NamedTuple):
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    servers: RemoteServers = RemoteServers()  # that send the load; without a name, this machine does
 
     @contextmanager
     def run_plan(self, plan: Path, folder: Path, properties: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
@@ -60,13 +57,7 @@ class JMeter(NamedTuple):
             # The timestamp format is not in user.properties, because the report also reads that file, and would
             # interpret "ms" as a date format.
             arguments = ["-n", "-l", str(folder / "results.jtl"), f"-J{_TIMESTAMP_PROPERTY}=ms"]
-            if self.servers.names:
-                (folder / plan.name).write_bytes(_without_include(plan))
-                arguments += ["-t", str(folder / plan.name)]
-                arguments += [*self.servers.arguments(), f"-G{PROPERTIES}", f"-G{private.name}"]
-            else:
-                arguments += ["-t", str(plan), "-q", private.name]
-            yield self._start(arguments, folder, "jmeter", self.servers.working_folder)
+            yield self._start([*arguments, "-t", str(plan), "-q", private.name], folder, "jmeter")
 
     def create_report(self, folder: Path) -> dict[str, float]:
         """Create the HTML report of the results in a folder; return the latency of all requests in milliseconds.
@@ -80,30 +71,18 @@ class JMeter(NamedTuple):
         total = json.loads((report / "statistics.json").read_text(encoding="utf-8"))["Total"]
         return {name: round(total[statistic], 1) for name, statistic in _LATENCY_STATISTICS.items()}
 
-    def _start(
-        self, arguments: Sequence[str], folder: Path, name: str, working_folder: Path | None = None
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, arguments: Sequence[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
         common = ["-q", str(PROPERTIES), "-j", str(folder / f"{name}.log")]
         with (folder / f"{name}.out").open("wb") as output:
             return subprocess.Popen(  # noqa: S603  fixed arguments
                 [*self.command, *arguments, *common],
-                cwd=working_folder or folder,
+                cwd=folder,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that Ctrl-C does not reach JMeter, which this command ends
             )
-
-
-def _without_include(plan: Path) -> bytes:
-    """Return a plan that contains the requests of device.jmx; a server would look for that file."""
-    tree, device = (ElementTree.parse(file) for file in (plan, FOLDER / "device.jmx"))  # noqa: S314  own files
-    for parent in list(tree.iter("hashTree")):
-        for position, element in enumerate(parent):
-            if element.tag == "IncludeController":
-                parent[position : position + 2] = device.findall("hashTree/hashTree/hashTree/*")
-    return ElementTree.tostring(tree.getroot())
 
 
 def _escape(text: str) -> str:

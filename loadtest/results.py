@@ -17,7 +17,6 @@ _ACCEPTED_LINE = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 class Sample(NamedTuple):
     """Request and its answer."""
 
-    generator: str  # JMeter server that sent it; empty: this machine
     sampler: str  # PUNCH, REPEAT or MALFORMED
     began_ms: int  # Unix time in milliseconds
     elapsed_ms: int  # from before the request to the last byte of the answer
@@ -43,7 +42,6 @@ class Figures(NamedTuple):
     """Figures of a run, as JMeter measured it."""
 
     requests: int
-    generators: set[str]  # JMeter servers that sent punches; an empty text: this machine
     accepted: dict[str, int]  # employee id by punch id, for each punch with at least one 202
     accepted_ms: list[int]  # time of each punch's first 202, as Unix time in milliseconds, ascending
     last_accepted_ms: int  # time of the last 202, repeats included
@@ -69,7 +67,6 @@ def read_samples(file: Path) -> Iterator[Sample]:
     with file.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             yield Sample(
-                generator=row["threadName"].rpartition("-Devices ")[0],
                 sampler=row["label"],
                 began_ms=int(row["timeStamp"]),
                 elapsed_ms=int(row["elapsed"]),
@@ -106,7 +103,6 @@ def summarize(samples: Iterable[Sample]) -> Figures:
     began_ms = min(sample.began_ms for sample in samples)
     return Figures(
         requests=len(samples),
-        generators={sample.generator for sample in samples},
         accepted=accepted,
         accepted_ms=accepted_ms,
         last_accepted_ms=max((sample.ended_ms for sample in samples if sample.is_accepted), default=0),

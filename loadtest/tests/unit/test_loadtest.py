@@ -39,11 +39,10 @@ def line(
     elapsed: int = 10,
     code: str = "202",
     failure: str = "",
-    generator: str = "",
 ) -> str:
     success = str(not failure).lower()
     return (
-        f'{began},{elapsed},{kind},{code},Words,{generator}Devices 1-1,text,{success},"{failure}",331,374,1,1,'
+        f'{began},{elapsed},{kind},{code},Words,Devices 1-1,text,{success},"{failure}",331,374,1,1,'
         f"http://127.0.0.1/ponto,7,0,0,{IDS[number]},{FIRST + number}\n"
     )
 

@@ -4,24 +4,18 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loadtest.jmeter import find_jmeter, installed_path
-from loadtest.remote import RemoteServers
+from loadtest.jmeter import installed_path
 from loadtest.summary import to_json
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
-from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -70,44 +64,3 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     assert [text for text in dates if not re.match(r"\d+[-/.]\d+[-/.]\d+\D", text)] == []
     assert (folder / "arrivals.png").exists()
     assert_no_file_has(client.address.api_key, folder)
-
-
-@pytest.fixture
-def server_names(tmp_path: Path) -> Iterator[list[str]]:
-    """Start two JMeter servers, which listen on loopback only, with TLS by rmi_keystore.jks; yield their names."""
-    keytool = "keytool -genkeypair -keyalg RSA -alias rmi -dname CN=rmi -storepass changeit -keystore rmi_keystore.jks"
-    subprocess.run(keytool.split(), cwd=tmp_path, check=True)
-    command = [*find_jmeter().command, "-s", "-Djava.rmi.server.hostname=127.0.0.1", "-Lorg.apache.jmeter.engine=WARN"]
-    names = []
-    with ExitStack() as stack:
-        for number in range(2):
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            words = [f"-Dserver_port={port}", "-j", f"{number}.log"]
-            process = stack.enter_context(subprocess.Popen([*command, *words], cwd=tmp_path, env=ENVIRONMENT))
-            stack.callback(process.kill)
-            names.append(f"127.0.0.1:{port}")
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                RemoteServers(tuple(names)).check()
-                break
-            except CommandError:
-                assert time.monotonic() < deadline
-                time.sleep(0.5)
-        yield names
-
-
-def test_two_servers_send_different_punches_and_log_no_key(
-    client: Client, deployed: Deployed, server_names: list[str], tmp_path: Path
-) -> None:
-    words = ["--remote", ",".join(server_names), "--keystore", str(tmp_path / "rmi_keystore.jks")]
-    status, summary = loadtest(deployed, *words, "--threads", "3", "--loops", "20", "--open-rate", "0")
-
-    assert (status, summary["errors"]) == (0, 0), summary
-    assert [summary[name] for name in ("requests", "accepted", "stored")] == [120, 120, 120]
-    first = summary["properties"]["firstEmployee"]
-    rows = client.rows_in_range(range(first, first + 10**9))
-    assert sorted(row.punch.employee_id for row in rows) == list(range(first, first + 120))
-    assert len({row.punch.id[:13] for row in rows}) == 2  # each server's ids begin with another time
-    assert_no_file_has(client.address.api_key, tmp_path, deployed.state / "loadtest")
