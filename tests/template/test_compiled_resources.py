@@ -10,10 +10,9 @@ import pytest
 from ponto import __version__
 from tests.database import SCHEMA_ENVIRONMENT
 from tests.template.cloudwatch import alarms
-from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage
+from tests.template.compiled import CompileStage, PackageStage
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Template
-from tools.kit.project import ROOT
 
 COMMON_SERVICES = {"ApiGateway", "CloudWatch", "IAM", "Lambda", "Logs", "S3", "SNS", "SQS"}
 ESSENTIAL_ALARMS = {"dead-letters", "keeps-failing", "function-errors"}
@@ -44,16 +43,6 @@ def test_stage_has_only_the_resources_and_alarms_that_its_parameters_need(
         if (stage != "local" or "Metrics" not in alarm) and (has_cluster or "AWS/RDS" not in str(alarm))
     }
     assert alarms(template, stage).keys() == (ESSENTIAL_ALARMS if stage == "dev" else names)
-
-
-def test_document_lists_each_resource(package_with_slices: PackageStage) -> None:
-    options = [*SWITCHES, *SIGN_IN_PARAMETERS, "dbLogin=secret", "accessLogs=true", "alarmEmail=oncall@example.com"]
-    template = package_with_slices("prod", *options).template()
-    document = (ROOT / "docs" / "resources.md").read_text(encoding="utf-8")
-
-    names = {re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name) for name in template.resources}
-
-    assert {name for name in names if f"`{name}`" not in document} == set()
 
 
 QUEUES = {"Queue", "DeadLetterQueue", "QueuePolicy", "DeadLetterQueuePolicy"}

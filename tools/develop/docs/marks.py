@@ -17,7 +17,7 @@ from unittest import mock
 import psycopg2.extensions
 
 from tools import cli
-from tools.develop.docs import bills, examples, resources, slice_tables, tables
+from tools.develop.docs import bills, examples, slice_tables, tables
 from tools.kit import slice_manifests
 
 _WIDTH = "160"  # columns of commands' output, independent of the terminal
@@ -68,7 +68,6 @@ _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from the parameters: (\w+) to (\w+)": tables.base_parameters,
     r"from the parameters of (\w+)": tables.slice_parameters,
     r"from ponto --help(?:: (\w+))?": tables.commands,
-    r"from slices/\*/aws\.yml and resources/": resources.resource_table,
     r"from (\S*)\*/README\.md": slice_tables.features,
     r"from (\S*)\*/README\.md: em portugu\u00eas": slice_tables.features_in_portuguese,
     r"from \*\*/examples": slice_tables.examples,
