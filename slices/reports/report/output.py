@@ -18,8 +18,7 @@ from rich.text import Text
 
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import Report, ReportTable, to_plain_value
-from slices.reports.report.text_table import wrap, write_table
-from tools.kit import files, tables
+from tools.kit import files, table_layout, tables
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
 
@@ -140,7 +139,7 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
 
     def line(text: str = "", style: str = "") -> None:
         """Print a text, wrapped between words."""
-        for part in wrap(text, console.width):
+        for part in table_layout.wrap(text, console.width):
             console.print(Text(part, style))
 
     line(report.title, "bold")
@@ -155,6 +154,8 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
         elif not rows:
             line(table.empty)
         else:
-            write_table(console, table, rows, language)
+            columns = [column.text_column(language) for column in table.columns]
+            if left_out := table_layout.write(console, columns, rows):
+                line(language.word("report", "left_out", ", ".join(left_out)), "dim italic")
             for note in table.notes:
                 line(note, "dim")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from slices.reports.report.i18n import Language, format_minutes
+from tools.kit.tables import Column
 
 
 class ColumnFormat(NamedTuple):
@@ -35,7 +36,7 @@ def instant_format(zone: ZoneInfo) -> ColumnFormat:
 
 
 class ReportColumn(NamedTuple):
-    """A column of a report's table. Its widths are those of text; see `text_table`."""
+    """A column of a report's table. Its widths are those of text, where it wraps if it has a minimum width."""
 
     name: str  # of the database's column
     format: ColumnFormat = TEXT
@@ -48,6 +49,17 @@ class ReportColumn(NamedTuple):
     def heading(self, language: Language) -> str:
         """Return the translated heading."""
         return self.label or (language.column(self.name) if self.name else "")
+
+    def text_column(self, language: Language) -> Column:
+        """Return the column as text."""
+        return Column(
+            self.heading(language),
+            align_right=self.format.style == "figure",
+            wraps=self.min_width > 0,
+            min_width=self.min_width,
+            max_width=self.max_width,
+            is_optional=self.is_optional,
+        )
 
     def format_cell(self, value: Any, language: Language) -> str:
         """Format a value for text and html."""

@@ -1,10 +1,11 @@
 """Tables on terminals of different widths."""
 
-import csv
+import io
 
 import pytest
 
-from tools.kit import tables
+from tools.kit import table_layout, tables
+from tools.kit.console import Console
 from tools.kit.tables import Column
 
 COLUMNS = (Column("id"), Column("n", align_right=True), Column("why", wraps=True), Column("author"))
@@ -24,10 +25,11 @@ def test_every_word_is_printed_at_each_width(
     assert sorted(printed) == sorted(word.strip(":") for word in words)
 
 
-def test_many_rows_are_csv_without_formulas(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [[ID, '=HYPERLINK("x")', "x;+1", "a, b"]] * 301
+def test_optional_column_without_room_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    columns = [Column("name", wraps=True, min_width=4, max_width=5), Column("device", is_optional=True)]
+    out = io.StringIO()
 
-    tables.show(COLUMNS, rows)
+    assert table_layout.write(Console(out), columns, [["Maria Souza", "d" * 30]]) == ["device"]
 
-    expected = [ID, """'=HYPERLINK("x")""", "x;'+1", "a, b"]
-    assert list(csv.reader(capsys.readouterr().out.splitlines())) == [["id", "n", "why", "author"], *[expected] * 301]
+    assert out.getvalue() == "name\nMari…\n"

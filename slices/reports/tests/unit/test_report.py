@@ -17,8 +17,6 @@ from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import write_csv
 from slices.reports.report.period import Days
 from slices.reports.report.table import ReportColumn, ReportTable
-from slices.reports.report.text_table import write_table
-from tools.kit.console import Console
 from tools.kit.dead_letters import reasons
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -54,19 +52,6 @@ def test_every_type_of_exception_and_every_dead_letter_reason_has_a_text(name: s
 )
 def test_duration_has_its_two_largest_units(span: dict[str, float], formatted: str) -> None:
     assert Language("en").span(timedelta(**span)) == formatted
-
-
-# Tables
-
-
-def test_optional_column_without_room_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "30")
-    name, device = ReportColumn("nome", min_width=4, max_width=5), ReportColumn("dispositivo", is_optional=True)
-    out = io.StringIO()
-
-    write_table(Console(out), ReportTable([name, device], ()), [["Maria Souza", "d" * 30]], Language("en"))
-
-    assert out.getvalue() == "Name\nMari…\ncolumns left out: Device\n"
 
 
 # CSV

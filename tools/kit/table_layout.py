@@ -1,4 +1,4 @@
-"""Tables of a report as text. Rich's tables take a minute for a hundred thousand rows."""
+"""Layout of tables as text. Rich's tables take a minute for a hundred thousand rows."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
@@ -7,10 +7,9 @@ from typing import NamedTuple
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
 
-from slices.reports.report.i18n import Language
-from slices.reports.report.table import ReportColumn, ReportTable
 from tools.kit.console import Console
 from tools.kit.output import printable
+from tools.kit.tables import Column
 
 _GAP = "  "  # between two columns
 _INDENT = "  "  # before the further lines of a row
@@ -20,7 +19,7 @@ _MAX_WHOLE_WORD = 20  # a column without a maximum width is not narrower than it
 class _TextColumn(NamedTuple):
     """A column as text, with its minimum and maximum width."""
 
-    column: ReportColumn
+    column: Column
     heading: str
     cells: list[str]
     min_width: int
@@ -39,29 +38,26 @@ class _TextColumn(NamedTuple):
 
     def _align(self, lines: list[str], width: int) -> list[str]:
         blanks = [" " * (width - cell_len(line)) for line in lines]
-        if self.column.format.style == "figure":
+        if self.column.align_right:
             lines, blanks = blanks, lines
         return list(map(str.__add__, lines, blanks))
 
 
-def write_table(console: Console, table: ReportTable, rows: Sequence[Sequence[str]], language: Language) -> None:
+def write(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
     """Write a table that is no wider than the console, except for cells that cannot be wrapped.
 
-    Optional columns are left out if the others then fit side by side. Otherwise all columns are written, and those
-    without room go to further, indented lines of their row.
+    Optional columns are left out if the others then fit side by side; their names are returned. Otherwise all columns
+    are written, and those without room go to further, indented lines of their row.
     """
-    columns = [
-        _lay_out(column, column.heading(language), [printable(row[index]) for row in rows])
-        for index, column in enumerate(table.columns)
-    ]
+    laid_out = [_lay_out(column, [printable(row[index]) for row in rows]) for index, column in enumerate(columns)]
     left_out: list[str] = []
-    if _width([column for column in columns if not column.column.is_optional]) <= console.width:
-        while _width(columns) > console.width:
-            removed = [column for column in columns if column.column.is_optional][-1]
-            columns.remove(removed)
+    if _width([column for column in laid_out if not column.column.is_optional]) <= console.width:
+        while _width(laid_out) > console.width:
+            removed = [column for column in laid_out if column.column.is_optional][-1]
+            laid_out.remove(removed)
             left_out.insert(0, removed.heading)
     groups: list[list[_TextColumn]] = [[]]
-    for column in columns:
+    for column in laid_out:
         room = console.width - (len(_INDENT) if len(groups) > 1 else 0)
         if groups[-1] and _width([*groups[-1], column]) > room:
             groups.append([])
@@ -71,8 +67,7 @@ def write_table(console: Console, table: ReportTable, rows: Sequence[Sequence[st
     for line in chain(*heading):
         console.print(Text(line, "bold"), soft_wrap=True)
     console.write("".join(f"{line}\n" for row in body for line in chain(*row)))
-    if left_out:
-        console.print(Text(language.word("report", "left_out", ", ".join(left_out)), "dim italic"))
+    return left_out
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -88,12 +83,12 @@ def wrap(text: str, width: int) -> list[str]:
     return [line.rstrip(" ") for line in lines]
 
 
-def _lay_out(column: ReportColumn, heading: str, cells: list[str]) -> _TextColumn:
-    texts = set(cells)
+def _lay_out(column: Column, cells: list[str]) -> _TextColumn:
+    heading, texts = printable(column.name), set(cells)
     longest = max(map(cell_len, texts), default=0)
     unwrapped = max([longest, *map(cell_len, heading.split())])
     max_width = max(longest, cell_len(heading))
-    min_width = column.min_width or unwrapped
+    min_width = column.min_width if column.wraps else unwrapped
     if not column.max_width:
         longest_word = max((cell_len(word) for text in (heading, *texts) for word in text.split()), default=0)
         min_width = max(min_width, min(longest_word, _MAX_WHOLE_WORD))
