@@ -115,8 +115,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect nightly tests, unless -m is given, and tests that need root, unless the user is root."""
-    excluded_marks = set() if config.getoption("markexpr") else {"nightly"}
+    """Deselect nightly and, outside CI, slow tests, unless -m is given; and tests that need root from other users."""
+    excluded_marks = {"nightly"} if os.environ.get("CI") else {"nightly", "slow"}
+    if config.getoption("markexpr"):
+        excluded_marks = set()
     if os.geteuid():
         excluded_marks.add("root")
     deselected = [item for item in items if excluded_marks & {mark.name for mark in item.iter_markers()}]

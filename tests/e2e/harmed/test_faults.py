@@ -166,6 +166,7 @@ def _add_crashing_handler(package: bytes) -> bytes:
     return archive.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crashing_function")
 def test_message_that_kills_the_process_is_redriven_and_others_are_stored(deployed: Deployed, client: Client) -> None:
     log, (crashing, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]

@@ -77,6 +77,7 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[R
         yield run, relay, calls
 
 
+@pytest.mark.slow
 def test_express_cluster_is_created_used_and_removed(
     account: tuple[Run, TlsRelay, RecordedCalls], server: Server
 ) -> None:

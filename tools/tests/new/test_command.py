@@ -271,7 +271,7 @@ def test_missing_author_is_refused(project: Project, tmp_path: Path) -> None:
 
 
 def test_target_without_folder_is_refused_before_packages_are_installed() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of make test
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ARGS", "MAKE"))}
     run = subprocess.run(["make", "new"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert (run.returncode, run.stdout) == (2, "")

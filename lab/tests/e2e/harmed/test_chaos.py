@@ -18,6 +18,8 @@ from tools.kit.project import ROOT
 from tools.local.faults import DatabaseFaults
 from tools.local.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "lab.chaos"]
 
 

@@ -27,6 +27,7 @@ def open_signed_in(page: Page, url: str, employee: int, token: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_signed_in_employee_asks_for_themselves_only_and_sees_the_decision(
     browser: Browser, client: Client, deployed: Deployed, pool: UserPool, capsys: pytest.CaptureFixture[str]
 ) -> None:
