@@ -72,7 +72,7 @@ rows: setup-run ## the newest rows of the local stack; needs make run, in anothe
 
 # For these options of pytest, checks are not necessary.
 QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
-test: check-paths $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
+test: check-paths $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,check) ## make check, and all tests but the slow ones of CI; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
 
 # No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import Report, ReportTable, to_plain_value
-from tools.kit import files, table_layout, tables
+from tools.kit import files, tables
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
 
@@ -139,7 +139,7 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
 
     def line(text: str = "", style: str = "") -> None:
         """Print a text, wrapped between words."""
-        for part in table_layout.wrap(text, console.width):
+        for part in tables.wrap(text, console.width):
             console.print(Text(part, style))
 
     line(report.title, "bold")
@@ -155,7 +155,7 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
             line(table.empty)
         else:
             columns = [column.text_column(language) for column in table.columns]
-            if left_out := table_layout.write(console, columns, rows):
+            if left_out := tables.write(console, columns, rows):
                 line(language.word("report", "left_out", ", ".join(left_out)), "dim italic")
             for note in table.notes:
                 line(note, "dim")

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tools.kit import table_layout, tables
+from tools.kit import tables
 from tools.kit.console import Console
 from tools.kit.tables import Column
 
@@ -30,6 +30,6 @@ def test_optional_column_without_room_is_left_out(monkeypatch: pytest.MonkeyPatc
     columns = [Column("name", wraps=True, min_width=4, max_width=5), Column("device", is_optional=True)]
     out = io.StringIO()
 
-    assert table_layout.write(Console(out), columns, [["Maria Souza", "d" * 30]]) == ["device"]
+    assert tables.write(Console(out), columns, [["Maria Souza", "d" * 30]]) == ["device"]
 
     assert out.getvalue() == "name\nMari…\n"
