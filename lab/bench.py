@@ -33,13 +33,13 @@ from tools.local import socket_folder
 from tools.local.errors import LocalError
 from tools.local.temporary import temporary_server
 
-_BATCH_SIZES = (10, 100)  # deployed by the original, and by this project
 _MAX_CHUNK_BYTES = 1 << 16
 _ORIGINAL_SHARE = 0.1  # of the punches, because it is slow
 
 _EPILOG = """examples:
   make bench
   make bench ARGS="--rounds 5 --delay 0 --delay 0.5 --delay 2.5"
+  make bench ARGS="--batch 100 --batch 250 --batch 500"
   make bench ARGS="--json"
 
 Each figure is the median of the rounds, in rows/s on one connection, from the SQS event to the response.
@@ -174,9 +174,11 @@ def _measure(url: str, folder: str, way: str, batch: int, punches: int) -> float
     return batch * (len(events) - 1) / seconds
 
 
-def measure(url: str, folder: str, delays: tuple[float, ...], rounds: int, punches: int) -> list[dict[str, Any]]:
+def measure(
+    url: str, folder: str, delays: tuple[float, ...], batches: tuple[int, ...], rounds: int, punches: int
+) -> list[dict[str, Any]]:
     """Measure each way with each delay and batch size in turn, round by round, so that other load meets all alike."""
-    cases = [(milliseconds, batch, way) for milliseconds in delays for batch in _BATCH_SIZES for way in _WAYS]
+    cases = [(milliseconds, batch, way) for milliseconds in delays for batch in batches for way in _WAYS]
     rates: dict[tuple[float, int, str], list[float]] = {case: [] for case in cases}
     with contextlib.ExitStack() as stack:
         folders = {milliseconds: stack.enter_context(delay(folder, milliseconds)) for milliseconds in delays}
@@ -184,7 +186,8 @@ def measure(url: str, folder: str, delays: tuple[float, ...], rounds: int, punch
             print_status(f"bench: round {number + 1} of {rounds}")
             for milliseconds, batch, way in cases:
                 count = round(punches * (_ORIGINAL_SHARE if way == "original" else 1) / (5 if milliseconds else 1))
-                rates[milliseconds, batch, way].append(_measure(url, folders[milliseconds], way, batch, count))
+                rate = _measure(url, folders[milliseconds], way, batch, max(count, batch))
+                rates[milliseconds, batch, way].append(rate)
     return [
         {"delayMs": milliseconds, "batch": batch, "way": way}
         | {"median": round(statistics.median(values)), "least": round(min(values)), "most": round(max(values))}
@@ -208,6 +211,15 @@ def _print_table(results: list[dict[str, Any]]) -> None:
     metavar="MS",
     help="Round trip to PostgreSQL that is added; repeatable.",
 )
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(1, 1_000),
+    multiple=True,
+    default=(10, 100),  # deployed by the original, and by this project
+    metavar="N",
+    help="Punches in a batch; repeatable.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=5, metavar="N", help="Number of rounds.")
 @click.option(
     "--punches",
@@ -217,14 +229,14 @@ def _print_table(results: list[dict[str, Any]]) -> None:
     help="Punches of the handler in each round; the original gets a tenth, and a delay leaves a fifth.",
 )
 @shared_options.as_json
-def bench(delays: tuple[float, ...], rounds: int, punches: int, *, as_json: bool) -> None:
+def bench(delays: tuple[float, ...], batches: tuple[int, ...], rounds: int, punches: int, *, as_json: bool) -> None:
     """Measure the handler beside the original's way of storing a batch, on a temporary PostgreSQL."""
     environment = dict(os.environ)
     began, load = time.strftime("%Y-%m-%d", time.gmtime()), os.getloadavg()[0]
     try:
         with temporary_server() as server:
             migrate(parse_dsn(server.url), "America/Sao_Paulo", BASE_FOLDERS)
-            results = measure(server.url, server.host, delays, rounds, punches)
+            results = measure(server.url, server.host, delays, batches, rounds, punches)
             handler.environment_drain.cache_clear()
     except (psycopg2.Error, LocalError) as error:
         raise CommandError(str(error)) from None
