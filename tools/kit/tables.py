@@ -84,13 +84,14 @@ def csv_text(text: str) -> str:
 
 
 class _TextColumn(NamedTuple):
-    """A column as text, with its minimum and maximum width."""
+    """A column as text, with its minimum width, and those at which its cells and its heading need one line."""
 
     column: Column
     heading: str
     cells: list[str]
     min_width: int
-    max_width: int
+    cells_width: int
+    heading_width: int
 
     def lines(self, width: int) -> Iterator[list[str]]:
         """Yield the lines of the heading, then of each cell, padded to a width. Equal cells are laid out once."""
@@ -114,7 +115,6 @@ def _lay_out(column: Column, cells: list[str]) -> _TextColumn:
     heading, texts = printable(column.name), set(cells)
     longest = max(map(cell_len, texts), default=0)
     unwrapped = max([longest, *map(cell_len, heading.split())])
-    max_width = max(longest, cell_len(heading))
     min_width = column.min_width if column.wraps else unwrapped
     if not column.max_width:
         longest_word = max((cell_len(word) for text in (heading, *texts) for word in text.split()), default=0)
@@ -124,7 +124,8 @@ def _lay_out(column: Column, cells: list[str]) -> _TextColumn:
         heading,
         cells,
         min(unwrapped, min_width),
-        min(max_width, column.max_width or max_width),
+        min(longest, column.max_width or longest),
+        cell_len(heading),
     )
 
 
@@ -136,11 +137,13 @@ def _lines(columns: Sequence[_TextColumn], indent: str, width: int) -> Iterator[
     """Yield the lines of the headings of some columns, then of each row; none for a row of empty cells."""
     room = max(width - len(indent) - _width(columns), 0)
     widths = [column.min_width for column in columns]
-    # The widest column gets the free space first, then the next.
-    for index in sorted(range(len(columns)), key=lambda index: -columns[index].max_width):
-        extra = min(room, columns[index].max_width - columns[index].min_width)
-        widths[index] += extra
-        room -= extra
+    # The cells get the free space first, then the headings: each column an equal share, unless it needs less.
+    for wanted in ([column.cells_width for column in columns], [column.heading_width for column in columns]):
+        missing = [max(least - width, 0) for least, width in zip(wanted, widths, strict=True)]
+        for count, index in enumerate(sorted(range(len(columns)), key=missing.__getitem__)):
+            extra = min(room // (len(columns) - count), missing[index])
+            widths[index] += extra
+            room -= extra
     blanks = [" " * width for width in widths]
     rows = zip(*(column.lines(width) for column, width in zip(columns, widths, strict=True)), strict=True)
     for number, cells in enumerate(rows):
