@@ -18,7 +18,7 @@ from tools.kit.tables import Column
 from tools.local import postgres
 
 _NEWEST = sql.SQL("""
-select id::text, {shown}, round(extract(epoch from gravada_em - recebida_em), 1) || ' s'
+select id::text, round(extract(epoch from gravada_em - recebida_em), 1) || ' s', {shown}
 from {table} order by gravada_em desc limit %s
 """).format(
     shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in DISPLAYED_COLUMNS),
@@ -35,8 +35,8 @@ def _column(name: str) -> Column:
 
 _COLUMNS = (
     Column("id"),
-    *map(_column, DISPLAYED_COLUMNS),
     Column("waited", align_right=True),
+    *map(_column, DISPLAYED_COLUMNS),  # the device last, as 80 columns have no room for it
 )
 
 _EPILOG = """examples:

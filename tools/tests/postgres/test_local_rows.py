@@ -68,5 +68,5 @@ def test_subject_and_time_of_a_row_are_shown(
 
     head, row, _ = run("--state", state).out.splitlines()
 
-    assert head.split() == ["id", *DISPLAYED_COLUMNS, "waited"]
+    assert head.split() == ["id", "waited", *DISPLAYED_COLUMNS]
     assert " 7 " in row
