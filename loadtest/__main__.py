@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import click
@@ -139,14 +138,7 @@ def loadtest(
     Each accepted punch is looked up by its id. summary.json, arrivals.png, results.jtl and the report of JMeter are
     written to the folder loadtest of the state folder. The rows stay.
     """
-    # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
-    run_number = Random().randrange(10**6, 9 * 10**6)  # noqa: S311  not a secret
-    first_employee = run_number * proof.EMPLOYEES_PER_RUN
-    common_properties: dict[str, object] = {
-        "firstEmployee": first_employee,
-        "repeats": repeats,
-        "malformed": malformed,
-    }
+    common_properties: dict[str, object] = {"repeats": repeats, "malformed": malformed}
     request_factor = 1 + (repeats + malformed) / 100
     loops = loops or (-1 if duration else 100)
     plan_options = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
@@ -161,10 +153,7 @@ def loadtest(
     if open_rate is None:
         open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
     if open_rate:
-        open_properties = {
-            "firstEmployee": first_employee + proof.EMPLOYEES_PER_RUN,
-            "schedule": schedule(open_rate, open_seconds),
-        }
+        open_properties = {"schedule": schedule(open_rate, open_seconds)}
         model = f"open model, {open_rate} punches/s"
         requests = round(open_rate * open_seconds * request_factor)
         plans.append(TestPlan("arrivals", model, common_properties | open_properties, requests, open_seconds))
@@ -276,10 +265,10 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
     Raises:
         CommandError: JMeter failed or sent nothing, or the database or queue cannot be read.
     """
-    table = RunTable(system.reader, plan.first_employee)
+    table = RunTable(system.reader, time.time_ns() // 1_000_000)
     table.count()  # send nothing if the rows cannot be read
     progress = _Progress(system, table, folder / "results.jtl")
-    _load(plan, tool, system, folder, progress)
+    _load(plan, tool, system, folder, table.id_prefix, progress)
     load = os.getloadavg()[0]
     try:
         figures = summarize(read_samples(folder / "results.jtl"))
@@ -287,15 +276,15 @@ def measure(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, pa
         output = files.tail(folder / "jmeter.out")
         raise CommandError(f"JMeter sent nothing; the output ends:\n{output}") from None
     ledger, rows = proof.wait_for_rows(table, system, figures.accepted, patience, progress.update)
-    return LoadResult(figures, rows, ledger, progress.depths, load)
+    return LoadResult(table.id_prefix, figures, rows, ledger, progress.depths, load)
 
 
-def _load(plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, progress: "_Progress") -> None:
+def _load(
+    plan: TestPlan, tool: JMeter, system: TargetSystem, folder: Path, id_prefix: str, progress: "_Progress"
+) -> None:
     properties_text = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
     print_status(f"JMeter runs {plan.name}.jmx: {properties_text}")
-    began_ms = time.time_ns() // 1_000_000
-    began = f"{began_ms >> 16:08x}-{began_ms & 0xFFFF:04x}"  # the ids are UUIDv7
-    properties = {**system.properties(), **plan.properties, "apiKey": system.api_key, "began": began}
+    properties = {**system.properties(), **plan.properties, "apiKey": system.api_key, "idPrefix": id_prefix}
     with tool.run_plan(FOLDER / f"{plan.name}.jmx", folder, properties) as process:
         try:
             while process.poll() is None:

@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ponto.drain.parser import Reason
+from ponto.shared.event import Subject
 
 
 class PunchKey(NamedTuple):
     """Identity of a punch, which its row must share."""
 
     id: str  # canonical lower-case UUID
-    employee_id: int
+    employee_id: Subject
     instant: datetime | None  # aware; None in all messages and rows if unknown to the sender
 
 
@@ -84,8 +85,7 @@ def build_ledger(
     Args:
         accepted: messages by key. The key is the id of the message, or the id of the punch if the sender does not know
             the message's; rows and dead letters have the same kind of key.
-        rows: all rows that the run may have stored, including those of messages whose answer was lost. If instants are
-            unknown, each employee must have only one punch.
+        rows: all rows that the run may have stored, including those of messages whose answer was lost.
         dead_letters: dead letters of the run. A message may have several, because an interrupted batch is repeated.
     """
     rows = list(rows)
@@ -112,12 +112,10 @@ def build_ledger(
             if not is_allowed or dead_letter.body != sent.body:
                 misplaced.append(key)
 
-    punches = Counter((row.punch.employee_id, row.punch.instant) for row in rows)
+    punches = Counter((row.punch.employee_id, row.punch.instant) for row in rows if row.punch.instant)
     keys = Counter(row.key for row in rows)
     stored_twice = [
-        f"employee {employee_id}" + (f" at {instant}" if instant else "")
-        for (employee_id, instant), count in punches.items()
-        if count > 1
+        f"employee {employee_id} at {instant}" for (employee_id, instant), count in punches.items() if count > 1
     ]
     stored_twice += [key for key, count in keys.items() if count > 1]
     return Ledger(

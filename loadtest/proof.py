@@ -9,31 +9,33 @@ from datetime import UTC, datetime
 from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
 from loadtest.system import TargetSystem
 from ponto.read.punch_statements import RUN_COUNT, RUN_ROWS
+from ponto.shared.event import Subject
 from tools.kit import queue_reader
 from tools.kit.functions import FunctionBusyError
 from tools.kit.reader import Reader
 
-EMPLOYEES_PER_RUN = 10**9
-"""Employee numbers that are reserved for each run."""
-
 _POLL_SECONDS = 0.5
 _EMPTY_QUEUE_SECONDS = 5  # time for which the queue must be empty, because its depth is approximate
-_MAX_EMPLOYEES_PER_READ = 100_000  # each has one punch; limited by the maximum size of a function's response
+_MAX_ROWS_PER_READ = 100_000  # limited by the maximum size of a function's response
 
 
 class RunTable:
     """Rows of one run in the deployed table."""
 
-    def __init__(self, reader: Reader, first_employee: int) -> None:
-        """Create the reader of a run that begins now; nothing is read yet.
+    def __init__(self, reader: Reader, began_ms: int) -> None:
+        """Create the reader of a run; nothing is read yet.
 
         Args:
             reader: reads the database.
-            first_employee: first of the `EMPLOYEES_PER_RUN` numbers of the run.
+            began_ms: when the run began, as Unix time in milliseconds: that of all its ids, which are UUIDv7.
         """
+        self.id_prefix = f"{began_ms >> 16:08x}-{began_ms & 0xFFFF:04x}"
         self._reader = reader
-        self._employees = range(first_employee, first_employee + EMPLOYEES_PER_RUN)
-        self._since = datetime.now(UTC)
+        self._since = datetime.fromtimestamp(began_ms / 1000, UTC)
+        self._ids = {
+            "primeiro": f"{self.id_prefix}-0000-0000-000000000000",
+            "ultimo": f"{self.id_prefix}-ffff-ffff-ffffffffffff",
+        }
         self._last_count: int | None = None
 
     def count(self) -> int:
@@ -43,7 +45,8 @@ class RunTable:
             CommandError: the database cannot be read.
         """
         try:
-            self._last_count = self._count()[0]
+            ((run,),) = self._reader.read(RUN_COUNT.bind(**self._ids))
+            self._last_count = run.row_count
         except FunctionBusyError:
             if self._last_count is None:
                 raise
@@ -52,25 +55,21 @@ class RunTable:
     def rows(self) -> list[StoredPunch]:
         """Return the rows, with the id of the punch as key and without instants, which JMeter does not record.
 
+        A punch that was stored again with another id is repeated.
+
         Raises:
             CommandError: the database cannot be read.
         """
-        _, highest = self._count()
         stored: list[StoredPunch] = []
-        for first in range(self._employees.start, highest + 1, _MAX_EMPLOYEES_PER_READ):
-            query = RUN_ROWS.bind(**self._values(first, first + _MAX_EMPLOYEES_PER_READ - 1))
-            (rows,) = self._reader.read(query)
-            stored += (StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
+        values = {**self._ids, "desde": self._since, "limite": _MAX_ROWS_PER_READ}
+        after = self._ids["primeiro"]
+        while after:
+            rows = list(self._reader.read(RUN_ROWS.bind(**values, depois=after))[0])
+            for row in rows:
+                punch = StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written)
+                stored += (1 + row.copies) * [punch]
+            after = rows[-1].id if len(rows) == _MAX_ROWS_PER_READ else ""
         return stored
-
-    def _count(self) -> tuple[int, int]:
-        """Return the number of rows, and the highest employee number (0 if there are none)."""
-        query = RUN_COUNT.bind(**self._values(self._employees.start, self._employees.stop - 1))
-        ((run,),) = self._reader.read(query)
-        return run.row_count, run.highest_employee_id or 0
-
-    def _values(self, first: int, last: int) -> dict[str, object]:
-        return {"desde": self._since, "primeiro": first, "ultimo": last}
 
 
 def read_dead_letters(system: TargetSystem) -> list[DeadLetteredMessage]:
@@ -88,13 +87,11 @@ def read_dead_letters(system: TargetSystem) -> list[DeadLetteredMessage]:
 def wait_for_rows(
     table: RunTable,
     system: TargetSystem,
-    accepted: Mapping[str, int],
+    accepted: Mapping[str, Subject],
     patience: float,
     report_progress: Callable[[], None],
 ) -> tuple[Ledger, list[StoredPunch]]:
     """Wait until every accepted punch is stored or progress stops; return the ledger and the rows.
-
-    Each punch must have a different employee.
 
     Args:
         table: rows of the run.

@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ponto.punch import EVENT
+from ponto.shared.event import Subject
+
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # names of the samplers in device.jmx
 _ACCEPTED, _REFUSED = "202", "400"
 _CLOSED = "Non HTTP response message: Socket closed"  # closed by JMeter; a server causes "Connection reset"
@@ -25,7 +28,7 @@ class Sample(NamedTuple):
     is_expected: bool  # the assertions of the plan hold
     failure: str  # message of the assertion that does not hold
     id: str  # id of the punch
-    employee_id: int
+    employee_id: Subject
 
     @property
     def ended_ms(self) -> int:
@@ -42,7 +45,7 @@ class Figures(NamedTuple):
     """Figures of a run, as JMeter measured it."""
 
     requests: int
-    accepted: dict[str, int]  # employee id by punch id, for each punch with at least one 202
+    accepted: dict[str, Subject]  # employee id by punch id, for each punch with at least one 202
     accepted_ms: list[int]  # time of each punch's first 202, as Unix time in milliseconds, ascending
     last_accepted_ms: int  # time of the last 202, repeats included
     repeats: int  # further 202s
@@ -75,7 +78,7 @@ def read_samples(file: Path) -> Iterator[Sample]:
                 is_expected=row["success"] == "true",
                 failure=row["failureMessage"],
                 id=row["id"],
-                employee_id=int(row["subject"]),
+                employee_id=EVENT.parse_subject(row["subject"]),
             )
 
 
@@ -88,7 +91,7 @@ def summarize(samples: Iterable[Sample]) -> Figures:
     samples = list(samples)
     if not samples:
         raise ValueError("no samples")
-    accepted: dict[str, int] = {}
+    accepted: dict[str, Subject] = {}
     accepted_ms: list[int] = []
     repeats = 0
     for sample in sorted(samples, key=lambda sample: sample.ended_ms):

@@ -27,15 +27,11 @@ class TestPlan(NamedTuple):
     requests: int | None  # approximate; None: depends on the speed of the answers
     seconds: float  # duration at the maximum rate; 0: depends on the speed of the answers
 
-    @property
-    def first_employee(self) -> int:
-        """First of the employee numbers that are reserved for the run."""
-        return int(str(self.properties["firstEmployee"]))
-
 
 class LoadResult(NamedTuple):
     """Result of a run."""
 
+    id_prefix: str  # of all ids of the run
     figures: Figures
     rows: list[StoredPunch]
     ledger: Ledger
@@ -68,6 +64,7 @@ class LoadResult(NamedTuple):
             "plan": plan.name,
             "model": plan.model,
             "properties": plan.properties,
+            "id_prefix": self.id_prefix,
             "requests": figures.requests,
             "accepted": len(figures.accepted),
             "repeats": figures.repeats,

@@ -42,6 +42,7 @@ EVENT = Event(
     path="/ponto",
     table="batida",
     subject="usuario_id",
+    reserved_subject=MAX_SAFE_INTEGER,
     instant="ponto",
     device="dispositivo",
     offset="deslocamento",

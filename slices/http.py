@@ -1,7 +1,6 @@
 """Requests and responses of functions behind API Gateway's proxy integration."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,8 +9,10 @@ from typing import Any, NamedTuple, TypedDict
 
 import psycopg2
 
+from ponto.punch import EVENT
 from ponto.shared import log
 from ponto.shared.connection import QUERY_ERRORS, message_for_log
+from ponto.shared.event import Subject
 from ponto.shared.fields import Field, parse_object
 
 EMPLOYEE_CLAIM = "custom:usuarioId"
@@ -35,7 +36,6 @@ _RESPONSES = {
 are `_FAILED`. Only after a 503 does it help to send the request again."""
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
-_is_employee_id = re.compile("[1-9][0-9]{0,15}").fullmatch
 
 
 class Response(TypedDict):
@@ -51,7 +51,7 @@ class Request(NamedTuple):
 
     path_parameters: Mapping[str, str] = _EMPTY
     body: str = ""
-    employee_id: int | None = None  # of the signed-in user, if any
+    employee_id: Subject | None = None  # of the signed-in user, if any
     user_arn: str = ""  # ARN of the IAM identity that signed the request
 
     def parse_json_object(self, error: str = "must be a JSON object") -> dict[str, Any]:
@@ -149,9 +149,17 @@ def _parse(event: Mapping[str, Any]) -> Request:
     return Request(
         path_parameters=event.get("pathParameters") or {},
         body=event.get("body") or "",
-        employee_id=int(claim) if _is_employee_id(claim) else None,
+        employee_id=_parse_employee(claim),
         user_arn=(request_context.get("identity") or {}).get("userArn") or "",
     )
+
+
+def _parse_employee(claim: str) -> Subject | None:
+    """Return the employee of a claim, which the gateway also compares with punches as a text; None: there is none."""
+    with suppress(ValueError):
+        employee = EVENT.parse_subject(claim)
+        return employee if str(employee) == claim else None
+    return None
 
 
 def _database_error_result(error: Exception, unavailable: str) -> Result:

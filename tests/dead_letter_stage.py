@@ -15,6 +15,7 @@ from tests.commands import CommandResult, runner
 from tests.events import RECEIVED_MS, aws
 from tests.events import punch as body_of
 from tests.strategies import fill_text_fields
+from tools.kit import event
 from tools.kit.collaborators import Collaborators
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ PUNCH = (
     .replace("\\u65e5", "\u65e5")
     .replace(", ", ",  ", 1)
 )
-PUNCH = f'{PUNCH[:-1]}, "{EMPLOYEE_FIELD}": 7}}\n'
+PUNCH = f'{PUNCH[:-1]}, "{EMPLOYEE_FIELD}": {json.dumps(event.subject(7))}}}\n'
 LAMBDA_EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 LAMBDA_ATTRIBUTES = {"RequestID": "1", "ErrorCode": "200", "ErrorMessage": "not from SQS"}
 

@@ -35,7 +35,7 @@ def derived_id_code(language: str) -> str:
 
 
 def erasure_statement(document: Path, table: str) -> str:
-    """Return the statement of a document that erases employee 123 from a table."""
+    """Return the statement of a document that erases the example's employee from a table."""
     statements = [block.text for block in blocks(document) if block.language == "sql"]
     [statement] = [statement for statement in statements if re.search(rf"delete from ponto\.{table}\s", statement)]
     assert "usuario_id = 123" in statement

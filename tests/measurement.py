@@ -47,6 +47,7 @@ EVENT = Event(
     path="/measurements",
     table="measurement",
     subject="sensor_id",
+    reserved_subject=MAX_SAFE_INTEGER,
     instant="taken_at",
     offset="utc_offset",
     same=("sensor_id", "channel", "taken_at", "value", "unit", "label"),

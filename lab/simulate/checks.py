@@ -22,7 +22,6 @@ _LOOK_UP = f"""
 prepare audit (uuid[]) as
 select id::text, {EVENT.subject}, {EVENT.instant}, mensagem_id from ponto.batida where id = any($1)
 """  # noqa: S608
-_ALL_EMPLOYEES = range(1, 2**53)
 
 
 class BrokenRuleError(Exception):
@@ -96,7 +95,7 @@ class Auditor:
 
     def rows(self) -> list[StoredPunch]:
         """Return all rows."""
-        return read_rows(self._connection, _ALL_EMPLOYEES)
+        return read_rows(self._connection)
 
 
 class Tally:

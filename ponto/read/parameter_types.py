@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from ponto.punch import EVENT
 from ponto.shared.fields import parse_any_uuid
 
 ParameterType = Callable[[Any], object]
@@ -11,6 +12,7 @@ ParameterType = Callable[[Any], object]
 _MAX_BIGINT = 2**63 - 1
 
 day = date.fromisoformat
+subject = EVENT.fields[EVENT.subject].kind.parse
 uuid = parse_any_uuid
 
 

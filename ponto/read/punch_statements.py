@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ponto.read import parameter_types as types
 from ponto.read.statements import Catalogue
+from ponto.shared.event import Subject
 
 
 class EmployeeRow(NamedTuple):
@@ -30,7 +31,7 @@ class PunchRow(NamedTuple):
     """A punch and the message that carried it."""
 
     id: str
-    employee_id: int
+    employee_id: Subject
     instant: datetime
     received: datetime | None  # None: stored by this project's first version
     written: datetime
@@ -41,18 +42,18 @@ class PunchRow(NamedTuple):
 
 
 class RunCountRow(NamedTuple):
-    """Number of rows, and highest employee number, of a load test."""
+    """Number of rows of a load test."""
 
     row_count: int
-    highest_employee_id: int | None  # None: no rows
 
 
 class RunRow(NamedTuple):
     """A punch of a load test."""
 
     id: str
-    employee_id: int
+    employee_id: Subject
     written: datetime
+    copies: int  # rows of the same employee and instant that are not of the load test
 
 
 class ZoneRow(NamedTuple):
@@ -65,11 +66,17 @@ STATEMENTS = Catalogue(Path(__file__).parent / "sql", tables_with_write_time={"b
 MESSAGE = STATEMENTS.add("message", MessageRow, {"message_id": types.uuid, "since": types.instant})
 NOW = STATEMENTS.add("now", NowRow)
 PUNCH = STATEMENTS.add("punch", PunchRow, {"id": types.uuid})
-PUNCHES = STATEMENTS.add("punches", PunchRow, {"employee_id": types.integer, "de": types.instant, "ate": types.instant})
-RUN_COUNT = STATEMENTS.add(
-    "run_count", RunCountRow, {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
-)
+PUNCHES = STATEMENTS.add("punches", PunchRow, {"employee_id": types.subject, "de": types.instant, "ate": types.instant})
+RUN_COUNT = STATEMENTS.add("run_count", RunCountRow, {"primeiro": types.uuid, "ultimo": types.uuid})
 RUN_ROWS = STATEMENTS.add(
-    "run_rows", RunRow, {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
+    "run_rows",
+    RunRow,
+    {
+        "desde": types.instant,
+        "primeiro": types.uuid,
+        "ultimo": types.uuid,
+        "depois": types.uuid,
+        "limite": types.integer,
+    },
 )
 ZONE = STATEMENTS.add("zone", ZoneRow)

@@ -9,6 +9,9 @@ from typing import Any, Final
 from ponto.shared.derived_id import derive_id
 from ponto.shared.fields import Field
 
+Subject = Any
+"""What an event belongs to: an int, such as an employee's number, or a str. The declaration decides."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -42,6 +45,7 @@ class Event:
         path: str,
         table: str,
         subject: str,
+        reserved_subject: Subject,
         instant: str,
         device: str | None = None,
         offset: str | None = None,
@@ -55,12 +59,13 @@ class Event:
         Args:
             row: NamedTuple with the columns; annotations of the columns that are sent hold a `Kind`.
             noun: singular and plural.
-            subject_noun: singular and plural of what the subject's number identifies.
+            subject_noun: singular and plural of what the subject identifies.
             plural_pt: plural of the noun in Portuguese, for the view of the local stack.
             service: name of the service, and prefix of the names of its resources.
             path: path to which events are posted.
             table: name of the table.
-            subject: column of the number by which events are found.
+            subject: column of the subject, by which events are found.
+            reserved_subject: the subject of smoke tests, which no other event has.
             instant: column of the time of the event.
             device: column with the name of the sending device, which commands show.
             offset: column of the UTC offset that was sent with the instant, in minutes east.
@@ -77,6 +82,7 @@ class Event:
         self.path: Final = path
         self.table: Final = table
         self.subject: Final = subject
+        self.reserved_subject: Final = reserved_subject
         self.instant: Final = instant
         self.device: Final = device
         self.offset: Final = offset
@@ -105,10 +111,19 @@ class Event:
         """Columns with times. Times that were sent without an offset are local in the stage's time zone."""
         return tuple(column for column, field in self.fields.items() if field.kind.name == "timestamp")
 
-    def subject_id(self, row: Any) -> int:
-        """Return the number of a row's subject. If the stage requires sign-in, it must be the signed-in user's."""
-        number: int = getattr(row, self.subject)
-        return number
+    def subject_id(self, row: Any) -> Subject:
+        """Return the subject of a row. If the stage requires sign-in, it must be the signed-in user's."""
+        return getattr(row, self.subject)
+
+    @cached_property
+    def subject_type(self) -> type[Any]:
+        """Type of a subject: int, or str for the kinds text and enumeration."""
+        kind_type: type[Any] = self.row.__annotations__[self.subject].__origin__
+        return kind_type
+
+    def parse_subject(self, text: str) -> Subject:
+        """Return the subject that a text names, as on a command line. Raises ValueError if there is none."""
+        return self.fields[self.subject].kind.parse(self.subject_type(text))
 
     def comparison_key(self, row: Any) -> dict[str, Any]:
         """Return the values, by column, that a row must share with a stored row of the same id.

@@ -14,6 +14,7 @@ from typing import IO, NamedTuple, cast
 
 from ponto.drain.parser import InvalidPunchError, parse
 from ponto.punch import EVENT
+from ponto.shared.event import Subject
 from slices.imports import text_formats
 from slices.imports.file_formats import (
     FatalLineError,
@@ -51,7 +52,7 @@ class FileLine(NamedTuple):
 
     number: int
     body: str = ""  # JSON of a punch, as for `POST /ponto`
-    employee_id: int = 0  # employee of a punch
+    employee_id: Subject = 0  # employee of a punch
     refusal: str = ""  # why the line is refused; quotes no value
     attributes: Mapping[str, object] | None = None  # additional message attributes of a punch
 

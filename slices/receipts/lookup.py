@@ -16,6 +16,7 @@ import psycopg2
 
 from ponto.punch import EVENT
 from ponto.shared.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
+from ponto.shared.event import Subject
 from ponto.shared.fields import parse_any_uuid
 from ponto.shared.sql_names import read_sql
 
@@ -69,7 +70,7 @@ class Receipts:
         self._clock = clock
         self._paused_until = 0.0  # time of the clock
 
-    def find(self, punch_id: str, employee_id: int | None) -> dict[str, object] | None:
+    def find(self, punch_id: str, employee_id: Subject | None) -> dict[str, object] | None:
         """Return the receipt of a punch as a JSON object, or None if the caller may see no stored punch with this id.
 
         Args:
@@ -88,7 +89,7 @@ class Receipts:
         rows = self._execute(_RECEIPT_SQL, {"id": punch_id, "employee_id": employee_id})
         return to_json(rows[0]) if rows else None
 
-    def find_recent(self, employee_id: int | None) -> list[dict[str, object]]:
+    def find_recent(self, employee_id: Subject | None) -> list[dict[str, object]]:
         """Return the receipts of an employee's punches that were received within `LIST_PERIOD`, newest first.
 
         Args:

@@ -14,14 +14,15 @@ from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, 
 from loadtest.rows import read_rows
 from ponto.drain.parser import parse
 from ponto.punch import EVENT
+from ponto.shared.event import Subject
 from tests.aws import receive_all
 from tests.database import execute
 from tests.waiting import DEADLINE_SECONDS, wait_for
-from tools.kit import queue_reader
+from tools.kit import event, queue_reader
 from tools.local.stack import Stack
 
-EMPLOYEES = count(1_000_000)
-"""Ids of employees without punches. All tests share a database, and rows are never deleted."""
+EMPLOYEES = map(event.subject, count(1_000_000))
+"""Employees without punches, if there are as many. All tests share a database, and rows are never deleted."""
 
 
 class Response(NamedTuple):
@@ -43,6 +44,7 @@ class Client:
     def __init__(self, stack: Stack) -> None:
         self.address = stack.address
         self.sqs = stack.client("sqs")
+        [(self._began,)] = self.query("select clock_timestamp()")
 
     def post(self, body: object, method: str = "POST", subpath: str = "", **headers: str | None) -> Response:
         """Send a request to the API, by default POST /ponto with the content type and the key.
@@ -78,15 +80,11 @@ class Client:
         """Run one or more statements on the stack's database; return the rows of the last one."""
         return execute(self.address.database_url, statement, *values)
 
-    def rows(self, *employee_ids: int) -> list[StoredPunch]:
-        """Return the punches of some employees, the earliest first."""
-        rows = self.rows_in_range(range(min(employee_ids), max(employee_ids) + 1))
-        return [row for row in rows if row.punch.employee_id in employee_ids]
-
-    def rows_in_range(self, employee_ids: range) -> list[StoredPunch]:
-        """Return the punches of a range of employees, the earliest first."""
+    def rows(self, *employee_ids: Subject) -> list[StoredPunch]:
+        """Return the punches of some employees that were stored since the client was created, the earliest first."""
         with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection:
-            return read_rows(connection, employee_ids)
+            rows = read_rows(connection, employee_ids)
+        return [row for row in rows if row.stored_at and row.stored_at >= self._began]
 
     def compare(self, accepted: Mapping[str, SentMessage]) -> Ledger:
         """Compare accepted messages, by id, with the rows and dead letters."""
@@ -100,11 +98,11 @@ class Client:
         return build_ledger(accepted, self.rows(*employee_ids), dead_letters)
 
     @contextlib.contextmanager
-    def refuse_punches(self, employee_id: int) -> Iterator[None]:
+    def refuse_punches(self, employee_id: Subject) -> Iterator[None]:
         """Make PostgreSQL refuse an employee's punches with a permanent data error while the context is open."""
         self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
-            f"if new.{EVENT.subject} = {employee_id} then "
+            f"if new.{EVENT.subject} = '{employee_id}' then "
             "raise 'no' using errcode = 'invalid_parameter_value'; end if; return new; end $$; "
             "create trigger refuse before insert on ponto.batida for each row execute function refuse()"
         )

@@ -12,17 +12,18 @@ import pytest
 from loadtest.ledger import Ledger
 from ponto.drain.parser import parse
 from ponto.punch import EVENT
+from ponto.shared.event import Subject
 from tests.e2e.client import EMPLOYEES, Client, expected_message
 from tools.kit import event
 
 
 @pytest.fixture
-def employee() -> int:
+def employee() -> Subject:
     """Return the id of an employee without punches."""
     return next(EMPLOYEES)
 
 
-def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
+def test_accepted_punch_is_stored(client: Client, employee: Subject) -> None:
     body = event.body(employee, "2026-10-01T08:00:00", **event.OPTIONAL_FIELDS)
 
     response = client.post(body)
@@ -33,16 +34,17 @@ def test_accepted_punch_is_stored(client: Client, employee: int) -> None:
     punch = parse(json.dumps(body | {EVENT.fields[EVENT.instant].name: "2026-10-01T08:00:00-03:00"}), UTC)
     expected = {column: getattr(punch, column) for column, field in EVENT.fields.items() if field.name in body}
     columns = ", ".join((*expected, "mensagem_id"))
-    rows = client.query(f"select {columns} from ponto.batida where {EVENT.subject} = %s", employee)
-    assert rows == [(*expected.values(), response.body["messageId"])]
+    message_id = response.body["messageId"]
+    rows = client.query(f"select {columns} from ponto.batida where mensagem_id = %s", message_id)
+    assert rows == [(*expected.values(), message_id)]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'ponto drain'"
     assert client.query(sessions) == [("ponto_drain",)]  # the role of the drain
     assert client.query("show fsync") == [("on",)]  # so that stored rows survive a power failure
 
 
 def test_punches_of_fifty_concurrent_clients_are_stored_once(client: Client) -> None:
-    employees = [next(EMPLOYEES) for _ in range(600)]
-    good = [event.body(employee, "2026-10-01T08:00:00-03:00", id=str(uuid.uuid4())) for employee in employees]
+    instants = [f"2026-10-01T08:00:00.{microsecond:06}-03:00" for microsecond in range(600)]
+    good = [event.body(next(EMPLOYEES), instant, id=str(uuid.uuid4())) for instant in instants]
     bad = [event.INVALID[0][0], event.INVALID[1][0], [], "x"] * 10
     bodies: list[object] = [*good, *random.sample(good, 100), *bad]
     random.shuffle(bodies)
@@ -87,7 +89,7 @@ def test_preflight_and_all_responses_have_cors_headers(client: Client) -> None:
     assert client.post(refused).body == {"message": f"there is an error in your request: {detail}"}
 
 
-def test_same_id_with_other_content_is_a_dead_letter(client: Client, employee: int) -> None:
+def test_same_id_with_other_content_is_a_dead_letter(client: Client, employee: Subject) -> None:
     first = event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()))
     second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3).encode()
     client.post(first)

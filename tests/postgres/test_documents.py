@@ -6,6 +6,7 @@ import pytest
 from tests.database import execute
 from tests.documents import blocks, erasure_statement
 from tests.postgres.storing import add_punch
+from tools.kit.event import EXAMPLE_SUBJECT, subject
 from tools.kit.project import ROOT
 
 
@@ -15,23 +16,24 @@ def erasure() -> str:
 
 
 def test_erasure_deletes_only_the_employees_rows(migrated_url: str, erasure: str) -> None:
-    for employee_id in (123, 124, 123):
+    other = next(filter(EXAMPLE_SUBJECT.__ne__, map(subject, (1, 2))))
+    for employee_id in (EXAMPLE_SUBJECT, other, EXAMPLE_SUBJECT):
         add_punch(migrated_url, employee_id)
 
     execute(migrated_url, erasure)
 
-    assert execute(migrated_url, "select usuario_id from batida") == [(124,)]
+    assert execute(migrated_url, "select usuario_id from batida") == [(other,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
         execute(migrated_url, "delete from batida")
 
 
 def test_analyst_reads_only_the_documented_figures(migrated_url: str) -> None:
-    add_punch(migrated_url, 123)
+    add_punch(migrated_url, 1)
     [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]
     try:
         execute(migrated_url, figures)
 
-        assert execute(migrated_url, "set role analyst; select usuario_id from figures.punches") == [(123,)]
+        assert execute(migrated_url, "set role analyst; select usuario_id from figures.punches") == [(subject(1),)]
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             execute(migrated_url, "set role analyst; select usuario_id from ponto.batida")
     finally:

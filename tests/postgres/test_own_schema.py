@@ -105,8 +105,8 @@ PROBLEMS = [
     ("alter table ponto.batida enable row level security", "row security is enabled on ponto.batida", ""),
     ("alter table ponto.batida disable trigger append_only", "trigger append_only on ponto.batida is disabled", ""),
     (
-        "alter table ponto.batida add constraint more check (public.is_more(usuario_id))",
-        "table constraint more on ponto.batida uses function public.is_more(bigint) of other",
+        "alter table ponto.batida add constraint more check (public.is_more(recebida_em))",
+        "table constraint more on ponto.batida uses function public.is_more(timestamp with time zone) of other",
         "alter table ponto.batida drop constraint more",
     ),
     (
@@ -115,20 +115,20 @@ PROBLEMS = [
         "alter table ponto.falha alter desde set default clock_timestamp()",
     ),
     (
-        "create operator public.<< (leftarg = bigint, rightarg = bigint, function = public.is_more);"
-        "alter operator public.<< (bigint, bigint) owner to master;"
-        "create index more on ponto.batida ((usuario_id operator(public.<<) usuario_id))",
-        "index ponto.more uses function public.is_more(bigint,bigint) of other",
+        "create operator public.<< (leftarg = timestamptz, rightarg = timestamptz, function = public.is_more);"
+        "alter operator public.<< (timestamptz, timestamptz) owner to master;"
+        "create index more on ponto.batida ((recebida_em operator(public.<<) recebida_em))",
+        "index ponto.more uses function public.is_more(timestamp with time zone,timestamp with time zone) of other",
         "drop index ponto.more",
     ),
 ]
 PLANTED = """
     create function public.is_any() returns boolean language sql return true;
-    create function public.is_more(bigint) returns boolean immutable language sql return true;
-    create function public.is_more(bigint, bigint) returns boolean immutable language sql return true;
+    create function public.is_more(timestamptz) returns boolean immutable language sql return true;
+    create function public.is_more(timestamptz, timestamptz) returns boolean immutable language sql return true;
     create function public.late() returns timestamptz language sql return now();
-    alter function public.is_more(bigint) owner to other;
-    alter function public.is_more(bigint, bigint) owner to other;
+    alter function public.is_more(timestamptz) owner to other;
+    alter function public.is_more(timestamptz, timestamptz) owner to other;
     alter function public.late() owner to other;
     create function public.more() returns trigger language plpgsql as $$ begin return new; end $$
 """

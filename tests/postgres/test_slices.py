@@ -9,6 +9,7 @@ import pytest
 from ponto import enabled_slices
 from ponto.read import parameter_types as types
 from tests.database import Database
+from tools.kit import event
 
 VALUES: dict[types.ParameterType, object] = {
     types.boolean: True,
@@ -17,6 +18,7 @@ VALUES: dict[types.ParameterType, object] = {
     types.instant: datetime(2026, 11, 3, tzinfo=UTC),
     types.integer: 1,
     types.integers: [1],
+    types.subject: event.subject(1),
     types.texts: ["0190163d-8694-739b-aea5-966c26f8ad91"],
     types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
 }

@@ -13,9 +13,10 @@ from ponto.drain.drain import GRACE_SECONDS, BatchResult, Drain
 from ponto.drain.message import Message, read_messages
 from ponto.drain.parser import Reason, parse
 from ponto.drain.store import Outcome, Status
-from ponto.punch import EVENT, Punch
+from ponto.punch import Punch
 from tests.events import RECEIVED_MS, punch, record, sqs_event
 from tests.fakes import Fakes
+from tools.kit import event
 
 Claim = dict[str, str]  # a message attribute
 
@@ -23,8 +24,13 @@ BUG = 13  # employee id for which the code under test fails
 VISIBILITY_SECONDS = 451
 
 
+def punch_id(employee_id: int) -> str:
+    return f"00000000-0000-4000-8000-{employee_id:012}"
+
+
 def message(employee_id: int, receives: int = 1, **attributes: Claim | None) -> Message:
-    sqs_record = record(punch(employee_id), f"m{employee_id}", receive_count=receives)
+    body = punch(employee_id, id=punch_id(employee_id))
+    sqs_record = record(body, f"m{employee_id}", receive_count=receives)
     sqs_record["messageAttributes"] = {name: claim for name, claim in attributes.items() if claim is not None}
     [parsed] = read_messages(sqs_event(sqs_record))
     return parsed
@@ -40,8 +46,8 @@ def process(target: Fakes | Drain, *messages: Message) -> BatchResult:
 
 
 def stored(fakes: Fakes) -> list[list[int]]:
-    """Return the employee ids of each stored batch."""
-    return [[EVENT.subject_id(entry.punch) for entry in batch] for batch in fakes.store.batches]
+    """Return the numbers of the employees of each stored batch."""
+    return [[int(entry.punch.id[-12:]) for entry in batch] for batch in fakes.store.batches]
 
 
 def reasons(fakes: Fakes) -> list[tuple[str, Reason, str]]:
@@ -62,7 +68,7 @@ class Buggy(Fakes):
 
     def _parse(self, body: str, zone: tzinfo) -> Punch:
         read = parse(body, zone)
-        if self._is_in_parser and EVENT.subject_id(read) == BUG:
+        if self._is_in_parser and read.id == punch_id(BUG):
             raise ZeroDivisionError(body)
         return read
 
@@ -284,7 +290,8 @@ OTHER_CLAIMS = [text(value) for value in ("8", "07", "7\n", "\u0667")]
 @pytest.mark.parametrize("claim", [*NO_CLAIM, *OTHER_CLAIMS], ids=repr)
 def test_punch_of_another_employee_than_the_sign_in_is_dead_lettered_alone(claim: Claim | None) -> None:
     fakes = Fakes()
-    batch = [message(6, usuarioId=text("6")), message(7, usuarioId=claim), message(8, usuarioId=text("8"))]
+    claims = {6: text(str(event.subject(6))), 7: claim, 8: text(str(event.subject(8)))}
+    batch = [message(employee_id, usuarioId=claims[employee_id]) for employee_id in claims]
 
     processed = process(fakes.drain(is_sign_in_required=True), *batch)
 

@@ -23,6 +23,7 @@ from ponto.shared.config import ConfigurationError
 from tests.events import RECEIVED_MS, Context, Record, punch, record, sqs_event
 from tests.fakes import ZONE, Fakes
 from tests.strategies import FIELDS, TIMESTAMP_FIELDS, edited_bodies, good_bodies, json_values
+from tools.kit import event
 from tools.kit.event import INVALID
 
 
@@ -74,9 +75,9 @@ def test_punches_are_stored_in_order_with_message_id_time_of_receipt_and_key(fak
 
     assert run(fakes, *reversed(records)) == {"batchItemFailures": []}
     assert [(EVENT.subject_id(entry.punch), *entry[1:]) for entry in fakes.store.entries] == [
-        (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
-        (2, "m2", RECEIVED_MS + 2, None, False),
-        (3, "m3", RECEIVED_MS + 3, None, False),
+        (event.subject(1), "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
+        (event.subject(2), "m2", RECEIVED_MS + 2, None, False),
+        (event.subject(3), "m3", RECEIVED_MS + 3, None, False),
     ]
     local = datetime(2026, 10, 1, 8, tzinfo=ZONE)  # a time without an offset is local in the stage's zone
     assert {getattr(entry.punch, EVENT.instant) for entry in fakes.store.entries} == {local}

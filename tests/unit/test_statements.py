@@ -10,6 +10,7 @@ from ponto import enabled_slices
 from ponto.read import parameter_types
 from ponto.read.punch_statements import STATEMENTS
 from ponto.read.statements import InvalidRequestError, to_json_values
+from tools.kit import event
 from tools.kit.project import ROOT
 
 PATHS = [
@@ -34,7 +35,7 @@ def test_duplicate_statement_names_are_refused() -> None:
 
 
 PUNCHES_VALUES: dict[str, Any] = {
-    "employee_id": 7,
+    "employee_id": event.subject(7),
     "de": datetime(2026, 11, 23, 8, tzinfo=UTC),
     "ate": datetime(2026, 11, 24, 8, tzinfo=UTC),
 }

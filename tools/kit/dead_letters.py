@@ -13,6 +13,7 @@ from ponto.drain.message import parse_origin, read_source_key
 from ponto.drain.parser import InvalidPunchError, Reason, parse
 from ponto.punch import EVENT
 from ponto.shared.derived_id import InvalidSourceKeyError, derive_source_id
+from ponto.shared.event import Subject
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -81,11 +82,11 @@ class DeadLetter(NamedTuple):
         return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     @property
-    def employee_id(self) -> int | None:
+    def employee_id(self) -> Subject | None:
         """Employee in the body; None if it has none."""
         fields = None if self.source.is_event else _parse_object(self.body)
         employee_id = fields.get(_EMPLOYEE_FIELD) if fields else None
-        return employee_id if type(employee_id) is int else None
+        return employee_id if type(employee_id) is EVENT.subject_type else None
 
     @property
     def punch_id(self) -> str | None:

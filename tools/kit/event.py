@@ -6,7 +6,8 @@ from itertools import chain
 from typing import Any
 
 from ponto.punch import EVENT
-from tools.kit.values import invalid_value, limit_values
+from ponto.shared.event import Subject
+from tools.kit.values import invalid_value, limit_values, nth_subject
 
 _NAMES = {column: field.name for column, field in EVENT.fields.items()}  # on the wire
 _REQUIRED = [field.name for field in EVENT.fields.values() if field.required]
@@ -16,22 +17,31 @@ _DECLARED = (*EVENT.examples, *EVENT.conflicting)
 _other_columns = [column for column in EVENT.fields if column not in ("id", EVENT.subject, EVENT.instant)]
 _text_columns = [column for column in _other_columns if EVENT.fields[column].kind.name in ("text", "display_text")]
 
+EXAMPLE_SUBJECT: Subject = EVENT.examples[0][_SUBJECT]
+"""The employee of the first example."""
+
 DISPLAYED_COLUMNS = (EVENT.subject, EVENT.instant, *(_text_columns or _other_columns)[:1])
 """Columns that `make rows` shows after the id."""
 
 
-def body(subject: int, instant: str, /, **fields: Any) -> dict[str, Any]:
+def subject(number: int) -> Subject:
+    """Return the employee of a number, or another subject; see `nth_subject`."""
+    return nth_subject(EVENT.fields[EVENT.subject].kind, number)
+
+
+def body(employee: Subject, instant: str, /, **fields: Any) -> dict[str, Any]:
     """Return the body of a valid event, with the required fields of the first example.
 
     Args:
-        subject: number of the employee, or of another subject.
+        employee: an employee, or another subject; an integer is the number of one, see `subject`.
         instant: time of the event, ISO 8601.
         fields: other fields, by their names on the wire.
     """
     required = {name: EVENT.examples[0][name] for name in _REQUIRED}
     if EVENT.derived_id is None:  # equal events have the same id, as if it were derived
-        required["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{subject} {instant}"))
-    return required | {_SUBJECT: subject, _INSTANT: instant} | fields
+        required["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{employee} {instant}"))
+    value = subject(employee) if isinstance(employee, int) else employee
+    return required | {_SUBJECT: value, _INSTANT: instant} | fields
 
 
 def _values(column: str) -> list[Any]:
@@ -75,9 +85,9 @@ INVALID: list[tuple[dict[str, Any], str]] = [
 
 def example_body(instant: str, id_: str) -> dict[str, Any]:
     """Return the body of the first declared example with another instant and id, to try a stack by hand."""
-    return {"id": id_} | body(EVENT.examples[0][_SUBJECT], instant, id=id_)
+    return {"id": id_} | body(EXAMPLE_SUBJECT, instant, id=id_)
 
 
-def new_event(id_: str, subject: int) -> dict[str, Any]:
-    """Return the body of an event that happens now, which a deploy sends to check that a stage works."""
-    return body(subject, datetime.now(UTC).isoformat(), id=id_)
+def new_event(id_: str) -> dict[str, Any]:
+    """Return the body of an event of the reserved subject that happens now, which a deploy sends to check a stage."""
+    return body(EVENT.reserved_subject, datetime.now(UTC).isoformat(), id=id_)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ponto.shared.fields import MAX_SAFE_INTEGER
+from ponto.punch import EVENT
 
 _YEARS = range(2000, 2100)  # so that computed dates stay within Python's calendar
 _MAX_AGE = timedelta(days=365_000)  # the database can still add it to a date
@@ -117,7 +117,7 @@ POSITIVE = click.IntRange(1, 2**31 - 1)
 COUNT = click.IntRange(0, 2**31 - 1)
 PERCENT = click.IntRange(0, 100)
 PORT = click.IntRange(1, 65_535)
-EMPLOYEE = click.IntRange(1, MAX_SAFE_INTEGER)
+EMPLOYEE = ParsedType("N", f"not valid: it {EVENT.fields[EVENT.subject].kind.error}", EVENT.parse_subject)
 RATE = click.FloatRange(0, min_open=True)
 MONTH = ParsedType("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = ParsedType("DATE", "not a date, like 2026-11-23", _day)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from ponto.read.punch_statements import PunchRow
+from ponto.shared.event import Subject
 from tools.kit.reader import Reader
 
 
@@ -12,7 +13,7 @@ class TraceRequest(NamedTuple):
     """Punch or day of an employee that the user asked for."""
 
     id: str | None  # id of a punch or a message
-    employee_id: int | None = None  # set together with `day` if there is no id
+    employee_id: Subject | None = None  # set together with `day` if there is no id
     day: date | None = None
 
     def __str__(self) -> str:
@@ -40,5 +41,5 @@ class TraceNotes(NamedTuple):
     """Functions of a slice for `ponto trace`."""
 
     notes: Callable[[Reader, TraceRequest, Sequence[PunchRow]], Notes]
-    day: Callable[[Reader, int, date], tuple[datetime, datetime]] | None = None
+    day: Callable[[Reader, Subject, date], tuple[datetime, datetime]] | None = None
     """Returns the start and the end of an employee's day."""

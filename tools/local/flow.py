@@ -132,6 +132,7 @@ class Flow:
             "example": {
                 "body": event.body(1, ""),
                 "subject": EVENT.fields[EVENT.subject].name,
+                "subjects": [event.subject(number) for number in range(1, 101)],
                 "instant": EVENT.fields[EVENT.instant].name,
             },
         }

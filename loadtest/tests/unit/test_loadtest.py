@@ -20,6 +20,7 @@ from ponto.read.punch_statements import RUN_COUNT
 from ponto.read.statements import Query
 from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
+from tools.kit import event
 from tools.kit.errors import CommandError
 from tools.kit.reader import parse_rows
 from tools.kit.target import TargetOptions
@@ -29,7 +30,7 @@ HEADER = (
     'grpThreads,allThreads,URL,Latency,IdleTime,Connect,"id","subject"\n'
 )
 IDS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(3)]
-FIRST = 7_000_000_000_000_000
+EMPLOYEES = [event.subject(number) for number in range(1, 1 + len(IDS))]
 
 
 def line(
@@ -43,12 +44,14 @@ def line(
     success = str(not failure).lower()
     return (
         f'{began},{elapsed},{kind},{code},Words,Devices 1-1,text,{success},"{failure}",331,374,1,1,'
-        f"http://127.0.0.1/ponto,7,0,0,{IDS[number]},{FIRST + number}\n"
+        f"http://127.0.0.1/ponto,7,0,0,{IDS[number]},{EMPLOYEES[number]}\n"
     )
 
 
 def row(number: int, at: float = 2000) -> StoredPunch:
-    return StoredPunch(PunchKey(IDS[number], FIRST + number, None), IDS[number], datetime.fromtimestamp(at / 1000, UTC))
+    return StoredPunch(
+        PunchKey(IDS[number], EMPLOYEES[number], None), IDS[number], datetime.fromtimestamp(at / 1000, UTC)
+    )
 
 
 # Results of JMeter
@@ -69,7 +72,7 @@ def test_punch_accepted_twice_counts_once(tmp_path: Path) -> None:
     summary = results.summarize(results.read_samples(file))
 
     assert summary.requests == 5
-    assert summary.accepted == {IDS[0]: FIRST, IDS[1]: FIRST + 1}
+    assert summary.accepted == {IDS[0]: EMPLOYEES[0], IDS[1]: EMPLOYEES[1]}
     assert summary.accepted_ms == [1050, 1120]
     assert summary.last_accepted_ms == 1120
     assert (summary.repeats, summary.refused, summary.errors) == (1, 1, 1)
@@ -122,8 +125,8 @@ class FakeStorage:
 
     def read(self, query: Query[Any]) -> Any:
         if query.statement is RUN_COUNT:
-            return [parse_rows(query, [(len(self._rows), query.values["primeiro"])])]
-        return [parse_rows(query, self._rows)]
+            return [parse_rows(query, [(len(self._rows),)])]
+        return [parse_rows(query, [(*row, 0) for row in self._rows])]
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
         return {"Attributes": dict.fromkeys(AttributeNames, "0") | {AttributeNames[0]: str(int(QueueUrl == "queue"))}}
@@ -177,7 +180,7 @@ def fake_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
             1,
             {"accepted": 2, "stored": 1, "missing": 1, "examples": {"missing": [IDS[1]], "stored_twice": []}},
         ),
-        (line(0), [row(0), row(0)], 1, {"stored_twice": 2}),  # counted by punch id and by employee
+        (line(0), [row(0), row(0)], 1, {"stored_twice": 1}),
         (line(0) + THROTTLED, [row(0)], 4, {"failures": {"punch: 429: no_such_thing": 1}}),
     ],
     ids=["all stored", "one missing", "one stored twice", "a request failed"],
@@ -194,14 +197,14 @@ def test_status_depends_on_missing_and_duplicate_rows(
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_open_model_has_separate_employees_and_a_column(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_model_has_ids_and_a_column_of_its_own(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")  # wide enough for headings of one line
     outcome = run(line(0), [row(0)], "--open-rate", "50", "--open-seconds", "7")
 
     arrivals = outcome.summary["open_model"]
     latency_ms = {"average": 37.2, "min": 5.0, "p50": 20.0, "p95": 95.0, "p99": 99.0, "max": 1000.0}
     assert (outcome.status, arrivals["stored"], arrivals["latency_ms"]) == (0, 1, latency_ms)
-    assert arrivals["properties"]["firstEmployee"] == outcome.summary["properties"]["firstEmployee"] + 10**9
+    assert arrivals["id_prefix"] > outcome.summary["id_prefix"]
     assert arrivals["properties"]["schedule"] == "rate(50/s) random_arrivals(7 s) rate(50/s) pause(3 s)"
     assert re.search(r"closed model, 200 users +open model, 50 punches/s$", outcome.out, re.MULTILINE)
     assert re.search(r"^p99 +99 +99$", outcome.out, re.MULTILINE)
@@ -301,7 +304,7 @@ def test_stage_is_found_by_the_outputs_of_its_stack(calls: Calls) -> None:
     assert (stage.api_key, stage.queue_url, stage.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
     calls.stubs["Invoke"] = invoke_stub({"error": "invalid request", "message": "unknown statement"})
     with pytest.raises(CommandError, match="batida-ponto-dev-read and this command have different versions"):
-        proof.RunTable(stage.reader, FIRST).count()
+        proof.RunTable(stage.reader, began_ms=0).count()
 
 
 def test_stage_with_sign_in_is_refused(calls: Calls) -> None:

@@ -7,4 +7,4 @@ select
     gravada_em
 from ponto.batida
 where id = %(id)s
-    and (%(employee_id)s::bigint is null or usuario_id = %(employee_id)s)
+    and (%(employee_id)s is null or usuario_id = %(employee_id)s)

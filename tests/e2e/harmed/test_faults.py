@@ -7,12 +7,14 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from operator import itemgetter
 from typing import Any
 
 import pytest
 
 from loadtest.ledger import Ledger
+from ponto.shared.event import Subject
 from tests.e2e.client import EMPLOYEES, Client, Response, expected_message
 from tests.e2e.deployed import DRAIN, Deployed
 from tests.waiting import wait_for
@@ -46,11 +48,13 @@ def main(event, context):
 """
 
 
+MICROSECONDS = count()
 CRASHING_ID = "dead1e55-0000-7000-8000-000000000000"
 
 
-def punch(employee: int, **more: Any) -> dict[str, Any]:
-    return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
+def punch(employee: Subject, **more: Any) -> dict[str, Any]:
+    instant = f"2026-10-01T08:00:00.{next(MICROSECONDS):06}Z"
+    return event.body(employee, instant, id=str(uuid.uuid4()), **more)
 
 
 def send(client: Client, body: str) -> str:
@@ -76,7 +80,7 @@ def test_invalid_messages_are_dead_lettered_and_their_batches_are_stored(client:
         rejections[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
     assert rejections == expected
     client.wait_until_drained()
-    assert sorted(row.punch.employee_id for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.employee_id for row in client.rows(*employees)) == sorted(employees)
 
 
 def test_all_punches_are_stored_within_30_s_after_a_lock_of_the_database(deployed: Deployed, client: Client) -> None:
@@ -182,7 +186,7 @@ def test_message_that_kills_the_process_is_redriven_and_others_are_stored(deploy
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the message to be redriven")
 
     assert sorted(row.punch.employee_id for row in client.rows(companion, *late)) == sorted([companion, *late])
-    assert client.rows(crashing) == []
+    assert CRASHING_ID not in {row.punch.id for row in client.rows(crashing)}
     # Messages of its batches may be redriven too: they were stored, but the crash prevented their deletion.
     dead_letters = {
         dead_letter["MessageId"]: dead_letter

@@ -6,6 +6,7 @@ from typing import Any
 
 from ponto.punch import EVENT
 from ponto.shared.sql_names import SCHEMA
+from tools.kit.event import EXAMPLE_SUBJECT
 
 _ID = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
 
@@ -27,7 +28,7 @@ def request_block() -> str:
 
 
 def erasure_block() -> str:
-    """Return the statement that erases the punches of employee 123, as a fenced block.
+    """Return the statement that erases the punches of the employee of the example, as a fenced block.
 
     It has no variables, which could have the name of a column.
     """
@@ -37,12 +38,17 @@ do $$
 begin
     alter table {table} disable trigger append_only;
     delete from {table}
-    where {EVENT.subject} = 123
+    where {EVENT.subject} = {sql_literal(EXAMPLE_SUBJECT)}
         and {SCHEMA}.semana({EVENT.instant}) = any(array(select {SCHEMA}.semanas('-infinity', 'infinity')));
     alter table {table} enable trigger append_only;
 end
 $$;
 ```"""  # noqa: S608  the names are declared
+
+
+def sql_literal(value: int | str) -> str:
+    """Return a value as a constant of SQL."""
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
 def _to_json(value: object) -> str:

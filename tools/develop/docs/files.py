@@ -13,6 +13,7 @@ from tools.develop.docs import examples, marks
 from tools.develop.docs.schema import json_schema
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
+from tools.kit.values import random_subject
 
 OPENAPI = ROOT / "docs" / "openapi.json"
 _SCHEMA = ROOT / "ponto" / "punch.schema.json"
@@ -27,9 +28,7 @@ def generate(connection: psycopg2.extensions.connection | None = None) -> dict[P
     return {
         _SCHEMA: _to_json(json_schema(EVENT)),
         OPENAPI: _to_json(_openapi(json.loads(texts[OPENAPI]))),
-        _LOAD_TEST: re.sub(
-            "^fields=.*$", lambda _: f"fields={_load_test_fields()}", texts[_LOAD_TEST], flags=re.MULTILINE
-        ),
+        _LOAD_TEST: _load_test(texts[_LOAD_TEST]),
         **{path: _set_version(texts[path], times) for path, times in _VERSIONS.items()},
         **{path: marks.fill(texts[path], connection) for path in DOCUMENTS},
     }
@@ -56,10 +55,16 @@ def _openapi(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _load_test_fields() -> str:
-    """Return the body of the load test's events within its braces, with variables of device.jmx."""
+def _load_test(text: str) -> str:
+    """Return the properties of the load test, with the body of its events within the braces, and their subjects."""
     body = {**event.body(1, "${instant}", id="${id}"), EVENT.fields[EVENT.subject].name: "${subject}"}
-    return json.dumps(body)[1:-1].replace('"${subject}"', "${subject}").replace("\\", "\\\\")
+    fields = json.dumps(body)[1:-1].replace("\\", "\\\\")
+    if EVENT.subject_type is int:
+        fields = fields.replace('"${subject}"', "${subject}")
+    properties = {"fields": fields, "subject": random_subject(EVENT.fields[EVENT.subject].kind)}
+    return re.sub(
+        f"^({'|'.join(properties)})=.*", lambda match: f"{match[1]}={properties[match[1]]}", text, flags=re.MULTILINE
+    )
 
 
 def _to_json(document: object) -> str:

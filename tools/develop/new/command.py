@@ -194,7 +194,8 @@ def _compare(folder: Path, previous: GeneratedCommit, event: Event) -> list[Tabl
 
 def _check_same_names(folder: Path, old: Event, new: Event) -> None:
     """Check that a new declaration has the names that the files, the table and the stages of a copy already have."""
-    old_names, new_names = get_names(old), get_names(new)._replace(plural_pt=get_names(old).plural_pt)
+    old_names = get_names(old)
+    new_names = get_names(new)._replace(plural_pt=old_names.plural_pt, example=old_names.example)
     for field, old_value, new_value in zip(old_names._fields, old_names, new_names, strict=True):
         if old_value != new_value:
             raise CommandError(
@@ -226,6 +227,7 @@ def get_names(event: Event) -> words.Names:
         event.subject,
         event.fields[event.subject].name,
         event.plural_pt or "mensagens",
+        event.examples[0][event.fields[event.subject].name],
     )
 
 

@@ -20,6 +20,7 @@ from ponto.shared.fields import MAX_SAFE_INTEGER, Field, Kind, display_text
 from tools.develop.new import patterns, words
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
+from tools.kit.values import declared_pattern
 
 MAX_TABLE_LENGTH = 40
 """Maximum number of characters of a table's name: names of indexes and triggers begin with it, and have at most 63."""
@@ -209,13 +210,13 @@ def _kind_mistake(kind: Kind) -> str | None:
                 or not 1 <= high <= _MAX_TEXT_LENGTH
             ):
                 return f"its lengths are not in the range from 1 to {_MAX_TEXT_LENGTH}. Correct them."
-            if kind.name == "text" and (mistake := patterns.find_mistake(_pattern(kind))):
+            if kind.name == "text" and (mistake := patterns.find_mistake(declared_pattern(kind))):
                 return (
                     f"the pattern {mistake}, which Python, Java, JavaScript and PostgreSQL may read differently. Use "
                     "characters, `\\` before special ones, classes such as [0-9A-Z-], and after each of them ?, {2} or "
                     "{2,5}."
                 )
-            if kind.name == "text" and patterns.is_slow(_pattern(kind)):
+            if kind.name == "text" and patterns.is_slow(declared_pattern(kind)):
                 return "a client could send a text that takes too many steps to match. Use fewer or shorter ranges."
     return None
 
@@ -232,12 +233,6 @@ def _enumeration_mistake(values: list[Any]) -> str | None:
     if not values or len(set(values)) < len(values):
         return "has no values, or one of them twice. List each value once."
     return None
-
-
-def _pattern(kind: Kind) -> str:
-    """Return the declared pattern of a text."""
-    anchored: str = kind.keywords["pattern"]
-    return anchored.removeprefix("^(?:").rpartition(")(?!")[0]
 
 
 def _check_names(event: Event) -> Iterator[str]:
@@ -292,12 +287,7 @@ def _check_roles(event: Event) -> Iterator[str]:
     """Check that the columns which the declaration names fit their roles."""
     if event.fields["id"].kind.name != "uuid" or "id" in event.row._field_defaults:
         yield "id: not a UUID without default. Write `id: Annotated[str, uuid(...)]`."
-    subject = event.fields.get(event.subject)
-    if not subject or not subject.required or subject.kind.limits != (1, MAX_SAFE_INTEGER):
-        yield (
-            f"subject: {event.subject} is no required integer(1, MAX_SAFE_INTEGER, ...). Name such a column; the "
-            "greatest value is reserved for the check after a deploy."
-        )
+    yield from _check_subject(event)
     instant = event.fields.get(event.instant)
     if not instant or not instant.required or instant.kind.name != "timestamp":
         yield f"instant: {event.instant} is no required timestamp. Name such a column."
@@ -310,6 +300,35 @@ def _check_roles(event: Event) -> Iterator[str]:
     yield from _check_same(event)
     if event.derived_id is not None:
         yield from _check_derived_id(event, event.derived_id)
+
+
+def _check_subject(event: Event) -> Iterator[str]:
+    """Check the column by whose values events are found, and the one that is reserved."""
+    field = event.fields.get(event.subject)
+    if not field or not field.required or not _is_subject(field.kind):
+        yield (
+            f"subject: {event.subject} is no required integer(1, MAX_SAFE_INTEGER, ...), text or enumeration. Name "
+            "such a column."
+        )
+    elif any(_can_match(field, character) for character in '"\\'):
+        yield f'subject: {event.subject} may contain `"` or `\\`. Exclude them: the load test fills it in.'
+    elif not _is_valid(field.kind, event.reserved_subject):
+        yield (
+            f"reserved_subject: {event.reserved_subject!r} is no value of {event.subject}: {field.kind.error}. Reserve "
+            f"a valid one that no {event.subject_noun[0]} has."
+        )
+
+
+def _is_subject(kind: Kind) -> bool:
+    return kind.limits == (1, MAX_SAFE_INTEGER) if kind.name == "integer" else kind.name in ("text", "enumeration")
+
+
+def _is_valid(kind: Kind, value: object) -> bool:
+    try:
+        kind.parse(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_same(event: Event) -> Iterator[str]:
@@ -346,18 +365,19 @@ def _check_derived_id(event: Event, columns: tuple[str, ...]) -> Iterator[str]:
             )
         elif field.kind.name not in _ID_KINDS:
             yield f"derived_id: {column} is a {field.kind.name}. Name columns of the kinds {', '.join(_ID_KINDS)}."
-        elif position < len(columns) - 1 and _may_contain_separator(field):
+        elif position < len(columns) - 1 and _can_match(field, "|"):
             yield f"derived_id: the text {column} may contain `|`, which joins the columns. Name it last."
 
 
-def _may_contain_separator(field: Field) -> bool:
+def _can_match(field: Field, character: str) -> bool:
+    """Return whether a value of a field may contain a character."""
     match field.kind.name:
         case "display_text":
             return True
         case "text":
-            return patterns.can_match(_pattern(field.kind), "|")
+            return patterns.can_match(declared_pattern(field.kind), character)
         case "enumeration":
-            return any("|" in value for value in field.kind.keywords["enum"])
+            return any(character in value for value in field.kind.keywords["enum"])
     return False
 
 

@@ -3,14 +3,10 @@
 import re
 import warnings
 
+from tools.kit.values import PATTERN_PART
+
 _MAX_REPETITIONS = 255  # of PostgreSQL
 _MAX_STEPS = 5_000_000  # each takes Python 1 to 15 ns
-
-# Characters that need no escape in any engine. Only those that are special in all of them may be escaped.
-_ATOM = r"[A-Za-z0-9 !\"#%&',/:;<=>@_`~-]|\\[.*+?()\[\]{}|\\]"
-_CLASS_CHARACTER = r"[A-Za-z0-9 !\"#%'()*+,./:;<=>?@_`{}|~]|\\[\[\]\\-]"
-_CLASS = rf"\[-?(?:(?:{_CLASS_CHARACTER})(?:-(?:{_CLASS_CHARACTER}))?)+-?\]"
-_PART = re.compile(rf"({_ATOM}|{_CLASS})(?:(?P<optional>\?)|\{{(?P<low>[0-9]{{1,3}})(?:,(?P<high>[0-9]{{1,3}}))?\}})?")
 
 
 def find_mistake(pattern: str) -> str | None:
@@ -20,7 +16,7 @@ def find_mistake(pattern: str) -> str | None:
     `[A-Z0-9-]`. Each may have `?`, `{2}` or `{2,5}`.
     """
     position = 0
-    while part := _PART.match(pattern, position):
+    while part := PATTERN_PART.match(pattern, position):
         if int(part["high"] or part["low"] or 1) > _MAX_REPETITIONS:
             return f"repeats more than {_MAX_REPETITIONS} times"
         position = part.end()
@@ -41,7 +37,7 @@ def is_slow(pattern: str) -> bool:
     Python tries all ways in which a pattern could match: the product of the ways of its parts.
     """
     ways, steps = 1, 0
-    for part in _PART.finditer(pattern):
+    for part in PATTERN_PART.finditer(pattern):
         low = 0 if part["optional"] else int(part["low"] or 1)
         high = int(part["high"] or part["low"] or 1)
         steps += ways * high
@@ -51,4 +47,4 @@ def is_slow(pattern: str) -> bool:
 
 def can_match(pattern: str, character: str) -> bool:
     """Return whether a text that matches a portable pattern may contain a character."""
-    return any(re.search(part[1], character) for part in _PART.finditer(pattern))
+    return any(re.search(part[1], character) for part in PATTERN_PART.finditer(pattern))

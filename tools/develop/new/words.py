@@ -2,11 +2,15 @@
 
 import io
 import re
+import shlex
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+
+from ponto.shared.event import Subject
+from tools.develop.docs.examples import sql_literal
 
 MAX_SERVICE_LENGTH = 30
 """Maximum number of characters of a service's name."""
@@ -33,6 +37,7 @@ class Names(NamedTuple):
     subject_column: str
     subject_field: str  # of the JSON body
     plural_pt: str  # of the noun, in Portuguese
+    example: Subject  # a subject in documents
 
     @property
     def function_id(self) -> str:
@@ -51,6 +56,7 @@ ORIGIN = Names(
     "usuario_id",
     "usuarioId",
     "batidas",
+    123,
 )
 PROJECT = "batida-ponto-serverless"
 
@@ -96,6 +102,8 @@ def _pairs(old: Names, new: Names) -> Iterator[tuple[str, str]]:
     yield f"PathPart: {old.path[1:]}", f"PathPart: {new.path[1:]}"
     yield old.subject_column, new.subject_column
     yield old.subject_field, new.subject_field
+    yield f"--{old.subject_noun[0]} {old.example}", f"--{new.subject_noun[0]} {shlex.quote(str(new.example))}"
+    yield f"{old.subject_column} = {old.example}", f"{new.subject_column} = {sql_literal(new.example)}"
     yield old.plural_pt, new.plural_pt
     yield f'"{old.plural_pt}"', f'"{new.noun[1]}"'  # key of a list
     yield "punched", "instant"  # key of the instant in --json

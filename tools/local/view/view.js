@@ -235,7 +235,7 @@ async function sendPunches() {
       const body = JSON.stringify({
         ...example.body,
         id: uuid7(Date.now()),
-        [example.subject]: 1 + Math.floor(Math.random() * 500),
+        [example.subject]: example.subjects[Math.floor(Math.random() * example.subjects.length)],
         [example.instant]: new Date().toISOString(),
       })
       for (let wait = 1000; ; wait = Math.min(2 * wait, 30_000)) {

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ponto.punch import EVENT
 from tools.kit import commands, osls, shared_options, target
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.deploy_hook import DeployedStage, DeployHook, HookResult
@@ -110,7 +111,7 @@ def _migrate_and_prove(
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    print_status(f"sending a punch of the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
+    print_status(f"sending a punch of the reserved employee {EVENT.reserved_subject}")
     deployment = target.from_outputs(session, stage, outputs)
     punch_id, message_id = proof.send_punch(deployment, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.wait_for_row(functions, stage, punch_id, message_id)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.punch import EVENT
-from ponto.shared.fields import MAX_SAFE_INTEGER
 from tools.kit.client import PUBLICATION_SECONDS, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
@@ -17,9 +16,6 @@ from tools.kit.target import Target
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
-
-RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
-"""Employee id of the test punch, which no employee has."""
 
 _INTAKE_HINT = "it does not accept punches. 401 and 403: check its authorizer and its usage plan"
 _SIGN_IN_HINT = "it may accept punches without a token. 403: check its usage plan; 404: publish its API again"
@@ -42,7 +38,7 @@ def send_punch(deployment: Target, key_id: str, *, needs_token: bool) -> tuple[s
     """
     key = deployment.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
-    punch = new_event(punch_id, RESERVED_EMPLOYEE_ID)
+    punch = new_event(punch_id)
     if needs_token:
         return punch_id, verify_sign_in(deployment, key, punch)
     return punch_id, request_until(deployment.api_url, key, punch, expected=202)["messageId"]
@@ -111,7 +107,7 @@ def verify_sign_in(deployment: Target, key: str, punch: Mapping[str, Any], clock
         MessageBody=json.dumps(punch),
         # As the gateway sets it from the verified token.
         MessageAttributes={
-            EVENT.fields[EVENT.subject].name: {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE_ID)}
+            EVENT.fields[EVENT.subject].name: {"DataType": "String", "StringValue": str(EVENT.reserved_subject)}
         },
     )
     return sent["MessageId"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ponto.drain.sqs import in_batches
+from ponto.punch import EVENT
+from ponto.shared.event import Subject
 from tools.kit import commands, files, queue_reader, shared_options, tables, target
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
@@ -68,7 +70,7 @@ def dlq() -> None:
 
 @dlq.command("list", epilog="example:\n  ponto dlq list --reason conflict --since 2h\n")
 @_reasons
-@click.option("--employee", type=click.INT, metavar="N", help="Only punches of this employee.")
+@click.option("--employee", type=EVENT.subject_type, metavar="N", help="Only punches of this employee.")
 @click.option(
     "--since",
     type=shared_options.INSTANT_MS,
@@ -80,7 +82,7 @@ def dlq() -> None:
 def list_dead_letters(
     target_options: TargetOptions,
     reasons: Sequence[str],
-    employee: int | None,
+    employee: Subject | None,
     since: int | None,
     until: int | None,
     *,

@@ -14,6 +14,7 @@ from ponto import enabled_slices
 from ponto.drain.parser import InvalidPunchError, parse
 from ponto.punch import EVENT, Punch
 from ponto.read.punch_statements import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow
+from ponto.shared.event import Subject
 from ponto.shared.fields import parse_any_uuid
 from tools.kit import commands, queue_reader, reader, shared_options, target
 from tools.kit.dead_letters import DeadLetter
@@ -87,7 +88,7 @@ ID = shared_options.ParsedType(
 def trace(
     target_options: TargetOptions,
     identifier: str | None,
-    employee: int | None,
+    employee: Subject | None,
     day: date | None,
     since_ms: int | None,
     *,
@@ -190,7 +191,7 @@ def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) ->
 
 def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return start and end of an employee's day: as a slice defines it, or the day in the stage's time zone."""
-    employee_id, day = cast(int, request.employee_id), cast(date, request.day)
+    employee_id, day = cast(Subject, request.employee_id), cast(date, request.day)
     for slice_notes in _collect_trace_notes():
         if slice_notes.day:
             return slice_notes.day(source, employee_id, day)

@@ -21,11 +21,10 @@ from ponto.punch import EVENT
 from tests.commands import needs
 from tests.database import execute
 from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
+from tools.kit.event import EXAMPLE_SUBJECT
 from tools.kit.files import tail
 from tools.kit.project import ROOT
 from tools.local import emulator
-
-EMPLOYEE = EVENT.examples[0][EVENT.fields[EVENT.subject].name]
 
 
 class Run:
@@ -164,12 +163,12 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
         text=True,
         check=True,
     ).stdout
-    assert f" {EMPLOYEE} " in rows
+    assert f" {EXAMPLE_SUBJECT} " in rows
     for get in run.get_commands():
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch
-    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE,)]
+    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(EXAMPLE_SUBJECT,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns
@@ -186,7 +185,7 @@ def test_printed_curl_stores_a_punch_and_data_survives_a_stop(state: Path, start
     assert second.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a separate key
     assert second | {"pid": first["pid"]} == first
     assert run.view_key() != first_view
-    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(EMPLOYEE,)]
+    assert execute(run.address()["database_url"], f"select {EVENT.subject} from ponto.batida") == [(EXAMPLE_SUBJECT,)]
     run.punch()
     run.wait_until("accepted 1")
 

@@ -18,7 +18,6 @@ from tools.kit import osls
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
 from tools.local.stack import quick_package
-from tools.operate.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.tests import deploy_roles
 from tools.tests.recorded_calls import RecordedCalls, forward
 
@@ -106,7 +105,7 @@ def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Accou
     first = account.deploy("--json", *cloud, *first_deploy_only)
     assert first.status == 0, first.err
     assert first.json["applied"] == migrations()
-    assert account.rows() == [(first.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
+    assert account.rows() == [(first.json["punch"]["id"], EVENT.reserved_subject)]
     key = account.aws.client("apigateway").get_api_key(apiKey=first.json["keyId"], includeValue=True)["value"]
     assert key not in first.out + first.err
     assert first.json["showKey"].startswith("aws apigateway get-api-key")

@@ -24,7 +24,6 @@ from tests.serving import Request, Response
 from tools.kit.packaging import copy_project
 from tools.local import emulator
 from tools.local.stack import quick_package
-from tools.operate.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.tests import deploy_roles
 from tools.tests.rds_api import mock_rds
 from tools.tests.recorded_calls import RecordedCalls, forward
@@ -92,7 +91,7 @@ def test_express_cluster_is_created_used_and_removed(
     assert deployed.status == 0, deployed.err
     assert deployed.json["applied"] == migrations()
     rows = server.execute(f"select id::text, {EVENT.subject} from ponto.batida", "pontodb")
-    assert rows == [(deployed.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
+    assert rows == [(deployed.json["punch"]["id"], EVENT.reserved_subject)]
     assert {*relay.connections} == {"TLS"}
     assert calls.refused(roles.deploy) == []
 

@@ -23,7 +23,7 @@ class Order(NamedTuple):
     """An order of a shop."""
 
     id: Annotated[str, uuid("Idempotency key. If absent, derived from loja, pedido and criado.")]
-    loja: Annotated[int, integer(1, MAX_SAFE_INTEGER, "Number of the shop.")]
+    loja: Annotated[str, text(9, "[A-Z]{2}-[0-9]{1,6}", "Code of the shop.")]
     pedido: Annotated[str, display_text(64, "Name that the shop's till gives to the order.", min_length=1)]
     criado: Annotated[datetime, timestamp("When it was ordered.")]
     total: Annotated[Decimal, decimal(10, 2, "Total in reais.")]
@@ -46,15 +46,16 @@ ORDER = Event(
     path="/orders",
     table="pedido",
     subject="loja",
+    reserved_subject="ZZ-999999",
     instant="criado",
     device="device",
     offset="deslocamento",
     same=("loja", "pedido", "criado", "total", "canal"),
     derived_id=("loja", "pedido"),
     examples=(
-        {"loja": 5, "pedido": "A-17", "criado": "2026-11-24T08:00:00-03:00", "total": "12.5", "canal": "site"},
+        {"loja": "SP-5", "pedido": "A-17", "criado": "2026-11-24T08:00:00-03:00", "total": "12.5", "canal": "site"},
         {
-            "loja": 6,
+            "loja": "SP-6",
             "pedido": 'Äpfel 日 \U0001f600 "\\ %s',
             "criado": "2026-11-24T08:00:00.123456Z",
             "total": "9999999999.99",
@@ -69,8 +70,8 @@ ORDER = Event(
         },
     ),
     conflicting=(
-        {"loja": 5, "pedido": "A-17", "criado": "2026-11-24T08:00Z", "total": "1", "canal": "site"},
-        {"loja": 5, "pedido": "A-17", "criado": "2026-11-24T08:00Z", "total": "2", "canal": "site"},
+        {"loja": "SP-5", "pedido": "A-17", "criado": "2026-11-24T08:00Z", "total": "1", "canal": "site"},
+        {"loja": "SP-5", "pedido": "A-17", "criado": "2026-11-24T08:00Z", "total": "2", "canal": "site"},
     ),
 )
 
@@ -101,6 +102,7 @@ MEASUREMENT = Event(
     path="/measurements",
     table="medicao_da_temperatura_do_ar_por_estacao",
     subject=Measurement._fields[1],
+    reserved_subject=MAX_SAFE_INTEGER,
     instant=Measurement._fields[2],
     device=Measurement._fields[4],
     same=Measurement._fields[1:4],

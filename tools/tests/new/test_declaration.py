@@ -46,7 +46,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     # Kinds
     "same name in JSON": (
         "    canal: ",
-        "    x_1: Annotated[int, integer(1, 2, 'x')]\n    x1: Annotated[int, integer(1, 2, 'x')]\n    canal: ",
+        "    x_1: Annotated[str, text(1, 'x', 'x')]\n    x1: Annotated[str, text(1, 'x', 'x')]\n    canal: ",
         "x1: has the name x1 in JSON, as x_1 has",
     ),
     "no description": ('"Total in reais."', '" "', "total: has no description of one line"),
@@ -70,6 +70,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     # Roles of columns
     "kind of id": ("Annotated[str, uuid(", "Annotated[str, display_text(64, ", "id: not a UUID without default"),
     "subject": ('subject="loja"', 'subject="pedido"', "subject: pedido is no required integer(1, MAX_SAFE_INTEGER"),
+    "subject with quotation marks": ("[A-Z]{2,3}-[0-9]{6}", "[ -~]{1,9}", 'subject: loja may contain `"`'),
+    "reserved subject": ("ZZZ-999999", "zzz", "reserved_subject: 'zzz' is no value of loja: must be a string"),
     "instant": ('instant="criado"', 'instant="pedido"', "instant: pedido is no required timestamp"),
     "device": ('subject="loja"', 'subject="loja", device="total"', "device: total is no text"),
     "optional column is same": ('"criado", "total")', '"criado", "canal")', "same: canal is optional. Remove it"),
@@ -125,7 +127,7 @@ def test_mistake_is_named_with_its_field_and_remedy(old: str, new: str, message:
     assert old in ORDER
 
     with pytest.raises(CommandError) as caught:
-        load(ORDER.replace(old, new).replace("import MAX", "import text, MAX"))
+        load(ORDER.replace(old, new))
 
     assert message in str(caught.value)
     assert all(re.match(r"EVENT: .*\. ?[A-Z]", line) for line in str(caught.value).splitlines()), str(caught.value)
@@ -135,7 +137,7 @@ def test_table_of_40_characters_and_text_key_with_pattern_are_accepted() -> None
     text = ORDER.replace('table="pedidos"', f'table="{"a" * 40}"').replace(
         'derived_id=("loja", "pedido")', 'derived_id=("pedido", "loja")'
     )
-    text = text.replace("import MAX", "import text, MAX").replace(TEXT, 'text(8, "[A-Z]-[0-9]{1,6}", "Number.")')
+    text = text.replace(TEXT, 'text(8, "[A-Z]-[0-9]{1,6}", "Number.")')
 
     assert load(text).derived_id == ("pedido", "loja")
 

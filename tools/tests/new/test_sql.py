@@ -25,6 +25,7 @@ from tools.develop.new.command import get_names
 from tools.develop.new.sql import generate
 from tools.develop.new.words import Renaming
 from tools.kit.project import ROOT
+from tools.kit.values import nth_subject
 from tools.tests.new.events import MEASUREMENT, ORDER
 
 EVENTS = {event.table: event for event in (ORDER, MEASUREMENT)}
@@ -310,18 +311,18 @@ def test_row_is_read_by_id_and_by_subject(store: Store, row: Any) -> None:
 
 def test_receipt_is_read_by_its_role(store: Store, row: Any) -> None:
     event, subject = store.event, f"{store.event.subject_noun[0]}_id"
-    number = getattr(row, event.subject)
+    own, other = getattr(row, event.subject), nth_subject(event.fields[event.subject].kind, 3)
     store.execute(store.files["slices/receipts/schema/privileges.sql"])
-    receipt = {"id": row.id, event.subject: number, event.instant: getattr(row, event.instant)}
+    receipt = {"id": row.id, event.subject: own, event.instant: getattr(row, event.instant)}
 
-    for caller, receipts in ((None, [receipt]), (number, [receipt]), (number - 1, [])):
+    for caller, receipts in ((None, [receipt]), (own, [receipt]), (other, [])):
         values = {"id": row.id, subject: caller}
         found = store.run("slices/receipts/sql/receipt.sql", "ponto_receipts", values)
         assert [{column: each[column] for column in receipt} for each in found] == receipts
 
-    values = {subject: number, "max_age": datetime.now(UTC) - RECEIVED + timedelta(days=1), "limit": 1_000}
+    values = {subject: own, "max_age": datetime.now(UTC) - RECEIVED + timedelta(days=1), "limit": 1_000}
     found = store.run("slices/receipts/sql/receipts.sql", "ponto_receipts", values)
     assert receipt in [{column: each[column] for column in receipt} for each in found]
-    assert {each[event.subject] for each in found} == {number}
+    assert {each[event.subject] for each in found} == {own}
     values["max_age"] = timedelta(0)
     assert store.run("slices/receipts/sql/receipts.sql", "ponto_receipts", values) == []

@@ -7,6 +7,7 @@ import pytest
 
 from ponto.punch import EVENT
 from tools.develop.new.words import ORIGIN, SQL_RESERVED, Names, Renaming, find_taken_names
+from tools.kit.event import EXAMPLE_SUBJECT
 
 SCANS = Names(
     "parcel-scans",
@@ -18,6 +19,7 @@ SCANS = Names(
     "parcel_number",
     "parcelNumber",
     "leituras",
+    "it's",
 )
 HOURS = SCANS._replace(noun=("hour", "hours"), subject_noun=("user", "users"))
 
@@ -40,6 +42,8 @@ to_scans = Renaming(SCANS).rename
         ("PONTO_POSTGRES, batida_semana_usuario_id_idx", "PARCELSCANS_POSTGRES, leitura_semana_parcel_number_idx"),
         ("batida-ponto-prod-batidaPonto, BatidaPontoLogGroup", "parcel-scans-prod-parcelScans, ParcelScansLogGroup"),
         ("name = 'batida-ponto-serverless'", "name = 'parcel-scans'"),
+        ("ponto trace --employee 123 --day", """parcelscans trace --parcel 'it'"'"'s' --day"""),
+        ("where usuario_id = 123", "where parcel_number = 'it''s'"),
         (r'r"\bponto \bPunchRow\npunch"', r'r"\bparcelscans \bScanRow\nscan"'),
     ],
 )
@@ -97,6 +101,7 @@ def test_origin_has_the_names_of_its_declaration() -> None:
         EVENT.subject,
         EVENT.fields[EVENT.subject].name,
         EVENT.plural_pt or "",
+        EXAMPLE_SUBJECT,
     )
 
     assert declared == ORIGIN

@@ -32,6 +32,7 @@ NUMBERS: dict[str, Any] = {
     "example": {
         "body": event.body(1, ""),
         "subject": EVENT.fields[EVENT.subject].name,
+        "subjects": [event.subject(1)],
         "instant": EVENT.fields[EVENT.instant].name,
     },
 }

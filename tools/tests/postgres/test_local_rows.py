@@ -12,6 +12,7 @@ import pytest
 from tests.commands import CommandResult, Run, write_stack_with_database
 from tests.database import execute
 from tests.postgres.storing import TEXTS, add_punch
+from tools.kit import event
 from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.project import ROOT
 from tools.local import rows
@@ -69,4 +70,4 @@ def test_subject_and_time_of_a_row_are_shown(
     head, row, _ = run("--state", state).out.splitlines()
 
     assert head.split() == ["id", "waited", *DISPLAYED_COLUMNS]
-    assert " 7 " in row
+    assert f" {event.subject(7)} " in row

@@ -16,7 +16,7 @@ from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
-from tools.kit import queue_reader
+from tools.kit import event, queue_reader
 from tools.operate.trace.command import INSTANT_KEY
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
@@ -32,7 +32,7 @@ ROWS: list[tuple[int, str, dict[str, Any]]] = [
 ]
 ROW = {
     "id": ID,
-    "employee": 7,
+    "employee": event.subject(7),
     INSTANT_KEY: "2026-11-24T11:00:00.000Z",
     "received": "2026-11-24T11:00:01.234Z",
     "written": "2026-11-24T11:00:02.000Z",
@@ -40,7 +40,7 @@ ROW = {
     "messageId": "m1",
     "device": DEVICE,
 }
-DAY = ("--employee", 7, "--day", "2026-11-24")
+DAY = ("--employee", event.subject(7), "--day", "2026-11-24")
 ACCESS_DENIED = refusal("AccessDenied")
 
 
@@ -136,7 +136,7 @@ def test_row_has_times_key_and_message(dev: Stage) -> None:
     lines = text_result.out.splitlines()[: 8 if DEVICE else 7]
     assert [line.split() for line in lines] == [
         ["row", ID],
-        ["employee", "7"],
+        ["employee", str(event.subject(7))],
         [INSTANT_KEY, "2026-11-24T11:00:00.000Z"],
         ["received", "2026-11-24T11:00:01.234Z"],
         ["written", "2026-11-24T11:00:02.000Z"],

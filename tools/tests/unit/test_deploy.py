@@ -28,7 +28,7 @@ from tools.tests.gateway import Response, answer_requests
 from tools.tests.sls import FakeSls, write_sls
 
 URL = "https://api.example.com/dev/ponto"
-PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE_ID)
+PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11")
 RESERVED = {"FunctionName": "batida-ponto-prod-batidaPonto", "ReservedConcurrentExecutions": 5}
 OUTPUTS = {
     "QueueUrl": "https://queue",
@@ -447,7 +447,7 @@ def test_with_sign_in_the_punch_is_queued_with_the_operators_role(prod: Prod, ga
     (message,) = receive_all(sqs, queue)
     assert (message["MessageId"], json.loads(message["Body"])) == (message_id, PUNCH)
     assert {name: value["StringValue"] for name, value in message["MessageAttributes"].items()} == {
-        "usuarioId": "9007199254740991"
+        "usuarioId": str(EVENT.reserved_subject)
     }
 
 

@@ -49,12 +49,10 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     assert (status, summary["errors"]) == (0, 0), summary
     names = ("requests", "accepted", "repeats", "refused", "stored", "dead_letters", "missing", "stored_twice")
     assert [summary[name] for name in names] == [260, 200, 40, 20, 200, 0, 0, 0]
-    first = summary["properties"]["firstEmployee"]
-    rows = client.rows_in_range(range(first, first + 10**9))
-    assert sorted(row.punch.employee_id for row in rows) == list(range(first, first + 200))
-    assert {uuid.UUID(row.punch.id).version for row in rows} == {7}  # as clients generate them
+    ids = [id_ for (id_,) in client.query("select id::text from ponto.batida") if id_.startswith(summary["id_prefix"])]
+    assert len(ids) == 200
+    assert {uuid.UUID(id_).version for id_ in ids} == {7}  # as clients generate them
     arrivals = summary["open_model"]
-    assert arrivals["properties"]["firstEmployee"] == first + 10**9
     assert arrivals["accepted"] == arrivals["stored"] > 0
     assert arrivals["errors"] == 0, arrivals
     folder = deployed.state / "loadtest"

@@ -10,11 +10,16 @@ from ponto.shared.derived_id import derive_source_id
 from slices.clocks.tests.clock_files import CLOCK, EIGHT, HardwareClock, cpf, month_records
 from slices.imports.tests.e2e.test_uploads import Bucket
 from slices.imports.tests.e2e.test_uploads import bucket as bucket
-from slices.imports.tests.e2e.test_uploads import employee_ids as employee_ids
 from tests.commands import CommandResult, run_process
-from tests.e2e.client import Client
+from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.waiting import wait_for
+
+
+@pytest.fixture
+def employee_ids() -> list[int]:
+    """Return five employees without punches."""
+    return [next(EMPLOYEES) for _ in range(5)]
 
 
 def load_documents(employee_ids: list[int], deployed: Deployed, folder: Path) -> list[str]:
@@ -30,7 +35,7 @@ def load_documents(employee_ids: list[int], deployed: Deployed, folder: Path) ->
 def test_clock_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     client: Client, deployed: Deployed, employee_ids: list[int], tmp_path: Path
 ) -> None:
-    first_field, second_field, *_ = employee_fields = load_documents(employee_ids[:5], deployed, tmp_path)
+    first_field, second_field, *_ = employee_fields = load_documents(employee_ids, deployed, tmp_path)
     clock = HardwareClock(2021)
     october = month_records(clock, employee_fields)
     october += [

@@ -16,7 +16,7 @@ Run = Callable[..., CommandResult]
 @pytest.fixture
 def employee(deployed: Deployed) -> int:
     """Return the number of an employee who has a punch on 2025-05-05 at 08:00."""
-    number = next(EMPLOYEES)
+    number = int(next(EMPLOYEES))
     punch = (
         "insert into ponto.batida (id, usuario_id, ponto) select gen_random_uuid(), unnest(%s), '2025-05-05 08:00-03'"
     )

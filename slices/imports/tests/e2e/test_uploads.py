@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,22 +60,29 @@ def bucket(stack: Stack, client: Client) -> Iterator[Bucket]:
     bucket.empty()
 
 
+Body = dict[str, Any]
+
+
 @pytest.fixture
-def employee_ids() -> list[int]:
-    """Fifty employees without punches."""
-    return [next(EMPLOYEES) for _ in range(50)]
+def bodies() -> list[Body]:
+    """Return fifty punches, which are not stored."""
+    return [event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z", id=str(uuid.uuid4())) for _ in range(50)]
 
 
-def ndjson(employee_ids: list[int]) -> bytes:
-    return b"".join(
-        json.dumps(event.body(employee_id, "2026-10-01T08:00:00Z")).encode() + b"\n" for employee_id in employee_ids
-    )
+def ndjson(bodies: list[Body]) -> bytes:
+    return b"".join(json.dumps(body).encode() + b"\n" for body in bodies)
+
+
+def assert_stored_once(client: Client, bodies: list[Body]) -> None:
+    client.wait_until_drained()
+    rows = client.rows(*(body[EVENT.fields[EVENT.subject].name] for body in bodies))
+    assert sorted(row.punch.id for row in rows) == sorted(body["id"] for body in bodies)
 
 
 def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
-    client: Client, bucket: Bucket, employee_ids: list[int]
+    client: Client, bucket: Bucket, bodies: list[Body]
 ) -> None:
-    content = ndjson(employee_ids[:-1]) + b"{}\n" + b"\n"
+    content = ndjson(bodies[:-1]) + b"{}\n" + b"\n"
     folder = bucket.upload(content)
     assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1}
     assert bucket.lines(f"{folder}/refused.ndjson") == [
@@ -83,27 +91,26 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
 
     second_folder = bucket.upload(content)
     # The longer file has another format, and is gzipped although its name does not end in .gz.
-    bodies = [event.body(employee_id, "2026-10-01T05:00:00") for employee_id in employee_ids]  # local time
-    rows = "".join(";".join(map(str, body.values())) + "\r\n" for body in bodies)
-    longer = bucket.upload(gzip.compress(f"{';'.join(bodies[0])}\r\n{rows}".encode()))
-    not_gzipped = bucket.upload(ndjson(employee_ids), "incoming/october.ndjson.gz")
+    local = [body | {EVENT.fields[EVENT.instant].name: "2026-10-01T05:00:00"} for body in bodies]
+    rows = "".join(";".join(map(str, body.values())) + "\r\n" for body in local)
+    longer = bucket.upload(gzip.compress(f"{';'.join(local[0])}\r\n{rows}".encode()))
+    not_gzipped = bucket.upload(ndjson(bodies), "incoming/october.ndjson.gz")
     assert second_folder != folder
     assert [bucket.wait_for(result)["accepted"] for result in (second_folder, longer, not_gzipped)] == [49, 50, 50]
 
-    client.wait_until_drained()
-    assert sorted(row.punch.employee_id for row in client.rows(*employee_ids)) == sorted(employee_ids)
+    assert_stored_once(client, bodies)
     assert client.depth(client.address.dlq_url) == 0
 
 
 def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
-    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int], dlq: Callable[..., CommandResult]
+    client: Client, stack: Stack, bucket: Bucket, bodies: list[Body], dlq: Callable[..., CommandResult]
 ) -> None:
     functions = stack.client("lambda")
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     wrong_variables = variables | {"QUEUE_URL": f"{variables['QUEUE_URL']}-is-gone"}
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": wrong_variables})
     try:
-        folder = bucket.upload(ndjson(employee_ids))
+        folder = bucket.upload(ndjson(bodies))
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
     finally:
         functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
@@ -113,18 +120,16 @@ def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
     assert dlq("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 
     assert bucket.wait_for(folder)["accepted"] == 50
-    client.wait_until_drained()
-    assert len(client.rows(*employee_ids)) == 50
+    assert_stored_once(client, bodies)
 
 
 def test_command_uploads_a_file_and_prints_its_result(
-    client: Client, deployed: Deployed, bucket: Bucket, employee_ids: list[int], tmp_path: Path
+    client: Client, deployed: Deployed, bucket: Bucket, bodies: list[Body], tmp_path: Path
 ) -> None:
     del bucket  # it is emptied afterwards
     file = tmp_path / "october.ndjson.gz"
-    file.write_bytes(gzip.compress(ndjson(employee_ids) + b"{}\n"))
+    file.write_bytes(gzip.compress(ndjson(bodies) + b"{}\n"))
     for _ in range(2):
         done = run_process("import", file, "--state", deployed.state)
         assert (done.status, done.out.partition(":")[0]) == (1, "50 accepted, 1 refused"), done.err
-    client.wait_until_drained()
-    assert len(client.rows(*employee_ids)) == 50
+    assert_stored_once(client, bodies)

@@ -88,7 +88,7 @@ class Queue:
             return {}
 
     def employee_ids(self) -> list[int]:
-        return [punch.employee_id for punch in self.punches]
+        return [number_of(punch.body) for punch in self.punches]
 
 
 class FakeAws:
@@ -122,7 +122,13 @@ def event(key: str, version: str | None, bucket: str = BUCKET) -> Any:
 
 
 def punch(employee_id: int, **more: object) -> bytes:
-    return json.dumps(kit_event.body(employee_id, "2026-10-01T08:00Z", **more)).encode()
+    punch_id = f"00000000-0000-4000-8000-{employee_id:012}"
+    return json.dumps(kit_event.body(employee_id, "2026-10-01T08:00Z", id=punch_id, **more)).encode()
+
+
+def number_of(body: str) -> int:
+    """Return the number of the employee of a punch."""
+    return int(json.loads(body)["id"][-12:])
 
 
 def file(first: int, last: int) -> bytes:
@@ -151,12 +157,13 @@ def test_file_is_sent_unchanged_by_several_threads_and_logged(
 
 
 def test_refused_lines_are_listed_with_reasons_and_other_lines_are_sent(fake_aws: FakeAws) -> None:
-    fake_aws.run(fake_aws.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
+    invalid, reason = kit_event.INVALID[0]
+    fake_aws.run(fake_aws.upload(b"\n".join([punch(1), b"{", json.dumps(invalid).encode(), punch(4)])))
     assert fake_aws.queue.employee_ids() == [1, 4]
     assert fake_aws.result("summary.json") == [{"accepted": 2, "refused": 2}]
     assert fake_aws.result("refused.ndjson") == [
         {"line": 2, "reason": "body: not JSON, character 1"},
-        {"line": 3, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
+        {"line": 3, "reason": reason},
     ]
 
 
@@ -187,7 +194,7 @@ def received() -> list[Any]:
 
 
 def employee_ids() -> list[int]:
-    return [json.loads(message["Body"])["usuarioId"] for message in received()]
+    return [number_of(message["Body"]) for message in received()]
 
 
 def refuse(*failures: dict[int, str] | ClientError | EndpointConnectionError) -> Callable[..., Any]:
@@ -198,7 +205,7 @@ def refuse(*failures: dict[int, str] | ClientError | EndpointConnectionError) ->
         failure = remaining.pop(0) if remaining else {}
         if isinstance(failure, Exception):
             raise failure
-        entries = {json.loads(entry["MessageBody"])["usuarioId"]: entry for entry in parameters["Entries"]}
+        entries = {number_of(entry["MessageBody"]): entry for entry in parameters["Entries"]}
         failed = [
             {"Id": entry["Id"], "Code": failure[employee_id], "SenderFault": failure[employee_id].startswith("Invalid")}
             for employee_id, entry in entries.items()
@@ -230,8 +237,10 @@ def test_messages_have_employee_attribute_if_sign_in_is_required_and_a_message_g
     assert [entry.get("MessageGroupId") for entry in entries] == [group] * 2
     attributes = [message.get("MessageAttributes") for message in received()]
     assert attributes == [
-        {"usuarioId": {"DataType": "String", "StringValue": str(employee_id)}} if is_sign_in_required else None
-        for employee_id in (1, 2)
+        {"usuarioId": {"DataType": "String", "StringValue": str(kit_event.subject(number))}}
+        if is_sign_in_required
+        else None
+        for number in (1, 2)
     ]
 
 

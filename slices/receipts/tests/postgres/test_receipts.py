@@ -27,6 +27,7 @@ from tools.kit import event
 from tools.kit.event import OPTIONAL_FIELDS
 
 ORIGIN = "https://ponto.example.com"
+FIVE = str(event.subject(5))
 SHORT_TIMEOUTS = TIMEOUTS._replace(connect_seconds=2, attempt_seconds=2, statement_ms=500)
 
 
@@ -116,7 +117,7 @@ def test_receipt_has_the_values_of_the_row_and_is_not_cached(
     assert body == {
         "situacao": "gravada",
         "id": identifier,
-        EVENT.fields[EVENT.subject].name: 7,
+        EVENT.fields[EVENT.subject].name: event.subject(7),
         EVENT.fields[EVENT.instant].name: "2026-10-01T11:00:00Z",
         "recebidaEm": "2026-10-01T11:00:01.234000Z",
     }
@@ -155,9 +156,9 @@ def test_signed_in_employee_gets_only_their_own_receipts(sign_in_function: Recei
         own_entry, other_entry = entry(5, id=random_uuid(version)), entry(6, id=random_uuid(version))
         store.save([own_entry, other_entry])
 
-        assert sign_in_function.status(own_entry.punch.id, employee="5") == 200
-        assert sign_in_function.get(other_entry.punch.id, employee="5") == sign_in_function.get(
-            str(uuid.uuid4()), employee="5"
+        assert sign_in_function.status(own_entry.punch.id, employee=FIVE) == 200
+        assert sign_in_function.get(other_entry.punch.id, employee=FIVE) == sign_in_function.get(
+            str(uuid.uuid4()), employee=FIVE
         )
 
 
@@ -186,11 +187,11 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     store.save([*reversed(own), entry(6)._replace(received_ms=now)])
     copied = add_punch(database.url, 5)  # without a time of receipt
 
-    listed = sign_in_function.list(employee="5")
+    listed = sign_in_function.list(employee=FIVE)
 
     assert [each["id"] for each in listed] == [each.punch.id for each in own[:2]]
-    assert listed == [json.loads(sign_in_function.get(each["id"], employee="5")["body"]) for each in listed]
-    assert json.loads(sign_in_function.get(copied, employee="5")["body"])["recebidaEm"] is None
+    assert listed == [json.loads(sign_in_function.get(each["id"], employee=FIVE)["body"]) for each in listed]
+    assert json.loads(sign_in_function.get(copied, employee=FIVE)["body"])["recebidaEm"] is None
 
 
 def test_failing_database_is_503_and_later_requests_fail_at_once(

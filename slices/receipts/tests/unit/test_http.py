@@ -13,6 +13,7 @@ from ponto.shared.fields import Field, display_text, integer
 from slices import http
 from slices.http import EMPLOYEE_CLAIM, HttpError, Request, Result
 from tests.events import Context
+from tools.kit.event import subject
 
 EVENT: dict[str, Any] = {"requestContext": {}}
 FIELDS = {"shop_id": Field("shop", integer(1, 9, ""), required=True), "note": Field("note", display_text(5, ""))}
@@ -45,7 +46,7 @@ def parse_request(event: dict[str, Any]) -> Request:
 
 
 def test_caller_is_taken_from_the_context_that_the_gateway_verified_only() -> None:
-    claims = {EMPLOYEE_CLAIM: "123", "sub": "8"}
+    claims = {EMPLOYEE_CLAIM: str(subject(123)), "sub": "8"}
     event: dict[str, Any] = {
         "headers": {"userArn": "arn:of:ana", **claims},
         "queryStringParameters": {"userArn": "arn:of:ana", **claims},
@@ -53,7 +54,7 @@ def test_caller_is_taken_from_the_context_that_the_gateway_verified_only() -> No
         "body": '{"requestContext": {"identity": {"userArn": "arn:of:ana"}}}',
         "requestContext": {"identity": {"userArn": "arn:of:ana"}, "authorizer": {"claims": claims}},
     }
-    assert parse_request(event) == Request({"id": "7"}, event["body"], 123, "arn:of:ana")
+    assert parse_request(event) == Request({"id": "7"}, event["body"], subject(123), "arn:of:ana")
     event["requestContext"] = {"identity": {"userArn": None}, "authorizer": None}
     assert parse_request(event) == Request({"id": "7"}, event["body"], None, "")
 

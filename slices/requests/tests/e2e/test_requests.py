@@ -18,7 +18,7 @@ YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 @pytest.fixture
 def employee(deployed: Deployed) -> int:
     """Return the number of an employee who has a punch of yesterday."""
-    number = next(EMPLOYEES)
+    number = int(next(EMPLOYEES))
     punch = "insert into ponto.batida (id, usuario_id, ponto) values (gen_random_uuid(), %s, %s)"
     fill(deployed.stack.address.database_url, punch, number, YESTERDAY)
     return number

@@ -64,7 +64,7 @@ def test_view_shows_punches_that_wait_for_the_database_and_are_stored_later(clie
         page.locator("#send").click()
         wait_for(lambda: read_number(page, "waiting") > 0, "punches in the queue")
         expect(page.locator("#waiting .age")).to_have_text(re.compile(r"the oldest for \d+ s"))
-        punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00-03:00")
+        punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00-03:00", id=str(uuid.uuid4()))
         assert [client.post(body).status for body in (punch, punch, conflict)] == [202] * 3
 
         expect(page.locator("#state")).to_have_text(re.compile(r"Dead letters, not stored: \d+\."))
