@@ -18,6 +18,7 @@ from tests.serving import Response, json_response
 from tools.tests.page.axe import require_no_violations
 
 WEB = Path(__file__).parents[2] / "web"
+CREATED = datetime.now(UTC).isoformat()  # the same for all, as the page sorts by it
 STATE = "#ask-state"
 
 
@@ -228,9 +229,8 @@ def test_signed_in_employee_sees_own_requests_only(phone: Phone, server: FakeSer
 
 
 def listed(**values: object) -> dict[str, object]:
-    created = datetime.now(UTC).isoformat()
     request = {"id": str(uuid.uuid4()), "usuarioId": 123, "tipo": "inclusao", "motivo": "tablet parado", "recusa": None}
-    return request | {"criadaEm": created, "ponto": created} | values
+    return request | {"criadaEm": CREATED, "ponto": CREATED} | values
 
 
 def test_sent_request_stays_on_the_device_until_it_is_answered(phone: Phone, api: Requests) -> None:
