@@ -22,7 +22,7 @@ export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev check-port check-paths check-stack run rows test pytest check check-code check-template check-advisories loadtest format docs lock package preview deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -72,14 +72,20 @@ rows: setup-run ## the newest rows of the local stack; needs make run, in anothe
 
 # For these options of pytest, checks are not necessary.
 QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
-test: check-paths $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,check) ## make check, and all tests but the slow ones of CI; needs Chromium, Java and Maven, or skips some tests
+test: check-paths setup-dev ## make check, and all tests but the slow ones of CI; needs Chromium, Java and Maven, or skips some tests
+	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 3 pytest $(if $(filter $(QUESTIONS),$(ARGS)),,$(CHECKS))
+
+# Beside the checks, as tests often wait for a deployed system.
+pytest:
 	@python -m pytest $(ARGS)
+
+CHECKS := check-code check-template check-advisories
 
 # No network access, and no settings from the home folder. A template that checkov cannot read is an error; cfn-lint runs first and reports it.
 CHECKOV := env -u BC_API_KEY HOME="$(CURDIR)/.cache" TMPDIR="$(CURDIR)/.cache" CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
 check: setup-dev ## format, lint, types, the compiled template, advisories
-	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 check-code check-template check-advisories
+	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 $(CHECKS)
 
 # In parallel, as mypy takes as long as the rest.
 check-code:

@@ -80,6 +80,7 @@ def call_slices(function: str, *arguments: Any) -> list[Any]:
     return [getattr(module, function)(*arguments) for module in modules if hasattr(module, function)]
 
 
+@pytest.mark.slow
 def test_deploy_migrates_and_proves_a_stage_and_remove_deletes_it(account: Account) -> None:
     new = account.deploy("--preview", "--json")
     assert new.status == 0, new.out + new.err

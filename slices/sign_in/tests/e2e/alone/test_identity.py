@@ -17,6 +17,8 @@ from tests.waiting import wait_for
 from tools.kit import slice_manifests
 from tools.local.emulator import Emulator
 
+pytestmark = pytest.mark.slow
+
 RECEIPT_PATHS = [path for _, entry in slice_manifests.endpoints() if (path := entry.get("get")) == "/ponto/{id}"]
 """One, or none without the slice of receipts."""
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
